@@ -1,0 +1,39 @@
+{
+  # The release build. CMakeLists.txt is the developer's and lists the same sources, defines and standard: test/house/build-lists.test.ts.
+  "targets": [
+    {
+      "target_name": "pollport",
+      "sources": [
+        "native/addon.cc",
+        "native/binding/environment.cc",
+        "native/binding/layout.cc",
+        "native/binding/loop_watch.cc",
+        "native/binding/socket.cc",
+        "native/binding/waker.cc"
+      ],
+      "include_dirs": ["<!(node -p \"require('node-addon-api').include_dir\")"],
+      "defines": ["NAPI_VERSION=8", "NODE_ADDON_API_DISABLE_CPP_EXCEPTIONS"],
+      "conditions": [
+        ["OS=='linux'", {
+          "sources": [
+            "native/binding/epoll.cc",
+            "native/linux/address.cc",
+            "native/linux/datagrams.cc",
+            "native/linux/drain.cc",
+            "native/linux/epoll.cc",
+            "native/linux/exchange.cc",
+            "native/linux/loop_watch.cc",
+            "native/linux/socket.cc",
+            "native/linux/streams.cc",
+            "native/linux/system.cc",
+            "native/linux/waker.cc",
+            "native/linux/watch_table.cc"
+          ],
+          "cflags_cc!": ["-std=gnu++17", "-std=gnu++20"],
+          "cflags_cc": ["-std=c++20", "-fvisibility=hidden", "-fno-exceptions", "-fno-rtti", "-Wall", "-Wextra"],
+          "ldflags": ["-static-libstdc++", "-static-libgcc", "-Wl,--gc-sections"]
+        }]
+      ]
+    }
+  ]
+}

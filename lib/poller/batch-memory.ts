@@ -1,0 +1,45 @@
+// The memory that one exchange with the system writes to: the slab for bytes, the array for records. Knows sizes, not meanings.
+import { PACKED_ADDRESS, RECORD } from '../binding/records.ts'
+
+// How many datagrams of the largest size one wait has room for; the native side never asks for more in one call (native/contract/limits.h).
+const DATAGRAM_SLOTS = 64
+// Records beside those of ready sockets: accepted connections and datagrams have one each.
+const EXTRA_RECORDS = 2048
+const RECORDS_PER_SOCKET = 3
+
+export class BatchMemory {
+  records: Int32Array
+  slab: Buffer
+  readonly #streamBytes: number
+  readonly #datagramBytes: number
+  readonly #baseRecords: number
+  #withDatagrams = false
+
+  constructor(streamBytes: number, maxDatagram: number, maxEvents: number) {
+    this.#streamBytes = streamBytes
+    this.#datagramBytes = DATAGRAM_SLOTS * (PACKED_ADDRESS.bytes + maxDatagram)
+    this.#baseRecords = maxEvents * RECORDS_PER_SOCKET + EXTRA_RECORDS
+    this.records = new Int32Array(this.#baseRecords * RECORD.stride)
+    this.slab = this.#allocate()
+  }
+
+  /** From now on there is room for datagrams: most pollers never need it. */
+  addDatagrams(): void {
+    if (this.#withDatagrams) return
+    this.#withDatagrams = true
+    this.slab = this.#allocate()
+  }
+
+  /** Called before each exchange: makes good what the program may have taken away, and room for one record a send. */
+  prepare(sendCount: number): void {
+    // A program may transfer event.data.buffer to another thread; the slab is gone then, and a new one takes its place.
+    if (this.slab.length === 0) this.slab = this.#allocate()
+    const needed = (this.#baseRecords + sendCount) * RECORD.stride
+    if (this.records.length < needed) this.records = new Int32Array(needed)
+  }
+
+  #allocate(): Buffer {
+    // Not from Node's pool: the slab must not share its memory with anybody's small buffers. Untouched pages cost nothing.
+    return Buffer.allocUnsafeSlow(this.#streamBytes + (this.#withDatagrams ? this.#datagramBytes : 0))
+  }
+}

@@ -1,0 +1,157 @@
+// What a poller and its sockets share: the backend, who is registered, the outbox, the batch that is being made, deadlines and counters.
+// Sends what is queued and settles accounts afterwards. Refuses to wait: poller.ts does.
+import { KIND, RECORD, RELEASE } from '../binding/records.ts'
+import { alreadyClosed } from '../errors.ts'
+import { EventBatch } from '../event-batch.ts'
+import { Slots } from '../slots.ts'
+import type { Backend } from './backend.ts'
+import type { BatchMemory } from './batch-memory.ts'
+import { Deadlines } from './deadlines.ts'
+import { isStale, type PollEvent, type PollSocket } from './events.ts'
+import { type Chained, Outbox } from './outbox.ts'
+import { Counters } from './stats.ts'
+
+/** A socket that can have something in the outbox. */
+export interface Sender extends Chained {
+  /** What was in the outbox is with the system, but for what {@link Sender._onSendShort} took back. */
+  _onFlushed(): void
+  /** The system took `taken` bytes of the send at `position`, and nothing of what follows it. */
+  _onSendShort(position: number, taken: number): void
+  _onSendFailed(errno: number): void
+}
+
+export class Core<U> {
+  readonly backend: Backend
+  readonly memory: BatchMemory
+  readonly highWaterMark: number
+  readonly registry: Slots<PollSocket<U>> = new Slots()
+  readonly outbox: Outbox = new Outbox()
+  readonly deadlines: Deadlines = new Deadlines()
+  readonly stats: Counters = new Counters()
+  /** The batch that the next wait() returns. */
+  events: PollEvent<U>[] = EventBatch.create(isStale)
+  /** Counts waits: an event that was made in this one may not have been seen yet. */
+  batchNumber = 0
+  /** The clock of performance.now(), read once a wait. */
+  now: number = performance.now()
+  closed = false
+  /** Inside run(): called when the program did something outside of a handler that must not wait for the next event. */
+  onTouch: (() => void) | undefined
+  /** Inside run(): ends the thread that watches the backend, before the backend goes. */
+  onClose: (() => void) | undefined
+  #senders: Sender[] = []
+
+  constructor(backend: Backend, memory: BatchMemory, highWaterMark: number) {
+    this.backend = backend
+    this.memory = memory
+    this.highWaterMark = highWaterMark
+  }
+
+  get lowWaterMark(): number {
+    return this.highWaterMark / 2
+  }
+
+  assertOpen(call: string): void {
+    if (this.closed) throw alreadyClosed(call)
+  }
+
+  emit(event: PollEvent<U>): void {
+    this.stats.events++
+    this.events.push(event)
+    this.touch()
+  }
+
+  touch(): void {
+    if (this.onTouch !== undefined) this.onTouch()
+  }
+
+  /** Gives out the batch made so far. */
+  takeEvents(): PollEvent<U>[] {
+    if (this.events.length === 0) return []
+    const events = this.events
+    this.events = EventBatch.create(isStale)
+    return events
+  }
+
+  /** Makes a new socket known. Its index and generation are what the backend calls it by. */
+  register(socket: PollSocket<U>): number {
+    this.stats.sockets++
+    return this.registry.insert(socket)
+  }
+
+  /** A socket that the backend no longer has. */
+  unregister(socket: PollSocket<U>): void {
+    this.registry.delete(socket.id)
+    this.stats.sockets--
+    this.stats.closed++
+  }
+
+  /** Room in the outbox for one more send of `byteLength` bytes. May flush, after which any connection may have a queue or be closed. */
+  makeRoom(byteLength: number): void {
+    if (this.outbox.makeRoom(byteLength)) return
+    this.flush()
+    this.outbox.makeRoom(byteLength)
+  }
+
+  /** Queues bytes that are in the outbox's arena for a socket that has no queue of its own. */
+  queue(socket: Sender, offset: number, length: number, addressOffset: number): void {
+    if (socket.firstSend < 0) {
+      this.#senders.push(socket)
+      this.touch()
+    }
+    this.outbox.add(socket, offset, length, addressOffset)
+  }
+
+  /** Sends what is queued, without waiting. What it has to tell comes with the next wait(). */
+  flush(): void {
+    if (this.outbox.isEmpty) return
+    this.memory.prepare(this.outbox.count)
+    const count = this.backend.flush(this.outbox, this.memory)
+    this.settle(Math.max(count, 0))
+  }
+
+  /**
+   * After the outbox went to the system: handles the first records, which tell what was not taken. Returns how many those were.
+   */
+  settle(count: number): number {
+    const { records } = this.memory
+    let done = 0
+    for (; done < count; done++) {
+      const at = done * RECORD.stride
+      const kind = records[at + RECORD.kind]
+      if (kind !== KIND.sendShort && kind !== KIND.sendFailed && kind !== KIND.datagramFailed) break
+      const socket = this.registry.at(records[at + RECORD.index], records[at + RECORD.generation])
+      if (socket === undefined || !('firstSend' in socket)) continue
+      if (kind === KIND.sendShort) socket._onSendShort(records[at + RECORD.a], records[at + RECORD.b])
+      else if (kind === KIND.sendFailed) socket._onSendFailed(records[at + RECORD.a])
+      else if ('_onDatagramFailed' in socket) socket._onDatagramFailed(this.memory.slab, records[at + RECORD.a], records[at + RECORD.b])
+    }
+    this.outbox.clear()
+    const senders = this.#senders
+    if (senders.length > 0) {
+      this.#senders = []
+      for (const sender of senders) {
+        sender.firstSend = -1
+        sender.lastSend = -1
+        sender._onFlushed()
+      }
+    }
+    return done
+  }
+
+  /** Closes everything at once, without events. */
+  close(): void {
+    if (this.closed) return
+    this.flush()
+    this.closed = true
+    for (const socket of this.registry.values()) {
+      socket._silent = true
+      this.backend.release(socket.index, RELEASE.close)
+      socket._onPollerClosed()
+      this.registry.delete(socket.id)
+    }
+    this.events = []
+    this.onClose?.()
+    this.backend.close()
+  }
+}

@@ -1,0 +1,102 @@
+// The events of wait(), as types, and the rule by which an event has gone stale. Knows no system.
+import type { SocketAddress } from '../address.ts'
+import type { SocketError } from '../errors.ts'
+import type { TcpConnection } from './tcp-connection.ts'
+import type { TcpListener } from './tcp-listener.ts'
+import type { UdpSocket } from './udp-socket.ts'
+
+/** Any socket of a {@link Poller}. */
+export type PollSocket<U = unknown> = TcpListener<U> | TcpConnection<U> | UdpSocket<U>
+
+/** A listener took a connection; it is open and may be sent to at once. `userPtr` is the listener's; set the connection's own by `socket.userPtr = …`. */
+export interface AcceptEvent<U = unknown> {
+  type: 'accept'
+  listener: TcpListener<U>
+  socket: TcpConnection<U>
+  userPtr: U | undefined
+}
+
+/** `connectTcp()` succeeded. A failed one gives no `connect`, only a `close` with its error. */
+export interface ConnectEvent<U = unknown> {
+  type: 'connect'
+  socket: TcpConnection<U>
+  userPtr: U | undefined
+}
+
+/** Bytes of a connection. `data` is a view of the poller's receive buffer: valid until the next `wait()`; copy what must stay. */
+export interface ReceiveEvent<U = unknown> {
+  type: 'receive'
+  socket: TcpConnection<U>
+  userPtr: U | undefined
+  data: Buffer
+}
+
+/** A datagram; 0 bytes are possible. `truncated`: it was longer than `maxDatagram`, and its rest is gone. `data` is valid until the next `wait()`. */
+export interface DatagramEvent<U = unknown> {
+  type: 'datagram'
+  socket: UdpSocket<U>
+  userPtr: U | undefined
+  data: Buffer
+  address: SocketAddress
+  truncated: boolean
+}
+
+/** After `send()` returned false: the queue is below the low-water mark again. */
+export interface DrainEvent<U = unknown> {
+  type: 'drain'
+  socket: TcpConnection<U> | UdpSocket<U>
+  userPtr: U | undefined
+}
+
+/** The peer finished sending; sending to it still works. */
+export interface EndEvent<U = unknown> {
+  type: 'end'
+  socket: TcpConnection<U>
+  userPtr: U | undefined
+}
+
+/** Nothing was received or sent for the time given to `setIdleTimeout()`. Once for each such time; the connection stays open. */
+export interface TimeoutEvent<U = unknown> {
+  type: 'timeout'
+  socket: TcpConnection<U>
+  userPtr: U | undefined
+}
+
+/** Something went wrong that the socket survives: no descriptor left at accept, an unreachable UDP peer. */
+export interface ErrorEvent<U = unknown> {
+  type: 'error'
+  socket: TcpListener<U> | UdpSocket<U>
+  userPtr: U | undefined
+  error: SocketError
+}
+
+/** The socket is closed: exactly once, its last event. `error` says why, if the program or both sides did not close it in order. */
+export interface CloseEvent<U = unknown> {
+  type: 'close'
+  socket: PollSocket<U>
+  userPtr: U | undefined
+  error?: SocketError
+}
+
+/** A {@link Waker} or `wake()` ended the wait. */
+export interface WakeEvent {
+  type: 'wake'
+}
+
+/** What `wait()` gives. */
+export type PollEvent<U = unknown> =
+  | AcceptEvent<U>
+  | ConnectEvent<U>
+  | ReceiveEvent<U>
+  | DatagramEvent<U>
+  | DrainEvent<U>
+  | EndEvent<U>
+  | TimeoutEvent<U>
+  | ErrorEvent<U>
+  | CloseEvent<U>
+  | WakeEvent
+
+/** Whether the program gave up the event's socket after the batch was made: such an event is passed over, except the `close` itself. */
+export function isStale(event: PollEvent): boolean {
+  return event.type !== 'wake' && event.type !== 'close' && event.socket._silent
+}

@@ -1,0 +1,124 @@
+// What was queued since the last wait(), of all sockets together: one byte arena and one array of sends, handed to the system in one call.
+// Knows nothing of sockets but the chain position that each keeps. Its layout is in lib/binding/records.ts.
+import { OUTBOX, PACKED_ADDRESS, SEND_CHAINED, SEND_SKIP } from '../binding/records.ts'
+
+const FIRST_BYTES = 64 * 1024
+const MAX_BYTES = 1024 * 1024
+const FIRST_SENDS = 1024
+const MAX_SENDS = 16 * 1024
+
+/** What a socket keeps about its sends in the outbox. */
+export interface Chained {
+  /** The socket's slot index. */
+  readonly index: number
+  firstSend: number
+  lastSend: number
+}
+
+export class Outbox {
+  /** A message of more bytes than this does not go through the outbox: one system call for it alone is cheaper than copying it. */
+  static readonly maxMessageBytes = 64 * 1024
+
+  bytes: Buffer = Buffer.allocUnsafeSlow(FIRST_BYTES)
+  sends: Int32Array = new Int32Array(FIRST_SENDS * OUTBOX.stride)
+  count = 0
+  /** Goes up with every clear(): offsets of an older generation mean nothing. */
+  generation = 0
+  #used = 0
+
+  get isEmpty(): boolean {
+    return this.count === 0
+  }
+
+  /** Whether one more send of this size fits; grows up to a bound. False: the caller flushes first. */
+  makeRoom(byteLength: number): boolean {
+    if (this.#used + byteLength > this.bytes.length && !this.#growBytes(this.#used + byteLength)) return false
+    return this.count < this.sends.length / OUTBOX.stride || this.#growSends()
+  }
+
+  /** Copies bytes to `end`; returns how many. The caller has made room. */
+  copy(data: Uint8Array): number {
+    this.bytes.set(data, this.#used)
+    this.#used += data.length
+    return data.length
+  }
+
+  /** Writes text to `end` as UTF-8; returns how many bytes. The caller has made room for three bytes a code unit. */
+  write(text: string): number {
+    const written = this.bytes.write(text, this.#used)
+    this.#used += written
+    return written
+  }
+
+  /** Where the next bytes go. */
+  get end(): number {
+    return this.#used
+  }
+
+  /** Room for a packed address, to be filled by the caller; returns its offset. */
+  reserveAddress(): number {
+    const offset = this.#used
+    this.#used += PACKED_ADDRESS.bytes
+    return offset
+  }
+
+  /** Queues bytes that lie in the arena already behind what `socket` has queued. Several sends may share the same bytes. */
+  add(socket: Chained, offset: number, length: number, addressOffset: number): void {
+    const position = this.count++
+    const at = position * OUTBOX.stride
+    const sends = this.sends
+    const isFirst = socket.firstSend < 0
+    sends[at + OUTBOX.index] = isFirst ? socket.index : SEND_CHAINED
+    sends[at + OUTBOX.offset] = offset
+    sends[at + OUTBOX.length] = length
+    sends[at + OUTBOX.next] = -1
+    sends[at + OUTBOX.address] = addressOffset
+    if (isFirst) socket.firstSend = position
+    else sends[socket.lastSend * OUTBOX.stride + OUTBOX.next] = position
+    socket.lastSend = position
+  }
+
+  /** Drops what a socket has queued here, before the system has seen it. */
+  skip(socket: Chained): void {
+    if (socket.firstSend < 0) return
+    this.sends[socket.firstSend * OUTBOX.stride + OUTBOX.index] = SEND_SKIP
+    socket.firstSend = -1
+    socket.lastSend = -1
+  }
+
+  /** Calls `each` for what is left of a chain from `position` on, of which `taken` bytes were sent. */
+  forEachLeft(position: number, taken: number, each: (offset: number, length: number, addressOffset: number) => void): void {
+    const sends = this.sends
+    while (position >= 0) {
+      const at = position * OUTBOX.stride
+      each(sends[at + OUTBOX.offset] + taken, sends[at + OUTBOX.length] - taken, sends[at + OUTBOX.address])
+      taken = 0
+      position = sends[at + OUTBOX.next]
+    }
+  }
+
+  /** Everything was handed over. */
+  clear(): void {
+    this.count = 0
+    this.generation++
+    this.#used = 0
+  }
+
+  #growBytes(needed: number): boolean {
+    if (needed > MAX_BYTES) return false
+    let size = this.bytes.length
+    while (size < needed) size *= 2
+    const grown = Buffer.allocUnsafeSlow(size)
+    this.bytes.copy(grown, 0, 0, this.#used)
+    this.bytes = grown
+    return true
+  }
+
+  #growSends(): boolean {
+    if (this.count >= MAX_SENDS) return false
+    const grown = new Int32Array(this.sends.length * 2)
+    grown.set(this.sends)
+    this.sends = grown
+    return true
+  }
+}

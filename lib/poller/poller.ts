@@ -1,0 +1,514 @@
+// The unified floor's entrance: makes sockets, and wait() = send what is queued, wait, deliver. Refuses to know systems (backends/) and queues.
+import { isMainThread } from 'node:worker_threads'
+import { type EndPoint, packed, type SocketAddress, SocketAddress as Address } from '../address.ts'
+import { addon } from '../binding/load.ts'
+import { KIND, RECORD, WATCH } from '../binding/records.ts'
+import { DESCRIBE, WOULD_BLOCK_RESULT } from '../binding/socket.ts'
+import { alreadyClosed, invalidArgType, namedSocketError, type SocketError, socketError } from '../errors.ts'
+import { Socket } from '../raw/socket.ts'
+import { Waker } from '../raw/waker.ts'
+import { Slots } from '../slots.ts'
+import { bindToThread } from '../thread-bound.ts'
+import { boolean, bytes as toBytes, callback, integer, object, timeout } from '../validate.ts'
+import type { Backend } from './backend.ts'
+import { chooseBackend } from './backends/choose.ts'
+import { BatchMemory } from './batch-memory.ts'
+import { Core } from './core.ts'
+import type { PollEvent, PollSocket } from './events.ts'
+import { Outbox } from './outbox.ts'
+import { type RunOptions, runInNodesLoop, turnsOfNodesLoop } from './run.ts'
+import type { PollerStats } from './stats.ts'
+import { TcpConnection } from './tcp-connection.ts'
+import { TcpListener } from './tcp-listener.ts'
+import { UdpSocket } from './udp-socket.ts'
+
+const DEFAULT_MAX_EVENTS = 1024
+const DEFAULT_RECEIVE_BUFFER_BYTES = 4 * 1024 * 1024
+const DEFAULT_READ_BUDGET = 64 * 1024
+const DEFAULT_HIGH_WATER_MARK = 1024 * 1024
+const DEFAULT_MAX_DATAGRAM = 65_535
+const DEFAULT_BACKLOG = 511
+// How many connections one listener may give to one wait.
+const ACCEPT_BUDGET = 128
+// So that even with every event at once each socket gets a useful share of the receive buffer.
+const LEAST_SHARE_BYTES = 64
+// A worker that is terminated while native code waits is only let go when that code returns to JavaScript: so it returns this often.
+const WORKER_SLICE_MS = 50
+
+/** Options of a {@link Poller}; every one has a default. */
+export interface PollerOptions {
+  /** `'auto'` takes what the system has. */
+  backend?: 'auto' | 'epoll' | 'iocp'
+  /** How many sockets one `wait()` serves at most, 1 to 65,536. Default 1,024. */
+  maxEvents?: number
+  /** The buffer that all sockets of a `wait()` receive into, 64 KiB to 1 GiB. Default 4 MiB; memory that is never filled is never taken. */
+  receiveBufferBytes?: number
+  /** How many bytes one socket may take of one `wait()`, 1 to `receiveBufferBytes`. Default 64 KiB. */
+  readBudget?: number
+  /** Above how many queued bytes `send()` returns false, for each socket. `drain` comes at half of it. Default 1 MiB. */
+  highWaterMark?: number
+  /** The longest datagram that is received whole, in bytes, 1 to 65,535 (the default); longer ones are truncated. */
+  maxDatagram?: number
+}
+
+/** What all sockets can be given when they are made. */
+interface CommonOptions {
+  /** A numeric address: `'127.0.0.1'`, `'::1'`, `'0.0.0.0'`, `'::'`. */
+  address: string
+  /** 0 to 65,535; 0 lets the system choose. */
+  port: number
+  /** SO_SNDBUF in bytes; systems may round or double it. */
+  sendBufferSize?: number
+  /** SO_RCVBUF in bytes; systems may round or double it. */
+  receiveBufferSize?: number
+  /** The type-of-service byte, or traffic class. */
+  tos?: number
+}
+
+/** Options of {@link Poller.listenTcp}. */
+export interface ListenTcpOptions extends CommonOptions {
+  /** How many connections may wait to be accepted; the system may cut it. Default 511. */
+  backlog?: number
+  /** Several sockets share the port, the system spreads connections over them (Linux). `true` throws `ENOTSUP` where there is no such thing, `'try'` goes on without. */
+  reusePort?: boolean | 'try'
+  /** An IPv6 socket refuses IPv4 clients. Default false. */
+  ipv6Only?: boolean
+  /** TCP_NODELAY for the connections. Default true: `wait()` gathers what a tick sends, so Nagle's algorithm would only delay it. */
+  noDelay?: boolean
+  /** SO_KEEPALIVE for the connections. */
+  keepAlive?: boolean
+}
+
+/** Options of {@link Poller.connectTcp}; `address` and `port` are the peer's. */
+export interface ConnectTcpOptions extends CommonOptions {
+  /** Bind to this address first. */
+  localAddress?: string
+  /** Bind to this port first. */
+  localPort?: number
+  /** Give up after this many milliseconds: `close` with `ETIMEDOUT`. Default: the system's own time, minutes. */
+  timeoutMs?: number
+  /** TCP_NODELAY. Default true. */
+  noDelay?: boolean
+  /** SO_KEEPALIVE. */
+  keepAlive?: boolean
+}
+
+/** Options of {@link Poller.bindUdp}. */
+export interface BindUdpOptions extends CommonOptions {
+  /** As for `listenTcp`. */
+  reusePort?: boolean | 'try'
+  /** SO_REUSEADDR: several sockets may bind to one multicast port. */
+  reuseAddress?: boolean
+  /** An IPv6 socket takes no IPv4 datagrams. Default false. */
+  ipv6Only?: boolean
+  /** Report an `error` event (`ECONNREFUSED`, …) with the peer's end point when a datagram came back as undeliverable. Default false. */
+  reportUnreachable?: boolean
+  /** Allow sending to broadcast addresses. */
+  broadcast?: boolean
+  /** Hops of outgoing datagrams. */
+  ttl?: number
+  /** Hops of outgoing multicast datagrams. */
+  multicastTtl?: number
+  /** Whether this machine hears its own multicast. */
+  multicastLoop?: boolean
+}
+
+/**
+ * Waits for many sockets at once and gives what happened as an array of events, the same on epoll and on I/O completion ports.
+ *
+ * It belongs to the thread that made it; from another thread only its {@link Waker} may be used. `U` is the type of the `userPtr` that the
+ * program attaches to its sockets.
+ * @throws Error `ERR_UNSUPPORTED_PLATFORM` where the system has no backend; SocketError `EMFILE` and the like if the system refuses.
+ */
+export class Poller<U = unknown> {
+  readonly #core: Core<U>
+  #inRun = false
+
+  constructor(options: PollerOptions = {}) {
+    object(options, 'options')
+    const maxEvents = integer(options.maxEvents ?? DEFAULT_MAX_EVENTS, 'maxEvents', 1, 65_536)
+    const receiveBufferBytes = integer(options.receiveBufferBytes ?? DEFAULT_RECEIVE_BUFFER_BYTES, 'receiveBufferBytes', 64 * 1024, 2 ** 30)
+    const readBudget = integer(options.readBudget ?? DEFAULT_READ_BUDGET, 'readBudget', 1, receiveBufferBytes)
+    const highWaterMark = integer(options.highWaterMark ?? DEFAULT_HIGH_WATER_MARK, 'highWaterMark', 0, 2 ** 31)
+    const maxDatagram = integer(options.maxDatagram ?? DEFAULT_MAX_DATAGRAM, 'maxDatagram', 1, 65_535)
+    const backend: Backend = chooseBackend(options.backend ?? 'auto', this)
+    const served = Math.min(maxEvents, Math.floor(receiveBufferBytes / LEAST_SHARE_BYTES))
+    backend.setLimits({ maxEvents: served, readBudget, maxDatagram, acceptBudget: ACCEPT_BUDGET, receiveBufferBytes })
+    this.#core = new Core(backend, new BatchMemory(receiveBufferBytes, maxDatagram, served), highWaterMark)
+    bindToThread(this)
+  }
+
+  /** Which of the systems' mechanisms it stands on. */
+  get backend(): 'epoll' | 'iocp' {
+    return this.#core.backend.name
+  }
+
+  /** What this system can do beyond the common ground; see docs/platforms.md for the names. */
+  get capabilities(): Readonly<Record<string, boolean>> {
+    return this.#core.backend.capabilities
+  }
+
+  /** Counters, live. */
+  get stats(): PollerStats {
+    return this.#core.stats
+  }
+
+  /** Whether `close()` was called. */
+  get closed(): boolean {
+    return this.#core.closed
+  }
+
+  /**
+   * Listens for TCP connections; each comes as an `accept` event.
+   * @throws SocketError `EADDRINUSE`, `EADDRNOTAVAIL`, `EACCES`, `ENOTSUP` (reusePort), …; TypeError `ERR_INVALID_ADDRESS` for a host name; RangeError for a port outside 0 to 65,535.
+   */
+  listenTcp(options: ListenTcpOptions, userPtr?: U): TcpListener<U> {
+    this.#core.assertOpen('listen')
+    const address = new Address(endPointOf(options))
+    const backlog = integer(options.backlog ?? DEFAULT_BACKLOG, 'backlog', 0, 2 ** 31 - 1)
+    return this.#make('tcp', address, (socket) => {
+      this.#setReuse(socket, options.reusePort, true)
+      if (address.family === 'ipv6') socket.setOption('ipv6Only', boolean(options.ipv6Only ?? false, 'ipv6Only'))
+      setOptions(socket, options, ['sendBufferSize', 'receiveBufferSize', 'keepAlive', 'tos'])
+      // Set on the listener, since connections inherit it: no system call for each.
+      socket.setOption('noDelay', boolean(options.noDelay ?? true, 'noDelay'))
+      socket.bind(address)
+      socket.listen(backlog)
+      return this.#watchListener(socket, userPtr)
+    })
+  }
+
+  /**
+   * Begins to connect. `connect` or `close` with an error follows; what is sent before that is queued.
+   * @throws SocketError for what is wrong at once, such as `EADDRNOTAVAIL` for `localAddress`; never for an unreachable or refusing peer.
+   */
+  connectTcp(options: ConnectTcpOptions, userPtr?: U): TcpConnection<U> {
+    const core = this.#core
+    core.assertOpen('connect')
+    const peer = new Address(endPointOf(options))
+    const timeoutMs = timeout(options.timeoutMs)
+    return this.#make('tcp', peer, (socket) => {
+      setOptions(socket, options, ['sendBufferSize', 'receiveBufferSize', 'keepAlive', 'tos'])
+      socket.setOption('noDelay', boolean(options.noDelay ?? true, 'noDelay'))
+      if (options.localAddress !== undefined || options.localPort !== undefined) {
+        const any = peer.family === 'ipv4' ? '0.0.0.0' : '::'
+        socket.bind({ address: options.localAddress ?? any, port: options.localPort ?? 0 })
+      }
+      const connection = new TcpConnection(core, socket.handle, userPtr, peer, true)
+      const result = core.backend.connect(connection.index, Slots.generationOf(connection.id), socket.handle, packed(peer))
+      if (result < 0 && result !== WOULD_BLOCK_RESULT) {
+        // Refused before it began: told by an event like any other refusal, so that a program needs one place for it.
+        socket.close()
+        connection._onConnectRefused(socketError(-result, 'connect', peer))
+        return connection
+      }
+      socket.detach()
+      if (timeoutMs > 0) connection._setConnectTimeout(timeoutMs)
+      if (result === 0) connection._onConnected(0)
+      return connection
+    })
+  }
+
+  /**
+   * Binds a UDP socket; each datagram comes as a `datagram` event.
+   * @throws SocketError `EADDRINUSE`, `EADDRNOTAVAIL`, `ENOTSUP` (reusePort), …; TypeError and RangeError as for `listenTcp`.
+   */
+  bindUdp(options: BindUdpOptions, userPtr?: U): UdpSocket<U> {
+    this.#core.assertOpen('bind')
+    const address = new Address(endPointOf(options))
+    const reportUnreachable = boolean(options.reportUnreachable ?? false, 'reportUnreachable')
+    return this.#make('udp', address, (socket) => {
+      this.#setReuse(socket, options.reusePort, boolean(options.reuseAddress ?? false, 'reuseAddress'))
+      if (address.family === 'ipv6') socket.setOption('ipv6Only', boolean(options.ipv6Only ?? false, 'ipv6Only'))
+      setOptions(socket, options, ['sendBufferSize', 'receiveBufferSize', 'broadcast', 'tos', 'ttl', 'multicastTtl', 'multicastLoop'])
+      socket.bind(address)
+      return this.#watchUdp(socket, address.family, userPtr, reportUnreachable)
+    })
+  }
+
+  /**
+   * Takes over a raw socket: a listening one becomes a listener, a connected one a connection, a UDP one a UDP socket. The `Socket` object is
+   * closed by that; the handle lives on here. Nothing but the class of the result tells of it: no `accept` or `connect` event follows.
+   * @throws SocketError `ENOTCONN` for a TCP socket that neither listens nor is connected.
+   */
+  adopt(socket: Socket, userPtr?: U): TcpListener<U> | TcpConnection<U> | UdpSocket<U> {
+    const core = this.#core
+    core.assertOpen('adopt')
+    if (!(socket instanceof Socket)) throw invalidArgType('socket', 'a Socket', socket)
+    if (socket.closed) throw alreadyClosed('adopt')
+    const what = addon().socketDescribe(socket.handle)
+    if (what < 0) throw socketError(-what, 'getsockopt')
+    const family = (what & DESCRIBE.ipv6) !== 0 ? 'ipv6' : 'ipv4'
+    socket.nonBlocking = true
+    if ((what & DESCRIBE.udp) !== 0) return this.#watchUdp(socket, family, userPtr, false)
+    if ((what & DESCRIBE.listening) !== 0) return this.#watchListener(socket, userPtr)
+    if ((what & DESCRIBE.connected) === 0) throw namedSocketError('ENOTCONN', 'adopt', 'the socket neither listens nor is connected')
+    const connection = new TcpConnection(core, socket.handle, userPtr, undefined, false)
+    this.#watch(socket, connection, WATCH.connection)
+    return connection
+  }
+
+  /**
+   * Sends everything that was queued, waits until something happens or the time is over, and gives what happened; `[]` when nothing did.
+   *
+   * While the program walks through the array, events of sockets that it closes on the way are passed over by the array's iterator (`for … of`,
+   * spread). `data` of `receive` and `datagram` events is valid until the next `wait()`.
+   * @param timeoutMs milliseconds, fractions allowed; -1 (the default) waits for ever, 0 does not wait. Never early; how fine the system's clock is: `capabilities.subMillisecondWait`.
+   * @throws SocketError `EBADF` after `close()`; `EBUSY` inside of `run()`; RangeError for other negative numbers and NaN.
+   */
+  wait(timeoutMs?: number): PollEvent<U>[] {
+    const limit = timeout(timeoutMs)
+    this.#core.assertOpen('wait')
+    this.#assertNotInRun('wait')
+    return this.#collect(limit)
+  }
+
+  /**
+   * Queues the same bytes for many connections: one copy of them, and one native call for all with the next `wait()` or `flush()`.
+   * @returns how many connections took it; closed and ended ones do not. A connection over its high-water mark takes it all the same: look at
+   *   `bufferedBytes` to find those that do not keep up.
+   */
+  broadcast(to: Iterable<TcpConnection<U>>, data: Uint8Array | string): number {
+    const core = this.#core
+    core.assertOpen('send')
+    if (to === null || typeof to !== 'object' || !(Symbol.iterator in to)) throw invalidArgType('to', 'an iterable of TcpConnection', to)
+    const bytes = toBytes(data, 'data')
+    const { outbox } = core
+    let shared: Buffer | undefined
+    let offset = -1
+    let generation = -1
+    let taken = 0
+    for (const connection of to) {
+      if (!(connection instanceof TcpConnection)) throw invalidArgType('to', 'an iterable of TcpConnection', connection)
+      if (!connection._takesData) continue
+      taken++
+      if (bytes.length === 0) continue
+      if (connection._hasQueue || bytes.length > Outbox.maxMessageBytes) {
+        shared ??= Buffer.from(bytes)
+        connection._sendThrough(shared, true)
+        continue
+      }
+      // A flush in between empties the outbox, and the bytes with it; and it may find this connection's send buffer full, or broken.
+      if (generation !== outbox.generation || !outbox.makeRoom(0)) {
+        core.makeRoom(bytes.length)
+        offset = outbox.end
+        outbox.copy(bytes)
+        generation = outbox.generation
+        if (!connection._takesData) continue
+        if (connection._hasQueue) {
+          shared ??= Buffer.from(bytes)
+          connection._sendThrough(shared, true)
+          continue
+        }
+      }
+      connection._sendShared(offset, bytes.length)
+    }
+    return taken
+  }
+
+  /** Sends what is queued, without waiting: the first third of `wait()`. */
+  flush(): void {
+    this.#core.assertOpen('send')
+    this.#core.flush()
+  }
+
+  /** Ends the current or the next `wait()` with a `wake` event. Many wakes before it are one. */
+  wake(): void {
+    this.#core.assertOpen('wake')
+    addon().wakerWake(this.#core.backend.wakerHandle)
+  }
+
+  /** What another thread may end a `wait()` with: post its `handle` there, and use `Waker.from(handle)`. */
+  waker(): Waker {
+    this.#core.assertOpen('waker')
+    return Waker.from(this.#core.backend.wakerHandle)
+  }
+
+  /**
+   * Runs inside Node's own event loop: `onEvents` gets each batch, one for each turn of that loop, and timers, promises and other servers go on.
+   * What is sent outside of `onEvents`, from a timer or a promise, leaves in the same turn of Node's loop. Keeps the process alive.
+   * @returns a promise that is fulfilled when `signal` aborts or the poller is closed, and rejected when `onEvents` throws; the poller is usable afterwards.
+   * @throws SocketError `EBUSY` (as a rejection) if it runs already.
+   */
+  async run(onEvents: (events: PollEvent<U>[]) => void, options: RunOptions = {}): Promise<void> {
+    callback(onEvents, 'onEvents')
+    object(options, 'options')
+    this.#core.assertOpen('run')
+    this.#assertNotInRun('run')
+    this.#inRun = true
+    try {
+      await runInNodesLoop(this.#core, () => this.#collect(0), onEvents, options.signal)
+    } finally {
+      this.#inRun = false
+    }
+  }
+
+  /** The batches of {@link run} for `for await`: the next one is taken when it is asked for. `break` ends it, and closing the poller does. */
+  async *[Symbol.asyncIterator](): AsyncGenerator<PollEvent<U>[], void, void> {
+    this.#core.assertOpen('run')
+    this.#assertNotInRun('run')
+    this.#inRun = true
+    try {
+      yield* turnsOfNodesLoop(this.#core, () => this.#collect(0))
+    } finally {
+      this.#inRun = false
+    }
+  }
+
+  /** Closes all its sockets, without events, and itself. Queued bytes go out as far as the system takes them at once. Closing twice is harmless. */
+  close(): void {
+    this.#core.close()
+  }
+
+  /** The same as `close()`. */
+  [Symbol.dispose](): void {
+    this.close()
+  }
+
+  // ---- Making sockets ----
+
+  /** Opens a socket for `build`, which hands it over to the backend; what goes wrong before that closes it again. */
+  #make<T>(type: 'tcp' | 'udp', address: SocketAddress, build: (socket: Socket) => T): T {
+    const socket = new Socket({ type, family: address.family, nonBlocking: true })
+    try {
+      return build(socket)
+    } catch (error) {
+      socket.close()
+      throw error
+    }
+  }
+
+  #setReuse(socket: Socket, reusePort: boolean | 'try' | undefined, reuseAddress: boolean): void {
+    if (reusePort !== undefined && reusePort !== 'try') boolean(reusePort, 'reusePort')
+    this.#core.backend.prepareBind(socket, reuseAddress)
+    if (reusePort === undefined || reusePort === false) return
+    if (this.capabilities.reusePort) socket.setOption('reusePort', true)
+    else if (reusePort !== 'try') throw namedSocketError('ENOTSUP', 'setsockopt', 'this system cannot share a port among listeners; use one listener and hand connections over')
+  }
+
+  #watchListener(socket: Socket, userPtr: U | undefined): TcpListener<U> {
+    const listener = new TcpListener(this.#core, socket.handle, userPtr)
+    this.#watch(socket, listener, WATCH.listener)
+    return listener
+  }
+
+  #watchUdp(socket: Socket, family: 'ipv4' | 'ipv6', userPtr: U | undefined, reportUnreachable: boolean): UdpSocket<U> {
+    if (reportUnreachable) this.#core.backend.reportUnreachable(socket.handle, family)
+    this.#core.memory.addDatagrams()
+    const udp = new UdpSocket(this.#core, socket.handle, userPtr, family)
+    this.#watch(socket, udp, reportUnreachable ? WATCH.datagramReportingErrors : WATCH.datagram)
+    return udp
+  }
+
+  #watch(socket: Socket, watched: PollSocket<U>, kind: number): void {
+    try {
+      this.#core.backend.watch(watched.index, Slots.generationOf(watched.id), socket.handle, kind)
+    } catch (error) {
+      this.#core.unregister(watched)
+      throw error
+    }
+    socket.detach()
+    this.#core.touch()
+  }
+
+  // ---- Waiting ----
+
+  #assertNotInRun(call: string): void {
+    if (this.#inRun) throw namedSocketError('EBUSY', call, 'the poller is inside run() or an async iteration')
+  }
+
+  #collect(limitMs: number): PollEvent<U>[] {
+    const core = this.#core
+    const { backend, memory, outbox } = core
+    core.batchNumber++
+    core.stats.waits++
+    core.now = performance.now()
+    const deadline = limitMs < 0 ? Number.POSITIVE_INFINITY : core.now + limitMs
+    for (;;) {
+      memory.prepare(outbox.count)
+      const count = backend.exchange(outbox, memory, this.#nextWaitMs(deadline))
+      core.now = performance.now()
+      const settled = core.settle(Math.max(count, 0))
+      if (count < 0) throw socketError(-count, 'wait')
+      if (count > settled) this.#deliver(settled, count)
+      if (core.deadlines.next <= core.now) core.deadlines.expire(core.now)
+      if (core.events.length > 0 || core.now >= deadline) return core.takeEvents()
+    }
+  }
+
+  /** How long the system may wait: until the caller's deadline, ours, or the end of a slice. -1 = for ever. */
+  #nextWaitMs(deadline: number): number {
+    if (this.#core.events.length > 0) return 0
+    const until = Math.min(deadline, this.#core.deadlines.next)
+    const ms = until === Number.POSITIVE_INFINITY ? -1 : Math.max(until - this.#core.now, 0)
+    if (isMainThread) return ms
+    return ms < 0 ? WORKER_SLICE_MS : Math.min(ms, WORKER_SLICE_MS)
+  }
+
+  #deliver(from: number, count: number): void {
+    const core = this.#core
+    const { records, slab } = core.memory
+    for (let at = from * RECORD.stride, end = count * RECORD.stride; at < end; at += RECORD.stride) {
+      const kind = records[at + RECORD.kind]
+      if (kind === KIND.woken) {
+        core.emit({ type: 'wake' })
+        continue
+      }
+      const a = records[at + RECORD.a]
+      const b = records[at + RECORD.b]
+      // A stale generation is a dropped event: the socket was closed since.
+      const socket = core.registry.at(records[at + RECORD.index], records[at + RECORD.generation])
+      if (socket instanceof TcpConnection) {
+        if (kind === KIND.received) socket._onReceived(slab, a, b)
+        else if (kind === KIND.ended) socket._onEnded()
+        else if (kind === KIND.failed) socket._onFailed(a)
+        else if (kind === KIND.writable) socket._onWritable()
+        else if (kind === KIND.connected) socket._onConnected(a)
+      } else if (socket instanceof UdpSocket) {
+        if (kind === KIND.datagram) socket._onDatagram(slab, a, b, records[at + RECORD.c] !== 0)
+        else if (kind === KIND.writable) socket._onWritable()
+        else if (kind === KIND.datagramFailed) socket._onDatagramFailed(slab, a, b)
+      } else if (socket instanceof TcpListener) {
+        if (kind === KIND.accepted) this.#onAccepted(socket, a, b)
+        else if (kind === KIND.acceptFailed) socket._onAcceptFailed(a)
+      } else if (kind === KIND.accepted) {
+        // Its listener is gone: so is it.
+        addon().socketReset(a)
+      }
+    }
+  }
+
+  #onAccepted(listener: TcpListener<U>, handle: number, peerOffset: number): void {
+    const core = this.#core
+    const peer = Address.fromPacked(core.memory.slab, peerOffset)
+    const connection = new TcpConnection<U>(core, handle, undefined, peer, false)
+    try {
+      core.backend.watch(connection.index, Slots.generationOf(connection.id), handle, WATCH.connection)
+    } catch (error) {
+      // Out of memory for one more watch: the same state as out of descriptors, and told in the same way.
+      core.unregister(connection)
+      addon().socketReset(handle)
+      listener._onAcceptFailed((error as SocketError).errno)
+      return
+    }
+    listener._onAccepted()
+    core.stats.accepted++
+    core.emit({ type: 'accept', listener, socket: connection, userPtr: listener.userPtr })
+  }
+}
+
+function endPointOf(options: EndPoint): EndPoint {
+  const { address, port } = object(options, 'options') as EndPoint
+  return { address, port }
+}
+
+type NumericOption = 'sendBufferSize' | 'receiveBufferSize' | 'tos' | 'ttl' | 'multicastTtl'
+type BooleanOption = 'keepAlive' | 'broadcast' | 'multicastLoop'
+
+/** Sets those of the named options that were given. */
+function setOptions(socket: Socket, options: object, names: readonly (NumericOption | BooleanOption)[]): void {
+  const given = options as Partial<Record<string, never>>
+  for (const name of names) {
+    if (given[name] !== undefined) socket.setOption(name, given[name])
+  }
+}

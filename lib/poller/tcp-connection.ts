@@ -1,0 +1,512 @@
+// One connection of the unified floor: its states, its queue, and what it tells. Refuses to know which system it is on.
+import { SocketAddress } from '../address.ts'
+import { SHUTDOWN } from '../binding/socket.ts'
+import { PACKED_ADDRESS, RELEASE } from '../binding/records.ts'
+import { addon } from '../binding/load.ts'
+import { alreadyClosed, namedSocketError, type SocketError, socketError } from '../errors.ts'
+import { getSocketOption, setSocketOption, type SocketOptionName, type SocketOptions } from '../raw/options.ts'
+import { bytes as checkBytes, timeout } from '../validate.ts'
+import { Slots } from '../slots.ts'
+import type { Core } from './core.ts'
+import { Deadline } from './deadlines.ts'
+import { Outbox } from './outbox.ts'
+import { SendQueue } from './send-queue.ts'
+
+// States and marks of a connection, as bits of one small number: a server may hold tens of thousands of these objects.
+const CONNECTING = 1
+/** end() was called. */
+const ENDING = 2
+/** Our FIN is out. */
+const FINISHED = 4
+/** The peer finished sending. */
+const PEER_ENDED = 8
+const PAUSED = 16
+/** close() was called; what is queued still goes out. */
+const CLOSING = 32
+const CLOSED = 64
+/** send() has returned false, so that a `drain` is due. */
+const OVER_MARK = 128
+/** The program gave the socket up itself. */
+const GIVEN_UP = 256
+/** Sending failed; what the peer sent before is still to be received. */
+const SEND_BROKEN = 512
+
+/** What few connections have, kept apart so that the others stay small. */
+interface Extras {
+  idleMs: number
+  idleDeadline: Deadline | undefined
+  connectDeadline: Deadline | undefined
+  /** Sending failed; what the peer sent before is still to be received, then the connection closes with this. */
+  sendError: SocketError | undefined
+}
+
+/**
+ * A TCP connection of a {@link Poller}: made by `connectTcp()`, by `adopt()`, or given by an `accept` event.
+ *
+ * Methods throw {@link SocketError} `EBADF` once the program has closed the connection, or once a `wait()` after its `close` event has begun;
+ * `close()`, `end()` and `reset()` never do.
+ */
+export class TcpConnection<U = unknown> {
+  /** Unique among the sockets of its poller, for as long as that lives. */
+  readonly id: number
+  /** Whatever the program wants to find again in each event. */
+  userPtr: U | undefined
+  /** @internal */ readonly index: number
+  /** @internal */ firstSend = -1
+  /** @internal */ lastSend = -1
+  /** @internal The program gave the socket up: its events are stale. */
+  _silent = false
+  readonly #core: Core<U>
+  readonly #handle: number
+  #state: number
+  /** Bytes of this connection in the outbox. */
+  #outgoing = 0
+  #queue: SendQueue | undefined
+  #bytesReceived = 0
+  #bytesSent = 0
+  #closedInBatch = -1
+  #lastActive = 0
+  #extras: Extras | undefined
+  #peer: SocketAddress | undefined
+
+  /** @internal */
+  constructor(core: Core<U>, handle: number, userPtr: U | undefined, peer: SocketAddress | undefined, connecting: boolean) {
+    this.#core = core
+    this.#handle = handle
+    this.userPtr = userPtr
+    this.#peer = peer
+    this.#state = connecting ? CONNECTING : 0
+    this.id = core.register(this)
+    this.index = Slots.indexOf(this.id)
+  }
+
+  /** Whether the connection is closed: its `close` event was given out or is in the coming batch. */
+  get closed(): boolean {
+    return (this.#state & CLOSED) !== 0
+  }
+
+  /** The system's number of the socket, for diagnostics. Whoever closes it behind the poller's back breaks the poller. */
+  get handle(): number {
+    return this.#handle
+  }
+
+  /** The peer's end point; it stays known after the close. */
+  get remoteAddress(): SocketAddress {
+    if (this.#peer === undefined) {
+      this.#assertUsable('getpeername')
+      const packed = new Uint8Array(PACKED_ADDRESS.bytes)
+      const result = addon().socketRemoteAddress(this.#handle, packed)
+      if (result < 0) throw socketError(-result, 'getpeername')
+      this.#peer = SocketAddress.fromPacked(packed, 0)
+    }
+    return this.#peer
+  }
+
+  /** This side's end point. Throws `EBADF` when closed. */
+  get localAddress(): SocketAddress {
+    if (this.closed) throw alreadyClosed('getsockname')
+    const packed = new Uint8Array(PACKED_ADDRESS.bytes)
+    const result = addon().socketLocalAddress(this.#handle, packed)
+    if (result < 0) throw socketError(-result, 'getsockname')
+    return SocketAddress.fromPacked(packed, 0)
+  }
+
+  /** Bytes received so far. */
+  get bytesReceived(): number {
+    return this.#bytesReceived
+  }
+
+  /** Bytes that the system has taken so far. */
+  get bytesSent(): number {
+    return this.#bytesSent
+  }
+
+  /** Bytes that were given to `send()` and that the system has not taken yet, in wait()'s outbox or behind a full send buffer. */
+  get bufferedBytes(): number {
+    return this.#outgoing + (this.#queue === undefined ? 0 : this.#queue.bytes)
+  }
+
+  /**
+   * Queues bytes (a string as UTF-8), in order; they are copied, so that the caller may use its buffer again at once. They leave with the next
+   * `wait()` or `flush()`, together with whatever else was queued for this connection; a message over 64 KiB leaves at once.
+   * @returns false if more than `highWaterMark` is queued now: the bytes are queued all the same, a `drain` event tells when to go on.
+   *   Also false, with nothing queued, if the connection broke in this very batch: its `close` event follows.
+   * @throws SocketError `EBADF` on a closed connection, `EPIPE` after `end()`; TypeError for anything but bytes or a string.
+   */
+  send(data: Uint8Array | string): boolean {
+    if ((this.#state & ~(OVER_MARK | PAUSED | PEER_ENDED)) !== 0 && !this.#maySend()) return false
+    const core = this.#core
+    const isText = typeof data === 'string'
+    if (!isText) checkBytes(data, 'data')
+    // Three bytes a code unit is the most that UTF-8 takes, so that a text need not be measured first.
+    const most = isText ? data.length * 3 : data.length
+    if (most > Outbox.maxMessageBytes) return this._sendThrough(isText ? Buffer.from(data) : data, isText)
+    if (most === 0) return true
+    core.makeRoom(most)
+    // Making room may have flushed, and the flush may have found the send buffer full or the connection broken.
+    if ((this.#state & (CLOSED | SEND_BROKEN)) !== 0) return false
+    if (this.#queue !== undefined) {
+      this.#queue.append(isText ? Buffer.from(data) : data)
+      return this.#isBelowMark()
+    }
+    const { outbox } = core
+    const offset = outbox.end
+    const length = isText ? outbox.write(data) : outbox.copy(data)
+    core.queue(this, offset, length, -1)
+    this.#outgoing += length
+    return this.#isBelowMark()
+  }
+
+  /** No more `receive` and no `end` until `resume()`: the peer is slowed down by TCP. An event that is in the current batch already still comes. */
+  pause(): void {
+    if (!this.#isUsable('pause') || (this.#state & PAUSED) !== 0) return
+    this.#state |= PAUSED
+    if ((this.#state & (CONNECTING | PEER_ENDED)) === 0) this.#core.backend.setReceiving(this.index, false)
+  }
+
+  /** Ends a `pause()`. */
+  resume(): void {
+    if (!this.#isUsable('resume') || (this.#state & PAUSED) === 0) return
+    this.#state &= ~PAUSED
+    if ((this.#state & (CONNECTING | PEER_ENDED)) === 0) this.#core.backend.setReceiving(this.index, true)
+    this.#core.touch()
+  }
+
+  /**
+   * A `timeout` event when nothing was received or sent for `ms` milliseconds (fractions allowed, 0 = never, the default). It comes once; the
+   * next byte starts the time anew. What to do about it is the program's choice.
+   */
+  setIdleTimeout(ms: number): void {
+    timeout(ms, 'ms')
+    if (!this.#isUsable('setIdleTimeout')) return
+    const extras = this.#getExtras()
+    extras.idleMs = Math.max(ms, 0)
+    this.#lastActive = performance.now()
+    if (extras.idleMs === 0) {
+      if (extras.idleDeadline !== undefined) this.#core.deadlines.delete(extras.idleDeadline)
+      return
+    }
+    extras.idleDeadline ??= new Deadline((now) => this.#onIdleDeadline(now))
+    this.#core.deadlines.set(extras.idleDeadline, this.#lastActive + extras.idleMs)
+    this.#core.touch()
+  }
+
+  /** Sends what is queued, then FIN: the peer sees the end. Receiving goes on; the `close` event comes when the peer has finished too. */
+  end(): void {
+    if ((this.#state & (CLOSED | CLOSING | ENDING)) !== 0) return
+    this.#state |= ENDING
+    this.#advanceEnding()
+  }
+
+  /**
+   * Sends what is queued, then closes; nothing more is received. The `close` event comes in a later `wait()`; without an error, unless the queue
+   * could not be sent. A peer that never reads holds up the queue and so the close: `reset()` does not wait. While connecting it gives up, and
+   * the `close` has the error `ECANCELED`.
+   */
+  close(): void {
+    if ((this.#state & (CLOSED | CLOSING)) !== 0) return
+    this._silent = true
+    this.#state |= CLOSING | GIVEN_UP
+    this.#clearDeadlines()
+    if ((this.#state & CONNECTING) !== 0) return this.#finish(namedSocketError('ECANCELED', 'connect'), RELEASE.close)
+    if ((this.#state & (PAUSED | PEER_ENDED)) === 0) this.#core.backend.setReceiving(this.index, false)
+    this.#advanceEnding()
+  }
+
+  /** Drops what is queued and closes at once; the peer sees `ECONNRESET`. */
+  reset(): void {
+    if ((this.#state & CLOSED) !== 0) return
+    this._silent = true
+    this.#state |= GIVEN_UP
+    const wasConnecting = (this.#state & CONNECTING) !== 0
+    this.#finish(wasConnecting ? namedSocketError('ECANCELED', 'connect') : undefined, RELEASE.reset)
+  }
+
+  /**
+   * Gives the connection away: returns the system's handle, which the caller owns from now on, for example to hand it to another thread's
+   * `adopt(Socket.fromHandle(handle, { type: 'tcp' }))`. What is queued is sent first. No event follows, not even `close`.
+   * @throws SocketError `EBUSY` while bytes are queued that the system does not take: wait for `drain`, or until `bufferedBytes` is 0.
+   */
+  detach(): number {
+    this.#assertUsable('detach')
+    if (this.#outgoing > 0) this.#core.flush()
+    if ((this.#state & CLOSED) !== 0) throw alreadyClosed('detach')
+    if (this.#queue !== undefined || (this.#state & CONNECTING) !== 0) {
+      throw namedSocketError('EBUSY', 'detach', 'bytes are still queued, or the connect is not done')
+    }
+    this._silent = true
+    this.#state |= GIVEN_UP | CLOSED
+    this.#clearDeadlines()
+    this.#core.outbox.skip(this)
+    const handle = this.#core.backend.release(this.index, RELEASE.detach)
+    this.#core.unregister(this)
+    return handle
+  }
+
+  /** Sets an option of the socket, by the same names as `Socket.setOption`. */
+  setOption<K extends SocketOptionName>(name: K, value: SocketOptions[K]): void {
+    this.#assertUsable('setsockopt')
+    setSocketOption(this.#handle, name, value)
+  }
+
+  /** Reads an option of the socket, by the same names as `Socket.getOption`. */
+  getOption<K extends SocketOptionName>(name: K): SocketOptions[K] {
+    this.#assertUsable('getsockopt')
+    return getSocketOption(this.#handle, name)
+  }
+
+  /** The same as `close()`. */
+  [Symbol.dispose](): void {
+    this.close()
+  }
+
+  // ---- For poller.ts and core.ts ----
+
+  /** @internal Whether a broadcast may be queued here. */
+  get _takesData(): boolean {
+    return (this.#state & (CLOSED | CLOSING | ENDING | SEND_BROKEN)) === 0
+  }
+
+  /** @internal Queues bytes of a broadcast that lie in the outbox already, or, where that is not possible, `shared`, which never changes. */
+  _sendShared(offset: number, length: number): void {
+    this.#core.queue(this, offset, length, -1)
+    this.#outgoing += length
+    this.#isBelowMark()
+  }
+
+  /** @internal Whether what is sent now must go behind a queue of this connection's own. */
+  get _hasQueue(): boolean {
+    return this.#queue !== undefined || (this.#state & CONNECTING) !== 0
+  }
+
+  /** @internal A large message: offered to the system at once, and only what it does not take is copied (not even that if `isOwn`). */
+  _sendThrough(data: Uint8Array, isOwn: boolean): boolean {
+    const core = this.#core
+    let taken = 0
+    if (this.#outgoing > 0) core.flush()
+    if ((this.#state & (CLOSED | SEND_BROKEN)) !== 0) return false
+    if (!this._hasQueue) {
+      taken = core.backend.send(this.index, data, 0, data.length)
+      if (taken < 0) {
+        this._onSendFailed(-taken)
+        return false
+      }
+      this.#countSent(taken)
+    }
+    if (taken < data.length) {
+      this.#queue ??= new SendQueue()
+      const rest = taken === 0 ? data : data.subarray(taken)
+      if (isOwn) this.#queue.appendShared(rest)
+      else this.#queue.append(rest)
+    }
+    return this.#isBelowMark()
+  }
+
+  /** @internal */
+  _setConnectTimeout(timeoutMs: number): void {
+    const extras = this.#getExtras()
+    extras.connectDeadline = new Deadline(() => this.#finish(namedSocketError('ETIMEDOUT', 'connect', undefined, this.#peer), RELEASE.close))
+    this.#core.deadlines.set(extras.connectDeadline, performance.now() + timeoutMs)
+  }
+
+  /** @internal connect() failed before the backend had the socket. */
+  _onConnectRefused(error: SocketError): void {
+    this.#state |= CLOSED
+    this.#closedInBatch = this.#core.batchNumber
+    this.#core.unregister(this)
+    this.#core.emit({ type: 'close', socket: this, userPtr: this.userPtr, error })
+  }
+
+  /** @internal The system's answer to connect(). */
+  _onConnected(errno: number): void {
+    if ((this.#state & CONNECTING) === 0) return // given up since
+    if (errno !== 0) return this.#finish(socketError(errno, 'connect', this.#peer), RELEASE.close)
+    this.#state &= ~CONNECTING
+    if (this.#extras?.connectDeadline !== undefined) this.#core.deadlines.delete(this.#extras.connectDeadline)
+    this.#lastActive = this.#core.now
+    this.#core.stats.connected++
+    this.#core.emit({ type: 'connect', socket: this, userPtr: this.userPtr })
+    if ((this.#state & PAUSED) !== 0) this.#core.backend.setReceiving(this.index, false)
+    // What was sent before the answer has waited in the queue.
+    this._onWritable()
+  }
+
+  /** @internal */
+  _onReceived(slab: Buffer, offset: number, length: number): void {
+    this.#bytesReceived += length
+    this.#core.stats.bytesReceived += length
+    if (this._silent) return
+    this.#touchIdle()
+    this.#core.emit({ type: 'receive', socket: this, userPtr: this.userPtr, data: slab.subarray(offset, offset + length) })
+  }
+
+  /** @internal */
+  _onEnded(): void {
+    this.#state |= PEER_ENDED
+    const sendError = this.#extras?.sendError
+    if (sendError !== undefined) return this.#finish(sendError, RELEASE.close)
+    if (!this._silent) this.#core.emit({ type: 'end', socket: this, userPtr: this.userPtr })
+    if ((this.#state & FINISHED) !== 0) this.#finish(undefined, RELEASE.close)
+  }
+
+  /** @internal The receiving side broke. */
+  _onFailed(errno: number): void {
+    this.#finish(this.#extras?.sendError ?? socketError(errno, 'recv', this.#peer), RELEASE.close)
+  }
+
+  /** @internal The system takes bytes again. */
+  _onWritable(): void {
+    const queue = this.#queue
+    if (queue !== undefined) {
+      const before = queue.bytes
+      const result = queue.pump((bytes, offset, length) => this.#core.backend.send(this.index, bytes, offset, length))
+      this.#countSent(before - queue.bytes)
+      if (result < 0) return this._onSendFailed(-result)
+      if (queue.bytes === 0) this.#queue = undefined
+      this.#tellDrain()
+    }
+    this.#advanceEnding()
+  }
+
+  /** @internal */
+  _onSendShort(position: number, taken: number): void {
+    const { outbox } = this.#core
+    const queue = (this.#queue ??= new SendQueue())
+    outbox.forEachLeft(position, taken, (offset, length) => {
+      queue.append(outbox.bytes.subarray(offset, offset + length))
+      this.#outgoing -= length
+    })
+  }
+
+  /** @internal */
+  _onSendFailed(errno: number): void {
+    if ((this.#state & CLOSED) !== 0) return
+    const error = socketError(errno, 'send', this.#peer)
+    this.#outgoing = 0
+    this.#queue = undefined
+    // A reset that a send finds may have data before it: that is received first, as it would be had nobody sent.
+    const peerIsGone = error.code === 'EPIPE' || error.code === 'ECONNRESET'
+    if (peerIsGone && (this.#state & (PEER_ENDED | PAUSED | CLOSING)) === 0) {
+      this.#state |= SEND_BROKEN
+      this.#getExtras().sendError = error
+      return
+    }
+    this.#finish(error, RELEASE.close)
+  }
+
+  /** @internal */
+  _onFlushed(): void {
+    if ((this.#state & CLOSED) !== 0) return
+    this.#countSent(this.#outgoing)
+    this.#outgoing = 0
+    this.#tellDrain()
+    this.#advanceEnding()
+  }
+
+  /** @internal */
+  _onPollerClosed(): void {
+    this.#state |= CLOSED | GIVEN_UP
+    this.#outgoing = 0
+    this.#queue = undefined
+  }
+
+  // ---- Inside ----
+
+  /** In a state other than plainly open: whether a send is possible all the same. */
+  #maySend(): boolean {
+    if ((this.#state & (CLOSED | CLOSING)) !== 0) {
+      this.#isUsable('send')
+      return false
+    }
+    if ((this.#state & SEND_BROKEN) !== 0) return false
+    if ((this.#state & ENDING) !== 0) throw namedSocketError('EPIPE', 'send', 'end() was called')
+    if ((this.#state & CONNECTING) !== 0) this.#queue ??= new SendQueue()
+    return true
+  }
+
+  /** False: it broke in the batch that the program is handling, which it cannot know yet. */
+  #isUsable(call: string): boolean {
+    if ((this.#state & (CLOSED | CLOSING)) === 0) return true
+    if ((this.#state & GIVEN_UP) === 0 && this.#closedInBatch === this.#core.batchNumber) return false
+    throw alreadyClosed(call)
+  }
+
+  #assertUsable(call: string): void {
+    if ((this.#state & (CLOSED | GIVEN_UP)) !== 0) throw alreadyClosed(call)
+  }
+
+  #getExtras(): Extras {
+    this.#extras ??= { idleMs: 0, idleDeadline: undefined, connectDeadline: undefined, sendError: undefined }
+    return this.#extras
+  }
+
+  #isBelowMark(): boolean {
+    if (this.bufferedBytes <= this.#core.highWaterMark) return true
+    this.#state |= OVER_MARK
+    return false
+  }
+
+  #countSent(bytes: number): void {
+    if (bytes <= 0) return
+    this.#bytesSent += bytes
+    this.#core.stats.bytesSent += bytes
+    this.#touchIdle()
+  }
+
+  #tellDrain(): void {
+    if ((this.#state & OVER_MARK) === 0 || this.bufferedBytes > this.#core.lowWaterMark) return
+    this.#state &= ~OVER_MARK
+    if (!this._silent && (this.#state & ENDING) === 0) this.#core.emit({ type: 'drain', socket: this, userPtr: this.userPtr })
+  }
+
+  #touchIdle(): void {
+    const extras = this.#extras
+    if (extras === undefined || extras.idleMs === 0) return
+    this.#lastActive = this.#core.now
+    // After a time-out the deadline is gone; otherwise it is moved only when it comes up, which costs nothing a message.
+    const deadline = extras.idleDeadline as Deadline
+    if (deadline.position < 0) this.#core.deadlines.set(deadline, this.#lastActive + extras.idleMs)
+  }
+
+  #onIdleDeadline(now: number): void {
+    const extras = this.#getExtras()
+    const due = this.#lastActive + extras.idleMs
+    if (due > now) {
+      this.#core.deadlines.set(extras.idleDeadline as Deadline, due)
+      return
+    }
+    this.#core.emit({ type: 'timeout', socket: this, userPtr: this.userPtr })
+  }
+
+  #clearDeadlines(): void {
+    const extras = this.#extras
+    if (extras?.idleDeadline !== undefined) this.#core.deadlines.delete(extras.idleDeadline)
+    if (extras?.connectDeadline !== undefined) this.#core.deadlines.delete(extras.connectDeadline)
+  }
+
+  /** Takes the next step of end() or close() when nothing is left to send. */
+  #advanceEnding(): void {
+    if ((this.#state & (ENDING | CLOSING)) === 0 || (this.#state & (CLOSED | CONNECTING)) !== 0 || this.bufferedBytes > 0) return
+    if ((this.#state & CLOSING) !== 0) return this.#finish(undefined, RELEASE.close)
+    if ((this.#state & FINISHED) !== 0) return
+    this.#state |= FINISHED
+    const result = addon().socketShutdown(this.#handle, SHUTDOWN.write)
+    // ENOTCONN: the peer's reset came first, which the receiving side is about to tell.
+    if (result < 0 && (this.#state & (PEER_ENDED | PAUSED)) !== 0) return this.#finish(socketError(-result, 'shutdown', this.#peer), RELEASE.close)
+    if ((this.#state & PEER_ENDED) !== 0) this.#finish(undefined, RELEASE.close)
+  }
+
+  #finish(error: SocketError | undefined, how: number): void {
+    if ((this.#state & CLOSED) !== 0) return
+    this.#state |= CLOSED
+    this.#closedInBatch = this.#core.batchNumber
+    this.#clearDeadlines()
+    this.#core.outbox.skip(this)
+    this.#outgoing = 0
+    this.#queue = undefined
+    this.#core.backend.release(this.index, how)
+    this.#core.unregister(this)
+    const event = { type: 'close', socket: this, userPtr: this.userPtr } as const
+    this.#core.emit(error === undefined ? event : { ...event, error })
+  }
+}

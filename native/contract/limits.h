@@ -1,0 +1,25 @@
+// Every bound of the native side, with its reason. What is a choice of the program's comes as an argument instead.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+
+namespace pollport {
+
+// Buffers in one gathered send. Linux allows 1,024 (IOV_MAX); past 64 the cost of the call itself is spread thin enough, and the array stays on the stack.
+constexpr size_t kMaxVectors = 64;
+
+// Datagrams in one recvmmsg or sendmmsg: the gain over single calls is all but reached at 64, and BatchMemory has room for as many.
+constexpr size_t kMaxDatagramsPerCall = 64;
+
+// Error messages taken from one UDP socket's error queue in one wait; the rest comes with the next one.
+constexpr size_t kMaxQueuedErrorsPerWait = 16;
+
+// Owners looked at by one reapHandles(): so few that a wait does not feel it, so many that a busy loop gets round quickly.
+constexpr size_t kReapStep = 16;
+
+// Unread bytes that are thrown away when a connection closes, so that it ends with FIN: with unread bytes Linux sends RST (RFC 2525, 2.17),
+// which may destroy what the peer has not read yet. A peer that goes on sending gets its RST all the same.
+constexpr size_t kMaxDiscardedAtClose = 1024 * 1024;
+
+}  // namespace pollport

@@ -1,0 +1,107 @@
+// Which events each socket of an Epoll waits for, kept equal to the kernel's set by epoll_ctl.
+
+#include "watch_table.h"
+
+#include <sys/socket.h>
+
+#include <cerrno>
+
+#include "../contract/limits.h"
+
+namespace pollport {
+namespace {
+
+uint64_t data_of(int32_t index, int32_t generation) {
+  return static_cast<uint64_t>(static_cast<uint32_t>(generation)) << 32 | static_cast<uint32_t>(index);
+}
+
+uint32_t mask_of(const Watched& watched) {
+  if (watched.kind == kWatchConnecting) return EPOLLOUT;
+  uint32_t mask = 0;
+  // RDHUP tells in the same wait that the peer's end follows the bytes, which saves a wait at each close.
+  if (watched.receiving) mask |= watched.kind == kWatchConnection ? EPOLLIN | EPOLLRDHUP : EPOLLIN;
+  if (watched.sending) mask |= EPOLLOUT;
+  return mask;
+}
+
+}  // namespace
+
+Result WatchTable::watch(Epoll& epoll, int32_t index, int32_t generation, int fd, uint8_t kind) {
+  if (index < 0 || fd < 0) return -EINVAL;
+  if (static_cast<size_t>(index) >= slots_.size()) slots_.resize(static_cast<size_t>(index) + 1);
+  Watched& watched = slots_[static_cast<size_t>(index)];
+  if (watched.fd) return -EEXIST;
+  watched.generation = generation;
+  watched.kind = kind;
+  watched.receiving = true;
+  watched.sending = false;
+  watched.in_epoll = 0;
+  watched.fd.reset(fd);
+  const Result result = update(epoll, index, watched);
+  // The caller still owns what could not be watched.
+  if (result < 0) watched.fd.release();
+  return result;
+}
+
+Result WatchTable::release(Epoll& epoll, int32_t index, int32_t how) {
+  Watched* watched = find(index);
+  if (watched == nullptr) return -EBADF;
+  // Before close: a duplicate elsewhere would keep the registration alive, and nobody could take it out any more (epoll(7), questions 6).
+  if (watched->in_epoll != 0) epoll.control(EPOLL_CTL_DEL, watched->fd.get(), 0, 0);
+  watched->in_epoll = 0;
+  if (how == kReleaseDetach) return watched->fd.release();
+  if (how == kReleaseReset) {
+    const linger abort{1, 0};
+    setsockopt(watched->fd.get(), SOL_SOCKET, SO_LINGER, &abort, sizeof abort);
+  } else if (watched->kind == kWatchConnection) {
+    // MSG_TRUNC without a buffer throws bytes away, see tcp(7); limits.h says why. Whatever it answers, the socket is closed next.
+    recv(watched->fd.get(), nullptr, kMaxDiscardedAtClose, MSG_TRUNC | MSG_DONTWAIT);
+  }
+  watched->fd.reset();
+  return 0;
+}
+
+Watched* WatchTable::find(int32_t index) {
+  if (index < 0 || static_cast<size_t>(index) >= slots_.size()) return nullptr;
+  Watched& watched = slots_[static_cast<size_t>(index)];
+  return watched.fd ? &watched : nullptr;
+}
+
+Watched* WatchTable::find(int32_t index, int32_t generation) {
+  Watched* watched = find(index);
+  return watched != nullptr && watched->generation == generation ? watched : nullptr;
+}
+
+Result WatchTable::set_receiving(Epoll& epoll, int32_t index, bool on) {
+  Watched* watched = find(index);
+  if (watched == nullptr) return -EBADF;
+  watched->receiving = on;
+  return update(epoll, index, *watched);
+}
+
+Result WatchTable::set_sending(Epoll& epoll, int32_t index, bool on) {
+  Watched* watched = find(index);
+  if (watched == nullptr) return -EBADF;
+  watched->sending = on;
+  return update(epoll, index, *watched);
+}
+
+Result WatchTable::set_connected(Epoll& epoll, int32_t index) {
+  Watched* watched = find(index);
+  if (watched == nullptr) return -EBADF;
+  watched->kind = kWatchConnection;
+  return update(epoll, index, *watched);
+}
+
+Result WatchTable::update(Epoll& epoll, int32_t index, Watched& watched) {
+  const uint32_t mask = mask_of(watched);
+  if (mask == watched.in_epoll) return 0;
+  // With nothing asked for, the socket leaves the set: errors and hang-ups are reported whatever the mask, and a level-triggered wait would
+  // then return at once for ever.
+  const int operation = mask == 0 ? EPOLL_CTL_DEL : watched.in_epoll == 0 ? EPOLL_CTL_ADD : EPOLL_CTL_MOD;
+  const Result result = epoll.control(operation, watched.fd.get(), mask, data_of(index, watched.generation));
+  if (result >= 0) watched.in_epoll = mask;
+  return result;
+}
+
+}  // namespace pollport
