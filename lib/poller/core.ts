@@ -29,7 +29,7 @@ export class Core<U> {
   readonly deadlines: Deadlines = new Deadlines()
   readonly stats: Counters = new Counters()
   /** The batch that the next wait() returns. */
-  events: PollEvent<U>[] = EventBatch.create(isStale)
+  events: PollEvent<U>[] = EventBatch.create<PollEvent<U>>(isStale)
   /** Counts waits: an event that was made in this one may not have been seen yet. */
   batchNumber = 0
   /** The clock of performance.now(), read once a wait. */
@@ -69,7 +69,7 @@ export class Core<U> {
   takeEvents(): PollEvent<U>[] {
     if (this.events.length === 0) return []
     const events = this.events
-    this.events = EventBatch.create(isStale)
+    this.events = EventBatch.create<PollEvent<U>>(isStale)
     return events
   }
 

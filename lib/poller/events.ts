@@ -97,6 +97,6 @@ export type PollEvent<U = unknown> =
   | WakeEvent
 
 /** Whether the program gave up the event's socket after the batch was made: such an event is passed over, except the `close` itself. */
-export function isStale(event: PollEvent): boolean {
+export function isStale<U>(event: PollEvent<U>): boolean {
   return event.type !== 'wake' && event.type !== 'close' && event.socket._silent
 }

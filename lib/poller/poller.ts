@@ -10,6 +10,7 @@ import { Waker } from '../raw/waker.ts'
 import { Slots } from '../slots.ts'
 import { bindToThread } from '../thread-bound.ts'
 import { boolean, bytes as toBytes, callback, integer, object, timeout } from '../validate.ts'
+import { SLICE_MS } from '../wait-slices.ts'
 import type { Backend } from './backend.ts'
 import { chooseBackend } from './backends/choose.ts'
 import { BatchMemory } from './batch-memory.ts'
@@ -32,8 +33,6 @@ const DEFAULT_BACKLOG = 511
 const ACCEPT_BUDGET = 128
 // So that even with every event at once each socket gets a useful share of the receive buffer.
 const LEAST_SHARE_BYTES = 64
-// A worker that is terminated while native code waits is only let go when that code returns to JavaScript: so it returns this often.
-const WORKER_SLICE_MS = 50
 
 /** Options of a {@link Poller}; every one has a default. */
 export interface PollerOptions {
@@ -442,7 +441,7 @@ export class Poller<U = unknown> {
     const until = Math.min(deadline, this.#core.deadlines.next)
     const ms = until === Number.POSITIVE_INFINITY ? -1 : Math.max(until - this.#core.now, 0)
     if (isMainThread) return ms
-    return ms < 0 ? WORKER_SLICE_MS : Math.min(ms, WORKER_SLICE_MS)
+    return ms < 0 ? SLICE_MS : Math.min(ms, SLICE_MS)
   }
 
   #deliver(from: number, count: number): void {

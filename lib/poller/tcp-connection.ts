@@ -5,7 +5,7 @@ import { PACKED_ADDRESS, RELEASE } from '../binding/records.ts'
 import { addon } from '../binding/load.ts'
 import { alreadyClosed, namedSocketError, type SocketError, socketError } from '../errors.ts'
 import { getSocketOption, setSocketOption, type SocketOptionName, type SocketOptions } from '../raw/options.ts'
-import { bytes as checkBytes, timeout } from '../validate.ts'
+import { timeout, uint8Array } from '../validate.ts'
 import { Slots } from '../slots.ts'
 import type { Core } from './core.ts'
 import { Deadline } from './deadlines.ts'
@@ -137,7 +137,7 @@ export class TcpConnection<U = unknown> {
     if ((this.#state & ~(OVER_MARK | PAUSED | PEER_ENDED)) !== 0 && !this.#maySend()) return false
     const core = this.#core
     const isText = typeof data === 'string'
-    if (!isText) checkBytes(data, 'data')
+    if (!isText) uint8Array(data, 'data')
     // Three bytes a code unit is the most that UTF-8 takes, so that a text need not be measured first.
     const most = isText ? data.length * 3 : data.length
     if (most > Outbox.maxMessageBytes) return this._sendThrough(isText ? Buffer.from(data) : data, isText)

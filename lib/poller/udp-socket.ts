@@ -2,10 +2,10 @@
 import { type EndPoint, packed, packInto, SocketAddress } from '../address.ts'
 import { addon } from '../binding/load.ts'
 import { PACKED_ADDRESS, RELEASE } from '../binding/records.ts'
-import { toBytes } from '../bytes.ts'
 import { alreadyClosed, check, namedSocketError, socketError } from '../errors.ts'
 import { getSocketOption, setSocketOption, type SocketOptionName, type SocketOptions } from '../raw/options.ts'
 import { Slots } from '../slots.ts'
+import { bytes as toBytes } from '../validate.ts'
 import type { Core } from './core.ts'
 
 // 65,535 bytes of an IP packet less its header and UDP's: RFC 768 with RFC 791; IPv6 counts without its own header (RFC 8200).
@@ -76,7 +76,7 @@ export class UdpSocket<U = unknown> {
    */
   send(data: Uint8Array | string, to: SocketAddress | EndPoint): boolean {
     this.#assertOpen('sendto')
-    const bytes = toBytes(data)
+    const bytes = toBytes(data, 'data')
     if (bytes.length > (this.#family === 4 ? MAX_IPV4_DATAGRAM : MAX_IPV6_DATAGRAM)) throw namedSocketError('EMSGSIZE', 'sendto', undefined, to)
     const core = this.#core
     if (this.#queuedBytes > 0) return this.#sendQueued(bytes, to)

@@ -1,0 +1,174 @@
+// End points: text for people, 24 packed bytes for native code (PACKED_ADDRESS in binding/records.ts). Refuses names: resolving blocks.
+import { isIPv4 } from 'node:net'
+import { addon } from './binding/load.ts'
+import { PACKED_ADDRESS } from './binding/records.ts'
+import { invalidAddress, invalidArgType, invalidArgValue } from './errors.ts'
+import { port as checkPort, object } from './validate.ts'
+
+const { bytes: PACKED_BYTES, family: FAMILY, port: PORT, address: ADDRESS } = PACKED_ADDRESS
+
+/** Where a socket is or is to go: a numeric address and a port. */
+export interface EndPoint {
+  address: string
+  port: number
+}
+
+/** A numeric address with a port, as the system gives it. Fits wherever an {@link EndPoint} is asked for, and is the quickest one to send to. */
+export class SocketAddress {
+  // IPv4 as one number, so that an address a datagram costs no text; IPv6 as packed bytes.
+  readonly #ipv4: number
+  readonly #ipv6: Uint8Array | undefined
+  readonly #port: number
+  #text: string | undefined
+
+  /**
+   * @throws TypeError `ERR_INVALID_ADDRESS` for anything but a numeric address, `ERR_INVALID_ARG_VALUE` for a family that is not the address's;
+   *   RangeError for a port outside 0 to 65,535
+   */
+  constructor(endPoint: EndPoint & { family?: 'ipv4' | 'ipv6' }) {
+    if (endPoint instanceof Packed) {
+      this.#ipv4 = endPoint.ipv4
+      this.#ipv6 = endPoint.ipv6
+      this.#port = endPoint.port
+      return
+    }
+    const packed = parse(endPoint)
+    this.#port = endPoint.port
+    this.#ipv6 = packed[FAMILY] === 6 ? packed : undefined
+    this.#ipv4 = readIpv4(packed, 0)
+    if (endPoint.family !== undefined && endPoint.family !== this.family) {
+      throw invalidArgValue('family', endPoint.family, `${endPoint.address} is ${this.family}`)
+    }
+  }
+
+  /** The numeric address: `'127.0.0.1'`, `'::1'`, `'fe80::1%eth0'`. */
+  get address(): string {
+    this.#text ??= this.#ipv6 === undefined ? ipv4Text(this.#ipv4) : addon().addressFormat(this.#ipv6, 0)
+    return this.#text
+  }
+
+  /** 0 to 65,535. */
+  get port(): number {
+    return this.#port
+  }
+
+  get family(): 'ipv4' | 'ipv6' {
+    return this.#ipv6 === undefined ? 'ipv4' : 'ipv6'
+  }
+
+  /** `'127.0.0.1:80'`, `'[::1]:80'`. */
+  toString(): string {
+    return this.#ipv6 === undefined ? `${this.address}:${this.port}` : `[${this.address}]:${this.port}`
+  }
+
+  toJSON(): { address: string; port: number; family: 'ipv4' | 'ipv6' } {
+    return { address: this.address, port: this.port, family: this.family }
+  }
+
+  /** For util.inspect and console.log. */
+  [Symbol.for('nodejs.util.inspect.custom')](): string {
+    return `SocketAddress ${this.toString()}`
+  }
+
+  /** @internal Copies what it needs. */
+  static fromPacked(bytes: Uint8Array, offset: number): SocketAddress {
+    const isIpv6 = bytes[offset + FAMILY] === 6
+    const ipv6 = isIpv6 ? Uint8Array.prototype.slice.call(bytes, offset, offset + PACKED_BYTES) : undefined
+    const port = bytes[offset + PORT] | (bytes[offset + PORT + 1] << 8)
+    return new SocketAddress(new Packed(isIpv6 ? 0 : readIpv4(bytes, offset), ipv6, port))
+  }
+
+  /** @internal */
+  packInto(out: Uint8Array, offset: number): 4 | 6 {
+    if (this.#ipv6 !== undefined) {
+      out.set(this.#ipv6, offset)
+      return 6
+    }
+    out.fill(0, offset, offset + PACKED_BYTES)
+    out[offset + FAMILY] = 4
+    out[offset + PORT] = this.#port
+    out[offset + PORT + 1] = this.#port >> 8
+    out[offset + ADDRESS] = this.#ipv4 >>> 24
+    out[offset + ADDRESS + 1] = this.#ipv4 >>> 16
+    out[offset + ADDRESS + 2] = this.#ipv4 >>> 8
+    out[offset + ADDRESS + 3] = this.#ipv4
+    return 4
+  }
+}
+
+/** What fromPacked hands to the constructor: parsed already. */
+class Packed implements EndPoint {
+  readonly address = ''
+  readonly ipv4: number
+  readonly ipv6: Uint8Array | undefined
+  readonly port: number
+
+  constructor(ipv4: number, ipv6: Uint8Array | undefined, port: number) {
+    this.ipv4 = ipv4
+    this.ipv6 = ipv6
+    this.port = port
+  }
+}
+
+/** @internal Writes 24 bytes; returns the family. */
+export function packInto(where: SocketAddress | EndPoint, out: Uint8Array, offset: number): 4 | 6 {
+  if (where instanceof SocketAddress) return where.packInto(out, offset)
+  const packed = parse(where)
+  out.set(packed, offset)
+  return packed[FAMILY] as 4 | 6
+}
+
+/** @internal */
+export function packed(where: SocketAddress | EndPoint): Uint8Array {
+  const out = new Uint8Array(PACKED_BYTES)
+  packInto(where, out, 0)
+  return out
+}
+
+/** @internal */
+export function familyOf(where: SocketAddress | EndPoint): 'ipv4' | 'ipv6' {
+  if (where instanceof SocketAddress) return where.family
+  return parse(where)[FAMILY] === 6 ? 'ipv6' : 'ipv4'
+}
+
+// A program sends to the same few texts again and again. When full it starts afresh, which costs one parse each.
+const MAX_PARSED = 1024
+const parsed = new Map<string, Uint8Array>()
+
+/** A copy of the packed form of a validated end point. */
+function parse(endPoint: EndPoint): Uint8Array {
+  object(endPoint, 'address')
+  const { address, port } = endPoint
+  if (typeof address !== 'string') throw invalidArgType('address', 'a string', address)
+  checkPort(port)
+  let known = parsed.get(address)
+  if (known === undefined) {
+    known = new Uint8Array(PACKED_BYTES)
+    if (!parseInto(address, known)) throw invalidAddress(address)
+    // A scope's name may come to mean another interface.
+    if (!address.includes('%')) {
+      if (parsed.size >= MAX_PARSED) parsed.clear()
+      parsed.set(address, known)
+    }
+  }
+  const packed = known.slice()
+  packed[PORT] = port
+  packed[PORT + 1] = port >> 8
+  return packed
+}
+
+function parseInto(text: string, out: Uint8Array): boolean {
+  if (!isIPv4(text)) return addon().addressParse(text, 0, out) === 0
+  out[FAMILY] = 4
+  out.set(text.split('.').map(Number), ADDRESS)
+  return true
+}
+
+function readIpv4(bytes: Uint8Array, offset: number): number {
+  const at = offset + ADDRESS
+  return (bytes[at] << 24) | (bytes[at + 1] << 16) | (bytes[at + 2] << 8) | bytes[at + 3]
+}
+
+function ipv4Text(address: number): string {
+  return `${address >>> 24}.${(address >>> 16) & 255}.${(address >>> 8) & 255}.${address & 255}`
+}

@@ -1,0 +1,76 @@
+// Finds the addon, once for each thread, and says in full what is wrong if there is none. Importing never throws: only using does.
+import { createRequire } from 'node:module'
+import { fileURLToPath } from 'node:url'
+import type { EpollBinding } from './epoll.ts'
+import type { LoopWatchBinding } from './loop-watch.ts'
+import { KIND, OUTBOX, PACKED_ADDRESS, RECORD, RELEASE, WATCH } from './records.ts'
+import type { SocketBinding } from './socket.ts'
+import type { WakerBinding } from './waker.ts'
+
+/** What the addon exports; the objects of one system only in that system's build. */
+export type Addon = SocketBinding & WakerBinding & LoopWatchBinding & Partial<EpollBinding> & { readonly backend: 'epoll' | 'iocp'; readonly layout: object }
+
+const expectedLayout = {
+  recordStride: RECORD.stride,
+  outboxStride: OUTBOX.stride,
+  packedAddressBytes: PACKED_ADDRESS.bytes,
+  kinds: KIND,
+  watch: WATCH,
+  release: RELEASE
+}
+
+let failure: Error | undefined
+
+/** The addon, or undefined where there is none. */
+export const loaded: Addon | undefined = load()
+
+/** Whether pollport works here. */
+export const supported: boolean = loaded !== undefined
+
+/** The mechanisms that a Poller may stand on here: `['epoll']`, `['iocp']`, or `[]`. */
+export const backends: readonly string[] = Object.freeze(loaded === undefined ? [] : [loaded.backend])
+
+/** The addon; throws the reason where there is none. */
+export function addon(): Addon {
+  if (loaded === undefined) throw failure
+  return loaded
+}
+
+function load(): Addon | undefined {
+  // The package's root: this file is lib/binding/load.ts or dist/binding/load.js.
+  const root = fileURLToPath(new URL('../..', import.meta.url))
+  try {
+    const found = createRequire(import.meta.url)('node-gyp-build')(root) as Addon
+    if (sorted(found.layout) === sorted(expectedLayout)) return found
+    failure = coded('ERR_ADDON_MISMATCH', `pollport's native addon was built from other sources than its TypeScript. Run 'npm run build:native' in ${root}`)
+  } catch (error) {
+    failure = whyMissing(root, error as Error)
+  }
+  return undefined
+}
+
+function whyMissing(root: string, error: Error): Error {
+  // The words alone depend on the system; what the library does depends on what the addon exports.
+  const { platform, arch } = process
+  if (platform !== 'linux' && platform !== 'win32') {
+    return coded('ERR_UNSUPPORTED_PLATFORM', `pollport has epoll on Linux and I/O completion ports on Windows, and nothing for ${platform}-${arch}`)
+  }
+  const libc = platform === 'linux' ? ((process.report?.getReport() as { header?: { glibcVersionRuntime?: string } })?.header?.glibcVersionRuntime ? ' (glibc)' : ' (musl)') : ''
+  return coded(
+    'ERR_ADDON_NOT_FOUND',
+    `pollport's native addon for ${platform}-${arch}${libc} could not be loaded. Tried build/Release, build/Debug and prebuilds/${platform}-${arch} in ${root}. ` +
+      `With a C++20 compiler and Python, 'npm run build:native' in that folder builds it. The loader said: ${error.message}`,
+    error
+  )
+}
+
+function coded(code: string, message: string, cause?: Error): Error {
+  return Object.assign(new Error(message, cause === undefined ? undefined : { cause }), { code })
+}
+
+/** As text that does not depend on the order of keys. */
+function sorted(value: unknown): string {
+  return JSON.stringify(value, (_key, part) =>
+    part !== null && typeof part === 'object' ? Object.fromEntries(Object.entries(part).sort(([a], [b]) => (a < b ? -1 : 1))) : part
+  )
+}

@@ -1,0 +1,106 @@
+// The one room where errors are made: from the system's numbers, and for arguments. Refuses to know where they are thrown.
+import { loaded } from './binding/load.ts'
+import { WOULD_BLOCK_RESULT } from './binding/socket.ts'
+import { linuxErrors } from './errno/linux.ts'
+
+/** Where an error happened, if that matters. */
+interface Where {
+  address?: string
+  port?: number
+}
+
+interface ErrorTable {
+  readonly names: Readonly<Record<number, string>>
+  readonly messages: Readonly<Record<string, string>>
+}
+
+// Keyed by what the addon stands on: each system has numbers of its own for the same names.
+const tables: Readonly<Record<string, ErrorTable>> = { epoll: linuxErrors }
+const table: ErrorTable = tables[loaded?.backend ?? 'epoll']
+
+let numbersByName: Map<string, number> | undefined
+
+/** A failure that the system reported, or use of something closed (`EBADF`). */
+export class SocketError extends Error {
+  /** The POSIX name on every system, such as `'ECONNRESET'`. */
+  readonly code: string
+  /** The system's own number. */
+  readonly errno: number
+  /** What failed: `'recv'`, `'connect'`, … */
+  readonly syscall: string
+  /** The end point it is about, where that matters. */
+  readonly address?: string
+  readonly port?: number
+
+  constructor(code: string, errno: number, syscall: string, message: string, where?: Where) {
+    const at = where?.address === undefined ? '' : ` ${where.address}:${where.port}`
+    super(`${syscall} ${code}${at}: ${message}`)
+    this.name = 'SocketError'
+    this.code = code
+    this.errno = errno
+    this.syscall = syscall
+    if (where?.address !== undefined) {
+      this.address = where.address
+      this.port = where.port
+    }
+  }
+}
+
+/** From the system's number, positive. */
+export function socketError(errno: number, syscall: string, where?: Where): SocketError {
+  const code = table.names[errno] ?? `E${errno}`
+  return new SocketError(code, errno, syscall, table.messages[code] ?? 'the system gives no reason', where)
+}
+
+/** From the POSIX name, for what pollport finds out by itself. */
+export function namedSocketError(code: string, syscall: string, message?: string, where?: Where): SocketError {
+  numbersByName ??= new Map(Object.entries(table.names).map(([number, name]) => [name, Number(number)]))
+  return new SocketError(code, numbersByName.get(code) ?? 0, syscall, message ?? table.messages[code] ?? code, where)
+}
+
+/** Use after close. */
+export function alreadyClosed(syscall: string): SocketError {
+  return namedSocketError('EBADF', syscall, 'it is closed')
+}
+
+/** Gives a native result back, WOULD_BLOCK (-1) for "would block", and throws for a failure. */
+export function check(result: number, syscall: string, where?: Where): number {
+  if (result >= 0) return result
+  if (result === WOULD_BLOCK_RESULT) return -1
+  throw socketError(-result, syscall, where)
+}
+
+function withCode<E extends Error>(error: E, code: string): E & { code: string } {
+  return Object.assign(error, { code })
+}
+
+function show(value: unknown): string {
+  if (typeof value === 'string') return value.length > 40 ? `'${value.slice(0, 40)}…'` : `'${value}'`
+  if (value === null || value === undefined || typeof value === 'number' || typeof value === 'boolean') return String(value)
+  if (typeof value === 'function') return 'a function'
+  return typeof value === 'object' ? `an instance of ${value.constructor?.name ?? 'Object'}` : `a ${typeof value}`
+}
+
+export function invalidArgType(name: string, expected: string, actual: unknown): TypeError {
+  return withCode(new TypeError(`${name} must be ${expected}; got ${show(actual)}`), 'ERR_INVALID_ARG_TYPE')
+}
+
+export function invalidArgValue(name: string, actual: unknown, why: string): TypeError {
+  return withCode(new TypeError(`${name} cannot be ${show(actual)}: ${why}`), 'ERR_INVALID_ARG_VALUE')
+}
+
+export function outOfRange(name: string, range: string, actual: unknown): RangeError {
+  return withCode(new RangeError(`${name} must be ${range}; got ${show(actual)}`), 'ERR_OUT_OF_RANGE')
+}
+
+export function invalidAddress(actual: unknown): TypeError {
+  return withCode(
+    new TypeError(`${show(actual)} is no numeric IPv4 or IPv6 address; resolve names with node:dns first, since resolving blocks`),
+    'ERR_INVALID_ADDRESS'
+  )
+}
+
+/** A class or backend of the other system, or a system that pollport has nothing for. */
+export function unsupportedPlatform(what: string): Error {
+  return withCode(new Error(`${what} does not exist on this system; 'supported' and 'backends' tell what does`), 'ERR_UNSUPPORTED_PLATFORM')
+}

@@ -1,0 +1,35 @@
+// What pollport exports. Importing it works on every system; see `supported`.
+export type { EndPoint } from './address.ts'
+export { SocketAddress } from './address.ts'
+export { backends, supported } from './binding/load.ts'
+export * from './constants.ts'
+export { SocketError } from './errors.ts'
+export type { RunOptions } from './poller/run.ts'
+export type {
+  AcceptEvent,
+  CloseEvent,
+  ConnectEvent,
+  DatagramEvent,
+  DrainEvent,
+  EndEvent,
+  ErrorEvent,
+  PollEvent,
+  PollSocket,
+  ReceiveEvent,
+  TimeoutEvent,
+  WakeEvent
+} from './poller/events.ts'
+export type { BindUdpOptions, ConnectTcpOptions, ListenTcpOptions, PollerOptions } from './poller/poller.ts'
+export { Poller } from './poller/poller.ts'
+export type { PollerStats } from './poller/stats.ts'
+export { TcpConnection } from './poller/tcp-connection.ts'
+export { TcpListener } from './poller/tcp-listener.ts'
+export { UdpSocket } from './poller/udp-socket.ts'
+export type { EpollEvent } from './raw/epoll.ts'
+export { Epoll } from './raw/epoll.ts'
+export { Iocp } from './raw/iocp.ts'
+export type { SocketOptionName, SocketOptions } from './raw/options.ts'
+export { Overlapped } from './raw/overlapped.ts'
+export type { ReceivedFrom, SocketInit } from './raw/socket.ts'
+export { Socket } from './raw/socket.ts'
+export { Waker } from './raw/waker.ts'

@@ -1,0 +1,240 @@
+// Epoll as the system has it: epoll_create1, epoll_ctl, epoll_pwait2. Knows sockets and userPtrs; refuses to receive or send anything.
+import { isMainThread } from 'node:worker_threads'
+import { addon } from '../binding/load.ts'
+import { EPOLL_OP, EPOLL_WOKEN, type EpollBinding } from '../binding/epoll.ts'
+import { EPOLLERR, EPOLLHUP, EPOLLIN, EPOLLOUT, EPOLLPRI, EPOLLRDHUP } from '../constants.ts'
+import { alreadyClosed, check, invalidArgType, namedSocketError, unsupportedPlatform } from '../errors.ts'
+import { EventBatch } from '../event-batch.ts'
+import { Slots } from '../slots.ts'
+import { bindToThread } from '../thread-bound.ts'
+import { integer, timeout } from '../validate.ts'
+import { waitInSlices } from '../wait-slices.ts'
+import { Socket } from './socket.ts'
+import { Waker } from './waker.ts'
+
+const DEFAULT_MAX_EVENTS = 1024
+const NUMBERS_PER_EVENT = 3
+
+/** What `Epoll.wait` tells of a socket. */
+export interface EpollEvent<U> {
+  readonly socket: Socket
+  /** What was given to `add`. */
+  readonly userPtr: U
+  /** The mask as the kernel gave it. */
+  readonly events: number
+  /** EPOLLIN, EPOLLPRI, EPOLLRDHUP: a receive will not block (it may say that the peer finished, or throw the pending error). */
+  readonly readable: boolean
+  /** EPOLLOUT: a send will not block. */
+  readonly writable: boolean
+  /** EPOLLHUP: both directions are over. */
+  readonly hangUp: boolean
+  /** EPOLLERR: an error is pending; `socket.error` tells which. */
+  readonly error: boolean
+}
+
+interface Entry<U> {
+  readonly socket: Socket
+  readonly handle: number
+  readonly userPtr: U
+}
+
+class ReadyEvent<U> implements EpollEvent<U> {
+  readonly entry: Entry<U>
+  readonly id: number
+  readonly events: number
+
+  constructor(entry: Entry<U>, id: number, events: number) {
+    this.entry = entry
+    this.id = id
+    this.events = events
+  }
+
+  get socket(): Socket {
+    return this.entry.socket
+  }
+
+  get userPtr(): U {
+    return this.entry.userPtr
+  }
+
+  get readable(): boolean {
+    return (this.events & (EPOLLIN | EPOLLPRI | EPOLLRDHUP)) !== 0
+  }
+
+  get writable(): boolean {
+    return (this.events & EPOLLOUT) !== 0
+  }
+
+  get hangUp(): boolean {
+    return (this.events & EPOLLHUP) !== 0
+  }
+
+  get error(): boolean {
+    return (this.events & EPOLLERR) !== 0
+  }
+}
+
+/**
+ * Tells which of many sockets are *ready* (Linux; epoll(7)). The program receives and sends by itself. It belongs to the thread that made it.
+ * @throws Error `ERR_UNSUPPORTED_PLATFORM` on other systems; SocketError `EMFILE`, … from epoll_create1
+ */
+export class Epoll<U = unknown> {
+  readonly #native: EpollBinding & ReturnType<typeof addon>
+  readonly #core: number
+  readonly #entries = new Slots<Entry<U>>()
+  readonly #ids = new Map<Socket, number>()
+  #records = new Int32Array(DEFAULT_MAX_EVENTS * NUMBERS_PER_EVENT)
+  #closed = false
+
+  constructor() {
+    const native = addon()
+    if (native.epollCreate === undefined) throw unsupportedPlatform('Epoll')
+    this.#native = native as EpollBinding & typeof native
+    this.#core = check(this.#native.epollCreate(this), 'epoll_create1')
+    bindToThread(this)
+  }
+
+  /** The epoll descriptor itself. Throws `EBADF` when closed. */
+  get fd(): number {
+    this.#assertOpen('epoll_wait')
+    return this.#native.epollFd(this.#core)
+  }
+
+  /** How many sockets it watches. */
+  get size(): number {
+    return this.#ids.size
+  }
+
+  get closed(): boolean {
+    return this.#closed
+  }
+
+  /**
+   * Watches a socket; `userPtr` comes with each of its events. `events` is an OR of EPOLL… masks, by default `EPOLLIN`, level-triggered.
+   * @throws SocketError `EEXIST` when it is watched already, `EBADF` when closed, `EINVAL`, `ENOSPC`, `ENOMEM`
+   */
+  add(socket: Socket, userPtr: U, events: number = EPOLLIN): void {
+    this.#assertOpen('epoll_ctl')
+    checkSocket(socket)
+    const mask = checkMask(events)
+    if (socket.closed) throw alreadyClosed('epoll_ctl')
+    if (this.#ids.has(socket)) throw namedSocketError('EEXIST', 'epoll_ctl')
+    const id = this.#entries.insert({ socket, handle: socket.handle, userPtr })
+    const result = this.#control(EPOLL_OP.add, socket.handle, mask, id)
+    if (result < 0) {
+      this.#entries.delete(id)
+      check(result, 'epoll_ctl')
+    }
+    this.#ids.set(socket, id)
+    socket._addWatcher(this)
+  }
+
+  /** Changes what is watched for, and arms a one-shot again. Throws `ENOENT` when the socket is not watched. */
+  modify(socket: Socket, events: number): void {
+    this.#assertOpen('epoll_ctl')
+    checkSocket(socket)
+    const mask = checkMask(events)
+    if (socket.closed) throw alreadyClosed('epoll_ctl')
+    check(this.#control(EPOLL_OP.modify, socket.handle, mask, this.#idOf(socket)), 'epoll_ctl')
+  }
+
+  /** Watches a socket no more. Closing the socket does the same. Throws `ENOENT` when it is not watched. */
+  remove(socket: Socket): void {
+    this.#assertOpen('epoll_ctl')
+    checkSocket(socket)
+    if (socket.closed) throw alreadyClosed('epoll_ctl')
+    const id = this.#idOf(socket)
+    this.#drop(socket, id)
+    check(this.#control(EPOLL_OP.remove, socket.handle, 0, id), 'epoll_ctl')
+  }
+
+  /**
+   * Waits until a socket is ready, the time is over, or a wake; gives what is ready, `[]` for nothing. A signal does not shorten it. The array's
+   * iterator passes over sockets that the program closed or removed while it handles the ones before.
+   * @param timeoutMs milliseconds, fractions allowed (epoll_pwait2; whole ones, rounded up, on kernels before 5.11); -1 = for ever, 0 = do not wait
+   * @param maxEvents 1 to 65,536, default 1,024; what is beyond comes with the next wait
+   */
+  wait(timeoutMs?: number, maxEvents: number = DEFAULT_MAX_EVENTS): EpollEvent<U>[] {
+    const limit = timeout(timeoutMs)
+    integer(maxEvents, 'maxEvents', 1, 65_536)
+    this.#assertOpen('epoll_wait')
+    if (this.#records.length < maxEvents * NUMBERS_PER_EVENT) this.#records = new Int32Array(maxEvents * NUMBERS_PER_EVENT)
+    const native = this.#native
+    native.reapHandles()
+    const count = isMainThread
+      ? native.epollWait(this.#core, this.#records, maxEvents, limit)
+      : waitInSlices(limit, (ms) => native.epollWait(this.#core, this.#records, maxEvents, ms))
+    if (count === EPOLL_WOKEN || check(count, 'epoll_wait') === 0) return []
+    const batch = EventBatch.create<ReadyEvent<U>>((event) => this.#entries.get(event.id) !== event.entry)
+    for (let at = 0; at < count * NUMBERS_PER_EVENT; at += NUMBERS_PER_EVENT) {
+      const index = this.#records[at]
+      const generation = this.#records[at + 1]
+      const entry = this.#entries.at(index, generation)
+      if (entry !== undefined) batch.push(new ReadyEvent(entry, Slots.idOf(index, generation), this.#records[at + 2]))
+    }
+    return batch
+  }
+
+  /** Ends the current or the next `wait()`, which may give `[]` then. Many wakes before it are one. */
+  wake(): void {
+    this.waker().wake()
+  }
+
+  /** What another thread may end a `wait()` with: post its `handle` there, and use `Waker.from(handle)`. */
+  waker(): Waker {
+    this.#assertOpen('epoll_wait')
+    return Waker.from(this.#native.epollWakerHandle(this.#core))
+  }
+
+  /** Closes the epoll; the sockets stay open. Closing twice is harmless. */
+  close(): void {
+    if (this.#closed) return
+    this.#closed = true
+    for (const socket of this.#ids.keys()) socket._removeWatcher(this)
+    this.#ids.clear()
+    this.#native.epollClose(this.#core)
+  }
+
+  /** The same as `close()`. */
+  [Symbol.dispose](): void {
+    this.close()
+  }
+
+  /** @internal The socket's handle is about to go. */
+  _forget(socket: Socket): void {
+    const id = this.#ids.get(socket)
+    if (id === undefined) return
+    this.#drop(socket, id)
+    // Nothing to do about a failure: the handle is closed next, which takes it out if this did not.
+    this.#control(EPOLL_OP.remove, socket.handle, 0, id)
+  }
+
+  #control(op: number, handle: number, mask: number, id: number): number {
+    return this.#native.epollControl(this.#core, op, handle, mask, Slots.indexOf(id), Slots.generationOf(id))
+  }
+
+  #drop(socket: Socket, id: number): void {
+    this.#entries.delete(id)
+    this.#ids.delete(socket)
+    socket._removeWatcher(this)
+  }
+
+  #idOf(socket: Socket): number {
+    const id = this.#ids.get(socket)
+    if (id === undefined) throw namedSocketError('ENOENT', 'epoll_ctl')
+    return id
+  }
+
+  #assertOpen(call: string): void {
+    if (this.#closed) throw alreadyClosed(call)
+  }
+}
+
+function checkSocket(socket: unknown): asserts socket is Socket {
+  if (!(socket instanceof Socket)) throw invalidArgType('socket', 'a Socket', socket)
+}
+
+function checkMask(events: number): number {
+  // `a | b` of masks with bit 31 is negative in JavaScript: the same bits all the same.
+  return integer(events, 'events', -(2 ** 31), 2 ** 32 - 1) >>> 0
+}

@@ -1,0 +1,77 @@
+// Checks arguments and gives them back typed. Knows ranges and words, nothing of sockets.
+import { invalidArgType, invalidArgValue, outOfRange } from './errors.ts'
+
+const LONGEST_TIMEOUT_MS = 2 ** 31 - 1
+
+/** Milliseconds: -1 (also for undefined) = for ever, 0 = at once, fractions allowed. */
+export function timeout(value: unknown, name = 'timeoutMs'): number {
+  if (value === undefined) return -1
+  if (typeof value !== 'number') throw invalidArgType(name, 'a number', value)
+  if (value === -1) return -1
+  if (!(value >= 0 && value <= LONGEST_TIMEOUT_MS)) throw outOfRange(name, `-1 (for ever) or 0 to ${LONGEST_TIMEOUT_MS} milliseconds`, value)
+  return value
+}
+
+/** An integer from `min` to `max`. */
+export function integer(value: unknown, name: string, min: number, max: number): number {
+  if (typeof value !== 'number') throw invalidArgType(name, 'a number', value)
+  if (!Number.isInteger(value) || value < min || value > max) throw outOfRange(name, `an integer from ${min} to ${max}`, value)
+  return value
+}
+
+/** A number from `min` to `max`, fractions allowed. */
+export function number(value: unknown, name: string, min: number, max: number): number {
+  if (typeof value !== 'number') throw invalidArgType(name, 'a number', value)
+  if (!(value >= min && value <= max)) throw outOfRange(name, `a number from ${min} to ${max}`, value)
+  return value
+}
+
+/** A port, 0 to 65,535. */
+export function port(value: unknown, name = 'port'): number {
+  return integer(value, name, 0, 65_535)
+}
+
+export function boolean(value: unknown, name: string): boolean {
+  if (typeof value !== 'boolean') throw invalidArgType(name, 'a boolean', value)
+  return value
+}
+
+export function object<T>(value: T, name: string): T & object {
+  if (value === null || typeof value !== 'object') throw invalidArgType(name, 'an object', value)
+  return value
+}
+
+export function callback<T>(value: T, name: string): T {
+  if (typeof value !== 'function') throw invalidArgType(name, 'a function', value)
+  return value
+}
+
+export function abortSignal(value: unknown, name: string): AbortSignal {
+  if (!(value instanceof AbortSignal)) throw invalidArgType(name, 'an AbortSignal', value)
+  return value
+}
+
+/** Bytes, or a string as UTF-8. */
+export function bytes(value: unknown, name: string): Uint8Array {
+  if (typeof value === 'string') return Buffer.from(value)
+  return uint8Array(value, name)
+}
+
+/** A Uint8Array (a Buffer is one) whose memory was not given away. */
+export function uint8Array(value: unknown, name: string): Uint8Array {
+  if (!(value instanceof Uint8Array)) throw invalidArgType(name, 'a Uint8Array or a string', value)
+  if (value.length === 0 && isDetached(value.buffer)) throw invalidArgValue(name, value, 'its ArrayBuffer is detached: it was transferred')
+  return value
+}
+
+function isDetached(buffer: ArrayBufferLike): boolean {
+  if (buffer.byteLength > 0 || !(buffer instanceof ArrayBuffer)) return false
+  // ArrayBuffer.prototype.detached came with Node 22; before it, only a view can tell: none can be made of a detached buffer.
+  const { detached } = buffer as ArrayBuffer & { detached?: boolean }
+  if (detached !== undefined) return detached
+  try {
+    return new Uint8Array(buffer).length > 0
+  } catch {
+    return true
+  }
+}
