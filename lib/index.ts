@@ -4,6 +4,11 @@ export { SocketAddress } from './address.ts'
 export { backends, supported } from './binding/load.ts'
 export * from './constants.ts'
 export { SocketError } from './errors.ts'
+export type { FrameOptions } from './helpers/frames.ts'
+export { FrameDecoder, FrameEncoder, FrameTooLargeError } from './helpers/frames.ts'
+export type { Lateness } from './helpers/lateness.ts'
+export type { LoopOptions, LoopStats } from './helpers/run-loop.ts'
+export { runLoop } from './helpers/run-loop.ts'
 export type { RunOptions } from './poller/run.ts'
 export type {
   AcceptEvent,

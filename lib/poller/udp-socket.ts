@@ -95,6 +95,19 @@ export class UdpSocket<U = unknown> {
     return true
   }
 
+  /** No more `datagram` events until `resume()`: datagrams wait in the system's receive buffer, and are dropped by it when that is full. */
+  pause(): void {
+    this.#assertOpen('pause')
+    this.#core.backend.setReceiving(this.index, false)
+  }
+
+  /** Ends a `pause()`. */
+  resume(): void {
+    this.#assertOpen('resume')
+    this.#core.backend.setReceiving(this.index, true)
+    this.#core.touch()
+  }
+
   /** Joins a multicast group, on the interface that has the address `networkInterface`, or on the system's choice. */
   joinMulticast(group: string, networkInterface?: string): void {
     this.#assertOpen('setsockopt')

@@ -1,0 +1,159 @@
+// Length-prefixed frames over a stream of bytes: a big-endian length, then that many bytes. Knows nothing of sockets.
+import { invalidArgValue } from '../errors.ts'
+import { integer, object, uint8Array } from '../validate.ts'
+
+const DEFAULT_LENGTH_BYTES = 4
+const DEFAULT_MAX_FRAME = 1024 * 1024
+
+/** How frames look. Both sides of a connection must agree. */
+export interface FrameOptions {
+  /** How many bytes the length takes: 1, 2 or 4 (the default). */
+  lengthBytes?: 1 | 2 | 4
+  /** The longest payload, in bytes; at most what the length can say. Default 1 MiB, or what the length can say if that is less. */
+  maxFrame?: number
+}
+
+/** A frame over `maxFrame`: `ERR_FRAME_TOO_LARGE`. */
+export class FrameTooLargeError extends RangeError {
+  readonly code = 'ERR_FRAME_TOO_LARGE'
+  /** How long the frame is, or says that it will be. */
+  readonly frameBytes: number
+  readonly maxFrame: number
+
+  constructor(frameBytes: number, maxFrame: number) {
+    super(`a frame of ${frameBytes} bytes is over the limit of ${maxFrame}`)
+    this.name = 'FrameTooLargeError'
+    this.frameBytes = frameBytes
+    this.maxFrame = maxFrame
+  }
+}
+
+function readOptions(options: FrameOptions): { lengthBytes: 1 | 2 | 4; maxFrame: number } {
+  const { lengthBytes = DEFAULT_LENGTH_BYTES, maxFrame } = object(options, 'options')
+  if (lengthBytes !== 1 && lengthBytes !== 2 && lengthBytes !== 4) throw invalidArgValue('lengthBytes', lengthBytes, 'it is 1, 2 or 4')
+  const most = 2 ** (8 * lengthBytes) - 1
+  return { lengthBytes, maxFrame: maxFrame === undefined ? Math.min(DEFAULT_MAX_FRAME, most) : integer(maxFrame, 'maxFrame', 0, most) }
+}
+
+/** Puts a length before each payload. */
+export class FrameEncoder {
+  readonly lengthBytes: 1 | 2 | 4
+  readonly maxFrame: number
+
+  /** @throws TypeError or RangeError for options out of range */
+  constructor(options: FrameOptions = {}) {
+    const { lengthBytes, maxFrame } = readOptions(options)
+    this.lengthBytes = lengthBytes
+    this.maxFrame = maxFrame
+  }
+
+  /** The frame of a payload (a string as UTF-8), ready to be sent. Throws {@link FrameTooLargeError}. */
+  encode(payload: Uint8Array | string): Buffer {
+    const length = typeof payload === 'string' ? Buffer.byteLength(payload) : uint8Array(payload, 'payload').length
+    if (length > this.maxFrame) throw new FrameTooLargeError(length, this.maxFrame)
+    const frame = Buffer.allocUnsafe(this.lengthBytes + length)
+    frame.writeUIntBE(length, 0, this.lengthBytes)
+    if (typeof payload === 'string') frame.write(payload, this.lengthBytes)
+    else frame.set(payload, this.lengthBytes)
+    return frame
+  }
+}
+
+/** Finds the frames in what was received, however it was cut. Keeps at most one unfinished frame. */
+export class FrameDecoder {
+  readonly lengthBytes: 1 | 2 | 4
+  readonly maxFrame: number
+  /** The bytes that do not make a whole frame yet, at the front of a buffer with room for the rest. */
+  #kept: Buffer = Buffer.alloc(0)
+  #keptBytes = 0
+  #broken: FrameTooLargeError | undefined
+
+  /** @throws TypeError or RangeError for options out of range */
+  constructor(options: FrameOptions = {}) {
+    const { lengthBytes, maxFrame } = readOptions(options)
+    this.lengthBytes = lengthBytes
+    this.maxFrame = maxFrame
+  }
+
+  /** How many bytes of an unfinished frame are kept. */
+  get bufferedBytes(): number {
+    return this.#keptBytes
+  }
+
+  /**
+   * Takes the next bytes of the stream; gives the payloads that are whole now. A payload that lies whole in `chunk` is a view of it, and lives as
+   * long as that: with a poller's `data`, until the next `wait()`. The decoder itself keeps copies only.
+   *
+   * A length over `maxFrame` throws {@link FrameTooLargeError} before anything is kept for it, after the frames before it were given out; from
+   * then on every push throws, since the stream cannot be found into again.
+   */
+  push(chunk: Uint8Array): Iterable<Buffer> {
+    if (this.#broken !== undefined) throw this.#broken
+    uint8Array(chunk, 'chunk')
+    const bytes = Buffer.from(chunk.buffer, chunk.byteOffset, chunk.length)
+    const frames: Buffer[] = []
+    let at = this.#keptBytes > 0 ? this.#finishKept(bytes, frames) : 0
+    while (this.#broken === undefined && bytes.length - at >= this.lengthBytes) {
+      const length = bytes.readUIntBE(at, this.lengthBytes)
+      if (!this.#accept(length)) break
+      const end = at + this.lengthBytes + length
+      if (end > bytes.length) break
+      frames.push(bytes.subarray(at + this.lengthBytes, end))
+      at = end
+    }
+    if (this.#broken === undefined && at < bytes.length) this.#keep(bytes.subarray(at))
+    if (this.#broken === undefined) return frames
+    if (frames.length === 0) throw this.#broken
+    return framesThenError(frames, this.#broken)
+  }
+
+  /** Adds what the unfinished frame lacks; returns how many bytes of the chunk that took. */
+  #finishKept(bytes: Buffer, frames: Buffer[]): number {
+    let at = 0
+    if (this.#keptBytes < this.lengthBytes) {
+      at = this.#append(bytes, 0, this.lengthBytes - this.#keptBytes)
+      if (this.#keptBytes < this.lengthBytes) return at
+      if (!this.#accept(this.#kept.readUIntBE(0, this.lengthBytes))) return at
+    }
+    const whole = this.lengthBytes + this.#kept.readUIntBE(0, this.lengthBytes)
+    at += this.#append(bytes, at, whole - this.#keptBytes)
+    if (this.#keptBytes < whole) return at
+    // The buffer goes to the caller: the next unfinished frame gets another.
+    frames.push(this.#kept.subarray(this.lengthBytes, whole))
+    this.#kept = Buffer.alloc(0)
+    this.#keptBytes = 0
+    return at
+  }
+
+  #keep(rest: Buffer): void {
+    this.#append(rest, 0, rest.length)
+  }
+
+  /** Copies up to `wanted` bytes behind what is kept; returns how many there were. */
+  #append(bytes: Buffer, at: number, wanted: number): number {
+    const taken = Math.min(wanted, bytes.length - at)
+    const needed = this.#keptBytes + taken
+    if (needed > this.#kept.length) {
+      // Grows with what came, not with what the length promises: a peer must send bytes to make us hold bytes.
+      const grown = Buffer.allocUnsafeSlow(Math.max(needed, Math.min(this.#kept.length * 2, this.lengthBytes + this.maxFrame), 64))
+      this.#kept.copy(grown, 0, 0, this.#keptBytes)
+      this.#kept = grown
+    }
+    bytes.copy(this.#kept, this.#keptBytes, at, at + taken)
+    this.#keptBytes = needed
+    return taken
+  }
+
+  #accept(length: number): boolean {
+    if (length <= this.maxFrame) return true
+    this.#broken = new FrameTooLargeError(length, this.maxFrame)
+    this.#kept = Buffer.alloc(0)
+    this.#keptBytes = 0
+    return false
+  }
+}
+
+function* framesThenError(frames: Buffer[], error: Error): Generator<Buffer> {
+  yield* frames
+  throw error
+}
