@@ -1,14 +1,12 @@
 // Checks arguments and gives them back typed. Knows ranges and words, nothing of sockets.
 import { invalidArgType, invalidArgValue, outOfRange } from './errors.ts'
 
-const LONGEST_TIMEOUT_MS = 2 ** 31 - 1
-
 /** Milliseconds: -1 (also for undefined) = for ever, 0 = at once, fractions allowed. */
 export function timeout(value: unknown, name = 'timeoutMs'): number {
   if (value === undefined) return -1
   if (typeof value !== 'number') throw invalidArgType(name, 'a number', value)
   if (value === -1) return -1
-  if (!(value >= 0 && value <= LONGEST_TIMEOUT_MS)) throw outOfRange(name, `-1 (for ever) or 0 to ${LONGEST_TIMEOUT_MS} milliseconds`, value)
+  if (!(value >= 0 && value < Number.POSITIVE_INFINITY)) throw outOfRange(name, '-1 (for ever) or 0 or more milliseconds', value)
   return value
 }
 

@@ -21,7 +21,7 @@ export const KIND = {
   writable: 7,
   /** a = offset of the data, b = length, c = 1 if truncated; the packed address of the sender lies directly before the data */
   datagram: 8,
-  /** a = error number, b = offset of the packed address it is about, or -1 */
+  /** a = error number, b = offset of the packed address it is about, or -1, c = 1 for a datagram of the outbox that was not sent */
   datagramFailed: 9,
   /** The outbox: a = the first send that was not taken whole, b = bytes of it that were taken (for UDP 0: this datagram and the following were not sent). */
   sendShort: 10,

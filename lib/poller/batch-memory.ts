@@ -10,6 +10,11 @@ const RECORDS_PER_SOCKET = 3
 export class BatchMemory {
   records: Int32Array
   slab: Buffer
+  /**
+   * What flush() writes to instead of the slab, since it may come while the program still reads the last batch: the addresses of datagrams that
+   * could not be sent, as many as there may be.
+   */
+  flushSlab: Buffer = Buffer.alloc(0)
   readonly #streamBytes: number
   readonly #datagramBytes: number
   readonly #baseRecords: number
@@ -34,6 +39,10 @@ export class BatchMemory {
   prepare(sendCount: number): void {
     // A program may transfer event.data.buffer to another thread; the slab is gone then, and a new one takes its place.
     if (this.slab.length === 0) this.slab = this.#allocate()
+    // Only datagrams have addresses: a poller without UDP sockets needs no room for them.
+    if (this.#withDatagrams && this.flushSlab.length < sendCount * PACKED_ADDRESS.bytes) {
+      this.flushSlab = Buffer.allocUnsafeSlow(sendCount * PACKED_ADDRESS.bytes)
+    }
     const needed = (this.#baseRecords + sendCount) * RECORD.stride
     if (this.records.length < needed) this.records = new Int32Array(needed)
   }

@@ -35,6 +35,8 @@ export class Core<U> {
   /** The clock of performance.now(), read once a wait. */
   now: number = performance.now()
   closed = false
+  /** Something depends on how sending goes (an end, a close, a drain): that has to be known before the system is told to wait. */
+  mustSettle = false
   /** Inside run(): called when the program did something outside of a handler that must not wait for the next event. */
   onTouch: (() => void) | undefined
   /** Inside run(): ends the thread that watches the backend, before the backend goes. */
@@ -107,13 +109,14 @@ export class Core<U> {
     if (this.outbox.isEmpty) return
     this.memory.prepare(this.outbox.count)
     const count = this.backend.flush(this.outbox, this.memory)
-    this.settle(Math.max(count, 0))
+    this.settle(Math.max(count, 0), this.memory.flushSlab)
   }
 
   /**
    * After the outbox went to the system: handles the first records, which tell what was not taken. Returns how many those were.
    */
-  settle(count: number): number {
+  settle(count: number, slab: Buffer): number {
+    this.mustSettle = false
     const { records } = this.memory
     let done = 0
     for (; done < count; done++) {
@@ -124,7 +127,7 @@ export class Core<U> {
       if (socket === undefined || !('firstSend' in socket)) continue
       if (kind === KIND.sendShort) socket._onSendShort(records[at + RECORD.a], records[at + RECORD.b])
       else if (kind === KIND.sendFailed) socket._onSendFailed(records[at + RECORD.a])
-      else if ('_onDatagramFailed' in socket) socket._onDatagramFailed(this.memory.slab, records[at + RECORD.a], records[at + RECORD.b])
+      else if ('_onDatagramFailed' in socket) socket._onDatagramFailed(slab, records[at + RECORD.a], records[at + RECORD.b], records[at + RECORD.c] === 1)
     }
     this.outbox.clear()
     const senders = this.#senders
@@ -148,7 +151,7 @@ export class Core<U> {
       socket._silent = true
       this.backend.release(socket.index, RELEASE.close)
       socket._onPollerClosed()
-      this.registry.delete(socket.id)
+      this.unregister(socket)
     }
     this.events = []
     this.onClose?.()

@@ -1,16 +1,15 @@
 // The unified floor's entrance: makes sockets, and wait() = send what is queued, wait, deliver. Refuses to know systems (backends/) and queues.
-import { isMainThread } from 'node:worker_threads'
 import { type EndPoint, packed, type SocketAddress, SocketAddress as Address } from '../address.ts'
 import { addon } from '../binding/load.ts'
 import { KIND, RECORD, WATCH } from '../binding/records.ts'
 import { DESCRIBE, WOULD_BLOCK_RESULT } from '../binding/socket.ts'
-import { alreadyClosed, invalidArgType, namedSocketError, type SocketError, socketError } from '../errors.ts'
+import { alreadyClosed, invalidArgType, invalidArgValue, namedSocketError, type SocketError, socketError } from '../errors.ts'
 import { Socket } from '../raw/socket.ts'
 import { Waker } from '../raw/waker.ts'
 import { Slots } from '../slots.ts'
 import { bindToThread } from '../thread-bound.ts'
 import { boolean, bytes as toBytes, callback, integer, object, timeout } from '../validate.ts'
-import { SLICE_MS } from '../wait-slices.ts'
+import { FOREVER_MS, SLICE_MS } from '../wait-slices.ts'
 import type { Backend } from './backend.ts'
 import { chooseBackend } from './backends/choose.ts'
 import { BatchMemory } from './batch-memory.ts'
@@ -124,13 +123,13 @@ export class Poller<U = unknown> {
   #inRun = false
 
   constructor(options: PollerOptions = {}) {
-    object(options, 'options')
-    const maxEvents = integer(options.maxEvents ?? DEFAULT_MAX_EVENTS, 'maxEvents', 1, 65_536)
-    const receiveBufferBytes = integer(options.receiveBufferBytes ?? DEFAULT_RECEIVE_BUFFER_BYTES, 'receiveBufferBytes', 64 * 1024, 2 ** 30)
-    const readBudget = integer(options.readBudget ?? DEFAULT_READ_BUDGET, 'readBudget', 1, receiveBufferBytes)
-    const highWaterMark = integer(options.highWaterMark ?? DEFAULT_HIGH_WATER_MARK, 'highWaterMark', 0, 2 ** 31)
-    const maxDatagram = integer(options.maxDatagram ?? DEFAULT_MAX_DATAGRAM, 'maxDatagram', 1, 65_535)
-    const backend: Backend = chooseBackend(options.backend ?? 'auto', this)
+    const given = object(options, 'options')
+    const receiveBufferBytes = integer(or(given.receiveBufferBytes, DEFAULT_RECEIVE_BUFFER_BYTES), 'receiveBufferBytes', 64 * 1024, 2 ** 30)
+    const maxEvents = integer(or(given.maxEvents, DEFAULT_MAX_EVENTS), 'maxEvents', 1, 65_536)
+    const readBudget = integer(or(given.readBudget, DEFAULT_READ_BUDGET), 'readBudget', 1, receiveBufferBytes)
+    const highWaterMark = integer(or(given.highWaterMark, DEFAULT_HIGH_WATER_MARK), 'highWaterMark', 0, 2 ** 31)
+    const maxDatagram = integer(or(given.maxDatagram, DEFAULT_MAX_DATAGRAM), 'maxDatagram', 1, 65_535)
+    const backend: Backend = chooseBackend(or(given.backend, 'auto'), this)
     const served = Math.min(maxEvents, Math.floor(receiveBufferBytes / LEAST_SHARE_BYTES))
     backend.setLimits({ maxEvents: served, readBudget, maxDatagram, acceptBudget: ACCEPT_BUDGET, receiveBufferBytes })
     this.#core = new Core(backend, new BatchMemory(receiveBufferBytes, maxDatagram, served), highWaterMark)
@@ -164,13 +163,13 @@ export class Poller<U = unknown> {
   listenTcp(options: ListenTcpOptions, userPtr?: U): TcpListener<U> {
     this.#core.assertOpen('listen')
     const address = new Address(endPointOf(options))
-    const backlog = integer(options.backlog ?? DEFAULT_BACKLOG, 'backlog', 0, 2 ** 31 - 1)
+    const backlog = integer(or(options.backlog, DEFAULT_BACKLOG), 'backlog', 0, 2 ** 31 - 1)
     return this.#make('tcp', address, (socket) => {
       this.#setReuse(socket, options.reusePort, true)
-      if (address.family === 'ipv6') socket.setOption('ipv6Only', boolean(options.ipv6Only ?? false, 'ipv6Only'))
+      if (address.family === 'ipv6') socket.setOption('ipv6Only', boolean(or(options.ipv6Only, false), 'ipv6Only'))
       setOptions(socket, options, ['sendBufferSize', 'receiveBufferSize', 'keepAlive', 'tos'])
       // Set on the listener, since connections inherit it: no system call for each.
-      socket.setOption('noDelay', boolean(options.noDelay ?? true, 'noDelay'))
+      socket.setOption('noDelay', boolean(or(options.noDelay, true), 'noDelay'))
       socket.bind(address)
       socket.listen(backlog)
       return this.#watchListener(socket, userPtr)
@@ -188,7 +187,7 @@ export class Poller<U = unknown> {
     const timeoutMs = timeout(options.timeoutMs)
     return this.#make('tcp', peer, (socket) => {
       setOptions(socket, options, ['sendBufferSize', 'receiveBufferSize', 'keepAlive', 'tos'])
-      socket.setOption('noDelay', boolean(options.noDelay ?? true, 'noDelay'))
+      socket.setOption('noDelay', boolean(or(options.noDelay, true), 'noDelay'))
       if (options.localAddress !== undefined || options.localPort !== undefined) {
         const any = peer.family === 'ipv4' ? '0.0.0.0' : '::'
         socket.bind({ address: options.localAddress ?? any, port: options.localPort ?? 0 })
@@ -215,10 +214,10 @@ export class Poller<U = unknown> {
   bindUdp(options: BindUdpOptions, userPtr?: U): UdpSocket<U> {
     this.#core.assertOpen('bind')
     const address = new Address(endPointOf(options))
-    const reportUnreachable = boolean(options.reportUnreachable ?? false, 'reportUnreachable')
+    const reportUnreachable = boolean(or(options.reportUnreachable, false), 'reportUnreachable')
     return this.#make('udp', address, (socket) => {
-      this.#setReuse(socket, options.reusePort, boolean(options.reuseAddress ?? false, 'reuseAddress'))
-      if (address.family === 'ipv6') socket.setOption('ipv6Only', boolean(options.ipv6Only ?? false, 'ipv6Only'))
+      this.#setReuse(socket, options.reusePort, boolean(or(options.reuseAddress, false), 'reuseAddress'))
+      if (address.family === 'ipv6') socket.setOption('ipv6Only', boolean(or(options.ipv6Only, false), 'ipv6Only'))
       setOptions(socket, options, ['sendBufferSize', 'receiveBufferSize', 'broadcast', 'tos', 'ttl', 'multicastTtl', 'multicastLoop'])
       socket.bind(address)
       return this.#watchUdp(socket, address.family, userPtr, reportUnreachable)
@@ -279,6 +278,7 @@ export class Poller<U = unknown> {
     let taken = 0
     for (const connection of to) {
       if (!(connection instanceof TcpConnection)) throw invalidArgType('to', 'an iterable of TcpConnection', connection)
+      if (!connection._belongsTo(core)) throw invalidArgValue('to', connection, 'it holds a connection of another poller')
       if (!connection._takesData) continue
       taken++
       if (bytes.length === 0) continue
@@ -424,10 +424,11 @@ export class Poller<U = unknown> {
     core.now = performance.now()
     const deadline = limitMs < 0 ? Number.POSITIVE_INFINITY : core.now + limitMs
     for (;;) {
+      if (core.mustSettle) core.flush()
       memory.prepare(outbox.count)
       const count = backend.exchange(outbox, memory, this.#nextWaitMs(deadline))
       core.now = performance.now()
-      const settled = core.settle(Math.max(count, 0))
+      const settled = core.settle(Math.max(count, 0), memory.slab)
       if (count < 0) throw socketError(-count, 'wait')
       if (count > settled) this.#deliver(settled, count)
       if (core.deadlines.next <= core.now) core.deadlines.expire(core.now)
@@ -440,8 +441,7 @@ export class Poller<U = unknown> {
     if (this.#core.events.length > 0) return 0
     const until = Math.min(deadline, this.#core.deadlines.next)
     const ms = until === Number.POSITIVE_INFINITY ? -1 : Math.max(until - this.#core.now, 0)
-    if (isMainThread) return ms
-    return ms < 0 ? SLICE_MS : Math.min(ms, SLICE_MS)
+    return ms < 0 ? FOREVER_MS : Math.min(ms, SLICE_MS)
   }
 
   #deliver(from: number, count: number): void {
@@ -466,7 +466,7 @@ export class Poller<U = unknown> {
       } else if (socket instanceof UdpSocket) {
         if (kind === KIND.datagram) socket._onDatagram(slab, a, b, records[at + RECORD.c] !== 0)
         else if (kind === KIND.writable) socket._onWritable()
-        else if (kind === KIND.datagramFailed) socket._onDatagramFailed(slab, a, b)
+        else if (kind === KIND.datagramFailed) socket._onDatagramFailed(slab, a, b, false)
       } else if (socket instanceof TcpListener) {
         if (kind === KIND.accepted) this.#onAccepted(socket, a, b)
         else if (kind === KIND.acceptFailed) socket._onAcceptFailed(a)
@@ -494,6 +494,11 @@ export class Poller<U = unknown> {
     core.stats.accepted++
     core.emit({ type: 'accept', listener, socket: connection, userPtr: listener.userPtr })
   }
+}
+
+/** The default for what was not given; null was given, and is refused. */
+function or<T>(value: T | undefined, fallback: T): T {
+  return value === undefined ? fallback : value
 }
 
 function endPointOf(options: EndPoint): EndPoint {

@@ -262,6 +262,11 @@ export class TcpConnection<U = unknown> {
 
   // ---- For poller.ts and core.ts ----
 
+  /** @internal */
+  _belongsTo(core: object): boolean {
+    return this.#core === core
+  }
+
   /** @internal Whether a broadcast may be queued here. */
   get _takesData(): boolean {
     return (this.#state & (CLOSED | CLOSING | ENDING | SEND_BROKEN)) === 0
@@ -443,6 +448,7 @@ export class TcpConnection<U = unknown> {
   #isBelowMark(): boolean {
     if (this.bufferedBytes <= this.#core.highWaterMark) return true
     this.#state |= OVER_MARK
+    this.#core.mustSettle = true
     return false
   }
 
@@ -486,7 +492,11 @@ export class TcpConnection<U = unknown> {
 
   /** Takes the next step of end() or close() when nothing is left to send. */
   #advanceEnding(): void {
-    if ((this.#state & (ENDING | CLOSING)) === 0 || (this.#state & (CLOSED | CONNECTING)) !== 0 || this.bufferedBytes > 0) return
+    if ((this.#state & (ENDING | CLOSING)) === 0 || (this.#state & (CLOSED | CONNECTING)) !== 0) return
+    if (this.bufferedBytes > 0) {
+      this.#core.mustSettle = true
+      return
+    }
     if ((this.#state & CLOSING) !== 0) return this.#finish(undefined, RELEASE.close)
     if ((this.#state & FINISHED) !== 0) return
     this.#state |= FINISHED

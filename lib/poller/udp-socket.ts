@@ -169,7 +169,11 @@ export class UdpSocket<U = unknown> {
   }
 
   /** @internal An unreachable peer, or a datagram that the system refused. */
-  _onDatagramFailed(slab: Buffer, errno: number, addressOffset: number): void {
+  _onDatagramFailed(slab: Buffer, errno: number, addressOffset: number, isRefused: boolean): void {
+    if (isRefused) {
+      this.#outgoingCount--
+      this.#core.stats.datagramsDropped++
+    }
     if (this._silent) return
     const to = addressOffset >= 0 ? SocketAddress.fromPacked(slab, addressOffset) : undefined
     this.#core.emit({ type: 'error', socket: this, userPtr: this.userPtr, error: socketError(errno, 'sendto', to) })

@@ -1,5 +1,4 @@
 // Epoll as the system has it: epoll_create1, epoll_ctl, epoll_pwait2. Knows sockets and userPtrs; refuses to receive or send anything.
-import { isMainThread } from 'node:worker_threads'
 import { addon } from '../binding/load.ts'
 import { EPOLL_OP, EPOLL_WOKEN, type EpollBinding } from '../binding/epoll.ts'
 import { EPOLLERR, EPOLLHUP, EPOLLIN, EPOLLOUT, EPOLLPRI, EPOLLRDHUP } from '../constants.ts'
@@ -161,9 +160,7 @@ export class Epoll<U = unknown> {
     if (this.#records.length < maxEvents * NUMBERS_PER_EVENT) this.#records = new Int32Array(maxEvents * NUMBERS_PER_EVENT)
     const native = this.#native
     native.reapHandles()
-    const count = isMainThread
-      ? native.epollWait(this.#core, this.#records, maxEvents, limit)
-      : waitInSlices(limit, (ms) => native.epollWait(this.#core, this.#records, maxEvents, ms))
+    const count = waitInSlices(limit, (ms) => native.epollWait(this.#core, this.#records, maxEvents, ms))
     if (count === EPOLL_WOKEN || check(count, 'epoll_wait') === 0) return []
     const batch = EventBatch.create<ReadyEvent<U>>((event) => this.#entries.get(event.id) !== event.entry)
     for (let at = 0; at < count * NUMBERS_PER_EVENT; at += NUMBERS_PER_EVENT) {

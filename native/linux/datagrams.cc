@@ -59,13 +59,13 @@ int32_t keep_address(Batch& batch, const sockaddr_storage& from, socklen_t lengt
   return batch.keep_stream(sizeof packed);
 }
 
-void tell_failure(const Outbox& outbox, const Send& send, const Watched& watched, int error, Batch& batch) {
+void tell_refusal(const Outbox& outbox, const Send& send, int32_t index, const Watched& watched, int error, Batch& batch) {
   int32_t at = -1;
   if (outbox.has_address(send) && batch.stream_room().size() >= sizeof(PackedAddress)) {
     std::memcpy(batch.stream_room().data(), outbox.at(send.address), sizeof(PackedAddress));
     at = batch.keep_stream(sizeof(PackedAddress));
   }
-  batch.add(kKindDatagramFailed, send.index, watched.generation, error, at);
+  batch.add(kKindDatagramFailed, index, watched.generation, error, at, 1);
 }
 
 }  // namespace
@@ -120,7 +120,7 @@ void send_datagram_chain(Epoll& epoll, WatchTable& table, const Outbox& outbox, 
         }
         return;
       }
-      if (one < 0 && outbox.read(positions[done], send)) tell_failure(outbox, send, *watched, static_cast<int>(-one), batch);
+      if (one < 0 && outbox.read(positions[done], send)) tell_refusal(outbox, send, index, *watched, static_cast<int>(-one), batch);
       done++;
     }
   }

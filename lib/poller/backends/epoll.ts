@@ -88,7 +88,7 @@ export class EpollBackend implements Backend {
   }
 
   flush(outbox: Outbox, batch: BatchMemory): number {
-    return this.#native.epollExchange(this.#core, outbox.bytes, outbox.sends, outbox.count, batch.slab, batch.records, 0, true)
+    return this.#native.epollExchange(this.#core, outbox.bytes, outbox.sends, outbox.count, batch.flushSlab, batch.records, 0, true)
   }
 
   openWatch(onReady: () => void): BackendWatch {
