@@ -1,0 +1,78 @@
+// Takes the programs out of a Markdown file as they stand there, type-checks them and runs them, each in a process of its own.
+import { execFile, spawn } from 'node:child_process'
+import { mkdirSync, mkdtempSync, writeFileSync } from 'node:fs'
+import { connect } from 'node:net'
+import { join } from 'node:path'
+import { promisify } from 'node:util'
+import { expect } from 'vitest'
+import { root, textOf } from './files.ts'
+
+/** The ```ts blocks of a Markdown file. Each is a whole program: that is the convention which makes them testable. */
+export function programsOf(path: string): string[] {
+  return [...textOf(path).matchAll(/^```ts\n([\s\S]*?)^```$/gm)].map((match) => match[1] as string)
+}
+
+/** Writes the programs into a folder of the checkout, ignored by git, from which `import 'pollport'` finds this package. */
+export function writePrograms(programs: readonly string[]): string {
+  const parent = join(root, 'build-docs')
+  mkdirSync(parent, { recursive: true })
+  const folder = mkdtempSync(join(parent, 'programs-'))
+  for (const [index, program] of programs.entries()) writeFileSync(join(folder, `program-${index + 1}.ts`), program)
+  writeFileSync(join(folder, 'tsconfig.json'), JSON.stringify({ extends: '../../tsconfig.json', include: ['*.ts'] }))
+  return folder
+}
+
+/** What the compiler says about the programs of a folder, under the project's own options: nothing when all is well. */
+export async function typeCheck(folder: string): Promise<string> {
+  const tsc = join(root, 'node_modules', 'typescript', 'bin', 'tsc')
+  return promisify(execFile)(process.execPath, [tsc, '-p', folder], { cwd: root }).then(
+    () => '',
+    (error: { stdout: string }) => error.stdout
+  )
+}
+
+/** Runs one program to its end, or, when it prints the port that it serves, until its echo has been checked by Node's own net. */
+export async function runProgram(file: string): Promise<{ served: boolean; output: string }> {
+  const child = spawn(process.execPath, ['--import', 'tsx', file], { cwd: root, stdio: ['ignore', 'pipe', 'pipe'] })
+  let output = ''
+  let served = false
+  const ended = new Promise<number | null>((resolve) => child.on('close', (code) => resolve(code)))
+  try {
+    const port = await new Promise<number | undefined>((resolve) => {
+      const read = (chunk: Buffer) => {
+        output += chunk.toString()
+        const match = /^port (\d+)$/m.exec(output)
+        if (match) resolve(Number(match[1]))
+      }
+      child.stdout.on('data', read)
+      child.stderr.on('data', read)
+      void ended.then(() => resolve(undefined))
+    })
+    if (port !== undefined && child.exitCode === null) {
+      const payload = 'round trip of a README reader'
+      expect(await echoOf(port, payload), output).toBe(payload)
+      served = true
+      return { served, output }
+    }
+    expect(await ended, output).toBe(0)
+    return { served, output }
+  } finally {
+    child.kill('SIGKILL') // A server of a page runs until Ctrl-C; one that has ended does not mind.
+    await ended
+  }
+}
+
+/** What comes back until as many bytes have come as were sent. */
+function echoOf(port: number, payload: string): Promise<string> {
+  return new Promise((resolve, reject) => {
+    let echoed = ''
+    const socket = connect(port, '127.0.0.1', () => socket.write(payload))
+    socket.setEncoding('utf8')
+    socket.on('data', (text: string) => {
+      echoed += text
+      if (echoed.length >= payload.length) socket.destroy()
+    })
+    socket.on('close', () => resolve(echoed))
+    socket.on('error', reject)
+  })
+}

@@ -1,0 +1,46 @@
+// What README.md, docs/guide.md and examples/ show can be typed in as it stands there, and works.
+import { rmSync } from 'node:fs'
+import { join } from 'node:path'
+import { afterAll, describe, expect, test } from 'vitest'
+import { root, textOf } from './files.ts'
+import { programsOf, runProgram, typeCheck, writePrograms } from './programs.ts'
+
+const deadlineMs = 60_000
+
+for (const page of ['README.md', 'docs/guide.md']) {
+  describe(page, () => {
+    const programs = programsOf(page)
+    const folder = writePrograms(programs)
+    afterAll(() => rmSync(folder, { recursive: true, force: true }))
+
+    test('shows whole programs, and they type-check', { timeout: deadlineMs }, async () => {
+      expect(programs.length).toBeGreaterThan(0)
+      expect(await typeCheck(folder)).toBe('')
+    })
+
+    for (const [index, program] of programs.entries()) {
+      const isServer = /console\.log\(`port \$/.test(program) && program.includes('for (;;)')
+      const promise = isServer ? 'serves an echo on the port that it prints' : 'runs to a good end'
+      test(`program ${index + 1} ${promise}`, { timeout: deadlineMs }, async () => {
+        const { served } = await runProgram(join(folder, `program-${index + 1}.ts`))
+        expect(served).toBe(isServer)
+      })
+    }
+  })
+}
+
+test('README.md shows the programs of examples/, without their head comments', () => {
+  const withoutHead = (path: string) => textOf(path).replace(/^(\/\/.*\n)+/, '')
+  expect(programsOf('README.md')).toEqual([withoutHead('examples/textbook-epoll.ts'), withoutHead('examples/echo.ts')])
+})
+
+test('the echo server on Poller takes no more than 25 lines', () => {
+  const echo = programsOf('README.md').at(-1) ?? ''
+  expect(echo.trimEnd().split('\n').length).toBeLessThanOrEqual(25)
+})
+
+test('an example runs from its own place', { timeout: deadlineMs }, async () => {
+  for (const example of ['textbook-epoll.ts', 'echo.ts']) {
+    expect((await runProgram(join(root, 'examples', example))).served).toBe(true)
+  }
+})

@@ -1,0 +1,34 @@
+// What a program drops without closing is closed by later waits, although a thread that never returns to Node's loop runs no finalizer.
+import { expect, test } from 'vitest'
+import { startChild } from '../support/child.ts'
+import { canCountDescriptors, countDescriptors } from '../support/descriptors.ts'
+
+test
+  .runIf(canCountDescriptors)
+  .each([
+    'sockets',
+    'pollers',
+    'pollers with sockets',
+    'pollers with a waker',
+    'detached and owned again',
+    'pollers that ran'
+  ])('fifty dropped %s are reaped', { timeout: 30_000 }, async (what) => {
+  const child = startChild(new URL('./garbage.mjs', import.meta.url), { args: [what], nodeOptions: ['--expose-gc'] })
+  const pid = child.process.pid as number
+  await child.at('before')
+  const before = countDescriptors(pid)
+  child.go()
+  await child.at('dropped')
+  child.go()
+  await child.at('waited')
+  const after = countDescriptors(pid)
+  child.go()
+  expect(after).toBeLessThanOrEqual(before + 5) // The last few may still be in a register or on the stack.
+  expect((await child.ended).code).toBe(0)
+})
+
+test('forced collection all the time disturbs no traffic', { timeout: 30_000 }, async () => {
+  const child = startChild(new URL('./traffic-under-collection.mjs', import.meta.url), { nodeOptions: ['--expose-gc'] })
+  expect(await child.at('done')).toMatchObject({ received: 2000 * 100, closes: 40 })
+  expect(await child.ended).toMatchObject({ code: 0, output: '' })
+})

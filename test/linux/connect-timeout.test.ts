@@ -1,0 +1,55 @@
+// A connect that nobody answers. Linux alone lets a test make one without a network: it drops a connect when the listener's queue is full,
+// where Windows refuses it.
+import { Socket } from 'pollport'
+import { expect, onTestFinished, test } from 'vitest'
+import { LOCAL } from '../support/net-peer.ts'
+import { openProbe, type Probe } from '../support/poller-probe.ts'
+
+/** A listener that never accepts and whose queue is full. */
+async function silentListener(probe: Probe) {
+  const listener = new Socket({ type: 'tcp' })
+  onTestFinished(() => listener.close())
+  listener.bind({ address: LOCAL, port: 0 })
+  listener.listen(0)
+  const { port } = listener.localAddress
+  const filler = probe.poller.connectTcp({ address: LOCAL, port }) // A queue of 0 holds one.
+  await probe.first('connect', filler)
+  return { address: LOCAL, port }
+}
+
+test('a connect that nobody answers within timeoutMs is a close event with ETIMEDOUT, not early', async () => {
+  const probe = openProbe()
+  const to = await silentListener(probe)
+  const start = performance.now()
+  const connection = probe.poller.connectTcp({ ...to, timeoutMs: 300 })
+  connection.send('never heard')
+  const { error } = await probe.first('close', connection)
+  const spent = performance.now() - start
+  expect(error).toMatchObject({ name: 'SocketError', code: 'ETIMEDOUT', ...to })
+  expect(spent).toBeGreaterThanOrEqual(299)
+  expect(spent).toBeLessThan(3_000)
+  await probe.quiet()
+  expect(probe.typesOf(connection)).toEqual(['close'])
+})
+
+test('the timeout ends a long wait: nobody has to poll for it', async () => {
+  const probe = openProbe()
+  const connection = probe.poller.connectTcp({ ...(await silentListener(probe)), timeoutMs: 200 })
+  const start = performance.now()
+  while (probe.seen('close', connection).length === 0 && performance.now() - start < 5_000) probe.step(10_000)
+  expect(performance.now() - start).toBeLessThan(5_000)
+})
+
+test.each(['close', 'reset'] as const)(
+  '%s() while nobody answers gives one close event with ECANCELED, and no timeout later',
+  async (how) => {
+    const probe = openProbe()
+    const connection = probe.poller.connectTcp({ ...(await silentListener(probe)), timeoutMs: 100 })
+    connection.send('never heard')
+    await probe.quiet(20)
+    connection[how]()
+    expect((await probe.first('close', connection)).error?.code).toBe('ECANCELED')
+    await probe.quiet(200)
+    expect(probe.typesOf(connection)).toEqual(['close'])
+  }
+)

@@ -1,0 +1,185 @@
+// Handing sockets over: from the raw floor to a poller, from a poller to the raw floor, and from one thread to another.
+import { once } from 'node:events'
+import { Worker } from 'node:worker_threads'
+import { Socket, TcpConnection, TcpListener, UdpSocket, WOULD_BLOCK } from 'pollport'
+import { expect, onTestFinished, test } from 'vitest'
+import { bindPeer } from '../support/dgram-peer.ts'
+import { acceptedPair, acceptPeer, connectPeer, LOCAL, listenPeer } from '../support/net-peer.ts'
+import { openProbe, thrownBy } from '../support/poller-probe.ts'
+import { patternBytes } from '../support/poller-random.ts'
+
+const ANY = { address: LOCAL, port: 0 }
+
+function rawListener(): Socket {
+  const socket = new Socket({ type: 'tcp' })
+  onTestFinished(() => socket.close())
+  socket.bind(ANY)
+  socket.listen()
+  return socket
+}
+
+test('a listening Socket becomes a listener', async () => {
+  const probe = openProbe<string>()
+  const socket = rawListener()
+  const { port } = socket.localAddress
+  const listener = probe.poller.adopt(socket, 'adopted') as TcpListener<string>
+  expect(listener).toBeInstanceOf(TcpListener)
+  expect(listener.localAddress.port).toBe(port)
+  const { connection, peer } = await acceptPeer(probe, listener)
+  expect(probe.seen('accept')[0]).toMatchObject({ listener, userPtr: 'adopted' })
+  connection.send('hi')
+  await probe.until('it works', () => peer.received.toString() === 'hi')
+})
+
+test('a connected Socket, blocking as the system made it, becomes a connection, and no event tells of that', async () => {
+  const probe = openProbe<string>()
+  const { port, peers } = await listenPeer()
+  const socket = new Socket({ type: 'tcp' })
+  socket.connect({ address: LOCAL, port })
+  const connection = probe.poller.adopt(socket, 'adopted') as TcpConnection<string>
+  expect(connection).toBeInstanceOf(TcpConnection)
+  expect(connection.userPtr).toBe('adopted')
+  expect(connection.remoteAddress).toMatchObject({ address: LOCAL, port })
+  connection.send('hi')
+  await probe.until('it sends', () => peers[0]?.received.toString() === 'hi')
+  peers[0].socket.end('there')
+  await probe.first('end', connection)
+  expect(probe.storyOf(connection)).toEqual(['receive', 'end'])
+  expect(probe.bytesOf(connection).toString()).toBe('there')
+})
+
+test('a UDP Socket becomes a UDP socket', async () => {
+  const probe = openProbe()
+  const peer = await bindPeer()
+  const socket = new Socket({ type: 'udp' })
+  socket.bind(ANY)
+  const adopted = probe.poller.adopt(socket, 'adopted') as UdpSocket
+  expect(adopted).toBeInstanceOf(UdpSocket)
+  peer.send('question', adopted.localAddress)
+  const event = await probe.first('datagram', adopted)
+  expect(event.userPtr).toBe('adopted')
+  adopted.send('answer', event.address)
+  await probe.until('it answers', () => peer.received[0]?.data.toString() === 'answer')
+})
+
+test('an adopted Socket belongs to the poller: the object is closed, and closing it again harms nobody', async () => {
+  const probe = openProbe()
+  const socket = rawListener()
+  const listener = probe.poller.adopt(socket) as TcpListener<unknown>
+  expect(socket.closed).toBe(true)
+  expect(thrownBy(() => socket.accept())).toMatchObject({ name: 'SocketError', code: 'EBADF' })
+  expect(thrownBy(() => probe.poller.adopt(socket)).code).toBe('EBADF')
+  socket.close()
+  await acceptPeer(probe, listener)
+})
+
+test('a Socket that is neither connected nor listening is refused with ENOTCONN, and stays whole', () => {
+  const { poller } = openProbe()
+  const socket = new Socket({ type: 'tcp' })
+  onTestFinished(() => socket.close())
+  expect(thrownBy(() => poller.adopt(socket))).toMatchObject({ name: 'SocketError', code: 'ENOTCONN' })
+  expect(socket.closed).toBe(false)
+  socket.bind(ANY)
+  expect(thrownBy(() => poller.adopt(socket)).code).toBe('ENOTCONN')
+  expect(poller.stats.sockets).toBe(0)
+  socket.listen()
+  expect(poller.adopt(socket)).toBeInstanceOf(TcpListener)
+})
+
+test('detach() gives the handle: no event follows, not even close, and the bytes stay', async () => {
+  const probe = openProbe()
+  const { connection, peer } = await acceptedPair(probe)
+  peer.socket.write('for the new owner')
+  while (peer.socket.bytesWritten < 17 || peer.socket.writableLength > 0) await new Promise(setImmediate)
+  const handle = connection.detach()
+  expect(Number.isSafeInteger(handle)).toBe(true)
+  const socket = Socket.fromHandle(handle, { type: 'tcp', family: 'ipv4' })
+  onTestFinished(() => socket.close())
+  expect(await probe.quiet()).toEqual([])
+  expect(probe.poller.stats.sockets).toBe(1)
+  const data = socket.recv(100)
+  expect(data === WOULD_BLOCK ? undefined : data.toString()).toBe('for the new owner')
+  socket.send('answer')
+  await probe.until('it is heard', () => peer.received.toString() === 'answer')
+  for (const action of [() => connection.send('x'), () => connection.detach(), () => connection.localAddress]) {
+    expect(thrownBy(action)).toMatchObject({ name: 'SocketError', code: 'EBADF' })
+  }
+  connection.close()
+  connection.reset()
+  connection.end()
+  expect(socket.remoteAddress.port).toBe(peer.socket.localPort)
+  expect(probe.typesOf(connection)).toEqual(['accept'])
+})
+
+test('detach() sends what is queued first', async () => {
+  const probe = openProbe()
+  const { connection, peer } = await acceptedPair(probe)
+  connection.send('one, ')
+  const socket = Socket.fromHandle(connection.detach(), { type: 'tcp', family: 'ipv4' })
+  onTestFinished(() => socket.close())
+  socket.send('two')
+  await probe.until('both are there', () => peer.received.toString() === 'one, two')
+})
+
+test('detach() with bytes that the system does not take is EBUSY, and the connection works on', async () => {
+  const probe = openProbe({ highWaterMark: 64 * 1024 * 1024 })
+  const { connection, peer } = await acceptedPair(probe, { paused: true })
+  const bytes = patternBytes(20_000_000)
+  connection.send(bytes)
+  expect(thrownBy(() => connection.detach())).toMatchObject({ name: 'SocketError', code: 'EBUSY' })
+  peer.readOn()
+  await probe.until('all of it is there', () => peer.receivedBytes === bytes.length)
+  expect(peer.received.equals(bytes)).toBe(true)
+  const socket = Socket.fromHandle(connection.detach(), { type: 'tcp', family: 'ipv4' })
+  socket.close()
+})
+
+test('detach() while connecting is EBUSY', async () => {
+  const probe = openProbe()
+  const { port } = await listenPeer()
+  const connection = probe.poller.connectTcp({ address: LOCAL, port })
+  expect(thrownBy(() => connection.detach()).code).toBe('EBUSY')
+  await probe.first('connect', connection)
+})
+
+test('a connection wanders through ten pollers and loses no byte', async () => {
+  const first = openProbe()
+  const { connection, peer } = await acceptedPair(first)
+  let current: TcpConnection<unknown> = connection
+  let expected = ''
+  for (let stop = 0; stop < 10; stop++) {
+    const socket = Socket.fromHandle(current.detach(), { type: 'tcp', family: 'ipv4' })
+    peer.socket.write(`to ${stop};`)
+    const probe = openProbe()
+    current = probe.poller.adopt(socket) as TcpConnection<unknown>
+    await probe.until('what was said on the way is there', () => probe.bytesOf(current).toString() === `to ${stop};`)
+    current.send(`from ${stop};`)
+    expected += `from ${stop};`
+  }
+  const last = openProbe()
+  current = last.poller.adopt(Socket.fromHandle(current.detach(), { type: 'tcp' })) as TcpConnection<unknown>
+  await last.until('all answers are there', () => peer.received.toString() === expected)
+})
+
+test('accepted in one thread, served in another: no byte is lost', { timeout: 20_000 }, async () => {
+  const probe = openProbe()
+  const worker = new Worker(new URL('../support/poller-adopt-thread.mjs', import.meta.url))
+  onTestFinished(() => void worker.terminate())
+  await once(worker, 'message')
+  const listener = probe.poller.listenTcp(ANY)
+  probe.onEvent = (event) => {
+    // What has been received here is lost for the other thread, so a connection is handed over before any of it is: at its accept.
+    if (event.type === 'accept') worker.postMessage(event.socket.detach())
+  }
+  const messages = Array.from({ length: 50 }, (_, number) => patternBytes(1 + number * 997, number + 1))
+  const peers = messages.map((message) => {
+    const peer = connectPeer(listener.localAddress)
+    peer.socket.end(message)
+    return peer
+  })
+  await probe.until('the other thread has echoed all', () => peers.every(({ ended }) => ended))
+  peers.forEach((peer, at) => {
+    expect(peer.received.equals(messages[at])).toBe(true)
+  })
+  expect(probe.poller.stats).toMatchObject({ accepted: 50, sockets: 1 })
+})

@@ -1,0 +1,114 @@
+// for await (const events of poller): run() as a loop.
+import { setTimeout as delay } from 'node:timers/promises'
+import { Poller } from 'pollport'
+import { expect, onTestFinished, test } from 'vitest'
+import { connectPeer, LOCAL } from '../support/net-peer.ts'
+
+function openPoller(): Poller {
+  const poller = new Poller()
+  onTestFinished(() => poller.close())
+  return poller
+}
+
+test('an echo server as a loop; break ends it and leaves the poller usable', async () => {
+  const poller = openPoller()
+  const listener = poller.listenTcp({ address: LOCAL, port: 0 })
+  const peer = connectPeer(listener.localAddress)
+  peer.socket.write('hello')
+  let ticks = 0
+  const timer = setInterval(() => ticks++, 1)
+  onTestFinished(() => clearInterval(timer))
+  loop: for await (const events of poller) {
+    expect(Array.isArray(events)).toBe(true)
+    for (const event of events) {
+      if (event.type === 'receive') event.socket.send(event.data)
+      if (event.type === 'receive' && peer.received.length === 0) peer.socket.end()
+      if (event.type === 'end') {
+        event.socket.end()
+        break loop
+      }
+    }
+  }
+  poller.wait(0)
+  while (!peer.ended) await delay(1)
+  expect(peer.received.toString()).toBe('hello')
+  expect(ticks).toBeGreaterThanOrEqual(0)
+})
+
+test('a body that takes its time loses nothing', async () => {
+  const poller = openPoller()
+  const listener = poller.listenTcp({ address: LOCAL, port: 0 })
+  const peer = connectPeer(listener.localAddress)
+  let received = ''
+  for (let number = 0; number < 10; number++) setTimeout(() => peer.socket.write(`${number}`), number * 5)
+  for await (const events of poller) {
+    for (const event of events) if (event.type === 'receive') received += event.data.toString()
+    if (received.length === 10) break
+    await delay(12)
+  }
+  expect(received).toBe('0123456789')
+})
+
+test('the bytes of a batch are right for as long as the body runs, awaits included', async () => {
+  const poller = openPoller()
+  const listener = poller.listenTcp({ address: LOCAL, port: 0 })
+  const peer = connectPeer(listener.localAddress)
+  peer.socket.write('first')
+  for await (const events of poller) {
+    const event = events.find(({ type }) => type === 'receive')
+    if (event?.type !== 'receive') continue
+    peer.socket.write('XXXXXXXXXXXXXXXXXXXX')
+    await delay(30)
+    expect(event.data.toString()).toBe('first')
+    break
+  }
+})
+
+test('what the body sends after an await leaves without another event', async () => {
+  const poller = openPoller()
+  const listener = poller.listenTcp({ address: LOCAL, port: 0 })
+  const peer = connectPeer(listener.localAddress)
+  for await (const events of poller) {
+    const accept = events.find(({ type }) => type === 'accept')
+    if (accept?.type !== 'accept') continue
+    await delay(5)
+    accept.socket.send('sent in between')
+    const end = performance.now() + 5_000
+    while (peer.received.length === 0 && performance.now() < end) await delay(1)
+    expect(peer.received.toString()).toBe('sent in between')
+    break
+  }
+})
+
+test('return() ends it, throw() ends it, and closing the poller ends it', async () => {
+  const poller = openPoller()
+  const iterator = poller[Symbol.asyncIterator]()
+  poller.wake()
+  expect(await iterator.next()).toMatchObject({ done: false, value: [{ type: 'wake' }] })
+  expect(await iterator.return?.()).toMatchObject({ done: true })
+  expect(await iterator.next()).toMatchObject({ done: true })
+  expect(poller.wait(0)).toEqual([])
+
+  const mistake = new Error('a mistake in the body')
+  await expect(async () => {
+    poller.wake()
+    for await (const _ of poller) throw mistake
+  }).rejects.toBe(mistake)
+  expect(poller.wait(0)).toEqual([])
+
+  setTimeout(() => poller.close(), 20)
+  let batches = 0
+  for await (const _ of poller) batches++
+  expect(batches).toBe(0)
+})
+
+test('breaking out and beginning again goes on where it was', async () => {
+  const poller = openPoller()
+  for (let round = 0; round < 20; round++) {
+    poller.wake()
+    for await (const events of poller) {
+      expect(events).toEqual([{ type: 'wake' }])
+      break
+    }
+  }
+})

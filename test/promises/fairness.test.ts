@@ -1,0 +1,69 @@
+// No socket takes more than its share of a wait().
+import { expect, test } from 'vitest'
+import { acceptedPair, acceptPeer, connectPeer, LOCAL } from '../support/net-peer.ts'
+import { openProbe, ownPair } from '../support/poller-probe.ts'
+
+const turns = async (count: number) => {
+  for (let turn = 0; turn < count; turn++) await new Promise(setImmediate)
+}
+
+test('a flooding connection gives at most readBudget bytes a wait, and the others are heard in the same wait or the next', async () => {
+  const readBudget = 64 * 1024
+  const probe = openProbe({ readBudget })
+  const { listener, connection: flood, peer: flooder } = await acceptedPair(probe)
+  const others = []
+  for (let peers = 0; peers < 20; peers++) others.push(await acceptPeer(probe, listener))
+  flooder.socket.write(Buffer.alloc(8 * 1024 * 1024))
+  await turns(20)
+  for (const { peer } of others) peer.socket.write('hi')
+  await turns(5)
+  for (let waits = 0; waits < 2; waits++) {
+    const before = flood.bytesReceived
+    probe.step(0)
+    expect(flood.bytesReceived - before).toBeLessThanOrEqual(readBudget)
+  }
+  expect(others.filter(({ connection }) => connection.bytesReceived === 2)).toHaveLength(20)
+  await probe.until('the flood arrives whole nevertheless', () => flood.bytesReceived === 8 * 1024 * 1024)
+})
+
+test('several floods share: each moves on in every few waits', async () => {
+  const probe = openProbe({ readBudget: 16 * 1024, maxEvents: 8 })
+  const { listener, connection, peer } = await acceptedPair(probe)
+  const floods = [{ connection, peer }]
+  for (let peers = 1; peers < 24; peers++) floods.push(await acceptPeer(probe, listener))
+  for (const flood of floods) flood.peer.socket.write(Buffer.alloc(512 * 1024))
+  await turns(40)
+  for (let waits = 0; waits < 9; waits++) probe.step(0) // 24 sockets by 8 a wait are three waits; three times that leaves room.
+  const got = floods.map((flood) => flood.connection.bytesReceived)
+  expect(Math.min(...got)).toBeGreaterThan(0)
+  await probe.until('all of them arrive', () => floods.every((flood) => flood.connection.bytesReceived === 512 * 1024))
+})
+
+test('a crowd at the door does not keep those inside waiting', async () => {
+  const probe = openProbe()
+  const { listener, connection, peer } = await acceptedPair(probe)
+  const crowd = Array.from({ length: 400 }, () => connectPeer(listener.localAddress))
+  while (crowd.some(({ connected }) => !connected)) await turns(1)
+  peer.socket.write('inside')
+  await turns(5)
+  probe.step(0)
+  probe.step(0)
+  expect(probe.bytesOf(connection).toString()).toBe('inside')
+  await probe.until('everybody gets in', () => probe.seen('accept').length === 401)
+})
+
+test('a flood of datagrams does not keep a connection waiting', async () => {
+  const probe = openProbe()
+  const { near, far } = await ownPair(probe)
+  const target = probe.poller.bindUdp({ address: LOCAL, port: 0 })
+  const sender = probe.poller.bindUdp({ address: LOCAL, port: 0 })
+  for (let datagrams = 0; datagrams < 2_000; datagrams++) {
+    sender.send(Buffer.alloc(500), target.localAddress)
+    if (datagrams % 100 === 0) probe.poller.flush()
+  }
+  far.send('me too')
+  probe.poller.flush()
+  probe.step(0)
+  probe.step(0)
+  expect(probe.bytesOf(near).toString()).toBe('me too')
+})

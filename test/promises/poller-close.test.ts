@@ -1,0 +1,135 @@
+// Closing a poller closes what it has, once, and silently.
+import { Poller } from 'pollport'
+import { expect, test } from 'vitest'
+import { canCountDescriptors, countDescriptors } from '../support/descriptors.ts'
+import { acceptedPair, connectPeer, LOCAL, listenPeer } from '../support/net-peer.ts'
+import { openProbe, thrownBy } from '../support/poller-probe.ts'
+
+const EBADF = { name: 'SocketError', code: 'EBADF' }
+
+test('the peers of a closed poller see their end, and new ones are refused', async () => {
+  const probe = openProbe()
+  const other = openProbe() // Waits, so that Node's loop turns.
+  const { listener, peer } = await acceptedPair(probe)
+  const { port } = listener.localAddress
+  probe.poller.close()
+  await other.until('the peer notices', () => peer.ended || peer.closed)
+  const late = connectPeer({ address: LOCAL, port })
+  await other.until('a new one is refused', () => late.errorCode === 'ECONNREFUSED')
+})
+
+test('closing twice, and disposing, is harmless', () => {
+  const poller = new Poller()
+  poller.close()
+  poller.close()
+  poller[Symbol.dispose]()
+})
+
+test('what was queued goes out as far as the system takes it', async () => {
+  const probe = openProbe()
+  const other = openProbe()
+  const { connection, peer } = await acceptedPair(probe)
+  connection.send('last words')
+  probe.poller.close()
+  await other.until('the words arrive', () => peer.received.toString() === 'last words' && peer.ended)
+})
+
+test('everything on it says EBADF afterwards, or does nothing', async () => {
+  const probe = openProbe()
+  const { listener, connection } = await acceptedPair(probe)
+  const socket = probe.poller.bindUdp({ address: LOCAL, port: 0 })
+  const { poller } = probe
+  poller.close()
+  for (const action of [
+    () => poller.wait(0),
+    () => poller.flush(),
+    () => poller.listenTcp({ address: LOCAL, port: 0 }),
+    () => poller.connectTcp({ address: LOCAL, port: 9 }),
+    () => poller.bindUdp({ address: LOCAL, port: 0 }),
+    () => poller.broadcast([connection], 'x'),
+    () => connection.send('x'),
+    () => connection.detach(),
+    () => socket.send('x', { address: LOCAL, port: 9 }),
+    () => connection.localAddress,
+    () => listener.localAddress
+  ]) {
+    expect(thrownBy(action), String(action)).toMatchObject(EBADF)
+  }
+  await expect(poller.run(() => {})).rejects.toMatchObject(EBADF)
+  for (const each of [connection, listener, socket]) {
+    each.close()
+    each[Symbol.dispose]()
+  }
+  connection.end()
+  connection.reset()
+  try {
+    poller.wake()
+  } catch (error) {
+    expect(error).toMatchObject(EBADF)
+  }
+  expect(poller.stats.sockets).toBe(0)
+  expect(['epoll', 'iocp']).toContain(poller.backend)
+})
+
+test('sockets are disposable', async () => {
+  const probe = openProbe()
+  const { listener, connection } = await acceptedPair(probe)
+  connection[Symbol.dispose]()
+  listener[Symbol.dispose]()
+  await probe.first('close', connection)
+  await probe.first('close', listener)
+})
+
+test('many pollers live side by side, and come and go', async () => {
+  const { port, peers } = await listenPeer()
+  for (let round = 0; round < 50; round++) {
+    const poller = new Poller()
+    poller.connectTcp({ address: LOCAL, port }).send('hi')
+    poller.wait(100)
+    poller.close()
+    await new Promise(setImmediate)
+  }
+  const probe = openProbe()
+  await probe.until(
+    'all of them were there',
+    () => peers.length === 50 && peers.every(({ ended, closed }) => ended || closed)
+  )
+})
+
+test.runIf(canCountDescriptors)('closing gives every descriptor back', async () => {
+  const other = openProbe()
+  const { port } = await listenPeer()
+  const before = countDescriptors()
+  const poller = new Poller()
+  for (let each = 0; each < 10; each++) {
+    poller.listenTcp({ address: LOCAL, port: 0 })
+    poller.bindUdp({ address: LOCAL, port: 0 })
+    poller.connectTcp({ address: LOCAL, port })
+  }
+  expect(countDescriptors()).toBeGreaterThanOrEqual(before + 31)
+  poller.wait(10)
+  poller.close()
+  await other.until("node:net's side is closed too, after which all are back", () => {
+    return countDescriptors() <= before + 10 // Node's accepted ends stay until the test ends them.
+  })
+})
+
+test.runIf(canCountDescriptors)('failing to make a socket leaks none', async () => {
+  const { port } = await listenPeer()
+  const { poller } = openProbe()
+  const attempts = [
+    () => poller.listenTcp({ address: LOCAL, port }),
+    () => poller.listenTcp({ address: 'localhost', port: 0 }),
+    () => poller.listenTcp({ address: '192.0.2.1', port: 0 }),
+    () => poller.connectTcp({ address: LOCAL, port, localAddress: '192.0.2.1' }),
+    () => poller.connectTcp({ address: LOCAL, port, noDelay: 'no' as never }),
+    () => poller.bindUdp({ address: '192.0.2.1', port: 0 }),
+    () => poller.bindUdp({ address: LOCAL, port: 0, receiveBufferSize: -5 }),
+    () => new Poller({ maxEvents: 0 }),
+    () => new Poller({ backend: 'nothing' as never })
+  ]
+  for (const attempt of attempts) expect(attempt).toThrow()
+  const before = countDescriptors()
+  for (let round = 0; round < 20; round++) for (const attempt of attempts) expect(attempt).toThrow()
+  expect(countDescriptors()).toBe(before)
+})

@@ -1,0 +1,82 @@
+// A peer that does not read costs what the program insisted on, and nothing else.
+import { expect, test } from 'vitest'
+import { acceptedPair, acceptPeer } from '../support/net-peer.ts'
+import { openProbe } from '../support/poller-probe.ts'
+
+test('for a peer that never reads send() says false at the mark, and the queue stays where it was', async () => {
+  const mark = 1024 * 1024
+  const probe = openProbe({ highWaterMark: mark })
+  const { connection } = await acceptedPair(probe, { paused: true })
+  const piece = Buffer.alloc(10_000, 1)
+  let sent = 0
+  await probe.until('send() says false and stays at it', () => {
+    if (connection.bufferedBytes > mark) return true
+    for (let pieces = 0; pieces < 50 && connection.bufferedBytes <= mark; pieces++) {
+      connection.send(piece)
+      sent += piece.length
+    }
+    return false
+  })
+  await probe.quiet(100)
+  const stuck = connection.bufferedBytes
+  expect(stuck).toBeLessThanOrEqual(mark + piece.length)
+  expect(connection.bytesSent + stuck).toBe(sent)
+  await probe.quiet(200)
+  expect(connection.bufferedBytes).toBe(stuck)
+  expect(probe.typesOf(connection)).toEqual(['accept'])
+})
+
+test('the queue is bounded in memory: a program that stops at false holds no more than the mark', async () => {
+  const mark = 256 * 1024
+  const count = 40
+  const probe = openProbe({ highWaterMark: mark })
+  const { listener, connection } = await acceptedPair(probe, { paused: true })
+  const connections = [connection]
+  for (let peers = 1; peers < count; peers++)
+    connections.push((await acceptPeer(probe, listener, { paused: true })).connection)
+  const piece = Buffer.alloc(16 * 1024, 1)
+  const before = process.memoryUsage().arrayBuffers
+  const isFull = new Set<unknown>()
+  await probe.until('all queues are full', () => {
+    for (const each of connections) {
+      if (each.bufferedBytes <= mark && !each.send(piece)) isFull.add(each)
+    }
+    return connections.every((each) => each.bufferedBytes > mark)
+  })
+  await probe.quiet(100)
+  const grown = process.memoryUsage().arrayBuffers - before
+  // Twice the mark is room for a queue that keeps blocks of its own; what was sent in all is far more.
+  expect(grown).toBeLessThan(count * (mark + piece.length) * 2 + 16 * 1024 * 1024)
+  expect(isFull.size).toBe(count)
+})
+
+test('a slow reader does not hold up the others', async () => {
+  const probe = openProbe()
+  const { listener, connection: slow } = await acceptedPair(probe, { paused: true })
+  const { connection: quick, peer } = await acceptPeer(probe, listener)
+  slow.send(Buffer.alloc(20_000_000))
+  quick.send('quick')
+  await probe.until('the other hears at once', () => peer.received.toString() === 'quick', 2_000)
+  for (let rounds = 0; rounds < 20; rounds++) {
+    peer.socket.write('ping')
+    await probe.until('its question arrives', () => quick.bytesReceived === (rounds + 1) * 4, 2_000)
+  }
+  expect(slow.bufferedBytes).toBeGreaterThan(0)
+})
+
+test('a connection with a queue that cannot move does not make wait() spin', async () => {
+  const probe = openProbe()
+  const { connection } = await acceptedPair(probe, { paused: true })
+  connection.send(Buffer.alloc(20_000_000))
+  await probe.quiet(100)
+  const before = process.cpuUsage()
+  const start = performance.now()
+  let waits = 0
+  while (performance.now() - start < 500) {
+    probe.step(100)
+    waits++
+  }
+  const { user, system } = process.cpuUsage(before)
+  expect(waits).toBeLessThan(20)
+  expect((user + system) / 1000).toBeLessThan(250)
+})

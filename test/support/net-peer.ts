@@ -1,0 +1,131 @@
+// The other side of a TCP connection, played by Node's own net: what it received, and how its connection ended.
+// It only moves while Node's loop turns, which Probe.until() lets it do.
+import { once } from 'node:events'
+import net from 'node:net'
+import { networkInterfaces } from 'node:os'
+import type { TcpConnection, TcpListener } from 'pollport'
+import { onTestFinished } from 'vitest'
+import type { Probe } from './poller-probe.ts'
+
+export const LOCAL = '127.0.0.1'
+/** Some containers have no IPv6 at all. */
+export const hasIpv6 = Object.values(networkInterfaces()).some((list) => list?.some(({ address }) => address === '::1'))
+
+export class NetPeer {
+  readonly socket: net.Socket
+  readonly #chunks: Buffer[] = []
+  receivedBytes = 0
+  connected = false
+  /** Known from the connect on, also when the socket is gone. */
+  localPort: number | undefined
+  /** The other side sent its FIN. */
+  ended = false
+  closed = false
+  errorCode: string | undefined
+
+  constructor(socket: net.Socket, options: { keep?: boolean; paused?: boolean } = {}) {
+    this.socket = socket
+    this.connected = !socket.connecting
+    this.localPort = socket.localPort
+    socket.on('connect', () => {
+      this.connected = true
+      this.localPort = socket.localPort
+    })
+    socket.on('end', () => {
+      this.ended = true
+    })
+    socket.on('close', () => {
+      this.closed = true
+    })
+    socket.on('error', (error: NodeJS.ErrnoException) => {
+      this.errorCode = error.code
+    })
+    if (options.paused) {
+      socket.pause()
+    } else {
+      socket.on('data', (chunk) => {
+        this.receivedBytes += chunk.length
+        if (options.keep !== false) this.#chunks.push(chunk as Buffer)
+      })
+    }
+  }
+
+  get received(): Buffer {
+    return Buffer.concat(this.#chunks)
+  }
+
+  /** Starts to read what a paused peer has left unread. */
+  readOn(): void {
+    this.socket.on('data', (chunk) => {
+      this.receivedBytes += chunk.length
+      this.#chunks.push(chunk as Buffer)
+    })
+    this.socket.resume()
+  }
+}
+
+interface PeerOptions {
+  /** false: counts bytes only. */
+  keep?: boolean
+  /** true: never reads, until readOn(). */
+  paused?: boolean
+}
+
+/** A client. Each direction is finished on its own: nothing answers a FIN by itself. */
+export function connectPeer(to: { address: string; port: number }, options: PeerOptions = {}): NetPeer {
+  const socket = net.connect({ host: to.address, port: to.port, allowHalfOpen: true, noDelay: true })
+  onTestFinished(() => void socket.destroy())
+  return new NetPeer(socket, options)
+}
+
+/** A server whose accepted peers gather in `peers`. */
+export async function listenPeer(options: PeerOptions & { address?: string; onPeer?: (peer: NetPeer) => void } = {}) {
+  const peers: NetPeer[] = []
+  const server = net.createServer({ allowHalfOpen: true, noDelay: true, pauseOnConnect: options.paused }, (socket) => {
+    const peer = new NetPeer(socket, options)
+    peers.push(peer)
+    options.onPeer?.(peer)
+  })
+  onTestFinished(() => {
+    for (const peer of peers) peer.socket.destroy()
+    server.close()
+  })
+  server.listen(0, options.address ?? LOCAL)
+  await once(server, 'listening')
+  const { address, port } = server.address() as net.AddressInfo
+  return { server, peers, address, port }
+}
+
+/** A port of this machine on which nothing listens. */
+export async function freePort(address = LOCAL): Promise<number> {
+  const server = net.createServer().listen(0, address)
+  await once(server, 'listening')
+  const { port } = server.address() as net.AddressInfo
+  server.close()
+  await once(server, 'close')
+  return port
+}
+
+/** A listener of the probe's poller with one of Node's clients connected to it. */
+export async function acceptedPair<U>(
+  probe: Probe<U>,
+  options: PeerOptions & { userPtr?: U } = {}
+): Promise<{ listener: TcpListener<U>; connection: TcpConnection<U>; peer: NetPeer }> {
+  const listener = probe.poller.listenTcp({ address: LOCAL, port: 0 }, options.userPtr)
+  return { listener, ...(await acceptPeer(probe, listener, options)) }
+}
+
+/** One more of Node's clients at that listener. */
+export async function acceptPeer<U>(
+  probe: Probe<U>,
+  listener: TcpListener<U>,
+  options: PeerOptions = {}
+): Promise<{ connection: TcpConnection<U>; peer: NetPeer }> {
+  const peer = connectPeer(listener.localAddress, options)
+  let connection: TcpConnection<U> | undefined
+  await probe.until('a client of node:net is accepted', () => {
+    connection = probe.seen('accept').find(({ socket }) => socket.remoteAddress.port === peer.localPort)?.socket
+    return peer.connected && connection !== undefined
+  })
+  return { connection: connection as TcpConnection<U>, peer }
+}
