@@ -1,0 +1,24 @@
+// An echo server on the unified floor: the same program for epoll and for completion ports.
+// Run it with `node --import tsx examples/echo.ts`, and end it with Ctrl-C.
+import { Poller } from 'pollport'
+
+interface Client {
+  name: string
+}
+
+const poller = new Poller<Client>()
+const listener = poller.listenTcp({ address: '127.0.0.1', port: 0 })
+console.log(`port ${listener.localAddress.port}`)
+let clients = 0
+
+for (;;) {
+  for (const event of poller.wait()) {
+    if (event.type === 'accept') event.socket.userPtr = { name: `client ${++clients}` }
+    if (event.type === 'receive') {
+      if (!event.socket.send(event.data)) event.socket.pause() // the queue is full: stop reading until it has drained
+    }
+    if (event.type === 'drain') event.socket.resume()
+    if (event.type === 'end') event.socket.end() // the client finished: send what is queued, then finish too
+    if (event.type === 'close') console.log(`${event.userPtr?.name} left`)
+  }
+}
