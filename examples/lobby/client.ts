@@ -1,0 +1,165 @@
+// A person's client for the command line: typed lines in, friendly lines out; at a terminal or in a pipe. It stands on pollport's client side,
+// inside Node's own loop, which readline needs.
+import { createInterface } from 'node:readline'
+import { FrameDecoder, Poller } from 'pollport'
+import { CLIENT_PING_MS, MAX_REPLY_BYTES } from './config.ts'
+import { type Command, encode, LENGTH_BYTES, parseMessage, type ServerMessage } from './protocol.ts'
+
+const help = `/name Ann      choose your name
+/rooms         list the rooms (/rooms 20: from the twentieth on)
+/create Den    open a room, and go in
+/join Den      go into a room
+/leave         go back to the lobby
+/ready         say that you are ready; when all are, the match begins (/unready takes it back)
+/roll          in a match: roll your die, the highest wins
+/say hello     say something to your room, or to the lobby; the same as just typing it
+/quit          leave`
+
+/** What a typed line means: a command for the server, or one of the client's own words. */
+export function parseLine(line: string): Command | 'help' | 'quit' | undefined {
+  const text = line.trim()
+  if (text === '') return undefined
+  if (!text.startsWith('/')) return { type: 'say', text }
+  const [word] = text.split(' ', 1)
+  const rest = text.slice(word.length).trim()
+  switch (word) {
+    case '/name':
+      return { type: 'name', name: rest }
+    case '/rooms':
+      return { type: 'rooms', from: Number(rest) || 0 }
+    case '/create':
+    case '/join':
+      return { type: word === '/join' ? 'join' : 'create', room: rest }
+    case '/leave':
+    case '/roll':
+      return { type: word === '/roll' ? 'roll' : 'leave' }
+    case '/ready':
+    case '/unready':
+      return { type: 'ready', ready: word === '/ready' }
+    case '/say':
+      return { type: 'say', text: rest }
+    case '/quit':
+      return 'quit'
+    default:
+      return 'help'
+  }
+}
+
+/** What a person reads of a message; undefined for what only programs care about. */
+export function describe(message: ServerMessage): string | undefined {
+  switch (message.type) {
+    case 'hello':
+      return 'Welcome to the lobby. Choose a name: /name Ann   (/help shows all commands)'
+    case 'welcome':
+      return `You are ${message.name} now. /rooms shows who plays, /create Den opens a room of your own.`
+    case 'rooms':
+      return describeRooms(message)
+    case 'joined': {
+      const members = message.members.map(({ name, ready }) => (ready ? `${name} (ready)` : name))
+      return `You are in ${message.room}, with: ${members.join(', ')}. /ready when you are.`
+    }
+    case 'left':
+      return `You left ${message.room} and are in the lobby again.`
+    case 'member-joined':
+      return `* ${message.name} came in`
+    case 'member-left':
+      return `* ${message.name} left`
+    case 'ready':
+      return `* ${message.name} is ${message.ready ? 'ready' : 'not ready yet'}`
+    case 'chat':
+      return message.to === 'lobby' ? `[lobby] ${message.from}: ${message.text}` : `${message.from}: ${message.text}`
+    case 'match-started':
+      return `*** The match begins: ${message.players.join(', ')}. /roll within ${message.endsInMs / 1000} seconds!`
+    case 'rolled':
+      return `* ${message.name} rolls ${message.value}`
+    case 'match-ended':
+      return `*** The match is over. Winner: ${message.winners.join(' and ') || 'nobody'}. /ready for another one.`
+    case 'error':
+      return `! ${message.message} (${message.code})`
+    case 'bye':
+      return 'The server closes. Goodbye!'
+    case 'pong':
+      return undefined
+  }
+}
+
+function describeRooms({ rooms, from, total }: Extract<ServerMessage, { type: 'rooms' }>): string {
+  if (rooms.length === 0)
+    return total === 0 ? 'There are no rooms. /create Den opens one.' : `There are only ${total} rooms.`
+  const lines = rooms.map(({ name, players, isPlaying }) => {
+    return `  ${name}: ${players} player${players === 1 ? '' : 's'}${isPlaying ? ', playing' : ''}`
+  })
+  const last = from + rooms.length
+  if (last < total) lines.push(`  … and ${total - last} more: /rooms ${last}`)
+  return ['Rooms:', ...lines].join('\n')
+}
+
+/** Plays until the person quits, the input ends or the server goes. Returns the exit code. */
+export async function runClient(address: string, port: number): Promise<number> {
+  const poller = new Poller()
+  const decoder = new FrameDecoder({ lengthBytes: LENGTH_BYTES, maxFrame: MAX_REPLY_BYTES })
+  const connection = poller.connectTcp({ address, port, timeoutMs: 10_000 })
+  const isTerminal = Boolean(process.stdin.isTTY && process.stdout.isTTY)
+  const terminal = createInterface({ input: process.stdin, output: process.stdout, terminal: isTerminal, prompt: '> ' })
+  const closed = new AbortController()
+  let isQuitting = false
+  let exitCode = 0
+
+  const print = (text: string) => {
+    // Whatever a server sends, it does not get to move the cursor.
+    const plain = text.replace(/[^\P{Cc}\n]/gu, '')
+    process.stdout.write(isTerminal ? `\r\x1b[K${plain}\n` : `${plain}\n`)
+    if (isTerminal && !isQuitting) terminal.prompt(true)
+  }
+  const send = (command: Command) => {
+    if (!isQuitting && !connection.closed) connection.send(encode(command))
+  }
+  const quit = () => {
+    if (isQuitting) return
+    isQuitting = true
+    terminal.close()
+    connection.end() // what was typed still arrives, and the answers to it still come; then the server ends too
+  }
+
+  terminal.on('line', (line) => {
+    const meaning = parseLine(line)
+    if (meaning === 'quit') return quit()
+    if (meaning === 'help') print(help)
+    else if (meaning !== undefined) send(meaning)
+    if (isTerminal) terminal.prompt()
+  })
+  terminal.on('close', quit) // the end of a pipe, Ctrl-D, Ctrl-C
+  const pings = setInterval(() => send({ type: 'ping', id: 0 }), CLIENT_PING_MS)
+
+  await poller.run(
+    (events) => {
+      for (const event of events) {
+        if (event.type === 'receive') {
+          for (const frame of decoder.push(event.data)) {
+            const text = describe(parseMessage(frame))
+            if (text !== undefined) print(text)
+          }
+        }
+        if (event.type === 'end') connection.end()
+        if (event.type === 'close') {
+          if (event.error !== undefined) {
+            exitCode = 1
+            const isNobody = event.error.code === 'ECONNREFUSED'
+            const reason = isNobody
+              ? `nobody listens on ${address}:${port}; npm start opens a lobby`
+              : event.error.message
+            isQuitting = true
+            print(`The connection is gone: ${reason}`)
+          } else if (!isQuitting) print('The server ended the connection.')
+          closed.abort()
+        }
+      }
+    },
+    { signal: closed.signal }
+  )
+  clearInterval(pings)
+  isQuitting = true
+  terminal.close()
+  poller.close()
+  return exitCode
+}

@@ -1,0 +1,156 @@
+// The command: opens a lobby, with bots if asked for, or joins one as a person. Knows arguments, signals and child processes, no rules.
+import { type ChildProcess, fork } from 'node:child_process'
+import { lookup } from 'node:dns/promises'
+import { once } from 'node:events'
+import { fileURLToPath } from 'node:url'
+import { parseArgs } from 'node:util'
+import { runClient } from './client.ts'
+import { DEFAULT_HOST, DEFAULT_PORT, defaultLimits } from './config.ts'
+import { type BotReport, formatFigures, LiveLine } from './figures.ts'
+import { LobbyServer } from './server.ts'
+
+const usage = `A lobby server: players meet in rooms, talk, and play when all are ready.
+
+  npm start                    open the lobby on ${DEFAULT_HOST}:${DEFAULT_PORT}
+  npm start -- --bots 1000     the same, and a second process with a thousand players
+  npm start -- --client        join it as a person
+
+  --port NUMBER   another port; 0 takes a free one
+  --host NAME     another address to listen on, or to connect to
+  --bots NUMBER   how many bots, at most ${defaultLimits.maxConnections - 1}
+  --client        be a client instead of the server
+  --help          show this`
+
+const FIGURES_EVERY_MS = 1000
+/** For the bots to end by themselves. */
+const BOTS_GRACE_MS = 3000
+
+/** A sentence for the person at the keyboard, instead of a stack trace. */
+class Mistake extends Error {}
+
+try {
+  process.exitCode = await main()
+} catch (error) {
+  if (!(error instanceof Mistake)) throw error
+  console.error(error.message)
+  process.exitCode = 1
+}
+
+async function main(): Promise<number> {
+  const values = readArguments()
+  if (values.help) {
+    console.log(usage)
+    return 0
+  }
+  const port = readNumber('--port', values.port, values.client ? 1 : 0, 65_535)
+  const botCount = readNumber('--bots', values.bots, 0, defaultLimits.maxConnections - 1)
+  // pollport takes numbers only, since asking for a name blocks; Node asks without blocking.
+  const { address } = await lookup(values.host).catch(() => {
+    throw new Mistake(`There is no host of the name ${values.host}.`)
+  })
+  return values.client ? runClient(address, port) : serve(address, port, botCount)
+}
+
+function readArguments() {
+  try {
+    return parseArgs({
+      options: {
+        port: { type: 'string', default: String(DEFAULT_PORT) },
+        host: { type: 'string', default: DEFAULT_HOST },
+        bots: { type: 'string', default: '0' },
+        client: { type: 'boolean', default: false },
+        help: { type: 'boolean', default: false }
+      }
+    }).values
+  } catch (error) {
+    throw new Mistake(`${(error as Error).message}\n\n${usage}`)
+  }
+}
+
+function readNumber(flag: string, text: string, least: number, most: number): number {
+  const number = Number(text)
+  if (/^\d+$/.test(text) && number >= least && number <= most) return number
+  throw new Mistake(`${flag} wants a whole number from ${least} to ${most}, not "${text}".`)
+}
+
+async function serve(address: string, port: number, botCount: number): Promise<number> {
+  const server = openServer(address, port)
+  const elsewhere = server.port === DEFAULT_PORT ? '' : ` --port ${server.port}`
+  console.log(`The lobby is open on ${address}:${server.port}. Ctrl-C closes it.`)
+  console.log(`To join as a person, in another terminal: npm start -- --client${elsewhere}`)
+  if (botCount === 0) console.log('With a thousand bots: npm start -- --bots 1000')
+
+  const line = new LiveLine(process.stdout)
+  let isStopping = false
+  let lastReport: BotReport | undefined
+  const bots = botCount > 0 ? startBots(address, server.port, botCount) : undefined
+  bots?.on('message', (report) => {
+    lastReport = report as BotReport
+  })
+  bots?.on('exit', (code, signal) => {
+    lastReport = undefined
+    if (isStopping) return
+    line.end()
+    console.error(`The bots have ended (${signal ?? `exit code ${code}`}); the lobby stays open.`)
+  })
+
+  const stop = () => {
+    if (isStopping) process.exit(1) // asked twice: at once, then. The bots see it and end.
+    isStopping = true
+    line.end()
+    console.log('Closing the lobby.')
+    server.stop()
+    if (bots?.connected) bots.disconnect()
+  }
+  process.on('SIGINT', stop)
+  process.on('SIGTERM', stop)
+
+  let before = server.figures
+  let beforeMs = performance.now()
+  const figures = setInterval(() => {
+    const now = server.figures
+    const nowMs = performance.now()
+    // With nobody here there is nothing to tell.
+    if (now.messagesIn !== before.messagesIn || now.players !== before.players) {
+      line.show(formatFigures(now, before, (nowMs - beforeMs) / 1000, lastReport))
+    }
+    before = now
+    beforeMs = nowMs
+  }, FIGURES_EVERY_MS)
+
+  await server.run()
+  clearInterval(figures)
+  if (bots !== undefined) await endOf(bots)
+  return 0
+}
+
+function openServer(address: string, port: number): LobbyServer {
+  try {
+    return new LobbyServer(address, port)
+  } catch (error) {
+    const { code, message } = error as NodeJS.ErrnoException
+    if (code === 'EADDRINUSE') {
+      throw new Mistake(`Port ${port} of ${address} is in use, perhaps by another lobby. --port chooses another one.`)
+    }
+    if (code === 'EACCES' || code === 'EADDRNOTAVAIL')
+      throw new Mistake(`Cannot listen on ${address}:${port}: ${message}`)
+    throw error
+  }
+}
+
+/** A process of its own, with a channel to this one: when either end closes, by whatever misfortune, the bots end. */
+function startBots(address: string, port: number, count: number): ChildProcess {
+  const any = new Map([
+    ['0.0.0.0', '127.0.0.1'],
+    ['::', '::1']
+  ]) // one can listen there, but not everywhere connect to it
+  const script = fileURLToPath(new URL('./bots.ts', import.meta.url))
+  return fork(script, [any.get(address) ?? address, String(port), String(count)])
+}
+
+async function endOf(child: ChildProcess): Promise<void> {
+  if (child.exitCode !== null || child.signalCode !== null) return
+  const impatience = setTimeout(() => child.kill('SIGKILL'), BOTS_GRACE_MS)
+  await once(child, 'exit')
+  clearTimeout(impatience)
+}

@@ -1,0 +1,180 @@
+// What travels: commands from a player, messages to a player, one JSON object a frame of two length bytes. Nothing from a client is believed
+// before it has passed parseCommand(). Knows no rooms and no sockets.
+import { FrameEncoder } from 'pollport'
+import { type Limits, MAX_REPLY_BYTES } from './config.ts'
+
+/** Both directions: two bytes of length, most significant first, then that many bytes of JSON. */
+export const LENGTH_BYTES = 2
+export const PROTOCOL_VERSION = 1
+
+export type Command =
+  | { type: 'name'; name: string }
+  | { type: 'rooms'; from: number }
+  | { type: 'create'; room: string }
+  | { type: 'join'; room: string }
+  | { type: 'leave' }
+  | { type: 'ready'; ready: boolean }
+  | { type: 'roll' }
+  /** To the room, or, for who is in none, to the lobby. */
+  | { type: 'say'; text: string }
+  | { type: 'ping'; id: number }
+
+export interface RoomInfo {
+  name: string
+  players: number
+  isPlaying: boolean
+}
+
+export type ServerMessage =
+  | { type: 'hello'; version: number; maxFrameBytes: number }
+  | { type: 'welcome'; name: string }
+  | { type: 'rooms'; rooms: RoomInfo[]; from: number; total: number }
+  | { type: 'joined'; room: string; members: { name: string; ready: boolean }[] }
+  | { type: 'left'; room: string }
+  | { type: 'member-joined'; name: string }
+  | { type: 'member-left'; name: string }
+  | { type: 'ready'; name: string; ready: boolean }
+  | { type: 'chat'; from: string; to: 'room' | 'lobby'; text: string }
+  | { type: 'match-started'; players: string[]; endsInMs: number }
+  | { type: 'rolled'; name: string; value: number }
+  | { type: 'match-ended'; winners: string[]; rolls: { name: string; value: number }[]; seed: number }
+  | { type: 'pong'; id: number }
+  | { type: 'error'; code: RefusalCode; message: string }
+  /** The server ends. */
+  | { type: 'bye' }
+
+export type RefusalCode =
+  | 'bad-json'
+  | 'bad-message'
+  | 'unknown-command'
+  | 'bad-name'
+  | 'bad-text'
+  | 'name-first'
+  | 'name-taken'
+  | 'already-named'
+  | 'room-taken'
+  | 'no-such-room'
+  | 'room-full'
+  | 'too-many-rooms'
+  | 'in-a-room'
+  | 'not-in-a-room'
+  | 'match-running'
+  | 'no-match'
+  | 'already-rolled'
+  | 'too-fast'
+  // After these the connection is closed.
+  | 'flood'
+  | 'frame-too-large'
+  | 'sign-in-timeout'
+  | 'idle'
+  | 'server-full'
+
+/** Why a command was not done: told to its sender and to nobody else. */
+export class Refusal extends Error {
+  readonly code: RefusalCode
+
+  constructor(code: RefusalCode, message: string) {
+    super(message)
+    this.code = code
+  }
+
+  toMessage(): ServerMessage {
+    return { type: 'error', code: this.code, message: this.message }
+  }
+}
+
+const encoder = new FrameEncoder({ lengthBytes: LENGTH_BYTES, maxFrame: MAX_REPLY_BYTES })
+
+/** A message as it goes over the wire. A broadcast does this once, however many hear it. */
+export function encode(message: Command | ServerMessage): Buffer {
+  return encoder.encode(JSON.stringify(message))
+}
+
+/** The client's side: a server is believed, up to a point (see client.ts). */
+export function parseMessage(frame: Uint8Array): ServerMessage {
+  return JSON.parse(utf8.decode(frame))
+}
+
+/** The server's side. Throws a {@link Refusal} for whatever is not exactly a command. */
+export function parseCommand(frame: Uint8Array, limits: Limits): Command {
+  const fields = parseObject(frame)
+  switch (fields.type) {
+    case 'name':
+      return { type: 'name', name: checkName(fields.name, limits) }
+    case 'rooms':
+      return { type: 'rooms', from: checkInteger(fields.from ?? 0, 'from') }
+    case 'create':
+    case 'join':
+      return { type: fields.type, room: checkName(fields.room, limits) }
+    case 'leave':
+    case 'roll':
+      return { type: fields.type }
+    case 'ready':
+      return { type: 'ready', ready: checkBoolean(fields.ready ?? true, 'ready') }
+    case 'say':
+      return { type: 'say', text: checkText(fields.text, limits) }
+    case 'ping':
+      return { type: 'ping', id: checkInteger(fields.id ?? 0, 'id') }
+    default:
+      if (typeof fields.type !== 'string')
+        throw new Refusal('bad-message', 'a message needs a "type", which is a string')
+      throw new Refusal('unknown-command', 'there is no such command')
+  }
+}
+
+/** Names that look the same count as the same: this is the key by which they are compared. */
+export function keyOf(name: string): string {
+  return name.normalize('NFKC').toLowerCase()
+}
+
+const utf8 = new TextDecoder('utf-8', { fatal: true })
+
+function parseObject(frame: Uint8Array): Record<string, unknown> {
+  let value: unknown
+  try {
+    value = JSON.parse(utf8.decode(frame))
+  } catch {
+    throw new Refusal('bad-json', 'a frame must hold one JSON object in UTF-8')
+  }
+  if (typeof value !== 'object' || value === null || Array.isArray(value)) {
+    throw new Refusal('bad-json', 'a frame must hold one JSON object, no other value')
+  }
+  return value as Record<string, unknown>
+}
+
+// Letters, digits, punctuation and symbols with single spaces between them: no control characters, nothing invisible, no text direction tricks.
+const namePattern = /^(?! )(?!.* {2})[\p{L}\p{M}\p{N}\p{P}\p{S} ]+(?<! )$/u
+const invisible = /[\p{Default_Ignorable_Code_Point}\u2800]/u
+// Chat may have what writing needs, but nothing that moves a terminal's cursor or turns the line around; a lone surrogate is no character.
+const forbiddenInText = /[\p{Cc}\p{Cs}\p{Zl}\p{Zp}\u202a-\u202e\u2066-\u2069]/u
+
+function checkName(value: unknown, limits: Limits): string {
+  if (typeof value !== 'string') throw new Refusal('bad-message', 'a name must be a string')
+  const name = value.normalize('NFC')
+  if ([...name].length > limits.maxNameChars) {
+    throw new Refusal('bad-name', `a name has 1 to ${limits.maxNameChars} characters`)
+  }
+  if (!namePattern.test(name) || invisible.test(name)) {
+    throw new Refusal('bad-name', 'a name has 1 or more visible characters, and spaces only one at a time between them')
+  }
+  return name
+}
+
+function checkText(value: unknown, limits: Limits): string {
+  if (typeof value !== 'string') throw new Refusal('bad-message', '"text" must be a string')
+  const text = value.normalize('NFC').trim()
+  if (text === '' || [...text].length > limits.maxTextChars || forbiddenInText.test(text)) {
+    throw new Refusal('bad-text', `a chat line has 1 to ${limits.maxTextChars} characters and no control characters`)
+  }
+  return text
+}
+
+function checkInteger(value: unknown, field: string): number {
+  if (Number.isSafeInteger(value) && (value as number) >= 0) return value as number
+  throw new Refusal('bad-message', `"${field}" must be a whole number, 0 or more`)
+}
+
+function checkBoolean(value: unknown, field: string): boolean {
+  if (typeof value === 'boolean') return value
+  throw new Refusal('bad-message', `"${field}" must be true or false`)
+}

@@ -1,0 +1,58 @@
+// One player from connecting to leaving: the name, the room, and how fast the player talks. Knows no sockets; the time is passed in.
+import type { Limits } from './config.ts'
+import type { Room } from './room.ts'
+
+/** So many at once, refilled steadily. */
+export class TokenBucket {
+  readonly #capacity: number
+  readonly #perMs: number
+  #tokens: number
+  #filledMs: number
+
+  constructor(capacity: number, perSecond: number, nowMs: number) {
+    this.#capacity = capacity
+    this.#perMs = perSecond / 1000
+    this.#tokens = capacity
+    this.#filledMs = nowMs
+  }
+
+  /** Takes `count` tokens, or none and says false. */
+  take(count: number, nowMs: number): boolean {
+    const passedMs = Math.max(0, nowMs - this.#filledMs)
+    this.#tokens = Math.min(this.#capacity, this.#tokens + passedMs * this.#perMs)
+    this.#filledMs = nowMs
+    if (this.#tokens < count) return false
+    this.#tokens -= count
+    return true
+  }
+}
+
+/** What becomes of a command: done; dropped and its sender warned; dropped in silence (one warning is enough); or it was one too many. */
+export type Admission = 'do' | 'warn' | 'drop' | 'cut'
+
+export class Session {
+  readonly arrivedMs: number
+  /** Empty until the player has signed in. */
+  name = ''
+  room: Room | undefined
+  readonly bucket: TokenBucket
+  readonly #maxDropped: number
+  #droppedInARow = 0
+
+  constructor(limits: Limits, nowMs: number) {
+    this.arrivedMs = nowMs
+    this.bucket = new TokenBucket(limits.burstMessages, limits.messagesPerSecond, nowMs)
+    this.#maxDropped = limits.maxDroppedMessages
+  }
+
+  /** Asked for each frame before it is looked at, so that a flood of nonsense counts like any other. */
+  admit(nowMs: number): Admission {
+    if (this.bucket.take(1, nowMs)) {
+      this.#droppedInARow = 0
+      return 'do'
+    }
+    this.#droppedInARow++
+    if (this.#droppedInARow > this.#maxDropped) return 'cut'
+    return this.#droppedInARow === 1 ? 'warn' : 'drop'
+  }
+}

@@ -1,0 +1,39 @@
+// The words of the command-line client, and what it prints.
+import { expect, test } from 'vitest'
+import { describe, parseLine } from '../client.ts'
+
+test.each([
+  ['/name Ann Lee', { type: 'name', name: 'Ann Lee' }],
+  ['/rooms', { type: 'rooms', from: 0 }],
+  ['/rooms 20', { type: 'rooms', from: 20 }],
+  ['/create The Den', { type: 'create', room: 'The Den' }],
+  ['/join Den', { type: 'join', room: 'Den' }],
+  ['/leave', { type: 'leave' }],
+  ['/ready', { type: 'ready', ready: true }],
+  ['/unready', { type: 'ready', ready: false }],
+  ['/roll', { type: 'roll' }],
+  ['/say  hello there ', { type: 'say', text: 'hello there' }],
+  ['hello there', { type: 'say', text: 'hello there' }],
+  ['/quit', 'quit'],
+  ['/help', 'help'],
+  ['/nonsense', 'help'],
+  ['/', 'help'],
+  ['   ', undefined]
+])('%j is understood', (line, meaning) => {
+  expect(parseLine(line)).toEqual(meaning)
+})
+
+test('rooms are shown with what matters of them, and with the way to the rest', () => {
+  const rooms = [
+    { name: 'Den', players: 1, isPlaying: false },
+    { name: 'Loft', players: 3, isPlaying: true }
+  ]
+  expect(describe({ type: 'rooms', rooms, from: 20, total: 30 })).toBe(
+    'Rooms:\n  Den: 1 player\n  Loft: 3 players, playing\n  … and 8 more: /rooms 22'
+  )
+  expect(describe({ type: 'rooms', rooms: [], from: 0, total: 0 })).toMatch('/create')
+})
+
+test('a pong is not printed', () => {
+  expect(describe({ type: 'pong', id: 1 })).toBeUndefined()
+})

@@ -1,0 +1,191 @@
+// The command itself, as a person starts it: what it prints, how it ends, and that no process stays.
+import { type ChildProcess, spawn } from 'node:child_process'
+import { readdirSync, readFileSync } from 'node:fs'
+import { createServer } from 'node:net'
+import { fileURLToPath } from 'node:url'
+import { expect, onTestFinished, test } from 'vitest'
+import { openLobby, Person, until } from './person.ts'
+
+const root = fileURLToPath(new URL('../../..', import.meta.url))
+
+class Command {
+  readonly process: ChildProcess
+  output = ''
+  errors = ''
+  end: { code: number | null; signal: string | null } | undefined
+
+  constructor(...args: string[]) {
+    const command = ['--import', 'tsx', 'examples/lobby/main.ts', ...args]
+    this.process = spawn(process.execPath, command, { cwd: root, stdio: ['pipe', 'pipe', 'pipe'] })
+    this.process.stdout?.on('data', (data) => {
+      this.output += data
+    })
+    this.process.stderr?.on('data', (data) => {
+      this.errors += data
+    })
+    this.process.on('close', (code, signal) => {
+      this.end = { code, signal }
+    })
+    onTestFinished(() => void this.process.kill('SIGKILL'))
+  }
+
+  async says(pattern: RegExp): Promise<RegExpExecArray> {
+    let match: RegExpExecArray | null = null
+    await until(`${pattern} in: ${this.output}${this.errors}`, () => {
+      match = pattern.exec(this.output)
+      return match !== null || this.end !== undefined
+    })
+    if (match === null) throw new Error(`it ended without ${pattern}: ${this.output}${this.errors}`)
+    return match
+  }
+
+  async exit(): Promise<number | string | null> {
+    await until(`the end of the command: ${this.output}${this.errors}`, () => this.end !== undefined)
+    return this.end?.code ?? this.end?.signal ?? null
+  }
+
+  async open(): Promise<number> {
+    return Number((await this.says(/open on 127\.0\.0\.1:(\d+)/))[1])
+  }
+}
+
+/** The processes that `pid` started and that still live, zombies not counted. Linux only, like this whole step of the package. */
+function childrenOf(pid: number): number[] {
+  const children: number[] = []
+  for (const entry of readdirSync('/proc').filter((name) => /^\d+$/.test(name))) {
+    if (parentOf(Number(entry)) === pid) children.push(Number(entry))
+  }
+  return children
+}
+
+function parentOf(pid: number): number | undefined {
+  try {
+    const [state, parent] = readFileSync(`/proc/${pid}/stat`, 'utf8').split(') ')[1].split(' ')
+    return state === 'Z' ? undefined : Number(parent)
+  } catch {
+    return undefined // it has ended
+  }
+}
+
+test('--help explains every flag', async () => {
+  const command = new Command('--help')
+  expect(await command.exit()).toBe(0)
+  for (const flag of ['--port', '--host', '--bots', '--client']) expect(command.output).toContain(flag)
+})
+
+test.each([
+  ['--prot 1'],
+  ['--port x'],
+  ['--port 65536'],
+  ['--bots -1'],
+  ['--bots=1.5'],
+  ['--host no.such.host.invalid'],
+  ['--host 192.0.2.1'] // set aside for documents: no machine has it
+])('%s is answered with a sentence', async (args) => {
+  const command = new Command(...args.split(' '))
+  expect(await command.exit()).toBe(1)
+  expect(command.errors).not.toMatch(/^\s+at /m)
+  expect(command.errors.length).toBeGreaterThan(20)
+})
+
+test('a port in use is a plain sentence and exit code 1', async () => {
+  const other = createServer().listen(0, '127.0.0.1')
+  onTestFinished(() => void other.close())
+  await until('it listens', () => other.listening)
+  const { port } = other.address() as { port: number }
+  const command = new Command('--port', String(port))
+  expect(await command.exit()).toBe(1)
+  expect(command.errors).toBe(
+    `Port ${port} of 127.0.0.1 is in use, perhaps by another lobby. --port chooses another one.\n`
+  )
+})
+
+test.each(['SIGINT', 'SIGTERM'] as const)('%s closes the lobby in order', async (signal) => {
+  const command = new Command('--port', '0')
+  const port = await command.open()
+  const ann = await Person.signIn({ port }, 'Ann')
+  command.process.kill(signal)
+  await ann.next('bye')
+  await ann.isSentAway()
+  expect(await command.exit()).toBe(0)
+  expect(command.errors).toBe('')
+})
+
+test('bots come, play and show figures; Ctrl-C ends them with the server', async () => {
+  const command = new Command('--port', '0', '--bots', '20')
+  await command.says(
+    /\n20 players .*[1-9]\d* rooms .* msg\/s in .* msg\/s out {2}p50 [\d.]+ ms {2}p99 [\d.]+ ms\n(.*\n)+20 players/
+  )
+  const [bots] = childrenOf(command.process.pid as number).filter((pid) =>
+    readFileSync(`/proc/${pid}/cmdline`, 'utf8').includes('bots.ts')
+  )
+  expect(bots).toBeTypeOf('number')
+  command.process.kill('SIGINT')
+  expect(await command.exit()).toBe(0)
+  expect(parentOf(bots)).toBeUndefined()
+  expect(command.output).not.toMatch(/lost|fault/)
+  expect(command.errors).toBe('')
+})
+
+test('bots end when the server is killed', async () => {
+  const command = new Command('--port', '0', '--bots', '5')
+  await command.says(/\n5 players/)
+  const children = childrenOf(command.process.pid as number)
+  expect(children.length).toBeGreaterThan(0)
+  command.process.kill('SIGKILL')
+  await until('no process is left', () => children.every((pid) => parentOf(pid) === undefined))
+})
+
+test('when the bots are killed the server says so and goes on', async () => {
+  const command = new Command('--port', '0', '--bots', '5')
+  const port = await command.open()
+  await command.says(/\n5 players/)
+  const [bots] = childrenOf(command.process.pid as number).filter((pid) =>
+    readFileSync(`/proc/${pid}/cmdline`, 'utf8').includes('bots.ts')
+  )
+  process.kill(bots, 'SIGKILL')
+  await until('it says so', () => command.errors.includes('The bots have ended (SIGKILL); the lobby stays open.'))
+  await Person.signIn({ port }, 'Ann')
+  command.process.kill('SIGINT')
+  expect(await command.exit()).toBe(0)
+})
+
+test('the client works in a pipe: everything typed is sent and everything answered is printed before it ends', async () => {
+  const server = openLobby()
+  const ann = await Person.signIn(server, 'Ann')
+  const client = new Command('--client', '--port', String(server.port))
+  client.process.stdin?.end('/name Bob\nhello, Ann\n/create Den\n/rooms\n/fly\n/ready\n/leave\n')
+  expect(await client.exit()).toBe(0)
+  expect(await ann.next('chat')).toMatchObject({ from: 'Bob', text: 'hello, Ann' })
+  for (const text of [
+    'You are Bob now',
+    '[lobby] Bob: hello, Ann',
+    'You are in Den',
+    'Den: 1 player',
+    '/create Den',
+    'Bob is ready',
+    'You left Den'
+  ]) {
+    expect(client.output).toContain(text)
+  }
+  expect(client.errors).toBe('')
+})
+
+test('a client without a server says so', async () => {
+  const unused = createServer().listen(0, '127.0.0.1')
+  await until('it listens', () => unused.listening)
+  const { port } = unused.address() as { port: number }
+  unused.close()
+  const client = new Command('--client', '--port', String(port))
+  expect(await client.exit()).toBe(1)
+  expect(client.output).toContain(`nobody listens on 127.0.0.1:${port}`)
+})
+
+test('a client whose server closes ends too', async () => {
+  const server = openLobby()
+  const client = new Command('--client', '--port', String(server.port))
+  await client.says(/Choose a name/)
+  server.stop()
+  expect(await client.exit()).toBe(0)
+  expect(client.output).toContain('Goodbye')
+})

@@ -1,0 +1,150 @@
+// For tests over real sockets: a lobby of one's own, and players on Node's own `net`, which was written by others.
+import { once } from 'node:events'
+import { connect, type Socket } from 'node:net'
+import { expect, onTestFinished, vi } from 'vitest'
+import { defaultLimits, type Limits } from '../config.ts'
+import type { ServerMessage } from '../protocol.ts'
+import { LobbyServer } from '../server.ts'
+
+/** Generous: nothing in these tests takes a hundredth of it. */
+const DEADLINE_MS = 15_000
+vi.setConfig({ testTimeout: 4 * DEADLINE_MS })
+
+/** What a player needs to know of a lobby. */
+interface Door {
+  port: number
+}
+
+type MessageOf<T extends ServerMessage['type']> = Extract<ServerMessage, { type: T }>
+
+export function openLobby(limits: Partial<Limits> = {}): LobbyServer {
+  const server = new LobbyServer('127.0.0.1', 0, { ...defaultLimits, ...limits })
+  const running = server.run()
+  onTestFinished(async () => {
+    server.stop()
+    await running
+  })
+  return server
+}
+
+/** Waits until `isTrue`, looking again after each turn of Node's loop that brought something. */
+export async function until(what: string, isTrue: () => boolean): Promise<void> {
+  const deadline = performance.now() + DEADLINE_MS
+  while (!isTrue()) {
+    if (performance.now() > deadline) throw new Error(`never happened: ${what}`)
+    await new Promise((resolve) => setTimeout(resolve, 2))
+  }
+}
+
+export class Person {
+  readonly socket: Socket
+  readonly heard: ServerMessage[] = []
+  hasEnded = false
+  isClosed = false
+  error: NodeJS.ErrnoException | undefined
+  #rest: Buffer = Buffer.alloc(0)
+  #read = 0
+  #pings = 0
+
+  constructor(port: number) {
+    this.socket = connect({ port, host: '127.0.0.1', noDelay: true })
+    this.socket.on('data', (data) => this.#onData(data))
+    this.socket.on('end', () => {
+      this.hasEnded = true
+    })
+    this.socket.on('close', () => {
+      this.isClosed = true
+    })
+    this.socket.on('error', (error) => {
+      this.error = error
+    })
+    onTestFinished(() => void this.socket.destroy())
+  }
+
+  /** Somebody who has connected and has been greeted. */
+  static async arrive(server: Door): Promise<Person> {
+    const person = new Person(server.port)
+    await person.next('hello')
+    return person
+  }
+
+  /** Somebody with a name. */
+  static async signIn(server: Door, name: string): Promise<Person> {
+    const person = await Person.arrive(server)
+    person.send({ type: 'name', name })
+    await person.next('welcome')
+    return person
+  }
+
+  /** Several people in one room. */
+  static async roomOf(server: Door, ...names: string[]): Promise<Person[]> {
+    const people: Person[] = []
+    for (const name of names) {
+      const person = await Person.signIn(server, name)
+      person.send({ type: people.length === 0 ? 'create' : 'join', room: 'Den' })
+      await person.next('joined')
+      people.push(person)
+    }
+    return people
+  }
+
+  send(message: object): void {
+    this.sendFrame(JSON.stringify(message))
+  }
+
+  sendFrame(content: string | Buffer): void {
+    const body = Buffer.from(content as string)
+    const length = Buffer.alloc(2)
+    length.writeUInt16BE(body.length)
+    this.socket.write(Buffer.concat([length, body]))
+  }
+
+  /** The next message of this kind that was not looked at before; what comes before it counts as looked at. */
+  async next<T extends ServerMessage['type']>(type: T): Promise<MessageOf<T>> {
+    let found: ServerMessage | undefined
+    await until(`${type}, but ${JSON.stringify(this.heard.slice(this.#read))}`, () => {
+      while (found === undefined && this.#read < this.heard.length) {
+        const message = this.heard[this.#read++]
+        if (message.type === type) found = message
+      }
+      return found !== undefined
+    })
+    return found as MessageOf<T>
+  }
+
+  async refused(code: string): Promise<void> {
+    expect((await this.next('error')).code).toBe(code)
+  }
+
+  /** The server has said its end and closed, in order and not by a reset. */
+  async isSentAway(): Promise<void> {
+    await until('the connection is closed', () => this.isClosed)
+    expect(this.error).toBeUndefined()
+    expect(this.hasEnded).toBe(true)
+  }
+
+  /** Whatever others did: this player gets an answer at once and was never refused anything. */
+  async isUndisturbed(): Promise<void> {
+    this.send({ type: 'ping', id: ++this.#pings })
+    const start = performance.now()
+    expect((await this.next('pong')).id).toBe(this.#pings)
+    expect(performance.now() - start).toBeLessThan(2_000)
+    expect(this.heard.filter(({ type }) => type === 'error')).toEqual([])
+    expect(this.hasEnded).toBe(false)
+  }
+
+  async disconnect(): Promise<void> {
+    if (this.isClosed) return
+    this.socket.destroy()
+    await once(this.socket, 'close')
+  }
+
+  #onData(data: Buffer): void {
+    this.#rest = Buffer.concat([this.#rest, data])
+    while (this.#rest.length >= 2 && this.#rest.length >= 2 + this.#rest.readUInt16BE(0)) {
+      const end = 2 + this.#rest.readUInt16BE(0)
+      this.heard.push(JSON.parse(this.#rest.toString('utf8', 2, end)))
+      this.#rest = this.#rest.subarray(end)
+    }
+  }
+}
