@@ -23,7 +23,9 @@ const MS_PER_UNIT = 10
 
 /** User and system time of another process. */
 function cpuMs(pid) {
-  const fields = readFileSync(`/proc/${pid}/stat`, 'utf8').replace(/^.*\) /, '').split(' ')
+  const fields = readFileSync(`/proc/${pid}/stat`, 'utf8')
+    .replace(/^.*\) /, '')
+    .split(' ')
   return (Number(fields[11]) + Number(fields[12])) * MS_PER_UNIT
 }
 
@@ -81,7 +83,14 @@ for (const connections of values.connections.split(',').map(Number)) {
       servers.map((server) => {
         const cpuUs = median(results[server].map((result) => result.cpuUs))
         const perSecond = median(results[server].map((result) => result.perSecond))
-        return [server, { 'CPU µs/message': cpuUs.toFixed(2), 'messages/s': Math.round(perSecond), 'of net': (cpuUs / net).toFixed(2) }]
+        return [
+          server,
+          {
+            'CPU µs/message': cpuUs.toFixed(2),
+            'messages/s': Math.round(perSecond),
+            'of net': (cpuUs / net).toFixed(2)
+          }
+        ]
       })
     )
   )

@@ -76,7 +76,8 @@ function withCode<E extends Error>(error: E, code: string): E & { code: string }
 
 function show(value: unknown): string {
   if (typeof value === 'string') return value.length > 40 ? `'${value.slice(0, 40)}…'` : `'${value}'`
-  if (value === null || value === undefined || typeof value === 'number' || typeof value === 'boolean') return String(value)
+  if (value === null || value === undefined || typeof value === 'number' || typeof value === 'boolean')
+    return String(value)
   if (typeof value === 'function') return 'a function'
   return typeof value === 'object' ? `an instance of ${value.constructor?.name ?? 'Object'}` : `a ${typeof value}`
 }
@@ -95,12 +96,17 @@ export function outOfRange(name: string, range: string, actual: unknown): RangeE
 
 export function invalidAddress(actual: unknown): TypeError {
   return withCode(
-    new TypeError(`${show(actual)} is no numeric IPv4 or IPv6 address; resolve names with node:dns first, since resolving blocks`),
+    new TypeError(
+      `${show(actual)} is no numeric IPv4 or IPv6 address; resolve names with node:dns first, since resolving blocks`
+    ),
     'ERR_INVALID_ADDRESS'
   )
 }
 
 /** A class or backend of the other system, or a system that pollport has nothing for. */
 export function unsupportedPlatform(what: string): Error {
-  return withCode(new Error(`${what} does not exist on this system; 'supported' and 'backends' tell what does`), 'ERR_UNSUPPORTED_PLATFORM')
+  return withCode(
+    new Error(`${what} does not exist on this system; 'supported' and 'backends' tell what does`),
+    'ERR_UNSUPPORTED_PLATFORM'
+  )
 }

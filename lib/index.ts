@@ -9,7 +9,6 @@ export { FrameDecoder, FrameEncoder, FrameTooLargeError } from './helpers/frames
 export type { Lateness } from './helpers/lateness.ts'
 export type { LoopOptions, LoopStats } from './helpers/run-loop.ts'
 export { runLoop } from './helpers/run-loop.ts'
-export type { RunOptions } from './poller/run.ts'
 export type {
   AcceptEvent,
   CloseEvent,
@@ -26,6 +25,7 @@ export type {
 } from './poller/events.ts'
 export type { BindUdpOptions, ConnectTcpOptions, ListenTcpOptions, PollerOptions } from './poller/poller.ts'
 export { Poller } from './poller/poller.ts'
+export type { RunOptions } from './poller/run.ts'
 export type { PollerStats } from './poller/stats.ts'
 export { TcpConnection } from './poller/tcp-connection.ts'
 export { TcpListener } from './poller/tcp-listener.ts'

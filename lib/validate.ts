@@ -6,14 +6,16 @@ export function timeout(value: unknown, name = 'timeoutMs'): number {
   if (value === undefined) return -1
   if (typeof value !== 'number') throw invalidArgType(name, 'a number', value)
   if (value === -1) return -1
-  if (!(value >= 0 && value < Number.POSITIVE_INFINITY)) throw outOfRange(name, '-1 (for ever) or 0 or more milliseconds', value)
+  if (!(value >= 0 && value < Number.POSITIVE_INFINITY))
+    throw outOfRange(name, '-1 (for ever) or 0 or more milliseconds', value)
   return value
 }
 
 /** An integer from `min` to `max`. */
 export function integer(value: unknown, name: string, min: number, max: number): number {
   if (typeof value !== 'number') throw invalidArgType(name, 'a number', value)
-  if (!Number.isInteger(value) || value < min || value > max) throw outOfRange(name, `an integer from ${min} to ${max}`, value)
+  if (!Number.isInteger(value) || value < min || value > max)
+    throw outOfRange(name, `an integer from ${min} to ${max}`, value)
   return value
 }
 
@@ -58,7 +60,8 @@ export function bytes(value: unknown, name: string): Uint8Array {
 /** A Uint8Array (a Buffer is one) whose memory was not given away. */
 export function uint8Array(value: unknown, name: string): Uint8Array {
   if (!(value instanceof Uint8Array)) throw invalidArgType(name, 'a Uint8Array or a string', value)
-  if (value.length === 0 && isDetached(value.buffer)) throw invalidArgValue(name, value, 'its ArrayBuffer is detached: it was transferred')
+  if (value.length === 0 && isDetached(value.buffer))
+    throw invalidArgValue(name, value, 'its ArrayBuffer is detached: it was transferred')
   return value
 }
 

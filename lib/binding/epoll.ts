@@ -29,7 +29,14 @@ export interface EpollBinding {
   /** Sends what it can of one buffer and watches for writability exactly while something is left. Returns the bytes that the system took. */
   epollSend(core: number, index: number, bytes: Uint8Array, offset: number, length: number): number
   /** One datagram to the packed address at `addressOffset` of the same bytes. Returns 1, or 0 when there is no room now; then writability is watched. */
-  epollSendDatagram(core: number, index: number, bytes: Uint8Array, offset: number, length: number, addressOffset: number): number
+  epollSendDatagram(
+    core: number,
+    index: number,
+    bytes: Uint8Array,
+    offset: number,
+    length: number,
+    addressOffset: number
+  ): number
   /**
    * One `wait()`: sends the outbox, waits, receives every ready socket into the slab. With timeoutMs < 0 it waits for ever; with `flushOnly` it only sends.
    * @param outbox bytes to send, and packed addresses for datagrams
@@ -50,7 +57,14 @@ export interface EpollBinding {
     flushOnly: boolean
   ): number
   /** Limits of the exchange, from Poller's options: see native/contract/limits.h for the defaults' reasons. */
-  epollLimits(core: number, maxEvents: number, readBudget: number, maxDatagram: number, acceptBudget: number, streamBytes: number): number
+  epollLimits(
+    core: number,
+    maxEvents: number,
+    readBudget: number,
+    maxDatagram: number,
+    acceptBudget: number,
+    streamBytes: number
+  ): number
 }
 
 /** epollWait ended by the waker and by nothing else. */

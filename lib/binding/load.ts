@@ -8,7 +8,10 @@ import type { SocketBinding } from './socket.ts'
 import type { WakerBinding } from './waker.ts'
 
 /** What the addon exports; the objects of one system only in that system's build. */
-export type Addon = SocketBinding & WakerBinding & LoopWatchBinding & Partial<EpollBinding> & { readonly backend: 'epoll' | 'iocp'; readonly layout: object }
+export type Addon = SocketBinding &
+  WakerBinding &
+  LoopWatchBinding &
+  Partial<EpollBinding> & { readonly backend: 'epoll' | 'iocp'; readonly layout: object }
 
 const expectedLayout = {
   recordStride: RECORD.stride,
@@ -42,7 +45,10 @@ function load(): Addon | undefined {
   try {
     const found = createRequire(import.meta.url)('node-gyp-build')(root) as Addon
     if (sorted(found.layout) === sorted(expectedLayout)) return found
-    failure = coded('ERR_ADDON_MISMATCH', `pollport's native addon was built from other sources than its TypeScript. Run 'npm run build:native' in ${root}`)
+    failure = coded(
+      'ERR_ADDON_MISMATCH',
+      `pollport's native addon was built from other sources than its TypeScript. Run 'npm run build:native' in ${root}`
+    )
   } catch (error) {
     failure = whyMissing(root, error as Error)
   }
@@ -53,9 +59,17 @@ function whyMissing(root: string, error: Error): Error {
   // The words alone depend on the system; what the library does depends on what the addon exports.
   const { platform, arch } = process
   if (platform !== 'linux' && platform !== 'win32') {
-    return coded('ERR_UNSUPPORTED_PLATFORM', `pollport has epoll on Linux and I/O completion ports on Windows, and nothing for ${platform}-${arch}`)
+    return coded(
+      'ERR_UNSUPPORTED_PLATFORM',
+      `pollport has epoll on Linux and I/O completion ports on Windows, and nothing for ${platform}-${arch}`
+    )
   }
-  const libc = platform === 'linux' ? ((process.report?.getReport() as { header?: { glibcVersionRuntime?: string } })?.header?.glibcVersionRuntime ? ' (glibc)' : ' (musl)') : ''
+  const libc =
+    platform === 'linux'
+      ? (process.report?.getReport() as { header?: { glibcVersionRuntime?: string } })?.header?.glibcVersionRuntime
+        ? ' (glibc)'
+        : ' (musl)'
+      : ''
   return coded(
     'ERR_ADDON_NOT_FOUND',
     `pollport's native addon for ${platform}-${arch}${libc} could not be loaded. Tried build/Release, build/Debug and prebuilds/${platform}-${arch} in ${root}. ` +
@@ -71,6 +85,8 @@ function coded(code: string, message: string, cause?: Error): Error {
 /** As text that does not depend on the order of keys. */
 function sorted(value: unknown): string {
   return JSON.stringify(value, (_key, part) =>
-    part !== null && typeof part === 'object' ? Object.fromEntries(Object.entries(part).sort(([a], [b]) => (a < b ? -1 : 1))) : part
+    part !== null && typeof part === 'object'
+      ? Object.fromEntries(Object.entries(part).sort(([a], [b]) => (a < b ? -1 : 1)))
+      : part
   )
 }

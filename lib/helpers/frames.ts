@@ -30,9 +30,13 @@ export class FrameTooLargeError extends RangeError {
 
 function readOptions(options: FrameOptions): { lengthBytes: 1 | 2 | 4; maxFrame: number } {
   const { lengthBytes = DEFAULT_LENGTH_BYTES, maxFrame } = object(options, 'options')
-  if (lengthBytes !== 1 && lengthBytes !== 2 && lengthBytes !== 4) throw invalidArgValue('lengthBytes', lengthBytes, 'it is 1, 2 or 4')
+  if (lengthBytes !== 1 && lengthBytes !== 2 && lengthBytes !== 4)
+    throw invalidArgValue('lengthBytes', lengthBytes, 'it is 1, 2 or 4')
   const most = 2 ** (8 * lengthBytes) - 1
-  return { lengthBytes, maxFrame: maxFrame === undefined ? Math.min(DEFAULT_MAX_FRAME, most) : integer(maxFrame, 'maxFrame', 0, most) }
+  return {
+    lengthBytes,
+    maxFrame: maxFrame === undefined ? Math.min(DEFAULT_MAX_FRAME, most) : integer(maxFrame, 'maxFrame', 0, most)
+  }
 }
 
 /** Puts a length before each payload. */
@@ -135,7 +139,9 @@ export class FrameDecoder {
     const needed = this.#keptBytes + taken
     if (needed > this.#kept.length) {
       // Grows with what came, not with what the length promises: a peer must send bytes to make us hold bytes.
-      const grown = Buffer.allocUnsafeSlow(Math.max(needed, Math.min(this.#kept.length * 2, this.lengthBytes + this.maxFrame), 64))
+      const grown = Buffer.allocUnsafeSlow(
+        Math.max(needed, Math.min(this.#kept.length * 2, this.lengthBytes + this.maxFrame), 64)
+      )
       this.#kept.copy(grown, 0, 0, this.#keptBytes)
       this.#kept = grown
     }

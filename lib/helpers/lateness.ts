@@ -56,7 +56,11 @@ function bucketOf(us: number): number {
   const doubling = Math.floor(Math.log2(us / LINEAR_US))
   if (doubling >= DOUBLINGS) return LINEAR_US + DOUBLINGS * BUCKETS_PER_DOUBLING
   const within = us / (LINEAR_US * 2 ** doubling) - 1
-  return LINEAR_US + doubling * BUCKETS_PER_DOUBLING + Math.min(Math.floor(within * BUCKETS_PER_DOUBLING), BUCKETS_PER_DOUBLING - 1)
+  return (
+    LINEAR_US +
+    doubling * BUCKETS_PER_DOUBLING +
+    Math.min(Math.floor(within * BUCKETS_PER_DOUBLING), BUCKETS_PER_DOUBLING - 1)
+  )
 }
 
 function upperEndOf(bucket: number): number {

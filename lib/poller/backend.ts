@@ -7,8 +7,8 @@
 // - After an `ended` or `failed` record it reports nothing more of the receiving side.
 // - It makes no choices: how much, how long and who first are arguments.
 import type { Socket } from '../raw/socket.ts'
-import type { Outbox } from './outbox.ts'
 import type { BatchMemory } from './batch-memory.ts'
+import type { Outbox } from './outbox.ts'
 
 /** A thread that watches the backend while Node's own loop runs; see run.ts. */
 export interface BackendWatch {

@@ -127,7 +127,8 @@ export class Core<U> {
       if (socket === undefined || !('firstSend' in socket)) continue
       if (kind === KIND.sendShort) socket._onSendShort(records[at + RECORD.a], records[at + RECORD.b])
       else if (kind === KIND.sendFailed) socket._onSendFailed(records[at + RECORD.a])
-      else if ('_onDatagramFailed' in socket) socket._onDatagramFailed(slab, records[at + RECORD.a], records[at + RECORD.b], records[at + RECORD.c] === 1)
+      else if ('_onDatagramFailed' in socket)
+        socket._onDatagramFailed(slab, records[at + RECORD.a], records[at + RECORD.b], records[at + RECORD.c] === 1)
     }
     this.outbox.clear()
     const senders = this.#senders

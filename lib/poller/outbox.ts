@@ -87,7 +87,11 @@ export class Outbox {
   }
 
   /** Calls `each` for what is left of a chain from `position` on, of which `taken` bytes were sent. */
-  forEachLeft(position: number, taken: number, each: (offset: number, length: number, addressOffset: number) => void): void {
+  forEachLeft(
+    position: number,
+    taken: number,
+    each: (offset: number, length: number, addressOffset: number) => void
+  ): void {
     const sends = this.sends
     while (position >= 0) {
       const at = position * OUTBOX.stride

@@ -1,14 +1,21 @@
 // The unified floor's entrance: makes sockets, and wait() = send what is queued, wait, deliver. Refuses to know systems (backends/) and queues.
-import { type EndPoint, packed, type SocketAddress, SocketAddress as Address } from '../address.ts'
+import { SocketAddress as Address, type EndPoint, packed, type SocketAddress } from '../address.ts'
 import { addon } from '../binding/load.ts'
 import { KIND, RECORD, WATCH } from '../binding/records.ts'
 import { DESCRIBE, WOULD_BLOCK_RESULT } from '../binding/socket.ts'
-import { alreadyClosed, invalidArgType, invalidArgValue, namedSocketError, type SocketError, socketError } from '../errors.ts'
+import {
+  alreadyClosed,
+  invalidArgType,
+  invalidArgValue,
+  namedSocketError,
+  type SocketError,
+  socketError
+} from '../errors.ts'
 import { Socket } from '../raw/socket.ts'
 import { Waker } from '../raw/waker.ts'
 import { Slots } from '../slots.ts'
 import { bindToThread } from '../thread-bound.ts'
-import { boolean, bytes as toBytes, callback, integer, object, timeout } from '../validate.ts'
+import { boolean, callback, integer, object, timeout, bytes as toBytes } from '../validate.ts'
 import { FOREVER_MS, SLICE_MS } from '../wait-slices.ts'
 import type { Backend } from './backend.ts'
 import { chooseBackend } from './backends/choose.ts'
@@ -124,7 +131,12 @@ export class Poller<U = unknown> {
 
   constructor(options: PollerOptions = {}) {
     const given = object(options, 'options')
-    const receiveBufferBytes = integer(or(given.receiveBufferBytes, DEFAULT_RECEIVE_BUFFER_BYTES), 'receiveBufferBytes', 64 * 1024, 2 ** 30)
+    const receiveBufferBytes = integer(
+      or(given.receiveBufferBytes, DEFAULT_RECEIVE_BUFFER_BYTES),
+      'receiveBufferBytes',
+      64 * 1024,
+      2 ** 30
+    )
     const maxEvents = integer(or(given.maxEvents, DEFAULT_MAX_EVENTS), 'maxEvents', 1, 65_536)
     const readBudget = integer(or(given.readBudget, DEFAULT_READ_BUDGET), 'readBudget', 1, receiveBufferBytes)
     const highWaterMark = integer(or(given.highWaterMark, DEFAULT_HIGH_WATER_MARK), 'highWaterMark', 0, 2 ** 31)
@@ -193,7 +205,12 @@ export class Poller<U = unknown> {
         socket.bind({ address: options.localAddress ?? any, port: options.localPort ?? 0 })
       }
       const connection = new TcpConnection(core, socket.handle, userPtr, peer, true)
-      const result = core.backend.connect(connection.index, Slots.generationOf(connection.id), socket.handle, packed(peer))
+      const result = core.backend.connect(
+        connection.index,
+        Slots.generationOf(connection.id),
+        socket.handle,
+        packed(peer)
+      )
       if (result < 0 && result !== WOULD_BLOCK_RESULT) {
         // Refused before it began: told by an event like any other refusal, so that a program needs one place for it.
         socket.close()
@@ -218,7 +235,15 @@ export class Poller<U = unknown> {
     return this.#make('udp', address, (socket) => {
       this.#setReuse(socket, options.reusePort, boolean(or(options.reuseAddress, false), 'reuseAddress'))
       if (address.family === 'ipv6') socket.setOption('ipv6Only', boolean(or(options.ipv6Only, false), 'ipv6Only'))
-      setOptions(socket, options, ['sendBufferSize', 'receiveBufferSize', 'broadcast', 'tos', 'ttl', 'multicastTtl', 'multicastLoop'])
+      setOptions(socket, options, [
+        'sendBufferSize',
+        'receiveBufferSize',
+        'broadcast',
+        'tos',
+        'ttl',
+        'multicastTtl',
+        'multicastLoop'
+      ])
       socket.bind(address)
       return this.#watchUdp(socket, address.family, userPtr, reportUnreachable)
     })
@@ -240,7 +265,8 @@ export class Poller<U = unknown> {
     socket.nonBlocking = true
     if ((what & DESCRIBE.udp) !== 0) return this.#watchUdp(socket, family, userPtr, false)
     if ((what & DESCRIBE.listening) !== 0) return this.#watchListener(socket, userPtr)
-    if ((what & DESCRIBE.connected) === 0) throw namedSocketError('ENOTCONN', 'adopt', 'the socket neither listens nor is connected')
+    if ((what & DESCRIBE.connected) === 0)
+      throw namedSocketError('ENOTCONN', 'adopt', 'the socket neither listens nor is connected')
     const connection = new TcpConnection(core, socket.handle, userPtr, undefined, false)
     this.#watch(socket, connection, WATCH.connection)
     return connection
@@ -269,7 +295,8 @@ export class Poller<U = unknown> {
   broadcast(to: Iterable<TcpConnection<U>>, data: Uint8Array | string): number {
     const core = this.#core
     core.assertOpen('send')
-    if (to === null || typeof to !== 'object' || !(Symbol.iterator in to)) throw invalidArgType('to', 'an iterable of TcpConnection', to)
+    if (to === null || typeof to !== 'object' || !(Symbol.iterator in to))
+      throw invalidArgType('to', 'an iterable of TcpConnection', to)
     const bytes = toBytes(data, 'data')
     const { outbox } = core
     let shared: Buffer | undefined
@@ -278,7 +305,8 @@ export class Poller<U = unknown> {
     let taken = 0
     for (const connection of to) {
       if (!(connection instanceof TcpConnection)) throw invalidArgType('to', 'an iterable of TcpConnection', connection)
-      if (!connection._belongsTo(core)) throw invalidArgValue('to', connection, 'it holds a connection of another poller')
+      if (!connection._belongsTo(core))
+        throw invalidArgValue('to', connection, 'it holds a connection of another poller')
       if (!connection._takesData) continue
       taken++
       if (bytes.length === 0) continue
@@ -382,7 +410,12 @@ export class Poller<U = unknown> {
     this.#core.backend.prepareBind(socket, reuseAddress)
     if (reusePort === undefined || reusePort === false) return
     if (this.capabilities.reusePort) socket.setOption('reusePort', true)
-    else if (reusePort !== 'try') throw namedSocketError('ENOTSUP', 'setsockopt', 'this system cannot share a port among listeners; use one listener and hand connections over')
+    else if (reusePort !== 'try')
+      throw namedSocketError(
+        'ENOTSUP',
+        'setsockopt',
+        'this system cannot share a port among listeners; use one listener and hand connections over'
+      )
   }
 
   #watchListener(socket: Socket, userPtr: U | undefined): TcpListener<U> {

@@ -68,7 +68,11 @@ class NodesLoop {
 }
 
 /** Batch after batch, as they are asked for. */
-export async function* turnsOfNodesLoop<E>(core: AnyCore, collect: () => E[], signal?: AbortSignal): AsyncGenerator<E[], void, void> {
+export async function* turnsOfNodesLoop<E>(
+  core: AnyCore,
+  collect: () => E[],
+  signal?: AbortSignal
+): AsyncGenerator<E[], void, void> {
   const loop = new NodesLoop(core)
   const onAbort = () => loop.stopWaiting()
   signal?.addEventListener('abort', onAbort)
@@ -89,7 +93,12 @@ export async function* turnsOfNodesLoop<E>(core: AnyCore, collect: () => E[], si
 }
 
 /** `onEvents` for each batch until `signal` aborts, the poller is closed, or it throws. */
-export async function runInNodesLoop<E>(core: AnyCore, collect: () => E[], onEvents: (events: E[]) => void, signal?: AbortSignal): Promise<void> {
+export async function runInNodesLoop<E>(
+  core: AnyCore,
+  collect: () => E[],
+  onEvents: (events: E[]) => void,
+  signal?: AbortSignal
+): Promise<void> {
   if (signal !== undefined) abortSignal(signal, 'signal')
   for await (const events of turnsOfNodesLoop(core, collect, signal)) onEvents(events)
 }

@@ -1,12 +1,12 @@
 // One connection of the unified floor: its states, its queue, and what it tells. Refuses to know which system it is on.
 import { SocketAddress } from '../address.ts'
-import { SHUTDOWN } from '../binding/socket.ts'
-import { PACKED_ADDRESS, RELEASE } from '../binding/records.ts'
 import { addon } from '../binding/load.ts'
+import { PACKED_ADDRESS, RELEASE } from '../binding/records.ts'
+import { SHUTDOWN } from '../binding/socket.ts'
 import { alreadyClosed, namedSocketError, type SocketError, socketError } from '../errors.ts'
-import { getSocketOption, setSocketOption, type SocketOptionName, type SocketOptions } from '../raw/options.ts'
-import { timeout, uint8Array } from '../validate.ts'
+import { getSocketOption, type SocketOptionName, type SocketOptions, setSocketOption } from '../raw/options.ts'
 import { Slots } from '../slots.ts'
+import { timeout, uint8Array } from '../validate.ts'
 import type { Core } from './core.ts'
 import { Deadline } from './deadlines.ts'
 import { Outbox } from './outbox.ts'
@@ -70,7 +70,13 @@ export class TcpConnection<U = unknown> {
   #peer: SocketAddress | undefined
 
   /** @internal */
-  constructor(core: Core<U>, handle: number, userPtr: U | undefined, peer: SocketAddress | undefined, connecting: boolean) {
+  constructor(
+    core: Core<U>,
+    handle: number,
+    userPtr: U | undefined,
+    peer: SocketAddress | undefined,
+    connecting: boolean
+  ) {
     this.#core = core
     this.#handle = handle
     this.userPtr = userPtr
@@ -310,7 +316,9 @@ export class TcpConnection<U = unknown> {
   /** @internal */
   _setConnectTimeout(timeoutMs: number): void {
     const extras = this.#getExtras()
-    extras.connectDeadline = new Deadline(() => this.#finish(namedSocketError('ETIMEDOUT', 'connect', undefined, this.#peer), RELEASE.close))
+    extras.connectDeadline = new Deadline(() =>
+      this.#finish(namedSocketError('ETIMEDOUT', 'connect', undefined, this.#peer), RELEASE.close)
+    )
     this.#core.deadlines.set(extras.connectDeadline, performance.now() + timeoutMs)
   }
 
@@ -342,7 +350,12 @@ export class TcpConnection<U = unknown> {
     this.#core.stats.bytesReceived += length
     if (this._silent) return
     this.#touchIdle()
-    this.#core.emit({ type: 'receive', socket: this, userPtr: this.userPtr, data: slab.subarray(offset, offset + length) })
+    this.#core.emit({
+      type: 'receive',
+      socket: this,
+      userPtr: this.userPtr,
+      data: slab.subarray(offset, offset + length)
+    })
   }
 
   /** @internal */
@@ -376,7 +389,8 @@ export class TcpConnection<U = unknown> {
   /** @internal */
   _onSendShort(position: number, taken: number): void {
     const { outbox } = this.#core
-    const queue = (this.#queue ??= new SendQueue())
+    this.#queue ??= new SendQueue()
+    const queue = this.#queue
     outbox.forEachLeft(position, taken, (offset, length) => {
       queue.append(outbox.bytes.subarray(offset, offset + length))
       this.#outgoing -= length
@@ -462,7 +476,8 @@ export class TcpConnection<U = unknown> {
   #tellDrain(): void {
     if ((this.#state & OVER_MARK) === 0 || this.bufferedBytes > this.#core.lowWaterMark) return
     this.#state &= ~OVER_MARK
-    if (!this._silent && (this.#state & ENDING) === 0) this.#core.emit({ type: 'drain', socket: this, userPtr: this.userPtr })
+    if (!this._silent && (this.#state & ENDING) === 0)
+      this.#core.emit({ type: 'drain', socket: this, userPtr: this.userPtr })
   }
 
   #touchIdle(): void {
@@ -502,7 +517,8 @@ export class TcpConnection<U = unknown> {
     this.#state |= FINISHED
     const result = addon().socketShutdown(this.#handle, SHUTDOWN.write)
     // ENOTCONN: the peer's reset came first, which the receiving side is about to tell.
-    if (result < 0 && (this.#state & (PEER_ENDED | PAUSED)) !== 0) return this.#finish(socketError(-result, 'shutdown', this.#peer), RELEASE.close)
+    if (result < 0 && (this.#state & (PEER_ENDED | PAUSED)) !== 0)
+      return this.#finish(socketError(-result, 'shutdown', this.#peer), RELEASE.close)
     if ((this.#state & PEER_ENDED) !== 0) this.#finish(undefined, RELEASE.close)
   }
 

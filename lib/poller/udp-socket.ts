@@ -3,7 +3,7 @@ import { type EndPoint, packed, packInto, SocketAddress } from '../address.ts'
 import { addon } from '../binding/load.ts'
 import { PACKED_ADDRESS, RELEASE } from '../binding/records.ts'
 import { alreadyClosed, check, namedSocketError, socketError } from '../errors.ts'
-import { getSocketOption, setSocketOption, type SocketOptionName, type SocketOptions } from '../raw/options.ts'
+import { getSocketOption, type SocketOptionName, type SocketOptions, setSocketOption } from '../raw/options.ts'
 import { Slots } from '../slots.ts'
 import { bytes as toBytes } from '../validate.ts'
 import type { Core } from './core.ts'
@@ -77,7 +77,8 @@ export class UdpSocket<U = unknown> {
   send(data: Uint8Array | string, to: SocketAddress | EndPoint): boolean {
     this.#assertOpen('sendto')
     const bytes = toBytes(data, 'data')
-    if (bytes.length > (this.#family === 4 ? MAX_IPV4_DATAGRAM : MAX_IPV6_DATAGRAM)) throw namedSocketError('EMSGSIZE', 'sendto', undefined, to)
+    if (bytes.length > (this.#family === 4 ? MAX_IPV4_DATAGRAM : MAX_IPV6_DATAGRAM))
+      throw namedSocketError('EMSGSIZE', 'sendto', undefined, to)
     const core = this.#core
     if (this.#queuedBytes > 0) return this.#sendQueued(bytes, to)
 
@@ -189,7 +190,10 @@ export class UdpSocket<U = unknown> {
     const { outbox } = this.#core
     outbox.forEachLeft(position, taken, (offset, length, addressOffset) => {
       this.#outgoingCount--
-      this.#enqueue(outbox.bytes.subarray(addressOffset, addressOffset + PACKED_ADDRESS.bytes), outbox.bytes.subarray(offset, offset + length))
+      this.#enqueue(
+        outbox.bytes.subarray(addressOffset, addressOffset + PACKED_ADDRESS.bytes),
+        outbox.bytes.subarray(offset, offset + length)
+      )
     })
   }
 
@@ -205,7 +209,13 @@ export class UdpSocket<U = unknown> {
     let sent = 0
     while (sent < this.#queue.length) {
       const datagram = this.#queue[sent]
-      const result = this.#core.backend.sendDatagram(this.index, datagram, PACKED_ADDRESS.bytes, datagram.length - PACKED_ADDRESS.bytes, 0)
+      const result = this.#core.backend.sendDatagram(
+        this.index,
+        datagram,
+        PACKED_ADDRESS.bytes,
+        datagram.length - PACKED_ADDRESS.bytes,
+        0
+      )
       if (result === 0) break
       sent++
       this.#queuedBytes -= datagram.length
@@ -213,7 +223,12 @@ export class UdpSocket<U = unknown> {
         this.#core.stats.datagramsSent++
       } else {
         this.#core.stats.datagramsDropped++
-        this.#core.emit({ type: 'error', socket: this, userPtr: this.userPtr, error: socketError(-result, 'sendto', SocketAddress.fromPacked(datagram, 0)) })
+        this.#core.emit({
+          type: 'error',
+          socket: this,
+          userPtr: this.userPtr,
+          error: socketError(-result, 'sendto', SocketAddress.fromPacked(datagram, 0))
+        })
       }
     }
     this.#queue.splice(0, sent)
@@ -262,5 +277,8 @@ export class UdpSocket<U = unknown> {
 }
 
 function multicastArguments(group: string, networkInterface: string | undefined): [Uint8Array, Uint8Array | undefined] {
-  return [packed({ address: group, port: 0 }), networkInterface === undefined ? undefined : packed({ address: networkInterface, port: 0 })]
+  return [
+    packed({ address: group, port: 0 }),
+    networkInterface === undefined ? undefined : packed({ address: networkInterface, port: 0 })
+  ]
 }

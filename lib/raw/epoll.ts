@@ -1,6 +1,7 @@
 // Epoll as the system has it: epoll_create1, epoll_ctl, epoll_pwait2. Knows sockets and userPtrs; refuses to receive or send anything.
-import { addon } from '../binding/load.ts'
+
 import { EPOLL_OP, EPOLL_WOKEN, type EpollBinding } from '../binding/epoll.ts'
+import { addon } from '../binding/load.ts'
 import { EPOLLERR, EPOLLHUP, EPOLLIN, EPOLLOUT, EPOLLPRI, EPOLLRDHUP } from '../constants.ts'
 import { alreadyClosed, check, invalidArgType, namedSocketError, unsupportedPlatform } from '../errors.ts'
 import { EventBatch } from '../event-batch.ts'
@@ -157,7 +158,8 @@ export class Epoll<U = unknown> {
     const limit = timeout(timeoutMs)
     integer(maxEvents, 'maxEvents', 1, 65_536)
     this.#assertOpen('epoll_wait')
-    if (this.#records.length < maxEvents * NUMBERS_PER_EVENT) this.#records = new Int32Array(maxEvents * NUMBERS_PER_EVENT)
+    if (this.#records.length < maxEvents * NUMBERS_PER_EVENT)
+      this.#records = new Int32Array(maxEvents * NUMBERS_PER_EVENT)
     const native = this.#native
     native.reapHandles()
     const count = waitInSlices(limit, (ms) => native.epollWait(this.#core, this.#records, maxEvents, ms))

@@ -4,9 +4,18 @@ import { addon } from '../binding/load.ts'
 import { PACKED_ADDRESS } from '../binding/records.ts'
 import { DESCRIBE, SHUTDOWN, SOCKET_TYPE } from '../binding/socket.ts'
 import { WOULD_BLOCK, type WouldBlock } from '../constants.ts'
-import { alreadyClosed, check, invalidArgType, invalidArgValue, namedSocketError, outOfRange, type SocketError, socketError } from '../errors.ts'
+import {
+  alreadyClosed,
+  check,
+  invalidArgType,
+  invalidArgValue,
+  namedSocketError,
+  outOfRange,
+  type SocketError,
+  socketError
+} from '../errors.ts'
 import { bindToThread } from '../thread-bound.ts'
-import { boolean, integer, object, uint8Array, bytes as toBytes } from '../validate.ts'
+import { boolean, integer, object, bytes as toBytes, uint8Array } from '../validate.ts'
 import { getSocketOption, type SocketOptionName, type SocketOptions, setSocketOption } from './options.ts'
 
 const DEFAULT_BACKLOG = 511
@@ -86,8 +95,10 @@ export class Socket {
     const what = check(native.socketDescribe(handle), 'getsockopt')
     const isUdp = (what & DESCRIBE.udp) !== 0
     const isIpv6 = (what & DESCRIBE.ipv6) !== 0
-    if (init?.type !== undefined && (checkType(init.type) === 'udp') !== isUdp) throw namedSocketError('EPROTOTYPE', 'getsockopt')
-    if (init?.family !== undefined && (checkFamily(init.family) === 'ipv6') !== isIpv6) throw namedSocketError('EAFNOSUPPORT', 'getsockopt')
+    if (init?.type !== undefined && (checkType(init.type) === 'udp') !== isUdp)
+      throw namedSocketError('EPROTOTYPE', 'getsockopt')
+    if (init?.family !== undefined && (checkFamily(init.family) === 'ipv6') !== isIpv6)
+      throw namedSocketError('EAFNOSUPPORT', 'getsockopt')
     const socket = new Socket(new Adopted(handle, isUdp, isIpv6))
     if (init?.nonBlocking !== undefined) socket.nonBlocking = init.nonBlocking
     return socket
@@ -162,7 +173,8 @@ export class Socket {
     const handle = this.#open('recv')
     if (typeof target === 'number') {
       integer(target, 'max', 1, 2 ** 30)
-      if (scratch === undefined || scratch.length < target) scratch = Buffer.allocUnsafeSlow(Math.max(target, DEFAULT_RECEIVE_BYTES))
+      if (scratch === undefined || scratch.length < target)
+        scratch = Buffer.allocUnsafeSlow(Math.max(target, DEFAULT_RECEIVE_BYTES))
       const received = check(addon().socketRecv(handle, scratch.subarray(0, target)), 'recv')
       return received === WOULD_BLOCK ? WOULD_BLOCK : Buffer.from(scratch.subarray(0, received))
     }
@@ -249,14 +261,21 @@ export class Socket {
       typeof rawValue === 'number'
         ? new Uint8Array(Int32Array.of(integer(rawValue, 'value', -(2 ** 31), 2 ** 31 - 1)).buffer)
         : uint8Array(rawValue, 'value')
-    check(addon().socketSetRawOption(handle, integer(nameOrLevel, 'level', -(2 ** 31), 2 ** 31 - 1), name, value), 'setsockopt')
+    check(
+      addon().socketSetRawOption(handle, integer(nameOrLevel, 'level', -(2 ** 31), 2 ** 31 - 1), name, value),
+      'setsockopt'
+    )
   }
 
   /** Reads an option by its name; or any other by level and name: as a number, or as bytes when `length` says how many to ask for. */
   getOption<K extends SocketOptionName>(name: K): SocketOptions[K]
   getOption(level: number, name: number): number
   getOption(level: number, name: number, length: number): Buffer
-  getOption(nameOrLevel: SocketOptionName | number, rawName?: number, length?: number): SocketOptions[SocketOptionName] | Buffer {
+  getOption(
+    nameOrLevel: SocketOptionName | number,
+    rawName?: number,
+    length?: number
+  ): SocketOptions[SocketOptionName] | Buffer {
     const handle = this.#open('getsockopt')
     if (typeof nameOrLevel !== 'number') return getSocketOption(handle, nameOrLevel)
     const level = integer(nameOrLevel, 'level', -(2 ** 31), 2 ** 31 - 1)
@@ -338,5 +357,8 @@ function checkFamily(family: unknown): 'ipv4' | 'ipv6' {
 }
 
 function multicast(group: string, networkInterface: string | undefined): [Uint8Array, Uint8Array | undefined] {
-  return [packed({ address: group, port: 0 }), networkInterface === undefined ? undefined : packed({ address: networkInterface, port: 0 })]
+  return [
+    packed({ address: group, port: 0 }),
+    networkInterface === undefined ? undefined : packed({ address: networkInterface, port: 0 })
+  ]
 }

@@ -1,5 +1,5 @@
-// Reads JavaScript's arguments. TypeScript has validated them; what is checked here is what memory depends on. A wrong type reads as a value
-// that the call behind it refuses: a number as -1, bytes as none.
+// Reads JavaScript's arguments. TypeScript has validated them; what is checked here is what memory depends on. A wrong type reads as a
+// value that the call behind it refuses: a number as -1, bytes as none.
 #pragma once
 
 #include <napi.h>

@@ -1,5 +1,6 @@
 // What one JavaScript thread owns natively: raw sockets, and the objects behind numbers. Everything ends with the thread at the latest.
-// Refuses to rely on finalizers: a thread that never returns to Node's loop runs none, so what was dropped is found by asking weak references.
+// Refuses to rely on finalizers: a thread that never returns to Node's loop runs none, so what was dropped is found by asking weak
+// references.
 #pragma once
 
 #include <napi.h>

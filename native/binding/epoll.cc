@@ -82,7 +82,8 @@ Napi::Value epoll_watch(const Napi::CallbackInfo& info) {
 Napi::Value epoll_receive(const Napi::CallbackInfo& info) {
   EpollCore* core = core_of(info);
   if (core == nullptr) return closed(info.Env());
-  return answer(info.Env(), core->exchange.table().set_receiving(core->exchange.epoll(), int32_argument(info, 1), boolean_argument(info, 2)));
+  return answer(info.Env(),
+                core->exchange.table().set_receiving(core->exchange.epoll(), int32_argument(info, 1), boolean_argument(info, 2)));
 }
 
 Napi::Value epoll_release(const Napi::CallbackInfo& info) {

@@ -24,8 +24,8 @@ struct WatchHolder final : Closable {
     napi_remove_env_cleanup_hook(env, &WatchHolder::at_environment_end, this);
   }
 
-  // Node takes threadsafe functions down in a hook of its own, before instance data goes. Hooks run last in, first out, so that this one ends
-  // the thread while the function still lives.
+  // Node takes threadsafe functions down in a hook of its own, before instance data goes. Hooks run last in, first out, so that this one
+  // ends the thread while the function still lives.
   static void at_environment_end(void* self) {
     // Safe: registered with `this` by loop_watch_open, and taken back by close(), which the destructor calls.
     auto* holder = static_cast<WatchHolder*>(self);

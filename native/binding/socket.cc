@@ -1,10 +1,11 @@
 // The socket calls as functions on `exports`: reads arguments, makes one call, gives its number back. Refuses to decide anything.
 
+#include "../contract/socket.h"
+
 #include <algorithm>
 #include <string>
 
 #include "../contract/address.h"
-#include "../contract/socket.h"
 #include "../contract/system.h"
 #include "arguments.h"
 #include "environment.h"
@@ -124,17 +125,20 @@ Napi::Value socket_get_option(const Napi::CallbackInfo& info) {
 }
 
 Napi::Value socket_set_raw_option(const Napi::CallbackInfo& info) {
-  return answer(info.Env(), set_raw_option(handle_argument(info, 0), int32_argument(info, 1), int32_argument(info, 2), bytes_argument(info, 3)));
+  return answer(info.Env(),
+                set_raw_option(handle_argument(info, 0), int32_argument(info, 1), int32_argument(info, 2), bytes_argument(info, 3)));
 }
 
 Napi::Value socket_get_raw_option(const Napi::CallbackInfo& info) {
-  return answer(info.Env(), get_raw_option(handle_argument(info, 0), int32_argument(info, 1), int32_argument(info, 2), bytes_argument(info, 3)));
+  return answer(info.Env(),
+                get_raw_option(handle_argument(info, 0), int32_argument(info, 1), int32_argument(info, 2), bytes_argument(info, 3)));
 }
 
 Napi::Value multicast(const Napi::CallbackInfo& info, bool join) {
   const bool has_interface = !info[2].IsUndefined();
   const PackedAddress interface_address = address_argument(info, 2);
-  return answer(info.Env(), join_multicast(handle_argument(info, 0), address_argument(info, 1), has_interface ? &interface_address : nullptr, join));
+  return answer(info.Env(),
+                join_multicast(handle_argument(info, 0), address_argument(info, 1), has_interface ? &interface_address : nullptr, join));
 }
 
 Napi::Value socket_join_multicast(const Napi::CallbackInfo& info) { return multicast(info, true); }

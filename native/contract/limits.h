@@ -6,7 +6,8 @@
 
 namespace pollport {
 
-// Buffers in one gathered send. Linux allows 1,024 (IOV_MAX); past 64 the cost of the call itself is spread thin enough, and the array stays on the stack.
+// Buffers in one gathered send. Linux allows 1,024 (IOV_MAX); past 64 the cost of the call itself is spread thin enough, and the array
+// stays on the stack.
 constexpr size_t kMaxVectors = 64;
 
 // Datagrams in one recvmmsg or sendmmsg: the gain over single calls is all but reached at 64, and BatchMemory has room for as many.

@@ -129,8 +129,8 @@ void send_datagram_chain(Epoll& epoll, WatchTable& table, const Outbox& outbox, 
 void receive_datagrams(Watched& watched, int32_t index, size_t max_datagram, size_t budget_bytes, Batch& batch) {
   const size_t slot = sizeof(PackedAddress) + max_datagram;
   const size_t expected = std::max<size_t>(watched.datagram_bytes, 1);
-  const size_t count = std::min({std::max<size_t>(budget_bytes / expected, 1), kMaxDatagramsPerCall, batch.datagram_room().size() / slot,
-                                 batch.records_room()});
+  const size_t count = std::min(
+      {std::max<size_t>(budget_bytes / expected, 1), kMaxDatagramsPerCall, batch.datagram_room().size() / slot, batch.records_room()});
   if (count == 0) return;  // level-triggered: the next wait tells of them again
 
   std::array<mmsghdr, kMaxDatagramsPerCall> headers;
@@ -194,7 +194,8 @@ void receive_datagram_errors(Watched& watched, int32_t index, Batch& batch) {
       if (!told || part->cmsg_len < CMSG_LEN(sizeof(sock_extended_err))) continue;
       sock_extended_err error{};
       std::memcpy(&error, CMSG_DATA(part), sizeof error);
-      batch.add(kKindDatagramFailed, index, watched.generation, static_cast<int32_t>(error.ee_errno), keep_address(batch, address, header.msg_namelen));
+      batch.add(kKindDatagramFailed, index, watched.generation, static_cast<int32_t>(error.ee_errno),
+                keep_address(batch, address, header.msg_namelen));
     }
   }
   // The error that goes with the queue would make every wait return at once: reading SO_ERROR takes it away.

@@ -1,4 +1,5 @@
-// The socket calls of Linux. A signal never shortens one: EINTR is answered by calling again, with what is left of the socket's own timeout.
+// The socket calls of Linux. A signal never shortens one: EINTR is answered by calling again, with what is left of the socket's own
+// timeout.
 
 #include "../contract/socket.h"
 
@@ -31,8 +32,8 @@ int64_t now_ms() {
   return static_cast<int64_t>(now.tv_sec) * 1000 + now.tv_nsec / 1'000'000;
 }
 
-// Calls until it is not a signal that ended the call. `timeout_option` is SO_RCVTIMEO or SO_SNDTIMEO: a blocking call that is made again would
-// get the whole time anew, and signals that keep coming would make it wait for ever; so the rest is waited out in poll().
+// Calls until it is not a signal that ended the call. `timeout_option` is SO_RCVTIMEO or SO_SNDTIMEO: a blocking call that is made again
+// would get the whole time anew, and signals that keep coming would make it wait for ever; so the rest is waited out in poll().
 template <typename Call>
 ssize_t through_signals(int fd, int timeout_option, short events, Call call) {
   const int64_t started = now_ms();
@@ -119,8 +120,8 @@ Result connect_socket(Handle handle, const PackedAddress& address) {
 }
 
 Result send_socket(Handle handle, std::span<const uint8_t> bytes) {
-  const ssize_t sent = through_signals(fd_of(handle), SO_SNDTIMEO, POLLOUT,
-                                       [&] { return send(fd_of(handle), bytes.data(), bytes.size(), MSG_NOSIGNAL); });
+  const ssize_t sent =
+      through_signals(fd_of(handle), SO_SNDTIMEO, POLLOUT, [&] { return send(fd_of(handle), bytes.data(), bytes.size(), MSG_NOSIGNAL); });
   return sent >= 0 ? sent : failure();
 }
 

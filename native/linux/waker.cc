@@ -55,8 +55,8 @@ void Waker::drain() {
   uint64_t count = 0;
   while (read(static_cast<int>(system_object_), &count, sizeof count) < 0 && errno == EINTR) {
   }
-  // After the read: a wake in between belongs to the wait that is just ending. Before it, that wake's write would be read away with its mark
-  // left standing, and no later wake would ever write again.
+  // After the read: a wake in between belongs to the wait that is just ending. Before it, that wake's write would be read away with its
+  // mark left standing, and no later wake would ever write again.
   signalled_.store(false);
 }
 

@@ -15,10 +15,10 @@ namespace pollport {
 struct Watched {
   UniqueFd fd;
   int32_t generation = 0;
-  uint8_t kind = 0;         // one of kWatch…
-  bool receiving = false;   // wants what comes in
-  bool sending = false;     // has something left that the system did not take
-  uint32_t in_epoll = 0;    // the mask in the kernel's set; 0 = not in the set
+  uint8_t kind = 0;             // one of kWatch…
+  bool receiving = false;       // wants what comes in
+  bool sending = false;         // has something left that the system did not take
+  uint32_t in_epoll = 0;        // the mask in the kernel's set; 0 = not in the set
   uint32_t datagram_bytes = 0;  // the largest datagram of the last receive: how many of them a budget is
 };
 

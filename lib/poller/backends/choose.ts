@@ -6,7 +6,8 @@ import { EpollBackend } from './epoll.ts'
 
 /** `owner` is the poller: when it is collected unclosed, the backend's native side is closed too. */
 export function chooseBackend(wanted: string, owner: object): Backend {
-  if (wanted !== 'auto' && wanted !== 'epoll' && wanted !== 'iocp') throw invalidArgValue('backend', wanted, "it is one of 'auto', 'epoll', 'iocp'")
+  if (wanted !== 'auto' && wanted !== 'epoll' && wanted !== 'iocp')
+    throw invalidArgValue('backend', wanted, "it is one of 'auto', 'epoll', 'iocp'")
   const has = addon().backend
   if (wanted !== 'auto' && wanted !== has) throw unsupportedPlatform(`backend '${wanted}'`)
   return new EpollBackend(owner)

@@ -1,6 +1,7 @@
 // The unified floor on epoll: hands arguments to binding/epoll.ts. All of the work is in native/linux/.
-import { addon } from '../../binding/load.ts'
+
 import type { EpollBinding } from '../../binding/epoll.ts'
+import { addon } from '../../binding/load.ts'
 import type { LoopWatchBinding } from '../../binding/loop-watch.ts'
 import { WATCH } from '../../binding/records.ts'
 import { type SocketBinding, WOULD_BLOCK_RESULT } from '../../binding/socket.ts'
@@ -49,7 +50,13 @@ export class EpollBackend implements Backend {
   connect(index: number, generation: number, handle: number, address: Uint8Array): number {
     const result = this.#native.socketConnect(handle, address)
     if (result < 0 && result !== WOULD_BLOCK_RESULT) return result
-    const watched = this.#native.epollWatch(this.#core, index, generation, handle, result === 0 ? WATCH.connection : WATCH.connecting)
+    const watched = this.#native.epollWatch(
+      this.#core,
+      index,
+      generation,
+      handle,
+      result === 0 ? WATCH.connection : WATCH.connecting
+    )
     return watched < 0 ? watched : result
   }
 
@@ -84,11 +91,29 @@ export class EpollBackend implements Backend {
       this.#untilReap = REAP_EVERY
       this.#native.reapHandles()
     }
-    return this.#native.epollExchange(this.#core, outbox.bytes, outbox.sends, outbox.count, batch.slab, batch.records, timeoutMs, false)
+    return this.#native.epollExchange(
+      this.#core,
+      outbox.bytes,
+      outbox.sends,
+      outbox.count,
+      batch.slab,
+      batch.records,
+      timeoutMs,
+      false
+    )
   }
 
   flush(outbox: Outbox, batch: BatchMemory): number {
-    return this.#native.epollExchange(this.#core, outbox.bytes, outbox.sends, outbox.count, batch.flushSlab, batch.records, 0, true)
+    return this.#native.epollExchange(
+      this.#core,
+      outbox.bytes,
+      outbox.sends,
+      outbox.count,
+      batch.flushSlab,
+      batch.records,
+      0,
+      true
+    )
   }
 
   openWatch(onReady: () => void): BackendWatch {
