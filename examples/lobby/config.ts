@@ -56,6 +56,7 @@ export const CLIENT_PING_MS = 30_000
 
 /** How the bots behave: see bots.ts. */
 export const bots = {
+  /** Many, so that few of a thousand act in the same tick: real players do not move in step. */
   ticksPerSecond: 200,
   /** New connections; and no more than so many half open, which the listener's backlog holds easily. */
   connectsPerSecond: 500,
