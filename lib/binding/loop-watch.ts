@@ -3,7 +3,7 @@
 export interface LoopWatchBinding {
   /** Starts a watcher of an Epoll or Iocp object (`core`, from epollCreate). `onReady` is called on Node's thread. Keeps the process alive while open. Returns its number. */
   loopWatchOpen(core: number, onReady: () => void): number
-  /** One call of `onReady` is due when `core` has something, when it is woken, or after `timeoutMs` (-1: no limit). Only one arm may be out at a time. */
+  /** One call of `onReady` is due when `core` has something, when it is woken, or after `timeoutMs` (-1: no limit). Arming again replaces the time. */
   loopWatchArm(watch: number, timeoutMs: number): number
   /** Ends the thread. `onReady` is not called afterwards. */
   loopWatchClose(watch: number): number
