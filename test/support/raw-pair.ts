@@ -1,0 +1,70 @@
+// Two raw sockets that are connected to each other, and other things that tests of the raw floor need again and again.
+import { Epoll, Socket, WOULD_BLOCK } from 'pollport'
+import { onTestFinished } from 'vitest'
+
+export const LOCAL = '127.0.0.1'
+
+/** Closes it when the test ends, however it ends. */
+export function closing<T extends { close(): void }>(object: T): T {
+  onTestFinished(() => object.close())
+  return object
+}
+
+export function rawListener(options: { nonBlocking?: boolean; address?: string; backlog?: number } = {}): Socket {
+  const address = options.address ?? LOCAL
+  const listener = closing(new Socket({ type: 'tcp', family: address.includes(':') ? 'ipv6' : 'ipv4' }))
+  listener.bind({ address, port: 0 })
+  listener.listen(options.backlog)
+  listener.nonBlocking = options.nonBlocking ?? false
+  return listener
+}
+
+/** Both ends of one connection, non-blocking unless told otherwise. */
+export function rawPair(options: { nonBlocking?: boolean } = {}): { near: Socket; far: Socket } {
+  const listener = rawListener()
+  const near = closing(new Socket({ type: 'tcp' }))
+  near.connect(listener.localAddress)
+  const far = listener.accept()
+  if (far === WOULD_BLOCK) throw new Error('a blocking accept gave WOULD_BLOCK')
+  closing(far)
+  listener.close()
+  for (const socket of [near, far]) {
+    socket.setOption('noDelay', true)
+    socket.nonBlocking = options.nonBlocking ?? true
+  }
+  return { near, far }
+}
+
+export function rawUdp(address = LOCAL, nonBlocking = true): Socket {
+  const socket = closing(new Socket({ type: 'udp', family: address.includes(':') ? 'ipv6' : 'ipv4', nonBlocking }))
+  socket.bind({ address, port: 0 })
+  return socket
+}
+
+/** The code of what `action` throws. */
+export function codeOf(action: () => unknown): string | undefined {
+  try {
+    action()
+  } catch (error) {
+    return (error as { code?: string }).code
+  }
+  throw new Error(`nothing was thrown by ${action}`)
+}
+
+/** Waits, by an Epoll of its own, until a socket is ready for `events`. */
+export function untilReady(socket: Socket, events: number, deadlineMs = 5000): void {
+  using epoll = new Epoll<undefined>()
+  epoll.add(socket, undefined, events)
+  if (epoll.wait(deadlineMs).length === 0) throw new Error(`the socket was not ready within ${deadlineMs} ms`)
+}
+
+/** Fills the send buffer of a non-blocking socket; returns how many bytes went. */
+export function fill(socket: Socket): number {
+  const piece = Buffer.alloc(64 * 1024)
+  let sent = 0
+  for (;;) {
+    const taken = socket.send(piece)
+    if (taken === WOULD_BLOCK) return sent
+    sent += taken
+  }
+}
