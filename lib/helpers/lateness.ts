@@ -65,6 +65,7 @@ function bucketOf(us: number): number {
 
 function upperEndOf(bucket: number): number {
   if (bucket < LINEAR_US) return bucket + 1
+  if (bucket === LINEAR_US + DOUBLINGS * BUCKETS_PER_DOUBLING) return Number.POSITIVE_INFINITY
   const doubling = Math.floor((bucket - LINEAR_US) / BUCKETS_PER_DOUBLING)
   const within = (bucket - LINEAR_US) % BUCKETS_PER_DOUBLING
   return LINEAR_US * 2 ** doubling * (1 + (within + 1) / BUCKETS_PER_DOUBLING)

@@ -1,6 +1,8 @@
 // A loop with fixed ticks over a poller. Knows the public Poller alone.
+
+import { invalidArgType } from '../errors.ts'
 import type { PollEvent } from '../poller/events.ts'
-import type { Poller } from '../poller/poller.ts'
+import { Poller } from '../poller/poller.ts'
 import { abortSignal, boolean, callback, number, object } from '../validate.ts'
 import { type Lateness, LatenessHistogram } from './lateness.ts'
 
@@ -42,6 +44,7 @@ export interface LoopStats {
  */
 export async function runLoop<U>(poller: Poller<U>, options: LoopOptions<U>): Promise<LoopStats> {
   const { hz, onEvents = ignore, onTick, signal, exclusive = false } = object(options, 'options')
+  if (!(poller instanceof Poller)) throw invalidArgType('poller', 'a Poller', poller)
   number(hz, 'hz', Number.MIN_VALUE, MAX_HZ)
   callback(onEvents, 'onEvents')
   callback(onTick, 'onTick')

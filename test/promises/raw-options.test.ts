@@ -1,0 +1,119 @@
+// Socket options: what is set reads back, by name and by the system's numbers, and what is no option is refused.
+import { Socket, type SocketOptionName } from 'pollport'
+import { describe, expect, test } from 'vitest'
+import { hasIpv6 } from '../support/net-peer.ts'
+import { closing, codeOf } from '../support/raw-pair.ts'
+
+const cases: [SocketOptionName, 'tcp' | 'udp', unknown[]][] = [
+  ['noDelay', 'tcp', [true, false]],
+  ['keepAlive', 'tcp', [true, false]],
+  ['keepAliveIdle', 'tcp', [30_000, 1000]],
+  ['keepAliveInterval', 'tcp', [5000]],
+  ['keepAliveCount', 'tcp', [4]],
+  ['reuseAddress', 'tcp', [true, false]],
+  ['exclusiveAddress', 'tcp', [true]],
+  ['linger', 'tcp', [0, 5000, false]],
+  ['broadcast', 'udp', [true, false]],
+  ['ttl', 'udp', [17]],
+  ['tos', 'udp', [0x10]],
+  ['multicastTtl', 'udp', [3]],
+  ['multicastLoop', 'udp', [false, true]]
+]
+
+describe.each(cases)('S.23 %s', (name, type, values) => {
+  test('reads back as set', () => {
+    const socket = closing(new Socket({ type }))
+    for (const value of values) {
+      socket.setOption(name, value as never)
+      expect(socket.getOption(name)).toBe(value)
+    }
+  })
+})
+
+test.each(['sendBufferSize', 'receiveBufferSize'] as const)(
+  'S.23 %s reads back as set, or doubled by the system',
+  (name) => {
+    const socket = closing(new Socket({ type: 'tcp' }))
+    socket.setOption(name, 50_000)
+    expect([50_000, 100_000]).toContain(socket.getOption(name))
+  }
+)
+
+test.each(['receiveTimeout', 'sendTimeout'] as const)(
+  'S.23 %s reads back as set, or rounded up to a tick of the system',
+  (name) => {
+    const socket = closing(new Socket({ type: 'tcp' }))
+    for (const value of [250, 1500]) {
+      socket.setOption(name, value)
+      expect(socket.getOption(name)).toBeGreaterThanOrEqual(value)
+      expect(socket.getOption(name)).toBeLessThanOrEqual(value + 16)
+    }
+    socket.setOption(name, 0)
+    expect(socket.getOption(name)).toBe(0)
+  }
+)
+
+test.runIf(hasIpv6)('the options of an IPv6 socket are those of IPv6', () => {
+  const socket = closing(new Socket({ type: 'udp', family: 'ipv6' }))
+  for (const [name, value] of [
+    ['ipv6Only', true],
+    ['ttl', 9],
+    ['tos', 8],
+    ['multicastTtl', 2],
+    ['multicastLoop', false]
+  ] as const) {
+    socket.setOption(name, value as never)
+    expect(socket.getOption(name)).toBe(value)
+  }
+})
+
+test('a time is rounded up to what the system counts in, never down to nothing', () => {
+  const socket = closing(new Socket({ type: 'tcp' }))
+  socket.setOption('keepAliveIdle', 1)
+  expect(socket.getOption('keepAliveIdle')).toBeGreaterThanOrEqual(1)
+  socket.setOption('receiveTimeout', 0.0001)
+  expect(socket.getOption('receiveTimeout')).toBeGreaterThan(0)
+})
+
+test('a timeout that was set ends a wait no earlier than it says', () => {
+  const socket = closing(new Socket({ type: 'udp' }))
+  socket.bind({ address: '127.0.0.1', port: 0 })
+  socket.setOption('receiveTimeout', 30.5)
+  const started = performance.now()
+  expect(socket.recv()).toBe(-1)
+  expect(performance.now() - started).toBeGreaterThanOrEqual(30)
+})
+
+test('an unknown name is ERR_INVALID_ARG_VALUE, and so is a name of Object’s own', () => {
+  const socket = closing(new Socket({ type: 'tcp' }))
+  for (const name of ['nodelay', '', 'constructor', '__proto__', undefined, {}]) {
+    expect(codeOf(() => socket.setOption(name as never, true as never))).toBe('ERR_INVALID_ARG_VALUE')
+    expect(codeOf(() => socket.getOption(name as never))).toBe('ERR_INVALID_ARG_VALUE')
+  }
+})
+
+test('values of the wrong type or out of range are refused before the system is asked', () => {
+  const socket = closing(new Socket({ type: 'tcp' }))
+  for (const [name, value, code] of [
+    ['noDelay', 1, 'ERR_INVALID_ARG_TYPE'],
+    ['sendBufferSize', '1', 'ERR_INVALID_ARG_TYPE'],
+    ['sendBufferSize', 0, 'ERR_OUT_OF_RANGE'],
+    ['sendBufferSize', 1.5, 'ERR_OUT_OF_RANGE'],
+    ['ttl', 256, 'ERR_OUT_OF_RANGE'],
+    ['tos', -1, 'ERR_OUT_OF_RANGE'],
+    ['receiveTimeout', -1, 'ERR_OUT_OF_RANGE'],
+    ['receiveTimeout', Number.NaN, 'ERR_OUT_OF_RANGE'],
+    ['linger', true, 'ERR_INVALID_ARG_TYPE'],
+    ['linger', -5, 'ERR_OUT_OF_RANGE']
+  ] as const) {
+    expect(
+      codeOf(() => socket.setOption(name, value as never)),
+      `${name} = ${value}`
+    ).toBe(code)
+  }
+})
+
+test('an option that the socket does not have is the system’s own error', () => {
+  const udp = closing(new Socket({ type: 'udp' }))
+  expect(codeOf(() => udp.setOption('noDelay', true))).toMatch(/^(ENOTSUP|ENOPROTOOPT)$/)
+})
