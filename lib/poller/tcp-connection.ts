@@ -165,7 +165,8 @@ export class TcpConnection<U = unknown> {
 
   /** No more `receive` and no `end` until `resume()`: the peer is slowed down by TCP. An event that is in the current batch already still comes. */
   pause(): void {
-    if (!this.#isUsable('pause') || (this.#state & PAUSED) !== 0) return
+    // Broken: what is left to receive is received and the close told, whoever would rather not read it now.
+    if (!this.#isUsable('pause') || (this.#state & (PAUSED | SEND_BROKEN)) !== 0) return
     this.#state |= PAUSED
     if ((this.#state & (CONNECTING | PEER_ENDED)) === 0) this.#core.backend.setReceiving(this.index, false)
   }
@@ -512,7 +513,7 @@ export class TcpConnection<U = unknown> {
       this.#core.mustSettle = true
       return
     }
-    if ((this.#state & CLOSING) !== 0) return this.#finish(undefined, RELEASE.close)
+    if ((this.#state & CLOSING) !== 0) return this.#finish(this.#extras?.sendError, RELEASE.close)
     if ((this.#state & FINISHED) !== 0) return
     this.#state |= FINISHED
     const result = addon().socketShutdown(this.#handle, SHUTDOWN.write)

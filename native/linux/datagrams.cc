@@ -77,7 +77,7 @@ Result send_datagram(Epoll& epoll, WatchTable& table, int32_t index, std::span<c
   msghdr header{};
   message.aim(header, to, bytes.data(), bytes.size());
   const Result sent = send_one(watched->fd.get(), header);
-  if (sent < 0) return sent;
+  // A datagram that is refused leaves nothing to wait for either: writability would be reported for ever.
   if (const Result updated = table.set_sending(epoll, index, sent == 0); updated < 0) return updated;
   return sent;
 }

@@ -37,8 +37,8 @@ Result send_stream(Epoll& epoll, WatchTable& table, int32_t index, std::span<con
   // iovec has no const form; sending does not write through it.
   iovec vector{const_cast<uint8_t*>(bytes.data()), bytes.size()};
   const Result sent = send_vectors(watched->fd.get(), &vector, 1);
-  if (sent < 0) return sent;
-  const bool left = static_cast<size_t>(sent) < bytes.size();
+  // After an error nothing waits to be sent: writability would be reported until the receiving side is done too.
+  const bool left = sent >= 0 && static_cast<size_t>(sent) < bytes.size();
   if (const Result updated = table.set_sending(epoll, index, left); updated < 0) return updated;
   return sent;
 }
