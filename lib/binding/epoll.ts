@@ -6,6 +6,8 @@ export interface EpollBinding {
   epollCreate(owner: object): number
   /** Closes the epoll descriptor, the waker and every socket still in the core's table. */
   epollClose(core: number): number
+  /** Whether this kernel can wait for fractions of a millisecond. */
+  epollHasFineTimeouts(): boolean
   epollFd(core: number): number
   /** The process-wide handle for {@link WakerBinding.wakerWake}. */
   epollWakerHandle(core: number): number

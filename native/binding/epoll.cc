@@ -33,6 +33,8 @@ Napi::Value epoll_close(const Napi::CallbackInfo& info) {
   return answer(info.Env(), 0);
 }
 
+Napi::Value epoll_has_fine_timeouts(const Napi::CallbackInfo& info) { return Napi::Boolean::New(info.Env(), Epoll::has_fine_timeouts()); }
+
 Napi::Value epoll_fd(const Napi::CallbackInfo& info) {
   EpollCore* core = core_of(info);
   return core == nullptr ? closed(info.Env()) : answer(info.Env(), core->exchange.epoll().descriptor());
@@ -141,6 +143,7 @@ void export_system_objects(Napi::Env env, Napi::Object exports) {
   const auto put = [&](const char* name, auto function) { exports.Set(name, Napi::Function::New(env, function, name)); };
   put("epollCreate", epoll_create);
   put("epollClose", epoll_close);
+  put("epollHasFineTimeouts", epoll_has_fine_timeouts);
   put("epollFd", epoll_fd);
   put("epollWakerHandle", epoll_waker_handle);
   put("epollControl", epoll_control);

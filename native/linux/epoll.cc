@@ -49,19 +49,21 @@ int to_whole_ms(int64_t timeout_ns) {
 }
 
 int wait_once(int epoll, std::span<epoll_event> events, int64_t timeout_ns) {
-  // Per thread and not shared, since a race would only repeat the question; seccomp profiles of old container engines answer EPERM.
-  thread_local bool has_pwait2 = true;
   const int capacity = static_cast<int>(events.size());
-  if (has_pwait2 && timeout_ns > 0) {
-    const KernelTimespec timeout{timeout_ns / 1'000'000'000, timeout_ns % 1'000'000'000};
-    const long count = syscall(kEpollPwait2, epoll, events.data(), capacity, &timeout, nullptr, 0);
-    if (count >= 0 || (errno != ENOSYS && errno != EPERM)) return static_cast<int>(count);
-    has_pwait2 = false;
-  }
-  return epoll_wait(epoll, events.data(), capacity, to_whole_ms(timeout_ns));
+  // Without a time to wait, or without an end, the older call says the same.
+  if (timeout_ns <= 0 || !Epoll::has_fine_timeouts()) return epoll_wait(epoll, events.data(), capacity, to_whole_ms(timeout_ns));
+  const KernelTimespec timeout{timeout_ns / 1'000'000'000, timeout_ns % 1'000'000'000};
+  return static_cast<int>(syscall(kEpollPwait2, epoll, events.data(), capacity, &timeout, nullptr, 0));
 }
 
 }  // namespace
+
+bool Epoll::has_fine_timeouts() {
+  // Asked of no descriptor: EBADF comes from a kernel that has the call. One that lacks it says ENOSYS, and the seccomp profile of an old
+  // container engine EPERM.
+  static const bool has = syscall(kEpollPwait2, -1, nullptr, 1, nullptr, nullptr, 0) < 0 && errno == EBADF;
+  return has;
+}
 
 Result Epoll::create(std::unique_ptr<Epoll>& out) {
   UniqueFd epoll(epoll_create1(EPOLL_CLOEXEC));

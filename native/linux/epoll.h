@@ -20,6 +20,8 @@ class Epoll {
     bool woken = false;  // the waker ended or accompanied the wait; it is not counted and not in the span
   };
 
+  // Whether this kernel can wait for fractions of a millisecond (epoll_pwait2, Linux 5.11).
+  static bool has_fine_timeouts();
   static Result create(std::unique_ptr<Epoll>& out);
   Epoll(UniqueFd epoll, std::shared_ptr<Waker> waker) : epoll_(std::move(epoll)), waker_(std::move(waker)) {}
 

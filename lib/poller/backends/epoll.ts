@@ -16,9 +16,13 @@ const REAP_EVERY = 16
 
 export class EpollBackend implements Backend {
   readonly name = 'epoll'
-  readonly capabilities = Object.freeze({ reusePort: true, subMillisecondWait: true, reportUnreachable: true })
   readonly wakerHandle: number
   readonly #native = addon() as SocketBinding & EpollBinding & LoopWatchBinding
+  readonly capabilities = Object.freeze({
+    reusePort: true,
+    subMillisecondWait: this.#native.epollHasFineTimeouts(),
+    reportUnreachable: true
+  })
   readonly #core: number
   #untilReap = REAP_EVERY
 
