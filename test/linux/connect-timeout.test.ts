@@ -44,12 +44,12 @@ test.each(['close', 'reset'] as const)(
   '%s() while nobody answers gives one close event with ECANCELED, and no timeout later',
   async (how) => {
     const probe = openProbe()
-    const connection = probe.poller.connectTcp({ ...(await silentListener(probe)), timeoutMs: 100 })
+    const connection = probe.poller.connectTcp({ ...(await silentListener(probe)), timeoutMs: 500 })
     connection.send('never heard')
-    await probe.quiet(20)
+    probe.step(0)
     connection[how]()
     expect((await probe.first('close', connection)).error?.code).toBe('ECANCELED')
-    await probe.quiet(200)
+    await probe.quiet(600)
     expect(probe.typesOf(connection)).toEqual(['close'])
   }
 )
