@@ -1,6 +1,6 @@
 // A process that uses a poller ends when and how it should, whatever it was doing: it never hangs and never crashes.
 import { describe, expect, test } from 'vitest'
-import { runChild } from '../support/child.ts'
+import { NO_BACKGROUND_COMPILATION, runChild } from '../support/child.ts'
 
 const SCRIPT = new URL('./stages.mjs', import.meta.url)
 
@@ -32,7 +32,7 @@ const ways = {
 
 describe.each(Object.entries(ways))('%s', (way, { title, code, output }) => {
   test.concurrent.each(stages)(`at %s: ${title}`, { timeout: 30_000 }, async (stage) => {
-    const end = await runChild(SCRIPT, { args: [stage, way] })
+    const end = await runChild(SCRIPT, { args: [stage, way], nodeOptions: [NO_BACKGROUND_COMPILATION] })
     expect({ ...end, output: '' }, end.output).toEqual({ code, signal: null, output: '' })
     if (output) expect(end.output).toContain(output)
     else expect(end.output).toBe('')

@@ -1,9 +1,13 @@
 // worker.terminate() ends a worker at once, whatever its poller was doing, and every descriptor comes back.
 import { once } from 'node:events'
+import { setFlagsFromString } from 'node:v8'
 import { Worker } from 'node:worker_threads'
 import { Poller } from 'pollport'
 import { expect, onTestFinished, test } from 'vitest'
+import { NO_BACKGROUND_COMPILATION } from '../support/child.ts'
 import { canCountDescriptors, countDescriptors, descriptorsBackAt } from '../support/descriptors.ts'
+
+setFlagsFromString(NO_BACKGROUND_COMPILATION)
 
 const SCRIPT = new URL('./terminated-worker.mjs', import.meta.url)
 const LIMITS = { timeout: 60_000 }

@@ -19,6 +19,12 @@ export interface ChildOptions {
   deadlineMs?: number
 }
 
+/**
+ * Option of V8 for tests that terminate many workers. Node 20 lets its platform forget a worker's isolate before it disposes of it; a compilation
+ * in the background that needs memory in between aborts the process ("ForIsolate ... (data.first) != nullptr"), whatever the worker did.
+ */
+export const NO_BACKGROUND_COMPILATION = '--no-concurrent-recompilation'
+
 export class Child {
   readonly process: ChildProcess
   readonly ended: Promise<ChildEnd>
