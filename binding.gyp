@@ -6,6 +6,7 @@
       "sources": [
         "native/addon.cc",
         "native/binding/environment.cc",
+        "native/binding/exchange.cc",
         "native/binding/layout.cc",
         "native/binding/loop_watch.cc",
         "native/binding/socket.cc",

@@ -12,6 +12,7 @@ Napi::Object initialize(Napi::Env env, Napi::Object exports) {
   pollport::export_layout(env, exports);
   pollport::export_socket(env, exports);
   pollport::export_waker(env, exports);
+  pollport::export_exchange(env, exports);
   pollport::export_loop_watch(env, exports);
   pollport::export_system_objects(env, exports);
   return exports;

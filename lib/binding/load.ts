@@ -2,6 +2,7 @@
 import { createRequire } from 'node:module'
 import { fileURLToPath } from 'node:url'
 import type { EpollBinding } from './epoll.ts'
+import type { ExchangeBinding } from './exchange.ts'
 import type { LoopWatchBinding } from './loop-watch.ts'
 import { KIND, OUTBOX, PACKED_ADDRESS, RECORD, RELEASE, WATCH } from './records.ts'
 import type { SocketBinding } from './socket.ts'
@@ -11,6 +12,7 @@ import type { WakerBinding } from './waker.ts'
 export type Addon = SocketBinding &
   WakerBinding &
   LoopWatchBinding &
+  ExchangeBinding &
   Partial<EpollBinding> & { readonly backend: 'epoll' | 'iocp'; readonly layout: object }
 
 const expectedLayout = {

@@ -1,9 +1,9 @@
 // The typed face of native/binding/loop_watch.cc: a thread that waits beside Node's loop and calls back into it once for each arm().
 
 export interface LoopWatchBinding {
-  /** Starts a watcher of an Epoll or Iocp object (`core`, from epollCreate). `onReady` is called on Node's thread. Keeps the process alive while open. Returns its number. */
-  loopWatchOpen(core: number, onReady: () => void): number
-  /** One call of `onReady` is due when `core` has something, when it is woken, or after `timeoutMs` (-1: no limit). Arming again replaces the time. */
+  /** Starts a watcher of an exchange. `onReady` is called on Node's thread. Keeps the process alive while open. Returns its number. */
+  loopWatchOpen(exchange: number, onReady: () => void): number
+  /** One call of `onReady` is due when the exchange has something, when it is woken, or after `timeoutMs` (-1: no limit). Arming again replaces the time. */
   loopWatchArm(watch: number, timeoutMs: number): number
   /** Ends the thread. `onReady` is not called afterwards. */
   loopWatchClose(watch: number): number

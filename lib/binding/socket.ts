@@ -62,6 +62,8 @@ export interface SocketBinding {
   /** The address part of a packed address as text, scope included. */
   addressFormat(packed: Uint8Array, offset: number): string
 
+  /** Whether a wait can end between two milliseconds on this system. */
+  readonly waitsForFractions: boolean
   /** The names of the options that this system has, in the order of their indices. */
   readonly optionNames: readonly string[]
   /** Constants that a program may pass back, by their C names: SOL_SOCKET, EPOLLIN, … */

@@ -22,7 +22,6 @@ export interface BackendLimits {
   readBudget: number
   maxDatagram: number
   acceptBudget: number
-  receiveBufferBytes: number
 }
 
 export interface Backend {

@@ -15,13 +15,14 @@ export class BatchMemory {
    * could not be sent, as many as there may be.
    */
   flushSlab: Buffer = Buffer.alloc(0)
-  readonly #streamBytes: number
+  /** The front part of the slab, which is not for datagrams. */
+  readonly streamBytes: number
   readonly #datagramBytes: number
   readonly #baseRecords: number
   #withDatagrams = false
 
   constructor(streamBytes: number, maxDatagram: number, maxEvents: number) {
-    this.#streamBytes = streamBytes
+    this.streamBytes = streamBytes
     this.#datagramBytes = DATAGRAM_SLOTS * (PACKED_ADDRESS.bytes + maxDatagram)
     this.#baseRecords = maxEvents * RECORDS_PER_SOCKET + EXTRA_RECORDS
     this.records = new Int32Array(this.#baseRecords * RECORD.stride)
@@ -49,6 +50,6 @@ export class BatchMemory {
 
   #allocate(): Buffer {
     // Not from Node's pool: the slab must not share its memory with anybody's small buffers. Untouched pages cost nothing.
-    return Buffer.allocUnsafeSlow(this.#streamBytes + (this.#withDatagrams ? this.#datagramBytes : 0))
+    return Buffer.allocUnsafeSlow(this.streamBytes + (this.#withDatagrams ? this.#datagramBytes : 0))
   }
 }

@@ -143,7 +143,7 @@ export class Poller<U = unknown> {
     const maxDatagram = integer(or(given.maxDatagram, DEFAULT_MAX_DATAGRAM), 'maxDatagram', 1, 65_535)
     const backend: Backend = chooseBackend(or(given.backend, 'auto'), this)
     const served = Math.min(maxEvents, Math.floor(receiveBufferBytes / LEAST_SHARE_BYTES))
-    backend.setLimits({ maxEvents: served, readBudget, maxDatagram, acceptBudget: ACCEPT_BUDGET, receiveBufferBytes })
+    backend.setLimits({ maxEvents: served, readBudget, maxDatagram, acceptBudget: ACCEPT_BUDGET })
     this.#core = new Core(backend, new BatchMemory(receiveBufferBytes, maxDatagram, served), highWaterMark)
     bindToThread(this)
   }

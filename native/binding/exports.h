@@ -8,8 +8,9 @@ namespace pollport {
 void export_socket(Napi::Env env, Napi::Object exports);
 void export_waker(Napi::Env env, Napi::Object exports);
 void export_loop_watch(Napi::Env env, Napi::Object exports);
+void export_exchange(Napi::Env env, Napi::Object exports);
 void export_layout(Napi::Env env, Napi::Object exports);
-// The objects of this build's system: epoll.cc on Linux.
+// The raw objects of this build's system: epoll.cc on Linux; iocp.cc and overlapped.cc on Windows.
 void export_system_objects(Napi::Env env, Napi::Object exports);
 
 }  // namespace pollport

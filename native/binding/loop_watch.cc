@@ -1,11 +1,12 @@
 // The loop watch as functions on `exports`: brings a call from the watching thread to JavaScript's by a threadsafe function.
 
-#include "loop_watch.h"
+#include "../contract/loop_watch.h"
 
 #include <functional>
 #include <memory>
 
 #include "arguments.h"
+#include "exchange_holder.h"
 #include "exports.h"
 
 namespace pollport {
@@ -59,8 +60,9 @@ Napi::Value loop_watch_open(const Napi::CallbackInfo& info) {
   // A queue of one is enough: calls say "look", and one look sees everything.
   holder->function = Napi::ThreadSafeFunction::New(env, on_ready, "pollport.run", 1, 1);
   const Napi::ThreadSafeFunction function = holder->function;
-  const Result opened = open_core_watch(
-      environment, int32_argument(info, 0), [function] { function.NonBlockingCall(call_ready); }, holder->watch);
+  auto* watched = environment.find<ExchangeHolder>(int32_argument(info, 0));
+  const auto on_ready_there = [function] { function.NonBlockingCall(call_ready); };
+  const Result opened = watched == nullptr ? -1 : watched->exchange->open_watch(on_ready_there, holder->watch);
   if (opened < 0) {
     holder->function.Release();
     return Napi::Number::New(env, static_cast<double>(opened));
@@ -71,7 +73,7 @@ Napi::Value loop_watch_open(const Napi::CallbackInfo& info) {
 
 Napi::Value loop_watch_arm(const Napi::CallbackInfo& info) {
   WatchHolder* holder = Environment::of(info.Env()).find<WatchHolder>(int32_argument(info, 0));
-  const Result armed = holder == nullptr || !holder->watch ? -EBADF : holder->watch->arm(double_argument(info, 1));
+  const Result armed = holder == nullptr || !holder->watch ? -1 : holder->watch->arm(double_argument(info, 1));
   return Napi::Number::New(info.Env(), static_cast<double>(armed));
 }
 

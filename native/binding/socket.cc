@@ -158,6 +158,8 @@ Napi::Value address_format(const Napi::CallbackInfo& info) {
 }  // namespace
 
 void export_socket(Napi::Env env, Napi::Object exports) {
+  // A failure is told by the first socket that is made.
+  start_sockets();
   const auto put = [&](const char* name, auto function) { exports.Set(name, Napi::Function::New(env, function, name)); };
   put("socketOpen", socket_open);
   put("socketOwn", socket_own);
@@ -195,6 +197,7 @@ void export_socket(Napi::Env env, Napi::Object exports) {
   Napi::Object values = Napi::Object::New(env);
   for (const Constant& constant : constants()) values.Set(constant.name, Napi::Number::New(env, static_cast<double>(constant.value)));
   exports.Set("constants", values);
+  exports.Set("waitsForFractions", Napi::Boolean::New(env, waits_for_fractions()));
   exports.Set("backend", Napi::String::New(env, backend_name()));
 }
 

@@ -15,6 +15,10 @@ struct Constant {
 
 // The mechanism that the unified floor stands on here: "epoll" or "iocp".
 const char* backend_name();
+// Once for each thread, before anything else: what the system's sockets need.
+Result start_sockets();
+// Whether a wait can end between two milliseconds.
+bool waits_for_fractions();
 std::span<const Constant> constants();
 std::span<const char* const> option_names();
 

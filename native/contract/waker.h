@@ -12,14 +12,15 @@ namespace pollport {
 
 class Waker {
  public:
-  static Result create(std::shared_ptr<Waker>& out);
+  // Owns the system's object from now on, also when it fails.
+  static Result create(int64_t system_object, std::shared_ptr<Waker>& out);
   Waker(int64_t number, int64_t system_object) : number_(number), system_object_(system_object) {}
   Waker(const Waker&) = delete;
   Waker& operator=(const Waker&) = delete;
   ~Waker();
 
   int64_t number() const { return number_; }
-  // What the waiter waits on.
+  // What the waiter waits on: an eventfd, or the completion port itself.
   int64_t system_object() const { return system_object_; }
 
   // Many wakes before the waiter has noticed are one.

@@ -2,6 +2,7 @@
 
 #include "epoll.h"
 
+#include <sys/eventfd.h>
 #include <sys/syscall.h>
 #include <time.h>
 
@@ -68,8 +69,10 @@ bool Epoll::has_fine_timeouts() {
 Result Epoll::create(std::unique_ptr<Epoll>& out) {
   UniqueFd epoll(epoll_create1(EPOLL_CLOEXEC));
   if (!epoll) return -errno;
+  const int wake_object = eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC);
+  if (wake_object < 0) return -errno;
   std::shared_ptr<Waker> waker;
-  if (const Result made = Waker::create(waker); made < 0) return made;
+  if (const Result made = Waker::create(wake_object, waker); made < 0) return made;
   // Level-triggered: a wake that comes while nobody waits is still there for the next wait.
   epoll_event event{};
   event.events = EPOLLIN;

@@ -1,26 +1,69 @@
 // The order of one wait(), and how a batch is shared among the sockets that are ready at once.
 
-#include "exchange.h"
+#include "../contract/exchange.h"
 
 #include <algorithm>
+#include <cerrno>
+#include <memory>
+#include <vector>
 
+#include "../contract/socket.h"
 #include "datagrams.h"
 #include "drain.h"
+#include "epoll.h"
+#include "loop_watch.h"
 #include "streams.h"
+#include "watch_table.h"
 
 namespace pollport {
+namespace {
 
-void Exchange::set_limits(const Limits& limits) {
-  limits_ = limits;
-  events_.resize(std::max<size_t>(limits.max_events, 1));
-}
+class EpollExchange final : public Exchange {
+ public:
+  explicit EpollExchange(std::unique_ptr<Epoll> epoll) : epoll_(std::move(epoll)) {}
 
-Result Exchange::watch(int32_t index, int32_t generation, int fd, uint8_t kind) {
+  int64_t waker_number() const override { return epoll_->waker().number(); }
+  void set_limits(const ExchangeLimits& limits) override {
+    limits_ = limits;
+    events_.resize(std::max<size_t>(limits.max_events, 1));
+  }
+  Result watch(int32_t index, int32_t generation, Handle handle, int32_t kind) override;
+  Result connect(int32_t index, int32_t generation, Handle handle, const PackedAddress& address) override;
+  Result set_receiving(int32_t index, bool on) override { return table_.set_receiving(*epoll_, index, on); }
+  Result release(int32_t index, int32_t how) override { return table_.release(*epoll_, index, how); }
+  Result send(int32_t index, std::span<const uint8_t> bytes) override { return send_stream(*epoll_, table_, index, bytes); }
+  Result send_datagram(int32_t index, std::span<const uint8_t> bytes, const PackedAddress& to) override {
+    return pollport::send_datagram(*epoll_, table_, index, bytes, to);
+  }
+  void flush(const Outbox& outbox, Batch& batch) override;
+  Result run(const Outbox& outbox, Batch& batch, double timeout_ms) override;
+  Result open_watch(std::function<void()> on_ready, std::unique_ptr<LoopWatch>& out) override {
+    return open_loop_watch(epoll_->descriptor(), std::move(on_ready), out);
+  }
+
+ private:
+  void take(const epoll_event& event, size_t share, Batch& batch);
+
+  std::unique_ptr<Epoll> epoll_;
+  WatchTable table_;
+  ExchangeLimits limits_{1, 1, 1, 1};
+  std::vector<epoll_event> events_ = std::vector<epoll_event>(1);
+  UniqueFd spare_;
+};
+
+Result EpollExchange::watch(int32_t index, int32_t generation, Handle handle, int32_t kind) {
   if (kind == kWatchListener && !spare_) spare_ = open_spare();
-  return table_.watch(*epoll_, index, generation, fd, kind);
+  return table_.watch(*epoll_, index, generation, static_cast<int>(handle), static_cast<uint8_t>(kind));
 }
 
-void Exchange::flush(const Outbox& outbox, Batch& batch) {
+Result EpollExchange::connect(int32_t index, int32_t generation, Handle handle, const PackedAddress& address) {
+  const Result result = connect_socket(handle, address);
+  if (result < 0 && result != kWouldBlock) return result;
+  const Result watched = watch(index, generation, handle, result == 0 ? kWatchConnection : kWatchConnecting);
+  return watched < 0 ? watched : result;
+}
+
+void EpollExchange::flush(const Outbox& outbox, Batch& batch) {
   Send send{};
   for (int32_t position = 0; position < outbox.count(); position++) {
     if (!outbox.read(position, send) || send.index < 0) continue;  // skipped, or reached through its chain
@@ -34,7 +77,7 @@ void Exchange::flush(const Outbox& outbox, Batch& batch) {
   }
 }
 
-Result Exchange::run(const Outbox& outbox, Batch& batch, double timeout_ms) {
+Result EpollExchange::run(const Outbox& outbox, Batch& batch, double timeout_ms) {
   flush(outbox, batch);
   // Whatever sending had to tell is told now, not after somebody else's event.
   if (batch.count() > 0) timeout_ms = 0;
@@ -52,7 +95,7 @@ Result Exchange::run(const Outbox& outbox, Batch& batch, double timeout_ms) {
   return 0;
 }
 
-void Exchange::take(const epoll_event& event, size_t share, Batch& batch) {
+void EpollExchange::take(const epoll_event& event, size_t share, Batch& batch) {
   // What finds no room is told again by the next wait: everything here is level-triggered. Three is the most that one socket adds below,
   // apart from datagrams and accepted sockets, which count for themselves.
   if (batch.records_room() < 3) return;
@@ -78,6 +121,15 @@ void Exchange::take(const epoll_event& event, size_t share, Batch& batch) {
       if ((event.events & EPOLLIN) != 0) receive_datagrams(*watched, index, limits_.max_datagram, limits_.read_budget, batch);
       return;
   }
+}
+
+}  // namespace
+
+Result create_exchange(std::unique_ptr<Exchange>& out) {
+  std::unique_ptr<Epoll> epoll;
+  if (const Result made = Epoll::create(epoll); made < 0) return made;
+  out = std::make_unique<EpollExchange>(std::move(epoll));
+  return 0;
 }
 
 }  // namespace pollport

@@ -14,6 +14,8 @@
 #include <cmath>
 #include <iterator>
 
+#include "epoll.h"
+
 namespace pollport {
 namespace {
 
@@ -123,6 +125,8 @@ int whole_seconds(double ms) { return static_cast<int>(std::ceil(ms / 1000)); }
 }  // namespace
 
 const char* backend_name() { return "epoll"; }
+Result start_sockets() { return 0; }
+bool waits_for_fractions() { return Epoll::has_fine_timeouts(); }
 std::span<const Constant> constants() { return kConstants; }
 std::span<const char* const> option_names() { return kNames; }
 

@@ -2,7 +2,6 @@
 
 #include "../contract/waker.h"
 
-#include <sys/eventfd.h>
 #include <unistd.h>
 
 #include <cerrno>
@@ -26,12 +25,10 @@ Table& table() {
 
 }  // namespace
 
-Result Waker::create(std::shared_ptr<Waker>& out) {
-  const int fd = eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC);
-  if (fd < 0) return -errno;
+Result Waker::create(int64_t system_object, std::shared_ptr<Waker>& out) {
   const std::lock_guard lock(table().mutex);
   const int64_t number = table().next_number++;
-  out = std::make_shared<Waker>(number, fd);
+  out = std::make_shared<Waker>(number, system_object);
   table().wakers.emplace(number, out.get());
   return 0;
 }

@@ -1,0 +1,112 @@
+// What every backend does in the same way: hands arguments to binding/exchange.ts. All of the work is in native/<system>/; what systems have
+// different ideas about is in epoll.ts and iocp.ts.
+import type { ExchangeBinding } from '../../binding/exchange.ts'
+import { addon } from '../../binding/load.ts'
+import type { LoopWatchBinding } from '../../binding/loop-watch.ts'
+import type { SocketBinding } from '../../binding/socket.ts'
+import { check } from '../../errors.ts'
+import type { Socket } from '../../raw/socket.ts'
+import type { Backend, BackendLimits, BackendWatch } from '../backend.ts'
+import type { BatchMemory } from '../batch-memory.ts'
+import type { Outbox } from '../outbox.ts'
+
+// How many exchanges pass between two looks at handles whose owners were collected: a look costs about as much as receiving one message.
+const REAP_EVERY = 16
+
+/** The words for errors: which call of the system it is that watches a socket, and which one makes the object that waits. */
+interface CallNames {
+  readonly create: string
+  readonly watch: string
+}
+
+export abstract class ExchangeBackend implements Backend {
+  abstract readonly name: 'epoll' | 'iocp'
+  abstract readonly capabilities: Readonly<Record<string, boolean>>
+  readonly wakerHandle: number
+  protected readonly native = addon() as SocketBinding & ExchangeBinding & LoopWatchBinding
+  readonly #exchange: number
+  readonly #calls: CallNames
+  #untilReap = REAP_EVERY
+
+  constructor(owner: object, calls: CallNames) {
+    this.#calls = calls
+    this.#exchange = check(this.native.exchangeCreate(owner), calls.create)
+    this.wakerHandle = this.native.exchangeWakerHandle(this.#exchange)
+  }
+
+  abstract prepareBind(socket: Socket, reuseAddress: boolean): void
+  abstract reportUnreachable(handle: number, family: 'ipv4' | 'ipv6'): void
+
+  setLimits(limits: BackendLimits): void {
+    const { maxEvents, readBudget, maxDatagram, acceptBudget } = limits
+    this.native.exchangeLimits(this.#exchange, maxEvents, readBudget, maxDatagram, acceptBudget)
+  }
+
+  watch(index: number, generation: number, handle: number, kind: number): void {
+    check(this.native.exchangeWatch(this.#exchange, index, generation, handle, kind), this.#calls.watch)
+  }
+
+  connect(index: number, generation: number, handle: number, address: Uint8Array): number {
+    return this.native.exchangeConnect(this.#exchange, index, generation, handle, address)
+  }
+
+  setReceiving(index: number, on: boolean): void {
+    check(this.native.exchangeReceive(this.#exchange, index, on), this.#calls.watch)
+  }
+
+  release(index: number, how: number): number {
+    return this.native.exchangeRelease(this.#exchange, index, how)
+  }
+
+  send(index: number, bytes: Uint8Array, offset: number, length: number): number {
+    return this.native.exchangeSend(this.#exchange, index, bytes, offset, length)
+  }
+
+  sendDatagram(index: number, bytes: Uint8Array, offset: number, length: number, addressOffset: number): number {
+    return this.native.exchangeSendDatagram(this.#exchange, index, bytes, offset, length, addressOffset)
+  }
+
+  exchange(outbox: Outbox, batch: BatchMemory, timeoutMs: number): number {
+    if (--this.#untilReap === 0) {
+      this.#untilReap = REAP_EVERY
+      this.native.reapHandles()
+    }
+    return this.native.exchangeRun(
+      this.#exchange,
+      outbox.bytes,
+      outbox.sends,
+      outbox.count,
+      batch.slab,
+      batch.records,
+      timeoutMs,
+      batch.streamBytes
+    )
+  }
+
+  flush(outbox: Outbox, batch: BatchMemory): number {
+    return this.native.exchangeFlush(
+      this.#exchange,
+      outbox.bytes,
+      outbox.sends,
+      outbox.count,
+      batch.flushSlab,
+      batch.records
+    )
+  }
+
+  openWatch(onReady: () => void): BackendWatch {
+    const watch = check(this.native.loopWatchOpen(this.#exchange, onReady), 'pthread_create')
+    return {
+      arm: (timeoutMs) => {
+        check(this.native.loopWatchArm(watch, timeoutMs), 'write')
+      },
+      close: () => {
+        this.native.loopWatchClose(watch)
+      }
+    }
+  }
+
+  close(): void {
+    this.native.exchangeClose(this.#exchange)
+  }
+}

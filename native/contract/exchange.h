@@ -1,0 +1,57 @@
+// One wait() of the unified floor and the sockets that it serves, by slot index and generation. Every system supplies the class behind
+// create_exchange(); lib/poller/backend.ts says in prose what is promised. Refuses to know ids' owners.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <span>
+
+#include "address.h"
+#include "batch.h"
+#include "loop_watch.h"
+#include "outbox.h"
+#include "result.h"
+
+namespace pollport {
+
+struct ExchangeLimits {
+  size_t max_events;
+  size_t read_budget;   // bytes that one socket may give to one wait
+  size_t max_datagram;  // bytes; longer ones are truncated
+  int32_t accept_budget;
+};
+
+class Exchange {
+ public:
+  Exchange() = default;
+  Exchange(const Exchange&) = delete;
+  Exchange& operator=(const Exchange&) = delete;
+  // Closes every socket that is still watched.
+  virtual ~Exchange() = default;
+
+  virtual int64_t waker_number() const = 0;
+  virtual void set_limits(const ExchangeLimits& limits) = 0;
+
+  // Owns the handle from now on, unless it fails. `kind` is one of kWatch….
+  virtual Result watch(int32_t index, int32_t generation, Handle handle, int32_t kind) = 0;
+  // 0 = connected, kWouldBlock = kKindConnected follows; otherwise the handle is still the caller's.
+  virtual Result connect(int32_t index, int32_t generation, Handle handle, const PackedAddress& address) = 0;
+  virtual Result set_receiving(int32_t index, bool on) = 0;
+  // `how` is one of kRelease…; the handle for kReleaseDetach, else 0.
+  virtual Result release(int32_t index, int32_t how) = 0;
+  // Bytes taken.
+  virtual Result send(int32_t index, std::span<const uint8_t> bytes) = 0;
+  // 1 = taken, 0 = no room now.
+  virtual Result send_datagram(int32_t index, std::span<const uint8_t> bytes, const PackedAddress& to) = 0;
+
+  // Only the sending part of run().
+  virtual void flush(const Outbox& outbox, Batch& batch) = 0;
+  virtual Result run(const Outbox& outbox, Batch& batch, double timeout_ms) = 0;
+  virtual Result open_watch(std::function<void()> on_ready, std::unique_ptr<LoopWatch>& out) = 0;
+};
+
+Result create_exchange(std::unique_ptr<Exchange>& out);
+
+}  // namespace pollport
