@@ -10,7 +10,8 @@
         "native/binding/layout.cc",
         "native/binding/loop_watch.cc",
         "native/binding/socket.cc",
-        "native/binding/waker.cc"
+        "native/binding/waker.cc",
+        "native/contract/waker.cc"
       ],
       "include_dirs": ["<!(node -p \"require('node-addon-api').include_dir\")"],
       "defines": ["NAPI_VERSION=8", "NODE_ADDON_API_DISABLE_CPP_EXCEPTIONS"],
@@ -33,6 +34,35 @@
           "cflags_cc!": ["-std=gnu++17", "-std=gnu++20"],
           "cflags_cc": ["-std=c++20", "-fvisibility=hidden", "-fno-exceptions", "-fno-rtti", "-Wall", "-Wextra"],
           "ldflags": ["-static-libstdc++", "-static-libgcc", "-Wl,--gc-sections"]
+        }],
+        ["OS=='win'", {
+          "sources": [
+            "native/binding/iocp.cc",
+            "native/binding/overlapped.cc",
+            "native/windows/address.cc",
+            "native/windows/datagrams.cc",
+            "native/windows/exchange.cc",
+            "native/windows/extensions.cc",
+            "native/windows/iocp.cc",
+            "native/windows/listeners.cc",
+            "native/windows/loop_watch.cc",
+            "native/windows/operations.cc",
+            "native/windows/overlapped_pool.cc",
+            "native/windows/socket.cc",
+            "native/windows/streams.cc",
+            "native/windows/system.cc",
+            "native/windows/waker.cc",
+            "native/windows/watch_table.cc"
+          ],
+          "libraries": ["-lws2_32", "-lmswsock", "-liphlpapi", "-lwinmm", "-lntdll"],
+          "msvs_settings": {
+            "VCCLCompilerTool": {
+              "AdditionalOptions": ["/std:c++20", "/permissive-", "/Zc:__cplusplus", "/utf-8"],
+              "ExceptionHandling": 0,
+              "RuntimeTypeInfo": "false",
+              "WarningLevel": 4
+            }
+          }
         }]
       ]
     }

@@ -2,6 +2,8 @@
 import { loaded } from './binding/load.ts'
 import { WOULD_BLOCK_RESULT } from './binding/socket.ts'
 import { linuxErrors } from './errno/linux.ts'
+import { errorMessages } from './errno/messages.ts'
+import { windowsErrors } from './errno/windows.ts'
 
 /** Where an error happened, if that matters. */
 interface Where {
@@ -11,11 +13,10 @@ interface Where {
 
 interface ErrorTable {
   readonly names: Readonly<Record<number, string>>
-  readonly messages: Readonly<Record<string, string>>
 }
 
 // Keyed by what the addon stands on: each system has numbers of its own for the same names.
-const tables: Readonly<Record<string, ErrorTable>> = { epoll: linuxErrors }
+const tables: Readonly<Record<string, ErrorTable>> = { epoll: linuxErrors, iocp: windowsErrors }
 const table: ErrorTable = tables[loaded?.backend ?? 'epoll']
 
 let numbersByName: Map<string, number> | undefined
@@ -49,13 +50,13 @@ export class SocketError extends Error {
 /** From the system's number, positive. */
 export function socketError(errno: number, syscall: string, where?: Where): SocketError {
   const code = table.names[errno] ?? `E${errno}`
-  return new SocketError(code, errno, syscall, table.messages[code] ?? 'the system gives no reason', where)
+  return new SocketError(code, errno, syscall, errorMessages[code] ?? 'the system gives no reason', where)
 }
 
 /** From the POSIX name, for what pollport finds out by itself. */
 export function namedSocketError(code: string, syscall: string, message?: string, where?: Where): SocketError {
   numbersByName ??= new Map(Object.entries(table.names).map(([number, name]) => [name, Number(number)]))
-  return new SocketError(code, numbersByName.get(code) ?? 0, syscall, message ?? table.messages[code] ?? code, where)
+  return new SocketError(code, numbersByName.get(code) ?? 0, syscall, message ?? errorMessages[code] ?? code, where)
 }
 
 /** Use after close. */

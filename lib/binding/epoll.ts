@@ -14,12 +14,9 @@ export interface EpollBinding {
   epollControl(core: number, op: number, handle: number, events: number, index: number, generation: number): number
   /**
    * epoll_pwait2 (epoll_wait where the kernel lacks it). Writes three numbers an event into `into`: index, generation, events.
-   * Returns how many events, or EPOLL_WOKEN when only the waker ended the wait.
+   * Returns how many events, or WOKEN when only the waker ended the wait.
    */
   epollWait(core: number, into: Int32Array, maxEvents: number, timeoutMs: number): number
 }
-
-/** epollWait ended by the waker and by nothing else. */
-export const EPOLL_WOKEN = 0x4000_0000
 
 export const EPOLL_OP = { add: 1, remove: 2, modify: 3 } as const

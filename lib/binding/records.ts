@@ -17,7 +17,7 @@ export const KIND = {
   ended: 5,
   /** a = error number: the connection is broken */
   failed: 6,
-  /** The system takes bytes again: more of the queue may be sent. */
+  /** a = bytes that the system has taken meanwhile of what exchangeSend or the outbox left over; it takes more again. */
   writable: 7,
   /** a = offset of the data, b = length, c = 1 if truncated; the packed address of the sender lies directly before the data */
   datagram: 8,
@@ -30,8 +30,18 @@ export const KIND = {
   woken: 12
 } as const
 
-/** What the core may be told about a socket: WATCH.connecting turns into WATCH.connection by itself when the connect is done. */
-export const WATCH = { listener: 1, connecting: 2, connection: 3, datagram: 4, datagramReportingErrors: 5 } as const
+/**
+ * What the exchange may be told about a socket. WATCH.connecting turns into WATCH.connection by itself when the connect is done. WATCH.accepted is a
+ * connection of this very batch: on Windows it goes to the completion port with the next wait only, so that the program may give it to another thread.
+ */
+export const WATCH = {
+  listener: 1,
+  connecting: 2,
+  connection: 3,
+  datagram: 4,
+  datagramReportingErrors: 5,
+  accepted: 6
+} as const
 export const RELEASE = { detach: 0, close: 1, reset: 2 } as const
 
 /**

@@ -1,4 +1,4 @@
-// Linux's error numbers that sockets answer with (errno(3), include/uapi/asm-generic/errno.h), and what they say. Pure data.
+// Linux's error numbers that sockets answer with (errno(3), include/uapi/asm-generic/errno.h). Pure data.
 const names: Record<number, string> = {
   1: 'EPERM',
   2: 'ENOENT',
@@ -53,38 +53,4 @@ const names: Record<number, string> = {
   125: 'ECANCELED'
 }
 
-const messages: Record<string, string> = {
-  EACCES: 'permission denied',
-  EADDRINUSE: 'the address is in use; another socket has that port',
-  EADDRNOTAVAIL: 'the address is not one of this machine, or no port is left',
-  EAFNOSUPPORT: 'the address is of another family than the socket',
-  EBADF: 'no open socket',
-  EBUSY: 'it is busy',
-  ECANCELED: 'given up before it was done',
-  ECONNABORTED: 'the connection was aborted',
-  ECONNREFUSED: 'nobody listens there',
-  ECONNRESET: 'the peer reset the connection',
-  EDESTADDRREQ: 'the socket is not connected and no address was given',
-  EEXIST: 'it was added already',
-  EHOSTUNREACH: 'no route to the host',
-  EINVAL: 'the system calls an argument or the state of the socket invalid',
-  EISCONN: 'it is connected already',
-  ELOOP: 'epoll descriptors may not watch each other in a circle, or more than five deep',
-  EMFILE: 'the process has no descriptor left; close some or raise its limit',
-  EMSGSIZE: 'the datagram is too long',
-  ENETUNREACH: 'no route to the network',
-  ENFILE: 'the system has no descriptor left',
-  ENOBUFS: 'the system has no buffer left',
-  ENOENT: 'it was not added',
-  ENOMEM: 'the system has no memory left for it',
-  ENOPROTOOPT: 'the socket has no such option',
-  ENOTCONN: 'it is not connected',
-  ENOTSOCK: 'the handle is no socket',
-  ENOTSUP: 'the system or the socket does not support it',
-  EPERM: 'not permitted',
-  EPIPE: 'sending is over: this side shut it down, or the peer is gone',
-  EPROTOTYPE: 'the socket is of another type',
-  ETIMEDOUT: 'no answer in time'
-}
-
-export const linuxErrors = { names, messages }
+export const linuxErrors = { names }

@@ -32,15 +32,13 @@ export interface Backend {
 
   setLimits(limits: BackendLimits): void
   /** Options that a socket needs on this system before it is bound: each has its own idea of what may share an address. */
-  prepareBind(socket: Socket, reuseAddress: boolean): void
+  prepareBind(socket: Socket, isListener: boolean, reuseAddress: boolean): void
   /** Starts receiving (or accepting) on a non-blocking socket. `kind` is one of WATCH. Throws SocketError; the caller then still owns the handle. */
   watch(index: number, generation: number, handle: number, kind: number): void
   /** Starts connecting: 0 = connected already, WOULD_BLOCK_RESULT = a `connected` record follows, else minus the error number (nothing is watched then). */
   connect(index: number, generation: number, handle: number, address: Uint8Array): number
   /** Receiving or accepting on or off. */
   setReceiving(index: number, on: boolean): void
-  /** Reports what comes back for datagrams sent on this UDP socket. */
-  reportUnreachable(handle: number, family: 'ipv4' | 'ipv6'): void
   /** Takes the socket out and closes it (RELEASE.close, RELEASE.reset) or gives the handle back (RELEASE.detach). */
   release(index: number, how: number): number
   /** Bytes taken, or minus the error number. */

@@ -177,7 +177,7 @@ export class Poller<U = unknown> {
     const address = new Address(endPointOf(options))
     const backlog = integer(or(options.backlog, DEFAULT_BACKLOG), 'backlog', 0, 2 ** 31 - 1)
     return this.#make('tcp', address, (socket) => {
-      this.#setReuse(socket, options.reusePort, true)
+      this.#setReuse(socket, options.reusePort, true, false)
       if (address.family === 'ipv6') socket.setOption('ipv6Only', boolean(or(options.ipv6Only, false), 'ipv6Only'))
       setOptions(socket, options, ['sendBufferSize', 'receiveBufferSize', 'keepAlive', 'tos'])
       // Set on the listener, since connections inherit it: no system call for each.
@@ -233,7 +233,7 @@ export class Poller<U = unknown> {
     const address = new Address(endPointOf(options))
     const reportUnreachable = boolean(or(options.reportUnreachable, false), 'reportUnreachable')
     return this.#make('udp', address, (socket) => {
-      this.#setReuse(socket, options.reusePort, boolean(or(options.reuseAddress, false), 'reuseAddress'))
+      this.#setReuse(socket, options.reusePort, false, boolean(or(options.reuseAddress, false), 'reuseAddress'))
       if (address.family === 'ipv6') socket.setOption('ipv6Only', boolean(or(options.ipv6Only, false), 'ipv6Only'))
       setOptions(socket, options, [
         'sendBufferSize',
@@ -405,9 +405,9 @@ export class Poller<U = unknown> {
     }
   }
 
-  #setReuse(socket: Socket, reusePort: boolean | 'try' | undefined, reuseAddress: boolean): void {
+  #setReuse(socket: Socket, reusePort: boolean | 'try' | undefined, isListener: boolean, reuseAddress: boolean): void {
     if (reusePort !== undefined && reusePort !== 'try') boolean(reusePort, 'reusePort')
-    this.#core.backend.prepareBind(socket, reuseAddress)
+    this.#core.backend.prepareBind(socket, isListener, reuseAddress)
     if (reusePort === undefined || reusePort === false) return
     if (this.capabilities.reusePort) socket.setOption('reusePort', true)
     else if (reusePort !== 'try')
@@ -425,7 +425,6 @@ export class Poller<U = unknown> {
   }
 
   #watchUdp(socket: Socket, family: 'ipv4' | 'ipv6', userPtr: U | undefined, reportUnreachable: boolean): UdpSocket<U> {
-    if (reportUnreachable) this.#core.backend.reportUnreachable(socket.handle, family)
     this.#core.memory.addDatagrams()
     const udp = new UdpSocket(this.#core, socket.handle, userPtr, family)
     this.#watch(socket, udp, reportUnreachable ? WATCH.datagramReportingErrors : WATCH.datagram)
@@ -494,7 +493,8 @@ export class Poller<U = unknown> {
         if (kind === KIND.received) socket._onReceived(slab, a, b)
         else if (kind === KIND.ended) socket._onEnded()
         else if (kind === KIND.failed) socket._onFailed(a)
-        else if (kind === KIND.writable) socket._onWritable()
+        else if (kind === KIND.writable) socket._onWritable(a)
+        else if (kind === KIND.sendFailed) socket._onSendFailed(a)
         else if (kind === KIND.connected) socket._onConnected(a)
       } else if (socket instanceof UdpSocket) {
         if (kind === KIND.datagram) socket._onDatagram(slab, a, b, records[at + RECORD.c] !== 0)
@@ -515,7 +515,7 @@ export class Poller<U = unknown> {
     const peer = Address.fromPacked(core.memory.slab, peerOffset)
     const connection = new TcpConnection<U>(core, handle, undefined, peer, false)
     try {
-      core.backend.watch(connection.index, Slots.generationOf(connection.id), handle, WATCH.connection)
+      core.backend.watch(connection.index, Slots.generationOf(connection.id), handle, WATCH.accepted)
     } catch (error) {
       // Out of memory for one more watch: the same state as out of descriptors, and told in the same way.
       core.unregister(connection)

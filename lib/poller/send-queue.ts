@@ -58,6 +58,16 @@ export class SendQueue {
     return 0
   }
 
+  /** Drops the first `bytes`: they were sent already. */
+  drop(bytes: number): void {
+    let left = bytes
+    this.pump((_piece, _offset, length) => {
+      const taken = Math.min(left, length)
+      left -= taken
+      return taken
+    })
+  }
+
   // A piece that is followed by another ends where it is filled: pump() relies on it.
   #closeTail(): void {
     const last = this.#pieces.length - 1

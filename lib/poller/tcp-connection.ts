@@ -342,7 +342,7 @@ export class TcpConnection<U = unknown> {
     this.#core.emit({ type: 'connect', socket: this, userPtr: this.userPtr })
     if ((this.#state & PAUSED) !== 0) this.#core.backend.setReceiving(this.index, false)
     // What was sent before the answer has waited in the queue.
-    this._onWritable()
+    this._onWritable(0)
   }
 
   /** @internal */
@@ -373,11 +373,12 @@ export class TcpConnection<U = unknown> {
     this.#finish(this.#extras?.sendError ?? socketError(errno, 'recv', this.#peer), RELEASE.close)
   }
 
-  /** @internal The system takes bytes again. */
-  _onWritable(): void {
+  /** @internal The system takes bytes again; it has taken the first `taken` of the queue already. */
+  _onWritable(taken: number): void {
     const queue = this.#queue
     if (queue !== undefined) {
       const before = queue.bytes
+      queue.drop(taken)
       const result = queue.pump((bytes, offset, length) => this.#core.backend.send(this.index, bytes, offset, length))
       this.#countSent(before - queue.bytes)
       if (result < 0) return this._onSendFailed(-result)

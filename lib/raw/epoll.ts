@@ -1,7 +1,8 @@
 // Epoll as the system has it: epoll_create1, epoll_ctl, epoll_pwait2. Knows sockets and userPtrs; refuses to receive or send anything.
 
-import { EPOLL_OP, EPOLL_WOKEN, type EpollBinding } from '../binding/epoll.ts'
+import { EPOLL_OP, type EpollBinding } from '../binding/epoll.ts'
 import { addon } from '../binding/load.ts'
+import { WOKEN } from '../binding/waker.ts'
 import { EPOLLERR, EPOLLHUP, EPOLLIN, EPOLLOUT, EPOLLPRI, EPOLLRDHUP } from '../constants.ts'
 import { alreadyClosed, check, invalidArgType, namedSocketError, unsupportedPlatform } from '../errors.ts'
 import { EventBatch } from '../event-batch.ts'
@@ -163,7 +164,7 @@ export class Epoll<U = unknown> {
     const native = this.#native
     native.reapHandles()
     const count = waitInSlices(limit, (ms) => native.epollWait(this.#core, this.#records, maxEvents, ms))
-    if (count === EPOLL_WOKEN || check(count, 'epoll_wait') === 0) return []
+    if (count === WOKEN || check(count, 'epoll_wait') === 0) return []
     const batch = EventBatch.create<ReadyEvent<U>>((event) => this.#entries.get(event.id) !== event.entry)
     for (let at = 0; at < count * NUMBERS_PER_EVENT; at += NUMBERS_PER_EVENT) {
       const index = this.#records[at]

@@ -71,6 +71,10 @@ inline std::span<int32_t> int32_span_argument(const Napi::CallbackInfo& info, si
   return detail::typed_array<int32_t>(info, position, napi_int32_array);
 }
 
+inline std::span<double> float64_span_argument(const Napi::CallbackInfo& info, size_t position) {
+  return detail::typed_array<double>(info, position, napi_float64_array);
+}
+
 // A part of a Uint8Array's bytes; empty when it does not lie inside.
 inline std::span<uint8_t> bytes_argument(const Napi::CallbackInfo& info, size_t position, int64_t offset, int64_t length) {
   const std::span<uint8_t> all = bytes_argument(info, position);

@@ -69,7 +69,7 @@ Napi::Value epoll_wait_raw(const Napi::CallbackInfo& info) {
   if (core->events.size() < capacity) core->events.resize(capacity);
   const std::span<epoll_event> events(core->events.data(), capacity);
   const Epoll::Waited waited = core->epoll->wait(events, double_argument(info, 3));
-  if (waited.count == 0 && waited.woken) return answer(info.Env(), kEpollWoken);
+  if (waited.count == 0 && waited.woken) return answer(info.Env(), kWoken);
   for (int64_t i = 0; i < waited.count; i++) {
     const epoll_event& event = events[static_cast<size_t>(i)];
     int32_t* out = into.data() + i * 3;

@@ -38,7 +38,8 @@ void export_layout(Napi::Env env, Napi::Object exports) {
                                     {"connecting", kWatchConnecting},
                                     {"connection", kWatchConnection},
                                     {"datagram", kWatchDatagram},
-                                    {"datagramReportingErrors", kWatchDatagramReportingErrors}}));
+                                    {"datagramReportingErrors", kWatchDatagramReportingErrors},
+                                    {"accepted", kWatchAccepted}}));
   layout.Set("release", numbers(env, {{"detach", kReleaseDetach}, {"close", kReleaseClose}, {"reset", kReleaseReset}}));
   exports.Set("layout", layout);
 }

@@ -23,4 +23,19 @@ constexpr size_t kReapStep = 16;
 // which may destroy what the peer has not read yet. A peer that goes on sending gets its RST all the same.
 constexpr size_t kMaxDiscardedAtClose = 1024 * 1024;
 
+// Windows: what one call may offer to a connection. A non-blocking send takes one buffer of any size whole as long as there is any room,
+// and would take a whole file from a peer that never reads (Microsoft Learn, "send function", and "Design issues - Sending small data
+// segments").
+constexpr size_t kMaxSendPiece = 64 * 1024;
+
+// Windows: connections that may arrive between two waits without a SYN being turned away by an empty queue of AcceptEx calls; each costs an
+// open socket. The backlog stands behind them.
+constexpr size_t kAcceptsPosted = 32;
+
+// Windows: datagrams received into native memory while the program is busy; each owns a buffer of the largest datagram.
+constexpr size_t kDatagramsPosted = 32;
+
+// Windows: how long the end of an object waits for cancelled operations to come back. What the system still holds then is left to it.
+constexpr double kLongestDrainMs = 5000;
+
 }  // namespace pollport

@@ -26,6 +26,7 @@ constexpr int32_t kWatchConnecting = 2;
 constexpr int32_t kWatchConnection = 3;
 constexpr int32_t kWatchDatagram = 4;
 constexpr int32_t kWatchDatagramReportingErrors = 5;
+constexpr int32_t kWatchAccepted = 6;
 
 constexpr int32_t kReleaseDetach = 0;
 constexpr int32_t kReleaseClose = 1;

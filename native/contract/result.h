@@ -10,8 +10,8 @@ using Result = int64_t;
 
 // Far outside of any system's error numbers.
 constexpr Result kWouldBlock = -0x40000000;
-// A raw epoll wait that only the waker ended.
-constexpr Result kEpollWoken = 0x40000000;
+// A raw wait that only the waker ended.
+constexpr Result kWoken = 0x40000000;
 
 // The system's number of a socket: a descriptor, or a SOCKET.
 using Handle = int64_t;

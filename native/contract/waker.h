@@ -1,5 +1,5 @@
 // Ends a wait from any thread. Wakers are known by a number of the whole process, which is never used twice: a late wake reaches nobody
-// instead of a stranger. Each system supplies the class in its own waker.cc.
+// instead of a stranger.
 #pragma once
 
 #include <atomic>
@@ -12,15 +12,15 @@ namespace pollport {
 
 class Waker {
  public:
-  // Owns the system's object from now on, also when it fails.
-  static Result create(int64_t system_object, std::shared_ptr<Waker>& out);
+  // Owns the system's object from now on: an eventfd, or the completion port itself.
+  static void create(int64_t system_object, std::shared_ptr<Waker>& out);
   Waker(int64_t number, int64_t system_object) : number_(number), system_object_(system_object) {}
   Waker(const Waker&) = delete;
   Waker& operator=(const Waker&) = delete;
   ~Waker();
 
   int64_t number() const { return number_; }
-  // What the waiter waits on: an eventfd, or the completion port itself.
+  // What the waiter waits on.
   int64_t system_object() const { return system_object_; }
 
   // Many wakes before the waiter has noticed are one.
@@ -36,5 +36,10 @@ class Waker {
 
 // False when its owner is closed.
 bool wake_by_number(int64_t number);
+
+// Supplied by each system in its own waker.cc.
+bool signal_wake_object(int64_t object);
+void clear_wake_object(int64_t object);
+void close_wake_object(int64_t object);
 
 }  // namespace pollport

@@ -173,6 +173,15 @@ void receive_datagrams(Watched& watched, int32_t index, size_t max_datagram, siz
   watched.datagram_bytes = static_cast<uint32_t>(largest);
 }
 
+Result keep_datagram_errors(int fd) {
+  int domain = 0;
+  socklen_t length = sizeof domain;
+  if (getsockopt(fd, SOL_SOCKET, SO_DOMAIN, &domain, &length) != 0) return -errno;
+  const int on = 1;
+  const bool ipv6 = domain == AF_INET6;
+  return setsockopt(fd, ipv6 ? IPPROTO_IPV6 : IPPROTO_IP, ipv6 ? IPV6_RECVERR : IP_RECVERR, &on, sizeof on) == 0 ? 0 : -errno;
+}
+
 void receive_datagram_errors(Watched& watched, int32_t index, Batch& batch) {
   for (size_t i = 0; i < kMaxQueuedErrorsPerWait && batch.records_room() > 0; i++) {
     sockaddr_storage address{};

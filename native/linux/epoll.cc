@@ -72,7 +72,7 @@ Result Epoll::create(std::unique_ptr<Epoll>& out) {
   const int wake_object = eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC);
   if (wake_object < 0) return -errno;
   std::shared_ptr<Waker> waker;
-  if (const Result made = Waker::create(wake_object, waker); made < 0) return made;
+  Waker::create(wake_object, waker);
   // Level-triggered: a wake that comes while nobody waits is still there for the next wait.
   epoll_event event{};
   event.events = EPOLLIN;

@@ -52,8 +52,12 @@ class EpollExchange final : public Exchange {
 };
 
 Result EpollExchange::watch(int32_t index, int32_t generation, Handle handle, int32_t kind) {
+  const int fd = static_cast<int>(handle);
   if (kind == kWatchListener && !spare_) spare_ = open_spare();
-  return table_.watch(*epoll_, index, generation, static_cast<int>(handle), static_cast<uint8_t>(kind));
+  if (kind == kWatchDatagramReportingErrors) {
+    if (const Result kept = keep_datagram_errors(fd); kept < 0) return kept;
+  }
+  return table_.watch(*epoll_, index, generation, fd, static_cast<uint8_t>(kind == kWatchAccepted ? kWatchConnection : kind));
 }
 
 Result EpollExchange::connect(int32_t index, int32_t generation, Handle handle, const PackedAddress& address) {

@@ -3,6 +3,7 @@ import { addon } from '../../binding/load.ts'
 import { invalidArgValue, unsupportedPlatform } from '../../errors.ts'
 import type { Backend } from '../backend.ts'
 import { EpollBackend } from './epoll.ts'
+import { IocpBackend } from './iocp.ts'
 
 /** `owner` is the poller: when it is collected unclosed, the backend's native side is closed too. */
 export function chooseBackend(wanted: string, owner: object): Backend {
@@ -10,5 +11,5 @@ export function chooseBackend(wanted: string, owner: object): Backend {
     throw invalidArgValue('backend', wanted, "it is one of 'auto', 'epoll', 'iocp'")
   const has = addon().backend
   if (wanted !== 'auto' && wanted !== has) throw unsupportedPlatform(`backend '${wanted}'`)
-  return new EpollBackend(owner)
+  return has === 'epoll' ? new EpollBackend(owner) : new IocpBackend(owner)
 }

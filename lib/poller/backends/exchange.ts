@@ -34,8 +34,7 @@ export abstract class ExchangeBackend implements Backend {
     this.wakerHandle = this.native.exchangeWakerHandle(this.#exchange)
   }
 
-  abstract prepareBind(socket: Socket, reuseAddress: boolean): void
-  abstract reportUnreachable(handle: number, family: 'ipv4' | 'ipv6'): void
+  abstract prepareBind(socket: Socket, isListener: boolean, reuseAddress: boolean): void
 
   setLimits(limits: BackendLimits): void {
     const { maxEvents, readBudget, maxDatagram, acceptBudget } = limits

@@ -1,0 +1,233 @@
+// The order of one wait(), and how a batch is shared among the sockets whose operations are complete at once.
+
+#include "../contract/exchange.h"
+
+#include <algorithm>
+#include <array>
+#include <utility>
+#include <vector>
+
+#include "../contract/limits.h"
+#include "../contract/socket.h"
+#include "datagrams.h"
+#include "listeners.h"
+#include "loop_watch.h"
+#include "socket_modes.h"
+#include "streams.h"
+#include "watch_table.h"
+
+namespace pollport {
+namespace {
+
+// A loop watch's thread and the waiting thread may both be at work.
+constexpr uint32_t kThreadsAtThePort = 2;
+
+class IocpExchange final : public Exchange {
+ public:
+  explicit IocpExchange(std::unique_ptr<Iocp> iocp) { port_.iocp = std::move(iocp); }
+  ~IocpExchange() override;
+
+  int64_t waker_number() const override { return port_.iocp->waker().number(); }
+  void set_limits(const ExchangeLimits& limits) override {
+    limits_ = limits;
+    entries_.resize(std::max<size_t>(limits.max_events, 1));
+  }
+  Result watch(int32_t index, int32_t generation, Handle handle, int32_t kind) override;
+  Result connect(int32_t index, int32_t generation, Handle handle, const PackedAddress& address) override;
+  Result set_receiving(int32_t index, bool on) override;
+  Result release(int32_t index, int32_t how) override { return table_.release(port_, index, how); }
+  Result send(int32_t index, std::span<const uint8_t> bytes) override;
+  Result send_datagram(int32_t index, std::span<const uint8_t> bytes, const PackedAddress& to) override;
+  void flush(const Outbox& outbox, Batch& batch) override;
+  Result run(const Outbox& outbox, Batch& batch, double timeout_ms) override;
+  Result open_watch(std::function<void()> on_ready, std::unique_ptr<LoopWatch>& out) override {
+    return open_loop_watch(*port_.iocp, std::move(on_ready), out);
+  }
+
+ private:
+  Result begin(Watched& watched);
+  void begin_fresh_ones(Batch& batch);
+  void take(const OVERLAPPED_ENTRY& entry, size_t share, Batch& batch);
+  void serve(Watched& watched, size_t share, Batch& batch);
+  Operation* finished(const OVERLAPPED_ENTRY& entry);
+  void drop(Operation* operation);
+
+  Port port_;
+  WatchTable table_;
+  ExchangeLimits limits_{1, 1, 1, 1};
+  std::vector<OVERLAPPED_ENTRY> entries_ = std::vector<OVERLAPPED_ENTRY>(1);
+  // Accepted since the last wait, by index and generation; not with the port yet, so that another thread may still have them.
+  std::vector<std::pair<int32_t, int32_t>> fresh_;
+};
+
+IocpExchange::~IocpExchange() {
+  table_.release_all(port_);
+  std::array<OVERLAPPED_ENTRY, 64> entries;
+  const double deadline = clock_ms() + kLongestDrainMs;
+  while (port_.pool.in_flight() > 0 && clock_ms() < deadline) {
+    const Iocp::Waited waited = port_.iocp->wait(entries, deadline - clock_ms());
+    if (waited.count < 0) return;  // no port to drain: the pool leaves what is pending to the system
+    for (Result i = 0; i < waited.count; i++) drop(finished(entries[static_cast<size_t>(i)]));
+  }
+}
+
+Result IocpExchange::watch(int32_t index, int32_t generation, Handle handle, int32_t kind) {
+  const bool is_fresh = kind == kWatchAccepted;
+  const Result watched = table_.watch(index, generation, static_cast<SOCKET>(handle), is_fresh ? kWatchConnection : kind);
+  if (watched < 0) return watched;
+  if (is_fresh) {
+    fresh_.emplace_back(index, generation);
+    return 0;
+  }
+  Watched& found = *table_.find(index);
+  const Result begun = begin(found);
+  if (begun < 0) table_.unwatch(port_, found);
+  return begun;
+}
+
+Result IocpExchange::begin(Watched& watched) {
+  switch (watched.kind) {
+    case kWatchListener:
+      return begin_accepting(port_, watched);
+    case kWatchConnection: {
+      const Result associated = associate(port_, watched);
+      if (associated < 0 || !watched.receiving) return associated;
+      // What it finds broken is told by the batch, as it would be a moment later.
+      return await_data(port_, watched) < 0 ? ask_again(port_, watched) : 0;
+    }
+    default:
+      report_unreachable(watched.socket.get(), watched.kind == kWatchDatagramReportingErrors);
+      return begin_datagrams(port_, watched, limits_.max_datagram);
+  }
+}
+
+void IocpExchange::begin_fresh_ones(Batch& batch) {
+  for (const auto& [index, generation] : fresh_) {
+    Watched* watched = table_.find(index, generation);
+    // Closed or given away meanwhile, or sending has brought it to the port already.
+    if (watched == nullptr) continue;
+    const Result begun = begin(*watched);
+    if (begun < 0) batch.add(kKindFailed, index, generation, static_cast<int32_t>(-begun));
+  }
+  fresh_.clear();
+}
+
+Result IocpExchange::connect(int32_t index, int32_t generation, Handle handle, const PackedAddress& address) {
+  const Result watched = table_.watch(index, generation, static_cast<SOCKET>(handle), kWatchConnecting);
+  if (watched < 0) return watched;
+  Watched& found = *table_.find(index);
+  const Result begun = begin_connect(port_, found, address);
+  if (begun == 0) return kWouldBlock;
+  table_.unwatch(port_, found);
+  return begun;
+}
+
+Result IocpExchange::set_receiving(int32_t index, bool on) {
+  Watched* watched = table_.find(index);
+  if (watched == nullptr) return -static_cast<Result>(WSAENOTSOCK);
+  watched->receiving = on;
+  // What came in meanwhile is held by operations that are done: a turn of its own gives it out. A connection that is not with the port yet
+  // gets there with the next wait.
+  if (!on || watched->kind == kWatchConnecting || !watched->associated) return 0;
+  if (watched->kind != kWatchConnection) return ask_again(port_, *watched);
+  return await_data(port_, *watched) < 0 ? ask_again(port_, *watched) : 0;
+}
+
+Result IocpExchange::send(int32_t index, std::span<const uint8_t> bytes) {
+  Watched* watched = table_.find(index);
+  return watched == nullptr ? -static_cast<Result>(WSAENOTSOCK) : send_stream(port_, *watched, bytes);
+}
+
+Result IocpExchange::send_datagram(int32_t index, std::span<const uint8_t> bytes, const PackedAddress& to) {
+  Watched* watched = table_.find(index);
+  return watched == nullptr ? -static_cast<Result>(WSAENOTSOCK) : pollport::send_datagram(port_, *watched, bytes, to);
+}
+
+void IocpExchange::flush(const Outbox& outbox, Batch& batch) {
+  Send send{};
+  for (int32_t position = 0; position < outbox.count(); position++) {
+    if (!outbox.read(position, send) || send.index < 0) continue;  // skipped, or reached through its chain
+    Watched* watched = table_.find(send.index);
+    if (watched == nullptr) continue;
+    if (watched->kind == kWatchConnection) {
+      send_stream_chain(port_, *watched, outbox, position, batch);
+    } else if (watched->kind == kWatchDatagram || watched->kind == kWatchDatagramReportingErrors) {
+      send_datagram_chain(port_, *watched, outbox, position, batch);
+    }
+  }
+}
+
+Result IocpExchange::run(const Outbox& outbox, Batch& batch, double timeout_ms) {
+  flush(outbox, batch);
+  begin_fresh_ones(batch);
+  // Whatever sending had to tell is told now, not after somebody else's event.
+  if (batch.count() > 0) timeout_ms = 0;
+
+  const Iocp::Waited waited = port_.iocp->wait(entries_, timeout_ms);
+  if (waited.count < 0) return waited.count;
+  if (waited.woken) batch.add(kKindWoken, 0, 0);
+
+  const auto count = static_cast<size_t>(waited.count);
+  for (size_t i = 0; i < count; i++) {
+    // An equal share of what is left of the slab: what one socket does not use, the following ones may.
+    const size_t share = batch.stream_room().size() / (count - i);
+    take(entries_[i], std::min(share, limits_.read_budget), batch);
+  }
+  return 0;
+}
+
+void IocpExchange::take(const OVERLAPPED_ENTRY& entry, size_t share, Batch& batch) {
+  Operation* operation = finished(entry);
+  if (operation == nullptr) return;
+  Watched* watched = table_.find(index_of(entry.lpCompletionKey), generation_of(entry.lpCompletionKey));
+  if (watched == nullptr) return drop(operation);  // its socket was released since
+  switch (operation->kind) {
+    case OperationKind::kConnect:
+      return complete_connect(port_, *watched, batch);
+    case OperationKind::kSend:
+      return complete_send(port_, *watched, batch);
+    case OperationKind::kSendTo:
+      return complete_datagram_send(port_, *watched, batch);
+    case OperationKind::kAccept:
+      complete_accept(*watched, *operation);
+      return serve(*watched, share, batch);
+    case OperationKind::kReceiveFrom:
+      operation->done = true;
+      return serve(*watched, share, batch);
+    default:
+      return serve(*watched, share, batch);
+  }
+}
+
+void IocpExchange::serve(Watched& watched, size_t share, Batch& batch) {
+  if (watched.kind == kWatchListener) return serve_listener(port_, watched, limits_.accept_budget, batch);
+  if (watched.kind == kWatchConnection) return drain_connection(port_, watched, share, batch);
+  serve_datagrams(port_, watched, limits_.read_budget, batch);
+}
+
+// The operation of a completion, with its result; nullptr for a stranger's.
+Operation* IocpExchange::finished(const OVERLAPPED_ENTRY& entry) {
+  Operation* operation = port_.pool.find(entry.lpOverlapped);
+  if (operation == nullptr) return nullptr;
+  operation->in_flight = false;
+  if (operation->kind != OperationKind::kTurn) finish(*operation);
+  return operation;
+}
+
+void IocpExchange::drop(Operation* operation) {
+  if (operation == nullptr) return;
+  // Accepted, but the listener is closed: the client is not to wait for us.
+  if (operation->kind == OperationKind::kAccept && operation->error == 0) make_abortive(operation->memory->accepted.get());
+  port_.pool.give_back(operation);
+}
+
+}  // namespace
+
+Result create_exchange(std::unique_ptr<Exchange>& out) {
+  std::unique_ptr<Iocp> iocp;
+  if (const Result made = Iocp::create(kThreadsAtThePort, iocp); made < 0) return made;
+  out = std::make_unique<IocpExchange>(std::move(iocp));
+  return 0;
+}
+
+}  // namespace pollport

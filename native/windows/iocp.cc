@@ -1,0 +1,140 @@
+// CreateIoCompletionPort, PostQueuedCompletionStatus, GetQueuedCompletionStatusEx, and what the system's clock does to a wait.
+
+#include "iocp.h"
+
+#include <algorithm>
+#include <array>
+#include <cmath>
+
+namespace pollport {
+namespace {
+
+// The system's timer steps 15.6 ms unless somebody asks for more (Microsoft Learn, "timeBeginPeriod function"). Whoever waits for less
+// wants to be told in time.
+constexpr double kTimerStepMs = 16;
+constexpr UINT kFineTimerMs = 1;
+// Far below INFINITE; a longer wait is made of several.
+constexpr double kLongestWaitMs = 0x40000000;
+// As many as fit a page; a loop watch has no use for more at once.
+constexpr size_t kKeptAtOnce = 128;
+
+// GetQueuedCompletionStatusEx counts whole milliseconds: rounded up, so that it is late by less than one rather than early.
+DWORD to_whole_ms(double left_ms) { return left_ms <= 0 ? 0 : static_cast<DWORD>(std::ceil(std::min(left_ms, kLongestWaitMs))); }
+
+// Minus the error, or how many. 0 when the time is over.
+Result dequeue(HANDLE port, std::span<OVERLAPPED_ENTRY> entries, DWORD timeout_ms) {
+  ULONG count = 0;
+  if (GetQueuedCompletionStatusEx(port, entries.data(), static_cast<ULONG>(entries.size()), &count, timeout_ms, FALSE) != 0) return count;
+  // On a time-out the count means nothing.
+  const DWORD error = GetLastError();
+  return error == WAIT_TIMEOUT ? 0 : -static_cast<Result>(error);
+}
+
+}  // namespace
+
+double clock_ms() {
+  LARGE_INTEGER frequency;
+  LARGE_INTEGER count;
+  QueryPerformanceFrequency(&frequency);
+  QueryPerformanceCounter(&count);
+  return static_cast<double>(count.QuadPart) * 1000 / static_cast<double>(frequency.QuadPart);
+}
+
+Result Iocp::create(uint32_t concurrency, std::unique_ptr<Iocp>& out) {
+  HANDLE port = CreateIoCompletionPort(INVALID_HANDLE_VALUE, nullptr, 0, concurrency);
+  if (port == nullptr) return -static_cast<Result>(GetLastError());
+  std::shared_ptr<Waker> waker;
+  // Safe: see port_of().
+  Waker::create(reinterpret_cast<intptr_t>(port), waker);
+  out = std::make_unique<Iocp>(std::move(waker));
+  return 0;
+}
+
+Iocp::~Iocp() {
+  if (timer_is_fine_) timeEndPeriod(kFineTimerMs);
+}
+
+Result Iocp::associate(SOCKET socket, ULONG_PTR key) {
+  // Safe: a SOCKET is a handle of the kernel's, and this function is documented to take one (Microsoft Learn, "CreateIoCompletionPort
+  // function").
+  HANDLE file = reinterpret_cast<HANDLE>(socket);
+  return CreateIoCompletionPort(file, port(), key, 0) != nullptr ? 0 : -static_cast<Result>(GetLastError());
+}
+
+Result Iocp::post(ULONG_PTR key, uint32_t bytes, OVERLAPPED* overlapped) {
+  return PostQueuedCompletionStatus(port(), bytes, key, overlapped) != 0 ? 0 : -static_cast<Result>(GetLastError());
+}
+
+Iocp::Waited Iocp::wait(std::span<OVERLAPPED_ENTRY> entries, double timeout_ms) {
+  refine_timer(timeout_ms);
+  const double deadline = timeout_ms > 0 ? clock_ms() + timeout_ms : 0;
+  double left_ms = timeout_ms;
+  for (;;) {
+    auto count = static_cast<Result>(take_kept(entries));
+    if (count == 0) count = dequeue(port(), entries, left_ms < 0 ? INFINITE : to_whole_ms(left_ms));
+    if (count < 0) return {count, false};
+
+    const auto first = entries.begin();
+    const auto last = first + count;
+    bool woken = false;
+    const auto end = std::remove_if(first, last, [&](const OVERLAPPED_ENTRY& entry) {
+      if (entry.lpCompletionKey == kWakerKey) woken = true;
+      return entry.lpCompletionKey == kWakerKey || entry.lpCompletionKey == kControlKey;
+    });
+    if (woken) waker_->drain();
+    if (woken || end != first) return {end - first, woken};
+    if (timeout_ms == 0) return {};
+    if (timeout_ms < 0) continue;
+    left_ms = deadline - clock_ms();
+    if (left_ms <= 0) return {};
+  }
+}
+
+bool Iocp::keep_for_later(double timeout_ms) {
+  std::array<OVERLAPPED_ENTRY, kKeptAtOnce> entries;
+  const Result count = dequeue(port(), entries, timeout_ms < 0 ? INFINITE : to_whole_ms(timeout_ms));
+  if (count <= 0) return false;
+  const std::lock_guard lock(mutex_);
+  const size_t before = kept_.size();
+  for (Result i = 0; i < count; i++) {
+    if (entries[static_cast<size_t>(i)].lpCompletionKey != kControlKey) kept_.push_back(entries[static_cast<size_t>(i)]);
+  }
+  return kept_.size() > before;
+}
+
+size_t Iocp::take_kept(std::span<OVERLAPPED_ENTRY> entries) {
+  const std::lock_guard lock(mutex_);
+  const size_t count = std::min(entries.size(), kept_.size());
+  if (count == 0) return 0;
+  std::copy_n(kept_.begin(), count, entries.begin());
+  kept_.erase(kept_.begin(), kept_.begin() + static_cast<std::ptrdiff_t>(count));
+  return count;
+}
+
+void Iocp::refine_timer(double timeout_ms) {
+  if (timer_is_fine_ || timeout_ms <= 0 || timeout_ms >= kTimerStepMs) return;
+  timer_is_fine_ = timeBeginPeriod(kFineTimerMs) == TIMERR_NOERROR;
+}
+
+Result dissociate(SOCKET socket) {
+  // Documented for NtSetInformationFile since Windows 8.1 (Microsoft Learn, "FILE_INFORMATION_CLASS": FileReplaceCompletionInformation),
+  // but not in the headers of applications.
+  constexpr int kFileReplaceCompletionInformation = 61;
+  struct CompletionInformation {
+    HANDLE port;
+    void* key;
+  };
+  using SetInformationFile = NTSTATUS(NTAPI*)(HANDLE, IO_STATUS_BLOCK*, void*, ULONG, int);
+  // Safe: ntdll exports the function with this signature; going through void* is what GetProcAddress asks for.
+  static const auto set_information_file =
+      reinterpret_cast<SetInformationFile>(reinterpret_cast<void*>(GetProcAddress(GetModuleHandleW(L"ntdll.dll"), "NtSetInformationFile")));
+  if (set_information_file == nullptr) return -static_cast<Result>(ERROR_NOT_SUPPORTED);
+  CompletionInformation none{};
+  IO_STATUS_BLOCK status{};
+  // Safe: a SOCKET is a handle of the kernel's, see associate().
+  const NTSTATUS result =
+      set_information_file(reinterpret_cast<HANDLE>(socket), &status, &none, sizeof none, kFileReplaceCompletionInformation);
+  return result >= 0 ? 0 : -static_cast<Result>(RtlNtStatusToDosError(result));
+}
+
+}  // namespace pollport

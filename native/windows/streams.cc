@@ -1,0 +1,199 @@
+// ConnectEx; WSARecv of no bytes and recv; WSASend without and with OVERLAPPED.
+
+#include "streams.h"
+
+#include <algorithm>
+#include <array>
+#include <climits>
+#include <cstring>
+
+#include "../contract/limits.h"
+
+namespace pollport {
+namespace {
+
+// Safe: WSABUF and recv() have char where this has bytes; any object may be seen as char. Sending does not write through it.
+char* chars(const uint8_t* bytes) { return reinterpret_cast<char*>(const_cast<uint8_t*>(bytes)); }
+
+// Bytes taken, or minus the error; would-block is 0.
+Result send_vectors(SOCKET socket, WSABUF* vectors, size_t count) {
+  DWORD sent = 0;
+  if (WSASend(socket, vectors, static_cast<DWORD>(count), &sent, 0, nullptr, nullptr) == 0) return sent;
+  const int error = WSAGetLastError();
+  return error == WSAEWOULDBLOCK ? 0 : -static_cast<Result>(error);
+}
+
+bool is_sending(const Watched& watched) { return watched.send != nullptr; }
+
+// The memory that the next overlapped send is made from.
+uint8_t* begin_send(Port& port, Watched& watched, size_t bytes) {
+  watched.send = port.pool.take(OperationKind::kSend, watched.socket.get());
+  watched.send->length = bytes;
+  return watched.send->need_memory().reserve(bytes);
+}
+
+Result start_begun_send(Port& port, Watched& watched) {
+  Result started = associate(port, watched);
+  if (started == 0) started = start_send(*watched.send);
+  if (started == 0) return 0;
+  port.pool.give_back(watched.send);
+  watched.send = nullptr;
+  return started;
+}
+
+// Copies what is left of a chain from `position` on, of which `taken` bytes were sent, as far as there is room.
+size_t copy_chain(const Outbox& outbox, int32_t position, size_t taken, std::span<uint8_t> into) {
+  size_t copied = 0;
+  Send send{};
+  while (copied < into.size() && outbox.read(position, send)) {
+    const size_t rest = static_cast<size_t>(send.length) - taken;
+    const size_t part = std::min(rest, into.size() - copied);
+    std::memcpy(into.data() + copied, outbox.at(send.offset) + taken, part);
+    copied += part;
+    taken = 0;
+    if (send.next <= position) break;
+    position = send.next;
+  }
+  return copied;
+}
+
+void tell_failure(const Watched& watched, int32_t kind, Result error, Batch& batch) {
+  batch.add(kind, watched.index, watched.generation, static_cast<int32_t>(-error));
+}
+
+}  // namespace
+
+Result begin_connect(Port& port, Watched& watched, const PackedAddress& address) {
+  if (const Result associated = associate(port, watched); associated < 0) return associated;
+  watched.receive = port.pool.take(OperationKind::kConnect, watched.socket.get());
+  return start_connect(*watched.receive, address);
+}
+
+void complete_connect(Port& port, Watched& watched, Batch& batch) {
+  auto error = static_cast<Result>(watched.receive->error);
+  if (error == 0) error = -finish_connect(*watched.receive);
+  if (error == 0) {
+    watched.kind = kWatchConnection;
+    watched.receive->kind = OperationKind::kReceive;
+    if (watched.receiving) error = -await_data(port, watched);
+  }
+  batch.add(kKindConnected, watched.index, watched.generation, static_cast<int32_t>(error));
+}
+
+Result await_data(Port& port, Watched& watched) {
+  if (watched.receive == nullptr) watched.receive = port.pool.take(OperationKind::kReceive, watched.socket.get());
+  if (watched.receive->in_flight) return 0;
+  watched.receive->length = 0;
+  return start_receive(*watched.receive);
+}
+
+void drain_connection(Port& port, Watched& watched, size_t budget_bytes, Batch& batch) {
+  if (!watched.receiving) return;  // told again by set_receiving()
+  const std::span<uint8_t> room = batch.stream_room();
+  budget_bytes = std::min(budget_bytes, room.size());
+
+  size_t taken = 0;
+  int last = 1;
+  int error = 0;
+  while (taken < budget_bytes) {
+    const int asked = static_cast<int>(std::min<size_t>(budget_bytes - taken, INT_MAX));
+    last = recv(watched.socket.get(), chars(room.data() + taken), asked, 0);
+    if (last < 0) error = WSAGetLastError();
+    if (last <= 0) break;
+    taken += static_cast<size_t>(last);
+    if (last < asked) break;  // nothing is left: what comes next is told by the next receive of no bytes
+  }
+  if (taken > 0) {
+    const int32_t offset = batch.keep_stream(taken);
+    batch.add(kKindReceived, watched.index, watched.generation, offset, static_cast<int32_t>(taken));
+  }
+  if (last > 0 || (last < 0 && error == WSAEWOULDBLOCK)) {
+    // With data left it completes at once, behind the other sockets' turns.
+    const Result awaited = await_data(port, watched);
+    if (awaited == 0) return;
+    error = static_cast<int>(-awaited);
+    last = -1;
+  }
+  watched.receiving = false;
+  if (last == 0) {
+    batch.add(kKindEnded, watched.index, watched.generation);
+  } else {
+    batch.add(kKindFailed, watched.index, watched.generation, error);
+  }
+}
+
+Result send_stream(Port& port, Watched& watched, std::span<const uint8_t> bytes) {
+  if (is_sending(watched)) return 0;
+  size_t taken = 0;
+  while (taken < bytes.size()) {
+    const size_t piece = std::min(bytes.size() - taken, kMaxSendPiece);
+    WSABUF vector{static_cast<ULONG>(piece), chars(bytes.data() + taken)};
+    const Result sent = send_vectors(watched.socket.get(), &vector, 1);
+    if (sent < 0) return sent;
+    taken += static_cast<size_t>(sent);
+    if (static_cast<size_t>(sent) == piece) continue;
+    const std::span<const uint8_t> rest = bytes.subspan(taken, std::min(bytes.size() - taken, kMaxSendPiece));
+    std::memcpy(begin_send(port, watched, rest.size()), rest.data(), rest.size());
+    const Result started = start_begun_send(port, watched);
+    return started < 0 ? started : static_cast<Result>(taken);
+  }
+  return static_cast<Result>(taken);
+}
+
+void send_stream_chain(Port& port, Watched& watched, const Outbox& outbox, int32_t first, Batch& batch) {
+  if (is_sending(watched)) {
+    batch.add(kKindSendShort, watched.index, watched.generation, first, 0);
+    return;
+  }
+  std::array<WSABUF, kMaxVectors> vectors;
+  Send send{};
+  int32_t position = first;  // the first send that is not gathered yet
+  while (position >= 0) {
+    const int32_t group_first = position;
+    size_t count = 0;
+    size_t group_bytes = 0;
+    while (count < vectors.size() && group_bytes < kMaxSendPiece && outbox.read(position, send)) {
+      char* data = chars(outbox.at(send.offset));
+      // Messages to one connection often lie one behind the other: then they are one vector.
+      if (count > 0 && vectors[count - 1].buf + vectors[count - 1].len == data) {
+        vectors[count - 1].len += static_cast<ULONG>(send.length);
+      } else {
+        vectors[count++] = {static_cast<ULONG>(send.length), data};
+      }
+      group_bytes += static_cast<size_t>(send.length);
+      // A chain only goes forward: anything else would be a loop.
+      position = send.next > position ? send.next : -1;
+      if (position < 0) break;
+    }
+    if (count == 0) return;
+
+    const Result sent = send_vectors(watched.socket.get(), vectors.data(), count);
+    if (sent < 0) return tell_failure(watched, kKindSendFailed, sent, batch);
+    if (static_cast<size_t>(sent) == group_bytes) continue;
+
+    // Which send was cut, and how much of it went.
+    int32_t cut = group_first;
+    auto taken = static_cast<int32_t>(sent);
+    while (outbox.read(cut, send) && taken >= send.length && send.next > cut) {
+      taken -= send.length;
+      cut = send.next;
+    }
+    batch.add(kKindSendShort, watched.index, watched.generation, cut, taken);
+    std::span<uint8_t> memory(begin_send(port, watched, kMaxSendPiece), kMaxSendPiece);
+    watched.send->length = copy_chain(outbox, cut, static_cast<size_t>(taken), memory);
+    if (const Result started = start_begun_send(port, watched); started < 0) tell_failure(watched, kKindSendFailed, started, batch);
+    return;
+  }
+}
+
+void complete_send(Port& port, Watched& watched, Batch& batch) {
+  const DWORD error = watched.send->error;
+  const auto bytes = static_cast<int32_t>(watched.send->bytes);
+  // With its memory: a connection that has caught up owns none.
+  port.pool.give_back(watched.send);
+  watched.send = nullptr;
+  if (error != 0) return tell_failure(watched, kKindSendFailed, -static_cast<Result>(error), batch);
+  batch.add(kKindWritable, watched.index, watched.generation, bytes);
+}
+
+}  // namespace pollport

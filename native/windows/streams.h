@@ -1,0 +1,28 @@
+// Connections: connecting, receiving when a receive of no bytes has told of data, and sending at once what the system takes at once. Only
+// what it does not take goes into native memory and is sent by an overlapped call, one at a time.
+#pragma once
+
+#include "../contract/batch.h"
+#include "../contract/outbox.h"
+#include "watch_table.h"
+
+namespace pollport {
+
+// 0 when the answer follows.
+Result begin_connect(Port& port, Watched& watched, const PackedAddress& address);
+// kKindConnected with 0 or the error.
+void complete_connect(Port& port, Watched& watched, Batch& batch);
+
+// Asks to be told of data, unless that is asked already.
+Result await_data(Port& port, Watched& watched);
+// Receives up to `budget_bytes` in one piece: kKindReceived, kKindEnded, kKindFailed. Asks to be told of more.
+void drain_connection(Port& port, Watched& watched, size_t budget_bytes, Batch& batch);
+
+// Bytes taken, 0 for none at the moment, or minus the error. kKindWritable follows exactly if something is left.
+Result send_stream(Port& port, Watched& watched, std::span<const uint8_t> bytes);
+// Sends the chain that begins at `first`. What was not taken is told by one kKindSendShort, a broken connection by one kKindSendFailed.
+void send_stream_chain(Port& port, Watched& watched, const Outbox& outbox, int32_t first, Batch& batch);
+// kKindWritable with the bytes that the overlapped call has taken meanwhile, or kKindSendFailed.
+void complete_send(Port& port, Watched& watched, Batch& batch);
+
+}  // namespace pollport

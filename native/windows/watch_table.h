@@ -1,0 +1,77 @@
+// The sockets of one exchange, by slot index, and the operations that each has in flight. Owns the sockets. Refuses to know bytes.
+#pragma once
+
+#include <cstdint>
+#include <deque>
+#include <memory>
+#include <vector>
+
+#include "../contract/records.h"
+#include "../contract/result.h"
+#include "iocp.h"
+#include "overlapped_pool.h"
+#include "unique.h"
+
+namespace pollport {
+
+// A completion port and the operations whose completions it gives back.
+struct Port {
+  std::unique_ptr<Iocp> iocp;
+  OverlappedPool pool;
+};
+
+// An option that accepted sockets get from their listener.
+struct InheritedOption {
+  int level;
+  int name;
+  int value;
+};
+
+// What only listeners and datagram sockets have.
+struct Queue {
+  // Listener: accepted, not given out yet. Datagrams: every receive in the order of its start, which is the order in which the system fills
+  // them; those at the front may be done.
+  std::deque<Operation*> operations;
+  size_t posted = 0;
+  std::vector<InheritedOption> inherited;
+};
+
+struct Watched {
+  UniqueSocket socket;
+  int32_t index = 0;
+  int32_t generation = 0;
+  uint8_t kind = 0;  // one of kWatch…
+  bool ipv6 = false;
+  bool receiving = false;        // wants what comes in
+  bool associated = false;       // with the port
+  Operation* receive = nullptr;  // connecting: ConnectEx; connection: the receive of no bytes that tells of data
+  Operation* send = nullptr;     // exists while it is in flight
+  Operation* turn = nullptr;     // a packet of our own: see ask_again()
+  std::unique_ptr<Queue> queue;
+
+  ULONG_PTR key() const { return key_of(index, generation); }
+};
+
+class WatchTable {
+ public:
+  // The caller still owns the socket if it fails.
+  Result watch(int32_t index, int32_t generation, SOCKET socket, int32_t kind);
+  // The socket stays the caller's: undoes a watch().
+  void unwatch(Port& port, Watched& watched);
+  // `how` is one of kRelease…; returns the socket for kReleaseDetach, else 0.
+  Result release(Port& port, int32_t index, int32_t how);
+  void release_all(Port& port);
+
+  Watched* find(int32_t index);
+  Watched* find(int32_t index, int32_t generation);
+
+ private:
+  std::vector<Watched> slots_;
+};
+
+// A socket's completions go to the port from now on.
+Result associate(Port& port, Watched& watched);
+// The exchange serves this socket again at its next turn, although the system has nothing new to tell.
+Result ask_again(Port& port, Watched& watched);
+
+}  // namespace pollport
