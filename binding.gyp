@@ -41,6 +41,7 @@
             "native/binding/overlapped.cc",
             "native/windows/address.cc",
             "native/windows/datagrams.cc",
+            "native/windows/event_post.cc",
             "native/windows/exchange.cc",
             "native/windows/extensions.cc",
             "native/windows/iocp.cc",
@@ -54,7 +55,7 @@
             "native/windows/waker.cc",
             "native/windows/watch_table.cc"
           ],
-          "libraries": ["-lws2_32", "-lmswsock", "-liphlpapi", "-lwinmm", "-lntdll"],
+          "libraries": ["-lws2_32", "-lmswsock", "-liphlpapi", "-lwinmm"],
           "msvs_settings": {
             "VCCLCompilerTool": {
               "AdditionalOptions": ["/std:c++20", "/permissive-", "/Zc:__cplusplus", "/utf-8"],

@@ -56,7 +56,8 @@ Result begin_datagrams(Port& port, Watched& watched, size_t max_datagram) {
   if (const Result associated = associate(port, watched); associated < 0) return associated;
   watched.queue = std::make_unique<Queue>();
   for (size_t i = 0; i < kDatagramsPosted; i++) {
-    Operation* operation = port.pool.take(OperationKind::kReceiveFrom, watched.socket.get());
+    Operation* operation = take_operation(port, watched, OperationKind::kReceiveFrom);
+    if (operation == nullptr) return i > 0 ? 0 : -static_cast<Result>(WSAENOBUFS);
     operation->length = max_datagram;
     operation->need_memory().reserve(max_datagram);
     if (post(watched, operation)) continue;
@@ -105,7 +106,8 @@ Result send_datagram(Port& port, Watched& watched, std::span<const uint8_t> byte
   const int error = WSAGetLastError();
   if (error != WSAEWOULDBLOCK) return -static_cast<Result>(error);
 
-  watched.send = port.pool.take(OperationKind::kSendTo, watched.socket.get());
+  watched.send = take_operation(port, watched, OperationKind::kSendTo);
+  if (watched.send == nullptr) return -static_cast<Result>(WSAENOBUFS);
   watched.send->length = bytes.size();
   std::copy(bytes.begin(), bytes.end(), watched.send->need_memory().reserve(bytes.size()));
   const Result started = start_send_to(*watched.send, to);

@@ -116,25 +116,4 @@ void Iocp::refine_timer(double timeout_ms) {
   timer_is_fine_ = timeBeginPeriod(kFineTimerMs) == TIMERR_NOERROR;
 }
 
-Result dissociate(SOCKET socket) {
-  // Documented for NtSetInformationFile since Windows 8.1 (Microsoft Learn, "FILE_INFORMATION_CLASS": FileReplaceCompletionInformation),
-  // but not in the headers of applications.
-  constexpr int kFileReplaceCompletionInformation = 61;
-  struct CompletionInformation {
-    HANDLE port;
-    void* key;
-  };
-  using SetInformationFile = NTSTATUS(NTAPI*)(HANDLE, IO_STATUS_BLOCK*, void*, ULONG, int);
-  // Safe: ntdll exports the function with this signature; going through void* is what GetProcAddress asks for.
-  static const auto set_information_file =
-      reinterpret_cast<SetInformationFile>(reinterpret_cast<void*>(GetProcAddress(GetModuleHandleW(L"ntdll.dll"), "NtSetInformationFile")));
-  if (set_information_file == nullptr) return -static_cast<Result>(ERROR_NOT_SUPPORTED);
-  CompletionInformation none{};
-  IO_STATUS_BLOCK status{};
-  // Safe: a SOCKET is a handle of the kernel's, see associate().
-  const NTSTATUS result =
-      set_information_file(reinterpret_cast<HANDLE>(socket), &status, &none, sizeof none, kFileReplaceCompletionInformation);
-  return result >= 0 ? 0 : -static_cast<Result>(RtlNtStatusToDosError(result));
-}
-
 }  // namespace pollport

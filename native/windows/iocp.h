@@ -45,7 +45,7 @@ class Iocp {
   Iocp& operator=(const Iocp&) = delete;
   ~Iocp();
 
-  // For as long as the socket lives, or until dissociate(): a socket has one port.
+  // For as long as the socket lives: it has one port, and ERROR_INVALID_PARAMETER says that it has another.
   Result associate(SOCKET socket, ULONG_PTR key);
   Result post(ULONG_PTR key, uint32_t bytes, OVERLAPPED* overlapped);
   // A negative timeout waits for ever. Never early: the system may be, and is asked again.
@@ -54,9 +54,9 @@ class Iocp {
   bool keep_for_later(double timeout_ms);
 
   Waker& waker() { return *waker_; }
+  HANDLE port() const { return port_of(waker_->system_object()); }
 
  private:
-  HANDLE port() const { return port_of(waker_->system_object()); }
   // Fills `entries` from what was kept; how many.
   size_t take_kept(std::span<OVERLAPPED_ENTRY> entries);
   void refine_timer(double timeout_ms);
@@ -66,8 +66,5 @@ class Iocp {
   std::mutex mutex_;
   std::vector<OVERLAPPED_ENTRY> kept_;
 };
-
-// Frees a socket from its port, for another one to take it. No operation of it may be pending.
-Result dissociate(SOCKET socket);
 
 }  // namespace pollport

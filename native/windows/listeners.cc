@@ -44,7 +44,8 @@ Result replenish(Port& port, Watched& watched) {
   // well.
   size_t resets = kAcceptsPosted;
   while (queue.posted < kAcceptsPosted) {
-    Operation* operation = port.pool.take(OperationKind::kAccept, watched.socket.get());
+    Operation* operation = take_operation(port, watched, OperationKind::kAccept);
+    if (operation == nullptr) return -static_cast<Result>(WSAENOBUFS);
     const Result started = start_accept(*operation, watched.ipv6);
     if (started == 0) {
       queue.posted++;

@@ -18,7 +18,9 @@ void reset(Operation& operation) {
   operation.InternalHigh = 0;
   operation.Offset = 0;
   operation.OffsetHigh = 0;
-  operation.hEvent = operation.memory ? operation.memory->event.get() : nullptr;
+  operation.hEvent = operation.event_post ? operation.event_post->event_for_overlapped()
+                     : operation.memory   ? operation.memory->event.get()
+                                          : nullptr;
   operation.error = 0;
   operation.bytes = 0;
   operation.done = false;

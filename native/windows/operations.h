@@ -11,6 +11,7 @@
 
 #include "../contract/address.h"
 #include "../contract/result.h"
+#include "event_post.h"
 #include "unique.h"
 #include "win.h"
 
@@ -28,7 +29,7 @@ struct OperationMemory {
   sockaddr_storage address{};
   int address_length = 0;
   UniqueSocket accepted;
-  UniqueHandle event;
+  UniqueHandle event;  // raw floor: of an operation that goes to no port
 
   // At least that many bytes; what was there before is gone.
   uint8_t* reserve(size_t length);
@@ -49,6 +50,7 @@ struct Operation : OVERLAPPED {
   int64_t token = 0;  // raw floor: TypeScript's number
   int32_t port = 0;   // raw floor: the number of the Iocp that the completion goes to, or 0
   std::unique_ptr<OperationMemory> memory;
+  std::unique_ptr<EventPost> event_post;  // for sockets that have another port
 
   OperationMemory& need_memory();
 };

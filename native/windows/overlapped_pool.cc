@@ -8,7 +8,10 @@ namespace pollport {
 
 OverlappedPool::~OverlappedPool() {
   for (auto& [overlapped, operation] : operations_) {
-    if (operation->in_flight && !is_complete(*operation)) static_cast<void>(operation.release());
+    if (!operation->in_flight || is_complete(*operation)) continue;
+    // The port goes away: nobody may post to its number.
+    operation->event_post.reset();
+    static_cast<void>(operation.release());
   }
 }
 

@@ -25,16 +25,14 @@ Result send_vectors(SOCKET socket, WSABUF* vectors, size_t count) {
 
 bool is_sending(const Watched& watched) { return watched.send != nullptr; }
 
-// The memory that the next overlapped send is made from.
-uint8_t* begin_send(Port& port, Watched& watched, size_t bytes) {
-  watched.send = port.pool.take(OperationKind::kSend, watched.socket.get());
-  watched.send->length = bytes;
-  return watched.send->need_memory().reserve(bytes);
-}
-
-Result start_begun_send(Port& port, Watched& watched) {
-  Result started = associate(port, watched);
-  if (started == 0) started = start_send(*watched.send);
+// Sends what `fill` writes into native memory of at most `capacity` bytes and says the length of. 0 when the completion follows.
+template <typename Fill>
+Result send_overlapped(Port& port, Watched& watched, size_t capacity, Fill fill) {
+  if (const Result associated = associate(port, watched); associated < 0) return associated;
+  watched.send = take_operation(port, watched, OperationKind::kSend);
+  if (watched.send == nullptr) return -static_cast<Result>(WSAENOBUFS);
+  watched.send->length = fill(std::span<uint8_t>(watched.send->need_memory().reserve(capacity), capacity));
+  const Result started = start_send(*watched.send);
   if (started == 0) return 0;
   port.pool.give_back(watched.send);
   watched.send = nullptr;
@@ -65,7 +63,8 @@ void tell_failure(const Watched& watched, int32_t kind, Result error, Batch& bat
 
 Result begin_connect(Port& port, Watched& watched, const PackedAddress& address) {
   if (const Result associated = associate(port, watched); associated < 0) return associated;
-  watched.receive = port.pool.take(OperationKind::kConnect, watched.socket.get());
+  watched.receive = take_operation(port, watched, OperationKind::kConnect);
+  if (watched.receive == nullptr) return -static_cast<Result>(WSAENOBUFS);
   return start_connect(*watched.receive, address);
 }
 
@@ -81,7 +80,8 @@ void complete_connect(Port& port, Watched& watched, Batch& batch) {
 }
 
 Result await_data(Port& port, Watched& watched) {
-  if (watched.receive == nullptr) watched.receive = port.pool.take(OperationKind::kReceive, watched.socket.get());
+  if (watched.receive == nullptr) watched.receive = take_operation(port, watched, OperationKind::kReceive);
+  if (watched.receive == nullptr) return -static_cast<Result>(WSAENOBUFS);
   if (watched.receive->in_flight) return 0;
   watched.receive->length = 0;
   return start_receive(*watched.receive);
@@ -133,8 +133,10 @@ Result send_stream(Port& port, Watched& watched, std::span<const uint8_t> bytes)
     taken += static_cast<size_t>(sent);
     if (static_cast<size_t>(sent) == piece) continue;
     const std::span<const uint8_t> rest = bytes.subspan(taken, std::min(bytes.size() - taken, kMaxSendPiece));
-    std::memcpy(begin_send(port, watched, rest.size()), rest.data(), rest.size());
-    const Result started = start_begun_send(port, watched);
+    const Result started = send_overlapped(port, watched, rest.size(), [&](std::span<uint8_t> into) {
+      std::copy(rest.begin(), rest.end(), into.begin());
+      return rest.size();
+    });
     return started < 0 ? started : static_cast<Result>(taken);
   }
   return static_cast<Result>(taken);
@@ -179,9 +181,9 @@ void send_stream_chain(Port& port, Watched& watched, const Outbox& outbox, int32
       cut = send.next;
     }
     batch.add(kKindSendShort, watched.index, watched.generation, cut, taken);
-    std::span<uint8_t> memory(begin_send(port, watched, kMaxSendPiece), kMaxSendPiece);
-    watched.send->length = copy_chain(outbox, cut, static_cast<size_t>(taken), memory);
-    if (const Result started = start_begun_send(port, watched); started < 0) tell_failure(watched, kKindSendFailed, started, batch);
+    const Result started = send_overlapped(
+        port, watched, kMaxSendPiece, [&](std::span<uint8_t> into) { return copy_chain(outbox, cut, static_cast<size_t>(taken), into); });
+    if (started < 0) tell_failure(watched, kKindSendFailed, started, batch);
     return;
   }
 }

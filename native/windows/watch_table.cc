@@ -31,14 +31,11 @@ void discard_unread(SOCKET socket) {
   }
 }
 
-// Ends what is in flight and frees the socket from the port, so that another thread's exchange may watch it. A receive of no bytes loses
-// none.
-Result detach(Watched& watched) {
-  if (!watched.associated) return 0;
-  if (const Result cancelled = cancel_operation(watched.socket.get(), nullptr); cancelled < 0) return cancelled;
-  const double deadline = clock_ms() + kLongestDrainMs;
-  while (watched.receive != nullptr && watched.receive->in_flight && !is_complete(*watched.receive) && clock_ms() < deadline) Sleep(0);
-  return dissociate(watched.socket.get());
+// Ends what is in flight, so that nothing of ours is left on a socket that goes to another owner. A receive of no bytes loses none.
+void end_operations(Watched& watched) {
+  if (watched.receive == nullptr || !watched.receive->in_flight) return;
+  // There is nothing to do about a failure: the receive then ends when data comes, and takes none of it.
+  static_cast<void>(cancel_operation(watched.socket.get(), watched.receive));
 }
 
 }  // namespace
@@ -46,8 +43,16 @@ Result detach(Watched& watched) {
 Result associate(Port& port, Watched& watched) {
   if (watched.associated) return 0;
   const Result associated = port.iocp->associate(watched.socket.get(), watched.key());
-  watched.associated = associated == 0;
-  return associated;
+  watched.by_events = associated == -static_cast<Result>(ERROR_INVALID_PARAMETER);
+  watched.associated = associated == 0 || watched.by_events;
+  return watched.associated ? 0 : associated;
+}
+
+Operation* take_operation(Port& port, const Watched& watched, OperationKind kind) {
+  Operation* operation = port.pool.take(kind, watched.socket.get());
+  if (!watched.by_events || EventPost::create(port.iocp->port(), watched.key(), operation, operation->event_post) == 0) return operation;
+  port.pool.give_back(operation);
+  return nullptr;
 }
 
 Result ask_again(Port& port, Watched& watched) {
@@ -88,8 +93,7 @@ Result WatchTable::release(Port& port, int32_t index, int32_t how) {
   Watched* watched = find(index);
   if (watched == nullptr) return -static_cast<Result>(WSAENOTSOCK);
   if (how == kReleaseDetach) {
-    // One that cannot be freed from the port is given back all the same: reading and writing work, only watching it elsewhere does not.
-    static_cast<void>(detach(*watched));
+    end_operations(*watched);
     let_go_of_operations(port, *watched);
     return static_cast<Result>(watched->socket.release());
   }

@@ -43,7 +43,8 @@ struct Watched {
   uint8_t kind = 0;  // one of kWatch…
   bool ipv6 = false;
   bool receiving = false;        // wants what comes in
-  bool associated = false;       // with the port
+  bool associated = false;       // its completions come to the port
+  bool by_events = false;        // because events bring them: see event_post.h
   Operation* receive = nullptr;  // connecting: ConnectEx; connection: the receive of no bytes that tells of data
   Operation* send = nullptr;     // exists while it is in flight
   Operation* turn = nullptr;     // a packet of our own: see ask_again()
@@ -69,8 +70,10 @@ class WatchTable {
   std::vector<Watched> slots_;
 };
 
-// A socket's completions go to the port from now on.
+// A socket's completions come to the port from now on.
 Result associate(Port& port, Watched& watched);
+// An operation of an associated socket; nullptr when the system has no event left.
+Operation* take_operation(Port& port, const Watched& watched, OperationKind kind);
 // The exchange serves this socket again at its next turn, although the system has nothing new to tell.
 Result ask_again(Port& port, Watched& watched);
 

@@ -17,7 +17,6 @@
 #include <mswsock.h>
 #include <mstcpip.h>
 #include <windows.h>
-#include <winternl.h>
 #include <iphlpapi.h>
 #include <mmsystem.h>
 #include <process.h>

@@ -2,11 +2,12 @@
 
 import dgram from 'node:dgram'
 import { once } from 'node:events'
-import { EPOLLIN, Socket, WOULD_BLOCK } from 'pollport'
+import { Socket, WOULD_BLOCK } from 'pollport'
 import { describe, expect, onTestFinished, test } from 'vitest'
 import { freeUdpPort } from '../support/dgram-peer.ts'
 import { hasIpv6 } from '../support/net-peer.ts'
-import { closing, codeOf, LOCAL, rawUdp, untilReady } from '../support/raw-pair.ts'
+import { closing, codeOf, eventually, LOCAL, rawUdp } from '../support/raw-pair.ts'
+import { isWine } from '../support/system.ts'
 
 async function dgramPeer(): Promise<{ peer: dgram.Socket; port: number }> {
   const peer = dgram.createSocket('udp4')
@@ -25,11 +26,10 @@ test.each([0, 1, 1200, 65_507])('S.17 a datagram of %d bytes goes and comes whol
   expect(data.equals(sent)).toBe(true)
   peer.send(data, from.port, from.address)
   await new Promise(setImmediate)
-  untilReady(socket, EPOLLIN)
   const into = Buffer.alloc(70_000)
-  const got = socket.recvFrom(into)
+  const got = eventually(() => socket.recvFrom(into))
   expect(got).toMatchObject({ bytes, truncated: false })
-  expect(got !== WOULD_BLOCK && String(got.address)).toBe(`${LOCAL}:${port}`)
+  expect(String(got.address)).toBe(`${LOCAL}:${port}`)
   expect(into.subarray(0, bytes).equals(sent)).toBe(true)
 })
 
@@ -44,12 +44,10 @@ test('S.17 a datagram that does not fit: its beginning, the mark, and the next o
   const [from, to] = [rawUdp(), rawUdp()]
   from.sendTo('0123456789', to.localAddress)
   from.sendTo('next', to.localAddress)
-  untilReady(to, EPOLLIN)
   const into = Buffer.alloc(4)
-  expect(to.recvFrom(into)).toMatchObject({ bytes: 4, truncated: true })
+  expect(eventually(() => to.recvFrom(into))).toMatchObject({ bytes: 4, truncated: true })
   expect(String(into)).toBe('0123')
-  untilReady(to, EPOLLIN)
-  expect(to.recvFrom(into)).toMatchObject({ bytes: 4, truncated: false })
+  expect(eventually(() => to.recvFrom(into))).toMatchObject({ bytes: 4, truncated: false })
   expect(String(into)).toBe('next')
 })
 
@@ -73,8 +71,8 @@ test('S.18 an unreachable peer is silent for a socket that is not connected, and
   const connected = rawUdp()
   connected.connect(nobody)
   connected.send('x')
-  untilReady(connected, EPOLLIN)
-  expect(codeOf(() => connected.recv())).toBe('ECONNREFUSED')
+  // Wine does not report it (its SIO_UDP_CONNRESET does nothing).
+  if (!isWine) expect(codeOf(() => eventually(() => connected.recv()))).toBe('ECONNREFUSED')
 })
 
 test('a connected socket sends without an address, and has a remote one', () => {
@@ -82,19 +80,15 @@ test('a connected socket sends without an address, and has a remote one', () => 
   from.connect(to.localAddress)
   expect(String(from.remoteAddress)).toBe(String(to.localAddress))
   expect(from.send('x')).toBe(1)
-  untilReady(to, EPOLLIN)
-  expect(String(to.recv())).toBe('x')
+  expect(String(eventually(() => to.recv()))).toBe('x')
 })
 
 test('an address from recvFrom can be sent to', () => {
   const [from, to] = [rawUdp(), rawUdp()]
   from.sendTo('question', to.localAddress)
-  untilReady(to, EPOLLIN)
-  const got = to.recvFrom(Buffer.alloc(100))
-  if (got === WOULD_BLOCK) throw new Error('ready, but nothing there')
+  const got = eventually(() => to.recvFrom(Buffer.alloc(100)))
   to.sendTo('answer', got.address)
-  untilReady(from, EPOLLIN)
-  expect(String(from.recv())).toBe('answer')
+  expect(String(eventually(() => from.recv()))).toBe('answer')
 })
 
 test('nothing there is WOULD_BLOCK; an address of the other family is EAFNOSUPPORT', () => {
@@ -118,9 +112,7 @@ describe.runIf(hasIpv6)('IPv6', () => {
   test('datagrams over ::1', () => {
     const [from, to] = [rawUdp('::1'), rawUdp('::1')]
     from.sendTo('six', to.localAddress)
-    untilReady(to, EPOLLIN)
-    const got = to.recvFrom(Buffer.alloc(10))
-    expect(got !== WOULD_BLOCK && got.address).toMatchObject({
+    expect(eventually(() => to.recvFrom(Buffer.alloc(10))).address).toMatchObject({
       address: '::1',
       family: 'ipv6',
       port: from.localAddress.port

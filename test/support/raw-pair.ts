@@ -1,5 +1,5 @@
 // Two raw sockets that are connected to each other, and other things that tests of the raw floor need again and again.
-import { Epoll, Socket, WOULD_BLOCK } from 'pollport'
+import { Epoll, Socket, WOULD_BLOCK, type WouldBlock } from 'pollport'
 import { onTestFinished } from 'vitest'
 
 export const LOCAL = '127.0.0.1'
@@ -51,7 +51,33 @@ export function codeOf(action: () => unknown): string | undefined {
   throw new Error(`nothing was thrown by ${action}`)
 }
 
-/** Waits, by an Epoll of its own, until a socket is ready for `events`. */
+/** Asks again, as a program with a non-blocking socket has to, until the answer is another than WOULD_BLOCK; throws what the call throws. */
+export function eventually<T>(call: () => T | WouldBlock, deadlineMs = 5000): T {
+  const end = performance.now() + deadlineMs
+  for (;;) {
+    const answer = call()
+    if (answer !== WOULD_BLOCK) return answer as T
+    if (performance.now() > end) throw new Error(`WOULD_BLOCK for ${deadlineMs} ms`)
+    Atomics.wait(nobody, 0, 0, 1)
+  }
+}
+
+const nobody = new Int32Array(new SharedArrayBuffer(4))
+
+/** Until a connect that is in progress is done. */
+export function untilConnected(socket: Socket): void {
+  eventually(() => {
+    const { error } = socket
+    if (error !== undefined) throw error
+    try {
+      return socket.remoteAddress
+    } catch {
+      return WOULD_BLOCK // ENOTCONN: not yet
+    }
+  })
+}
+
+/** Linux only. Waits, by an Epoll of its own, until a socket is ready for `events`. */
 export function untilReady(socket: Socket, events: number, deadlineMs = 5000): void {
   using epoll = new Epoll<undefined>()
   epoll.add(socket, undefined, events)
