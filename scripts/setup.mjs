@@ -1,4 +1,4 @@
-// Makes a checkout ready to run, then runs what follows `--` with Node:   node scripts/setup.mjs [-- file arguments…]
+// Makes a checkout ready to run, then runs what follows `--` with Node:   node scripts/setup.mjs [--no-addon] [-- file arguments…]
 // Three steps, each only when something is missing or stale: installs the packages, builds the native addon, builds dist/.
 // Node's builtins only, since it runs before anything is installed. Silent when there is nothing to do.
 import { spawn, spawnSync } from 'node:child_process'
@@ -101,7 +101,7 @@ function checkBuildTools() {
   }
 }
 
-function setup() {
+function setup(withAddon) {
   checkNode()
   if (!packagesAreInstalled()) {
     console.log('pollport: installing packages (npm ci)')
@@ -110,12 +110,16 @@ function setup() {
   }
   // Node's version is no input: the addon uses Node-API, which is the same for all of them. Architecture is, for shared folders.
   const kind = `${process.platform}-${process.arch}`
-  const addonInputs = ['binding.gyp', 'native', 'node_modules/node-addon-api/package.json']
-  buildWhenStale(`native ${kind}`, addonInputs, 'build/Release/pollport.node', () => {
-    checkBuildTools()
-    console.log('pollport: building the native addon (npm run build:native)')
-    npm(['run', 'build:native'], 'the native addon did not build, see above')
-  })
+  const system = process.platform === 'win32' ? 'windows' : 'linux'
+  const sources = ['addon.cc', 'binding', 'contract', system].map((name) => `native/${name}`)
+  const addonInputs = ['binding.gyp', ...sources, 'node_modules/node-addon-api/package.json']
+  if (withAddon) {
+    buildWhenStale(`native ${kind}`, addonInputs, 'build/Release/pollport.node', () => {
+      checkBuildTools()
+      console.log('pollport: building the native addon (npm run build:native)')
+      npm(['run', 'build:native'], 'the native addon did not build, see above')
+    })
+  }
   buildWhenStale('dist', ['lib', 'tsconfig.json', 'tsconfig.build.json'], 'dist/index.js', () => {
     console.log('pollport: building dist (npm run build:ts)')
     rmSync(join(root, 'dist'), { recursive: true, force: true }) // tsc leaves the files of removed sources behind.
@@ -147,6 +151,7 @@ function runNode(args) {
   })
 }
 
-setup()
 const separator = process.argv.indexOf('--')
+const options = process.argv.slice(2, separator === -1 ? undefined : separator)
+setup(!options.includes('--no-addon'))
 if (separator !== -1) runNode(process.argv.slice(separator + 1))
