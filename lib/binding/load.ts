@@ -3,6 +3,7 @@ import { createRequire } from 'node:module'
 import { fileURLToPath } from 'node:url'
 import type { EpollBinding } from './epoll.ts'
 import type { ExchangeBinding } from './exchange.ts'
+import type { IocpBinding } from './iocp.ts'
 import type { LoopWatchBinding } from './loop-watch.ts'
 import { KIND, OUTBOX, PACKED_ADDRESS, RECORD, RELEASE, WATCH } from './records.ts'
 import type { SocketBinding } from './socket.ts'
@@ -13,7 +14,8 @@ export type Addon = SocketBinding &
   WakerBinding &
   LoopWatchBinding &
   ExchangeBinding &
-  Partial<EpollBinding> & { readonly backend: 'epoll' | 'iocp'; readonly layout: object }
+  Partial<EpollBinding> &
+  Partial<IocpBinding> & { readonly backend: 'epoll' | 'iocp'; readonly layout: object }
 
 const expectedLayout = {
   recordStride: RECORD.stride,

@@ -17,11 +17,22 @@ import {
 import { bindToThread } from '../thread-bound.ts'
 import { boolean, integer, object, bytes as toBytes, uint8Array } from '../validate.ts'
 import { getSocketOption, type SocketOptionName, type SocketOptions, setSocketOption } from './options.ts'
+import {
+  type Completions,
+  native,
+  type Overlapped,
+  type OverlappedCall,
+  operationsAt,
+  overlappedFor,
+  overlappedPool
+} from './overlapped.ts'
 
 const DEFAULT_BACKLOG = 511
 const DEFAULT_RECEIVE_BYTES = 65_536
 // The largest option that a system has is a few hundred bytes (TCP_INFO).
 const MAX_OPTION_BYTES = 4096
+// WSABUF counts with 32 bits; a gibibyte is what a Buffer is sure to take.
+const MAX_OVERLAPPED_BYTES = 2 ** 30
 
 /** What kind of socket to make. */
 export interface SocketInit {
@@ -61,6 +72,7 @@ export class Socket {
   #isIpv6: boolean
   #connecting = false
   #watchers: Set<Watcher> | undefined
+  #completions: Completions | undefined
 
   /**
    * Makes a socket (socket(2), WSASocketW).
@@ -204,7 +216,77 @@ export class Socket {
     check(addon().socketShutdown(handle, SHUTDOWN[how]), 'shutdown')
   }
 
-  /** Closes. Closing twice is harmless. It leaves every Epoll first. */
+  // ---- Overlapped operations (Windows) ----
+
+  /**
+   * Starts to receive up to `bytes` bytes (WSARecv); 0 waits for data without taking any (TCP). Like every `overlapped…` method it returns at once: the
+   * {@link Overlapped} that was given, or a new one, is complete when the socket's {@link Iocp} gives it, or when `getResult` says so. A completion
+   * follows exactly if the method does not throw.
+   * @throws SocketError `EBUSY` if the Overlapped is in flight, `ENOTCONN`, `ECONNRESET`, …; Error `ERR_UNSUPPORTED_PLATFORM` on other systems
+   */
+  overlappedReceive(bytes: number, overlapped?: Overlapped): Overlapped {
+    return this.#start('WSARecv', overlapped, (calls, pool, token, port) =>
+      calls.wsaRecv(pool, this.#handle, token, port, integer(bytes, 'bytes', 0, MAX_OVERLAPPED_BYTES))
+    )
+  }
+
+  /** Starts to send (WSASend); the bytes are copied, so that the caller may use its buffer again at once. They are sent whole, or the operation fails. */
+  overlappedSend(data: Uint8Array | string, overlapped?: Overlapped): Overlapped {
+    const bytes = toBytes(data, 'data')
+    return this.#start('WSASend', overlapped, (calls, pool, token, port) =>
+      calls.wsaSend(pool, this.#handle, token, port, bytes, 0, bytes.length)
+    )
+  }
+
+  /** Starts to receive one datagram of up to `bytes` bytes (WSARecvFrom). Its sender is `overlapped.address`. */
+  overlappedReceiveFrom(bytes: number, overlapped?: Overlapped): Overlapped {
+    return this.#start('WSARecvFrom', overlapped, (calls, pool, token, port) =>
+      calls.wsaRecvFrom(pool, this.#handle, token, port, integer(bytes, 'bytes', 0, MAX_OVERLAPPED_BYTES))
+    )
+  }
+
+  /** Starts to send one datagram (WSASendTo). */
+  overlappedSendTo(data: Uint8Array | string, address: SocketAddress | EndPoint, overlapped?: Overlapped): Overlapped {
+    const bytes = toBytes(data, 'data')
+    return this.#start('WSASendTo', overlapped, (calls, pool, token, port) =>
+      calls.wsaSendTo(pool, this.#handle, token, port, bytes, 0, bytes.length, this.#pack(address, 'WSASendTo'))
+    )
+  }
+
+  /** Starts to accept one connection (AcceptEx); it is `overlapped.accepted` afterwards, and knows its peer (SO_UPDATE_ACCEPT_CONTEXT). It blocks. */
+  overlappedAccept(overlapped?: Overlapped): Overlapped {
+    const adopt = (handle: number) => new Socket(new Adopted(handle, this.#isUdp, this.#isIpv6))
+    return this.#start(
+      'AcceptEx',
+      overlapped,
+      (calls, pool, token, port) => calls.acceptEx(pool, this.#handle, token, port, this.#isIpv6),
+      adopt
+    )
+  }
+
+  /** Starts to connect (ConnectEx); an unbound socket is bound to any address first, since ConnectEx asks for it. */
+  overlappedConnect(address: SocketAddress | EndPoint, overlapped?: Overlapped): Overlapped {
+    return this.#start('ConnectEx', overlapped, (calls, pool, token, port) =>
+      calls.connectEx(pool, this.#handle, token, port, this.#pack(address, 'ConnectEx'))
+    )
+  }
+
+  /** Starts to finish the connection (DisconnectEx): complete when the peer has finished too. */
+  overlappedDisconnect(overlapped?: Overlapped): Overlapped {
+    return this.#start('DisconnectEx', overlapped, (calls, pool, token, port) =>
+      calls.disconnectEx(pool, this.#handle, token, port)
+    )
+  }
+
+  /** Cancels one operation in flight, or all of this socket (CancelIoEx): it completes with `ECANCELED`, or as it would have if it was done already. */
+  cancel(overlapped?: Overlapped): void {
+    const handle = this.#open('CancelIoEx')
+    const calls = native('cancel')
+    if (overlapped !== undefined && !overlappedFor(overlapped).pending) return
+    check(calls.cancelIoEx(overlappedPool(), handle, overlapped?._token ?? -1), 'CancelIoEx')
+  }
+
+  /** Closes. Closing twice is harmless. It leaves every Epoll first; what is in flight completes with `ECANCELED`. */
   close(): void {
     if (this.closed) return
     addon().socketClose(this.#letGo())
@@ -311,6 +393,23 @@ export class Socket {
     this.#watchers?.delete(watcher)
   }
 
+  /** @internal Where its completions go from now on. */
+  _completeAt(completions: Completions | undefined): void {
+    this.#completions = completions
+  }
+
+  #start(
+    call: OverlappedCall,
+    given: Overlapped | undefined,
+    start: (calls: ReturnType<typeof native>, pool: number, token: number, port: number) => number,
+    adopt?: (handle: number) => Socket
+  ): Overlapped {
+    const overlapped = overlappedFor(given)
+    this.#open(call)
+    this.#completions ??= { port: 0, inFlight: 0 }
+    return overlapped._start(call, this, this.#completions, adopt, start)
+  }
+
   #open(call: string): number {
     if (this.#handle < 0) throw alreadyClosed(call)
     return this.#handle
@@ -319,8 +418,13 @@ export class Socket {
   #letGo(): number {
     // Before the handle goes: with a duplicate of it alive, nobody could take it out of an epoll any more.
     if (this.#watchers !== undefined) for (const watcher of [...this.#watchers]) watcher._forget(this)
+    const completions = this.#completions
     const handle = this.#handle
     this.#handle = -1
+    // No port would ever give these back.
+    if (completions?.port === 0 && completions.inFlight > 0) {
+      for (const overlapped of operationsAt((theirs) => theirs === completions)) overlapped._cancelAndFinish()
+    }
     return handle
   }
 

@@ -56,7 +56,7 @@ Napi::Value iocp_post(const Napi::CallbackInfo& info) {
   IocpHolder* holder = holder_of(info);
   if (holder == nullptr) return answer(info.Env(), closed());
   const ULONG_PTR key = key_of(int32_argument(info, 1), int32_argument(info, 2));
-  return answer(info.Env(), holder->iocp->post(key, uint32_argument(info, 3), overlapped_of_token(handle_argument(info, 4))));
+  return answer(info.Env(), holder->iocp->post(key, uint32_argument(info, 3), nullptr));
 }
 
 Napi::Value iocp_wait(const Napi::CallbackInfo& info) {

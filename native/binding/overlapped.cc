@@ -14,12 +14,6 @@
 
 namespace pollport {
 
-OVERLAPPED* overlapped_of_token(int64_t token) {
-  // Safe: only ever compared and turned back. Operations lie at even addresses, so that an odd one is none.
-  static_assert(alignof(Operation) % 2 == 0);
-  return token < 0 ? nullptr : reinterpret_cast<OVERLAPPED*>(static_cast<uintptr_t>(token) << 1 | 1);
-}
-
 RawOperations::~RawOperations() {
   const double deadline = clock_ms() + kLongestDrainMs;
   pool_.each([](Operation& operation) {
@@ -54,12 +48,6 @@ void RawOperations::give_back(int64_t token) {
 bool RawOperations::complete(const OVERLAPPED_ENTRY& entry, RawCompletion& out) {
   out = {-1, entry.dwNumberOfBytesTransferred, 0, true};
   if (entry.lpOverlapped == nullptr) return true;
-  // Safe: an odd address was made by overlapped_of_token() and is only turned back.
-  const auto address = reinterpret_cast<uintptr_t>(entry.lpOverlapped);
-  if ((address & 1) != 0) {
-    out.token = static_cast<int64_t>(address >> 1);
-    return true;
-  }
   Operation* operation = pool_.find(entry.lpOverlapped);
   if (operation == nullptr) return false;
   operation->in_flight = false;

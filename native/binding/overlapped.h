@@ -12,7 +12,7 @@
 namespace pollport {
 
 struct RawCompletion {
-  int64_t token;  // -1 = none
+  int64_t token;  // -1 = none: posted
   DWORD bytes;
   DWORD error;
   bool posted;
@@ -39,9 +39,6 @@ class RawOperations final : public Closable {
 
 // The one whose number is the argument at `position`, or nullptr.
 RawOperations* raw_operations(const Napi::CallbackInfo& info, size_t position);
-
-// What stands for a token in a packet that a program posts: nothing that is ever read through, nor an address that an operation can have.
-OVERLAPPED* overlapped_of_token(int64_t token);
 
 void export_overlapped(Napi::Env env, Napi::Object exports);
 
