@@ -44,6 +44,7 @@
             "native/windows/event_post.cc",
             "native/windows/exchange.cc",
             "native/windows/extensions.cc",
+            "native/windows/handles.cc",
             "native/windows/iocp.cc",
             "native/windows/listeners.cc",
             "native/windows/loop_watch.cc",

@@ -15,6 +15,8 @@ export interface IocpBinding {
    * the waker ended the wait.
    */
   iocpWait(port: number, pool: number, into: Float64Array, maxEvents: number, timeoutMs: number): number
+  /** How many handles a process has, for whoever looks for a leak. */
+  handleCount(process: number): number
   /** The process-wide handle for {@link WakerBinding.wakerWake}. */
   iocpWakerHandle(port: number): number
 

@@ -6,6 +6,7 @@
 #include <memory>
 #include <vector>
 
+#include "../windows/handles.h"
 #include "arguments.h"
 #include "environment.h"
 #include "exports.h"
@@ -93,6 +94,8 @@ Napi::Value iocp_waker_handle(const Napi::CallbackInfo& info) {
   return answer(info.Env(), holder == nullptr ? closed() : holder->iocp->waker().number());
 }
 
+Napi::Value handle_count(const Napi::CallbackInfo& info) { return answer(info.Env(), count_handles(uint32_argument(info, 0))); }
+
 }  // namespace
 
 void export_system_objects(Napi::Env env, Napi::Object exports) {
@@ -103,6 +106,7 @@ void export_system_objects(Napi::Env env, Napi::Object exports) {
   put("iocpPost", iocp_post);
   put("iocpWait", iocp_wait);
   put("iocpWakerHandle", iocp_waker_handle);
+  put("handleCount", handle_count);
   export_overlapped(env, exports);
 }
 

@@ -5,7 +5,7 @@ import { Worker } from 'node:worker_threads'
 import { Poller } from 'pollport'
 import { expect, onTestFinished, test } from 'vitest'
 import { NO_BACKGROUND_COMPILATION } from '../support/child.ts'
-import { canCountDescriptors, countDescriptors, descriptorsBackAt } from '../support/descriptors.ts'
+import { countDescriptors, descriptorsBackAt } from '../support/descriptors.ts'
 
 setFlagsFromString(NO_BACKGROUND_COMPILATION)
 
@@ -45,19 +45,19 @@ async function terminate(worker: Worker): Promise<number> {
 
 test.each(states)('a worker in %s is terminated at once and leaves no descriptor', LIMITS, async (state) => {
   await terminate(await startWorker(state)) // The first one may open what the process keeps.
-  const before = canCountDescriptors ? countDescriptors() : 0
+  const before = countDescriptors()
   const worker = await startWorker(state)
-  if (canCountDescriptors) expect(countDescriptors()).toBeGreaterThan(before)
+  expect(countDescriptors()).toBeGreaterThan(before)
   expect(await terminate(worker)).toBeLessThan(3_000)
-  if (canCountDescriptors) expect(await descriptorsBackAt(before)).toBeLessThanOrEqual(before)
+  expect(await descriptorsBackAt(before)).toBeLessThanOrEqual(before)
 })
 
 test('twenty workers, two of each kind, are terminated at the same time', LIMITS, async () => {
   await terminate(await startWorker('run()'))
-  const before = canCountDescriptors ? countDescriptors() : 0
+  const before = countDescriptors()
   const workers = await Promise.all([...states, ...states].map(startWorker))
   await Promise.all(workers.map(terminate))
-  if (canCountDescriptors) expect(await descriptorsBackAt(before)).toBeLessThanOrEqual(before)
+  expect(await descriptorsBackAt(before)).toBeLessThanOrEqual(before)
 })
 
 test('workers come and go while the main thread polls, and its poller does not mind', LIMITS, async () => {
@@ -90,9 +90,9 @@ test('a worker that ends by itself with everything open leaves no descriptor', L
     expect(code).toBe(0)
   }
   await run()
-  const before = canCountDescriptors ? countDescriptors() : 0
+  const before = countDescriptors()
   for (let round = 0; round < 5; round++) await run()
-  if (canCountDescriptors) expect(await descriptorsBackAt(before)).toBeLessThanOrEqual(before)
+  expect(await descriptorsBackAt(before)).toBeLessThanOrEqual(before)
 })
 
 test('process.exit() in a worker ends that worker only', LIMITS, async () => {

@@ -1,13 +1,11 @@
-// Counts the descriptors that a process holds: the one place that knows where a system shows them.
-import { existsSync, readdirSync } from 'node:fs'
+// Counts what a process holds of the system, descriptors or handles: the one place that knows where a system shows them.
+import { readdirSync } from 'node:fs'
 import { setTimeout as delay } from 'node:timers/promises'
+import { loaded } from '../../lib/binding/load.ts'
 
-/** Whether this system shows a process's descriptors as files. */
-export const canCountDescriptors = existsSync('/proc/self/fd')
-
-/** How many descriptors a process holds. For this process the one that reads the folder is among them, each time. */
+/** How many a process holds. On Linux the one that reads the folder is among them, for this process, each time. */
 export function countDescriptors(pid: number = process.pid): number {
-  return readdirSync(`/proc/${pid}/fd`).length
+  return loaded?.handleCount?.(pid) ?? readdirSync(`/proc/${pid}/fd`).length
 }
 
 /** Waits until no more than `count` are held, and gives the number at last: ending threads close theirs a moment after they have said so. */
