@@ -29,7 +29,14 @@ const system = join(cache, 'system')
 
 // The newest of each line that was seen to work when this was written.
 const nodeVersions = { 20: '20.20.2', 22: '22.23.3', 24: '24.21.0', 26: '26.10.0' }
-export const nodeLines = Object.keys(nodeVersions)
+
+/** Takes `--node LINE` off the front of the arguments. */
+export function takeNodeLine(args) {
+  if (args[0] !== '--node') return '20'
+  const [, line] = args.splice(0, 2)
+  if (!(line in nodeVersions)) fail(`--node takes one of ${Object.keys(nodeVersions).join(', ')}`)
+  return line
+}
 
 /** Makes `target` by filling a folder under another name first: what is there under its own name is whole. */
 function makeWhole(target, what, fill) {
@@ -59,27 +66,40 @@ function inNamespaces(script, ...args) {
   return ['--pdeathsig', 'KILL', 'unshare', ...own, 'sh', '-c', script, 'sh', ...args]
 }
 
-// $1 is the Debian. Wine wants a /proc of the process namespace; /etc/hosts, or nobody knows localhost.
+// $1 is the Debian. Wine wants a /proc of the process namespace.
 const enter = `
 set -e
 lab=$1; shift
 mount -t proc proc "$lab/proc"
 mount --bind /dev "$lab/dev"
 mount -t tmpfs tmpfs "$lab/tmp"
-wine_env="PATH=/usr/bin:/bin HOME=/root WINEPREFIX=/wine WINEDEBUG=-all XDG_RUNTIME_DIR=/tmp LANG=C.UTF-8"
 `
+// The whole environment of Wine, and of node.exe, which adds Windows' own. PATH is this machine's until chroot.
+const environment = {
+  PATH: process.env.PATH,
+  HOME: '/root',
+  LANG: 'C.UTF-8',
+  WINEPREFIX: '/wine',
+  WINEDEBUG: '-all',
+  XDG_RUNTIME_DIR: '/tmp'
+}
+const intoLab = 'chroot "$lab" env PATH=/usr/bin:/bin'
 
 function makeSystem(folder) {
   needTools({ debootstrap: 'debootstrap' })
   const args = ['--variant=minbase', '--include=wine64,wine', debian, folder, ...debianMirror()]
   run('debootstrap', args, 'debootstrap could not make a Debian with Wine')
+  // Without hosts nobody knows localhost, and Vite does not start.
   for (const name of ['hosts', 'resolv.conf']) copyFileSync(join('/etc', name), join(folder, 'etc', name))
   for (const name of ['wine', 'pollport', 'node', 'out']) mkdirSync(join(folder, name))
   rmSync(join(folder, 'var', 'cache', 'apt', 'archives'), { recursive: true, force: true })
   // Wine's own first start, once for all runs. wineserver -w waits until the registry has been written.
   const boot = `${enter}
-chroot "$lab" env -i $wine_env sh -c 'wineboot -i </dev/null >/tmp/boot 2>&1; wineserver -w; test -e /wine/system.reg || { cat /tmp/boot; exit 1; }'`
-  run('setpriv', inNamespaces(boot, folder), 'Wine could not be started', { timeout: 300_000 })
+${intoLab} sh -c 'wineboot -i </dev/null >/tmp/boot 2>&1; wineserver -w; test -e /wine/system.reg || { cat /tmp/boot; exit 1; }'`
+  run('setpriv', inNamespaces(boot, folder), 'Wine could not be started', {
+    env: environment,
+    timeout: 300_000
+  })
 }
 
 /** Where npm puts one package for Windows, or a whole lock file's. */
@@ -87,7 +107,6 @@ const forWindows = ['--os=win32', '--cpu=x64', '--ignore-scripts', '--no-audit',
 
 function nodeExe(line) {
   const version = nodeVersions[line]
-  if (version === undefined) fail(`no Node ${line} in the lab; there are ${nodeLines.join(', ')}`)
   const target = join(cache, `node-${version}`)
   makeWhole(target, `fetching Windows' Node ${version} (npm)`, (folder) => {
     writeFileSync(join(folder, 'package.json'), '{ "private": true }')
@@ -146,14 +165,16 @@ done
 mkdir -p node_modules build/Release
 mount --bind "$modules" node_modules
 cp "$addon" build/Release/pollport.node
-cp /etc/hosts /etc/resolv.conf "$lab/tmp"
 set +e
-# Node under Wine cannot write to a Unix pipe: files it is. Wine makes Windows' Ctrl-C of SIGINT.
-chroot "$lab" env -i $wine_env $POLLPORT_LAB_ENV sh -c 'cd /pollport && exec wine /node/node.exe "$@" </dev/null >>/out/stdout 2>>/out/stderr' sh "$@" &
+# Node under Wine cannot write to a Unix pipe: files it is. A signal is for node.exe, of which Wine makes Windows' Ctrl-C; we wait on.
+trap : INT
+${intoLab} sh -c 'cd /pollport && exec wine /node/node.exe "$@" </dev/null >>/out/stdout 2>>/out/stderr' sh "$@" &
 child=$!
-trap 'kill -INT $child' INT TERM HUP
-while :; do wait $child; code=$?; kill -0 $child 2>/dev/null || break; done
-exit $code
+while :; do
+  wait $child
+  code=$?
+  kill -0 $child 2>/dev/null || exit $code
+done
 `
 
 /** Passes on what is written into a file, as it comes. */
@@ -178,34 +199,47 @@ function follow(file, stream) {
 }
 
 /**
- * Runs node.exe with `args` in the checkout and resolves with its exit code; 124 after `timeoutMs`.
+ * Runs node.exe with `args` in the checkout and resolves with its exit code; 124 after `timeoutMs`. The first Ctrl-C is node.exe's with
+ * `passCtrlC`, any other signal ends everything at once.
  * @param {{ node: string, modules: string }} lab from prepareLab
  * @param {string[]} args
- * @param {{ env?: Record<string, string>, timeoutMs?: number }} [options]
+ * @param {{ timeoutMs?: number, passCtrlC?: boolean }} [options]
  */
-export async function runInLab(lab, args, { env = {}, timeoutMs } = {}) {
+export async function runInLab(lab, args, { timeoutMs, passCtrlC = false } = {}) {
   const out = mkdtempSync(join(cache, 'run-'))
+  process.once('exit', () => rmSync(out, { recursive: true, force: true }))
   const ends = [follow(join(out, 'stdout'), process.stdout), follow(join(out, 'stderr'), process.stderr)]
-  const colours = process.stdout.isTTY ? 'FORCE_COLOR=1' : 'NO_COLOR=1'
-  const given = ['POLLPORT_WINE=1', colours, ...Object.entries(env).map(([name, value]) => `${name}=${value}`)]
-  if (process.env.CI) given.push(`CI=${process.env.CI}`)
+  const passed = Object.entries(process.env).filter(([name]) =>
+    /^(CI|NODE_OPTIONS|NODE_DEBUG|POLLPORT_\w+)$/.test(name)
+  )
+  const colours = process.stdout.isTTY ? { FORCE_COLOR: '1' } : { NO_COLOR: '1' }
+  const env = { ...environment, ...colours, ...Object.fromEntries(passed), POLLPORT_WINE: '1' }
   const child = spawn(
     'setpriv',
     inNamespaces(program, system, root, lab.node, lab.modules, windowsAddon, out, ...args),
-    { env: { ...process.env, POLLPORT_LAB_ENV: given.join(' ') }, stdio: ['ignore', 'inherit', 'inherit'] }
+    {
+      env,
+      stdio: ['ignore', 'inherit', 'inherit'],
+      detached: true // A process group of its own, or a terminal's Ctrl-C would reach all of Wine, past us.
+    }
   )
+  const end = () => child.kill('SIGKILL') // unshare's end is the end of all its processes, Wine's server too.
   let isLate = false
   const late =
-    timeoutMs === undefined
-      ? undefined
-      : setTimeout(() => {
-          isLate = true
-          child.kill('SIGKILL')
-        }, timeoutMs)
-  const code = await new Promise((resolve) => child.on('close', (status, signal) => resolve(status ?? signal)))
+    timeoutMs &&
+    setTimeout(() => {
+      isLate = true
+      end()
+    }, timeoutMs)
+  process.on('SIGINT', () => {
+    if (passCtrlC) process.kill(-child.pid, 'SIGINT')
+    else end()
+    passCtrlC = false
+  })
+  for (const signal of ['SIGTERM', 'SIGHUP']) process.on(signal, end)
+  const code = await new Promise((resolve) => child.on('close', (status) => resolve(status ?? 130)))
   clearTimeout(late)
-  for (const end of ends) end()
-  rmSync(out, { recursive: true, force: true })
-  if (isLate) console.error(`pollport: ended after ${timeoutMs / 1000} s, which is longer than it may take`)
+  for (const finish of ends) finish()
+  if (isLate) console.error(`pollport: ended after ${timeoutMs / 60_000} minutes, which is longer than it may take`)
   return isLate ? 124 : code
 }
