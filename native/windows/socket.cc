@@ -2,13 +2,16 @@
 
 #include "../contract/socket.h"
 
+#include <algorithm>
 #include <climits>
+#include <cmath>
 #include <cstring>
 #include <memory>
 #include <mutex>
 #include <unordered_set>
 
 #include "address.h"
+#include "iocp.h"
 #include "operations.h"
 #include "socket_modes.h"
 
@@ -47,6 +50,32 @@ Result address_of(Handle handle, PackedAddress& out, int(WSAAPI* call)(SOCKET, s
   int length = sizeof address;
   if (call(socket_of(handle), as_sockaddr(address), &length) != 0) return last_error();
   return from_sockaddr(address, length, out) ? 0 : -static_cast<Result>(WSAEAFNOSUPPORT);
+}
+
+// Whether the socket is ready for that within the time: 1, 0, or minus the error.
+Result poll_for(Handle handle, short events, double timeout_ms) {
+  WSAPOLLFD waiting{socket_of(handle), events, 0};
+  const int ready = WSAPoll(&waiting, 1, static_cast<int>(timeout_ms));
+  return ready >= 0 ? ready : last_error();
+}
+
+// A send that the system's own SO_SNDTIMEO ends does not tell how much went, and leaves a stream that nobody can go on with (Microsoft
+// Learn, "SOL_SOCKET Socket Options"). So pieces are offered when there is room, for as long as the time lasts.
+Result send_for(Handle handle, std::span<const uint8_t> bytes, Result timeout_ms) {
+  constexpr size_t kPiece = 16 * 1024;
+  const double deadline = clock_ms() + static_cast<double>(timeout_ms);
+  size_t sent = 0;
+  do {
+    const Result ready = poll_for(handle, POLLWRNORM, std::ceil(std::max(deadline - clock_ms(), 0.0)));
+    if (ready < 0 && sent == 0) return ready;
+    if (ready <= 0) break;
+    const std::span<const uint8_t> piece = bytes.subspan(sent, std::min(bytes.size() - sent, kPiece));
+    const int taken = send(socket_of(handle), chars(piece), int_size(piece.size()), 0);
+    if (taken < 0 && sent == 0) return failure();
+    if (taken < 0) break;
+    sent += static_cast<size_t>(taken);
+  } while (sent < bytes.size());
+  return sent == 0 && !bytes.empty() ? kWouldBlock : static_cast<Result>(sent);
 }
 
 // The system does not tell whether a socket is non-blocking: what was set is kept here, for all threads, since sockets are handed over.
@@ -125,6 +154,12 @@ Result bind_socket(Handle handle, const PackedAddress& address) {
 Result listen_socket(Handle handle, int32_t backlog) { return listen(socket_of(handle), backlog) == 0 ? 0 : last_error(); }
 
 Result accept_socket(Handle handle, PackedAddress& peer) {
+  // Winsock keeps SO_RCVTIMEO for receiving alone, and a blocking accept() would not end.
+  const Result timeout_ms = integer_option(handle, SOL_SOCKET, SO_RCVTIMEO);
+  if (timeout_ms > 0 && get_non_blocking(handle) == 0) {
+    const Result ready = poll_for(handle, POLLRDNORM, static_cast<double>(timeout_ms));
+    if (ready <= 0) return ready == 0 ? kWouldBlock : ready;
+  }
   sockaddr_storage address{};
   int length = sizeof address;
   UniqueSocket accepted(accept(socket_of(handle), as_sockaddr(address), &length));
@@ -143,6 +178,8 @@ Result connect_socket(Handle handle, const PackedAddress& address) {
 }
 
 Result send_socket(Handle handle, std::span<const uint8_t> bytes) {
+  const Result timeout_ms = integer_option(handle, SOL_SOCKET, SO_SNDTIMEO);
+  if (timeout_ms > 0 && get_non_blocking(handle) == 0) return send_for(handle, bytes, timeout_ms);
   const int sent = send(socket_of(handle), chars(bytes), int_size(bytes.size()), 0);
   return sent >= 0 ? sent : failure_with_timeout(handle, SO_SNDTIMEO);
 }

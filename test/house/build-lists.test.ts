@@ -1,14 +1,11 @@
 // node-gyp makes the release builds and cmake-js the developer's: both must build the same program.
-import { execFileSync } from 'node:child_process'
-import { join } from 'node:path'
+import { runInNewContext } from 'node:vm'
 import { expect, test } from 'vitest'
-import { filesUnder, root, textOf } from './files.ts'
+import { filesUnder, textOf } from './files.ts'
 
-/** binding.gyp is a Python literal with comments; python3 is there, since node-gyp needs it. */
+/** binding.gyp is a Python literal with comments, which but for those is a JavaScript one. */
 function readGyp(): unknown {
-  const program =
-    'import ast, json, sys; print(json.dumps(ast.literal_eval(open(sys.argv[1], encoding="utf-8").read())))'
-  return JSON.parse(execFileSync('python3', ['-c', program, join(root, 'binding.gyp')], { encoding: 'utf8' }))
+  return runInNewContext(`(${textOf('binding.gyp').replace(/^\s*#.*$/gm, '')})`)
 }
 
 /** Every string that stands in a list named `key`, at any depth and under any condition; `key!` is gyp for taking away. */

@@ -2,6 +2,7 @@
 import { rmSync } from 'node:fs'
 import { join } from 'node:path'
 import { afterAll, describe, expect, test } from 'vitest'
+import { isWindows } from '../support/system.ts'
 import { root, textOf } from './files.ts'
 import { programsOf, runProgram, typeCheck, writePrograms } from './programs.ts'
 
@@ -21,7 +22,9 @@ for (const page of ['README.md', 'docs/guide.md']) {
     for (const [index, program] of programs.entries()) {
       const isServer = /console\.log\(`port \$/.test(program) && program.includes('for (;;)')
       const promise = isServer ? 'serves an echo on the port that it prints' : 'runs to a good end'
-      test(`program ${index + 1} ${promise}`, { timeout: deadlineMs }, async () => {
+      // What shows one system's own objects runs there.
+      const isForeign = (isWindows ? /\bEpoll\b/ : /\bIocp\b/).test(program)
+      test.skipIf(isForeign)(`program ${index + 1} ${promise}`, { timeout: deadlineMs }, async () => {
         const { served } = await runProgram(join(folder, `program-${index + 1}.ts`))
         expect(served).toBe(isServer)
       })
@@ -31,7 +34,9 @@ for (const page of ['README.md', 'docs/guide.md']) {
 
 test('README.md shows the programs of examples/, without their head comments', () => {
   const withoutHead = (path: string) => textOf(path).replace(/^(\/\/.*\n)+/, '')
-  expect(programsOf('README.md')).toEqual([withoutHead('examples/textbook-epoll.ts'), withoutHead('examples/echo.ts')])
+  expect(programsOf('README.md')).toEqual(
+    ['textbook-epoll', 'textbook-iocp', 'echo'].map((name) => withoutHead(`examples/${name}.ts`))
+  )
 })
 
 test('the echo server on Poller takes no more than 25 lines', () => {
@@ -40,7 +45,7 @@ test('the echo server on Poller takes no more than 25 lines', () => {
 })
 
 test('an example runs from its own place', { timeout: deadlineMs }, async () => {
-  for (const example of ['textbook-epoll.ts', 'echo.ts']) {
+  for (const example of [isWindows ? 'textbook-iocp.ts' : 'textbook-epoll.ts', 'echo.ts']) {
     expect((await runProgram(join(root, 'examples', example))).served).toBe(true)
   }
 })

@@ -5,6 +5,7 @@ import { bindPeer, freeUdpPort } from '../support/dgram-peer.ts'
 import { hasIpv6, LOCAL } from '../support/net-peer.ts'
 import { openProbe, thrownBy } from '../support/poller-probe.ts'
 import { patternBytes } from '../support/poller-random.ts'
+import { isWindows, isWine } from '../support/system.ts'
 
 const ANY = { address: LOCAL, port: 0 }
 
@@ -225,20 +226,24 @@ test('an unreachable peer is silent unless asked for', async () => {
   await probe.first('datagram', socket as UdpSocket<unknown>)
 })
 
-test('asked for, an unreachable peer is an error event with its address, and the socket lives', async () => {
-  const probe = openProbe()
-  const socket = probe.poller.bindUdp({ ...ANY, reportUnreachable: true })
-  const peer = await bindPeer()
-  const nobody = { address: LOCAL, port: await freeUdpPort() }
-  socket.send('anybody?', nobody)
-  const { error } = await probe.first('error', socket as UdpSocket<unknown>)
-  expect(error).toMatchObject({ name: 'SocketError', code: 'ECONNREFUSED', ...nobody })
-  socket.send('you!', { address: LOCAL, port: peer.port })
-  await probe.until('others hear it', () => peer.received.length === 1)
-  peer.send('and receiving works', socket.localAddress)
-  await probe.first('datagram', socket as UdpSocket<unknown>)
-  expect(probe.seen('close')).toEqual([])
-})
+// Wine never reports: its SIO_UDP_CONNRESET does nothing. Windows does not say which peer it was.
+test.skipIf(isWine)(
+  'asked for, an unreachable peer is an error event, on Linux with its address, and the socket lives',
+  async () => {
+    const probe = openProbe()
+    const socket = probe.poller.bindUdp({ ...ANY, reportUnreachable: true })
+    const peer = await bindPeer()
+    const nobody = { address: LOCAL, port: await freeUdpPort() }
+    socket.send('anybody?', nobody)
+    const { error } = await probe.first('error', socket as UdpSocket<unknown>)
+    expect(error).toMatchObject({ name: 'SocketError', code: 'ECONNREFUSED', ...(isWindows ? {} : nobody) })
+    socket.send('you!', { address: LOCAL, port: peer.port })
+    await probe.until('others hear it', () => peer.received.length === 1)
+    peer.send('and receiving works', socket.localAddress)
+    await probe.first('datagram', socket as UdpSocket<unknown>)
+    expect(probe.seen('close')).toEqual([])
+  }
+)
 
 test('asked for, several unreachable peers do not swallow what others are sent in the same turn', async () => {
   const probe = openProbe()
@@ -251,6 +256,7 @@ test('asked for, several unreachable peers do not swallow what others are sent i
     if (rounds % 4 === 0) await probe.quiet(5)
   }
   await probe.until('the one that can be reached has all', () => peer.received.length === 20)
+  if (isWine) return
   expect(probe.seen('error').length).toBeGreaterThan(0)
   expect(new Set(probe.seen('error').map(({ error }) => error.code))).toEqual(new Set(['ECONNREFUSED']))
 })

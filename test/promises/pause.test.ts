@@ -3,6 +3,7 @@ import { expect, test } from 'vitest'
 import { acceptedPair, LOCAL } from '../support/net-peer.ts'
 import { openProbe } from '../support/poller-probe.ts'
 import { patternBytes } from '../support/poller-random.ts'
+import { isWindows } from '../support/system.ts'
 
 test('a paused connection receives nothing; resumed, everything', async () => {
   const probe = openProbe()
@@ -22,7 +23,8 @@ test('the sender of a paused connection is slowed down, and nothing is lost', as
   connection.pause()
   peer.socket.write(bytes)
   await probe.quiet(200)
-  expect(peer.socket.writableLength).toBeGreaterThan(0)
+  // Windows may take one large send whole, however full its buffers are.
+  if (!isWindows) expect(peer.socket.writableLength).toBeGreaterThan(0)
   connection.resume()
   await probe.until('all of it is there', () => connection.bytesReceived === bytes.length)
   expect(probe.bytesOf(connection).equals(bytes)).toBe(true)

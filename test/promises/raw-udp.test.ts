@@ -104,7 +104,7 @@ test('a multicast group can be joined and left; what is no group is refused', ()
   socket.joinMulticast('239.1.2.3', LOCAL)
   expect(codeOf(() => socket.joinMulticast('239.1.2.3', LOCAL))).toBe('EADDRINUSE')
   socket.leaveMulticast('239.1.2.3', LOCAL)
-  expect(codeOf(() => socket.leaveMulticast('239.1.2.3', LOCAL))).toBe('EADDRNOTAVAIL')
+  expect(codeOf(() => socket.leaveMulticast('239.1.2.3', LOCAL))).toBe(isWine ? 'EINVAL' : 'EADDRNOTAVAIL')
   expect(codeOf(() => socket.joinMulticast('127.0.0.1', LOCAL))).toBe('EINVAL')
 })
 
