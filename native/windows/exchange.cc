@@ -91,9 +91,7 @@ Result IocpExchange::begin(Watched& watched) {
       return begin_accepting(port_, watched);
     case kWatchConnection: {
       const Result associated = associate(port_, watched);
-      if (associated < 0 || !watched.receiving) return associated;
-      // What it finds broken is told by the batch, as it would be a moment later.
-      return await_data(port_, watched) < 0 ? ask_again(port_, watched) : 0;
+      return associated < 0 || !watched.receiving ? associated : await_data(port_, watched);
     }
     default:
       report_unreachable(watched.socket.get(), watched.kind == kWatchDatagramReportingErrors);
@@ -129,8 +127,7 @@ Result IocpExchange::set_receiving(int32_t index, bool on) {
   // What came in meanwhile is held by operations that are done: a turn of its own gives it out. A connection that is not with the port yet
   // gets there with the next wait.
   if (!on || watched->kind == kWatchConnecting || !watched->associated) return 0;
-  if (watched->kind != kWatchConnection) return ask_again(port_, *watched);
-  return await_data(port_, *watched) < 0 ? ask_again(port_, *watched) : 0;
+  return watched->kind == kWatchConnection ? await_data(port_, *watched) : ask_again(port_, *watched);
 }
 
 Result IocpExchange::send(int32_t index, std::span<const uint8_t> bytes) {
@@ -193,6 +190,10 @@ void IocpExchange::take(const OVERLAPPED_ENTRY& entry, size_t share, Batch& batc
       return serve(*watched, share, batch);
     case OperationKind::kReceiveFrom:
       operation->done = true;
+      return serve(*watched, share, batch);
+    case OperationKind::kReceive:
+      // The system may tell of a break once only, and has told it here.
+      if (operation->error != 0) watched->broken = static_cast<int>(operation->error);
       return serve(*watched, share, batch);
     default:
       return serve(*watched, share, batch);

@@ -69,14 +69,17 @@ Result begin_connect(Port& port, Watched& watched, const PackedAddress& address)
 }
 
 void complete_connect(Port& port, Watched& watched, Batch& batch) {
-  auto error = static_cast<Result>(watched.receive->error);
-  if (error == 0) error = -finish_connect(*watched.receive);
-  if (error == 0) {
-    watched.kind = kWatchConnection;
-    watched.receive->kind = OperationKind::kReceive;
-    if (watched.receiving) error = -await_data(port, watched);
-  }
-  batch.add(kKindConnected, watched.index, watched.generation, static_cast<int32_t>(error));
+  const auto error = static_cast<int>(watched.receive->error);
+  // A refusal has an error of its own: a reset can only follow a connect.
+  const bool was_reset = error == ERROR_NETNAME_DELETED || error == WSAECONNRESET;
+  batch.add(kKindConnected, watched.index, watched.generation, was_reset ? 0 : error);
+  if (error != 0 && !was_reset) return;
+  watched.kind = kWatchConnection;
+  watched.receive->kind = OperationKind::kReceive;
+  // Lost since: that is the connection's end, not the connect's.
+  if (was_reset || finish_connect(*watched.receive) < 0) watched.broken = WSAECONNRESET;
+  if (!watched.receiving) return;
+  if (const Result awaited = await_data(port, watched); awaited < 0) tell_failure(watched, kKindFailed, awaited, batch);
 }
 
 Result await_data(Port& port, Watched& watched) {
@@ -84,7 +87,8 @@ Result await_data(Port& port, Watched& watched) {
   if (watched.receive == nullptr) return -static_cast<Result>(WSAENOBUFS);
   if (watched.receive->in_flight) return 0;
   watched.receive->length = 0;
-  return start_receive(*watched.receive);
+  if (watched.broken == 0) watched.broken = static_cast<int>(-start_receive(*watched.receive));
+  return watched.broken == 0 ? 0 : ask_again(port, watched);
 }
 
 void drain_connection(Port& port, Watched& watched, size_t budget_bytes, Batch& batch) {
@@ -102,6 +106,11 @@ void drain_connection(Port& port, Watched& watched, size_t budget_bytes, Batch& 
     if (last <= 0) break;
     taken += static_cast<size_t>(last);
     if (last < asked) break;  // nothing is left: what comes next is told by the next receive of no bytes
+  }
+  // What came before the break is given out first, as far as the system still has it.
+  if (watched.broken != 0 && last <= 0) {
+    last = -1;
+    error = watched.broken;
   }
   if (taken > 0) {
     const int32_t offset = batch.keep_stream(taken);

@@ -13,7 +13,7 @@ Result begin_connect(Port& port, Watched& watched, const PackedAddress& address)
 // kKindConnected with 0 or the error.
 void complete_connect(Port& port, Watched& watched, Batch& batch);
 
-// Asks to be told of data, unless that is asked already.
+// Asks to be told of data, or of the break, unless that is asked already. Minus the error when the system has no memory for that.
 Result await_data(Port& port, Watched& watched);
 // Receives up to `budget_bytes` in one piece: kKindReceived, kKindEnded, kKindFailed. Asks to be told of more.
 void drain_connection(Port& port, Watched& watched, size_t budget_bytes, Batch& batch);

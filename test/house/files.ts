@@ -1,6 +1,6 @@
 // What the checks of the house share: the project's own files, as git sees them (tracked, or new and not ignored).
 import { spawnSync } from 'node:child_process'
-import { existsSync, readdirSync, readFileSync } from 'node:fs'
+import { existsSync, readdirSync, readFileSync, statSync } from 'node:fs'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 
@@ -26,10 +26,10 @@ function filesOfFolders(): string[] {
     .filter((line) => line !== '' && !line.startsWith('#'))
   const found: string[] = []
   const walk = (folder: string) => {
-    for (const entry of readdirSync(join(root, folder), { withFileTypes: true })) {
-      const path = folder === '' ? entry.name : `${folder}/${entry.name}`
-      if (path === '.git' || ignored.some((pattern) => matchesGlob(pattern, entry.name))) continue
-      if (entry.isDirectory()) walk(path)
+    for (const name of readdirSync(join(root, folder))) {
+      const path = folder === '' ? name : `${folder}/${name}`
+      if (path === '.git' || ignored.some((pattern) => matchesGlob(pattern, name))) continue
+      if (statSync(join(root, path)).isDirectory()) walk(path)
       else found.push(path)
     }
   }
