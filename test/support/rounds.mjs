@@ -1,0 +1,55 @@
+// Opens and closes connections in rounds, both ends in one poller, and measures after each part what the process holds beside V8's heap.
+// Arguments: rounds, parts. To be run with --expose-gc and a young generation of fixed size, or V8's own growth is all that is measured.
+// Marks: warm (waits), rounds (waits).
+import { Poller } from 'pollport'
+
+const [count, parts] = process.argv.slice(2).map(Number)
+const AT_ONCE = 50
+
+const poller = new Poller({ receiveBufferBytes: 64 * 1024 })
+const listener = poller.listenTcp({ address: '127.0.0.1', port: 0 })
+let [accepted, connected, closed, made] = [0, 0, 0, 0]
+
+function rounds(more) {
+  const target = made + more
+  while (closed < target * 2) {
+    while (made < target && made * 2 - closed < AT_ONCE * 2) {
+      poller.connectTcp(listener.localAddress).send('round')
+      made++
+    }
+    for (const event of poller.wait(10)) {
+      if (event.type === 'accept') accepted++
+      if (event.type === 'connect') connected++
+      if (event.type === 'close') closed++
+      // In turn: the server resets, or lets the client finish too.
+      if (event.type === 'receive') {
+        if (event.socket.id % 3 === 0) event.socket.reset()
+        else event.socket.close()
+      }
+      if (event.type === 'end') event.socket.close()
+    }
+  }
+}
+
+function heldBytes() {
+  globalThis.gc()
+  const { rss, heapTotal } = process.memoryUsage()
+  return rss - heapTotal
+}
+
+function at(mark, details) {
+  process.send({ mark, ...details })
+  return new Promise((resolve) => process.once('message', resolve))
+}
+
+rounds(count / parts) // What is kept for later is kept by now.
+await at('warm')
+const growths = []
+for (let part = 0; part < parts; part++) {
+  const before = heldBytes()
+  rounds(count / parts)
+  growths.push(heldBytes() - before)
+}
+await at('rounds', { accepted, connected, closed, made, growths, sockets: poller.stats.sockets })
+poller.close()
+process.exit(0)
