@@ -14,6 +14,8 @@ export interface ChildOptions {
   args?: string[]
   /** Options of Node itself. */
   nodeOptions?: string[]
+  /** Beside the environment of the test. */
+  env?: Record<string, string>
   /** The most descriptors that it may hold (POSIX shells only). */
   descriptors?: number
   deadlineMs?: number
@@ -35,11 +37,14 @@ export class Child {
   #onChange = () => {}
 
   constructor(script: URL, options: ChildOptions = {}) {
-    const { args = [], nodeOptions = [], descriptors, deadlineMs = 20_000 } = options
+    const { args = [], nodeOptions = [], env = {}, descriptors, deadlineMs = 20_000 } = options
     this.#name = [script.pathname.split('/').at(-1), ...args].join(' ')
     let command = [process.execPath, ...nodeOptions, fileURLToPath(script), ...args]
     if (descriptors) command = ['sh', '-c', `ulimit -n ${descriptors} && exec "$@"`, 'sh', ...command]
-    const child = spawn(command[0], command.slice(1), { stdio: ['ignore', 'pipe', 'pipe', 'ipc'] })
+    const child = spawn(command[0], command.slice(1), {
+      stdio: ['ignore', 'pipe', 'pipe', 'ipc'],
+      env: { ...process.env, ...env }
+    })
     this.process = child
     for (const stream of [child.stdout, child.stderr]) {
       stream?.on('data', (chunk) => {
