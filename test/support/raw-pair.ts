@@ -1,6 +1,7 @@
 // Two raw sockets that are connected to each other, and other things that tests of the raw floor need again and again.
 import { Epoll, Socket, WOULD_BLOCK, type WouldBlock } from 'pollport'
 import { onTestFinished } from 'vitest'
+import { isWine } from './system.ts'
 
 export const LOCAL = '127.0.0.1'
 
@@ -63,6 +64,21 @@ export function eventually<T>(call: () => T | WouldBlock, deadlineMs = 5000): T 
 }
 
 const nobody = new Int32Array(new SharedArrayBuffer(4))
+
+/**
+ * The code with which a receive meets a reset. Under Wine its server may have taken the socket's error before the receive asks for it; then the receive
+ * sees an end, which counts as the reset there.
+ */
+export function resetCodeOf(socket: Socket): string | undefined {
+  let data: Buffer
+  try {
+    data = eventually(() => socket.recv())
+  } catch (error) {
+    return (error as { code?: string }).code
+  }
+  if (isWine && data.length === 0) return 'ECONNRESET'
+  throw new Error(`${data.length} bytes instead of a reset`)
+}
 
 /** Until a connect that is in progress is done. */
 export function untilConnected(socket: Socket): void {
