@@ -1,31 +1,31 @@
 // Packs the package as it would be published and uses it as a stranger would: what is inside, how big, whether its types resolve, and whether
-// it works where install scripts do not run and no compiler is called. Builds this system's prebuilt binary first.
-import { spawnSync } from 'node:child_process'
-import { mkdtempSync, readdirSync, realpathSync, rmSync, writeFileSync } from 'node:fs'
+// it works where install scripts do not run and there is no compiler, on every line of Node, on Windows' too where the lab can be had.
+// Builds the prebuilt binaries first; with --gathered it takes those in prebuilds/, and refuses if a target is missing.
+import { mkdirSync, mkdtempSync, readdirSync, realpathSync, rmSync, symlinkSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { fileURLToPath } from 'node:url'
+import { fetchNode, nodeLines } from './cache.mjs'
+import { fail, npm, run } from './tools.mjs'
+import { prepareLab, runInLab, whyNoLab } from './windows-lab.mjs'
 
-const root = fileURLToPath(new URL('..', import.meta.url))
 const budgetBytes = 1024 * 1024 // for every target's binary together; peers of this size need 0.1 to 0.5 MB a target
-const onWindows = process.platform === 'win32'
+const isGathered = process.argv.includes('--gathered')
+const isGlibc = process.report.getReport().header.glibcVersionRuntime !== undefined
+const own = `${process.platform}-${process.arch}/pollport${process.platform !== 'linux' ? '' : isGlibc ? '.glibc' : '.musl'}.node`
+const everyTarget = ['x64', 'arm64'].flatMap((arch) => [
+  `linux-${arch}/pollport.glibc.node`,
+  `linux-${arch}/pollport.musl.node`,
+  `win32-${arch}/pollport.node`
+])
 
-/** Runs a command and returns its standard output; a failure ends the check with everything that it printed. */
-function run(what, command, args, options = {}) {
-  const result = spawnSync(command, args, { cwd: root, encoding: 'utf8', shell: onWindows, ...options })
-  if (result.status === 0) {
-    console.log(`pack-check: ${what}: ok`)
-    return result.stdout
-  }
-  console.error(`${result.stdout ?? ''}${result.stderr ?? ''}${result.error?.message ?? ''}`)
-  console.error(`pack-check: ${what}: FAILED`)
-  process.exit(1)
+/** Says that a step ended well; the step itself ends the check when it does not. */
+function ok(what, result) {
+  console.log(`pack-check: ${what}: ok`)
+  return result
 }
 
 function require(condition, sentence) {
-  if (condition) return
-  console.error(`pack-check: ${sentence}`)
-  process.exit(1)
+  if (!condition) fail(`pack-check: ${sentence}`)
 }
 
 // What the installed package must do. Runs in the empty project, by import and by require; the echo goes through Node's own net.
@@ -65,17 +65,25 @@ console.log('echo by ' + loaded[0])
 const work = realpathSync(mkdtempSync(join(tmpdir(), 'pollport-pack-')))
 process.on('exit', () => rmSync(work, { recursive: true, force: true }))
 
-run('setup', process.execPath, ['scripts/setup.mjs'])
-run('prebuilt binary', process.execPath, ['scripts/prebuild.mjs'])
+ok('setup', run(process.execPath, ['scripts/setup.mjs'], 'setup failed'))
+if (!isGathered)
+  ok(
+    'prebuilt binaries',
+    process.stdout.write(
+      run(process.execPath, ['scripts/prebuild.mjs', ...process.argv.slice(2)], 'no prebuilt binary')
+    )
+  )
 
-const [packed] = JSON.parse(run('npm pack', 'npm', ['pack', '--json', '--pack-destination', work]))
+const [packed] = JSON.parse(ok('npm pack', npm(['pack', '--json', '--pack-destination', work], 'npm pack failed')))
 const tarball = join(work, packed.filename)
 const names = packed.files.map((file) => file.path)
 console.log(
   `pack-check: ${packed.filename}: ${names.length} files, ${packed.size} bytes packed, ${packed.unpackedSize} unpacked`
 )
 require(packed.size <= budgetBytes, `the tarball has ${packed.size} bytes, over the budget of ${budgetBytes}`)
+const binaries = isGathered ? everyTarget : [own]
 for (const needed of [
+  ...binaries.map((binary) => `prebuilds/${binary}`),
   'dist/index.js',
   'dist/index.d.ts',
   'lib/index.ts',
@@ -95,27 +103,45 @@ for (const map of names.filter((name) => name.endsWith('.js.map'))) {
   require(names.includes(source), `${map} points at ${source}, which is not in the tarball`)
 }
 
-run('publint', process.execPath, ['node_modules/publint/src/cli.js', 'run', tarball, '--strict'])
-run('are the types wrong', process.execPath, [
-  'node_modules/@arethetypeswrong/cli/dist/index.js',
-  tarball,
-  '--profile',
-  'esm-only'
-])
+ok(
+  'publint',
+  run(process.execPath, ['node_modules/publint/src/cli.js', 'run', tarball, '--strict'], 'publint found something')
+)
+const attw = ['node_modules/@arethetypeswrong/cli/dist/index.js', tarball, '--profile', 'esm-only']
+ok('are the types wrong', run(process.execPath, attw, 'the types are wrong'))
+
+// A PATH on which there is Node and nothing else: no compiler, make, python or shell can be called.
+const tools = join(work, 'bin')
+mkdirSync(tools)
+if (process.platform !== 'win32') symlinkSync(process.execPath, join(tools, 'node'))
+const bare = process.platform === 'win32' ? {} : { env: { ...process.env, PATH: tools } }
 
 const project = mkdtempSync(join(work, 'project-'))
 writeFileSync(join(project, 'package.json'), '{ "private": true, "type": "module" }')
 writeFileSync(join(project, 'main.mjs'), program)
-run(
-  'install without scripts',
-  'npm',
-  ['install', '--ignore-scripts', '--no-audit', '--no-fund', '--prefer-offline', tarball],
-  {
-    cwd: project
-  }
-)
+const install = ['install', '--ignore-scripts', '--no-audit', '--no-fund', '--prefer-offline', tarball]
+ok('install without scripts', npm(install, 'the tarball could not be installed', { cwd: project, ...bare }))
 const installed = readdirSync(join(project, 'node_modules', 'pollport'))
 require(!installed.includes('build'), 'something was compiled during the installation')
-process.stdout.write(
-  run('echo from the installed package', process.execPath, ['main.mjs'], { cwd: project, timeout: 60_000 })
-)
+
+function tryOn(node, what) {
+  const echo = run(node, ['main.mjs'], `the installed package does not work on ${what}`, {
+    cwd: project,
+    timeout: 60_000,
+    ...bare
+  })
+  ok(`echo on ${what}`)
+  process.stdout.write(`  ${echo}`)
+}
+
+tryOn(process.execPath, `${process.platform}, Node ${process.versions.node}`)
+if (process.platform === 'linux' && isGlibc) {
+  for (const line of nodeLines) tryOn(join(fetchNode(line, 'linux', process.arch), 'node'), `Linux, Node ${line}`)
+  const reason = process.argv.includes('--own') ? 'its binary was not asked for (--own)' : whyNoLab()
+  if (reason !== undefined) console.log(`pack-check: echo on Windows: SKIPPED: ${reason}`)
+  for (const line of reason === undefined ? ['20', '24'] : []) {
+    const code = await runInLab(prepareLab(line), { folder: project }, ['main.mjs'], { timeoutMs: 120_000 })
+    require(code === 0, `the installed package does not work on Windows' Node ${line} (exit code ${code})`)
+    ok(`echo on Windows (Wine), Node ${line}`)
+  }
+}
