@@ -1,13 +1,16 @@
-// Runs clang-tidy over the C++ sources that cmake-js' compile_commands.json lists, as many at once as there are processors.
+// Runs clang-tidy over the C++ sources of both systems, as many at once as there are processors.
 // What is checked stands in .clang-tidy; any finding fails.
 import { spawn, spawnSync } from 'node:child_process'
 import { readFileSync } from 'node:fs'
 import { availableParallelism } from 'node:os'
-import { join, relative } from 'node:path'
+import { dirname, join, relative } from 'node:path'
 import { fileURLToPath } from 'node:url'
+import { buildForWindows, windowsAddon } from './windows-build.mjs'
 
 const root = fileURLToPath(new URL('..', import.meta.url))
 const buildFolder = join(root, 'build-dev')
+const windowsFolder = dirname(windowsAddon)
+const crossCompiler = 'x86_64-w64-mingw32-g++-posix'
 
 function fail(sentence) {
   console.error(`pollport: ${sentence}`)
@@ -26,18 +29,42 @@ if (configured.status !== 0) {
   fail('cmake-js could not configure build-dev, see above')
 }
 
-const commands = JSON.parse(readFileSync(join(buildFolder, 'compile_commands.json'), 'utf8'))
-const waiting = [...new Set(commands.map((command) => command.file))].filter((file) =>
-  file.startsWith(join(root, 'native'))
-)
+/** The files of native/ that a database of compile commands lists. */
+function filesOf(folder) {
+  const commands = JSON.parse(readFileSync(join(folder, 'compile_commands.json'), 'utf8'))
+  return [...new Set(commands.map((command) => command.file))].filter((file) => file.startsWith(join(root, 'native')))
+}
+
+/** Where the cross compiler has C++'s and Windows' headers. Not those of its own built-in functions: clang has others. */
+function crossHeaders() {
+  const asked = spawnSync(crossCompiler, ['-xc++', '-E', '-v', '/dev/null'], { encoding: 'utf8' }).stderr
+  const listed = /#include <\.\.\.> search starts here:\n([\s\S]*?)\nEnd of search list/.exec(asked)?.[1] ?? ''
+  return listed
+    .split('\n')
+    .map((line) => line.trim())
+    .filter((path) => /\/c\+\+|\/x86_64-w64-mingw32\/include$/.test(path))
+    .map((path) => `--extra-arg=-isystem${path}`)
+}
+
+// Each file once: what both systems compile is read as Linux compiles it, the rest as MinGW does.
+buildForWindows()
+const ofLinux = filesOf(buildFolder)
+const asWindows = ['--extra-arg=--target=x86_64-w64-mingw32', ...crossHeaders()]
+const waiting = [
+  ...ofLinux.map((file) => ({ file, folder: buildFolder, extra: [] })),
+  ...filesOf(windowsFolder)
+    .filter((file) => !ofLinux.includes(file))
+    .map((file) => ({ file, folder: windowsFolder, extra: asWindows }))
+]
 if (waiting.length === 0) fail('compile_commands.json lists no file of native/')
 const total = waiting.length
 let failures = 0
 
 /** Takes files off the list until it is empty. */
 async function work() {
-  for (let file = waiting.shift(); file !== undefined; file = waiting.shift()) {
-    const child = spawn('clang-tidy', ['-p', buildFolder, '--quiet', '--warnings-as-errors=*', file], {
+  for (let next = waiting.shift(); next !== undefined; next = waiting.shift()) {
+    const { file, folder, extra } = next
+    const child = spawn('clang-tidy', ['-p', folder, ...extra, '--quiet', '--warnings-as-errors=*', file], {
       cwd: root,
       stdio: ['ignore', 'pipe', 'pipe']
     })

@@ -25,7 +25,7 @@ class EventPost {
  private:
   static void CALLBACK post(void* self, BOOLEAN timed_out);
 
-  const HANDLE port_;
+  HANDLE port_;
   const ULONG_PTR key_;
   OVERLAPPED* const overlapped_;
   UniqueHandle event_;
