@@ -17,8 +17,16 @@ bool is_report(DWORD error) {
          error == static_cast<DWORD>(WSAECONNRESET) || error == static_cast<DWORD>(WSAENETRESET);
 }
 
+// "Connection reset" is what Winsock calls a port that nobody listens at.
+int report_code(DWORD error) { return error == static_cast<DWORD>(WSAECONNRESET) ? WSAECONNREFUSED : static_cast<int>(error); }
+
+void tell_report(const Watched& watched, DWORD error, Batch* batch) {
+  if (batch == nullptr || watched.kind != kWatchDatagramReportingErrors || batch->records_room() < 2) return;
+  batch->add(kKindDatagramFailed, watched.index, watched.generation, report_code(error), -1);
+}
+
 // Posts a receive at the back of the queue; false when the system refuses.
-bool post(Watched& watched, Operation* operation) {
+bool post(Watched& watched, Operation* operation, Batch* batch) {
   // A report may stand before the datagrams and fail the call at once; there are only so many of them.
   for (size_t tries = 0; tries < kDatagramsPosted; tries++) {
     const Result started = start_receive_from(*operation);
@@ -27,6 +35,7 @@ bool post(Watched& watched, Operation* operation) {
       return true;
     }
     if (!is_report(static_cast<DWORD>(-started))) return false;
+    tell_report(watched, static_cast<DWORD>(-started), batch);
   }
   return false;
 }
@@ -60,7 +69,7 @@ Result begin_datagrams(Port& port, Watched& watched, size_t max_datagram) {
     if (operation == nullptr) return i > 0 ? 0 : -static_cast<Result>(WSAENOBUFS);
     operation->length = max_datagram;
     operation->need_memory().reserve(max_datagram);
-    if (post(watched, operation)) continue;
+    if (post(watched, operation, nullptr)) continue;
     const int error = WSAGetLastError();
     port.pool.give_back(operation);
     return i > 0 ? 0 : -static_cast<Result>(error);
@@ -85,10 +94,12 @@ void serve_datagrams(Port& port, Watched& watched, size_t budget_bytes, Batch& b
     if (operation->error == 0 || is_truncation(operation->error)) {
       given += operation->bytes;
       give_out(watched, *operation, batch);
-    } else if (watched.kind == kWatchDatagramReportingErrors || !is_report(operation->error)) {
+    } else if (is_report(operation->error)) {
+      tell_report(watched, operation->error, &batch);
+    } else {
       batch.add(kKindDatagramFailed, watched.index, watched.generation, static_cast<int32_t>(operation->error), -1);
     }
-    if (!post(watched, operation)) {
+    if (!post(watched, operation, &batch)) {
       batch.add(kKindDatagramFailed, watched.index, watched.generation, WSAGetLastError(), -1);
       port.pool.give_back(operation);
     }

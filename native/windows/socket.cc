@@ -45,6 +45,14 @@ Result failure_with_timeout(Handle handle, int timeout_option) {
   return integer_option(handle, SOL_SOCKET, timeout_option) > 0 ? kWouldBlock : -static_cast<Result>(WSAETIMEDOUT);
 }
 
+// What came back for a datagram sent earlier is "connection reset" to Winsock; on Linux, and to anybody who reads the ICMP message, it is
+// refused.
+Result receive_failure(Handle handle) {
+  if (WSAGetLastError() != WSAECONNRESET) return failure_with_timeout(handle, SO_RCVTIMEO);
+  const bool is_datagram = integer_option(handle, SOL_SOCKET, SO_TYPE) == SOCK_DGRAM;
+  return -static_cast<Result>(is_datagram ? WSAECONNREFUSED : WSAECONNRESET);
+}
+
 Result address_of(Handle handle, PackedAddress& out, int(WSAAPI* call)(SOCKET, sockaddr*, int*)) {
   sockaddr_storage address{};
   int length = sizeof address;
@@ -151,7 +159,13 @@ Result bind_socket(Handle handle, const PackedAddress& address) {
   return bind(socket_of(handle), as_sockaddr(native), length) == 0 ? 0 : last_error();
 }
 
-Result listen_socket(Handle handle, int32_t backlog) { return listen(socket_of(handle), backlog) == 0 ? 0 : last_error(); }
+Result listen_socket(Handle handle, int32_t backlog) {
+  // A plain number is cut to 200; as a hint, which is the number negated, it may be up to 65,535 (Microsoft Learn, "listen function").
+  constexpr int32_t kMostPlain = 200;
+  constexpr int32_t kMostHinted = 65535;
+  const int asked = backlog <= kMostPlain ? backlog : -std::min(backlog, kMostHinted);
+  return listen(socket_of(handle), asked) == 0 ? 0 : last_error();
+}
 
 Result accept_socket(Handle handle, PackedAddress& peer) {
   // Winsock keeps SO_RCVTIMEO for receiving alone, and a blocking accept() would not end.
@@ -173,8 +187,10 @@ Result accept_socket(Handle handle, PackedAddress& peer) {
 Result connect_socket(Handle handle, const PackedAddress& address) {
   sockaddr_storage native{};
   const int length = to_sockaddr(address, native);
-  if (connect(socket_of(handle), as_sockaddr(native), length) == 0) return 0;
-  return failure();
+  if (connect(socket_of(handle), as_sockaddr(native), length) != 0) return failure();
+  // A UDP socket with one peer hears of it when nobody is there, as it does on Linux.
+  if (integer_option(handle, SOL_SOCKET, SO_TYPE) == SOCK_DGRAM) report_unreachable(socket_of(handle), true);
+  return 0;
 }
 
 Result send_socket(Handle handle, std::span<const uint8_t> bytes) {
@@ -189,7 +205,7 @@ Result recv_socket(Handle handle, std::span<uint8_t> into) {
   if (received >= 0) return received;
   // A connected UDP socket's datagram that was too long: its first part is there, as Linux gives it.
   if (WSAGetLastError() == WSAEMSGSIZE) return static_cast<Result>(into.size());
-  return failure_with_timeout(handle, SO_RCVTIMEO);
+  return receive_failure(handle);
 }
 
 Result send_to_socket(Handle handle, std::span<const uint8_t> bytes, const PackedAddress& to) {
@@ -204,7 +220,7 @@ Result recv_from_socket(Handle handle, std::span<uint8_t> into, PackedAddress& p
   int length = sizeof address;
   const int received = recvfrom(socket_of(handle), chars(into), int_size(into.size()), 0, as_sockaddr(address), &length);
   const bool truncated = received < 0 && WSAGetLastError() == WSAEMSGSIZE;
-  if (received < 0 && !truncated) return failure_with_timeout(handle, SO_RCVTIMEO);
+  if (received < 0 && !truncated) return receive_failure(handle);
   from_sockaddr(address, length, peer);
   peer.flag = truncated ? 1 : 0;
   return truncated ? static_cast<Result>(into.size()) : received;

@@ -1,5 +1,8 @@
 // The types of the unified floor. `tsc --noEmit` does the checking; at run time there is nothing to do.
 import type {
+  Completion,
+  Iocp,
+  Overlapped,
   PollEvent,
   Socket,
   SocketAddress,
@@ -7,7 +10,8 @@ import type {
   TcpConnection,
   TcpListener,
   UdpSocket,
-  Waker
+  Waker,
+  WouldBlock
 } from 'pollport'
 import { Poller, type PollerStats } from 'pollport'
 import { expectTypeOf, test } from 'vitest'
@@ -74,4 +78,15 @@ test('sockets take and give what the contract says', () => {
   expectTypeOf<Poller['broadcast']>().returns.toEqualTypeOf<number>()
   expectTypeOf<Poller<Player>['broadcast']>().toBeCallableWith(new Set<TcpConnection<Player>>(), 'x')
   expectTypeOf<Poller<Player>>().toExtend<AsyncIterable<PollEvent<Player>[]>>()
+})
+
+test('completion ports know the type of their userPtr, and what an operation leaves', () => {
+  expectTypeOf<Iocp<Player>['wait']>().returns.toEqualTypeOf<Completion<Player>[]>()
+  expectTypeOf<Iocp<Player>['add']>().parameters.toEqualTypeOf<[socket: Socket, userPtr: Player]>()
+  expectTypeOf<Completion<Player>['overlapped']>().toEqualTypeOf<Overlapped | undefined>()
+  expectTypeOf<Completion<Player>['error']>().toEqualTypeOf<SocketError | undefined>()
+  expectTypeOf<Overlapped['data']>().toEqualTypeOf<Buffer>()
+  expectTypeOf<Overlapped['getResult']>().returns.toEqualTypeOf<number | WouldBlock>()
+  expectTypeOf<Socket['overlappedReceive']>().parameters.toEqualTypeOf<[bytes: number, overlapped?: Overlapped]>()
+  expectTypeOf<Socket['overlappedReceive']>().returns.toEqualTypeOf<Overlapped>()
 })
