@@ -1,4 +1,4 @@
-// Own one socket, or one handle. Know nothing of what they are.
+// Owns one socket, or one handle. Knows nothing of what it is.
 #pragma once
 
 #include <utility>
@@ -7,54 +7,34 @@
 
 namespace pollport {
 
-class UniqueSocket {
+// `kNone` is the value that stands for nothing, `kClose` the call that gives the value back.
+template <typename T, T kNone, auto kClose>
+class Unique {
  public:
-  UniqueSocket() = default;
-  explicit UniqueSocket(SOCKET socket) : socket_(socket) {}
-  UniqueSocket(const UniqueSocket&) = delete;
-  UniqueSocket& operator=(const UniqueSocket&) = delete;
-  UniqueSocket(UniqueSocket&& other) noexcept : socket_(other.release()) {}
-  UniqueSocket& operator=(UniqueSocket&& other) noexcept {
+  Unique() = default;
+  explicit Unique(T value) : value_(value) {}
+  Unique(const Unique&) = delete;
+  Unique& operator=(const Unique&) = delete;
+  Unique(Unique&& other) noexcept : value_(other.release()) {}
+  Unique& operator=(Unique&& other) noexcept {
     reset(other.release());
     return *this;
   }
-  ~UniqueSocket() { reset(); }
+  ~Unique() { reset(); }
 
-  SOCKET get() const { return socket_; }
-  explicit operator bool() const { return socket_ != INVALID_SOCKET; }
-  SOCKET release() { return std::exchange(socket_, INVALID_SOCKET); }
-  void reset(SOCKET socket = INVALID_SOCKET) {
-    if (socket_ != INVALID_SOCKET) closesocket(socket_);
-    socket_ = socket;
+  T get() const { return value_; }
+  explicit operator bool() const { return value_ != kNone; }
+  T release() { return std::exchange(value_, kNone); }
+  void reset(T value = kNone) {
+    if (value_ != kNone) kClose(value_);
+    value_ = value;
   }
 
  private:
-  SOCKET socket_ = INVALID_SOCKET;
+  T value_ = kNone;
 };
 
-class UniqueHandle {
- public:
-  UniqueHandle() = default;
-  explicit UniqueHandle(HANDLE handle) : handle_(handle) {}
-  UniqueHandle(const UniqueHandle&) = delete;
-  UniqueHandle& operator=(const UniqueHandle&) = delete;
-  UniqueHandle(UniqueHandle&& other) noexcept : handle_(other.release()) {}
-  UniqueHandle& operator=(UniqueHandle&& other) noexcept {
-    reset(other.release());
-    return *this;
-  }
-  ~UniqueHandle() { reset(); }
-
-  HANDLE get() const { return handle_; }
-  explicit operator bool() const { return handle_ != nullptr; }
-  HANDLE release() { return std::exchange(handle_, nullptr); }
-  void reset(HANDLE handle = nullptr) {
-    if (handle_ != nullptr) CloseHandle(handle_);
-    handle_ = handle;
-  }
-
- private:
-  HANDLE handle_ = nullptr;
-};
+using UniqueSocket = Unique<SOCKET, INVALID_SOCKET, closesocket>;
+using UniqueHandle = Unique<HANDLE, nullptr, CloseHandle>;
 
 }  // namespace pollport
