@@ -185,7 +185,9 @@ Napi::Value overlapped_result(const Napi::CallbackInfo& info) {
   }
   finish(*operation);
   if (operation->port == 0) operation->in_flight = false;
-  return answer(info.Env(), operation->error == 0 ? static_cast<Result>(operation->bytes) : -static_cast<Result>(operation->error));
+  // A datagram that did not fit is there as far as it did; overlappedTake says so.
+  const bool is_done = operation->error == 0 || (operation->kind == OperationKind::kReceiveFrom && is_truncation(operation->error));
+  return answer(info.Env(), is_done ? static_cast<Result>(operation->bytes) : -static_cast<Result>(operation->error));
 }
 
 Napi::Value overlapped_take(const Napi::CallbackInfo& info) {

@@ -205,6 +205,15 @@ test('without a port getResult() tells, and can wait', () => {
   expect(codeOf(() => receive.getResult(true))).toBe('ECONNRESET')
 })
 
+test('without a port a datagram that does not fit is its beginning with a mark, too', () => {
+  const [near, far] = [rawUdp(), rawUdp()]
+  const receive = near.overlappedReceiveFrom(4)
+  far.sendTo('0123456789', near.localAddress)
+  expect(receive.getResult(true)).toBe(4)
+  expect(String(receive.data)).toBe('0123')
+  expect(receive).toMatchObject({ truncated: true, pending: false })
+})
+
 test('getResult() of a socket with a port looks, and the completion comes all the same', () => {
   const iocp = port()
   const { near, far } = overlappedPair(iocp)
