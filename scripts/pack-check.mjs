@@ -1,15 +1,33 @@
 // Packs the package as it would be published and uses it as a stranger would: what is inside, how big, whether its types resolve, and whether
 // it works where install scripts do not run and there is no compiler, on every line of Node, on Windows' too where the lab can be had.
-// Builds the prebuilt binaries first; with --gathered it takes those in prebuilds/, and refuses if a target is missing.
-import { mkdirSync, mkdtempSync, readdirSync, realpathSync, rmSync, symlinkSync, writeFileSync } from 'node:fs'
+// Builds the prebuilt binaries first; --gathered takes those in prebuilds/ and refuses if a target is missing; --own leaves Windows' out.
+// --keep FOLDER leaves the tarball there; --tarball FOLDER packs nothing and only uses the tarball that is there.
+import {
+  copyFileSync,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  realpathSync,
+  rmSync,
+  symlinkSync,
+  writeFileSync
+} from 'node:fs'
 import { tmpdir } from 'node:os'
-import { join } from 'node:path'
+import { join, resolve } from 'node:path'
+import { parseArgs } from 'node:util'
 import { fetchNode, nodeLines } from './cache.mjs'
 import { fail, npm, run } from './tools.mjs'
 import { prepareLab, runInLab, whyNoLab } from './windows-lab.mjs'
 
-const budgetBytes = 1024 * 1024 // for every target's binary together; peers of this size need 0.1 to 0.5 MB a target
-const isGathered = process.argv.includes('--gathered')
+const budget = { kibForAll: 384, kibForEachBinary: 256 } // packed; peers of this size need 100 to 500 a binary
+const { values: options } = parseArgs({
+  options: {
+    gathered: { type: 'boolean', default: false },
+    own: { type: 'boolean', default: false },
+    keep: { type: 'string' },
+    tarball: { type: 'string' }
+  }
+})
 const isGlibc = process.report.getReport().header.glibcVersionRuntime !== undefined
 const own = `${process.platform}-${process.arch}/pollport${process.platform !== 'linux' ? '' : isGlibc ? '.glibc' : '.musl'}.node`
 const everyTarget = ['x64', 'arm64'].flatMap((arch) => [
@@ -65,50 +83,62 @@ console.log('echo by ' + loaded[0])
 const work = realpathSync(mkdtempSync(join(tmpdir(), 'pollport-pack-')))
 process.on('exit', () => rmSync(work, { recursive: true, force: true }))
 
-ok('setup', run(process.execPath, ['scripts/setup.mjs'], 'setup failed'))
-if (!isGathered)
-  ok(
-    'prebuilt binaries',
-    process.stdout.write(
-      run(process.execPath, ['scripts/prebuild.mjs', ...process.argv.slice(2)], 'no prebuilt binary')
-    )
+/** Builds and packs, looks at what was packed, and returns the tarball. */
+function pack() {
+  ok('setup', run(process.execPath, ['scripts/setup.mjs'], 'setup failed'))
+  if (!options.gathered) {
+    const prebuild = ['scripts/prebuild.mjs', ...(options.own ? ['--own'] : [])]
+    process.stdout.write(run(process.execPath, prebuild, 'the prebuilt binaries were not made'))
+    ok('prebuilt binaries')
+  }
+  const [packed] = JSON.parse(ok('npm pack', npm(['pack', '--json', '--pack-destination', work], 'npm pack failed')))
+  const tarball = join(work, packed.filename)
+  const names = packed.files.map((file) => file.path)
+  const binaries = names.filter((name) => name.endsWith('.node'))
+  const count = `${names.length} files, ${binaries.length} binaries among them`
+  console.log(`pack-check: ${packed.filename}: ${count}, ${packed.size} bytes packed, ${packed.unpackedSize} unpacked`)
+  const budgetBytes = 1024 * (budget.kibForAll + budget.kibForEachBinary * binaries.length)
+  require(packed.size <= budgetBytes, `the tarball has ${packed.size} bytes, over the budget of ${budgetBytes}`)
+  for (const needed of [
+    ...(options.gathered ? everyTarget : [own]).map((binary) => `prebuilds/${binary}`),
+    'dist/index.js',
+    'dist/index.d.ts',
+    'lib/index.ts',
+    'binding.gyp',
+    'native/addon.cc',
+    'README.md',
+    'LICENSE'
+  ]) {
+    require(names.includes(needed), `${needed} is not in the tarball; is it made, and in "files" of package.json?`)
+  }
+  const strangers = names.filter((name) =>
+    /^(test|build|examples|bench|scripts|node_modules)\b|\.(pdb|o|log|tgz)$/.test(name)
   )
+  require(strangers.length === 0, `these do not belong in the tarball: ${strangers.join(', ')}`)
+  for (const map of names.filter((name) => name.endsWith('.js.map'))) {
+    const source = map.replace(/^dist\//, 'lib/').replace(/\.js\.map$/, '.ts')
+    require(names.includes(source), `${map} points at ${source}, which is not in the tarball`)
+  }
 
-const [packed] = JSON.parse(ok('npm pack', npm(['pack', '--json', '--pack-destination', work], 'npm pack failed')))
-const tarball = join(work, packed.filename)
-const names = packed.files.map((file) => file.path)
-console.log(
-  `pack-check: ${packed.filename}: ${names.length} files, ${packed.size} bytes packed, ${packed.unpackedSize} unpacked`
-)
-require(packed.size <= budgetBytes, `the tarball has ${packed.size} bytes, over the budget of ${budgetBytes}`)
-const binaries = isGathered ? everyTarget : [own]
-for (const needed of [
-  ...binaries.map((binary) => `prebuilds/${binary}`),
-  'dist/index.js',
-  'dist/index.d.ts',
-  'lib/index.ts',
-  'binding.gyp',
-  'native/addon.cc',
-  'README.md',
-  'LICENSE'
-]) {
-  require(names.includes(needed), `${needed} is not in the tarball; look at "files" in package.json`)
-}
-const strangers = names.filter((name) =>
-  /^(test|build|examples|bench|scripts|node_modules)\b|\.(pdb|o|log|tgz)$/.test(name)
-)
-require(strangers.length === 0, `these do not belong in the tarball: ${strangers.join(', ')}`)
-for (const map of names.filter((name) => name.endsWith('.js.map'))) {
-  const source = map.replace(/^dist\//, 'lib/').replace(/\.js\.map$/, '.ts')
-  require(names.includes(source), `${map} points at ${source}, which is not in the tarball`)
+  const publint = ['node_modules/publint/src/cli.js', 'run', tarball, '--strict']
+  ok('publint', run(process.execPath, publint, 'publint found something'))
+  const attw = ['node_modules/@arethetypeswrong/cli/dist/index.js', tarball, '--profile', 'esm-only']
+  ok('are the types wrong', run(process.execPath, attw, 'the types are wrong'))
+  if (options.keep !== undefined) {
+    mkdirSync(options.keep, { recursive: true })
+    copyFileSync(tarball, join(options.keep, packed.filename))
+  }
+  return tarball
 }
 
-ok(
-  'publint',
-  run(process.execPath, ['node_modules/publint/src/cli.js', 'run', tarball, '--strict'], 'publint found something')
-)
-const attw = ['node_modules/@arethetypeswrong/cli/dist/index.js', tarball, '--profile', 'esm-only']
-ok('are the types wrong', run(process.execPath, attw, 'the types are wrong'))
+/** The one tarball in a folder. */
+function tarballIn(folder) {
+  const found = readdirSync(folder).filter((name) => name.endsWith('.tgz'))
+  require(found.length === 1, `there are ${found.length} tarballs in ${folder}; one is wanted`)
+  return resolve(folder, found[0])
+}
+
+const tarball = options.tarball === undefined ? pack() : tarballIn(options.tarball)
 
 // A PATH on which there is Node and nothing else: no compiler, make, python or shell can be called.
 const tools = join(work, 'bin')
@@ -137,7 +167,7 @@ function tryOn(node, what) {
 tryOn(process.execPath, `${process.platform}, Node ${process.versions.node}`)
 if (process.platform === 'linux' && isGlibc) {
   for (const line of nodeLines) tryOn(join(fetchNode(line, 'linux', process.arch), 'node'), `Linux, Node ${line}`)
-  const reason = process.argv.includes('--own') ? 'its binary was not asked for (--own)' : whyNoLab()
+  const reason = options.own ? 'its binary was not asked for (--own)' : whyNoLab()
   if (reason !== undefined) console.log(`pack-check: echo on Windows: SKIPPED: ${reason}`)
   for (const line of reason === undefined ? ['20', '24'] : []) {
     const code = await runInLab(prepareLab(line), { folder: project }, ['main.mjs'], { timeoutMs: 120_000 })

@@ -1,8 +1,8 @@
 // What several scripts need: the project's root, ending with one clear sentence, and command-line tools that a new machine lacks.
 // Installs Debian packages only as root; anyone else is told which to install. Node's builtins only.
 import { spawnSync } from 'node:child_process'
-import { existsSync } from 'node:fs'
-import { delimiter, join } from 'node:path'
+import { existsSync, realpathSync } from 'node:fs'
+import { delimiter, resolve } from 'node:path'
 import { fileURLToPath } from 'node:url'
 
 export const root = fileURLToPath(new URL('..', import.meta.url)).replace(/[/\\]$/, '')
@@ -13,8 +13,9 @@ export function fail(sentence) {
   process.exit(1)
 }
 
-function isOnPath(command) {
-  return (process.env.PATH ?? '').split(delimiter).some((folder) => existsSync(join(folder, command)))
+function pathOf(command) {
+  const folders = (process.env.PATH ?? '').split(delimiter)
+  return folders.map((folder) => resolve(folder, command)).find((path) => existsSync(path))
 }
 
 /** Runs a command and returns its standard output; shows all that it printed, and ends, if it fails. */
@@ -33,19 +34,20 @@ export function run(command, args, whatFailed, options = {}) {
   )
 }
 
-/** Runs npm, the one that started us if one did. */
+/** Runs npm: the one that started us, or else the one on the PATH, found now since a caller may give it another PATH. */
 export function npm(args, whatFailed, options) {
-  const path = process.env.npm_execpath
-  if (path !== undefined) return run(process.execPath, [path, ...args], whatFailed, options)
+  const onPath = pathOf('npm')
+  const program = process.env.npm_execpath ?? (onPath && realpathSync(onPath))
+  if (program?.endsWith('.js')) return run(process.execPath, [program, ...args], whatFailed, options)
   return run('npm', args, whatFailed, { shell: process.platform === 'win32', ...options })
 }
 
-/** Sees to it that the commands are there; `packages` says which Debian package has which command. */
+/** Sees to it that commands, or files by their whole path, are there; `packages` says which Debian package has which. */
 export function needTools(packages) {
-  const lacking = () => Object.keys(packages).filter((command) => !isOnPath(command))
+  const lacking = () => Object.keys(packages).filter((command) => pathOf(command) === undefined)
   const names = [...new Set(lacking().map((command) => packages[command]))]
   if (names.length === 0) return
-  if (!isRoot || !isOnPath('apt-get')) {
+  if (!isRoot || pathOf('apt-get') === undefined) {
     fail(`needs ${lacking().join(', ')} (Debian: apt-get install ${names.join(' ')})`)
   }
   console.log(`pollport: installing ${names.join(', ')} (apt-get)`)

@@ -21,9 +21,10 @@ export function takeNodeLine(args) {
   return line
 }
 
-/** Debian's mirror as this machine's apt has it. Another system has none: then debootstrap knows its own. */
+/** Debian's mirror as this machine's apt has it. Ubuntu's has none: then debootstrap knows its own. */
 function debianMirror() {
-  const mirrors = run('apt-get', ['indextargets', '--format', '$(ORIGIN) $(REPO_URI)'], 'apt could not be asked')
+  const mirrors = run('apt-get', ['indextargets', '--format', '$(LABEL) $(REPO_URI)'], 'apt could not be asked')
+  // The label is Debian's own; that of its security updates, which debootstrap cannot start from, is Debian-Security.
   const own = mirrors.split('\n').find((line) => line.startsWith('Debian '))
   return own === undefined ? [] : [own.slice('Debian '.length)]
 }
@@ -54,7 +55,12 @@ const environment = {
 const intoLab = 'chroot "$lab" env PATH=/usr/bin:/bin'
 
 function makeSystem(folder) {
-  needTools({ debootstrap: 'debootstrap' })
+  // The last two, or debootstrap cannot tell whether the packages are Debian's.
+  needTools({
+    debootstrap: 'debootstrap',
+    gpgv: 'gpgv',
+    '/usr/share/keyrings/debian-archive-keyring.gpg': 'debian-archive-keyring'
+  })
   const args = ['--variant=minbase', '--include=wine64,wine', debian, folder, ...debianMirror()]
   run('debootstrap', args, 'debootstrap could not make a Debian with Wine')
   // Without hosts nobody knows localhost, and Vite does not start.
