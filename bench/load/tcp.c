@@ -1,0 +1,312 @@
+// The TCP loads.
+#define _GNU_SOURCE
+#include <arpa/inet.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <netinet/tcp.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/epoll.h>
+#include <sys/socket.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "load.h"
+
+enum { kBatch = 512, kBufferBytes = 256 * 1024, kMostDue = 4096, kSettleMs = 1000, kIdleWarmUp = 1000 };
+
+struct connection {
+  int fd;
+  int64_t sent_at;
+  int64_t received;  // of what is expected now
+  int64_t unsent;    // of the message that is going out
+  bool is_extra;     // rate: what is coming in is no echo
+  // rate: when the messages in flight were due, a ring
+  int64_t* due;
+  unsigned oldest_due, due_count;
+};
+
+static struct connection* connections;
+static struct epoll_event events[kBatch];
+static uint8_t buffer[kBufferBytes];
+static uint8_t* message;
+static int epoll;
+
+static void prepare(int count) {
+  connections = calloc((size_t)count, sizeof *connections);
+  message = malloc((size_t)options.bytes);
+  epoll = epoll_create1(EPOLL_CLOEXEC);
+  if (connections == NULL || message == NULL || epoll < 0) fail("prepare");
+  memset(message, kOurs, (size_t)options.bytes);
+}
+
+static int open_socket(void) {
+  int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+  if (fd < 0) fail("socket");
+  int on = 1;
+  setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
+  return fd;
+}
+
+// Edge-triggered, so that room in a send buffer is told once and a whole read needs no second one to see the end.
+static void watch(int index) {
+  struct epoll_event event = {.events = EPOLLIN | EPOLLOUT | EPOLLET, .data.u32 = (uint32_t)index};
+  if (epoll_ctl(epoll, EPOLL_CTL_ADD, connections[index].fd, &event) != 0) fail("epoll_ctl");
+}
+
+static void open_connections(int from, int to) {
+  struct sockaddr_in address = server_address();
+  for (int index = from; index < to; index++) {
+    int fd = open_socket();
+    if (connect(fd, (struct sockaddr*)&address, sizeof address) != 0) fail("connect");
+    if (fcntl(fd, F_SETFL, O_NONBLOCK) != 0) fail("O_NONBLOCK");
+    connections[index].fd = fd;
+    watch(index);
+  }
+}
+
+static void send_rest(struct connection* connection) {
+  while (connection->unsent > 0) {
+    ssize_t sent = send(connection->fd, message + options.bytes - connection->unsent, (size_t)connection->unsent, MSG_NOSIGNAL);
+    if (sent < 0 && errno == EAGAIN) return;
+    if (sent < 0) fail("send");
+    connection->unsent -= sent;
+  }
+}
+
+static void send_message(struct connection* connection) {
+  connection->unsent = options.bytes;
+  send_rest(connection);
+}
+
+// 0 when there is nothing more for now.
+static ssize_t receive(struct connection* connection) {
+  ssize_t received = recv(connection->fd, buffer, sizeof buffer, 0);
+  if (received < 0 && errno == EAGAIN) return 0;
+  if (received < 0) fail("recv");
+  if (received == 0) fail_with("the server closed a connection");
+  return received;
+}
+
+static int wait_for_events(int timeout_ms) {
+  int count = epoll_wait(epoll, events, kBatch, timeout_ms);
+  if (count < 0) fail("epoll_wait");
+  if (count == 0 && timeout_ms == kPatienceMs) fail_with("the server has been silent for too long");
+  return count;
+}
+
+// Each connection of [from, to) sends one message and has it back: the server has seen all of them.
+static void greet(int from, int to) {
+  int left = to - from;
+  for (int index = from; index < to; index++) {
+    connections[index].received = 0;
+    send_message(&connections[index]);
+  }
+  while (left > 0) {
+    int count = wait_for_events(kPatienceMs);
+    for (int i = 0; i < count; i++) {
+      struct connection* connection = &connections[events[i].data.u32];
+      send_rest(connection);
+      for (ssize_t received; (received = receive(connection)) > 0;) {
+        connection->received += received;
+        if (connection->received == options.bytes) left--;
+      }
+    }
+  }
+}
+
+// ---- echo: one message in flight on each connection
+
+void load_echo(void) {
+  prepare(options.connections);
+  open_connections(0, options.connections);
+  window_begin();
+  int64_t now = now_ns();
+  for (int index = 0; index < options.connections; index++) {
+    connections[index].sent_at = now;
+    send_message(&connections[index]);
+  }
+  while (window_open(now)) {
+    int count = wait_for_events(kPatienceMs);
+    now = now_ns();
+    for (int i = 0; i < count; i++) {
+      struct connection* connection = &connections[events[i].data.u32];
+      if (connection->unsent > 0) send_rest(connection);
+      if (!(events[i].events & EPOLLIN)) continue;
+      ssize_t received;
+      do {
+        received = receive(connection);
+        count_bytes((uint64_t)received);
+        connection->received += received;
+        if (connection->received < options.bytes) continue;
+        connection->received = 0;
+        count_messages(1);
+        int64_t at = now_ns();
+        record_latency(at - connection->sent_at);
+        connection->sent_at = at;
+        send_message(connection);
+      } while (received == (ssize_t)sizeof buffer);
+    }
+  }
+}
+
+// ---- rate: so many messages a second, whatever the server does; latency counts from when a message was due
+
+static void take_echoes(struct connection* connection, const uint8_t* data, ssize_t length, int64_t now) {
+  while (length > 0) {
+    if (connection->received == 0) connection->is_extra = options.ignore_extra && *data != kOurs;
+    int64_t missing = options.bytes - connection->received;
+    int64_t part = length < missing ? length : missing;
+    connection->received += part;
+    data += part;
+    length -= part;
+    if (connection->received < options.bytes) return;
+    connection->received = 0;
+    if (connection->is_extra) continue;
+    if (connection->due_count == 0) fail_with("an echo that nobody asked for");
+    record_latency(now - connection->due[connection->oldest_due]);
+    connection->oldest_due = (connection->oldest_due + 1) % kMostDue;
+    connection->due_count--;
+    count_messages(1);
+  }
+}
+
+void load_rate(void) {
+  prepare(options.connections);
+  open_connections(0, options.connections);
+  for (int index = 0; index < options.active; index++) {
+    connections[index].due = calloc(kMostDue, sizeof(int64_t));
+    if (connections[index].due == NULL) fail("calloc");
+  }
+  window_begin();
+  double interval_ns = 1e9 / options.rate;
+  int64_t start = now_ns();
+  int64_t now = start;
+  for (uint64_t sent = 0; window_open(now); now = now_ns()) {
+    for (int64_t due; (due = start + (int64_t)((double)sent * interval_ns)) <= now; sent++) {
+      struct connection* connection = &connections[sent % (uint64_t)options.active];
+      if (connection->due_count == kMostDue) fail_with("the server does not keep up with the rate");
+      connection->due[(connection->oldest_due + connection->due_count++) % kMostDue] = due;
+      if (connection->unsent > 0) fail_with("a small message was not taken whole");
+      send_message(connection);
+    }
+    // Never sleeps: a generator that wakes up late would measure itself. It has its core for itself.
+    int count = wait_for_events(0);
+    for (int i = 0; i < count; i++) {
+      if (!(events[i].events & EPOLLIN)) continue;
+      struct connection* connection = &connections[events[i].data.u32];
+      ssize_t received;
+      do {
+        received = receive(connection);
+        take_echoes(connection, buffer, received, now_ns());
+      } while (received == (ssize_t)sizeof buffer);
+    }
+  }
+}
+
+// ---- fanout: a tick is asked for when the one before has reached everybody
+
+void load_fanout(void) {
+  int members = options.connections;
+  int64_t expected = (int64_t)options.bytes * options.each;
+  prepare(members + 1);
+  open_connections(0, members + 1);  // the last one controls
+  struct connection* control = &connections[members];
+  struct timespec settle = {0, 300 * 1000 * 1000};
+  nanosleep(&settle, NULL);  // until the server has accepted everybody: who is not there gets nothing, and the tick never ends
+  window_begin();
+  int64_t now = now_ns();
+  while (window_open(now)) {
+    int64_t asked_at = now_ns();
+    for (int index = 0; index < members; index++) connections[index].received = 0;
+    send_message(control);
+    for (int left = members; left > 0;) {
+      int count = wait_for_events(kPatienceMs);
+      for (int i = 0; i < count; i++) {
+        if (!(events[i].events & EPOLLIN) || events[i].data.u32 == (uint32_t)members) continue;
+        struct connection* connection = &connections[events[i].data.u32];
+        ssize_t received;
+        do {
+          received = receive(connection);
+          count_bytes((uint64_t)received);
+          connection->received += received;
+          if (received > 0 && connection->received == expected) {
+            left--;
+            count_messages((uint64_t)options.each);
+            record_latency(now_ns() - asked_at);
+          }
+        } while (received == (ssize_t)sizeof buffer);
+        if (connection->received > expected) fail_with("a member got more than a tick's messages");
+      }
+    }
+    now = now_ns();
+  }
+}
+
+// ---- accept: connect, one message, close, for ever
+
+// A closed connection keeps its pair of ports for a minute (TIME_WAIT), so each comes from another of 2,000 addresses of the loopback.
+static void begin_connection(int index) {
+  static uint32_t next;
+  int fd = open_socket();
+  if (fcntl(fd, F_SETFL, O_NONBLOCK) != 0) fail("O_NONBLOCK");
+  int on = 1;
+  setsockopt(fd, IPPROTO_IP, IP_BIND_ADDRESS_NO_PORT, &on, sizeof on);
+  uint32_t offset = next++ % 2000;
+  struct sockaddr_in source = {.sin_family = AF_INET, .sin_addr = {htonl(0x7f000100 + ((offset / 200) << 8) + offset % 200 + 1)}};
+  if (bind(fd, (struct sockaddr*)&source, sizeof source) != 0) fail("bind");
+  struct sockaddr_in address = server_address();
+  connections[index] = (struct connection){.fd = fd, .sent_at = now_ns()};
+  if (connect(fd, (struct sockaddr*)&address, sizeof address) != 0 && errno != EINPROGRESS) fail("connect");
+  watch(index);
+}
+
+void load_accept(void) {
+  prepare(options.connections);
+  window_begin();
+  for (int index = 0; index < options.connections; index++) begin_connection(index);
+  for (int64_t now = now_ns(); window_open(now); now = now_ns()) {
+    int count = wait_for_events(kPatienceMs);
+    for (int i = 0; i < count; i++) {
+      int index = (int)events[i].data.u32;
+      struct connection* connection = &connections[index];
+      if (events[i].events & (EPOLLERR | EPOLLHUP)) fail_with("a connection was refused or reset");
+      if ((events[i].events & EPOLLOUT) && connection->unsent == 0 && connection->received == 0) {
+        send_message(connection);
+        connection->received = -options.bytes;  // counts up to nothing
+      }
+      if (!(events[i].events & EPOLLIN)) continue;
+      connection->received += receive(connection);
+      if (connection->received < 0) continue;
+      record_latency(now_ns() - connection->sent_at);
+      count_messages(1);
+      close(connection->fd);
+      begin_connection(index);
+    }
+  }
+}
+
+// ---- idle: what a connection that says nothing costs in memory
+
+void load_idle(void) {
+  int first = options.connections > 2 * kIdleWarmUp ? kIdleWarmUp : options.connections / 2;
+  struct timespec settle = {kSettleMs / 1000, 0};
+  prepare(options.connections);
+  window_begin();
+  // The first ones are not counted: with them the server compiles its code and makes what it makes once.
+  open_connections(0, first);
+  greet(0, first);
+  nanosleep(&settle, NULL);
+  int64_t before = resident_bytes();
+  while (!measuring()) window_open(now_ns());
+  for (int from = first; from < options.connections; from += kIdleWarmUp) {
+    int to = from + kIdleWarmUp < options.connections ? from + kIdleWarmUp : options.connections;
+    open_connections(from, to);
+    greet(from, to);
+  }
+  nanosleep(&settle, NULL);
+  set_resident(before, resident_bytes());
+  count_messages((uint64_t)(options.connections - first));
+  while (window_open(now_ns())) nanosleep(&settle, NULL);
+}

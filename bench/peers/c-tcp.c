@@ -1,0 +1,193 @@
+// The yardstick: what a C programmer writes on epoll, with accept4, recv and send, and nothing clever.   c-tcp echo|fanout|tick [--bytes B] [--each K] [--hz H]
+#define _GNU_SOURCE
+#include <arpa/inet.h>
+#include <errno.h>
+#include <getopt.h>
+#include <netinet/tcp.h>
+#include <stdbool.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/epoll.h>
+#include <sys/resource.h>
+#include <sys/socket.h>
+#include <time.h>
+#include <unistd.h>
+
+enum { kBatch = 1024, kBufferBytes = 65536, kMostConnections = 65536, kStateBytes = 64 };
+
+struct connection {
+  bool is_open;
+  uint32_t slot;      // its place in `open`
+  uint8_t* pending;   // what the system did not take yet; NULL as long as it takes everything
+  size_t pending_bytes, pending_offset;
+};
+
+static struct connection connections[kMostConnections];  // by descriptor
+static int open_fds[kMostConnections];
+static uint32_t open_count;
+static uint8_t buffer[kBufferBytes];
+static uint8_t message[kBufferBytes];
+static int bytes = 64, each = 1, hz = 0;
+static int epoll;
+
+static void fail(const char* what) {
+  perror(what);
+  exit(1);
+}
+
+static int64_t now_ns(void) {
+  struct timespec time;
+  clock_gettime(CLOCK_MONOTONIC, &time);
+  return time.tv_sec * INT64_C(1000000000) + time.tv_nsec;
+}
+
+static void drop(int fd) {
+  struct connection* connection = &connections[fd];
+  uint32_t slot = connection->slot;
+  open_fds[slot] = open_fds[--open_count];
+  connections[open_fds[slot]].slot = slot;
+  free(connection->pending);
+  *connection = (struct connection){0};
+  close(fd);
+}
+
+static void watch(int fd, int operation, uint32_t mask) {
+  struct epoll_event event = {.events = mask, .data.fd = fd};
+  if (epoll_ctl(epoll, operation, fd, &event) != 0) fail("epoll_ctl");
+}
+
+// What the system does not take is kept, and nothing more is read from that peer until it is gone.
+static void send_all(int fd, const uint8_t* data, size_t length) {
+  ssize_t sent = send(fd, data, length, MSG_NOSIGNAL);
+  if (sent == (ssize_t)length) return;
+  if (sent < 0 && errno != EAGAIN) return drop(fd);
+  size_t taken = sent < 0 ? 0 : (size_t)sent;
+  struct connection* connection = &connections[fd];
+  connection->pending_bytes = length - taken;
+  connection->pending_offset = 0;
+  connection->pending = malloc(connection->pending_bytes);
+  if (connection->pending == NULL) fail("malloc");
+  memcpy(connection->pending, data + taken, connection->pending_bytes);
+  watch(fd, EPOLL_CTL_MOD, EPOLLOUT);
+}
+
+static void send_pending(int fd) {
+  struct connection* connection = &connections[fd];
+  ssize_t sent = send(fd, connection->pending + connection->pending_offset, connection->pending_bytes - connection->pending_offset, MSG_NOSIGNAL);
+  if (sent < 0 && errno == EAGAIN) return;
+  if (sent < 0) return drop(fd);
+  connection->pending_offset += (size_t)sent;
+  if (connection->pending_offset < connection->pending_bytes) return;
+  free(connection->pending);
+  connection->pending = NULL;
+  watch(fd, EPOLL_CTL_MOD, EPOLLIN);
+}
+
+static void accept_all(int listener) {
+  for (;;) {
+    int fd = accept4(listener, NULL, NULL, SOCK_NONBLOCK | SOCK_CLOEXEC);
+    if (fd < 0 && errno == EAGAIN) return;
+    if (fd < 0) fail("accept4");
+    int on = 1;
+    setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
+    connections[fd] = (struct connection){.is_open = true, .slot = open_count};
+    open_fds[open_count++] = fd;
+    watch(fd, EPOLL_CTL_ADD, EPOLLIN);
+  }
+}
+
+static void fan_out(int control) {
+  for (uint32_t i = 0; i < open_count; i++) {
+    if (open_fds[i] == control) continue;
+    for (int n = 0; n < each; n++) send_all(open_fds[i], message, (size_t)bytes);
+  }
+}
+
+static void receive(int fd, bool is_fanout) {
+  ssize_t received = recv(fd, buffer, sizeof buffer, 0);
+  if (received < 0 && errno == EAGAIN) return;
+  if (received <= 0) return drop(fd);
+  if (is_fanout) fan_out(fd);
+  else send_all(fd, buffer, (size_t)received);
+}
+
+// ---- ticks
+
+static double late_ms[200000];
+static uint32_t ticks, missed;
+
+static int by_size(const void* a, const void* b) {
+  double x = *(const double*)a, y = *(const double*)b;
+  return (x > y) - (x < y);
+}
+
+static void tell_lateness(void) {
+  static double sorted[200000];
+  memcpy(sorted, late_ms, ticks * sizeof *sorted);
+  qsort(sorted, ticks, sizeof *sorted, by_size);
+  printf("lateness {\"ticks\":%u,\"missed\":%u,\"p50\":%.4f,\"p99\":%.4f,\"max\":%.4f}\n", ticks, missed, sorted[ticks / 2],
+         sorted[ticks * 99 / 100], sorted[ticks - 1]);
+  fflush(stdout);
+}
+
+// Ticks come at start + n / hz; one that is over when its time comes again is missed.
+static int64_t tick(int64_t due, int64_t interval) {
+  int64_t now = now_ns();
+  if (now < due) return due;
+  if (ticks < sizeof late_ms / sizeof *late_ms) late_ms[ticks++] = (double)(now - due) / 1e6;
+  for (uint32_t i = 0; i < open_count; i++) send_all(open_fds[i], message, kStateBytes);
+  if (ticks % (uint32_t)hz == 0) tell_lateness();
+  for (due += interval; due + interval <= now; due += interval) missed++;
+  return due;
+}
+
+int main(int argc, char** argv) {
+  static const struct option known[] = {{"bytes", 1, 0, 'b'}, {"each", 1, 0, 'e'}, {"hz", 1, 0, 'h'}, {0, 0, 0, 0}};
+  if (argc < 2) return 2;
+  bool is_fanout = strcmp(argv[1], "fanout") == 0;
+  for (int name; (name = getopt_long(argc - 1, argv + 1, "", known, NULL)) != -1;) {
+    if (name == 'b') bytes = atoi(optarg);
+    if (name == 'e') each = atoi(optarg);
+    if (name == 'h') hz = atoi(optarg);
+  }
+  if (bytes > kBufferBytes) bytes = kBufferBytes;
+  struct rlimit limit;
+  getrlimit(RLIMIT_NOFILE, &limit);
+  limit.rlim_cur = limit.rlim_max;
+  setrlimit(RLIMIT_NOFILE, &limit);
+
+  int listener = socket(AF_INET, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+  struct sockaddr_in address = {.sin_family = AF_INET, .sin_addr = {htonl(INADDR_LOOPBACK)}};
+  socklen_t length = sizeof address;
+  if (bind(listener, (struct sockaddr*)&address, length) != 0 || listen(listener, 4096) != 0) fail("listen");
+  getsockname(listener, (struct sockaddr*)&address, &length);
+  epoll = epoll_create1(EPOLL_CLOEXEC);
+  watch(listener, EPOLL_CTL_ADD, EPOLLIN);
+  printf("port %d\n", ntohs(address.sin_port));
+  fflush(stdout);
+
+  int64_t interval = hz > 0 ? 1000000000 / hz : 0;
+  int64_t due = now_ns() + interval;
+  for (;;) {
+    static struct epoll_event events[kBatch];
+    struct timespec timeout, *until = NULL;
+    if (hz > 0) {
+      due = tick(due, interval);
+      int64_t left = due - now_ns();
+      if (left < 0) left = 0;
+      timeout = (struct timespec){.tv_sec = left / 1000000000, .tv_nsec = left % 1000000000};
+      until = &timeout;
+    }
+    int count = epoll_pwait2(epoll, events, kBatch, until, NULL);
+    if (count < 0 && errno != EINTR) fail("epoll_pwait2");
+    for (int i = 0; i < count; i++) {
+      int fd = events[i].data.fd;
+      if (fd == listener) accept_all(listener);
+      else if (!connections[fd].is_open) continue;  // dropped earlier in this batch
+      else if (connections[fd].pending != NULL) send_pending(fd);
+      else receive(fd, is_fanout);
+    }
+  }
+}
