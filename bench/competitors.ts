@@ -1,0 +1,35 @@
+// Who competes, by the name of the table's row, and how each is started. The C programs and Bun are made ready by build.ts.
+import { fileURLToPath } from 'node:url'
+import { builtProgram, bunProgram } from './build.ts'
+import type { Role } from './question.ts'
+
+interface Competitor {
+  program: (role: Role, nodeOptions: string[]) => string[]
+  /** Options of its own, after the role. */
+  options?: string[]
+}
+
+const inNode =
+  (file: string) =>
+  (_role: Role, nodeOptions: string[]): string[] => [process.execPath, ...nodeOptions, peer(file)]
+const inC = (role: Role): string[] => [builtProgram(role.startsWith('udp') ? 'c-udp' : 'c-tcp')]
+
+export const competitors: Record<string, Competitor> = {
+  C: { program: inC },
+  'C, one call each': { program: inC, options: ['--batch', '1'] },
+  net: { program: inNode('net.mjs') },
+  'net, corked': { program: inNode('net.mjs'), options: ['--cork'] },
+  dgram: { program: inNode('dgram.mjs') },
+  Bun: { program: () => [bunProgram(), peer('bun.mjs')] },
+  Poller: { program: inNode('poller.mjs') },
+  'Poller run()': { program: inNode('poller.mjs'), options: ['--run'] },
+  Epoll: { program: inNode('epoll.mjs') },
+  runLoop: { program: inNode('poller-tick.mjs'), options: ['--loop', 'run-loop'] },
+  'runLoop, exclusive': { program: inNode('poller-tick.mjs'), options: ['--loop', 'exclusive'] },
+  'net + setInterval': { program: inNode('net-tick.mjs'), options: ['--loop', 'set-interval'] },
+  'net + setImmediate': { program: inNode('net-tick.mjs'), options: ['--loop', 'set-immediate'] }
+}
+
+function peer(file: string): string {
+  return fileURLToPath(new URL(`peers/${file}`, import.meta.url))
+}

@@ -1,0 +1,33 @@
+// What every rival is told on its command line:   <rival> <role> [--bytes B] [--each K] [--hz H] [options of its own]
+import { parseArgs } from 'node:util'
+
+const { values, positionals } = parseArgs({
+  allowPositionals: true,
+  options: {
+    bytes: { type: 'string', default: '64' },
+    each: { type: 'string', default: '1' },
+    hz: { type: 'string', default: '60' },
+    loop: { type: 'string' },
+    run: { type: 'boolean', default: false },
+    cork: { type: 'boolean', default: false }
+  }
+})
+
+/** `echo`, `fanout`, `tick`, `udp-echo` or `udp-fanout`. */
+export const [role] = positionals
+/** How many messages each member gets in a tick of the fan-out. */
+export const each = Number(values.each)
+/** Ticks a second. */
+export const hz = Number(values.hz)
+/** Which loop makes the ticks. */
+export const loop = values.loop
+/** Poller inside Node's own loop. */
+export const run = values.run
+/** net gathers what it writes to a member. */
+export const cork = values.cork
+/** What a fan-out sends. */
+export const message = Buffer.alloc(Number(values.bytes), 'x')
+/** What a tick sends to everybody. */
+export const state = Buffer.alloc(64, 's')
+/** Thousands of connections come at once. */
+export const backlog = 4096

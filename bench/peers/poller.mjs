@@ -1,0 +1,49 @@
+// pollport's Poller: the wait() loop, or with --run inside Node's own loop.
+import { Poller } from 'pollport'
+import { backlog, each, message, role, run } from './arguments.mjs'
+
+const poller = new Poller()
+const members = new Set()
+const peers = []
+
+function echo(event) {
+  if (event.type === 'receive') {
+    if (!event.socket.send(event.data)) event.socket.pause() // the queue is full: stop reading until it has drained
+  } else if (event.type === 'drain') event.socket.resume()
+  else if (event.type === 'end') event.socket.end()
+}
+
+/** Whoever speaks asks for a tick: all the others get their messages. */
+function fanOut(event) {
+  if (event.type === 'accept') members.add(event.socket)
+  else if (event.type === 'close') members.delete(event.socket)
+  else if (event.type === 'receive') {
+    members.delete(event.socket) // no member, then
+    if (each === 1) poller.broadcast(members, message)
+    else for (const member of members) for (let sent = 0; sent < each; sent++) member.send(message)
+  }
+}
+
+function echoDatagram(event) {
+  if (event.type === 'datagram') event.socket.send(event.data, event.address)
+}
+
+/** 'h' says hello; everything else asks for a tick. */
+function fanOutDatagrams(event) {
+  if (event.type !== 'datagram') return
+  if (event.data[0] === 'h'.charCodeAt(0)) peers.push(event.address)
+  else for (const peer of peers) event.socket.send(message, peer)
+}
+
+const handle = { echo, fanout: fanOut, 'udp-echo': echoDatagram, 'udp-fanout': fanOutDatagrams }[role]
+const local = { address: '127.0.0.1', port: 0 }
+const server = role.startsWith('udp') ? poller.bindUdp(local) : poller.listenTcp({ ...local, backlog })
+console.log(`port ${server.localAddress.port}`)
+if (run) {
+  await poller.run((events) => {
+    for (const event of events) handle(event)
+  })
+}
+for (;;) {
+  for (const event of poller.wait()) handle(event)
+}

@@ -1,0 +1,152 @@
+// npm run bench [name…] [-- --quick --rounds N --only C,Poller --out FOLDER --publish --render]
+// Runs every competitor of each benchmark in turn, round by round, so that what the machine does meanwhile falls on all of them alike; prints tables
+// of medians, writes JSON and a chart. --publish puts them into bench/results/ and README.md; --render writes those anew from the last published run.
+import { spawnSync } from 'node:child_process'
+import { mkdirSync, readFileSync, writeFileSync } from 'node:fs'
+import { availableParallelism, cpus, release } from 'node:os'
+import { join, resolve } from 'node:path'
+import { parseArgs } from 'node:util'
+import { bunProgram, outputOf, prepare, root } from './build.ts'
+import { killAll, LOAD_CORE, measure } from './measure.ts'
+import { type Effort, type Question, usualEffort } from './question.ts'
+import { questions } from './questions/all.ts'
+import { putIntoReadme } from './readme.ts'
+import { type Report, type Run, reportOf } from './report.ts'
+import { tableOf } from './tables.ts'
+
+// Starting a server, opening connections, ending it.
+const SECONDS_AROUND_A_RUN = 0.4
+const CONNECTIONS_OPENED_A_SECOND = 10_000
+
+const { values: options, positionals: names } = parseArgs({
+  allowPositionals: true,
+  options: {
+    quick: { type: 'boolean', default: false },
+    rounds: { type: 'string' },
+    only: { type: 'string' },
+    out: { type: 'string', default: 'build-bench/results' },
+    publish: { type: 'boolean', default: false },
+    render: { type: 'boolean', default: false }
+  }
+})
+const published = join(root, 'bench', 'results')
+
+function fail(sentence: string): never {
+  console.error(`bench: ${sentence}`)
+  process.exit(1)
+}
+
+function chosenQuestions(): Question[] {
+  const unknown = names.find((name) => !questions.some((question) => question.name === name))
+  if (unknown !== undefined) fail(`there is no "${unknown}"; there are ${questions.map(({ name }) => name).join(', ')}`)
+  const only = options.only?.split(',')
+  return questions
+    .filter((question) => names.length === 0 || names.includes(question.name))
+    .map((question) => ({
+      ...question,
+      variants: question.variants.filter((variant) => !(options.quick && variant.onlyInFull)),
+      competitors: question.competitors.filter((name) => only === undefined || only.includes(name))
+    }))
+}
+
+function effortOf(question: Question): Effort {
+  const form = options.quick ? 'quick' : 'full'
+  const effort = { ...usualEffort[form], ...question[form] }
+  return options.rounds === undefined ? effort : { ...effort, rounds: Number(options.rounds) }
+}
+
+function estimatedSeconds(question: Question): number {
+  const { rounds, warmUpSeconds, seconds } = effortOf(question)
+  const ofVariants = question.variants.map(
+    ({ connections }) => warmUpSeconds + seconds + SECONDS_AROUND_A_RUN + connections / CONNECTIONS_OPENED_A_SECOND
+  )
+  return rounds * question.competitors.length * ofVariants.reduce((sum, duration) => sum + duration, 0)
+}
+
+/** Rounds outermost, and each round begins with another competitor. */
+async function ask(question: Question): Promise<Run[]> {
+  const effort = effortOf(question)
+  const runs: Run[] = []
+  for (let round = 0; round < effort.rounds; round++) {
+    for (const variant of question.variants) {
+      for (let turn = 0; turn < question.competitors.length; turn++) {
+        const competitor = question.competitors[(round + turn) % question.competitors.length]
+        const outcome = await measure(question, variant, competitor, effort).catch((error: Error) => error)
+        runs.push({ variant: variant.name, competitor, outcome })
+      }
+    }
+  }
+  return runs
+}
+
+function machine(): Report['machine'] {
+  return {
+    processor: cpus()[0].model.trim(),
+    cores: String(cpus().length),
+    kernel: release(),
+    node: process.versions.node,
+    bun: outputOf(bunProgram(), ['--version']) ?? '',
+    compiler: outputOf('cc', ['--version']) ?? ''
+  }
+}
+
+function write(report: Report, folder: string): void {
+  mkdirSync(folder, { recursive: true })
+  const json = join(folder, 'latest.json')
+  writeFileSync(json, `${JSON.stringify(report, undefined, 1)}\n`)
+  draw(json, join(folder, 'chart.svg'))
+}
+
+/** In a process of its own: Vega is no dependency of the checkout, and its types are not there. */
+function draw(json: string, svg: string): void {
+  const { status, stderr } = spawnSync(process.execPath, [join(root, 'bench', 'extras', 'chart.mjs'), json, svg])
+  if (status !== 0) fail(`the chart was not drawn: ${stderr}`)
+}
+
+async function main(): Promise<void> {
+  if (process.platform !== 'linux' || availableParallelism() < 2) {
+    fail('needs Linux and two cores, one for the server and one for the load')
+  }
+  prepare()
+  if (options.render) {
+    draw(join(published, 'latest.json'), join(published, 'chart.svg'))
+    return putIntoReadme(JSON.parse(readFileSync(join(published, 'latest.json'), 'utf8')))
+  }
+  if (options.publish && (options.quick || names.length > 0 || options.only !== undefined)) {
+    fail('only a whole run is published: no names, no --quick, no --only')
+  }
+  const chosen = chosenQuestions()
+  const seconds = chosen.map(estimatedSeconds).reduce((sum, each) => sum + each, 0)
+  console.log(`bench: ${chosen.map(({ name }) => name).join(', ')}: about ${(seconds / 60).toFixed(1)} minutes`)
+  // With the load generator, so that it is not in the server's way.
+  spawnSync('taskset', ['-a', '-c', '-p', String(LOAD_CORE), String(process.pid)])
+
+  const command = ['npm run bench', ...(process.argv.length > 2 ? ['--', ...process.argv.slice(2)] : [])].join(' ')
+  const report: Report = {
+    date: new Date().toISOString().slice(0, 10),
+    command,
+    isQuick: options.quick,
+    machine: machine(),
+    questions: []
+  }
+  for (const question of chosen) {
+    const ofQuestion = reportOf(question, await ask(question))
+    report.questions.push(ofQuestion)
+    console.log(`\n${tableOf(ofQuestion)}`)
+  }
+  const folder = resolve(root, options.out)
+  write(report, folder)
+  const goals = report.questions.flatMap((question) => question.goals)
+  console.log(`bench: ${goals.filter((goal) => goal.holds).length} of ${goals.length} goals hold; written to ${folder}`)
+  const failures = report.questions.flatMap((question) => question.rows.flatMap((row) => row.failures))
+  if (failures.length > 0) fail(`${failures.length} runs failed, see above`)
+  if (options.publish) {
+    write(report, published)
+    putIntoReadme(report)
+  }
+}
+
+process.on('exit', killAll)
+process.on('SIGINT', () => process.exit(130))
+process.on('SIGTERM', () => process.exit(143))
+await main().catch((error: Error) => fail(error.message))

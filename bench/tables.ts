@@ -1,0 +1,125 @@
+// Writes a report as text: the tables of the terminal, and the section of README.md. A test holds that section to results/latest.json.
+import { markdownTable } from 'markdown-table'
+import { type FigureName, figures, withUnit, written } from './figures.ts'
+import { figureOf, type GoalReport, type QuestionReport, type Report, type Row } from './report.ts'
+
+const NONE = '–'
+const nodesOwn = ['net', 'dgram', 'net + setInterval']
+
+/** Everything about one benchmark: its competitors, and below them its goals. */
+export function tableOf(question: QuestionReport): string {
+  const { figure, columns, rows } = question
+  const yardsticks = [
+    { name: 'of C', rivals: ['C'] },
+    { name: 'of Node', rivals: nodesOwn }
+  ].filter(({ rivals }) => rows.some((row) => rivals.includes(row.competitor)))
+  const head = ['', heading(figure), ...yardsticks.map(({ name }) => name), 'spread', ...columns.map(heading)]
+  const variants = [...new Set(rows.map((row) => row.variant))]
+  const parts = variants.map((variant) => {
+    const ofVariant = rows.filter((row) => row.variant === variant)
+    const lines = ofVariant.map((row) => {
+      const { median, rounds, competitor, failures } = row
+      if (rounds.length === 0) return [competitor, `failed: ${failures[0]}`]
+      return [
+        competitor,
+        value(median[figure]),
+        ...yardsticks.map(({ rivals }) => ratio(row, rivals, question)),
+        spread(rounds.flatMap((round) => round[figure] ?? [])),
+        ...columns.map((column) => value(median[column]))
+      ]
+    })
+    const alignment = ['l', ...head.slice(1).map(() => 'r')]
+    const troubles = ofVariant
+      .filter((row) => row.failures.length > 0 && row.rounds.length > 0)
+      .map((row) => `${row.competitor}: ${row.failures.length} rounds failed: ${row.failures[0]}\n`)
+    return `${question.name}, ${variant}\n${markdownTable([head, ...lines], { align: alignment })}\n${troubles.join('')}`
+  })
+  const goals = question.goals.map(
+    (goal) => `${goal.variant}: ${goal.of ?? 'Poller'} ${termOf(goal)}: ${verdictOf(goal)}\n`
+  )
+  return `## ${question.name}: ${question.title}\n\n${parts.join('\n')}\n${goals.join('')}`
+}
+
+/** The section of README.md between its markers. */
+export function readmeSection(report: Report): string {
+  const { machine, questions } = report
+  const head = ['benchmark', 'pollport', '× C', '× Node', '× Bun', 'goal']
+  const lines = questions.flatMap((question) => {
+    const variants = [...new Set(question.rows.map((row) => row.variant))]
+    return variants.map((variant) => summary(question, variant)).filter((line) => line !== undefined)
+  })
+  return [
+    '![CPU a message, as a multiple of C](bench/results/chart.svg)',
+    '',
+    markdownTable([head, ...lines], { align: ['l', 'r', 'r', 'r', 'r', 'l'], alignDelimiters: false }),
+    '',
+    `Measured on ${report.date} by \`${report.command}\`: ${machine.processor}, ${machine.cores} cores, Linux ${machine.kernel}, Node ${machine.node}, Bun ${machine.bun}, ${machine.compiler}.`,
+    ''
+  ].join('\n')
+}
+
+/** One line of README's table, or nothing for a variant without pollport's promise. */
+function summary(question: QuestionReport, variant: string): string[] | undefined {
+  const goals = question.goals.filter((goal) => goal.variant === variant)
+  const ofVariant = question.rows.filter((row) => row.variant === variant)
+  const own = goals[0]?.of ?? 'Poller'
+  const row = ofVariant.find((candidate) => candidate.competitor === own)
+  if (row === undefined || goals.length === 0) return undefined
+  const figure = goals[0].figure
+  return [
+    `${question.name}, ${variant}`,
+    row.median[figure] === undefined ? NONE : withUnit(figure, row.median[figure]),
+    ratio(row, ['C'], question, figure),
+    ratio(row, nodesOwn, question, figure),
+    ratio(row, ['Bun'], question, figure),
+    goals.map((goal) => `${termOf(goal)}: ${goal.holds ? verdictOf(goal) : `**${verdictOf(goal)}**`}`).join('<br>')
+  ]
+}
+
+/** What was promised. */
+export function termOf(goal: GoalReport): string {
+  const { figure, to, toVariant, as, atMost, atLeast } = goal
+  const sign = atMost !== undefined ? '≤' : '≥'
+  const limit = (atMost ?? atLeast)!
+  const withItsUnit = `${limit} ${figures[figure].unit}`.trimEnd()
+  if (as === 'difference') return `${figures[figure].title} ${sign} ${to}'s + ${withItsUnit}`
+  if (to !== undefined) return `${sign} ${limit} × ${to}`
+  if (toVariant !== undefined) return `${sign} ${limit} × that of ${toVariant}`
+  return `${figures[figure].title} ${sign} ${withItsUnit}`
+}
+
+/** What became of it. */
+export function verdictOf(goal: GoalReport): string {
+  const { figure, to, toVariant, as, measured, holds, atMost, atLeast } = goal
+  if (measured === undefined) return 'not measured'
+  const isRatio = as !== 'difference' && (to !== undefined || toVariant !== undefined)
+  const found = isRatio ? measured.toFixed(2) : withUnit(figure, measured)
+  if (holds) return `${found}, holds`
+  const limit = (atMost ?? atLeast)!
+  return limit === 0 ? `${found}, missed` : `${found}, missed by ${percents(Math.abs(measured / limit - 1))}`
+}
+
+function percents(share: number): string {
+  return `${(share * 100).toFixed(share < 0.1 ? 1 : 0)} %`
+}
+
+function heading(name: FigureName): string {
+  const { title, unit } = figures[name]
+  return unit === '' || unit === '/s' ? title : `${title}, ${unit}`
+}
+
+function value(number: number | undefined): string {
+  return number === undefined ? NONE : written(number)
+}
+
+/** How many times the figure of the rival, whichever of them competes here. */
+function ratio(row: Row, rivals: readonly string[], question: QuestionReport, figure = question.figure): string {
+  const own = row.median[figure]
+  const others = rivals.map((rival) => figureOf(question.rows, row.variant, rival, figure))
+  const other = others.find((found) => found !== undefined)
+  return own === undefined || !other ? NONE : (own / other).toFixed(2)
+}
+
+function spread(values: number[]): string {
+  return values.length === 0 ? NONE : `${written(Math.min(...values))}–${written(Math.max(...values))}`
+}
