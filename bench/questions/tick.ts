@@ -18,5 +18,5 @@ export const question: Question = {
     { figure: 'missed', of: 'runLoop', atMost: 0 }
   ],
   full: { rounds: 3, warmUpSeconds: 2, seconds: 6 },
-  quick: { rounds: 1, warmUpSeconds: 1.5, seconds: 3 }
+  quick: { rounds: 1, warmUpSeconds: 1.2, seconds: 2 }
 }
