@@ -1,5 +1,5 @@
 // What a whole run found, as it stands in results/latest.json: every round, the medians, and how each goal came out. Knows no processes.
-import { type FigureName, type Figures, median } from './figures.ts'
+import { type FigureName, type Figures, overRounds } from './figures.ts'
 import type { Goal, Question } from './question.ts'
 
 export interface Report {
@@ -24,6 +24,7 @@ export interface QuestionReport {
 export interface Row {
   variant: string
   competitor: string
+  /** Over the rounds; of what must never happen, the worst round's. */
   median: Figures
   rounds: Figures[]
   /** Sentences about the rounds that came to nothing. */
@@ -86,9 +87,8 @@ export function figureOf(rows: Row[], variant: string, competitor: string, figur
 
 function medians(rounds: Figures[]): Figures {
   const names = [...new Set(rounds.flatMap((figures) => Object.keys(figures)))] as FigureName[]
-  return Object.fromEntries(
-    names.map((name) => [name, median(rounds.flatMap((figures) => figures[name] ?? []))])
-  ) as Figures
+  const valuesOf = (name: FigureName) => rounds.flatMap((figures) => figures[name] ?? [])
+  return Object.fromEntries(names.map((name) => [name, overRounds(name, valuesOf(name))]))
 }
 
 /** Digits beyond the fifth are noise, and make the file long. */

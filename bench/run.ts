@@ -93,7 +93,9 @@ function machine(): Report['machine'] {
 function write(report: Report, folder: string): void {
   mkdirSync(folder, { recursive: true })
   const json = join(folder, 'latest.json')
-  writeFileSync(json, `${JSON.stringify(report, undefined, 1)}\n`)
+  // A round is one line, so that a reader finds it and a change is short.
+  const text = JSON.stringify(report, undefined, 1).replace(/\{[^{}[\]]*\}/g, (flat) => flat.replace(/\s+/g, ' '))
+  writeFileSync(json, `${text}\n`)
   draw(json, join(folder, 'chart.svg'))
 }
 

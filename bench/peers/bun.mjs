@@ -1,5 +1,5 @@
 // Bun's own sockets: Bun.listen and Bun.udpSocket. Runs in Bun only.
-import { backlog, each, message, role } from './arguments.mjs'
+import { each, message, role } from './arguments.mjs'
 
 const hostname = '127.0.0.1'
 
@@ -38,8 +38,7 @@ function listenTcp() {
   const isFanOut = role === 'fanout'
   return Bun.listen({
     hostname,
-    port: 0,
-    backlog,
+    port: 0, // its backlog is 512, whatever is asked for
     socket: {
       open(socket) {
         socket.data = []
