@@ -53,7 +53,7 @@ export function withUnit(name: FigureName, value: number): string {
   return `${written(value)} ${figures[name].unit}`.trimEnd()
 }
 
-function median(values: readonly number[]): number {
+export function median(values: readonly number[]): number {
   const sorted = [...values].sort((a, b) => a - b)
   const middle = sorted.length >> 1
   return sorted.length % 2 === 1 ? sorted[middle] : (sorted[middle - 1] + sorted[middle]) / 2

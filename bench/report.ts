@@ -1,5 +1,5 @@
 // What a whole run found, as it stands in results/latest.json: every round, the medians, and how each goal came out. Knows no processes.
-import { type FigureName, type Figures, overRounds } from './figures.ts'
+import { type FigureName, type Figures, median, overRounds } from './figures.ts'
 import type { Goal, Question } from './question.ts'
 
 export interface Report {
@@ -26,6 +26,7 @@ export interface Row {
   competitor: string
   /** Over the rounds; of what must never happen, the worst round's. */
   median: Figures
+  /** In their order, the same for all rows; of a round that came to nothing there are no figures. */
   rounds: Figures[]
   /** Sentences about the rounds that came to nothing. */
   failures: string[]
@@ -46,43 +47,62 @@ export interface Run {
 }
 
 export function reportOf(question: Question, runs: Run[]): QuestionReport {
-  const { name, title, figure, columns, inChart = false } = question
-  const keys = [...new Set(runs.map(({ variant, competitor }) => JSON.stringify([variant, competitor])))]
-  const rows = keys.map((key): Row => {
-    const [variant, competitor] = JSON.parse(key)
-    const ofRow = runs.filter((run) => run.variant === variant && run.competitor === competitor)
-    const rounds = ofRow.flatMap(({ outcome }) => (outcome instanceof Error ? [] : [rounded(outcome)]))
-    const failures = ofRow.flatMap(({ outcome }) => (outcome instanceof Error ? [outcome.message] : []))
-    return { variant, competitor, median: medians(rounds), rounds, failures }
-  })
-  const order = (row: Row) => question.competitors.indexOf(row.competitor)
-  const placed = question.variants.flatMap((variant) =>
-    rows.filter((row) => row.variant === variant.name).sort((a, b) => order(a) - order(b))
-  )
-  const variants = [...new Set(placed.map((row) => row.variant))]
+  const { name, title, figure, columns, inChart = false, competitors } = question
+  const variants = question.variants.map((variant) => variant.name)
+  const rows = variants.flatMap((variant) => competitors.map((competitor) => rowOf(variant, competitor, runs)))
   const goals = question.goals.flatMap((goal) =>
     variants
       .filter((variant) => goal.variants === undefined || goal.variants.includes(variant))
-      .map((variant) => judge(goal, variant, placed))
+      .map((variant) => judge(goal, variant, rows))
   )
-  return { name, title, figure, columns, inChart, rows: placed, goals }
+  return { name, title, figure, columns, inChart, rows, goals }
+}
+
+function rowOf(variant: string, competitor: string, runs: Run[]): Row {
+  const outcomes = runs
+    .filter((run) => run.variant === variant && run.competitor === competitor)
+    .map(({ outcome }) => outcome)
+  const rounds = outcomes.map((outcome) => (outcome instanceof Error ? {} : rounded(outcome)))
+  const failures = outcomes.flatMap((outcome) => (outcome instanceof Error ? [outcome.message] : []))
+  return { variant, competitor, median: medians(rounds), rounds, failures }
 }
 
 function judge(goal: Goal, variant: string, rows: Row[]): GoalReport {
   const { figure, of = 'Poller', to = of, toVariant = variant, as, atMost, atLeast } = goal
-  const own = figureOf(rows, variant, of, figure)
-  const other = figureOf(rows, toVariant, to, figure)
-  let measured = own
-  if (to !== of || toVariant !== variant) {
-    if (own === undefined || other === undefined) measured = undefined
-    else measured = as === 'difference' ? own - other : own / other
-  }
+  const own = find(rows, variant, of)
+  const other = find(rows, toVariant, to)
+  const measured =
+    own === other ? own?.median[figure] : compared(own, other, figure, as === 'difference' ? difference : ratio)
   const holds = measured !== undefined && measured <= (atMost ?? measured) && measured >= (atLeast ?? measured)
   return { ...goal, variant, measured, holds }
 }
 
-export function figureOf(rows: Row[], variant: string, competitor: string, figure: FigureName): number | undefined {
-  return rows.find((row) => row.variant === variant && row.competitor === competitor)?.median[figure]
+export function find(rows: Row[], variant: string, competitor: string): Row | undefined {
+  return rows.find((row) => row.variant === variant && row.competitor === competitor)
+}
+
+/**
+ * How one figure compares with another: the median of what the rounds say, each by itself. A machine that is slow for a while is so for all of a
+ * round, and not for all of a row.
+ */
+export function compared(
+  own: Row | undefined,
+  other: Row | undefined,
+  figure: FigureName,
+  by = ratio
+): number | undefined {
+  if (own === undefined || other === undefined) return undefined
+  const pairs = own.rounds.map((round, index) => [round[figure], other.rounds[index]?.[figure]])
+  const results = pairs.flatMap(([a, b]) => (a === undefined || b === undefined ? [] : [by(a, b)]))
+  return results.length === 0 ? undefined : median(results)
+}
+
+function ratio(a: number, b: number): number {
+  return a / b
+}
+
+function difference(a: number, b: number): number {
+  return a - b
 }
 
 function medians(rounds: Figures[]): Figures {

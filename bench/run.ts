@@ -101,7 +101,8 @@ function write(report: Report, folder: string): void {
 
 /** In a process of its own: Vega is no dependency of the checkout, and its types are not there. */
 function draw(json: string, svg: string): void {
-  const { status, stderr } = spawnSync(process.execPath, [join(root, 'bench', 'extras', 'chart.mjs'), json, svg])
+  const program = join(root, 'bench', 'extras', 'chart.mjs')
+  const { status, stderr } = spawnSync(process.execPath, ['--import', 'tsx', program, json, svg], { cwd: root })
   if (status !== 0) fail(`the chart was not drawn: ${stderr}`)
 }
 

@@ -1,7 +1,7 @@
 // Writes a report as text: the tables of the terminal, and the section of README.md. A test holds that section to results/latest.json.
 import { markdownTable } from 'markdown-table'
 import { type FigureName, figures, withUnit, written } from './figures.ts'
-import { figureOf, type GoalReport, type QuestionReport, type Report, type Row } from './report.ts'
+import { compared, find, type GoalReport, type QuestionReport, type Report, type Row } from './report.ts'
 
 const NONE = '–'
 const nodesOwn = ['net', 'dgram', 'net + setInterval']
@@ -19,7 +19,7 @@ export function tableOf(question: QuestionReport): string {
     const ofVariant = rows.filter((row) => row.variant === variant)
     const lines = ofVariant.map((row) => {
       const { median, rounds, competitor, failures } = row
-      if (rounds.length === 0) return [competitor, `failed: ${failures[0]}`]
+      if (failures.length === rounds.length) return [competitor, `failed: ${failures[0]}`]
       return [
         competitor,
         value(median[figure]),
@@ -30,7 +30,7 @@ export function tableOf(question: QuestionReport): string {
     })
     const alignment = ['l', ...head.slice(1).map(() => 'r')]
     const troubles = ofVariant
-      .filter((row) => row.failures.length > 0 && row.rounds.length > 0)
+      .filter((row) => row.failures.length > 0 && row.failures.length < row.rounds.length)
       .map((row) => `${row.competitor}: ${row.failures.length} rounds failed: ${row.failures[0]}\n`)
     return `${question.name}, ${variant}\n${markdownTable([head, ...lines], { align: alignment })}\n${troubles.join('')}`
   })
@@ -114,10 +114,9 @@ function value(number: number | undefined): string {
 
 /** How many times the figure of the rival, whichever of them competes here. */
 function ratio(row: Row, rivals: readonly string[], question: QuestionReport, figure = question.figure): string {
-  const own = row.median[figure]
-  const others = rivals.map((rival) => figureOf(question.rows, row.variant, rival, figure))
-  const other = others.find((found) => found !== undefined)
-  return own === undefined || !other ? NONE : (own / other).toFixed(2)
+  const rival = rivals.map((name) => find(question.rows, row.variant, name)).find((found) => found !== undefined)
+  const times = compared(row, rival, figure)
+  return times === undefined || !Number.isFinite(times) ? NONE : times.toFixed(2)
 }
 
 function spread(values: number[]): string {

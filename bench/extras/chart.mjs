@@ -1,8 +1,9 @@
-// Draws the chart of a report:   node bench/extras/chart.mjs latest.json chart.svg
+// Draws the chart of a report:   node --import tsx bench/extras/chart.mjs latest.json chart.svg
 // Plain JavaScript in a program of its own, since Vega is installed by the benchmarks only and the checkout's type checker has to do without it.
 import { readFileSync, writeFileSync } from 'node:fs'
 import { parse, View } from 'vega'
 import { compile } from 'vega-lite'
+import { compared, find } from '../report.ts'
 
 const [input, output] = process.argv.slice(2)
 const report = JSON.parse(readFileSync(input, 'utf8'))
@@ -17,10 +18,10 @@ const rule = '#d0d7de'
 const bars = report.questions
   .filter((question) => question.inChart)
   .flatMap(({ name, rows }) =>
-    rows.flatMap(({ variant, competitor, median }) => {
-      const c = rows.find((row) => row.variant === variant && row.competitor === 'C')?.median.cpuUs
-      if (!(competitor in shown) || c === undefined || median.cpuUs === undefined) return []
-      return [{ benchmark: `${name}, ${variant}`, name: shown[competitor], ratio: median.cpuUs / c }]
+    rows.flatMap((row) => {
+      const ratio = compared(row, find(rows, row.variant, 'C'), 'cpuUs')
+      if (!(row.competitor in shown) || ratio === undefined) return []
+      return [{ benchmark: `${name}, ${row.variant}`, name: shown[row.competitor], ratio }]
     })
   )
 const order = [...new Set(bars.map((bar) => bar.benchmark))]

@@ -1,12 +1,56 @@
-// No figure of README.md is typed by hand: the section of the benchmarks is what the last published run gives.
+// No figure of README.md is typed by hand: the section of the benchmarks is what the last published run gives. And the arithmetic behind it.
 import { expect, test } from 'vitest'
+import { collectionFigures } from '../../bench/collections.ts'
+import type { Question } from '../../bench/question.ts'
 import { readmeWith } from '../../bench/readme.ts'
+import { reportOf } from '../../bench/report.ts'
 import { projectFiles, textOf } from './files.ts'
 
 const published = 'bench/results/latest.json'
 
-// Nothing was published yet: then there is nothing to compare with.
+// Before the first run is published there is nothing to compare with.
 test.skipIf(!projectFiles.includes(published))('README.md shows the figures of bench/results/latest.json', () => {
   const readme = textOf('README.md')
   expect(readme, 'npm run bench -- --render').toBe(readmeWith(readme, JSON.parse(textOf(published))))
+})
+
+test('a ratio is the median of the ratios of each round, and a round that failed is left out', () => {
+  const question: Question = {
+    name: 'made-up',
+    title: 'a machine that is slow in its second round',
+    role: 'echo',
+    load: 'echo',
+    variants: [{ name: 'one size', connections: 1, bytes: 64 }],
+    competitors: ['C', 'Poller'],
+    figure: 'cpuUs',
+    columns: [],
+    goals: [
+      { figure: 'cpuUs', to: 'C', atMost: 1.05 },
+      { figure: 'cpuUs', to: 'net', atMost: 1 },
+      { figure: 'cpuUs', atMost: 8 }
+    ]
+  }
+  const runs = [4, 8, 4, 4].flatMap((cpuUs, round) => [
+    { variant: 'one size', competitor: 'C', outcome: { cpuUs } },
+    { variant: 'one size', competitor: 'Poller', outcome: round === 2 ? new Error('lost') : { cpuUs: cpuUs * 1.1 } }
+  ])
+  const { rows, goals } = reportOf(question, runs)
+  expect(rows.map((row) => [row.competitor, row.median.cpuUs, row.failures])).toEqual([
+    ['C', 4, []],
+    ['Poller', 4.4, ['lost']]
+  ])
+  expect(goals[0]).toMatchObject({ measured: expect.closeTo(1.1), holds: false })
+  expect(goals[1]).toMatchObject({ measured: undefined, holds: false }) // net was not there
+  expect(goals[2]).toMatchObject({ measured: expect.closeTo(4.4), holds: true })
+})
+
+test('what Node prints with --trace-gc is understood: the longest stop of a major collection, and the growth of the heap', () => {
+  const minute = 60_000
+  const lines = [
+    'port 1',
+    `[9:0x1]  ${minute} ms: Scavenge 8.0 (9.0) -> 4.0 (9.0) MB, 0.81 / 0.00 ms  (average mu = 1.000, current mu = 1.000) allocation failure; `,
+    `[9:0x1]  ${2 * minute} ms: Mark-Compact 9.0 (9.0) -> 5.0 (9.0) MB, 1.50 / 0.00 ms  (+ 8.6 ms in 5 steps since start of marking, biggest step 2.5 ms, walltime since start of marking 28 ms) finalize`,
+    `[9:0x1]  ${3 * minute} ms: Mark-Compact (reduce) 9.0 (9.0) -> 6.0 (9.0) MB, pooled: 0 MB, 1.75 / 0.00 ms  (average mu = 1.000) idle task`
+  ]
+  expect(collectionFigures(lines)).toEqual({ majorCollections: 2, longestMajorMs: 2.5, heapMb: 6, heapGrowthMb: 1 })
 })
