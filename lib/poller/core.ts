@@ -8,12 +8,12 @@ import type { Backend } from './backend.ts'
 import type { BatchMemory } from './batch-memory.ts'
 import { Deadlines } from './deadlines.ts'
 import { isStale, type PollEvent, type PollSocket } from './events.ts'
-import { type Chained, Outbox } from './outbox.ts'
+import { Outbox } from './outbox.ts'
 import { Counters } from './stats.ts'
 
 /** A socket that can have something in the outbox. */
-export interface Sender extends Chained {
-  /** What was in the outbox is with the system, but for what {@link Sender._onSendShort} took back. */
+export interface Sender {
+  /** After {@link Core.attend}: what was in the outbox is with the system, but for what {@link Sender._onSendShort} took back. */
   _onFlushed(): void
   /** The system took `taken` bytes of the send at `position`, and nothing of what follows it. */
   _onSendShort(position: number, taken: number): void
@@ -37,11 +37,13 @@ export class Core<U> {
   closed = false
   /** Something depends on how sending goes (an end, a close, a drain): that has to be known before the system is told to wait. */
   mustSettle = false
+  /** Bytes of connections in the outbox. */
+  outgoingBytes = 0
   /** Inside run(): called when the program did something outside of a handler that must not wait for the next event. */
   onTouch: (() => void) | undefined
   /** Inside run(): ends the thread that watches the backend, before the backend goes. */
   onClose: (() => void) | undefined
-  #senders: Sender[] = []
+  #attentive: Sender[] = []
 
   constructor(backend: Backend, memory: BatchMemory, highWaterMark: number) {
     this.backend = backend
@@ -95,13 +97,15 @@ export class Core<U> {
     this.outbox.makeRoom(byteLength)
   }
 
-  /** Queues bytes that are in the outbox's arena for a socket that has no queue of its own. */
-  queue(socket: Sender, offset: number, length: number, addressOffset: number): void {
-    if (socket.firstSend < 0) {
-      this.#senders.push(socket)
-      this.touch()
-    }
-    this.outbox.add(socket, offset, length, addressOffset)
+  /** Queues bytes that are in the outbox's arena for a socket that has no queue of its own. Returns how many of its bytes are there now. */
+  queue(index: number, offset: number, length: number, addressOffset: number): number {
+    this.touch()
+    return this.outbox.add(index, offset, length, addressOffset)
+  }
+
+  /** `sender` is told when the outbox has been sent. Most need not know, so that a small message costs nothing afterwards. */
+  attend(sender: Sender): void {
+    this.#attentive.push(sender)
   }
 
   /** Sends what is queued, without waiting. What it has to tell comes with the next wait(). */
@@ -124,21 +128,19 @@ export class Core<U> {
       const kind = records[at + RECORD.kind]
       if (kind !== KIND.sendShort && kind !== KIND.sendFailed && kind !== KIND.datagramFailed) break
       const socket = this.registry.at(records[at + RECORD.index], records[at + RECORD.generation])
-      if (socket === undefined || !('firstSend' in socket)) continue
+      if (socket === undefined || !('_onFlushed' in socket)) continue
       if (kind === KIND.sendShort) socket._onSendShort(records[at + RECORD.a], records[at + RECORD.b])
       else if (kind === KIND.sendFailed) socket._onSendFailed(records[at + RECORD.a])
       else if ('_onDatagramFailed' in socket)
         socket._onDatagramFailed(slab, records[at + RECORD.a], records[at + RECORD.b], records[at + RECORD.c] === 1)
     }
     this.outbox.clear()
-    const senders = this.#senders
-    if (senders.length > 0) {
-      this.#senders = []
-      for (const sender of senders) {
-        sender.firstSend = -1
-        sender.lastSend = -1
-        sender._onFlushed()
-      }
+    this.stats.bytesSent += this.outgoingBytes
+    this.outgoingBytes = 0
+    if (this.#attentive.length > 0) {
+      const attentive = this.#attentive
+      this.#attentive = []
+      for (const sender of attentive) sender._onFlushed()
     }
     return done
   }
@@ -149,7 +151,6 @@ export class Core<U> {
     this.flush()
     this.closed = true
     for (const socket of this.registry.values()) {
-      socket._silent = true
       this.backend.release(socket.index, RELEASE.close)
       socket._onPollerClosed()
       this.unregister(socket)

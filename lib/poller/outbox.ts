@@ -1,19 +1,12 @@
 // What was queued since the last wait(), of all sockets together: one byte arena and one array of sends, handed to the system in one call.
-// Knows nothing of sockets but the chain position that each keeps. Its layout is in lib/binding/records.ts.
+// Knows of sockets nothing but their slot index. Its layout is in lib/binding/records.ts.
 import { OUTBOX, PACKED_ADDRESS, SEND_CHAINED, SEND_SKIP } from '../binding/records.ts'
 
 const FIRST_BYTES = 64 * 1024
 const MAX_BYTES = 1024 * 1024
 const FIRST_SENDS = 1024
 const MAX_SENDS = 16 * 1024
-
-/** What a socket keeps about its sends in the outbox. */
-export interface Chained {
-  /** The socket's slot index. */
-  readonly index: number
-  firstSend: number
-  lastSend: number
-}
+const FIRST_SLOTS = 1024
 
 export class Outbox {
   /** A message of more bytes than this does not go through the outbox: one system call for it alone is cheaper than copying it. */
@@ -25,6 +18,13 @@ export class Outbox {
   /** Goes up with every clear(): offsets of an older generation mean nothing. */
   generation = 0
   #used = 0
+  /** By position: the slot index of the socket whose send it is. */
+  #owners = new Int32Array(FIRST_SENDS)
+  // By slot index: the socket's chain, and the bytes in it. Kept here and not in the sockets, of which most have nothing to send. What stands there
+  // from an earlier round means nothing: a chain counts while its last send is in use and belongs to that socket.
+  #first = new Int32Array(FIRST_SLOTS)
+  #last = new Int32Array(FIRST_SLOTS)
+  #queued = new Int32Array(FIRST_SLOTS)
 
   get isEmpty(): boolean {
     return this.count === 0
@@ -62,28 +62,45 @@ export class Outbox {
     return offset
   }
 
-  /** Queues bytes that lie in the arena already behind what `socket` has queued. Several sends may share the same bytes. */
-  add(socket: Chained, offset: number, length: number, addressOffset: number): void {
+  /**
+   * Queues bytes that lie in the arena already behind what the socket in slot `index` has queued. Several sends may share the same bytes.
+   * Returns how many bytes of that socket are here now.
+   */
+  add(index: number, offset: number, length: number, addressOffset: number): number {
     const position = this.count++
     const at = position * OUTBOX.stride
     const sends = this.sends
-    const isFirst = socket.firstSend < 0
-    sends[at + OUTBOX.index] = isFirst ? socket.index : SEND_CHAINED
     sends[at + OUTBOX.offset] = offset
     sends[at + OUTBOX.length] = length
     sends[at + OUTBOX.next] = -1
     sends[at + OUTBOX.address] = addressOffset
-    if (isFirst) socket.firstSend = position
-    else sends[socket.lastSend * OUTBOX.stride + OUTBOX.next] = position
-    socket.lastSend = position
+    if (index >= this.#last.length) this.#growSlots(index)
+    const last = this.#last[index]
+    const isChained = last >= 0 && last < position && this.#owners[last] === index
+    this.#owners[position] = index
+    this.#last[index] = position
+    if (isChained) {
+      sends[at + OUTBOX.index] = SEND_CHAINED
+      sends[last * OUTBOX.stride + OUTBOX.next] = position
+      this.#queued[index] += length
+    } else {
+      sends[at + OUTBOX.index] = index
+      this.#first[index] = position
+      this.#queued[index] = length
+    }
+    return this.#queued[index]
+  }
+
+  /** How many bytes of the socket in slot `index` are here. */
+  bytesOf(index: number): number {
+    return this.#hasChain(index) ? this.#queued[index] : 0
   }
 
   /** Drops what a socket has queued here, before the system has seen it. */
-  skip(socket: Chained): void {
-    if (socket.firstSend < 0) return
-    this.sends[socket.firstSend * OUTBOX.stride + OUTBOX.index] = SEND_SKIP
-    socket.firstSend = -1
-    socket.lastSend = -1
+  skip(index: number): void {
+    if (!this.#hasChain(index)) return
+    this.sends[this.#first[index] * OUTBOX.stride + OUTBOX.index] = SEND_SKIP
+    this.#last[index] = -1
   }
 
   /** Calls `each` for what is left of a chain from `position` on, of which `taken` bytes were sent. */
@@ -123,6 +140,27 @@ export class Outbox {
     const grown = new Int32Array(this.sends.length * 2)
     grown.set(this.sends)
     this.sends = grown
+    this.#owners = enlarged(this.#owners, this.#owners.length * 2)
     return true
   }
+
+  #hasChain(index: number): boolean {
+    if (this.count === 0 || index >= this.#last.length) return false
+    const last = this.#last[index]
+    return last >= 0 && last < this.count && this.#owners[last] === index
+  }
+
+  #growSlots(index: number): void {
+    let size = this.#last.length
+    while (size <= index) size *= 2
+    this.#first = enlarged(this.#first, size)
+    this.#last = enlarged(this.#last, size)
+    this.#queued = enlarged(this.#queued, size)
+  }
+}
+
+function enlarged(numbers: Int32Array<ArrayBuffer>, size: number): Int32Array<ArrayBuffer> {
+  const larger = new Int32Array(size)
+  larger.set(numbers)
+  return larger
 }

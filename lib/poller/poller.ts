@@ -512,7 +512,7 @@ export class Poller<U = unknown> {
 
   #onAccepted(listener: TcpListener<U>, handle: number, peerOffset: number): void {
     const core = this.#core
-    const peer = Address.fromPacked(core.memory.slab, peerOffset)
+    const peer = Address.compactFromPacked(core.memory.slab, peerOffset)
     const connection = new TcpConnection<U>(core, handle, undefined, peer, false)
     try {
       core.backend.watch(connection.index, Slots.generationOf(connection.id), handle, WATCH.accepted)

@@ -1,5 +1,5 @@
 // One connection of the unified floor: its states, its queue, and what it tells. Refuses to know which system it is on.
-import { SocketAddress } from '../address.ts'
+import { type CompactAddress, SocketAddress } from '../address.ts'
 import { addon } from '../binding/load.ts'
 import { PACKED_ADDRESS, RELEASE } from '../binding/records.ts'
 import { SHUTDOWN } from '../binding/socket.ts'
@@ -30,10 +30,15 @@ const OVER_MARK = 128
 const GIVEN_UP = 256
 /** Sending failed; what the peer sent before is still to be received. */
 const SEND_BROKEN = 512
+/** It has an idle timeout, which sending puts off. */
+const IDLE_TIMED = 1024
+/** It is told when the outbox has been sent. */
+const ATTENTIVE = 2048
 
 /** What few connections have, kept apart so that the others stay small. */
 interface Extras {
   idleMs: number
+  lastActive: number
   idleDeadline: Deadline | undefined
   connectDeadline: Deadline | undefined
   /** Sending failed; what the peer sent before is still to be received, then the connection closes with this. */
@@ -51,30 +56,23 @@ export class TcpConnection<U = unknown> {
   readonly id: number
   /** Whatever the program wants to find again in each event. */
   userPtr: U | undefined
-  /** @internal */ readonly index: number
-  /** @internal */ firstSend = -1
-  /** @internal */ lastSend = -1
-  /** @internal The program gave the socket up: its events are stale. */
-  _silent = false
   readonly #core: Core<U>
   readonly #handle: number
   #state: number
-  /** Bytes of this connection in the outbox. */
-  #outgoing = 0
   #queue: SendQueue | undefined
   #bytesReceived = 0
-  #bytesSent = 0
+  /** Bytes that were given to `send()`, less those that were dropped. */
+  #bytesAccepted = 0
   #closedInBatch = -1
-  #lastActive = 0
   #extras: Extras | undefined
-  #peer: SocketAddress | undefined
+  #peer: SocketAddress | CompactAddress | undefined
 
   /** @internal */
   constructor(
     core: Core<U>,
     handle: number,
     userPtr: U | undefined,
-    peer: SocketAddress | undefined,
+    peer: SocketAddress | CompactAddress | undefined,
     connecting: boolean
   ) {
     this.#core = core
@@ -83,7 +81,16 @@ export class TcpConnection<U = unknown> {
     this.#peer = peer
     this.#state = connecting ? CONNECTING : 0
     this.id = core.register(this)
-    this.index = Slots.indexOf(this.id)
+  }
+
+  /** @internal */
+  get index(): number {
+    return Slots.indexOf(this.id)
+  }
+
+  /** @internal The program gave the socket up: its events are stale. */
+  get _silent(): boolean {
+    return (this.#state & GIVEN_UP) !== 0
   }
 
   /** Whether the connection is closed: its `close` event was given out or is in the coming batch. */
@@ -98,14 +105,15 @@ export class TcpConnection<U = unknown> {
 
   /** The peer's end point; it stays known after the close. */
   get remoteAddress(): SocketAddress {
-    if (this.#peer === undefined) {
-      this.#assertUsable('getpeername')
-      const packed = new Uint8Array(PACKED_ADDRESS.bytes)
-      const result = addon().socketRemoteAddress(this.#handle, packed)
-      if (result < 0) throw socketError(-result, 'getpeername')
-      this.#peer = SocketAddress.fromPacked(packed, 0)
-    }
-    return this.#peer
+    const known = this.#knownPeer()
+    if (known !== undefined) return known
+    this.#assertUsable('getpeername')
+    const packed = new Uint8Array(PACKED_ADDRESS.bytes)
+    const result = addon().socketRemoteAddress(this.#handle, packed)
+    if (result < 0) throw socketError(-result, 'getpeername')
+    const peer = SocketAddress.fromPacked(packed, 0)
+    this.#peer = peer
+    return peer
   }
 
   /** This side's end point. Throws `EBADF` when closed. */
@@ -124,12 +132,12 @@ export class TcpConnection<U = unknown> {
 
   /** Bytes that the system has taken so far. */
   get bytesSent(): number {
-    return this.#bytesSent
+    return this.#bytesAccepted - this.bufferedBytes
   }
 
   /** Bytes that were given to `send()` and that the system has not taken yet, in wait()'s outbox or behind a full send buffer. */
   get bufferedBytes(): number {
-    return this.#outgoing + (this.#queue === undefined ? 0 : this.#queue.bytes)
+    return this.#core.outbox.bytesOf(this.index) + (this.#queue === undefined ? 0 : this.#queue.bytes)
   }
 
   /**
@@ -140,7 +148,7 @@ export class TcpConnection<U = unknown> {
    * @throws SocketError `EBADF` on a closed connection, `EPIPE` after `end()`; TypeError for anything but bytes or a string.
    */
   send(data: Uint8Array | string): boolean {
-    if ((this.#state & ~(OVER_MARK | PAUSED | PEER_ENDED)) !== 0 && !this.#maySend()) return false
+    if ((this.#state & ~(OVER_MARK | PAUSED | PEER_ENDED | ATTENTIVE)) !== 0 && !this.#maySend()) return false
     const core = this.#core
     const isText = typeof data === 'string'
     if (!isText) uint8Array(data, 'data')
@@ -152,15 +160,14 @@ export class TcpConnection<U = unknown> {
     // Making room may have flushed, and the flush may have found the send buffer full or the connection broken.
     if ((this.#state & (CLOSED | SEND_BROKEN)) !== 0) return false
     if (this.#queue !== undefined) {
-      this.#queue.append(isText ? Buffer.from(data) : data)
-      return this.#isBelowMark()
+      const bytes = isText ? Buffer.from(data) : data
+      this.#queue.append(bytes)
+      this.#bytesAccepted += bytes.length
+      return this.#isBelowMark(this.bufferedBytes)
     }
     const { outbox } = core
     const offset = outbox.end
-    const length = isText ? outbox.write(data) : outbox.copy(data)
-    core.queue(this, offset, length, -1)
-    this.#outgoing += length
-    return this.#isBelowMark()
+    return this._sendShared(offset, isText ? outbox.write(data) : outbox.copy(data))
   }
 
   /** No more `receive` and no `end` until `resume()`: the peer is slowed down by TCP. An event that is in the current batch already still comes. */
@@ -188,13 +195,14 @@ export class TcpConnection<U = unknown> {
     if (!this.#isUsable('setIdleTimeout')) return
     const extras = this.#getExtras()
     extras.idleMs = Math.max(ms, 0)
-    this.#lastActive = performance.now()
+    extras.lastActive = performance.now()
+    this.#state = extras.idleMs === 0 ? this.#state & ~IDLE_TIMED : this.#state | IDLE_TIMED
     if (extras.idleMs === 0) {
       if (extras.idleDeadline !== undefined) this.#core.deadlines.delete(extras.idleDeadline)
       return
     }
     extras.idleDeadline ??= new Deadline((now) => this.#onIdleDeadline(now))
-    this.#core.deadlines.set(extras.idleDeadline, this.#lastActive + extras.idleMs)
+    this.#core.deadlines.set(extras.idleDeadline, extras.lastActive + extras.idleMs)
     this.#core.touch()
   }
 
@@ -212,7 +220,6 @@ export class TcpConnection<U = unknown> {
    */
   close(): void {
     if ((this.#state & (CLOSED | CLOSING)) !== 0) return
-    this._silent = true
     this.#state |= CLOSING | GIVEN_UP
     this.#clearDeadlines()
     if ((this.#state & CONNECTING) !== 0) return this.#finish(namedSocketError('ECANCELED', 'connect'), RELEASE.close)
@@ -223,7 +230,6 @@ export class TcpConnection<U = unknown> {
   /** Drops what is queued and closes at once; the peer sees `ECONNRESET`. */
   reset(): void {
     if ((this.#state & CLOSED) !== 0) return
-    this._silent = true
     this.#state |= GIVEN_UP
     const wasConnecting = (this.#state & CONNECTING) !== 0
     this.#finish(wasConnecting ? namedSocketError('ECANCELED', 'connect') : undefined, RELEASE.reset)
@@ -236,15 +242,14 @@ export class TcpConnection<U = unknown> {
    */
   detach(): number {
     this.#assertUsable('detach')
-    if (this.#outgoing > 0) this.#core.flush()
+    if (this.#core.outbox.bytesOf(this.index) > 0) this.#core.flush()
     if ((this.#state & CLOSED) !== 0) throw alreadyClosed('detach')
     if (this.#queue !== undefined || (this.#state & CONNECTING) !== 0) {
       throw namedSocketError('EBUSY', 'detach', 'bytes are still queued, or the connect is not done')
     }
-    this._silent = true
     this.#state |= GIVEN_UP | CLOSED
     this.#clearDeadlines()
-    this.#core.outbox.skip(this)
+    this.#dropUnsent()
     const handle = this.#core.backend.release(this.index, RELEASE.detach)
     this.#core.unregister(this)
     return handle
@@ -279,11 +284,14 @@ export class TcpConnection<U = unknown> {
     return (this.#state & (CLOSED | CLOSING | ENDING | SEND_BROKEN)) === 0
   }
 
-  /** @internal Queues bytes of a broadcast that lie in the outbox already, or, where that is not possible, `shared`, which never changes. */
-  _sendShared(offset: number, length: number): void {
-    this.#core.queue(this, offset, length, -1)
-    this.#outgoing += length
-    this.#isBelowMark()
+  /** @internal Queues bytes that lie in the outbox already. */
+  _sendShared(offset: number, length: number): boolean {
+    const core = this.#core
+    const queued = core.queue(this.index, offset, length, -1)
+    core.outgoingBytes += length
+    this.#bytesAccepted += length
+    if ((this.#state & IDLE_TIMED) !== 0) this.#attend()
+    return this.#isBelowMark(queued)
   }
 
   /** @internal Whether what is sent now must go behind a queue of this connection's own. */
@@ -295,7 +303,7 @@ export class TcpConnection<U = unknown> {
   _sendThrough(data: Uint8Array, isOwn: boolean): boolean {
     const core = this.#core
     let taken = 0
-    if (this.#outgoing > 0) core.flush()
+    if (core.outbox.bytesOf(this.index) > 0) core.flush()
     if ((this.#state & (CLOSED | SEND_BROKEN)) !== 0) return false
     if (!this._hasQueue) {
       taken = core.backend.send(this.index, data, 0, data.length)
@@ -303,22 +311,23 @@ export class TcpConnection<U = unknown> {
         this._onSendFailed(-taken)
         return false
       }
-      this.#countSent(taken)
+      this.#onSent(taken)
     }
+    this.#bytesAccepted += data.length
     if (taken < data.length) {
       this.#queue ??= new SendQueue()
       const rest = taken === 0 ? data : data.subarray(taken)
       if (isOwn) this.#queue.appendShared(rest)
       else this.#queue.append(rest)
     }
-    return this.#isBelowMark()
+    return this.#isBelowMark(this.bufferedBytes)
   }
 
   /** @internal */
   _setConnectTimeout(timeoutMs: number): void {
     const extras = this.#getExtras()
     extras.connectDeadline = new Deadline(() =>
-      this.#finish(namedSocketError('ETIMEDOUT', 'connect', undefined, this.#peer), RELEASE.close)
+      this.#finish(namedSocketError('ETIMEDOUT', 'connect', undefined, this.#knownPeer()), RELEASE.close)
     )
     this.#core.deadlines.set(extras.connectDeadline, performance.now() + timeoutMs)
   }
@@ -334,10 +343,10 @@ export class TcpConnection<U = unknown> {
   /** @internal The system's answer to connect(). */
   _onConnected(errno: number): void {
     if ((this.#state & CONNECTING) === 0) return // given up since
-    if (errno !== 0) return this.#finish(socketError(errno, 'connect', this.#peer), RELEASE.close)
+    if (errno !== 0) return this.#finish(socketError(errno, 'connect', this.#knownPeer()), RELEASE.close)
     this.#state &= ~CONNECTING
     if (this.#extras?.connectDeadline !== undefined) this.#core.deadlines.delete(this.#extras.connectDeadline)
-    this.#lastActive = this.#core.now
+    if (this.#extras !== undefined) this.#extras.lastActive = this.#core.now
     this.#core.stats.connected++
     this.#core.emit({ type: 'connect', socket: this, userPtr: this.userPtr })
     if ((this.#state & PAUSED) !== 0) this.#core.backend.setReceiving(this.index, false)
@@ -370,7 +379,7 @@ export class TcpConnection<U = unknown> {
 
   /** @internal The receiving side broke. */
   _onFailed(errno: number): void {
-    this.#finish(this.#extras?.sendError ?? socketError(errno, 'recv', this.#peer), RELEASE.close)
+    this.#finish(this.#extras?.sendError ?? socketError(errno, 'recv', this.#knownPeer()), RELEASE.close)
   }
 
   /** @internal The system takes bytes again; it has taken the first `taken` of the queue already. */
@@ -380,7 +389,7 @@ export class TcpConnection<U = unknown> {
       const before = queue.bytes
       queue.drop(taken)
       const result = queue.pump((bytes, offset, length) => this.#core.backend.send(this.index, bytes, offset, length))
-      this.#countSent(before - queue.bytes)
+      this.#onSent(before - queue.bytes)
       if (result < 0) return this._onSendFailed(-result)
       if (queue.bytes === 0) this.#queue = undefined
       this.#tellDrain()
@@ -391,20 +400,21 @@ export class TcpConnection<U = unknown> {
   /** @internal */
   _onSendShort(position: number, taken: number): void {
     const { outbox } = this.#core
+    const before = this.#core.outgoingBytes
     this.#queue ??= new SendQueue()
     const queue = this.#queue
     outbox.forEachLeft(position, taken, (offset, length) => {
       queue.append(outbox.bytes.subarray(offset, offset + length))
-      this.#outgoing -= length
+      this.#core.outgoingBytes -= length
     })
+    if (before - this.#core.outgoingBytes < outbox.bytesOf(this.index)) this.#touchIdle()
   }
 
   /** @internal */
   _onSendFailed(errno: number): void {
     if ((this.#state & CLOSED) !== 0) return
-    const error = socketError(errno, 'send', this.#peer)
-    this.#outgoing = 0
-    this.#queue = undefined
+    const error = socketError(errno, 'send', this.#knownPeer())
+    this.#dropUnsent()
     // A reset that a send finds may have data before it: that is received first, as it would be had nobody sent.
     const peerIsGone = error.code === 'EPIPE' || error.code === 'ECONNRESET'
     if (peerIsGone && (this.#state & (PEER_ENDED | PAUSED | CLOSING)) === 0) {
@@ -417,9 +427,9 @@ export class TcpConnection<U = unknown> {
 
   /** @internal */
   _onFlushed(): void {
+    this.#state &= ~ATTENTIVE
     if ((this.#state & CLOSED) !== 0) return
-    this.#countSent(this.#outgoing)
-    this.#outgoing = 0
+    if (this.#queue === undefined) this.#touchIdle()
     this.#tellDrain()
     this.#advanceEnding()
   }
@@ -427,8 +437,7 @@ export class TcpConnection<U = unknown> {
   /** @internal */
   _onPollerClosed(): void {
     this.#state |= CLOSED | GIVEN_UP
-    this.#outgoing = 0
-    this.#queue = undefined
+    this.#dropUnsent()
   }
 
   // ---- Inside ----
@@ -457,22 +466,50 @@ export class TcpConnection<U = unknown> {
   }
 
   #getExtras(): Extras {
-    this.#extras ??= { idleMs: 0, idleDeadline: undefined, connectDeadline: undefined, sendError: undefined }
+    this.#extras ??= {
+      idleMs: 0,
+      lastActive: 0,
+      idleDeadline: undefined,
+      connectDeadline: undefined,
+      sendError: undefined
+    }
     return this.#extras
   }
 
-  #isBelowMark(): boolean {
-    if (this.bufferedBytes <= this.#core.highWaterMark) return true
+  #isBelowMark(bufferedBytes: number): boolean {
+    if (bufferedBytes <= this.#core.highWaterMark) return true
     this.#state |= OVER_MARK
+    this.#attend()
     this.#core.mustSettle = true
     return false
   }
 
-  #countSent(bytes: number): void {
+  #attend(): void {
+    if ((this.#state & ATTENTIVE) !== 0) return
+    this.#state |= ATTENTIVE
+    this.#core.attend(this)
+  }
+
+  /** The system took bytes that were not in the outbox. */
+  #onSent(bytes: number): void {
     if (bytes <= 0) return
-    this.#bytesSent += bytes
     this.#core.stats.bytesSent += bytes
     this.#touchIdle()
+  }
+
+  /** What was not sent will never be. */
+  #dropUnsent(): void {
+    const { outbox } = this.#core
+    const inOutbox = outbox.bytesOf(this.index)
+    this.#bytesAccepted -= inOutbox + (this.#queue === undefined ? 0 : this.#queue.bytes)
+    this.#core.outgoingBytes -= inOutbox
+    if (inOutbox > 0) outbox.skip(this.index)
+    this.#queue = undefined
+  }
+
+  #knownPeer(): SocketAddress | undefined {
+    if (typeof this.#peer === 'number') this.#peer = SocketAddress.fromCompact(this.#peer)
+    return this.#peer
   }
 
   #tellDrain(): void {
@@ -485,15 +522,15 @@ export class TcpConnection<U = unknown> {
   #touchIdle(): void {
     const extras = this.#extras
     if (extras === undefined || extras.idleMs === 0) return
-    this.#lastActive = this.#core.now
+    extras.lastActive = this.#core.now
     // After a time-out the deadline is gone; otherwise it is moved only when it comes up, which costs nothing a message.
     const deadline = extras.idleDeadline as Deadline
-    if (deadline.position < 0) this.#core.deadlines.set(deadline, this.#lastActive + extras.idleMs)
+    if (deadline.position < 0) this.#core.deadlines.set(deadline, extras.lastActive + extras.idleMs)
   }
 
   #onIdleDeadline(now: number): void {
     const extras = this.#getExtras()
-    const due = this.#lastActive + extras.idleMs
+    const due = extras.lastActive + extras.idleMs
     if (due > now) {
       this.#core.deadlines.set(extras.idleDeadline as Deadline, due)
       return
@@ -511,6 +548,7 @@ export class TcpConnection<U = unknown> {
   #advanceEnding(): void {
     if ((this.#state & (ENDING | CLOSING)) === 0 || (this.#state & (CLOSED | CONNECTING)) !== 0) return
     if (this.bufferedBytes > 0) {
+      this.#attend()
       this.#core.mustSettle = true
       return
     }
@@ -520,7 +558,7 @@ export class TcpConnection<U = unknown> {
     const result = addon().socketShutdown(this.#handle, SHUTDOWN.write)
     // ENOTCONN: the peer's reset came first, which the receiving side is about to tell.
     if (result < 0 && (this.#state & (PEER_ENDED | PAUSED)) !== 0)
-      return this.#finish(socketError(-result, 'shutdown', this.#peer), RELEASE.close)
+      return this.#finish(socketError(-result, 'shutdown', this.#knownPeer()), RELEASE.close)
     if ((this.#state & PEER_ENDED) !== 0) this.#finish(undefined, RELEASE.close)
   }
 
@@ -529,9 +567,7 @@ export class TcpConnection<U = unknown> {
     this.#state |= CLOSED
     this.#closedInBatch = this.#core.batchNumber
     this.#clearDeadlines()
-    this.#core.outbox.skip(this)
-    this.#outgoing = 0
-    this.#queue = undefined
+    this.#dropUnsent()
     this.#core.backend.release(this.index, how)
     this.#core.unregister(this)
     const event = { type: 'close', socket: this, userPtr: this.userPtr } as const

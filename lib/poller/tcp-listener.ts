@@ -114,6 +114,7 @@ export class TcpListener<U = unknown> {
   /** @internal */
   _onPollerClosed(): void {
     this.#closed = true
+    this._silent = true
   }
 
   #resumeAfterPause(): void {

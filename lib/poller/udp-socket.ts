@@ -19,8 +19,6 @@ export class UdpSocket<U = unknown> {
   /** Whatever the program wants to find again in each event. */
   userPtr: U | undefined
   /** @internal */ readonly index: number
-  /** @internal */ firstSend = -1
-  /** @internal */ lastSend = -1
   /** @internal */ _silent = false
   readonly #core: Core<U>
   readonly #handle: number
@@ -90,7 +88,8 @@ export class UdpSocket<U = unknown> {
     this.#checkFamily(packInto(to, outbox.bytes, address), to)
     const offset = outbox.end
     outbox.copy(bytes)
-    core.queue(this, offset, bytes.length, address)
+    core.queue(this.index, offset, bytes.length, address)
+    if (this.#outgoingCount === 0) core.attend(this)
     this.#outgoingCount++
     this.#outgoingBytes += bytes.length
     return true
@@ -241,6 +240,7 @@ export class UdpSocket<U = unknown> {
   /** @internal */
   _onPollerClosed(): void {
     this.#closed = true
+    this._silent = true
     this.#queue = []
     this.#queuedBytes = 0
   }
