@@ -5,7 +5,7 @@ import { PACKED_ADDRESS } from './binding/records.ts'
 import { invalidAddress, invalidArgType, invalidArgValue } from './errors.ts'
 import { port as checkPort, object } from './validate.ts'
 
-/** @internal An IPv4 end point as one number: the address, then 16 bits of port. A number takes a quarter of an object's memory. */
+/** @internal An IPv4 end point as one number: the address, then 16 bits of port. */
 export type CompactAddress = number
 const PORTS = 65_536
 

@@ -9,6 +9,7 @@ import type { BatchMemory } from './batch-memory.ts'
 import { Deadlines } from './deadlines.ts'
 import { isStale, type PollEvent, type PollSocket } from './events.ts'
 import { Outbox } from './outbox.ts'
+import { Peers } from './peers.ts'
 import { Counters } from './stats.ts'
 
 /** A socket that can have something in the outbox. */
@@ -26,6 +27,7 @@ export class Core<U> {
   readonly highWaterMark: number
   readonly registry: Slots<PollSocket<U>> = new Slots()
   readonly outbox: Outbox = new Outbox()
+  readonly peers: Peers = new Peers()
   readonly deadlines: Deadlines = new Deadlines()
   readonly stats: Counters = new Counters()
   /** The batch that the next wait() returns. */

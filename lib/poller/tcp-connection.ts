@@ -43,6 +43,9 @@ interface Extras {
   connectDeadline: Deadline | undefined
   /** Sending failed; what the peer sent before is still to be received, then the connection closes with this. */
   sendError: SocketError | undefined
+  /** The peer, as far as it does not lie in {@link Core.peers}: asked for already, no IPv4 address, or the connection is closed. */
+  peer: SocketAddress | CompactAddress | undefined
+  closedInBatch: number
 }
 
 /**
@@ -63,9 +66,7 @@ export class TcpConnection<U = unknown> {
   #bytesReceived = 0
   /** Bytes that were given to `send()`, less those that were dropped. */
   #bytesAccepted = 0
-  #closedInBatch = -1
   #extras: Extras | undefined
-  #peer: SocketAddress | CompactAddress | undefined
 
   /** @internal */
   constructor(
@@ -78,9 +79,10 @@ export class TcpConnection<U = unknown> {
     this.#core = core
     this.#handle = handle
     this.userPtr = userPtr
-    this.#peer = peer
     this.#state = connecting ? CONNECTING : 0
     this.id = core.register(this)
+    core.peers.set(this.index, typeof peer === 'number' ? peer : 0)
+    if (typeof peer === 'object') this.#getExtras().peer = peer
   }
 
   /** @internal */
@@ -112,7 +114,7 @@ export class TcpConnection<U = unknown> {
     const result = addon().socketRemoteAddress(this.#handle, packed)
     if (result < 0) throw socketError(-result, 'getpeername')
     const peer = SocketAddress.fromPacked(packed, 0)
-    this.#peer = peer
+    this.#getExtras().peer = peer
     return peer
   }
 
@@ -248,6 +250,7 @@ export class TcpConnection<U = unknown> {
       throw namedSocketError('EBUSY', 'detach', 'bytes are still queued, or the connect is not done')
     }
     this.#state |= GIVEN_UP | CLOSED
+    this.#keepMemories()
     this.#clearDeadlines()
     this.#dropUnsent()
     const handle = this.#core.backend.release(this.index, RELEASE.detach)
@@ -335,7 +338,7 @@ export class TcpConnection<U = unknown> {
   /** @internal connect() failed before the backend had the socket. */
   _onConnectRefused(error: SocketError): void {
     this.#state |= CLOSED
-    this.#closedInBatch = this.#core.batchNumber
+    this.#keepMemories()
     this.#core.unregister(this)
     this.#core.emit({ type: 'close', socket: this, userPtr: this.userPtr, error })
   }
@@ -437,6 +440,7 @@ export class TcpConnection<U = unknown> {
   /** @internal */
   _onPollerClosed(): void {
     this.#state |= CLOSED | GIVEN_UP
+    this.#keepMemories()
     this.#dropUnsent()
   }
 
@@ -457,7 +461,7 @@ export class TcpConnection<U = unknown> {
   /** False: it broke in the batch that the program is handling, which it cannot know yet. */
   #isUsable(call: string): boolean {
     if ((this.#state & (CLOSED | CLOSING)) === 0) return true
-    if ((this.#state & GIVEN_UP) === 0 && this.#closedInBatch === this.#core.batchNumber) return false
+    if ((this.#state & GIVEN_UP) === 0 && this.#extras?.closedInBatch === this.#core.batchNumber) return false
     throw alreadyClosed(call)
   }
 
@@ -471,7 +475,9 @@ export class TcpConnection<U = unknown> {
       lastActive: 0,
       idleDeadline: undefined,
       connectDeadline: undefined,
-      sendError: undefined
+      sendError: undefined,
+      peer: undefined,
+      closedInBatch: -1
     }
     return this.#extras
   }
@@ -508,8 +514,19 @@ export class TcpConnection<U = unknown> {
   }
 
   #knownPeer(): SocketAddress | undefined {
-    if (typeof this.#peer === 'number') this.#peer = SocketAddress.fromCompact(this.#peer)
-    return this.#peer
+    let peer = this.#extras?.peer
+    if (peer === undefined && (this.#state & CLOSED) === 0) peer = this.#core.peers.get(this.index)
+    if (typeof peer !== 'number') return peer
+    peer = SocketAddress.fromCompact(peer)
+    this.#getExtras().peer = peer
+    return peer
+  }
+
+  /** What stays known when the slot has gone to another. */
+  #keepMemories(): void {
+    const extras = this.#getExtras()
+    extras.peer ??= this.#core.peers.get(this.index)
+    extras.closedInBatch = this.#core.batchNumber
   }
 
   #tellDrain(): void {
@@ -565,7 +582,7 @@ export class TcpConnection<U = unknown> {
   #finish(error: SocketError | undefined, how: number): void {
     if ((this.#state & CLOSED) !== 0) return
     this.#state |= CLOSED
-    this.#closedInBatch = this.#core.batchNumber
+    this.#keepMemories()
     this.#clearDeadlines()
     this.#dropUnsent()
     this.#core.backend.release(this.index, how)
