@@ -572,11 +572,12 @@ export class TcpConnection<U = unknown> {
     if ((this.#state & CLOSING) !== 0) return this.#finish(this.#extras?.sendError, RELEASE.close)
     if ((this.#state & FINISHED) !== 0) return
     this.#state |= FINISHED
+    // Both have finished: closing the socket says so to the peer, and no call of its own is needed.
+    if ((this.#state & PEER_ENDED) !== 0) return this.#finish(undefined, RELEASE.close)
     const result = addon().socketShutdown(this.#handle, SHUTDOWN.write)
     // ENOTCONN: the peer's reset came first, which the receiving side is about to tell.
-    if (result < 0 && (this.#state & (PEER_ENDED | PAUSED)) !== 0)
-      return this.#finish(socketError(-result, 'shutdown', this.#knownPeer()), RELEASE.close)
-    if ((this.#state & PEER_ENDED) !== 0) this.#finish(undefined, RELEASE.close)
+    if (result < 0 && (this.#state & PAUSED) !== 0)
+      this.#finish(socketError(-result, 'shutdown', this.#knownPeer()), RELEASE.close)
   }
 
   #finish(error: SocketError | undefined, how: number): void {

@@ -66,6 +66,7 @@ void drain_connection(Epoll& epoll, WatchTable& table, int32_t index, uint32_t e
   // Nothing more will come. Left in the set, the end of the stream would be reported by every wait.
   table.set_receiving(epoll, index, false);
   if (last == 0) {
+    watched->ended = true;
     batch.add(kKindEnded, index, watched->generation);
   } else {
     batch.add(kKindFailed, index, watched->generation, error);

@@ -18,6 +18,7 @@ struct Watched {
   uint8_t kind = 0;             // one of kWatch…
   bool receiving = false;       // wants what comes in
   bool sending = false;         // has something left that the system did not take
+  bool ended = false;           // the peer has finished, and all that it sent was received
   uint32_t in_epoll = 0;        // the mask in the kernel's set; 0 = not in the set
   uint32_t datagram_bytes = 0;  // the largest datagram of the last receive: how many of them a budget is
 };
