@@ -9,7 +9,7 @@ import { port as checkPort, object } from './validate.ts'
 export type CompactAddress = number
 const PORTS = 65_536
 
-const { bytes: PACKED_BYTES, family: FAMILY, port: PORT, address: ADDRESS } = PACKED_ADDRESS
+const { bytes: PACKED_BYTES, family: FAMILY, flag: FLAG, port: PORT, scope: SCOPE, address: ADDRESS } = PACKED_ADDRESS
 
 /** Where a socket is or is to go: a numeric address and a port. */
 export interface EndPoint {
@@ -79,7 +79,7 @@ export class SocketAddress {
     const isIpv6 = bytes[offset + FAMILY] === 6
     const ipv6 = isIpv6 ? Uint8Array.prototype.slice.call(bytes, offset, offset + PACKED_BYTES) : undefined
     const port = bytes[offset + PORT] | (bytes[offset + PORT + 1] << 8)
-    return new SocketAddress(new Packed(isIpv6 ? 0 : readIpv4(bytes, offset), ipv6, port))
+    return new SocketAddress(parts.set(isIpv6 ? 0 : readIpv4(bytes, offset), ipv6, port))
   }
 
   /** @internal The same for one of tens of thousands that few will ask for: an IPv4 end point as a number. */
@@ -92,7 +92,7 @@ export class SocketAddress {
   /** @internal */
   static fromCompact(compact: CompactAddress): SocketAddress {
     // ToInt32 takes the quotient modulo 2^32, which is how the bits of an IPv4 address are kept.
-    return new SocketAddress(new Packed(Math.floor(compact / PORTS) | 0, undefined, compact % PORTS))
+    return new SocketAddress(parts.set(Math.floor(compact / PORTS) | 0, undefined, compact % PORTS))
   }
 
   /** @internal */
@@ -101,8 +101,13 @@ export class SocketAddress {
       out.set(this.#ipv6, offset)
       return 6
     }
-    out.fill(0, offset, offset + PACKED_BYTES)
+    // Of an IPv4 address nobody reads the rest; one by one, since a call to fill() costs more than all of this.
     out[offset + FAMILY] = 4
+    out[offset + FLAG] = 0
+    out[offset + SCOPE] = 0
+    out[offset + SCOPE + 1] = 0
+    out[offset + SCOPE + 2] = 0
+    out[offset + SCOPE + 3] = 0
     out[offset + PORT] = this.#port
     out[offset + PORT + 1] = this.#port >> 8
     out[offset + ADDRESS] = this.#ipv4 >>> 24
@@ -116,16 +121,20 @@ export class SocketAddress {
 /** What fromPacked hands to the constructor: parsed already. */
 class Packed implements EndPoint {
   readonly address = ''
-  readonly ipv4: number
-  readonly ipv6: Uint8Array | undefined
-  readonly port: number
+  ipv4 = 0
+  ipv6: Uint8Array | undefined
+  port = 0
 
-  constructor(ipv4: number, ipv6: Uint8Array | undefined, port: number) {
+  set(ipv4: number, ipv6: Uint8Array | undefined, port: number): this {
     this.ipv4 = ipv4
     this.ipv6 = ipv6
     this.port = port
+    return this
   }
 }
+
+// One for all: the constructor copies what it says, and a datagram makes no object but its address.
+const parts = new Packed()
 
 /** @internal Writes 24 bytes; returns the family. */
 export function packInto(where: SocketAddress | EndPoint, out: Uint8Array, offset: number): 4 | 6 {
