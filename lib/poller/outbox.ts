@@ -11,6 +11,8 @@ const FIRST_SLOTS = 1024
 export class Outbox {
   /** A message of more bytes than this does not go through the outbox: one system call for it alone is cheaper than copying it. */
   static readonly maxMessageBytes = 64 * 1024
+  /** From here on a system call costs less than copying, which is cold memory twice; only what was queued before makes it go this way. */
+  static readonly directBytes = 8 * 1024
 
   bytes: Buffer = Buffer.allocUnsafeSlow(FIRST_BYTES)
   sends: Int32Array = new Int32Array(FIRST_SENDS * OUTBOX.stride)

@@ -144,7 +144,8 @@ export class TcpConnection<U = unknown> {
 
   /**
    * Queues bytes (a string as UTF-8), in order; they are copied, so that the caller may use its buffer again at once. They leave with the next
-   * `wait()` or `flush()`, together with whatever else was queued for this connection; a message over 64 KiB leaves at once.
+   * `wait()` or `flush()`, together with whatever else was queued for this connection; one of 8 KiB or more that nothing is
+   * queued before leaves at once, and so does one over 64 KiB.
    * @returns false if more than `highWaterMark` is queued now: the bytes are queued all the same, a `drain` event tells when to go on.
    *   Also false, with nothing queued, if the connection broke in this very batch: its `close` event follows.
    * @throws SocketError `EBADF` on a closed connection, `EPIPE` after `end()`; TypeError for anything but bytes or a string.
@@ -157,6 +158,8 @@ export class TcpConnection<U = unknown> {
     // Three bytes a code unit is the most that UTF-8 takes, so that a text need not be measured first.
     const most = isText ? data.length * 3 : data.length
     if (most > Outbox.maxMessageBytes) return this._sendThrough(isText ? Buffer.from(data) : data, isText)
+    if (most >= Outbox.directBytes && !isText && core.outbox.bytesOf(this.index) === 0)
+      return this._sendThrough(data, false)
     if (most === 0) return true
     core.makeRoom(most)
     // Making room may have flushed, and the flush may have found the send buffer full or the connection broken.

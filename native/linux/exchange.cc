@@ -26,6 +26,7 @@ class EpollExchange final : public Exchange {
   void set_limits(const ExchangeLimits& limits) override {
     limits_ = limits;
     events_.resize(std::max<size_t>(limits.max_events, 1));
+    next_ = ready_ = 0;  // whoever loses his turn by that is told of again
   }
   Result watch(int32_t index, int32_t generation, Handle handle, int32_t kind) override;
   Result connect(int32_t index, int32_t generation, Handle handle, const PackedAddress& address) override;
@@ -42,12 +43,16 @@ class EpollExchange final : public Exchange {
   }
 
  private:
-  void take(const epoll_event& event, size_t share, Batch& batch);
+  void take(const epoll_event& event, size_t budget_bytes, Batch& batch);
 
   std::unique_ptr<Epoll> epoll_;
   WatchTable table_;
   ExchangeLimits limits_{1, 1, 1, 1};
   std::vector<epoll_event> events_ = std::vector<epoll_event>(1);
+  // Of events_, [next_, ready_) had no room in the last batch and come first in the next: asked again, epoll would begin with the same
+  // ones.
+  size_t next_ = 0;
+  size_t ready_ = 0;
   UniqueFd spare_;
 };
 
@@ -86,23 +91,23 @@ Result EpollExchange::run(const Outbox& outbox, Batch& batch, double timeout_ms)
   // Whatever sending had to tell is told now, not after somebody else's event.
   if (batch.count() > 0) timeout_ms = 0;
 
-  const Epoll::Waited waited = epoll_->wait(events_, timeout_ms);
-  if (waited.count < 0) return waited.count;
-  if (waited.woken) batch.add(kKindWoken, 0, 0);
-
-  const auto count = static_cast<size_t>(waited.count);
-  for (size_t i = 0; i < count; i++) {
-    // An equal share of what is left of the slab: what one socket does not use, the following ones may.
-    const size_t share = batch.stream_room().size() / (count - i);
-    take(events_[i], std::min(share, limits_.read_budget), batch);
+  if (next_ == ready_) {
+    const Epoll::Waited waited = epoll_->wait(events_, timeout_ms);
+    if (waited.count < 0) return waited.count;
+    if (waited.woken) batch.add(kKindWoken, 0, 0);
+    next_ = 0;
+    ready_ = static_cast<size_t>(waited.count);
+  }
+  for (; next_ < ready_; next_++) {
+    const size_t budget_bytes = batch.stream_budget(limits_.read_budget);
+    // Three is the most that one socket adds below, apart from datagrams and accepted sockets, which count for themselves.
+    if (budget_bytes == 0 || batch.records_room() < 3) break;
+    take(events_[next_], budget_bytes, batch);
   }
   return 0;
 }
 
-void EpollExchange::take(const epoll_event& event, size_t share, Batch& batch) {
-  // What finds no room is told again by the next wait: everything here is level-triggered. Three is the most that one socket adds below,
-  // apart from datagrams and accepted sockets, which count for themselves.
-  if (batch.records_room() < 3) return;
+void EpollExchange::take(const epoll_event& event, size_t budget_bytes, Batch& batch) {
   const auto index = static_cast<int32_t>(event.data.u64 & 0xffffffff);
   const auto generation = static_cast<int32_t>(event.data.u64 >> 32);
   Watched* watched = table_.find(index, generation);
@@ -117,7 +122,7 @@ void EpollExchange::take(const epoll_event& event, size_t share, Batch& batch) {
       return;
     case kWatchConnection:
       if ((event.events & EPOLLOUT) != 0 && watched->sending) batch.add(kKindWritable, index, generation);
-      drain_connection(*epoll_, table_, index, event.events, share, batch);
+      drain_connection(*epoll_, table_, index, event.events, budget_bytes, batch);
       return;
     default:
       if ((event.events & EPOLLOUT) != 0 && watched->sending) batch.add(kKindWritable, index, generation);

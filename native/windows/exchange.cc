@@ -47,8 +47,8 @@ class IocpExchange final : public Exchange {
  private:
   Result begin(Watched& watched);
   void begin_fresh_ones(Batch& batch);
-  void take(const OVERLAPPED_ENTRY& entry, size_t share, Batch& batch);
-  void serve(Watched& watched, size_t share, Batch& batch);
+  void take(const OVERLAPPED_ENTRY& entry, Batch& batch);
+  void serve(Watched& watched, Batch& batch);
   Operation* finished(const OVERLAPPED_ENTRY& entry);
   void drop(Operation* operation);
 
@@ -165,15 +165,11 @@ Result IocpExchange::run(const Outbox& outbox, Batch& batch, double timeout_ms) 
   if (waited.woken) batch.add(kKindWoken, 0, 0);
 
   const auto count = static_cast<size_t>(waited.count);
-  for (size_t i = 0; i < count; i++) {
-    // An equal share of what is left of the slab: what one socket does not use, the following ones may.
-    const size_t share = batch.stream_room().size() / (count - i);
-    take(entries_[i], std::min(share, limits_.read_budget), batch);
-  }
+  for (size_t i = 0; i < count; i++) take(entries_[i], batch);
   return 0;
 }
 
-void IocpExchange::take(const OVERLAPPED_ENTRY& entry, size_t share, Batch& batch) {
+void IocpExchange::take(const OVERLAPPED_ENTRY& entry, Batch& batch) {
   Operation* operation = finished(entry);
   if (operation == nullptr) return;
   Watched* watched = table_.find(index_of(entry.lpCompletionKey), generation_of(entry.lpCompletionKey));
@@ -187,22 +183,23 @@ void IocpExchange::take(const OVERLAPPED_ENTRY& entry, size_t share, Batch& batc
       return complete_datagram_send(port_, *watched, batch);
     case OperationKind::kAccept:
       complete_accept(*watched, *operation);
-      return serve(*watched, share, batch);
+      return serve(*watched, batch);
     case OperationKind::kReceiveFrom:
       operation->done = true;
-      return serve(*watched, share, batch);
+      return serve(*watched, batch);
     case OperationKind::kReceive:
       // The system may tell of a break once only, and has told it here.
       if (operation->error != 0) watched->broken = static_cast<int>(operation->error);
-      return serve(*watched, share, batch);
+      return serve(*watched, batch);
     default:
-      return serve(*watched, share, batch);
+      return serve(*watched, batch);
   }
 }
 
-void IocpExchange::serve(Watched& watched, size_t share, Batch& batch) {
+void IocpExchange::serve(Watched& watched, Batch& batch) {
   if (watched.kind == kWatchListener) return serve_listener(port_, watched, limits_.accept_budget, batch);
-  if (watched.kind == kWatchConnection) return drain_connection(port_, watched, share, batch);
+  // For whom no room is left asks again, behind all who have not had a turn yet.
+  if (watched.kind == kWatchConnection) return drain_connection(port_, watched, batch.stream_budget(limits_.read_budget), batch);
   serve_datagrams(port_, watched, limits_.read_budget, batch);
 }
 

@@ -39,6 +39,25 @@ test('several floods share: each moves on in every few waits', async () => {
   await probe.until('all of them arrive', () => floods.every((flood) => flood.connection.bytesReceived === 512 * 1024))
 })
 
+test('for whom the receive buffer has no room, the next wait has: floods that fill it take turns', async () => {
+  const room = 64 * 1024
+  const probe = openProbe({ receiveBufferBytes: room, readBudget: room })
+  const { listener, connection, peer } = await acceptedPair(probe)
+  const floods = [{ connection, peer }]
+  for (let peers = 1; peers < 12; peers++) floods.push(await acceptPeer(probe, listener))
+  for (const flood of floods) flood.peer.socket.write(Buffer.alloc(1024 * 1024))
+  await turns(40)
+  let largest = 0
+  for (let waits = 0; waits < 3 * floods.length; waits++) {
+    const before = probe.poller.stats.bytesReceived
+    probe.step(0)
+    largest = Math.max(largest, probe.poller.stats.bytesReceived - before)
+  }
+  expect(largest).toBeLessThanOrEqual(room)
+  expect(Math.min(...floods.map((flood) => flood.connection.bytesReceived))).toBeGreaterThan(0)
+  await probe.until('all of them arrive', () => floods.every((flood) => flood.connection.bytesReceived === 1024 * 1024))
+})
+
 test('a crowd at the door does not keep those inside waiting', async () => {
   const probe = openProbe()
   const { listener, connection, peer } = await acceptedPair(probe)
