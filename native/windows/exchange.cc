@@ -164,8 +164,14 @@ Result IocpExchange::run(const Outbox& outbox, Batch& batch, double timeout_ms) 
   if (waited.count < 0) return waited.count;
   if (waited.woken) batch.add(kKindWoken, 0, 0);
 
-  const auto count = static_cast<size_t>(waited.count);
-  for (size_t i = 0; i < count; i++) take(entries_[i], batch);
+  const std::span<const OVERLAPPED_ENTRY> ready = std::span(entries_).first(static_cast<size_t>(waited.count));
+  for (size_t i = 0; i < ready.size(); i++) {
+    if (batch.stream_budget(limits_.read_budget) == 0) {
+      port_.iocp->put_back(ready.subspan(i));
+      break;
+    }
+    take(ready[i], batch);
+  }
   return 0;
 }
 
@@ -198,7 +204,6 @@ void IocpExchange::take(const OVERLAPPED_ENTRY& entry, Batch& batch) {
 
 void IocpExchange::serve(Watched& watched, Batch& batch) {
   if (watched.kind == kWatchListener) return serve_listener(port_, watched, limits_.accept_budget, batch);
-  // For whom no room is left asks again, behind all who have not had a turn yet.
   if (watched.kind == kWatchConnection) return drain_connection(port_, watched, batch.stream_budget(limits_.read_budget), batch);
   serve_datagrams(port_, watched, limits_.read_budget, batch);
 }

@@ -90,7 +90,16 @@ Iocp::Waited Iocp::wait(std::span<OVERLAPPED_ENTRY> entries, double timeout_ms) 
   }
 }
 
+void Iocp::put_back(std::span<const OVERLAPPED_ENTRY> entries) {
+  const std::lock_guard lock(mutex_);
+  kept_.insert(kept_.begin(), entries.begin(), entries.end());
+}
+
 bool Iocp::keep_for_later(double timeout_ms) {
+  {
+    const std::lock_guard lock(mutex_);
+    if (!kept_.empty()) return true;
+  }
   std::array<OVERLAPPED_ENTRY, kKeptAtOnce> entries;
   const Result count = dequeue(port(), entries, timeout_ms < 0 ? INFINITE : to_whole_ms(timeout_ms));
   if (count <= 0) return false;

@@ -50,6 +50,8 @@ class Iocp {
   Result post(ULONG_PTR key, uint32_t bytes, OVERLAPPED* overlapped);
   // A negative timeout waits for ever. Never early: the system may be, and is asked again.
   Waited wait(std::span<OVERLAPPED_ENTRY> entries, double timeout_ms);
+  // For whom there was no room in a batch: they come first in the next wait().
+  void put_back(std::span<const OVERLAPPED_ENTRY> entries);
   // For a loop watch, from its own thread: waits once for completions and keeps them for the next wait(). Whether there were any.
   bool keep_for_later(double timeout_ms);
 
