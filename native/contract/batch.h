@@ -17,9 +17,7 @@ class Batch {
   // Streams and addresses fill the slab's front part, datagrams the rest: a datagram needs room for the largest one before it is received,
   // and would starve behind many busy streams.
   Batch(std::span<uint8_t> slab, size_t stream_bytes, std::span<int32_t> records)
-      : slab_(slab), stream_end_(stream_bytes < slab.size() ? stream_bytes : slab.size()), datagram_used_(stream_end_), records_(records) {
-    keep_stream(0);
-  }
+      : slab_(slab), stream_end_(stream_bytes < slab.size() ? stream_bytes : slab.size()), datagram_used_(stream_end_), records_(records) {}
 
   size_t count() const { return count_; }
   bool full() const { return records_room() == 0; }
@@ -47,10 +45,7 @@ class Batch {
   // Keeps the first `bytes` of stream_room(); returns their offset in the slab.
   int32_t keep_stream(size_t bytes) {
     const size_t offset = stream_used_;
-    // What comes next begins on a cache line: the kernel copies to anywhere else at half the speed (docs/performance.md).
-    // Safe: only the address is looked at.
-    const auto next = reinterpret_cast<uintptr_t>(slab_.data()) + stream_used_ + bytes;
-    stream_used_ = std::min(stream_used_ + bytes + (0 - next) % kCacheLineBytes, stream_end_);
+    stream_used_ += bytes;
     return static_cast<int32_t>(offset);
   }
 
@@ -62,8 +57,6 @@ class Batch {
   }
 
  private:
-  static constexpr size_t kCacheLineBytes = 64;
-
   std::span<uint8_t> slab_;
   size_t stream_used_ = 0;
   size_t stream_end_;
