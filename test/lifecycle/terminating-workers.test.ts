@@ -6,6 +6,7 @@ import { Poller } from 'pollport'
 import { expect, onTestFinished, test } from 'vitest'
 import { NO_BACKGROUND_COMPILATION } from '../support/child.ts'
 import { countDescriptors, descriptorsBackAt } from '../support/descriptors.ts'
+import { isWine } from '../support/system.ts'
 
 setFlagsFromString(NO_BACKGROUND_COMPILATION)
 
@@ -59,8 +60,11 @@ test('twenty workers, two of each kind, are terminated at the same time', LIMITS
   }
   await comeAndGo() // The first ones may open what the process keeps.
   const before = countDescriptors()
-  await comeAndGo()
-  expect(await descriptorsBackAt(before)).toBeLessThanOrEqual(before)
+  for (let round = 0; round < 2; round++) await comeAndGo()
+  // Under Wine a process opens one more handle for itself sooner or later, once: twelve rounds were seen to leave 60 or 61, always the same. A leak
+  // leaves one for each round at least.
+  const kept = before + (isWine ? 1 : 0)
+  expect(await descriptorsBackAt(kept)).toBeLessThanOrEqual(kept)
 })
 
 test('workers come and go while the main thread polls, and its poller does not mind', LIMITS, async () => {
