@@ -32,7 +32,7 @@ import { UdpSocket } from './udp-socket.ts'
 const DEFAULT_MAX_EVENTS = 1024
 // What a processor's second cache holds beside the rest: a larger buffer is colder each time round (docs/performance.md).
 const DEFAULT_RECEIVE_BUFFER_BYTES = 256 * 1024
-const DEFAULT_READ_BUDGET = 64 * 1024
+const DEFAULT_READ_BUDGET = 256 * 1024
 const DEFAULT_HIGH_WATER_MARK = 1024 * 1024
 const DEFAULT_MAX_DATAGRAM = 65_535
 const DEFAULT_BACKLOG = 511
@@ -47,7 +47,7 @@ export interface PollerOptions {
   maxEvents?: number
   /** The buffer that all sockets of a `wait()` receive into, 64 KiB to 1 GiB. Default 256 KiB. For whom it has no room, the next `wait()` has. */
   receiveBufferBytes?: number
-  /** How many bytes one socket may take of one `wait()`, 1 to `receiveBufferBytes`. Default 64 KiB. */
+  /** How many bytes one socket may take of one `wait()`, 1 to `receiveBufferBytes`. Default 256 KiB, or what the buffer has. */
   readBudget?: number
   /** Above how many queued bytes `send()` returns false, for each socket. `drain` comes at half of it. Default 1 MiB. */
   highWaterMark?: number
@@ -137,7 +137,8 @@ export class Poller<U = unknown> {
       2 ** 30
     )
     const maxEvents = integer(or(given.maxEvents, DEFAULT_MAX_EVENTS), 'maxEvents', 1, 65_536)
-    const readBudget = integer(or(given.readBudget, DEFAULT_READ_BUDGET), 'readBudget', 1, receiveBufferBytes)
+    const defaultBudget = Math.min(DEFAULT_READ_BUDGET, receiveBufferBytes)
+    const readBudget = integer(or(given.readBudget, defaultBudget), 'readBudget', 1, receiveBufferBytes)
     const highWaterMark = integer(or(given.highWaterMark, DEFAULT_HIGH_WATER_MARK), 'highWaterMark', 0, 2 ** 31)
     const maxDatagram = integer(or(given.maxDatagram, DEFAULT_MAX_DATAGRAM), 'maxDatagram', 1, 65_535)
     const backend: Backend = chooseBackend(or(given.backend, 'auto'), this)

@@ -42,8 +42,15 @@ void Waker::wake() {
   if (!signal_wake_object(system_object_)) signalled_.store(false);
 }
 
+bool Waker::take() {
+  // A wake whose signal is only on its way is left to the next wait.
+  if (!signalled_.load() || !clear_wake_object(system_object_)) return false;
+  signalled_.store(false);
+  return true;
+}
+
 void Waker::drain() {
-  clear_wake_object(system_object_);
+  static_cast<void>(clear_wake_object(system_object_));
   // After the clearing: a wake in between belongs to the wait that is just ending. Before it, that wake's signal would be cleared with its
   // mark left standing, and no later wake would ever signal again.
   signalled_.store(false);

@@ -25,8 +25,10 @@ class Waker {
 
   // Many wakes before the waiter has noticed are one.
   void wake();
-  // By the waiter: from now on a wake counts anew.
+  // By the waiter, whom the system has told: from now on a wake counts anew.
   void drain();
+  // By a waiter who does not ask the system this time: whether he was woken. If so, as drain().
+  bool take();
 
  private:
   const int64_t number_;
@@ -39,7 +41,8 @@ bool wake_by_number(int64_t number);
 
 // Supplied by each system in its own waker.cc.
 bool signal_wake_object(int64_t object);
-void clear_wake_object(int64_t object);
+// Whether there was a signal.
+bool clear_wake_object(int64_t object);
 void close_wake_object(int64_t object);
 
 }  // namespace pollport

@@ -97,6 +97,8 @@ Result EpollExchange::run(const Outbox& outbox, Batch& batch, double timeout_ms)
     if (waited.woken) batch.add(kKindWoken, 0, 0);
     next_ = 0;
     ready_ = static_cast<size_t>(waited.count);
+  } else if (epoll_->waker().take()) {
+    batch.add(kKindWoken, 0, 0);
   }
   for (; next_ < ready_; next_++) {
     const size_t budget_bytes = batch.stream_budget(limits_.read_budget);

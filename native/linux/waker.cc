@@ -16,10 +16,13 @@ bool signal_wake_object(int64_t object) {
   return true;
 }
 
-void clear_wake_object(int64_t object) {
+bool clear_wake_object(int64_t object) {
   uint64_t count = 0;
-  while (read(static_cast<int>(object), &count, sizeof count) < 0 && errno == EINTR) {
-  }
+  ssize_t got;
+  do {
+    got = read(static_cast<int>(object), &count, sizeof count);
+  } while (got < 0 && errno == EINTR);
+  return got > 0;
 }
 
 void close_wake_object(int64_t object) { close(static_cast<int>(object)); }

@@ -55,8 +55,8 @@ Result WatchTable::release(Epoll& epoll, int32_t index, int32_t how) {
     const linger abort{1, 0};
     setsockopt(watched->fd.get(), SOL_SOCKET, SO_LINGER, &abort, sizeof abort);
   } else if (watched->kind == kWatchConnection && !watched->ended) {
-    // FIN goes out first: a byte that arrives between the next two calls makes close() send RST, which a peer that has the FIN already does not
-    // take for the end of what it was sent.
+    // FIN goes out first: a byte that arrives between the next two calls makes close() send RST, which a peer that has the FIN already does
+    // not take for the end of what it was sent.
     shutdown(watched->fd.get(), SHUT_WR);
     // MSG_TRUNC without a buffer throws bytes away, see tcp(7); limits.h says why. Whatever it answers, the socket is closed next.
     recv(watched->fd.get(), nullptr, kMaxDiscardedAtClose, MSG_TRUNC | MSG_DONTWAIT);

@@ -70,9 +70,12 @@ Iocp::Waited Iocp::wait(std::span<OVERLAPPED_ENTRY> entries, double timeout_ms) 
   const double deadline = timeout_ms > 0 ? clock_ms() + timeout_ms : 0;
   double left_ms = timeout_ms;
   for (;;) {
-    auto count = static_cast<Result>(take_kept(entries));
-    if (count == 0) count = dequeue(port(), entries, left_ms < 0 ? INFINITE : to_whole_ms(left_ms));
-    if (count < 0) return {count, false};
+    const size_t kept = take_kept(entries);
+    // With something in hand it only looks: a wake must not stand behind all that had no room in earlier batches.
+    const DWORD longest = kept > 0 ? 0 : left_ms < 0 ? INFINITE : to_whole_ms(left_ms);
+    const Result fresh = kept < entries.size() ? dequeue(port(), entries.subspan(kept), longest) : 0;
+    if (fresh < 0 && kept == 0) return {fresh, false};
+    const Result count = static_cast<Result>(kept) + std::max<Result>(fresh, 0);
 
     const auto first = entries.begin();
     const auto last = first + count;

@@ -9,7 +9,10 @@ namespace pollport {
 bool signal_wake_object(int64_t object) { return PostQueuedCompletionStatus(port_of(object), 0, kWakerKey, nullptr) != 0; }
 
 // Dequeuing the packet has cleared it.
-void clear_wake_object(int64_t object) { static_cast<void>(object); }
+bool clear_wake_object(int64_t object) {
+  static_cast<void>(object);
+  return true;
+}
 
 void close_wake_object(int64_t object) { CloseHandle(port_of(object)); }
 

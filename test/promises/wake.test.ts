@@ -20,6 +20,19 @@ test('a thousand wakes before a wait end one wait, not the next', () => {
   expect(poller.wait(20)).toEqual([])
 })
 
+test('a wake does not stand behind what the receive buffer had no room for', async () => {
+  const probe = openProbe({ receiveBufferBytes: 64 * 1024, readBudget: 64 * 1024 })
+  const pairs = []
+  for (let peers = 0; peers < 20; peers++) pairs.push(await ownPair(probe))
+  for (const { far } of pairs) far.send(Buffer.alloc(100_000))
+  await probe.until('the first bytes are there', () => probe.poller.stats.bytesReceived > 0)
+  probe.poller.wake()
+  probe.step(0)
+  expect(probe.seen('wake')).toHaveLength(1)
+  await probe.until('all of it arrives', () => probe.poller.stats.bytesReceived === 2_000_000)
+  expect(probe.seen('wake')).toHaveLength(1)
+})
+
 test('wait(0) collects a wake', () => {
   const { poller } = openProbe()
   poller.wake()
