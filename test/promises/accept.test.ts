@@ -1,6 +1,6 @@
 // Listening and accepting.
 import { createServer } from 'node:net'
-import type { TcpConnection, TcpListener } from 'pollport'
+import { Socket, type TcpConnection, type TcpListener } from 'pollport'
 import { expect, test } from 'vitest'
 import { acceptedPair, acceptPeer, connectPeer, freePort, hasIpv6, LOCAL } from '../support/net-peer.ts'
 import { openProbe, thrownBy } from '../support/poller-probe.ts'
@@ -26,6 +26,32 @@ test('a client is an accept event with the listener, the new connection and the 
   expect(connection.bytesReceived).toBe(0)
   expect(connection.bytesSent).toBe(0)
   expect(connection.bufferedBytes).toBe(0)
+})
+
+test('where a connection came from stays known after its close, whoever has its place then', async () => {
+  const probe = openProbe()
+  const { listener, connection, peer } = await acceptedPair(probe)
+  const { localPort } = peer.socket
+  connection.close()
+  await probe.first('close', connection)
+  const next = await acceptPeer(probe, listener)
+  expect(connection.remoteAddress.port).toBe(localPort)
+  expect(next.connection.remoteAddress.port).toBe(next.peer.socket.localPort)
+  expect(next.connection.remoteAddress).toBe(next.connection.remoteAddress)
+  next.connection.detach()
+  expect(next.connection.remoteAddress.port).toBe(next.peer.socket.localPort)
+})
+
+test('a connection that did not come from a listener has not inherited the address of one that did', async () => {
+  const probe = openProbe()
+  const { connection } = await acceptedPair(probe)
+  const handle = connection.detach()
+  const raw = Socket.fromHandle(handle, { type: 'tcp' })
+  const { port } = raw.remoteAddress
+  const adopted = probe.poller.adopt(raw) as TcpConnection
+  expect(adopted.remoteAddress.port).toBe(port)
+  adopted.reset()
+  expect(adopted.remoteAddress.port).toBe(port)
 })
 
 test('a userPtr that is set at the accept comes with every later event of that connection', async () => {
