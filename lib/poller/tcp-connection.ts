@@ -139,6 +139,8 @@ export class TcpConnection<U = unknown> {
 
   /** Bytes that were given to `send()` and that the system has not taken yet, in wait()'s outbox or behind a full send buffer. */
   get bufferedBytes(): number {
+    // Of a closed one nothing is left, and its slot may be another's.
+    if ((this.#state & CLOSED) !== 0) return 0
     return this.#core.outbox.bytesOf(this.index) + (this.#queue === undefined ? 0 : this.#queue.bytes)
   }
 
