@@ -78,15 +78,13 @@ export class SocketAddress {
   static fromPacked(bytes: Uint8Array, offset: number): SocketAddress {
     const isIpv6 = bytes[offset + FAMILY] === 6
     const ipv6 = isIpv6 ? Uint8Array.prototype.slice.call(bytes, offset, offset + PACKED_BYTES) : undefined
-    const port = bytes[offset + PORT] | (bytes[offset + PORT + 1] << 8)
-    return new SocketAddress(parts.set(isIpv6 ? 0 : readIpv4(bytes, offset), ipv6, port))
+    return new SocketAddress(parts.set(isIpv6 ? 0 : readIpv4(bytes, offset), ipv6, readPort(bytes, offset)))
   }
 
   /** @internal The same for one of tens of thousands that few will ask for: an IPv4 end point as a number. */
   static compactFromPacked(bytes: Uint8Array, offset: number): CompactAddress | SocketAddress {
     if (bytes[offset + FAMILY] === 6) return SocketAddress.fromPacked(bytes, offset)
-    const port = bytes[offset + PORT] | (bytes[offset + PORT + 1] << 8)
-    return (readIpv4(bytes, offset) >>> 0) * PORTS + port
+    return (readIpv4(bytes, offset) >>> 0) * PORTS + readPort(bytes, offset)
   }
 
   /** @internal */
@@ -193,6 +191,10 @@ function parseInto(text: string, out: Uint8Array): boolean {
 function readIpv4(bytes: Uint8Array, offset: number): number {
   const at = offset + ADDRESS
   return (bytes[at] << 24) | (bytes[at + 1] << 16) | (bytes[at + 2] << 8) | bytes[at + 3]
+}
+
+function readPort(bytes: Uint8Array, offset: number): number {
+  return bytes[offset + PORT] | (bytes[offset + PORT + 1] << 8)
 }
 
 function ipv4Text(address: number): string {

@@ -27,6 +27,8 @@ export const run = values.run
 export const cork = values.cork
 /** What a fan-out sends. */
 export const message = Buffer.alloc(Number(values.bytes), 'x')
+/** A datagram that begins with it says hello; every other one asks for a tick of the fan-out. */
+export const HELLO = 'h'.charCodeAt(0)
 /** What a tick sends to everybody. */
 export const state = Buffer.alloc(64, 's')
 /** Thousands of connections come at once. */

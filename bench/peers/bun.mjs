@@ -1,5 +1,5 @@
 // Bun's own sockets: Bun.listen and Bun.udpSocket. Runs in Bun only.
-import { each, message, role } from './arguments.mjs'
+import { each, HELLO, message, role } from './arguments.mjs'
 
 const hostname = '127.0.0.1'
 
@@ -57,9 +57,8 @@ function listenTcp() {
 
 const packets = [] // as sendMany() takes them: bytes, port and address of each
 
-/** 'h' says hello; everything else asks for a tick. */
 function fanOutDatagrams(socket, data, port, address) {
-  if (data[0] === 'h'.charCodeAt(0)) packets.push(message, port, address)
+  if (data[0] === HELLO) packets.push(message, port, address)
   else socket.sendMany(packets)
 }
 

@@ -1,6 +1,6 @@
 // Node's own datagrams.
 import { createSocket } from 'node:dgram'
-import { message, role } from './arguments.mjs'
+import { HELLO, message, role } from './arguments.mjs'
 
 const socket = createSocket('udp4')
 const peers = []
@@ -9,9 +9,8 @@ function echo(data, from) {
   socket.send(data, from.port, from.address)
 }
 
-/** 'h' says hello; everything else asks for a tick. */
 function fanOut(data, from) {
-  if (data[0] === 'h'.charCodeAt(0)) peers.push(from)
+  if (data[0] === HELLO) peers.push(from)
   else for (const peer of peers) socket.send(message, peer.port, peer.address)
 }
 

@@ -1,6 +1,6 @@
 // pollport's raw floor: Epoll and Socket, one system call a method.
 import { Epoll, Socket, WOULD_BLOCK } from 'pollport'
-import { backlog, each, message, role } from './arguments.mjs'
+import { backlog, each, HELLO, message, role } from './arguments.mjs'
 
 const isUdp = role.startsWith('udp')
 const server = new Socket({ type: isUdp ? 'udp' : 'tcp', nonBlocking: true })
@@ -29,10 +29,9 @@ function echoDatagrams() {
   }
 }
 
-/** 'h' says hello; everything else asks for a tick. */
 function fanOutDatagrams() {
   for (let from = server.recvFrom(buffer); from !== WOULD_BLOCK; from = server.recvFrom(buffer)) {
-    if (buffer[0] === 'h'.charCodeAt(0)) peers.push(from.address)
+    if (buffer[0] === HELLO) peers.push(from.address)
     else for (const peer of peers) server.sendTo(message, peer)
   }
 }

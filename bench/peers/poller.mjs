@@ -1,6 +1,6 @@
 // pollport's Poller: the wait() loop, or with --run inside Node's own loop.
 import { Poller } from 'pollport'
-import { backlog, each, message, role, run } from './arguments.mjs'
+import { backlog, each, HELLO, message, role, run } from './arguments.mjs'
 
 const poller = new Poller()
 const members = new Set()
@@ -28,10 +28,9 @@ function echoDatagram(event) {
   if (event.type === 'datagram') event.socket.send(event.data, event.address)
 }
 
-/** 'h' says hello; everything else asks for a tick. */
 function fanOutDatagrams(event) {
   if (event.type !== 'datagram') return
-  if (event.data[0] === 'h'.charCodeAt(0)) peers.push(event.address)
+  if (event.data[0] === HELLO) peers.push(event.address)
   else for (const peer of peers) event.socket.send(message, peer)
 }
 

@@ -1,6 +1,7 @@
 // What was queued since the last wait(), of all sockets together: one byte arena and one array of sends, handed to the system in one call.
 // Knows of sockets nothing but their slot index. Its layout is in lib/binding/records.ts.
 import { OUTBOX, PACKED_ADDRESS, SEND_CHAINED, SEND_SKIP } from '../binding/records.ts'
+import { grownFor } from './grown.ts'
 
 const FIRST_BYTES = 64 * 1024
 const MAX_BYTES = 1024 * 1024
@@ -11,7 +12,7 @@ const FIRST_SLOTS = 1024
 export class Outbox {
   /** A message of more bytes than this does not go through the outbox: one system call for it alone is cheaper than copying it. */
   static readonly maxMessageBytes = 64 * 1024
-  /** From here on a system call costs less than copying, which is cold memory twice; only what was queued before makes it go this way. */
+  /** A message of so many bytes leaves by a call of its own, which costs less than copying it, unless something of its connection is here already. */
   static readonly directBytes = 8 * 1024
 
   bytes: Buffer = Buffer.allocUnsafeSlow(FIRST_BYTES)
@@ -98,11 +99,12 @@ export class Outbox {
     return this.#hasChain(index) ? this.#queued[index] : 0
   }
 
-  /** Drops what a socket has queued here, before the system has seen it. */
-  skip(index: number): void {
-    if (!this.#hasChain(index)) return
+  /** Drops what a socket has queued here, before the system has seen it; returns how many bytes that were. */
+  skip(index: number): number {
+    if (!this.#hasChain(index)) return 0
     this.sends[this.#first[index] * OUTBOX.stride + OUTBOX.index] = SEND_SKIP
     this.#last[index] = -1
+    return this.#queued[index]
   }
 
   /** Calls `each` for what is left of a chain from `position` on, of which `taken` bytes were sent. */
@@ -139,10 +141,8 @@ export class Outbox {
 
   #growSends(): boolean {
     if (this.count >= MAX_SENDS) return false
-    const grown = new Int32Array(this.sends.length * 2)
-    grown.set(this.sends)
-    this.sends = grown
-    this.#owners = enlarged(this.#owners, this.#owners.length * 2)
+    this.sends = grownFor(this.sends, this.sends.length)
+    this.#owners = grownFor(this.#owners, this.#owners.length)
     return true
   }
 
@@ -153,16 +153,8 @@ export class Outbox {
   }
 
   #growSlots(index: number): void {
-    let size = this.#last.length
-    while (size <= index) size *= 2
-    this.#first = enlarged(this.#first, size)
-    this.#last = enlarged(this.#last, size)
-    this.#queued = enlarged(this.#queued, size)
+    this.#first = grownFor(this.#first, index)
+    this.#last = grownFor(this.#last, index)
+    this.#queued = grownFor(this.#queued, index)
   }
-}
-
-function enlarged(numbers: Int32Array<ArrayBuffer>, size: number): Int32Array<ArrayBuffer> {
-  const larger = new Int32Array(size)
-  larger.set(numbers)
-  return larger
 }

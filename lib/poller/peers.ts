@@ -1,5 +1,6 @@
 // Where accepted connections came from, by slot index: eight bytes for each IPv4 end point, and no object until somebody asks. Knows no connection.
 import type { CompactAddress } from '../address.ts'
+import { grownFor } from './grown.ts'
 
 const FIRST_SLOTS = 1024
 
@@ -11,20 +12,12 @@ export class Peers {
   set(index: number, peer: CompactAddress): void {
     if (index >= this.#compact.length) {
       if (peer === 0) return
-      this.#grow(index)
+      this.#compact = grownFor(this.#compact, index)
     }
     this.#compact[index] = peer
   }
 
   get(index: number): CompactAddress | undefined {
     return this.#compact[index] || undefined
-  }
-
-  #grow(index: number): void {
-    let size = this.#compact.length
-    while (size <= index) size *= 2
-    const larger = new Float64Array(size)
-    larger.set(this.#compact)
-    this.#compact = larger
   }
 }

@@ -30,10 +30,8 @@ const OVER_MARK = 128
 const GIVEN_UP = 256
 /** Sending failed; what the peer sent before is still to be received. */
 const SEND_BROKEN = 512
-/** It has an idle timeout, which sending puts off. */
-const IDLE_TIMED = 1024
 /** It is told when the outbox has been sent. */
-const ATTENTIVE = 2048
+const ATTENTIVE = 1024
 
 /** What few connections have, kept apart so that the others stay small. */
 interface Extras {
@@ -203,7 +201,6 @@ export class TcpConnection<U = unknown> {
     const extras = this.#getExtras()
     extras.idleMs = Math.max(ms, 0)
     extras.lastActive = performance.now()
-    this.#state = extras.idleMs === 0 ? this.#state & ~IDLE_TIMED : this.#state | IDLE_TIMED
     if (extras.idleMs === 0) {
       if (extras.idleDeadline !== undefined) this.#core.deadlines.delete(extras.idleDeadline)
       return
@@ -254,10 +251,9 @@ export class TcpConnection<U = unknown> {
     if (this.#queue !== undefined || (this.#state & CONNECTING) !== 0) {
       throw namedSocketError('EBUSY', 'detach', 'bytes are still queued, or the connect is not done')
     }
-    this.#state |= GIVEN_UP | CLOSED
-    this.#keepMemories()
+    this.#state |= GIVEN_UP
+    this.#markClosed()
     this.#clearDeadlines()
-    this.#dropUnsent()
     const handle = this.#core.backend.release(this.index, RELEASE.detach)
     this.#core.unregister(this)
     return handle
@@ -298,7 +294,8 @@ export class TcpConnection<U = unknown> {
     const queued = core.queue(this.index, offset, length, -1)
     core.outgoingBytes += length
     this.#bytesAccepted += length
-    if ((this.#state & IDLE_TIMED) !== 0) this.#attend()
+    // Sending puts an idle timeout off.
+    if (this.#extras !== undefined && this.#extras.idleMs > 0) this.#attend()
     return this.#isBelowMark(queued)
   }
 
@@ -342,8 +339,7 @@ export class TcpConnection<U = unknown> {
 
   /** @internal connect() failed before the backend had the socket. */
   _onConnectRefused(error: SocketError): void {
-    this.#state |= CLOSED
-    this.#keepMemories()
+    this.#markClosed()
     this.#core.unregister(this)
     this.#core.emit({ type: 'close', socket: this, userPtr: this.userPtr, error })
   }
@@ -415,6 +411,7 @@ export class TcpConnection<U = unknown> {
       queue.append(outbox.bytes.subarray(offset, offset + length))
       this.#core.outgoingBytes -= length
     })
+    // Some of it has gone.
     if (before - this.#core.outgoingBytes < outbox.bytesOf(this.index)) this.#touchIdle()
   }
 
@@ -444,8 +441,8 @@ export class TcpConnection<U = unknown> {
 
   /** @internal */
   _onPollerClosed(): void {
-    this.#state |= CLOSED | GIVEN_UP
-    this.#keepMemories()
+    this.#state |= GIVEN_UP
+    this.#markClosed()
     this.#dropUnsent()
   }
 
@@ -510,11 +507,9 @@ export class TcpConnection<U = unknown> {
 
   /** What was not sent will never be. */
   #dropUnsent(): void {
-    const { outbox } = this.#core
-    const inOutbox = outbox.bytesOf(this.index)
-    this.#bytesAccepted -= inOutbox + (this.#queue === undefined ? 0 : this.#queue.bytes)
+    const inOutbox = this.#core.outbox.skip(this.index)
     this.#core.outgoingBytes -= inOutbox
-    if (inOutbox > 0) outbox.skip(this.index)
+    this.#bytesAccepted -= inOutbox + (this.#queue === undefined ? 0 : this.#queue.bytes)
     this.#queue = undefined
   }
 
@@ -527,8 +522,9 @@ export class TcpConnection<U = unknown> {
     return peer
   }
 
-  /** What stays known when the slot has gone to another. */
-  #keepMemories(): void {
+  /** Keeps what stays known when the slot has gone to another. */
+  #markClosed(): void {
+    this.#state |= CLOSED
     const extras = this.#getExtras()
     extras.peer ??= this.#core.peers.get(this.index)
     extras.closedInBatch = this.#core.batchNumber
@@ -587,8 +583,7 @@ export class TcpConnection<U = unknown> {
 
   #finish(error: SocketError | undefined, how: number): void {
     if ((this.#state & CLOSED) !== 0) return
-    this.#state |= CLOSED
-    this.#keepMemories()
+    this.#markClosed()
     this.#clearDeadlines()
     this.#dropUnsent()
     this.#core.backend.release(this.index, how)

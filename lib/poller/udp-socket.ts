@@ -30,7 +30,6 @@ export class UdpSocket<U = unknown> {
   #queue: Uint8Array[] = []
   #queuedBytes = 0
   #outgoingCount = 0
-  #outgoingBytes = 0
 
   /** @internal */
   constructor(core: Core<U>, handle: number, userPtr: U | undefined, family: 'ipv4' | 'ipv6') {
@@ -62,7 +61,7 @@ export class UdpSocket<U = unknown> {
 
   /** Bytes given to `send()` that the system has not taken yet. */
   get bufferedBytes(): number {
-    return this.#outgoingBytes + this.#queuedBytes
+    return this.#closed ? 0 : this.#core.outbox.bytesOf(this.index) + this.#queuedBytes
   }
 
   /**
@@ -91,7 +90,6 @@ export class UdpSocket<U = unknown> {
     core.queue(this.index, offset, bytes.length, address)
     if (this.#outgoingCount === 0) core.attend(this)
     this.#outgoingCount++
-    this.#outgoingBytes += bytes.length
     return true
   }
 
@@ -200,7 +198,6 @@ export class UdpSocket<U = unknown> {
   _onFlushed(): void {
     this.#core.stats.datagramsSent += this.#outgoingCount
     this.#outgoingCount = 0
-    this.#outgoingBytes = 0
   }
 
   /** @internal The system has room again. */
