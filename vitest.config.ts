@@ -6,7 +6,8 @@ const ofTheOtherSystem = process.platform === 'win32' ? 'test/linux/**' : 'test/
 export default defineConfig({
   test: {
     include: ['test/**/*.test.ts', 'examples/**/*.test.ts'],
-    exclude: ['**/node_modules/**', ofTheOtherSystem],
+    // The fault lab runs by itself: `npm run test:faults`.
+    exclude: ['**/node_modules/**', 'test/faults/**', ofTheOtherSystem],
     // Processes of their own: a native addon that goes wrong takes one file with it, and descriptors are counted for one file alone.
     pool: 'forks',
     maxWorkers: 2,
