@@ -48,7 +48,10 @@ export interface DrainEvent<U = unknown> {
   userPtr: U | undefined
 }
 
-/** The peer finished sending; sending to it still works. */
+/**
+ * The peer finished sending; sending to it still works, unless a `close` with an error follows at once: what a peer finished in order is told, also when
+ * a send has found meanwhile that it is gone. (On Windows a reset may take away what was not received yet, and this with it.)
+ */
 export interface EndEvent<U = unknown> {
   type: 'end'
   socket: TcpConnection<U>

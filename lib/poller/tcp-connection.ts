@@ -175,7 +175,10 @@ export class TcpConnection<U = unknown> {
     return this._sendShared(offset, isText ? outbox.write(data) : outbox.copy(data))
   }
 
-  /** No more `receive` and no `end` until `resume()`: the peer is slowed down by TCP. An event that is in the current batch already still comes. */
+  /**
+   * No more `receive` and no `end` until `resume()`: the peer is slowed down by TCP. An event that is in the current batch already still comes. A paused
+   * connection whose peer a send finds gone closes without them.
+   */
   pause(): void {
     // Broken: what is left to receive is received and the close told, whoever would rather not read it now.
     if (!this.#isUsable('pause') || (this.#state & (PAUSED | SEND_BROKEN)) !== 0) return
@@ -375,10 +378,8 @@ export class TcpConnection<U = unknown> {
   /** @internal */
   _onEnded(): void {
     this.#state |= PEER_ENDED
-    const sendError = this.#extras?.sendError
-    if (sendError !== undefined) return this.#finish(sendError, RELEASE.close)
     if (!this._silent) this.#core.emit({ type: 'end', socket: this, userPtr: this.userPtr })
-    if ((this.#state & FINISHED) !== 0) this.#finish(undefined, RELEASE.close)
+    if ((this.#state & (FINISHED | SEND_BROKEN)) !== 0) this.#finish(this.#extras?.sendError, RELEASE.close)
   }
 
   /** @internal The receiving side broke. */

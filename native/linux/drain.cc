@@ -58,6 +58,11 @@ void drain_connection(Epoll& epoll, WatchTable& table, int32_t index, uint32_t e
     // Fewer than asked: nothing is left. Only if the peer is done does asking again say more, namely that its end or its reset is next.
     if (static_cast<size_t>(last) < asked && (events & kPeerIsDone) == 0) break;
   }
+  // After a reset that a send was told of, a receive sees the same as after an end.
+  if (last == 0 && watched->broken != 0) {
+    last = -1;
+    error = watched->broken;
+  }
   if (taken > 0) {
     const int32_t offset = batch.keep_stream(taken);
     batch.add(kKindReceived, index, watched->generation, offset, static_cast<int32_t>(taken));

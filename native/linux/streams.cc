@@ -29,6 +29,12 @@ Result send_vectors(int fd, iovec* vectors, size_t count) {
   return would_block(errno) ? 0 : -errno;
 }
 
+// EPIPE: the peer has finished, and what it sent can still be received up to that end. Anything else is told once only, and has been told
+// here.
+void remember_break(Watched& watched, Result error) {
+  if (error != -EPIPE) watched.broken = static_cast<int>(-error);
+}
+
 }  // namespace
 
 Result send_stream(Epoll& epoll, WatchTable& table, int32_t index, std::span<const uint8_t> bytes) {
@@ -37,6 +43,7 @@ Result send_stream(Epoll& epoll, WatchTable& table, int32_t index, std::span<con
   // iovec has no const form; sending does not write through it.
   iovec vector{const_cast<uint8_t*>(bytes.data()), bytes.size()};
   const Result sent = send_vectors(watched->fd.get(), &vector, 1);
+  if (sent < 0) remember_break(*watched, sent);
   // After an error nothing waits to be sent: writability would be reported until the receiving side is done too.
   const bool left = sent >= 0 && static_cast<size_t>(sent) < bytes.size();
   if (const Result updated = table.set_sending(epoll, index, left); updated < 0) return updated;
@@ -73,6 +80,7 @@ void send_stream_chain(Epoll& epoll, WatchTable& table, const Outbox& outbox, in
 
     const Result sent = send_vectors(watched->fd.get(), vectors.data(), count);
     if (sent < 0) {
+      remember_break(*watched, sent);
       batch.add(kKindSendFailed, index, watched->generation, static_cast<int32_t>(-sent));
       return;
     }

@@ -36,6 +36,7 @@ Result WatchTable::watch(Epoll& epoll, int32_t index, int32_t generation, int fd
   watched.receiving = true;
   watched.sending = false;
   watched.ended = false;
+  watched.broken = 0;
   watched.in_epoll = 0;
   watched.fd.reset(fd);
   const Result result = update(epoll, index, watched);
