@@ -4,6 +4,8 @@ export { SocketAddress } from './address.ts'
 export { backends, supported } from './binding/load.ts'
 export * from './constants.ts'
 export { SocketError } from './errors.ts'
+export type { ToDuplexOptions } from './helpers/duplex.ts'
+export { ConnectionDuplex, toDuplex } from './helpers/duplex.ts'
 export type { FrameOptions } from './helpers/frames.ts'
 export { FrameDecoder, FrameEncoder, FrameTooLargeError } from './helpers/frames.ts'
 export type { Lateness } from './helpers/lateness.ts'
@@ -13,10 +15,12 @@ export type {
   AcceptEvent,
   CloseEvent,
   ConnectEvent,
+  ConnectionEvent,
   DatagramEvent,
   DrainEvent,
   EndEvent,
   ErrorEvent,
+  OnConnectionEvent,
   PollEvent,
   PollSocket,
   ReceiveEvent,

@@ -7,7 +7,7 @@ import { Slots } from '../slots.ts'
 import type { Backend } from './backend.ts'
 import type { BatchMemory } from './batch-memory.ts'
 import { Deadlines } from './deadlines.ts'
-import { isStale, type PollEvent, type PollSocket } from './events.ts'
+import { type ConnectionEvent, isStale, type OnConnectionEvent, type PollEvent, type PollSocket } from './events.ts'
 import { Outbox } from './outbox.ts'
 import { Peers } from './peers.ts'
 import { Counters } from './stats.ts'
@@ -41,6 +41,8 @@ export class Core<U> {
   mustSettle = false
   /** Bytes of connections in the outbox. */
   outgoingBytes = 0
+  /** Connections whose events do not go into the batch. */
+  diverted = 0
   /** Inside run(): called when the program did something outside of a handler that must not wait for the next event. */
   onTouch: (() => void) | undefined
   /** Inside run(): ends the thread that watches the backend, before the backend goes. */
@@ -77,7 +79,37 @@ export class Core<U> {
     if (this.events.length === 0) return []
     const events = this.events
     this.events = EventBatch.create<PollEvent<U>>(isStale)
-    return events
+    return this.diverted === 0 ? events : this.#handOut(events)
+  }
+
+  /** Gives diverted connections their events, and the rest back. */
+  #handOut(events: PollEvent<U>[]): PollEvent<U>[] {
+    const rest = EventBatch.create<PollEvent<U>>(isStale)
+    const handed: [OnConnectionEvent<never>, ConnectionEvent<U>][] = []
+    for (let at = 0; at < events.length; at++) {
+      const event = events[at]
+      // An `accept` is the listener's.
+      const takes = event.type === 'wake' || event.type === 'accept' ? undefined : takerOf(event.socket)
+      if (takes === undefined) rest[rest.length] = event
+      else handed.push([takes, event as ConnectionEvent<U>])
+    }
+    for (const [takes, event] of handed) {
+      // One that was handed out before may have closed or given back this one.
+      if (!isStale(event)) this.handOver(takes, event)
+    }
+    return rest
+  }
+
+  /** What a taker throws is nobody's to catch, as with any listener of Node's: the others still get their events. */
+  handOver(takes: OnConnectionEvent<never>, event: ConnectionEvent<U>): void {
+    if (event.type === 'close') this.diverted--
+    try {
+      ;(takes as OnConnectionEvent<U>)(event)
+    } catch (error) {
+      process.nextTick(() => {
+        throw error
+      })
+    }
   }
 
   /** Makes a new socket known. Its index and generation are what the backend calls it by. */
@@ -162,4 +194,8 @@ export class Core<U> {
     this.onClose?.()
     this.backend.close()
   }
+}
+
+function takerOf<U>(socket: PollSocket<U>): OnConnectionEvent<never> | undefined {
+  return '_taker' in socket ? socket._taker : undefined
 }

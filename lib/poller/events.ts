@@ -99,6 +99,18 @@ export type PollEvent<U = unknown> =
   | CloseEvent<U>
   | WakeEvent
 
+/** What can happen to one connection after its `accept`: see {@link TcpConnection.divert}. */
+export type ConnectionEvent<U = unknown> =
+  | ConnectEvent<U>
+  | ReceiveEvent<U>
+  | DrainEvent<U>
+  | EndEvent<U>
+  | TimeoutEvent<U>
+  | (CloseEvent<U> & { socket: TcpConnection<U> })
+
+/** Who takes the events of one connection. */
+export type OnConnectionEvent<U = unknown> = (event: ConnectionEvent<U>) => void
+
 /** Whether the program gave up the event's socket after the batch was made: such an event is passed over, except the `close` itself. */
 export function isStale<U>(event: PollEvent<U>): boolean {
   return event.type !== 'wake' && event.type !== 'close' && event.socket._silent

@@ -6,9 +6,10 @@ import { SHUTDOWN } from '../binding/socket.ts'
 import { alreadyClosed, namedSocketError, type SocketError, socketError } from '../errors.ts'
 import { getSocketOption, type SocketOptionName, type SocketOptions, setSocketOption } from '../raw/options.ts'
 import { Slots } from '../slots.ts'
-import { timeout, uint8Array } from '../validate.ts'
+import { callback, timeout, uint8Array } from '../validate.ts'
 import type { Core } from './core.ts'
 import { Deadline } from './deadlines.ts'
+import type { OnConnectionEvent } from './events.ts'
 import { Outbox } from './outbox.ts'
 import { SendQueue } from './send-queue.ts'
 
@@ -33,6 +34,9 @@ const SEND_BROKEN = 512
 /** It is told when the outbox has been sent. */
 const ATTENTIVE = 1024
 
+/** Whatever the type of the userPtr: a connection would otherwise not be assignable to one of a wider type. */
+type Taker = OnConnectionEvent<never>
+
 /** What few connections have, kept apart so that the others stay small. */
 interface Extras {
   idleMs: number
@@ -44,6 +48,8 @@ interface Extras {
   /** The peer, as far as it does not lie in {@link Core.peers}: asked for already, no IPv4 address, or the connection is closed. */
   peer: SocketAddress | CompactAddress | undefined
   closedInBatch: number
+  /** Who gets the events instead of the batch. */
+  taker: Taker | undefined
 }
 
 /**
@@ -96,6 +102,11 @@ export class TcpConnection<U = unknown> {
   /** Whether the connection is closed: its `close` event was given out or is in the coming batch. */
   get closed(): boolean {
     return (this.#state & CLOSED) !== 0
+  }
+
+  /** Whether `connectTcp()` has no answer yet. */
+  get connecting(): boolean {
+    return (this.#state & (CONNECTING | CLOSED)) === CONNECTING
   }
 
   /** The system's number of the socket, for diagnostics. Whoever closes it behind the poller's back breaks the poller. */
@@ -255,11 +266,27 @@ export class TcpConnection<U = unknown> {
       throw namedSocketError('EBUSY', 'detach', 'bytes are still queued, or the connect is not done')
     }
     this.#state |= GIVEN_UP
+    this.#setTaker(undefined)
     this.#markClosed()
     this.#clearDeadlines()
     const handle = this.#core.backend.release(this.index, RELEASE.detach)
     this.#core.unregister(this)
     return handle
+  }
+
+  /**
+   * From the next `wait()` on, the events of this connection go to `onEvent` and not into the batch; `undefined` ends that. They are handed over in
+   * their order at the end of that `wait()`, or of that turn of `run()`; what it gives is the batch of all the others, which may be empty. A `data`
+   * is valid until `onEvent` returns, and what `onEvent` throws is an uncaught exception. Closing the poller hands over a `close`.
+   *
+   * For code that owns a connection by itself, such as {@link toDuplex}. Best called in the `accept` event, or right after `connectTcp()`: what is
+   * in a batch already stays there.
+   * @throws SocketError `EBADF` when closed; TypeError for anything but a function or undefined.
+   */
+  divert(onEvent: OnConnectionEvent<U> | undefined): void {
+    if (onEvent !== undefined) callback(onEvent, 'onEvent')
+    this.#assertUsable('divert')
+    this.#setTaker(onEvent)
   }
 
   /** Sets an option of the socket, by the same names as `Socket.setOption`. */
@@ -284,6 +311,11 @@ export class TcpConnection<U = unknown> {
   /** @internal */
   _belongsTo(core: object): boolean {
     return this.#core === core
+  }
+
+  /** @internal */
+  get _taker(): Taker | undefined {
+    return this.#extras?.taker
   }
 
   /** @internal Whether a broadcast may be queued here. */
@@ -445,6 +477,8 @@ export class TcpConnection<U = unknown> {
     this.#state |= GIVEN_UP
     this.#markClosed()
     this.#dropUnsent()
+    const taker = this._taker
+    if (taker !== undefined) this.#core.handOver(taker, { type: 'close', socket: this, userPtr: this.userPtr })
   }
 
   // ---- Inside ----
@@ -480,9 +514,17 @@ export class TcpConnection<U = unknown> {
       connectDeadline: undefined,
       sendError: undefined,
       peer: undefined,
-      closedInBatch: -1
+      closedInBatch: -1,
+      taker: undefined
     }
     return this.#extras
+  }
+
+  #setTaker(taker: Taker | undefined): void {
+    if (this._taker === taker) return
+    if (this._taker === undefined) this.#core.diverted++
+    else if (taker === undefined) this.#core.diverted--
+    this.#getExtras().taker = taker
   }
 
   #isBelowMark(bufferedBytes: number): boolean {
