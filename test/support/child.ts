@@ -18,6 +18,8 @@ export interface ChildOptions {
   env?: Record<string, string>
   /** The most descriptors that it may hold (POSIX shells only). */
   descriptors?: number
+  /** A command that runs its arguments, for example in a namespace. */
+  inside?: string[]
   deadlineMs?: number
 }
 
@@ -37,10 +39,11 @@ export class Child {
   #onChange = () => {}
 
   constructor(script: URL, options: ChildOptions = {}) {
-    const { args = [], nodeOptions = [], env = {}, descriptors, deadlineMs = 20_000 } = options
+    const { args = [], nodeOptions = [], env = {}, descriptors, inside = [], deadlineMs = 20_000 } = options
     this.#name = [script.pathname.split('/').at(-1), ...args].join(' ')
     let command = [process.execPath, ...nodeOptions, fileURLToPath(script), ...args]
     if (descriptors) command = ['sh', '-c', `ulimit -n ${descriptors} && exec "$@"`, 'sh', ...command]
+    command = [...inside, ...command]
     const child = spawn(command[0], command.slice(1), {
       stdio: ['ignore', 'pipe', 'pipe', 'ipc'],
       env: { ...process.env, ...env }

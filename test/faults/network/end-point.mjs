@@ -1,0 +1,236 @@
+// One side of the bad cable: what a program of pollport does there is named by the first argument, with options as JSON in the second.
+// Marks: ready; done, with what it counted.
+import { setTimeout as delay } from 'node:timers/promises'
+import { Poller, Socket } from 'pollport'
+import { bytesOf, Transfer } from './transfer.mjs'
+
+const PORT = 7000
+const [role, json] = process.argv.slice(2)
+const options = JSON.parse(json)
+const poller = new Poller()
+const say = (mark, more = {}) => process.send({ mark, ...more })
+const asked = () => new Promise((resolve) => process.once('message', resolve))
+
+/** What a test wants to know of a `close`. */
+const closeOf = (event, started) => ({
+  code: event.error?.code,
+  syscall: event.error?.syscall,
+  address: event.error?.address,
+  ms: Math.round(performance.now() - started)
+})
+
+/** Waits, by wait(), until the first event that `is` says yes to. */
+function until(is, timeoutMs = 60_000) {
+  const end = performance.now() + timeoutMs
+  while (performance.now() < end) {
+    for (const event of poller.wait(1000)) if (is(event)) return event
+  }
+  throw new Error('the event did not come')
+}
+
+const connectedTo = (to, more = {}) => {
+  const socket = poller.connectTcp({ address: to, port: PORT, ...more })
+  until((event) => event.type === 'connect' && event.socket === socket)
+  return socket
+}
+
+const roles = {
+  // Answers transfers until it is told to stop after so many are closed; then says how they went.
+  async server() {
+    const closes = {}
+    let whole = 0
+    let broken = 0
+    poller.listenTcp({ address: '0.0.0.0', port: PORT })
+    const running = poller.run((events) => {
+      for (const event of events) {
+        if (event.type === 'accept') event.socket.userPtr = new Transfer(event.socket)
+        if (event.type === 'receive') event.userPtr.take(event.data)
+        if (event.type === 'drain') event.userPtr.sendMore()
+        if (event.type === 'end') event.userPtr.ended()
+        if (event.type !== 'close') continue
+        const code = event.error?.code ?? 'none'
+        closes[code] = (closes[code] ?? 0) + 1
+        if (event.userPtr.whole) whole++
+        else broken++
+      }
+    })
+    say('ready')
+    const { closed } = await asked()
+    // The last packets may be on their way still when the client has done.
+    const end = performance.now() + 20_000
+    while (whole + broken < closed && performance.now() < end) await delay(20)
+    const { sockets } = poller.stats
+    poller.close()
+    await running
+    say('done', { whole, broken, closes, sockets })
+  },
+
+  // `count` transfers of `length` bytes each way at once; `stops`: half way it says so, and goes on when it is told to.
+  async transfers() {
+    const { to, count, length } = options
+    const results = []
+    let isHalf = false
+    let resumed = performance.now()
+    let half = (count * length) / 2
+    const asks = new Map()
+    for (let number = 1; number <= count; number++) {
+      asks.set(poller.connectTcp({ address: to, port: PORT }), { number, length })
+    }
+    while (results.length < count) {
+      for (const event of poller.wait(1000)) {
+        if (event.type === 'connect') event.socket.userPtr = new Transfer(event.socket, asks.get(event.socket))
+        if (event.type === 'receive') {
+          event.userPtr.take(event.data)
+          half -= event.data.length
+          if (half < 0) {
+            // Once, half way: the test does something to the network now.
+            half = Number.POSITIVE_INFINITY
+            isHalf = true
+          }
+        }
+        if (event.type === 'drain') event.userPtr.sendMore()
+        if (event.type === 'end') event.userPtr.ended()
+        if (event.type === 'close') results.push({ whole: event.userPtr?.whole === true, code: event.error?.code })
+      }
+      if (!isHalf || !options.stops) continue
+      isHalf = false
+      say('half')
+      await asked()
+      resumed = performance.now()
+    }
+    say('done', {
+      whole: results.filter((result) => result.whole && result.code === undefined).length,
+      errors: results.filter((result) => result.code !== undefined),
+      ms: Math.round(performance.now() - resumed)
+    })
+  },
+
+  // Receives numbered datagrams until it is told to stop.
+  async counter() {
+    const seen = new Set()
+    const found = { received: 0, doubled: 0, reordered: 0, corrupt: 0 }
+    let newest = -1
+    poller.bindUdp({ address: '0.0.0.0', port: PORT, receiveBufferSize: 4_000_000 })
+    const running = poller.run((events) => {
+      for (const event of events) {
+        if (event.type !== 'datagram') continue
+        const { data } = event
+        const number = data.readUInt32BE(0)
+        found.received++
+        if (event.truncated || !data.subarray(4).equals(bytesOf(number, data.length - 4))) found.corrupt++
+        if (seen.has(number)) found.doubled++
+        if (number < newest) found.reordered++
+        newest = Math.max(newest, number)
+        seen.add(number)
+      }
+    })
+    say('ready')
+    await asked()
+    poller.close()
+    await running
+    say('done', { ...found, different: seen.size })
+  },
+
+  // Sends numbered datagrams, so slowly that no buffer of the system overflows.
+  async datagrams() {
+    const { to, count } = options
+    const udp = poller.bindUdp({ address: '0.0.0.0', port: 0 })
+    for (let number = 0; number < count; number++) {
+      const datagram = Buffer.concat([Buffer.alloc(4), bytesOf(number, (number * 7919) % 1400)])
+      datagram.writeUInt32BE(number, 0)
+      udp.send(datagram, { address: to, port: PORT })
+      if (number % 20 === 19) {
+        poller.wait(0)
+        await delay(2)
+      }
+    }
+    poller.wait(10)
+    const { datagramsSent, datagramsDropped } = poller.stats
+    say('done', { datagramsSent, datagramsDropped })
+  },
+
+  // Tries to connect; `timeoutMs` is pollport's own, without it the system decides.
+  async connect() {
+    const { to, port = PORT, ...more } = options
+    const started = performance.now()
+    const socket = poller.connectTcp({ address: to, port, ...more })
+    const event = until((event) => event.type === 'close' && event.socket === socket)
+    say('done', { ...closeOf(event, started), sockets: poller.stats.sockets })
+  },
+
+  // An idle connection whose keep-alive probes nobody answers.
+  async keepAlive() {
+    const socket = connectedTo(options.to, { keepAlive: true })
+    socket.setOption('keepAliveIdle', 1)
+    socket.setOption('keepAliveInterval', 1)
+    socket.setOption('keepAliveCount', 2)
+    say('ready')
+    await asked()
+    const started = performance.now()
+    say(
+      'done',
+      closeOf(
+        until((event) => event.type === 'close'),
+        started
+      )
+    )
+  },
+
+  // A connection that sends into nothing. `userTimeoutMs`: TCP_USER_TIMEOUT, which a raw socket sets before the poller has it.
+  async sendIntoNothing() {
+    const raw = new Socket({ type: 'tcp' })
+    raw.connect({ address: options.to, port: PORT })
+    if (options.userTimeoutMs) raw.setOption(6, 18, options.userTimeoutMs)
+    const socket = poller.adopt(raw)
+    poller.wait(0)
+    say('ready')
+    await asked()
+    const started = performance.now()
+    const accepted = socket.send(Buffer.alloc(20_000))
+    say('done', {
+      accepted,
+      ...closeOf(
+        until((event) => event.type === 'close'),
+        started
+      ),
+      sockets: poller.stats.sockets
+    })
+  },
+
+  // What pollport itself offers against a silent peer: an idle timeout, then reset().
+  async idle() {
+    const socket = connectedTo(options.to)
+    say('ready')
+    await asked()
+    socket.setIdleTimeout(300)
+    const started = performance.now()
+    until((event) => event.type === 'timeout')
+    const ms = Math.round(performance.now() - started)
+    socket.reset()
+    poller.wait(0)
+    say('done', { ms, sockets: poller.stats.sockets })
+  },
+
+  // Datagrams to where no way leads, and then to where one does.
+  async lostWay() {
+    const udp = poller.bindUdp({ address: options.from ?? '0.0.0.0', port: 0, reportUnreachable: true })
+    say('ready')
+    await asked()
+    const errors = []
+    const end = performance.now() + 20_000
+    while (errors.length === 0 && performance.now() < end) {
+      udp.send('x', { address: options.to, port: PORT })
+      for (const event of poller.wait(100)) if (event.type === 'error') errors.push(event.error)
+    }
+    const [{ code, syscall, address, port }] = errors
+    say('lost', { code, syscall, address, port })
+    await asked()
+    // Reports of what was sent before may still come; the socket works on all the same.
+    udp.send(Buffer.alloc(4), { address: options.later ?? options.to, port: PORT })
+    poller.wait(100)
+    say('done', { isOpen: !udp.closed })
+  }
+}
+
+await roles[role]()
+process.disconnect()
