@@ -55,7 +55,9 @@ export function describe(message: ServerMessage): string | undefined {
     case 'rooms':
       return describeRooms(message)
     case 'joined': {
-      const members = message.members.map(({ name, ready }) => (ready ? `${name} (ready)` : name))
+      const members = message.members.map(({ name, ready, away }) => {
+        return away ? `${name} (away)` : ready ? `${name} (ready)` : name
+      })
       return `You are in ${message.room}, with: ${members.join(', ')}. /ready when you are.`
     }
     case 'left':
@@ -64,6 +66,10 @@ export function describe(message: ServerMessage): string | undefined {
       return `* ${message.name} came in`
     case 'member-left':
       return `* ${message.name} left`
+    case 'member-away':
+      return `* ${message.name} lost the connection and may come back`
+    case 'member-back':
+      return `* ${message.name} is back`
     case 'ready':
       return `* ${message.name} is ${message.ready ? 'ready' : 'not ready yet'}`
     case 'chat':
@@ -79,6 +85,7 @@ export function describe(message: ServerMessage): string | undefined {
     case 'bye':
       return 'The server closes. Goodbye!'
     case 'pong':
+    case 'signed-out':
       return undefined
   }
 }
@@ -116,6 +123,7 @@ export async function runClient(address: string, port: number): Promise<number> 
   }
   const quit = () => {
     if (isQuitting) return
+    send({ type: 'sign-out' }) // or the seat would be kept for a while
     isQuitting = true
     terminal.close()
     connection.end() // what was typed still arrives, and the answers to it still come; then the server ends too

@@ -34,6 +34,10 @@ export const defaultLimits = {
 
   /** From connecting to having a name. */
   signInMs: 10_000,
+  /** A lost connection's seat, in its room and its match, is kept for so long. */
+  resumeMs: 30_000,
+  /** A resume token is good for so long; a player who stays longer gets a new one with each resume. */
+  tokenMs: 12 * 60 * 60_000,
   /** Without a byte in either direction. The client in this folder pings more often than that. */
   idleMs: 120_000,
   /** A player who was told to go may read the reason for so long. */

@@ -6,6 +6,7 @@ export interface MatchResult {
 }
 
 export class Match {
+  readonly players: readonly string[]
   readonly seed: number
   readonly endsMs: number
   /** What each player will roll is decided at the start, so that the order of rolling is worth nothing. */
@@ -13,6 +14,7 @@ export class Match {
   readonly #rolls = new Map<string, number>()
 
   constructor(players: readonly string[], seed: number, endsMs: number) {
+    this.players = players
     this.seed = seed
     this.endsMs = endsMs
     let state = seed

@@ -2,13 +2,18 @@
 // before it has passed parseCommand(). Knows no rooms and no sockets.
 import { FrameEncoder } from 'pollport'
 import { type Limits, MAX_REPLY_BYTES } from './config.ts'
+import { TOKEN_CHARS } from './tokens.ts'
 
 /** Both directions: two bytes of length, most significant first, then that many bytes of JSON. */
 export const LENGTH_BYTES = 2
-export const PROTOCOL_VERSION = 1
+export const PROTOCOL_VERSION = 2
 
 export type Command =
   | { type: 'name'; name: string }
+  /** Instead of a name: back to the seat of a connection that was lost. */
+  | { type: 'resume'; token: string }
+  /** For good: the seat is given up, and the token with it. */
+  | { type: 'sign-out' }
   | { type: 'rooms'; from: number }
   | { type: 'create'; room: string }
   | { type: 'join'; room: string }
@@ -19,6 +24,13 @@ export type Command =
   | { type: 'say'; text: string }
   | { type: 'ping'; id: number }
 
+export interface MemberInfo {
+  name: string
+  ready: boolean
+  /** The connection is lost, and the seat is kept for a while. */
+  away: boolean
+}
+
 export interface RoomInfo {
   name: string
   players: number
@@ -27,15 +39,19 @@ export interface RoomInfo {
 
 export type ServerMessage =
   | { type: 'hello'; version: number; maxFrameBytes: number }
-  | { type: 'welcome'; name: string }
+  /** `token` brings the player back after a lost connection, within `resumeMs`. A new one comes with each use. */
+  | { type: 'welcome'; name: string; token: string; resumeMs: number }
   | { type: 'rooms'; rooms: RoomInfo[]; from: number; total: number }
-  | { type: 'joined'; room: string; members: { name: string; ready: boolean }[] }
+  | { type: 'joined'; room: string; members: MemberInfo[] }
+  | { type: 'signed-out' }
   | { type: 'left'; room: string }
   | { type: 'member-joined'; name: string }
   | { type: 'member-left'; name: string }
+  | { type: 'member-away'; name: string }
+  | { type: 'member-back'; name: string }
   | { type: 'ready'; name: string; ready: boolean }
   | { type: 'chat'; from: string; to: 'room' | 'lobby'; text: string }
-  | { type: 'match-started'; players: string[]; endsInMs: number }
+  | { type: 'match-started'; players: readonly string[]; endsInMs: number }
   | { type: 'rolled'; name: string; value: number }
   | { type: 'match-ended'; winners: string[]; rolls: { name: string; value: number }[]; seed: number }
   | { type: 'pong'; id: number }
@@ -52,6 +68,9 @@ export type RefusalCode =
   | 'name-first'
   | 'name-taken'
   | 'already-named'
+  | 'bad-token'
+  | 'token-used'
+  | 'token-expired'
   | 'room-taken'
   | 'no-such-room'
   | 'room-full'
@@ -68,6 +87,7 @@ export type RefusalCode =
   | 'sign-in-timeout'
   | 'idle'
   | 'server-full'
+  | 'replaced'
 
 /** Why a command was not done: told to its sender and to nobody else. */
 export class Refusal extends Error {
@@ -101,6 +121,8 @@ export function parseCommand(frame: Uint8Array, limits: Limits): Command {
   switch (fields.type) {
     case 'name':
       return { type: 'name', name: checkName(fields.name, limits) }
+    case 'resume':
+      return { type: 'resume', token: checkToken(fields.token) }
     case 'rooms':
       return { type: 'rooms', from: checkInteger(fields.from ?? 0, 'from') }
     case 'create':
@@ -108,6 +130,7 @@ export function parseCommand(frame: Uint8Array, limits: Limits): Command {
       return { type: fields.type, room: checkName(fields.room, limits) }
     case 'leave':
     case 'roll':
+    case 'sign-out':
       return { type: fields.type }
     case 'ready':
       return { type: 'ready', ready: checkBoolean(fields.ready ?? true, 'ready') }
@@ -158,6 +181,12 @@ function checkName(value: unknown, limits: Limits): string {
     throw new Refusal('bad-name', 'a name has 1 or more visible characters, and spaces only one at a time between them')
   }
   return name
+}
+
+/** Only what it looks like: whether it is genuine is for whoever holds the key. */
+function checkToken(value: unknown): string {
+  if (typeof value === 'string' && value.length === TOKEN_CHARS) return value
+  throw new Refusal('bad-token', 'that is no token of this server')
 }
 
 function checkText(value: unknown, limits: Limits): string {

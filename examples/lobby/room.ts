@@ -1,7 +1,8 @@
 // A room: who is in it, who is ready, and the match that runs in it. Tells its members what happens. Knows no sockets; the time is passed in.
 import type { Limits } from './config.ts'
 import { Match } from './match.ts'
-import { Refusal, type RoomInfo, type ServerMessage } from './protocol.ts'
+import { type Player, sessionsOf } from './player.ts'
+import { type MemberInfo, Refusal, type RoomInfo, type ServerMessage } from './protocol.ts'
 import type { Session } from './session.ts'
 
 /** How the rules talk: one message to any number of players. */
@@ -9,8 +10,8 @@ export type Deliver = (to: Iterable<Session>, message: ServerMessage) => void
 
 export class Room {
   readonly name: string
-  readonly #members = new Set<Session>()
-  readonly #ready = new Set<Session>()
+  readonly #members = new Set<Player>()
+  readonly #ready = new Set<Player>()
   #match: Match | undefined
   readonly #limits: Limits
   readonly #deliver: Deliver
@@ -35,45 +36,60 @@ export class Room {
     return { name: this.name, players: this.#members.size, isPlaying: this.isPlaying }
   }
 
-  join(session: Session): void {
+  join(player: Player): void {
     if (this.isPlaying) throw new Refusal('match-running', 'a match is running in this room')
     if (this.#members.size >= this.#limits.maxRoomPlayers) throw new Refusal('room-full', 'this room is full')
-    this.#deliver(this.#members, { type: 'member-joined', name: session.name })
-    this.#members.add(session)
-    session.room = this
-    const members = [...this.#members].map((member) => ({ name: member.name, ready: this.#ready.has(member) }))
-    this.#deliver([session], { type: 'joined', room: this.name, members })
+    this.#tell({ type: 'member-joined', name: player.name })
+    this.#members.add(player)
+    player.room = this
+    this.#showTo(player)
   }
 
-  /** By command or by losing the connection: to the others it is the same. */
-  leave(session: Session, nowMs: number): void {
-    this.#members.delete(session)
-    this.#ready.delete(session)
-    session.room = undefined
-    this.#deliver(this.#members, { type: 'member-left', name: session.name })
-    this.#match?.leave(session.name)
+  /** The connection of a member is lost: the seat stays, and who is not here is not ready. */
+  lose(player: Player): void {
+    this.#ready.delete(player)
+    this.#tell({ type: 'member-away', name: player.name })
+  }
+
+  /** A member is back: sees the room as it is now. */
+  welcomeBack(player: Player, nowMs: number): void {
+    const others = [...this.#members].filter((member) => member !== player)
+    this.#deliver(sessionsOf(others), { type: 'member-back', name: player.name })
+    this.#showTo(player)
+    if (this.#match === undefined || player.session === undefined) return
+    const endsInMs = Math.max(this.#match.endsMs - nowMs, 0)
+    this.#deliver([player.session], { type: 'match-started', players: this.#match.players, endsInMs })
+  }
+
+  /** By command, or because a lost connection did not come back: to the others it is the same. */
+  leave(player: Player, nowMs: number): void {
+    this.#members.delete(player)
+    this.#ready.delete(player)
+    player.room = undefined
+    this.#tell({ type: 'member-left', name: player.name })
+    this.#match?.leave(player.name)
     this.tick(nowMs)
     this.#startIfAllAreReady(nowMs) // the one who left may have been the one they waited for
   }
 
-  setReady(session: Session, ready: boolean, nowMs: number): void {
+  setReady(player: Player, ready: boolean, nowMs: number): void {
     if (this.isPlaying) throw new Refusal('match-running', 'the match has started already')
-    if (ready) this.#ready.add(session)
-    else this.#ready.delete(session)
-    this.#deliver(this.#members, { type: 'ready', name: session.name, ready })
+    if (ready) this.#ready.add(player)
+    else this.#ready.delete(player)
+    this.#tell({ type: 'ready', name: player.name, ready })
     this.#startIfAllAreReady(nowMs)
   }
 
-  roll(session: Session, nowMs: number): void {
+  roll(player: Player, nowMs: number): void {
     if (this.#match === undefined) throw new Refusal('no-match', 'no match is running')
-    const value = this.#match.roll(session.name)
+    const value = this.#match.roll(player.name)
     if (value === undefined) throw new Refusal('already-rolled', 'you have rolled already')
-    this.#deliver(this.#members, { type: 'rolled', name: session.name, value })
+    this.#tell({ type: 'rolled', name: player.name, value })
     this.tick(nowMs)
   }
 
-  say(session: Session, text: string): void {
-    this.#deliver(this.#members, { type: 'chat', from: session.name, to: 'room', text })
+  say(player: Player, text: string): void {
+    this.#tell({ type: 'chat', from: player.name, to: 'room', text })
   }
 
   /** Ends a match that is over; the room is then open again, and nobody is ready. */
@@ -83,7 +99,19 @@ export class Room {
     const result = this.#match.result()
     this.#match = undefined
     this.#ready.clear()
-    this.#deliver(this.#members, { type: 'match-ended', ...result, seed })
+    this.#tell({ type: 'match-ended', ...result, seed })
+  }
+
+  #tell(message: ServerMessage): void {
+    this.#deliver(sessionsOf(this.#members), message)
+  }
+
+  #showTo(player: Player): void {
+    if (player.session === undefined) return
+    const members = [...this.#members].map((member): MemberInfo => {
+      return { name: member.name, ready: this.#ready.has(member), away: member.session === undefined }
+    })
+    this.#deliver([player.session], { type: 'joined', room: this.name, members })
   }
 
   #startIfAllAreReady(nowMs: number): void {
@@ -91,6 +119,6 @@ export class Room {
     if (this.isPlaying || count < this.#limits.minMatchPlayers || this.#ready.size < count) return
     const players = [...this.#members].map((member) => member.name)
     this.#match = new Match(players, this.#newSeed(), nowMs + this.#limits.matchMs)
-    this.#deliver(this.#members, { type: 'match-started', players, endsInMs: this.#limits.matchMs })
+    this.#tell({ type: 'match-started', players, endsInMs: this.#limits.matchMs })
   }
 }

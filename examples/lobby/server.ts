@@ -22,10 +22,12 @@ class Client {
   }
 }
 
-/** Counted since the start, but for the first four. */
+/** `messages…` count since the start, the others say how it is now. */
 export interface ServerFigures {
   connections: number
   players: number
+  /** Of them, those whose connection is lost. */
+  away: number
   rooms: number
   matches: number
   messagesIn: number
@@ -91,6 +93,7 @@ export class LobbyServer {
     return {
       connections: this.#clients.size,
       players: this.#lobby.playerCount,
+      away: this.#lobby.awayCount,
       rooms: this.#lobby.roomCount,
       matches: this.#lobby.matchCount,
       messagesIn: this.#messagesIn,
@@ -111,6 +114,7 @@ export class LobbyServer {
           this.#dismiss((event.userPtr as Client).session, new Refusal('idle', 'nothing was heard for a long time'))
           break
         case 'end': // the client has said all it wanted to say, and may still read the answers
+          this.#lobby.lose((event.userPtr as Client).session, performance.now())
           this.#part(event.userPtr as Client)
           break
         case 'close':
@@ -159,7 +163,7 @@ export class LobbyServer {
     this.#clients.delete(client.session)
     this.#leaving.delete(client)
     this.#lagging.delete(client)
-    this.#lobby.leave(client.session, performance.now())
+    this.#lobby.lose(client.session, performance.now())
     if (this.#isStopping && this.#clients.size === 0) this.#stopped.abort()
   }
 
@@ -195,23 +199,23 @@ export class LobbyServer {
       this.#lagging.delete(client)
       if (client.connection.bufferedBytes <= this.#limits.maxUnreadBytes) continue
       client.connection.reset()
-      this.#lobby.leave(client.session, performance.now())
+      this.#lobby.lose(client.session, performance.now())
     }
   }
 
   #dismiss(session: Session, reason: Refusal): void {
     this.#deliver([session], reason.toMessage())
+    this.#lobby.leave(session, performance.now())
     const client = this.#clients.get(session)
     if (client !== undefined) this.#part(client)
   }
 
-  /** Takes a client out of the game, sends what is queued for it and then our end; its own must follow in time. */
+  /** Sends what is queued for a client and then our end; its own must follow in time. */
   #part(client: Client): void {
     if (client.resetAtMs !== undefined) return
     const nowMs = performance.now()
     client.resetAtMs = nowMs + this.#limits.goodbyeMs
     this.#leaving.add(client)
-    this.#lobby.leave(client.session, nowMs)
     if (this.#leaving.size > this.#limits.maxGoodbyes && !this.#isStopping) client.connection.reset()
     else client.connection.end()
   }

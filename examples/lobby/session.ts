@@ -1,6 +1,6 @@
-// One player from connecting to leaving: the name, the room, and how fast the player talks. Knows no sockets; the time is passed in.
+// One connection as the rules see it: whose it is, and how fast it talks. Knows no sockets; the time is passed in.
 import type { Limits } from './config.ts'
-import type { Room } from './room.ts'
+import type { Player } from './player.ts'
 
 /** So many at once, refilled steadily. */
 export class TokenBucket {
@@ -31,10 +31,10 @@ export class TokenBucket {
 export type Admission = 'do' | 'warn' | 'drop' | 'cut'
 
 export class Session {
-  readonly arrivedMs: number
-  /** Empty until the player has signed in. */
-  name = ''
-  room: Room | undefined
+  /** Since when it belongs to nobody. */
+  arrivedMs: number
+  /** Whoever has signed in here. */
+  player: Player | undefined
   readonly bucket: TokenBucket
   readonly #maxDropped: number
   #droppedInARow = 0

@@ -7,7 +7,7 @@ import { openLobby, Person, until } from './person.ts'
 
 /** A lobby with somebody in it who must not be disturbed. */
 async function lobbyWithWitness(limits: Partial<Limits> = {}): Promise<{ server: LobbyServer; witness: Person }> {
-  const server = openLobby(limits)
+  const server = openLobby({ resumeMs: 0, ...limits })
   return { server, witness: await Person.signIn(server, 'Witness') }
 }
 
@@ -120,7 +120,7 @@ test('a flood of nonsense is cut off like any other', async () => {
 })
 
 test('who never reads is cut off, and the room goes on', async () => {
-  const server = openLobby({ messagesPerSecond: 1e6, burstMessages: 1e6 })
+  const server = openLobby({ messagesPerSecond: 1e6, burstMessages: 1e6, resumeMs: 0 })
   const [ann, deaf] = await Person.roomOf(server, 'Ann', 'Deaf')
   deaf.socket.pause()
   const text = 'x'.repeat(defaultLimits.maxTextChars)
@@ -230,7 +230,7 @@ test.each([
   ['in the middle of a frame', 'frame']
 ])('who disconnects suddenly %s is gone, and the others go on', async (_, state) => {
   for (const how of ['reset', 'close'] as const) {
-    const server = openLobby()
+    const server = openLobby({ resumeMs: 0 })
     const witness = await Person.signIn(server, 'Witness')
     witness.send({ type: 'create', room: 'Den' })
     await witness.next('joined')
@@ -247,7 +247,7 @@ test.each([
 
     if (how === 'reset') lost.socket.resetAndDestroy()
     else lost.socket.destroy()
-    await until('the server has noticed', () => server.figures.connections === 1)
+    await until('the server has noticed', () => server.figures.connections === 1 && server.figures.players === 1)
     expect(server.figures).toMatchObject({ players: 1, rooms: 1, matches: 0 })
     if (state === 'room' || state === 'ready') expect((await witness.next('member-left')).name).toBe('Lost')
     if (state === 'match') expect((await witness.next('match-ended')).winners).toEqual(['Witness'])
@@ -263,7 +263,7 @@ test('a hundred who come, join and vanish leave nothing behind', async () => {
   for (const person of crowd.slice(1)) person.send({ type: 'join', room: 'Den' })
   await Promise.all(crowd.slice(1).map((person) => person.next('joined')))
   for (const person of crowd) person.socket.resetAndDestroy()
-  await until('all are gone', () => server.figures.connections === 1)
+  await until('all are gone', () => server.figures.connections === 1 && server.figures.players === 1)
   expect(server.figures).toMatchObject({ players: 1, rooms: 0 })
   await witness.isUndisturbed()
 })

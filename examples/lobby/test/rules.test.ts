@@ -7,6 +7,8 @@ function typesOf(messages: ServerMessage[]): string[] {
   return messages.map(({ type }) => type)
 }
 
+const member = (name: string) => ({ name, ready: false, away: false })
+
 test('before there is a name only a name and a ping are listened to', () => {
   const table = new Table()
   const stranger = table.arrive()
@@ -16,6 +18,7 @@ test('before there is a name only a name and a ping are listened to', () => {
     { type: 'create', room: 'Den' },
     { type: 'say', text: 'hi' },
     { type: 'leave' },
+    { type: 'sign-out' },
     { type: 'roll' }
   ]) {
     expect(table.refusal(stranger, command)).toBe('name-first')
@@ -23,7 +26,8 @@ test('before there is a name only a name and a ping are listened to', () => {
   table.do(stranger, { type: 'ping', id: 3 })
   expect(table.heard(stranger)).toEqual([{ type: 'pong', id: 3 }])
   table.do(stranger, { type: 'name', name: 'Ann' })
-  expect(table.heard(stranger)).toEqual([{ type: 'welcome', name: 'Ann' }])
+  const { resumeMs } = table.limits
+  expect(table.heard(stranger)).toEqual([{ type: 'welcome', name: 'Ann', token: expect.any(String), resumeMs }])
   expect(table.refusal(stranger, { type: 'name', name: 'Bob' })).toBe('already-named')
 })
 
@@ -35,7 +39,7 @@ test('a name belongs to one player at a time, however it is written', () => {
   expect(table.refusal(other, { type: 'name', name: 'aNN' })).toBe('name-taken')
   table.lobby.leave(ann, table.nowMs)
   table.do(other, { type: 'name', name: 'ann' })
-  expect(other.name).toBe('ann')
+  expect(other.player?.name).toBe('ann')
   expect(table.lobby.playerCount).toBe(1)
 })
 
@@ -67,12 +71,9 @@ test('a room lives from the first who enters to the last who leaves', () => {
   const table = new Table()
   const [ann, bob] = [table.player('Ann'), table.player('Bob')]
   table.do(ann, { type: 'create', room: 'Den' })
-  expect(table.heard(ann)).toEqual([{ type: 'joined', room: 'Den', members: [{ name: 'Ann', ready: false }] }])
+  expect(table.heard(ann)).toEqual([{ type: 'joined', room: 'Den', members: [member('Ann')] }])
   table.do(bob, { type: 'join', room: 'den' })
-  const members = [
-    { name: 'Ann', ready: false },
-    { name: 'Bob', ready: false }
-  ]
+  const members = [member('Ann'), member('Bob')]
   expect(table.heard(bob)).toEqual([{ type: 'joined', room: 'Den', members }])
   expect(table.heard(ann)).toEqual([{ type: 'member-joined', name: 'Bob' }])
   table.do(ann, { type: 'leave' })

@@ -6,14 +6,17 @@ import { openLobby, Person, until } from './person.ts'
 test('a player signs in, is listed as one, and may go', async () => {
   const server = openLobby()
   const ann = await Person.arrive(server)
-  expect(ann.heard).toEqual([{ type: 'hello', version: 1, maxFrameBytes: 4096 }])
+  expect(ann.heard).toEqual([{ type: 'hello', version: 2, maxFrameBytes: 4096 }])
   ann.send({ type: 'name', name: 'Ann' })
-  expect(await ann.next('welcome')).toEqual({ type: 'welcome', name: 'Ann' })
+  expect(await ann.next('welcome')).toMatchObject({ type: 'welcome', name: 'Ann' })
   expect(server.figures).toMatchObject({ connections: 1, players: 1, rooms: 0 })
+  ann.send({ type: 'sign-out' })
+  await ann.next('signed-out')
+  expect(server.figures).toMatchObject({ connections: 1, players: 0 })
   ann.socket.end()
   await ann.isSentAway()
   await until('nobody is left', () => server.figures.connections === 0)
-  expect(server.figures).toMatchObject({ players: 0, rooms: 0, messagesIn: 1, messagesOut: 2 })
+  expect(server.figures).toMatchObject({ players: 0, rooms: 0, messagesIn: 2, messagesOut: 3 })
 })
 
 test('players find each other in a room, talk, get ready, play and leave', async () => {
