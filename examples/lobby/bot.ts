@@ -1,5 +1,5 @@
 // How one bot plays: what it hears and what it does next. Pure, as the server's rules are: no sockets, and chance is passed in.
-import type { Command, RoomInfo, ServerMessage } from './protocol.ts'
+import type { Request, RoomInfo, ServerMessage } from './protocol.ts'
 
 /** Refusals that happen to the best: somebody else was quicker. Any other is a fault, of the bot or of the server. */
 const racesLost = new Set([
@@ -30,7 +30,6 @@ export class Bot {
   faults = 0
   readonly #wantedName: string
   readonly #random: () => number
-  readonly #maxRoomPlayers: number
   #name = ''
   #triedNames = 0
   #rooms: RoomInfo[] | undefined
@@ -41,9 +40,8 @@ export class Bot {
   #isPlaying = false
   #hasRolled = false
 
-  constructor(wantedName: string, maxRoomPlayers: number, random: () => number) {
+  constructor(wantedName: string, random: () => number) {
     this.#wantedName = wantedName
-    this.#maxRoomPlayers = maxRoomPlayers
     this.#random = random
   }
 
@@ -86,7 +84,7 @@ export class Bot {
   }
 
   /** The next thing that it does, or undefined when it only listens this time. */
-  act(): Command | undefined {
+  act(): Request | undefined {
     if (this.#name === '') return { type: 'name', name: this.#nextName() }
     if (!this.#isInRoom) return this.#actInLobby()
     return this.#isPlaying ? this.#actInMatch() : this.#actInRoom()
@@ -97,7 +95,7 @@ export class Bot {
     return `${this.#wantedName}${suffix}`
   }
 
-  #actInLobby(): Command {
+  #actInLobby(): Request {
     if (this.#chance(0.02)) return this.#say()
     const rooms = this.#rooms
     this.#rooms = undefined
@@ -105,13 +103,12 @@ export class Bot {
       // One page of the list, from anywhere: so that the bots do not all crowd into the oldest rooms.
       return { type: 'rooms', from: Math.floor(this.#random() * Math.max(this.#roomTotal - 10, 0)) }
     }
-    const most = this.#maxRoomPlayers - seatsKeptFree
-    const open = rooms.filter(({ players, isPlaying }) => !isPlaying && players < most)
+    const open = rooms.filter(({ players, capacity, isPlaying }) => !isPlaying && players < capacity - seatsKeptFree)
     if (open.length === 0 || this.#chance(0.05)) return { type: 'create', room: `${this.#name}'s` }
     return { type: 'join', room: open[Math.floor(this.#random() * open.length)].name }
   }
 
-  #actInRoom(): Command | undefined {
+  #actInRoom(): Request | undefined {
     if (this.#chance(0.25)) return this.#say()
     const isAlone = this.#memberCount < 2
     if (this.#chance(isAlone ? 0.3 : 0.05)) return { type: 'leave' }
@@ -120,13 +117,13 @@ export class Bot {
     return { type: 'ready', ready: true }
   }
 
-  #actInMatch(): Command | undefined {
+  #actInMatch(): Request | undefined {
     if (this.#hasRolled || this.#chance(0.25)) return this.#say()
     this.#hasRolled = true
     return { type: 'roll' }
   }
 
-  #say(): Command {
+  #say(): Request {
     return { type: 'say', text: sayings[Math.floor(this.#random() * sayings.length)] }
   }
 

@@ -3,9 +3,9 @@
 import { build } from 'hdr-histogram-js'
 import { FrameDecoder, type PollEvent, Poller, runLoop, type TcpConnection } from 'pollport'
 import { Bot } from './bot.ts'
-import { defaultLimits, MAX_REPLY_BYTES, bots as pace } from './config.ts'
+import { MAX_REPLY_BYTES, bots as pace } from './config.ts'
 import type { BotReport } from './figures.ts'
-import { type Command, encode, LENGTH_BYTES, parseMessage, type ServerMessage } from './protocol.ts'
+import { encode, LENGTH_BYTES, parseMessage, type Request, type ServerMessage } from './protocol.ts'
 
 interface Player {
   readonly name: string
@@ -48,7 +48,7 @@ poller.close()
 function newPlayer(name: string): Player {
   return {
     name,
-    bot: new Bot(name, defaultLimits.maxRoomPlayers, Math.random),
+    bot: new Bot(name, Math.random),
     decoder: new FrameDecoder({ lengthBytes: LENGTH_BYTES, maxFrame: MAX_REPLY_BYTES }),
     connection: undefined,
     state: 'waiting',
@@ -89,7 +89,7 @@ function connectSome(nowMs: number): void {
   }
 }
 
-function send(player: Player, command: Command): void {
+function send(player: Player, command: Request): void {
   player.connection?.send(encode(command))
 }
 

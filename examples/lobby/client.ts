@@ -3,20 +3,23 @@
 import { createInterface } from 'node:readline'
 import { FrameDecoder, Poller } from 'pollport'
 import { CLIENT_PING_MS, MAX_REPLY_BYTES } from './config.ts'
-import { type Command, encode, LENGTH_BYTES, parseMessage, type ServerMessage } from './protocol.ts'
+import { encode, LENGTH_BYTES, parseMessage, type Request, type ServerMessage } from './protocol.ts'
 
 const help = `/name Ann      choose your name
-/rooms         list the rooms (/rooms 20: from the twentieth on)
-/create Den    open a room, and go in
-/join Den      go into a room
+/rooms         list the rooms (/rooms 20: from the twentieth on; /rooms den: those with "den" in their names)
+/players       who is here, and where
+/create Den    open a room, and go in (/private Den: one that only its code opens; "Den | secret": with a password)
+/join Den      go into a room, by its name or its code ("Den | secret" if it has a password)
+/watch Den     only look on
 /leave         go back to the lobby
+/host Ann      hand your room over to somebody; /kick Ann sends somebody out
 /ready         say that you are ready; when all are, the match begins (/unready takes it back)
 /roll          in a match: roll your die, the highest wins
 /say hello     say something to your room, or to the lobby; the same as just typing it
 /quit          leave`
 
 /** What a typed line means: a command for the server, or one of the client's own words. */
-export function parseLine(line: string): Command | 'help' | 'quit' | undefined {
+export function parseLine(line: string): Request | 'help' | 'quit' | undefined {
   const text = line.trim()
   if (text === '') return undefined
   if (!text.startsWith('/')) return { type: 'say', text }
@@ -26,10 +29,19 @@ export function parseLine(line: string): Command | 'help' | 'quit' | undefined {
     case '/name':
       return { type: 'name', name: rest }
     case '/rooms':
-      return { type: 'rooms', from: Number(rest) || 0 }
+      return /^\d*$/.test(rest) ? { type: 'rooms', from: Number(rest) } : { type: 'rooms', filter: rest }
+    case '/players':
+      return { type: 'players', from: Number(rest) || 0 }
     case '/create':
+    case '/private':
+      return { type: 'create', ...doorOf(rest), ...(word === '/private' ? { private: true } : {}) }
     case '/join':
-      return { type: word === '/join' ? 'join' : 'create', room: rest }
+      return { type: 'join', ...doorOf(rest) }
+    case '/watch':
+      return { type: 'spectate', ...doorOf(rest) }
+    case '/host':
+    case '/kick':
+      return { type: word === '/host' ? 'host' : 'kick', name: rest }
     case '/leave':
     case '/roll':
       return { type: word === '/roll' ? 'roll' : 'leave' }
@@ -45,6 +57,12 @@ export function parseLine(line: string): Command | 'help' | 'quit' | undefined {
   }
 }
 
+/** "Den", or "Den | secret". */
+function doorOf(text: string): { room: string; password?: string } {
+  const [room, password] = text.split(' | ', 2)
+  return password === undefined ? { room } : { room: room.trim(), password }
+}
+
 /** What a person reads of a message; undefined for what only programs care about. */
 export function describe(message: ServerMessage): string | undefined {
   switch (message.type) {
@@ -55,17 +73,31 @@ export function describe(message: ServerMessage): string | undefined {
     case 'rooms':
       return describeRooms(message)
     case 'joined': {
-      const members = message.members.map(({ name, ready, away }) => {
-        return away ? `${name} (away)` : ready ? `${name} (ready)` : name
+      const members = message.members.map(({ name, ready, away, spectator }) => {
+        if (away) return `${name} (away)`
+        return spectator ? `${name} (looks on)` : ready ? `${name} (ready)` : name
       })
-      return `You are in ${message.room}, with: ${members.join(', ')}. /ready when you are.`
+      const code = message.code === undefined ? '' : ` Others come in by its code: ${message.code}.`
+      return `You are in ${message.room}, with: ${members.join(', ')}.${code} /ready when you are.`
     }
     case 'left':
       return `You left ${message.room} and are in the lobby again.`
     case 'member-joined':
-      return `* ${message.name} came in`
+      return `* ${message.name} ${message.spectator ? 'looks on' : 'came in'}`
     case 'member-left':
-      return `* ${message.name} left`
+      return `* ${message.name} ${message.kicked ? 'was sent out' : 'left'}`
+    case 'host':
+      return `* ${message.name} is the host now`
+    case 'kicked':
+      return `The host of ${message.room} has sent you out.`
+    case 'countdown':
+      return `*** Everybody is ready. The match begins in ${message.startsInMs / 1000} seconds.`
+    case 'countdown-stopped':
+      return '*** Not everybody is ready any more.'
+    case 'held':
+      return `A seat in ${message.room} is kept for you for ${message.forMs / 1000} seconds.`
+    case 'players':
+      return message.players.map(({ name, where }) => `  ${name} (${where})`).join('\n')
     case 'member-away':
       return `* ${message.name} lost the connection and may come back`
     case 'member-back':
@@ -85,6 +117,7 @@ export function describe(message: ServerMessage): string | undefined {
     case 'bye':
       return 'The server closes. Goodbye!'
     case 'pong':
+    case 'rooms-changed':
     case 'signed-out':
       return undefined
   }
@@ -93,8 +126,8 @@ export function describe(message: ServerMessage): string | undefined {
 function describeRooms({ rooms, from, total }: Extract<ServerMessage, { type: 'rooms' }>): string {
   if (rooms.length === 0)
     return total === 0 ? 'There are no rooms. /create Den opens one.' : `There are only ${total} rooms.`
-  const lines = rooms.map(({ name, players, isPlaying }) => {
-    return `  ${name}: ${players} player${players === 1 ? '' : 's'}${isPlaying ? ', playing' : ''}`
+  const lines = rooms.map(({ name, players, capacity, isPlaying, hasPassword }) => {
+    return `  ${name}: ${players} of ${capacity}${isPlaying ? ', playing' : ''}${hasPassword ? ', with a password' : ''}`
   })
   const last = from + rooms.length
   if (last < total) lines.push(`  … and ${total - last} more: /rooms ${last}`)
@@ -118,7 +151,7 @@ export async function runClient(address: string, port: number): Promise<number> 
     process.stdout.write(isTerminal ? `\r\x1b[K${plain}\n` : `${plain}\n`)
     if (isTerminal && !isQuitting) terminal.prompt(true)
   }
-  const send = (command: Command) => {
+  const send = (command: Request) => {
     if (!isQuitting && !connection.closed) connection.send(encode(command))
   }
   const quit = () => {

@@ -18,6 +18,14 @@ export const defaultLimits = {
 
   maxRooms: 1_000,
   maxRoomPlayers: 8,
+  maxSpectators: 16,
+  /** A seat that was asked for before joining is kept for so long. */
+  seatHoldMs: 10_000,
+  /** Who was sent out by the host does not come in again for so long. */
+  kickedMs: 60_000,
+  maxPasswordChars: 32,
+  /** Between "all are ready" and the start; 0 = at once. */
+  countdownMs: 3_000,
   minMatchPlayers: 2,
   /** In one answer to `rooms`; the rest is asked for page by page. */
   maxListedRooms: 20,

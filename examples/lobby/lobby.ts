@@ -1,8 +1,17 @@
 // The rules of the house: who may do what, and who hears of it. Takes frames and gives messages. Knows no sockets; the time is passed in.
 import type { Limits } from './config.ts'
 import { Player, sessionsOf } from './player.ts'
-import { type Command, keyOf, PROTOCOL_VERSION, parseCommand, Refusal } from './protocol.ts'
-import { type Deliver, Room } from './room.ts'
+import {
+  type Command,
+  keyOf,
+  PROTOCOL_VERSION,
+  type Presence,
+  parseCommand,
+  Refusal,
+  type ServerMessage
+} from './protocol.ts'
+import { type Deliver, Room, type RoomOutlet } from './room.ts'
+import { RoomList } from './room-list.ts'
 import type { Session } from './session.ts'
 import { TokenSigner } from './tokens.ts'
 
@@ -19,7 +28,7 @@ export class Lobby {
   readonly #limits: Limits
   readonly #deliver: Deliver
   readonly #dismiss: Dismiss
-  readonly #newSeed: () => number
+  readonly #ofRooms: RoomOutlet
   readonly #tokens = new TokenSigner()
   /** Connected and nameless, the longest waiting first. */
   readonly #arrivals = new Set<Session>()
@@ -27,6 +36,9 @@ export class Lobby {
   readonly #players = new Map<string, Player>()
   readonly #byId = new Map<string, Player>()
   readonly #rooms = new Map<string, Room>()
+  /** Private ones, by their codes. */
+  readonly #byCode = new Map<string, Room>()
+  readonly #list: RoomList
   /** The players who are in no room: the lobby proper. */
   readonly #inLobby = new Set<Player>()
   /** Those whose connection is lost, the longest away first. */
@@ -36,7 +48,8 @@ export class Lobby {
     this.#limits = limits
     this.#deliver = outlet.deliver
     this.#dismiss = outlet.dismiss
-    this.#newSeed = newSeed
+    this.#list = new RoomList(limits.maxListedRooms, outlet.deliver)
+    this.#ofRooms = { deliver: outlet.deliver, changed: (room) => this.#list.touch(room), newSeed }
   }
 
   /** With those who are away. */
@@ -85,7 +98,8 @@ export class Lobby {
     player.session = undefined
     player.awayUntilMs = nowMs + this.#limits.resumeMs
     this.#away.add(player)
-    player.room?.lose(player)
+    this.#list.watch(player, undefined)
+    player.room?.lose(player, nowMs)
   }
 
   /** A frame came in. Whatever is wrong with it is between the server and its sender. */
@@ -112,7 +126,11 @@ export class Lobby {
       if (nowMs < player.awayUntilMs) break
       this.#remove(player, nowMs)
     }
-    for (const room of this.#rooms.values()) room.tick(nowMs)
+    for (const room of this.#rooms.values()) {
+      room.tick(nowMs)
+      this.#closeIfEmpty(room, nowMs)
+    }
+    this.#list.tellChanges()
   }
 
   #obey(session: Session, command: Command, nowMs: number): void {
@@ -134,16 +152,37 @@ export class Lobby {
         this.#signOut(session, nowMs)
         break
       case 'rooms':
-        this.#list(session, command.from)
+        this.#tell(player, { type: 'rooms', from: command.from, ...this.#list.page(command.from, command.filter) })
+        break
+      case 'watch-rooms':
+        this.#list.watch(player, command.on ? command.filter : undefined)
+        if (command.on) this.#tell(player, { type: 'rooms', from: 0, ...this.#list.page(0, command.filter) })
+        break
+      case 'players':
+        this.#tell(player, this.#presences(command.from))
         break
       case 'create':
-        this.#create(player, command.room)
+        this.#create(player, command, nowMs)
+        break
+      case 'hold':
+        this.#hold(player, command.room, command.password, nowMs)
         break
       case 'join':
-        this.#join(player, command.room)
+        this.#mustBeInLobby(player)
+        this.#enterRoom(player, this.#find(command.room), (room) => room.join(player, command.password, nowMs))
+        break
+      case 'spectate':
+        this.#mustBeInLobby(player)
+        this.#enterRoom(player, this.#find(command.room), (room) => room.spectate(player, command.password, nowMs))
         break
       case 'leave':
-        this.#leaveByCommand(session, player, nowMs)
+        this.#leaveByCommand(player, nowMs)
+        break
+      case 'kick':
+        this.#kick(player, command.name, nowMs)
+        break
+      case 'host':
+        this.#roomOf(player).handOver(player, command.name)
         break
       case 'ready':
         this.#roomOf(player).setReady(player, command.ready, nowMs)
@@ -210,56 +249,95 @@ export class Lobby {
 
   #remove(player: Player, nowMs: number): void {
     this.#away.delete(player)
+    player.heldRoom?.letGo(player)
+    this.#list.watch(player, undefined)
     this.#leaveRoom(player, nowMs)
     this.#inLobby.delete(player)
     this.#players.delete(keyOf(player.name))
     this.#byId.delete(player.id)
   }
 
-  #list(session: Session, from: number): void {
-    const rooms = []
+  #presences(from: number): ServerMessage {
+    const players: { name: string; where: Presence }[] = []
     let position = 0
-    for (const room of this.#rooms.values()) {
+    for (const player of this.#players.values()) {
       if (position++ < from) continue
-      if (rooms.push(room.info) === this.#limits.maxListedRooms) break
+      if (players.push({ name: player.name, where: whereIs(player) }) === this.#limits.maxListedRooms) break
     }
-    this.#deliver([session], { type: 'rooms', rooms, from, total: this.#rooms.size })
+    return { type: 'players', players, from, total: this.#players.size }
   }
 
-  #create(player: Player, name: string): void {
+  #create(player: Player, command: Extract<Command, { type: 'create' }>, nowMs: number): void {
     this.#mustBeInLobby(player)
-    const key = keyOf(name)
+    const { maxRoomPlayers, minMatchPlayers, maxRooms } = this.#limits
+    const { capacity = maxRoomPlayers, password } = command
+    if (capacity < minMatchPlayers || capacity > maxRoomPlayers) {
+      throw new Refusal('bad-capacity', `a room has ${minMatchPlayers} to ${maxRoomPlayers} seats`)
+    }
+    const key = keyOf(command.room)
     if (this.#rooms.has(key)) throw new Refusal('room-taken', 'there is a room of this name')
-    if (this.#rooms.size >= this.#limits.maxRooms) throw new Refusal('too-many-rooms', 'there are too many rooms')
-    const room = new Room(name, this.#limits, this.#deliver, this.#newSeed)
+    if (this.#rooms.size >= maxRooms) throw new Refusal('too-many-rooms', 'there are too many rooms')
+    const room = new Room(command.room, { capacity, isPrivate: command.private, password }, this.#limits, this.#ofRooms)
     this.#rooms.set(key, room)
-    this.#enterRoom(player, room)
+    if (room.code !== undefined) this.#byCode.set(room.code, room)
+    this.#list.add(room)
+    this.#enterRoom(player, room, () => room.join(player, password, nowMs))
   }
 
-  #join(player: Player, name: string): void {
-    this.#mustBeInLobby(player)
-    const room = this.#rooms.get(keyOf(name))
+  /** By its name; a private one only by its code. */
+  #find(name: string): Room {
+    const byName = this.#rooms.get(keyOf(name))
+    const room = byName !== undefined && !byName.options.isPrivate ? byName : this.#byCode.get(name)
     if (room === undefined) throw new Refusal('no-such-room', 'there is no room of this name')
-    this.#enterRoom(player, room)
+    return room
   }
 
-  #enterRoom(player: Player, room: Room): void {
-    room.join(player)
+  #hold(player: Player, name: string, password: string | undefined, nowMs: number): void {
+    this.#mustBeInLobby(player)
+    const room = this.#find(name)
+    if (player.heldRoom !== room) player.heldRoom?.letGo(player) // one seat each
+    room.hold(player, password, nowMs)
+    this.#tell(player, { type: 'held', room: room.name, forMs: this.#limits.seatHoldMs })
+  }
+
+  #enterRoom(player: Player, room: Room, enter: (room: Room) => void): void {
+    enter(room)
+    if (player.heldRoom !== undefined) player.heldRoom.letGo(player)
+    this.#list.watch(player, undefined)
     this.#inLobby.delete(player)
   }
 
-  #leaveByCommand(session: Session, player: Player, nowMs: number): void {
-    const { name } = this.#roomOf(player)
+  #leaveByCommand(player: Player, nowMs: number): void {
+    const room = this.#roomOf(player)
     this.#leaveRoom(player, nowMs)
     this.#inLobby.add(player)
-    this.#deliver([session], { type: 'left', room: name })
+    this.#tell(player, { type: 'left', room: room.name })
+  }
+
+  #kick(by: Player, name: string, nowMs: number): void {
+    const room = this.#roomOf(by)
+    const player = room.kick(by, name, nowMs)
+    this.#inLobby.add(player)
+    this.#tell(player, { type: 'kicked', room: room.name })
   }
 
   #leaveRoom(player: Player, nowMs: number): void {
     const { room } = player
     if (room === undefined) return
     room.leave(player, nowMs)
-    if (room.isEmpty) this.#rooms.delete(keyOf(room.name))
+    this.#closeIfEmpty(room, nowMs)
+  }
+
+  /** A room lives as long as somebody plays in it, or is expected. */
+  #closeIfEmpty(room: Room, nowMs: number): void {
+    if (!room.isEmpty) return
+    for (const player of room.dissolve(nowMs)) {
+      this.#inLobby.add(player)
+      this.#tell(player, { type: 'left', room: room.name })
+    }
+    this.#rooms.delete(keyOf(room.name))
+    if (room.code !== undefined) this.#byCode.delete(room.code)
+    this.#list.delete(room)
   }
 
   #sayInLobby(session: Session, player: Player, text: string, nowMs: number): void {
@@ -282,7 +360,17 @@ export class Lobby {
     if (session.player !== undefined) throw new Refusal('already-named', `your name is ${session.player.name}`)
   }
 
+  #tell(player: Player, message: ServerMessage): void {
+    this.#deliver(sessionsOf([player]), message)
+  }
+
   #refuse(session: Session, reason: Refusal): void {
     this.#deliver([session], reason.toMessage())
   }
+}
+
+function whereIs(player: Player): Presence {
+  if (player.session === undefined) return 'away'
+  if (player.room === undefined) return 'lobby'
+  return player.room.isPlaying ? 'match' : 'room'
 }

@@ -7,6 +7,8 @@ export class Player {
   readonly id: string = newPlayerId()
   readonly name: string
   room: Room | undefined
+  /** The room that keeps a seat for this player. */
+  heldRoom: Room | undefined
   /** undefined while the connection is lost. */
   session: Session | undefined
   /** The one token that is good now; each use makes a new one. */

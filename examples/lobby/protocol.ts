@@ -8,16 +8,34 @@ import { TOKEN_CHARS } from './tokens.ts'
 export const LENGTH_BYTES = 2
 export const PROTOCOL_VERSION = 2
 
+/** What a client may write: what is left out has a default. */
+export type Request =
+  | Exclude<Command, { type: 'rooms' | 'watch-rooms' | 'create' | 'hold' | 'join' | 'spectate' }>
+  | { type: 'rooms'; from?: number; filter?: string; open?: boolean }
+  | { type: 'watch-rooms'; on?: boolean; filter?: string; open?: boolean }
+  | { type: 'create'; room: string; capacity?: number; private?: boolean; password?: string }
+  | { type: 'hold' | 'join' | 'spectate'; room: string; password?: string }
+
+/** What a request comes to when it has passed {@link parseCommand}. */
 export type Command =
   | { type: 'name'; name: string }
   /** Instead of a name: back to the seat of a connection that was lost. */
   | { type: 'resume'; token: string }
   /** For good: the seat is given up, and the token with it. */
   | { type: 'sign-out' }
-  | { type: 'rooms'; from: number }
-  | { type: 'create'; room: string }
-  | { type: 'join'; room: string }
+  /** A page of the list. */
+  | { type: 'rooms'; from: number; filter: RoomFilter }
+  /** The first page, and from then on every change. */
+  | { type: 'watch-rooms'; on: boolean; filter: RoomFilter }
+  | { type: 'players'; from: number }
+  | { type: 'create'; room: string; capacity: number | undefined; private: boolean; password: string | undefined }
+  /** `room`, in these, is a name or the code of a private one. */
+  | { type: 'hold'; room: string; password: string | undefined }
+  | { type: 'join'; room: string; password: string | undefined }
+  | { type: 'spectate'; room: string; password: string | undefined }
   | { type: 'leave' }
+  | { type: 'kick'; name: string }
+  | { type: 'host'; name: string }
   | { type: 'ready'; ready: boolean }
   | { type: 'roll' }
   /** To the room, or, for who is in none, to the lobby. */
@@ -29,12 +47,24 @@ export interface MemberInfo {
   ready: boolean
   /** The connection is lost, and the seat is kept for a while. */
   away: boolean
+  spectator: boolean
 }
+
+/** Which rooms: those with `text` in their names, and, with `open`, where a seat is free. */
+export interface RoomFilter {
+  text: string
+  open: boolean
+}
+
+export type Presence = 'lobby' | 'room' | 'match' | 'away'
 
 export interface RoomInfo {
   name: string
   players: number
+  capacity: number
+  spectators: number
   isPlaying: boolean
+  hasPassword: boolean
 }
 
 export type ServerMessage =
@@ -42,14 +72,23 @@ export type ServerMessage =
   /** `token` brings the player back after a lost connection, within `resumeMs`. A new one comes with each use. */
   | { type: 'welcome'; name: string; token: string; resumeMs: number }
   | { type: 'rooms'; rooms: RoomInfo[]; from: number; total: number }
-  | { type: 'joined'; room: string; members: MemberInfo[] }
+  | { type: 'rooms-changed'; rooms: RoomInfo[]; gone: string[] }
+  | { type: 'players'; players: { name: string; where: Presence }[]; from: number; total: number }
+  | { type: 'held'; room: string; forMs: number }
+  /** `code` brings others into a private room. */
+  | { type: 'joined'; room: string; code?: string; host: string; capacity: number; members: MemberInfo[] }
   | { type: 'signed-out' }
   | { type: 'left'; room: string }
-  | { type: 'member-joined'; name: string }
-  | { type: 'member-left'; name: string }
+  | { type: 'member-joined'; name: string; spectator: boolean }
+  | { type: 'member-left'; name: string; kicked: boolean }
   | { type: 'member-away'; name: string }
   | { type: 'member-back'; name: string }
+  | { type: 'host'; name: string }
+  /** The host has sent the player out. */
+  | { type: 'kicked'; room: string }
   | { type: 'ready'; name: string; ready: boolean }
+  | { type: 'countdown'; startsInMs: number }
+  | { type: 'countdown-stopped' }
   | { type: 'chat'; from: string; to: 'room' | 'lobby'; text: string }
   | { type: 'match-started'; players: readonly string[]; endsInMs: number }
   | { type: 'rolled'; name: string; value: number }
@@ -65,6 +104,8 @@ export type RefusalCode =
   | 'unknown-command'
   | 'bad-name'
   | 'bad-text'
+  | 'bad-password'
+  | 'bad-capacity'
   | 'name-first'
   | 'name-taken'
   | 'already-named'
@@ -73,6 +114,11 @@ export type RefusalCode =
   | 'token-expired'
   | 'room-taken'
   | 'no-such-room'
+  | 'no-such-member'
+  | 'not-host'
+  | 'kicked'
+  | 'wrong-password'
+  | 'spectator'
   | 'room-full'
   | 'too-many-rooms'
   | 'in-a-room'
@@ -106,7 +152,7 @@ export class Refusal extends Error {
 const encoder = new FrameEncoder({ lengthBytes: LENGTH_BYTES, maxFrame: MAX_REPLY_BYTES })
 
 /** A message as it goes over the wire. A broadcast does this once, however many hear it. */
-export function encode(message: Command | ServerMessage): Buffer {
+export function encode(message: Request | ServerMessage): Buffer {
   return encoder.encode(JSON.stringify(message))
 }
 
@@ -124,10 +170,30 @@ export function parseCommand(frame: Uint8Array, limits: Limits): Command {
     case 'resume':
       return { type: 'resume', token: checkToken(fields.token) }
     case 'rooms':
-      return { type: 'rooms', from: checkInteger(fields.from ?? 0, 'from') }
+      return { type: 'rooms', from: checkInteger(fields.from ?? 0, 'from'), filter: checkFilter(fields, limits) }
+    case 'watch-rooms':
+      return { type: 'watch-rooms', on: checkBoolean(fields.on ?? true, 'on'), filter: checkFilter(fields, limits) }
+    case 'players':
+      return { type: 'players', from: checkInteger(fields.from ?? 0, 'from') }
     case 'create':
+      return {
+        type: 'create',
+        room: checkName(fields.room, limits),
+        capacity: fields.capacity === undefined ? undefined : checkInteger(fields.capacity, 'capacity'),
+        private: checkBoolean(fields.private ?? false, 'private'),
+        password: checkPassword(fields.password, limits)
+      }
+    case 'hold':
     case 'join':
-      return { type: fields.type, room: checkName(fields.room, limits) }
+    case 'spectate':
+      return {
+        type: fields.type,
+        room: checkName(fields.room, limits),
+        password: checkPassword(fields.password, limits)
+      }
+    case 'kick':
+    case 'host':
+      return { type: fields.type, name: checkName(fields.name, limits) }
     case 'leave':
     case 'roll':
     case 'sign-out':
@@ -181,6 +247,23 @@ function checkName(value: unknown, limits: Limits): string {
     throw new Refusal('bad-name', 'a name has 1 or more visible characters, and spaces only one at a time between them')
   }
   return name
+}
+
+function checkPassword(value: unknown, limits: Limits): string | undefined {
+  if (value === undefined) return undefined
+  if (typeof value !== 'string') throw new Refusal('bad-message', '"password" must be a string')
+  if (value === '' || [...value].length > limits.maxPasswordChars) {
+    throw new Refusal('bad-password', `a password has 1 to ${limits.maxPasswordChars} characters`)
+  }
+  return value
+}
+
+function checkFilter({ filter = '', open = false }: Record<string, unknown>, limits: Limits): RoomFilter {
+  if (typeof filter !== 'string') throw new Refusal('bad-message', '"filter" must be a string')
+  if ([...filter].length > limits.maxNameChars) {
+    throw new Refusal('bad-message', `"filter" has at most ${limits.maxNameChars} characters`)
+  }
+  return { text: filter, open: checkBoolean(open, 'open') }
 }
 
 /** Only what it looks like: whether it is genuine is for whoever holds the key. */

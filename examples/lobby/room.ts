@@ -1,4 +1,5 @@
-// A room: who is in it, who is ready, and the match that runs in it. Tells its members what happens. Knows no sockets; the time is passed in.
+// A room: its seats, its host, who is ready, and the match that runs in it. Tells those inside what happens. Knows no sockets; the time is passed in.
+import { randomInt } from 'node:crypto'
 import type { Limits } from './config.ts'
 import { Match } from './match.ts'
 import { type Player, sessionsOf } from './player.ts'
@@ -8,24 +9,60 @@ import type { Session } from './session.ts'
 /** How the rules talk: one message to any number of players. */
 export type Deliver = (to: Iterable<Session>, message: ServerMessage) => void
 
+/** What a room asks of the lobby that it is in. */
+export interface RoomOutlet {
+  deliver: Deliver
+  /** What the list shows of this room may be different now. */
+  changed(room: Room): void
+  newSeed(): number
+}
+
+/** What its founder chose. */
+export interface RoomOptions {
+  readonly capacity: number
+  /** Not in the list: who wants to join needs the code. */
+  readonly isPrivate: boolean
+  readonly password: string | undefined
+}
+
+// No letters and digits that people take for each other.
+const CODE_LETTERS = 'ABCDEFGHJKLMNPQRSTUVWXYZ23456789'
+export const CODE_CHARS = 8
+
+function newCode(): string {
+  return Array.from({ length: CODE_CHARS }, () => CODE_LETTERS[randomInt(CODE_LETTERS.length)]).join('')
+}
+
 export class Room {
   readonly name: string
-  readonly #members = new Set<Player>()
-  readonly #ready = new Set<Player>()
-  #match: Match | undefined
+  readonly options: RoomOptions
+  /** Only of a private room. */
+  readonly code: string | undefined
   readonly #limits: Limits
-  readonly #deliver: Deliver
-  readonly #newSeed: () => number
+  readonly #outlet: RoomOutlet
+  /** Those who play, in the order in which they came. */
+  readonly #members = new Set<Player>()
+  readonly #spectators = new Set<Player>()
+  readonly #ready = new Set<Player>()
+  /** Seats that are kept for somebody on the way in, and until when; the first one to end comes first. */
+  readonly #held = new Map<Player, number>()
+  /** Who was sent out, and until when the door is shut to them. */
+  readonly #kicked = new Map<string, number>()
+  #host: Player | undefined
+  #startsMs: number | undefined
+  #match: Match | undefined
 
-  constructor(name: string, limits: Limits, deliver: Deliver, newSeed: () => number) {
+  constructor(name: string, options: RoomOptions, limits: Limits, outlet: RoomOutlet) {
     this.name = name
+    this.options = options
+    this.code = options.isPrivate ? newCode() : undefined
     this.#limits = limits
-    this.#deliver = deliver
-    this.#newSeed = newSeed
+    this.#outlet = outlet
   }
 
+  /** Nobody who plays is in it, and nobody is expected. */
   get isEmpty(): boolean {
-    return this.#members.size === 0
+    return this.#members.size === 0 && this.#held.size === 0
   }
 
   get isPlaying(): boolean {
@@ -33,47 +70,123 @@ export class Room {
   }
 
   get info(): RoomInfo {
-    return { name: this.name, players: this.#members.size, isPlaying: this.isPlaying }
+    return {
+      name: this.name,
+      players: this.#members.size,
+      capacity: this.options.capacity,
+      spectators: this.#spectators.size,
+      isPlaying: this.isPlaying,
+      hasPassword: this.options.password !== undefined
+    }
   }
 
-  join(player: Player): void {
-    if (this.isPlaying) throw new Refusal('match-running', 'a match is running in this room')
-    if (this.#members.size >= this.#limits.maxRoomPlayers) throw new Refusal('room-full', 'this room is full')
-    this.#tell({ type: 'member-joined', name: player.name })
+  /** Whether somebody could sit down now. */
+  get hasSeat(): boolean {
+    return !this.isPlaying && this.#members.size + this.#held.size < this.options.capacity
+  }
+
+  // ---- Coming and going ----
+
+  /** Keeps a seat for a while: nobody else gets it meanwhile. */
+  hold(player: Player, password: string | undefined, nowMs: number): void {
+    this.#checkDoor(player, password, nowMs)
+    this.#checkSeat(player)
+    this.#held.delete(player) // to the end of the line
+    this.#held.set(player, nowMs + this.#limits.seatHoldMs)
+    player.heldRoom = this
+  }
+
+  /** Gives up a seat that was kept. */
+  letGo(player: Player): void {
+    this.#held.delete(player)
+    player.heldRoom = undefined
+  }
+
+  join(player: Player, password: string | undefined, nowMs: number): void {
+    this.#checkDoor(player, password, nowMs)
+    this.#checkSeat(player)
+    this.letGo(player)
+    this.#tell({ type: 'member-joined', name: player.name, spectator: false })
     this.#members.add(player)
     player.room = this
+    this.#host ??= player
     this.#showTo(player)
+    this.#outlet.changed(this)
+    this.#startIfAllAreReady(nowMs)
   }
 
-  /** The connection of a member is lost: the seat stays, and who is not here is not ready. */
-  lose(player: Player): void {
+  /** To look on: also while a match runs. */
+  spectate(player: Player, password: string | undefined, nowMs: number): void {
+    this.#checkDoor(player, password, nowMs)
+    if (this.#spectators.size >= this.#limits.maxSpectators) throw new Refusal('room-full', 'too many look on already')
+    this.#tell({ type: 'member-joined', name: player.name, spectator: true })
+    this.#spectators.add(player)
+    player.room = this
+    this.#showTo(player)
+    this.#showMatchTo(player, nowMs)
+    this.#outlet.changed(this)
+  }
+
+  /** The connection of somebody inside is lost: the seat stays, and who is not here is not ready. */
+  lose(player: Player, nowMs: number): void {
     this.#ready.delete(player)
     this.#tell({ type: 'member-away', name: player.name })
+    this.#startIfAllAreReady(nowMs)
   }
 
-  /** A member is back: sees the room as it is now. */
+  /** Somebody is back: sees the room as it is now. */
   welcomeBack(player: Player, nowMs: number): void {
-    const others = [...this.#members].filter((member) => member !== player)
-    this.#deliver(sessionsOf(others), { type: 'member-back', name: player.name })
+    const others = [...this.#inside()].filter((other) => other !== player)
+    this.#outlet.deliver(sessionsOf(others), { type: 'member-back', name: player.name })
     this.#showTo(player)
-    if (this.#match === undefined || player.session === undefined) return
-    const endsInMs = Math.max(this.#match.endsMs - nowMs, 0)
-    this.#deliver([player.session], { type: 'match-started', players: this.#match.players, endsInMs })
+    this.#showMatchTo(player, nowMs)
   }
 
-  /** By command, or because a lost connection did not come back: to the others it is the same. */
-  leave(player: Player, nowMs: number): void {
+  /** By command, by the host's, or because a lost connection did not come back. */
+  leave(player: Player, nowMs: number, kicked = false): void {
     this.#members.delete(player)
+    this.#spectators.delete(player)
     this.#ready.delete(player)
     player.room = undefined
-    this.#tell({ type: 'member-left', name: player.name })
+    this.#tell({ type: 'member-left', name: player.name, kicked })
+    if (this.#host === player) this.#passHostOn()
     this.#match?.leave(player.name)
     this.tick(nowMs)
     this.#startIfAllAreReady(nowMs) // the one who left may have been the one they waited for
+    this.#outlet.changed(this)
   }
+
+  /** Empties a room that nobody plays in any more: those who looked on are told and put out. */
+  dissolve(nowMs: number): Player[] {
+    const left = [...this.#spectators]
+    for (const player of left) this.leave(player, nowMs)
+    return left
+  }
+
+  // ---- The host ----
+
+  /** Sends somebody out, and keeps the door shut for a while. Returns who it was. */
+  kick(by: Player, name: string, nowMs: number): Player {
+    this.#mustBeHost(by)
+    const player = this.#find(name)
+    if (player === by) throw new Refusal('no-such-member', 'nobody can send out themselves: leave instead')
+    this.#kicked.set(player.id, nowMs + this.#limits.kickedMs)
+    this.leave(player, nowMs, true)
+    return player
+  }
+
+  handOver(by: Player, name: string): void {
+    this.#mustBeHost(by)
+    const player = this.#find(name)
+    if (!this.#members.has(player)) throw new Refusal('no-such-member', 'who only looks on cannot be host')
+    this.#setHost(player)
+  }
+
+  // ---- Playing ----
 
   setReady(player: Player, ready: boolean, nowMs: number): void {
     if (this.isPlaying) throw new Refusal('match-running', 'the match has started already')
+    if (!this.#members.has(player)) throw new Refusal('spectator', 'you only look on')
     if (ready) this.#ready.add(player)
     else this.#ready.delete(player)
     this.#tell({ type: 'ready', name: player.name, ready })
@@ -82,6 +195,7 @@ export class Room {
 
   roll(player: Player, nowMs: number): void {
     if (this.#match === undefined) throw new Refusal('no-match', 'no match is running')
+    if (!this.#members.has(player)) throw new Refusal('spectator', 'you only look on')
     const value = this.#match.roll(player.name)
     if (value === undefined) throw new Refusal('already-rolled', 'you have rolled already')
     this.#tell({ type: 'rolled', name: player.name, value })
@@ -92,33 +206,115 @@ export class Room {
     this.#tell({ type: 'chat', from: player.name, to: 'room', text })
   }
 
-  /** Ends a match that is over; the room is then open again, and nobody is ready. */
+  /** Does what is due: seats that were kept too long, the end of the countdown, and of a match. */
   tick(nowMs: number): void {
-    if (!this.#match?.isOver(nowMs)) return
-    const { seed } = this.#match
-    const result = this.#match.result()
-    this.#match = undefined
-    this.#ready.clear()
-    this.#tell({ type: 'match-ended', ...result, seed })
+    for (const [player, untilMs] of this.#held) {
+      if (nowMs < untilMs) break
+      this.letGo(player)
+    }
+    if (this.#startsMs !== undefined && nowMs >= this.#startsMs) this.#start(nowMs)
+    if (this.#match?.isOver(nowMs)) this.#end(this.#match)
+  }
+
+  // ---- Inside ----
+
+  #inside(): Player[] {
+    return [...this.#members, ...this.#spectators]
   }
 
   #tell(message: ServerMessage): void {
-    this.#deliver(sessionsOf(this.#members), message)
+    this.#outlet.deliver(sessionsOf(this.#inside()), message)
   }
 
   #showTo(player: Player): void {
     if (player.session === undefined) return
-    const members = [...this.#members].map((member): MemberInfo => {
-      return { name: member.name, ready: this.#ready.has(member), away: member.session === undefined }
+    const members = this.#inside().map((member): MemberInfo => {
+      const spectator = this.#spectators.has(member)
+      return { name: member.name, ready: this.#ready.has(member), away: member.session === undefined, spectator }
     })
-    this.#deliver([player.session], { type: 'joined', room: this.name, members })
+    const { capacity } = this.options
+    const host = this.#host?.name ?? ''
+    this.#outlet.deliver([player.session], {
+      type: 'joined',
+      room: this.name,
+      ...(this.code === undefined ? {} : { code: this.code }),
+      host,
+      capacity,
+      members
+    })
+  }
+
+  #showMatchTo(player: Player, nowMs: number): void {
+    if (this.#match === undefined || player.session === undefined) return
+    const endsInMs = Math.max(this.#match.endsMs - nowMs, 0)
+    this.#outlet.deliver([player.session], { type: 'match-started', players: this.#match.players, endsInMs })
+  }
+
+  #find(name: string): Player {
+    const player = this.#inside().find((member) => member.name === name)
+    if (player === undefined) throw new Refusal('no-such-member', 'nobody of this name is in the room')
+    return player
+  }
+
+  #mustBeHost(player: Player): void {
+    if (this.#host !== player) throw new Refusal('not-host', 'only the host of the room can do that')
+  }
+
+  #checkDoor(player: Player, password: string | undefined, nowMs: number): void {
+    const shutUntilMs = this.#kicked.get(player.id)
+    if (shutUntilMs !== undefined && nowMs < shutUntilMs) throw new Refusal('kicked', 'the host has sent you out')
+    // A seat that is kept was let in already.
+    if (this.options.password !== undefined && player.heldRoom !== this && password !== this.options.password) {
+      throw new Refusal('wrong-password', 'this room has another password')
+    }
+  }
+
+  #checkSeat(player: Player): void {
+    if (this.isPlaying) throw new Refusal('match-running', 'a match is running in this room')
+    const others = this.#held.size - (this.#held.has(player) ? 1 : 0)
+    if (this.#members.size + others >= this.options.capacity) throw new Refusal('room-full', 'this room is full')
+  }
+
+  #setHost(player: Player): void {
+    this.#host = player
+    this.#tell({ type: 'host', name: player.name })
+  }
+
+  /** To whoever has been here longest, of those who are here at the moment if there are any. */
+  #passHostOn(): void {
+    const [first] = this.#members
+    const next = [...this.#members].find((member) => member.session !== undefined) ?? first
+    if (next === undefined) this.#host = undefined
+    else this.#setHost(next)
   }
 
   #startIfAllAreReady(nowMs: number): void {
     const count = this.#members.size
-    if (this.isPlaying || count < this.#limits.minMatchPlayers || this.#ready.size < count) return
+    const all = !this.isPlaying && count >= this.#limits.minMatchPlayers && this.#ready.size === count
+    if (!all && this.#startsMs !== undefined) {
+      this.#startsMs = undefined
+      this.#tell({ type: 'countdown-stopped' })
+    }
+    if (!all || this.#startsMs !== undefined) return
+    const startsInMs = this.#limits.countdownMs
+    if (startsInMs === 0) return this.#start(nowMs)
+    this.#startsMs = nowMs + startsInMs
+    this.#tell({ type: 'countdown', startsInMs })
+  }
+
+  #start(nowMs: number): void {
+    this.#startsMs = undefined
     const players = [...this.#members].map((member) => member.name)
-    this.#match = new Match(players, this.#newSeed(), nowMs + this.#limits.matchMs)
+    this.#match = new Match(players, this.#outlet.newSeed(), nowMs + this.#limits.matchMs)
     this.#tell({ type: 'match-started', players, endsInMs: this.#limits.matchMs })
+    this.#outlet.changed(this)
+  }
+
+  /** The room is open again, and nobody is ready. */
+  #end(match: Match): void {
+    this.#match = undefined
+    this.#ready.clear()
+    this.#tell({ type: 'match-ended', ...match.result(), seed: match.seed })
+    this.#outlet.changed(this)
   }
 }

@@ -12,7 +12,7 @@ test('thirty bots play for ten minutes of the lobby’s time: rooms, matches, an
     return state / 2 ** 32
   }
   const players = Array.from({ length: 30 }, (_, number) => ({
-    bot: new Bot(`bot ${number}`, 8, random),
+    bot: new Bot(`bot ${number}`, random),
     session: table.arrive()
   }))
   let mostRooms = 0

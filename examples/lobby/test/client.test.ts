@@ -6,6 +6,14 @@ test.each([
   ['/name Ann Lee', { type: 'name', name: 'Ann Lee' }],
   ['/rooms', { type: 'rooms', from: 0 }],
   ['/rooms 20', { type: 'rooms', from: 20 }],
+  ['/rooms den', { type: 'rooms', filter: 'den' }],
+  ['/players', { type: 'players', from: 0 }],
+  ['/private The Den', { type: 'create', room: 'The Den', private: true }],
+  ['/create Den | a secret', { type: 'create', room: 'Den', password: 'a secret' }],
+  ['/join Den | secret', { type: 'join', room: 'Den', password: 'secret' }],
+  ['/watch Den', { type: 'spectate', room: 'Den' }],
+  ['/kick Bob', { type: 'kick', name: 'Bob' }],
+  ['/host Bob', { type: 'host', name: 'Bob' }],
   ['/create The Den', { type: 'create', room: 'The Den' }],
   ['/join Den', { type: 'join', room: 'Den' }],
   ['/leave', { type: 'leave' }],
@@ -25,11 +33,11 @@ test.each([
 
 test('rooms are shown with what matters of them, and with the way to the rest', () => {
   const rooms = [
-    { name: 'Den', players: 1, isPlaying: false },
-    { name: 'Loft', players: 3, isPlaying: true }
+    { name: 'Den', players: 1, capacity: 8, spectators: 0, isPlaying: false, hasPassword: true },
+    { name: 'Loft', players: 3, capacity: 4, spectators: 2, isPlaying: true, hasPassword: false }
   ]
   expect(describe({ type: 'rooms', rooms, from: 20, total: 30 })).toBe(
-    'Rooms:\n  Den: 1 player\n  Loft: 3 players, playing\n  … and 8 more: /rooms 22'
+    'Rooms:\n  Den: 1 of 8, with a password\n  Loft: 3 of 4, playing\n  … and 8 more: /rooms 22'
   )
   expect(describe({ type: 'rooms', rooms: [], from: 0, total: 0 })).toMatch('/create')
 })

@@ -164,7 +164,7 @@ test('the client works in a pipe: everything typed is sent and everything answer
     'You are Bob now',
     '[lobby] Bob: hello, Ann',
     'You are in Den',
-    'Den: 1 player',
+    'Den: 1 of 8',
     '/create Den',
     'Bob is ready',
     'You left Den'

@@ -18,7 +18,7 @@ interface Door {
 type MessageOf<T extends ServerMessage['type']> = Extract<ServerMessage, { type: T }>
 
 export function openLobby(limits: Partial<Limits> = {}): LobbyServer {
-  const server = new LobbyServer('127.0.0.1', 0, { ...defaultLimits, ...limits })
+  const server = new LobbyServer('127.0.0.1', 0, { ...defaultLimits, countdownMs: 0, ...limits })
   const running = server.run()
   onTestFinished(async () => {
     server.stop()

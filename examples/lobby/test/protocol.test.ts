@@ -2,6 +2,7 @@
 import { expect, test } from 'vitest'
 import { defaultLimits } from '../config.ts'
 import { encode, keyOf, parseCommand, parseMessage, Refusal } from '../protocol.ts'
+import { TOKEN_CHARS } from '../tokens.ts'
 
 function parse(frame: string | Uint8Array) {
   return parseCommand(Buffer.from(frame as string), defaultLimits)
@@ -21,9 +22,15 @@ test.each([
   [{ type: 'name', name: 'Élodie 🎲 Ωmega' }],
   [{ type: 'name', name: '__proto__' }],
   [{ type: 'name', name: 'constructor' }],
-  [{ type: 'rooms', from: 20 }],
-  [{ type: 'create', room: 'Den' }],
-  [{ type: 'join', room: 'Den' }],
+  [{ type: 'resume', token: 'x'.repeat(TOKEN_CHARS) }],
+  [{ type: 'sign-out' }],
+  [{ type: 'players', from: 40 }],
+  [{ type: 'create', room: 'Den', capacity: 4, private: true, password: 'secret' }],
+  [{ type: 'join', room: 'Den', password: undefined }],
+  [{ type: 'hold', room: 'Den', password: 'secret' }],
+  [{ type: 'spectate', room: 'Den', password: '🎲' }],
+  [{ type: 'kick', name: 'Bob' }],
+  [{ type: 'host', name: 'Bob' }],
   [{ type: 'leave' }],
   [{ type: 'ready', ready: false }],
   [{ type: 'roll' }],
@@ -34,7 +41,21 @@ test.each([
 })
 
 test('what may be left out is filled in', () => {
-  expect(parse('{"type":"rooms"}')).toEqual({ type: 'rooms', from: 0 })
+  const filter = { text: '', open: false }
+  expect(parse('{"type":"rooms"}')).toEqual({ type: 'rooms', from: 0, filter })
+  expect(parse('{"type":"watch-rooms"}')).toEqual({ type: 'watch-rooms', on: true, filter })
+  expect(parse('{"type":"rooms","from":20,"filter":"den","open":true}')).toEqual({
+    type: 'rooms',
+    from: 20,
+    filter: { text: 'den', open: true }
+  })
+  expect(parse('{"type":"create","room":"Den"}')).toEqual({
+    type: 'create',
+    room: 'Den',
+    capacity: undefined,
+    private: false,
+    password: undefined
+  })
   expect(parse('{"type":"ready"}')).toEqual({ type: 'ready', ready: true })
   expect(parse('{"type":"ping"}')).toEqual({ type: 'ping', id: 0 })
 })
@@ -78,6 +99,16 @@ test.each([
   [{ type: 'rooms', from: -1 }],
   [{ type: 'rooms', from: 0.5 }],
   [{ type: 'rooms', from: 1e300 }],
+  [{ type: 'rooms', filter: 5 }],
+  [{ type: 'rooms', filter: 'x'.repeat(defaultLimits.maxNameChars + 1) }],
+  [{ type: 'rooms', open: 'yes' }],
+  [{ type: 'watch-rooms', on: 1 }],
+  [{ type: 'create', room: 'Den', capacity: -1 }],
+  [{ type: 'create', room: 'Den', private: 'yes' }],
+  [{ type: 'create', room: 'Den', password: 7 }],
+  [{ type: 'join', room: 'Den', password: ['secret'] }],
+  [{ type: 'kick' }],
+  [{ type: 'host', name: {} }],
   [{ type: 'say' }],
   [{ type: 'say', text: 5 }],
   [{ type: 'ping', id: 'x' }]
@@ -154,7 +185,14 @@ test('the longest chat line fits into a frame', () => {
 
 test('the longest page of rooms fits into a frame', () => {
   const rooms = Array.from({ length: defaultLimits.maxListedRooms }, () => {
-    return { name: '🎲'.repeat(defaultLimits.maxNameChars), players: 8, isPlaying: true }
+    return {
+      name: '🎲'.repeat(defaultLimits.maxNameChars),
+      players: 8,
+      capacity: 8,
+      spectators: 16,
+      isPlaying: true,
+      hasPassword: true
+    }
   })
   const message = { type: 'rooms', rooms, from: 10, total: 1000 } as const
   expect(parseMessage(encode(message).subarray(2))).toEqual(message)

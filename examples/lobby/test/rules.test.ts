@@ -7,7 +7,7 @@ function typesOf(messages: ServerMessage[]): string[] {
   return messages.map(({ type }) => type)
 }
 
-const member = (name: string) => ({ name, ready: false, away: false })
+const member = (name: string) => ({ name, ready: false, away: false, spectator: false })
 
 test('before there is a name only a name and a ping are listened to', () => {
   const table = new Table()
@@ -71,14 +71,19 @@ test('a room lives from the first who enters to the last who leaves', () => {
   const table = new Table()
   const [ann, bob] = [table.player('Ann'), table.player('Bob')]
   table.do(ann, { type: 'create', room: 'Den' })
-  expect(table.heard(ann)).toEqual([{ type: 'joined', room: 'Den', members: [member('Ann')] }])
+  expect(table.heard(ann)).toEqual([
+    { type: 'joined', room: 'Den', host: 'Ann', capacity: 8, members: [member('Ann')] }
+  ])
   table.do(bob, { type: 'join', room: 'den' })
   const members = [member('Ann'), member('Bob')]
-  expect(table.heard(bob)).toEqual([{ type: 'joined', room: 'Den', members }])
-  expect(table.heard(ann)).toEqual([{ type: 'member-joined', name: 'Bob' }])
+  expect(table.heard(bob)).toEqual([{ type: 'joined', room: 'Den', host: 'Ann', capacity: 8, members }])
+  expect(table.heard(ann)).toEqual([{ type: 'member-joined', name: 'Bob', spectator: false }])
   table.do(ann, { type: 'leave' })
   expect(table.heard(ann)).toEqual([{ type: 'left', room: 'Den' }])
-  expect(table.heard(bob)).toEqual([{ type: 'member-left', name: 'Ann' }])
+  expect(table.heard(bob)).toEqual([
+    { type: 'member-left', name: 'Ann', kicked: false },
+    { type: 'host', name: 'Bob' }
+  ])
   expect(table.lobby.roomCount).toBe(1)
   table.lobby.leave(bob, table.nowMs)
   expect(table.lobby.roomCount).toBe(0)
@@ -173,7 +178,7 @@ test('when all are ready the match starts, every member hears it, and it ends wh
   expect(ends[0][1]).toMatchObject({ seed: 42, rolls: [{ name: 'Ann' }, { name: 'Bob' }, { name: 'Cid' }] })
   // And again: nobody is ready any more.
   table.do(table.player('Eve'), { type: 'join', room: 'Den' })
-  expect(table.heard(ann)).toEqual([{ type: 'member-joined', name: 'Eve' }])
+  expect(table.heard(ann)).toEqual([{ type: 'member-joined', name: 'Eve', spectator: false }])
   expect(table.lobby.matchCount).toBe(0)
 })
 
@@ -226,7 +231,11 @@ test('who is left alone in a match has won', () => {
   for (const each of [ann, bob]) table.do(each, { type: 'ready' })
   table.heard(bob)
   table.lobby.leave(ann, table.nowMs)
-  expect(table.heard(bob)).toMatchObject([{ type: 'member-left' }, { type: 'match-ended', winners: ['Bob'] }])
+  expect(table.heard(bob)).toMatchObject([
+    { type: 'member-left' },
+    { type: 'host', name: 'Bob' },
+    { type: 'match-ended', winners: ['Bob'] }
+  ])
 })
 
 test('a match goes on without one of three, and ends when the others have rolled', () => {
@@ -247,7 +256,7 @@ test('a flood is warned of once and then dismissed, and the others hear only tha
   expect(table.dismissed.get(ann)).toBe('flood')
   const codes = table.heard(ann).map((message) => (message.type === 'error' ? message.code : message.type))
   expect(codes.filter((code) => code === 'too-fast')).toHaveLength(1)
-  expect(table.heard(bob)).toEqual([{ type: 'member-left', name: 'Ann' }])
+  expect(table.heard(bob)).toMatchObject([{ type: 'member-left', name: 'Ann' }, { type: 'host' }])
 })
 
 test('leaving twice is harmless, in each state', () => {

@@ -28,7 +28,7 @@ test('players find each other in a room, talk, get ready, play and leave', async
 
   const dee = await Person.signIn(server, 'Dee')
   dee.send({ type: 'rooms' })
-  expect((await dee.next('rooms')).rooms).toEqual([{ name: 'Den', players: 3, isPlaying: false }])
+  expect((await dee.next('rooms')).rooms).toMatchObject([{ name: 'Den', players: 3, isPlaying: false }])
 
   bob.send({ type: 'say', text: 'shall we?' })
   for (const each of all)
