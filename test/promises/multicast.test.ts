@@ -1,11 +1,18 @@
 // Multicast on the unified floor: a group is heard from joinMulticast() to leaveMulticast().
+import { randomInt, randomUUID } from 'node:crypto'
 import { expect, test } from 'vitest'
-import { bindPeer, freeUdpPort } from '../support/dgram-peer.ts'
+import { bindPeer } from '../support/dgram-peer.ts'
 import { LOCAL } from '../support/net-peer.ts'
-import { openProbe, thrownBy } from '../support/poller-probe.ts'
+import { openProbe, type Probe, thrownBy } from '../support/poller-probe.ts'
 import { isWine } from '../support/system.ts'
 
-const GROUP = '239.77.1.1'
+// Of this run alone, or two suites on one machine would hear each other: a group out of the administratively scoped block (RFC 2365), and a word in each
+// datagram, since on Linux a socket bound to any address hears every group that the machine has joined (IP_MULTICAST_ALL, ip(7)).
+const GROUP = `239.255.${randomInt(256)}.${randomInt(1, 255)}`
+const OURS = randomUUID()
+
+/** What was heard of this run's datagrams. */
+const heard = (probe: Probe) => probe.seen('datagram').filter(({ data }) => data.toString().startsWith(OURS))
 
 test('a group is heard after joining, and no more after leaving', async () => {
   const probe = openProbe()
@@ -14,29 +21,29 @@ test('a group is heard after joining, and no more after leaving', async () => {
   const peer = await bindPeer()
   peer.socket.setMulticastInterface(LOCAL)
 
-  peer.send('too early', to)
+  peer.send(`${OURS} too early`, to)
   await probe.quiet(30)
   socket.joinMulticast(GROUP, LOCAL)
-  peer.send('in time', to)
-  const event = await probe.first('datagram')
-  expect(event.data.toString()).toBe('in time')
-  expect(event.address.port).toBe(peer.port)
+  peer.send(`${OURS} in time`, to)
+  await probe.until('it is heard', () => heard(probe).length > 0)
+  expect(heard(probe)[0].address.port).toBe(peer.port)
   socket.leaveMulticast(GROUP, LOCAL)
-  peer.send('too late', to)
+  peer.send(`${OURS} too late`, to)
   await probe.quiet(30)
-  expect(probe.seen('datagram').map(({ data }) => data.toString())).toEqual(['in time'])
+  expect(heard(probe).map(({ data }) => data.toString())).toEqual([`${OURS} in time`])
 })
 
 test('several sockets share a group and its port with reuseAddress, and each hears everything', async () => {
   const probe = openProbe()
-  const port = await freeUdpPort()
-  const sockets = [1, 2, 3].map(() => probe.poller.bindUdp({ address: '0.0.0.0', port, reuseAddress: true }))
+  const first = probe.poller.bindUdp({ address: '0.0.0.0', port: 0, reuseAddress: true })
+  const { port } = first.localAddress
+  const sockets = [first, ...[2, 3].map(() => probe.poller.bindUdp({ address: '0.0.0.0', port, reuseAddress: true }))]
   for (const socket of sockets) socket.joinMulticast(GROUP, LOCAL)
   const peer = await bindPeer()
   peer.socket.setMulticastInterface(LOCAL)
-  peer.send('to all', { address: GROUP, port })
-  await probe.until('all have heard it', () => probe.seen('datagram').length === 3)
-  expect(new Set(probe.seen('datagram').map(({ socket }) => socket))).toEqual(new Set(sockets))
+  peer.send(`${OURS} to all`, { address: GROUP, port })
+  await probe.until('all have heard it', () => heard(probe).length === 3)
+  expect(new Set(heard(probe).map(({ socket }) => socket))).toEqual(new Set(sockets))
 })
 
 test('what is no group, or no interface, is an error', () => {
