@@ -17,7 +17,7 @@ async function silentListener(probe: Probe) {
   return { address: LOCAL, port }
 }
 
-test('a connect that nobody answers within timeoutMs is a close event with ETIMEDOUT, not early', async () => {
+test('S.13 a connect that nobody answers within timeoutMs is a close event with ETIMEDOUT, not early', async () => {
   const probe = openProbe()
   const to = await silentListener(probe)
   const start = performance.now()
@@ -32,7 +32,7 @@ test('a connect that nobody answers within timeoutMs is a close event with ETIME
   expect(probe.typesOf(connection)).toEqual(['close'])
 })
 
-test('the timeout ends a long wait: nobody has to poll for it', async () => {
+test('S.13 the timeout ends a long wait: nobody has to poll for it', async () => {
   const probe = openProbe()
   const connection = probe.poller.connectTcp({ ...(await silentListener(probe)), timeoutMs: 200 })
   const start = performance.now()
@@ -41,7 +41,7 @@ test('the timeout ends a long wait: nobody has to poll for it', async () => {
 })
 
 test.each(['close', 'reset'] as const)(
-  '%s() while nobody answers gives one close event with ECANCELED, and no timeout later',
+  'S.13 %s() while nobody answers gives one close event with ECANCELED, and no timeout later',
   async (how) => {
     const probe = openProbe()
     const connection = probe.poller.connectTcp({ ...(await silentListener(probe)), timeoutMs: 500 })

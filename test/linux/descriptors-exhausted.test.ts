@@ -15,7 +15,7 @@ async function until(what: string, done: () => boolean, deadlineMs = 10_000): Pr
   }
 }
 
-test.each(['wait', 'run'])('a server in %s() that has run out of descriptors', { timeout: 40_000 }, async (how) => {
+test.each(['wait', 'run'])('S.8 a server in %s() that has run out of descriptors', { timeout: 40_000 }, async (how) => {
   const server = startChild(SCRIPT, { args: [how], descriptors: 64, deadlineMs: 35_000 })
   const { port } = (await server.at('listening')) as { port: number }
   const peers: NetPeer[] = []

@@ -94,7 +94,7 @@ test('a batch is an array like any other to a program that compares or maps it',
   expect(events.length).toBe(1)
 })
 
-test('closing an epoll leaves its sockets open, and closing twice is harmless', () => {
+test('S.16 closing an epoll leaves its sockets open, and closing twice is harmless', () => {
   const epoll = new Epoll<undefined>()
   const { near, far } = rawPair()
   epoll.add(near, undefined)

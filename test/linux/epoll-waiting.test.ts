@@ -54,7 +54,7 @@ test('E.14 a signal does not shorten a wait', async () => {
   expect(answer.events).toBe(0)
 })
 
-test('a thousand wakes before a wait end one wait', () => {
+test('S.20 a thousand wakes before a wait end one wait', () => {
   const epoll = closing(new Epoll<undefined>())
   for (let wake = 0; wake < 1000; wake++) epoll.wake()
   expect(spentMs(() => expect(epoll.wait(5000)).toEqual([]))).toBeLessThan(2500)
@@ -69,7 +69,7 @@ test('each wake counts: none is lost among many waits', () => {
   }
 })
 
-test('a wake from another thread ends wait(-1)', async () => {
+test('S.20 a wake from another thread ends wait(-1)', async () => {
   const epoll = closing(new Epoll<undefined>())
   const worker = new Worker(support('raw-waker-thread.mjs'), {
     workerData: { handle: epoll.waker().handle, times: 100, afterMs: 50 }

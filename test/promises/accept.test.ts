@@ -113,7 +113,7 @@ test('closing a listener gives its close event, once, and leaves what it accepte
   await probe.until('a later client is refused', () => late.errorCode === 'ECONNREFUSED')
 })
 
-test('closing a listener ends the clients in its backlog', async () => {
+test('S.10 closing a listener ends the clients in its backlog', async () => {
   const probe = openProbe()
   const listener = probe.poller.listenTcp({ address: LOCAL, port: 0 })
   const peer = connectPeer(listener.localAddress)
@@ -125,7 +125,7 @@ test('closing a listener ends the clients in its backlog', async () => {
   expect(probe.seen('accept')).toEqual([])
 })
 
-test('a client that resets before it is accepted hurts nobody', async () => {
+test('S.9 a client that resets before it is accepted hurts nobody', async () => {
   const probe = openProbe()
   const listener = probe.poller.listenTcp({ address: LOCAL, port: 0 })
   const gone = connectPeer(listener.localAddress)
@@ -142,7 +142,7 @@ test('a client that resets before it is accepted hurts nobody', async () => {
   }
 })
 
-test('an address in use is EADDRINUSE, with the address and the port', async () => {
+test('S.7 an address in use is EADDRINUSE, with the address and the port', async () => {
   const { poller } = openProbe()
   const first = poller.listenTcp({ address: LOCAL, port: 0 })
   const { port } = first.localAddress
@@ -151,7 +151,7 @@ test('an address in use is EADDRINUSE, with the address and the port', async () 
   expect(error.message).toContain(String(port))
 })
 
-test('an address in use by another program is EADDRINUSE as well', async () => {
+test('S.7 an address in use by another program is EADDRINUSE as well', async () => {
   const { poller } = openProbe()
   const server = createServer().listen(0, LOCAL)
   await new Promise((resolve) => server.once('listening', resolve))
@@ -177,7 +177,7 @@ test('a port is free again at once after its listener and all its connections cl
   await acceptPeer(probe, again)
 })
 
-test("an address of somebody else's machine is EADDRNOTAVAIL", () => {
+test("S.7 an address of somebody else's machine is EADDRNOTAVAIL", () => {
   const { poller } = openProbe()
   expect(thrownBy(() => poller.listenTcp({ address: '192.0.2.1', port: 0 }))).toMatchObject({
     name: 'SocketError',
@@ -210,7 +210,7 @@ test('reusePort: true shares a port between pollers where the system can, and is
   expect(other.seen('accept').length).toBeGreaterThan(0)
 })
 
-test.runIf(hasIpv6)('a listener on :: takes IPv6 and, as mapped addresses, IPv4', async () => {
+test.runIf(hasIpv6)('S.19 a listener on :: takes IPv6 and, as mapped addresses, IPv4', async () => {
   const probe = openProbe()
   const listener = probe.poller.listenTcp({ address: '::', port: 0, ipv6Only: false })
   const { port, family } = listener.localAddress
@@ -225,7 +225,7 @@ test.runIf(hasIpv6)('a listener on :: takes IPv6 and, as mapped addresses, IPv4'
   await probe.until('both are heard', () => probe.seen('receive').length === 2)
 })
 
-test.runIf(hasIpv6)('ipv6Only refuses IPv4', async () => {
+test.runIf(hasIpv6)('S.19 ipv6Only refuses IPv4', async () => {
   const probe = openProbe()
   const listener = probe.poller.listenTcp({ address: '::', port: 0, ipv6Only: true })
   const { port } = listener.localAddress

@@ -142,7 +142,7 @@ test('detach() while connecting is EBUSY', async () => {
   await probe.first('connect', connection)
 })
 
-test('a connection wanders through ten pollers and loses no byte', async () => {
+test('S.24 a connection wanders through ten pollers and loses no byte', async () => {
   const first = openProbe()
   const { connection, peer } = await acceptedPair(first)
   let current: TcpConnection<unknown> = connection
@@ -161,7 +161,7 @@ test('a connection wanders through ten pollers and loses no byte', async () => {
   await last.until('all answers are there', () => peer.received.toString() === expected)
 })
 
-test('accepted in one thread, served in another: no byte is lost', { timeout: 20_000 }, async () => {
+test('S.24 accepted in one thread, served in another: no byte is lost', { timeout: 20_000 }, async () => {
   const probe = openProbe()
   const worker = new Worker(new URL('../support/poller-adopt-thread.mjs', import.meta.url))
   onTestFinished(() => void worker.terminate())

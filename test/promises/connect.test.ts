@@ -56,21 +56,24 @@ test('end() before the connect event sends what is queued, then finishes', async
   expect(probe.typesOf(connection)).toEqual(['connect', 'end', 'close'])
 })
 
-test.each(['close', 'reset'] as const)('%s() while connecting gives one close event with ECANCELED', async (how) => {
-  const probe = openProbe()
-  const { port, peers } = await listenPeer()
-  const connection = probe.poller.connectTcp({ address: LOCAL, port })
-  connection[how]()
-  const { error } = await probe.first('close', connection)
-  expect(error).toMatchObject({ name: 'SocketError', code: 'ECANCELED' })
-  await probe.quiet()
-  expect(probe.typesOf(connection)).toEqual(['close'])
-  await probe.until('the other side, if it noticed anything, sees the end', () =>
-    peers.every((peer) => peer.ended || peer.closed)
-  )
-})
+test.each(['close', 'reset'] as const)(
+  'S.13 %s() while connecting gives one close event with ECANCELED',
+  async (how) => {
+    const probe = openProbe()
+    const { port, peers } = await listenPeer()
+    const connection = probe.poller.connectTcp({ address: LOCAL, port })
+    connection[how]()
+    const { error } = await probe.first('close', connection)
+    expect(error).toMatchObject({ name: 'SocketError', code: 'ECANCELED' })
+    await probe.quiet()
+    expect(probe.typesOf(connection)).toEqual(['close'])
+    await probe.until('the other side, if it noticed anything, sees the end', () =>
+      peers.every((peer) => peer.ended || peer.closed)
+    )
+  }
+)
 
-test('a timeoutMs that is long enough changes nothing', async () => {
+test('S.13 a timeoutMs that is long enough changes nothing', async () => {
   const probe = openProbe()
   const { port } = await listenPeer()
   const connection = probe.poller.connectTcp({ address: LOCAL, port, timeoutMs: 100 })

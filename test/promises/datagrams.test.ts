@@ -52,7 +52,7 @@ test('a plain { address, port } and a string will do as well', async () => {
   expect(peer.received[0].data.toString('utf8')).toBe('żółw')
 })
 
-test('datagrams of zero bytes are datagrams, both ways', async () => {
+test('S.17 datagrams of zero bytes are datagrams, both ways', async () => {
   const probe = openProbe()
   const socket = probe.poller.bindUdp(ANY)
   const peer = await bindPeer()
@@ -67,7 +67,7 @@ test('datagrams of zero bytes are datagrams, both ways', async () => {
   expect(peer.received.map(({ data }) => data.length)).toEqual([0, 0])
 })
 
-test('65,507 bytes go through whole, both ways', async () => {
+test('S.17 65,507 bytes go through whole, both ways', async () => {
   const probe = openProbe()
   const socket = probe.poller.bindUdp({ ...ANY, receiveBufferSize: 1024 * 1024, sendBufferSize: 1024 * 1024 })
   const peer = await bindPeer()
@@ -82,7 +82,7 @@ test('65,507 bytes go through whole, both ways', async () => {
   expect(peer.received[0].data.equals(bytes)).toBe(true)
 })
 
-test('65,508 bytes are EMSGSIZE at once, and the socket works on', async () => {
+test('S.17 65,508 bytes are EMSGSIZE at once, and the socket works on', async () => {
   const probe = openProbe()
   const socket = probe.poller.bindUdp(ANY)
   const peer = await bindPeer()
@@ -99,7 +99,7 @@ test('65,508 bytes are EMSGSIZE at once, and the socket works on', async () => {
   expect(await probe.quiet(20)).toEqual([])
 })
 
-test('what is longer than maxDatagram is cut off and says so; the next is whole', async () => {
+test('S.17 what is longer than maxDatagram is cut off and says so; the next is whole', async () => {
   const probe = openProbe({ maxDatagram: 16 })
   const socket = probe.poller.bindUdp(ANY)
   const peer = await bindPeer()
@@ -156,7 +156,7 @@ test('what send() was given may be changed at once', async () => {
   expect(peer.received[0].data.toString()).toBe('before')
 })
 
-test('a tiny receive buffer under a flood drops datagrams, and nothing else: the sender goes on, the socket lives', async () => {
+test('S.18 a tiny receive buffer under a flood drops datagrams, and nothing else: the sender goes on, the socket lives', async () => {
   const probe = openProbe()
   const socket = probe.poller.bindUdp({ ...ANY, receiveBufferSize: 4096 })
   const sender = probe.poller.bindUdp(ANY)
@@ -210,7 +210,7 @@ test('a datagram that the system refuses is an error event that says to whom, an
   expect(probe.poller.stats).toMatchObject({ datagramsSent: 5, datagramsDropped: 5 })
 })
 
-test('an unreachable peer is silent unless asked for', async () => {
+test('S.18 an unreachable peer is silent unless asked for', async () => {
   const probe = openProbe()
   const socket = probe.poller.bindUdp(ANY)
   const peer = await bindPeer()
@@ -228,7 +228,7 @@ test('an unreachable peer is silent unless asked for', async () => {
 
 // Wine never reports: its SIO_UDP_CONNRESET does nothing. Windows does not say which peer it was.
 test.skipIf(isWine)(
-  'asked for, an unreachable peer is an error event, on Linux with its address, and the socket lives',
+  'S.18 asked for, an unreachable peer is an error event, on Linux with its address, and the socket lives',
   async () => {
     const probe = openProbe()
     const socket = probe.poller.bindUdp({ ...ANY, reportUnreachable: true })
@@ -245,7 +245,7 @@ test.skipIf(isWine)(
   }
 )
 
-test('asked for, several unreachable peers do not swallow what others are sent in the same turn', async () => {
+test('S.18 asked for, several unreachable peers do not swallow what others are sent in the same turn', async () => {
   const probe = openProbe()
   const socket = probe.poller.bindUdp({ ...ANY, reportUnreachable: true })
   const peer = await bindPeer()
@@ -272,7 +272,7 @@ test.runIf(hasIpv6)('IPv6 datagrams go as IPv4 ones do', async () => {
   await probe.until('it is answered', () => peer.received[0]?.data.toString() === 'six')
 })
 
-test.runIf(hasIpv6)('a socket on :: takes IPv4 as mapped addresses, and answers to them', async () => {
+test.runIf(hasIpv6)('S.19 a socket on :: takes IPv4 as mapped addresses, and answers to them', async () => {
   const probe = openProbe()
   const socket = probe.poller.bindUdp({ address: '::', port: 0, ipv6Only: false })
   const four = await bindPeer()
@@ -283,7 +283,7 @@ test.runIf(hasIpv6)('a socket on :: takes IPv4 as mapped addresses, and answers 
   await probe.until('it is answered', () => four.received[0]?.data.toString() === 'answer')
 })
 
-test('an IPv6 address for an IPv4 socket is an error that says so', () => {
+test('S.19 an IPv6 address for an IPv4 socket is an error that says so', () => {
   const { poller } = openProbe()
   const socket = poller.bindUdp(ANY)
   const error = thrownBy(() => socket.send('x', { address: '::1', port: 9 }))
@@ -291,7 +291,7 @@ test('an IPv6 address for an IPv4 socket is an error that says so', () => {
   poller.wait(0)
 })
 
-test('a port in use is EADDRINUSE', async () => {
+test('S.7 a port in use is EADDRINUSE', async () => {
   const { poller } = openProbe()
   const peer = await bindPeer()
   expect(thrownBy(() => poller.bindUdp({ address: LOCAL, port: peer.port }))).toMatchObject({
@@ -302,7 +302,7 @@ test('a port in use is EADDRINUSE', async () => {
   })
 })
 
-test("an address of somebody else's machine is EADDRNOTAVAIL", () => {
+test("S.7 an address of somebody else's machine is EADDRNOTAVAIL", () => {
   const { poller } = openProbe()
   expect(thrownBy(() => poller.bindUdp({ address: '192.0.2.1', port: 0 })).code).toBe('EADDRNOTAVAIL')
 })

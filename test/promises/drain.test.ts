@@ -18,7 +18,7 @@ test('send() says true up to the high-water mark and false above it, without a w
   expect(connection.bufferedBytes).toBe(1002)
 })
 
-test('after send() said false there is exactly one drain when the peer reads, and all bytes are there', async () => {
+test('S.2 after send() said false there is exactly one drain when the peer reads, and all bytes are there', async () => {
   const probe = openProbe({ highWaterMark: MARK })
   const { connection, peer } = await acceptedPair(probe, { paused: true })
   const piece = patternBytes(64 * 1024)
@@ -51,7 +51,7 @@ test('after send() said false there is exactly one drain when the peer reads, an
   }
 })
 
-test('a drain comes too when the system takes all at once', async () => {
+test('S.2 a drain comes too when the system takes all at once', async () => {
   const probe = openProbe({ highWaterMark: 1000 })
   const { connection, peer } = await acceptedPair(probe)
   expect(connection.send(Buffer.alloc(2000))).toBe(false)
@@ -80,7 +80,7 @@ test('a program that stays below the mark never sees a drain', async () => {
   expect(probe.seen('drain')).toEqual([])
 })
 
-test('every false has its drain, ten times over', async () => {
+test('S.2 every false has its drain, ten times over', async () => {
   const probe = openProbe({ highWaterMark: 1000 })
   const { connection, peer } = await acceptedPair(probe)
   for (let rounds = 1; rounds <= 10; rounds++) {
@@ -119,7 +119,7 @@ test('sending on in the handling of a drain keeps a connection busy to the end',
   expect(most).toBeLessThanOrEqual(MARK + piece.length)
 })
 
-test('no drain for a connection that was closed while its queue was full', async () => {
+test('S.2 no drain for a connection that was closed while its queue was full', async () => {
   const probe = openProbe({ highWaterMark: 1000 })
   const { connection, peer } = await acceptedPair(probe, { paused: true })
   connection.send(Buffer.alloc(20_000_000))

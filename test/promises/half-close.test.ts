@@ -5,7 +5,7 @@ import { answeringServer } from '../support/net-thread.ts'
 import { openProbe, ownPair, thrownBy } from '../support/poller-probe.ts'
 import { patternBytes } from '../support/poller-random.ts'
 
-test('the peer finishes first: end, then everything that is still sent arrives, then a clean close', async () => {
+test('S.3 the peer finishes first: end, then everything that is still sent arrives, then a clean close', async () => {
   const probe = openProbe()
   const { connection, peer } = await acceptedPair(probe)
   peer.socket.end('last words')
@@ -44,7 +44,7 @@ test('an end that nobody answers does not make the poller spin', async () => {
   expect(probe.poller.stats.waits - before).toBeLessThan(10)
 })
 
-test('this side finishes first: what the peer sends late is received, then end and a clean close', async () => {
+test('S.3 this side finishes first: what the peer sends late is received, then end and a clean close', async () => {
   const probe = openProbe()
   const { connection, peer } = await acceptedPair(probe)
   connection.send('question')
@@ -140,7 +140,7 @@ test('end() twice is one end', async () => {
   expect(probe.seen('close', connection)).toHaveLength(1)
 })
 
-test('send() after end() is EPIPE', async () => {
+test('S.3 send() after end() is EPIPE', async () => {
   const probe = openProbe()
   const { connection, peer } = await acceptedPair(probe)
   connection.send('in time')

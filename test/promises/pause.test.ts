@@ -30,7 +30,7 @@ test('the sender of a paused connection is slowed down, and nothing is lost', as
   expect(probe.bytesOf(connection).equals(bytes)).toBe(true)
 })
 
-test('the end of the peer waits too: after resume() the data, then the end', async () => {
+test('S.14 the end of the peer waits too: after resume() the data, then the end', async () => {
   const probe = openProbe()
   const { connection, peer } = await acceptedPair(probe)
   connection.pause()
@@ -42,7 +42,7 @@ test('the end of the peer waits too: after resume() the data, then the end', asy
   expect(probe.bytesOf(connection).toString()).toBe('data before the end')
 })
 
-test('the reset of the peer waits too', async () => {
+test('S.14 the reset of the peer waits too', async () => {
   const probe = openProbe()
   const { connection, peer } = await acceptedPair(probe)
   connection.pause()

@@ -18,7 +18,7 @@ test('the peers of a closed poller see their end, and new ones are refused', asy
   await other.until('a new one is refused', () => late.errorCode === 'ECONNREFUSED')
 })
 
-test('closing twice, and disposing, is harmless', () => {
+test('S.16 closing twice, and disposing, is harmless', () => {
   const poller = new Poller()
   poller.close()
   poller.close()
@@ -34,7 +34,7 @@ test('what was queued goes out as far as the system takes it', async () => {
   await other.until('the words arrive', () => peer.received.toString() === 'last words' && peer.ended)
 })
 
-test('everything on it says EBADF afterwards, or does nothing', async () => {
+test('S.16 everything on it says EBADF afterwards, or does nothing', async () => {
   const probe = openProbe()
   const { listener, connection } = await acceptedPair(probe)
   const socket = probe.poller.bindUdp({ address: LOCAL, port: 0 })

@@ -24,7 +24,7 @@ test('closing the old object after the hand-over does not close the handle', () 
   expect(next.localAddress.port).toBeGreaterThan(0)
 })
 
-test('between threads: what one sends after the hand-over, the other side gets', async () => {
+test('S.24 between threads: what one sends after the hand-over, the other side gets', async () => {
   const { near, far } = rawPair({ nonBlocking: false })
   far.send('question')
   const worker = new Worker(new URL('../support/raw-blocking-thread.mjs', import.meta.url), {

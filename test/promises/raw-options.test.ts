@@ -86,7 +86,7 @@ test('a timeout that was set ends a wait no earlier than it says', () => {
   expect(performance.now() - started).toBeGreaterThanOrEqual(30)
 })
 
-test('an unknown name is ERR_INVALID_ARG_VALUE, and so is a name of Object’s own', () => {
+test('S.23 an unknown name is ERR_INVALID_ARG_VALUE, and so is a name of Object’s own', () => {
   const socket = closing(new Socket({ type: 'tcp' }))
   for (const name of ['nodelay', '', 'constructor', '__proto__', undefined, {}]) {
     expect(codeOf(() => socket.setOption(name as never, true as never))).toBe('ERR_INVALID_ARG_VALUE')

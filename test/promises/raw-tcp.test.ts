@@ -76,7 +76,7 @@ test('what recv() gives is the program’s own: the next recv does not change it
   expect(String(first)).toBe('first')
 })
 
-test('a full send buffer gives WOULD_BLOCK, and room comes back when the peer reads', () => {
+test('S.1 a full send buffer gives WOULD_BLOCK, and room comes back when the peer reads', () => {
   const { near, far } = rawPair()
   let left = fill(near)
   expect(left).toBeGreaterThan(0)
@@ -129,7 +129,7 @@ test('S.4 linger 0 makes close() a reset', () => {
   expect(resetCodeOf(far)).toBe('ECONNRESET')
 })
 
-test('a reset by the peer is ECONNRESET, with the call that met it', async () => {
+test('S.4 a reset by the peer is ECONNRESET, with the call that met it', async () => {
   const { socket, peer } = await connectedToNet()
   peer.resetAndDestroy()
   expect(() => eventually(() => socket.recv())).toThrow(

@@ -139,7 +139,7 @@ test('flush() sends what is queued without waiting or receiving', async () => {
   await probe.until('it is there', () => probe.bytesOf(near).toString() === 'flushed')
 })
 
-test('ten thousand sends keep their order', async () => {
+test('S.12 ten thousand sends keep their order', async () => {
   const probe = openProbe({ highWaterMark: 16 * 1024 * 1024 })
   const { connection, peer } = await acceptedPair(probe)
   const expected: string[] = []
@@ -197,7 +197,7 @@ test('small sends without a wait, far more than one turn should make, keep their
   )
 })
 
-test('sends of all sizes mixed, strings and bytes, keep their order', async () => {
+test('S.12 sends of all sizes mixed, strings and bytes, keep their order', async () => {
   const seed = newSeed()
   const random = randomFrom(seed)
   const probe = openProbe({ highWaterMark: 256 * 1024 * 1024 })
@@ -244,7 +244,7 @@ test('flush() in the middle of a batch leaves the bytes of its events alone', as
   for (const { near, bytes } of pairs) expect(Buffer.concat(received.get(near) ?? []).equals(bytes)).toBe(true)
 })
 
-test('64 MiB each way at once, in random pieces, arrive byte for byte', { timeout: 60_000 }, async () => {
+test('S.11 64 MiB each way at once, in random pieces, arrive byte for byte', { timeout: 60_000 }, async () => {
   const total = 64 * 1024 * 1024
   const seed = newSeed()
   const random = randomFrom(seed)

@@ -17,7 +17,7 @@ test('a reset by the peer is one close event with ECONNRESET', async () => {
   expect(probe.typesOf(connection)).toEqual(['accept', 'close'])
 })
 
-test('reset() makes the peer see ECONNRESET and drops what was queued', async () => {
+test('S.4 reset() makes the peer see ECONNRESET and drops what was queued', async () => {
   const probe = openProbe()
   const { connection, peer } = await acceptedPair(probe)
   connection.send('never sent')
@@ -54,7 +54,7 @@ test('reset() after close() ends the wait for a peer that does not read', async 
   expect(probe.seen('close', connection)).toHaveLength(1)
 })
 
-test('data, then a reset: the close says ECONNRESET, and what was received before is right', async () => {
+test('S.5 data, then a reset: the close says ECONNRESET, and what was received before is right', async () => {
   // Linux gives the data first; Windows may drop it, as its documentation of a hard close says. Both are promised to be nothing else.
   const probe = openProbe()
   const { connection, peer } = await acceptedPair(probe)
@@ -66,7 +66,7 @@ test('data, then a reset: the close says ECONNRESET, and what was received befor
   if (probe.poller.backend === 'epoll') expect(probe.storyOf(connection)).toEqual(['accept', 'receive', 'close'])
 })
 
-test('sending to a peer that is gone: at first nothing, then one close with EPIPE or ECONNRESET', async () => {
+test('S.6 sending to a peer that is gone: at first nothing, then one close with EPIPE or ECONNRESET', async () => {
   const probe = openProbe()
   const { connection, peer } = await acceptedPair(probe)
   peer.socket.destroy()

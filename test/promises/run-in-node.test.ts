@@ -53,7 +53,7 @@ function runEcho(poller: Poller, signal?: AbortSignal) {
   return { listener, running }
 }
 
-test('an echo server runs, and AbortSignal ends it', async () => {
+test('S.25 an echo server runs, and AbortSignal ends it', async () => {
   const poller = openPoller()
   const ending = new AbortController()
   const { listener, running } = runEcho(poller, ending.signal)
@@ -67,7 +67,7 @@ test('an echo server runs, and AbortSignal ends it', async () => {
   await until('the bytes are there for wait()', () => poller.wait(0).some(({ type }) => type === 'receive'))
 })
 
-test('it runs beside an http server, timers and promises, and neither starves', { timeout: 20_000 }, async () => {
+test('S.25 it runs beside an http server, timers and promises, and neither starves', { timeout: 20_000 }, async () => {
   const poller = openPoller()
   const { listener } = runEcho(poller)
   const server = createServer((_, response) => response.end('http')).listen(0, LOCAL)
@@ -103,7 +103,7 @@ test('it runs beside an http server, timers and promises, and neither starves', 
   expect(flooder.receivedBytes).toBeGreaterThan(chunk.length)
 })
 
-test('each batch is one call, in a turn of its own: promises and immediates run in between', async () => {
+test('S.25 each batch is one call, in a turn of its own: promises and immediates run in between', async () => {
   const poller = openPoller()
   let immediates = 0
   let batches = 0
@@ -191,7 +191,7 @@ test('an idle timeout comes in run() too', async () => {
   await until('the timeout comes', () => seen.some(({ type }) => type === 'timeout'))
 })
 
-test('an exception in the handler rejects run() and leaves the poller usable', async () => {
+test('S.25 an exception in the handler rejects run() and leaves the poller usable', async () => {
   const poller = openPoller()
   const listener = poller.listenTcp({ address: LOCAL, port: 0 })
   const mistake = new Error('a mistake in the handler')
@@ -222,7 +222,7 @@ test('a handler that is async is not waited for, and a rejection of its own is n
   await until('the second call', () => calls === 2)
 })
 
-test('a signal that has aborted already ends run() at once', async () => {
+test('S.25 a signal that has aborted already ends run() at once', async () => {
   const poller = openPoller()
   let calls = 0
   poller.wake()
@@ -233,7 +233,7 @@ test('a signal that has aborted already ends run() at once', async () => {
   expect(calls).toBe(0)
 })
 
-test('aborting inside the handler ends it after this batch', async () => {
+test('S.25 aborting inside the handler ends it after this batch', async () => {
   const poller = openPoller()
   const ending = new AbortController()
   let calls = 0

@@ -3,7 +3,7 @@ import { expect, test } from 'vitest'
 import { acceptedPair, acceptPeer } from '../support/net-peer.ts'
 import { openProbe } from '../support/poller-probe.ts'
 
-test('for a peer that never reads send() says false at the mark, and the queue stays where it was', async () => {
+test('S.22 for a peer that never reads send() says false at the mark, and the queue stays where it was', async () => {
   const mark = 1024 * 1024
   const probe = openProbe({ highWaterMark: mark })
   const { connection } = await acceptedPair(probe, { paused: true })
@@ -26,7 +26,7 @@ test('for a peer that never reads send() says false at the mark, and the queue s
   expect(probe.typesOf(connection)).toEqual(['accept'])
 })
 
-test('the queue is bounded in memory: a program that stops at false holds no more than the mark', async () => {
+test('S.22 the queue is bounded in memory: a program that stops at false holds no more than the mark', async () => {
   const mark = 256 * 1024
   const count = 40
   const probe = openProbe({ highWaterMark: mark })

@@ -17,7 +17,7 @@ async function allReady(probe: Probe) {
 }
 
 test.each(['close', 'reset'] as const)(
-  '%s() of all others in the first event leaves that event alone in the batch',
+  'S.15 %s() of all others in the first event leaves that event alone in the batch',
   async (how) => {
     const probe = openProbe()
     const { connections } = await allReady(probe)
@@ -34,7 +34,7 @@ test.each(['close', 'reset'] as const)(
   }
 )
 
-test('detach() of the others keeps their events from the batch as well', async () => {
+test('S.15 detach() of the others keeps their events from the batch as well', async () => {
   const probe = openProbe()
   const { connections } = await allReady(probe)
   const { Socket } = await import('pollport')
@@ -51,7 +51,7 @@ test('detach() of the others keeps their events from the batch as well', async (
   for (const socket of taken) socket.close()
 })
 
-test('closing a connection in the handling of its own event gives no more of them, in this batch and later', async () => {
+test('S.15 closing a connection in the handling of its own event gives no more of them, in this batch and later', async () => {
   const probe = openProbe()
   const { pairs } = await allReady(probe)
   for (const { peer } of pairs) peer.socket.end('more')
@@ -64,7 +64,7 @@ test('closing a connection in the handling of its own event gives no more of the
   for (const { connection } of pairs) expect(probe.typesOf(connection)).toEqual(['accept', 'receive', 'close'])
 })
 
-test('a new connection made where an old one was closed, within a batch, gets its own events only', async () => {
+test('S.15 a new connection made where an old one was closed, within a batch, gets its own events only', async () => {
   const probe = openProbe<string>()
   const listener = probe.poller.listenTcp({ address: LOCAL, port: 0 })
   for (let rounds = 0; rounds < 20; rounds++) {
@@ -160,7 +160,7 @@ test('a thousand random comings and goings: every connection begins once, closes
   }
 })
 
-test('ten thousand closes of one socket are one close', async () => {
+test('S.16 ten thousand closes of one socket are one close', async () => {
   const probe = openProbe()
   const { connections } = await allReady(probe)
   const [one] = connections
@@ -171,7 +171,7 @@ test('ten thousand closes of one socket are one close', async () => {
   expect(probe.seen('close', one)).toHaveLength(1)
 })
 
-test('a connection whose close has been delivered refuses to send, with EBADF', async () => {
+test('S.16 a connection whose close has been delivered refuses to send, with EBADF', async () => {
   const probe = openProbe()
   const { connections } = await allReady(probe)
   connections[0].close()

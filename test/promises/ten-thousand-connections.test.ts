@@ -9,7 +9,7 @@ import { isWindows } from '../support/system.ts'
 
 const COUNT = isWindows ? 2_000 : 10_000
 
-test('all are accepted, all are echoed, an idle one holds no buffer, and closing them in one tick closes each once', {
+test('S.21 all are accepted, all are echoed, an idle one holds no buffer, and closing them in one tick closes each once', {
   timeout: 90_000
 }, async () => {
   const probe = openProbe()

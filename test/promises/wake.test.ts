@@ -12,7 +12,7 @@ test('a wake before the wait ends it at once', () => {
   expect(poller.wait(10_000)).toEqual(WAKE)
 })
 
-test('a thousand wakes before a wait end one wait, not the next', () => {
+test('S.20 a thousand wakes before a wait end one wait, not the next', () => {
   const { poller } = openProbe()
   for (let wakes = 0; wakes < 1000; wakes++) poller.wake()
   expect(poller.wait(10_000)).toEqual(WAKE)
@@ -33,20 +33,20 @@ test('a wake does not stand behind what the receive buffer had no room for', asy
   expect(probe.seen('wake')).toHaveLength(1)
 })
 
-test('wait(0) collects a wake', () => {
+test('S.20 wait(0) collects a wake', () => {
   const { poller } = openProbe()
   poller.wake()
   expect(poller.wait(0)).toEqual(WAKE)
 })
 
-test('a wake from another thread ends wait(-1)', async () => {
+test('S.20 a wake from another thread ends wait(-1)', async () => {
   const { poller } = openProbe()
   const thread = await threadWaker(poller.waker().handle)
   thread.wakeAfter(50)
   expect(poller.wait(-1)).toEqual(WAKE)
 })
 
-test('wakes from another thread coalesce too: a thousand are few events, and none is left behind', async () => {
+test('S.20 wakes from another thread coalesce too: a thousand are few events, and none is left behind', async () => {
   const { poller } = openProbe()
   const thread = await threadWaker(poller.waker().handle)
   thread.wakeAfter(0, 1000)

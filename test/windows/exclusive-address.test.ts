@@ -5,7 +5,7 @@ import { LOCAL } from '../support/net-peer.ts'
 import { openProbe, thrownBy } from '../support/poller-probe.ts'
 import { closing, codeOf } from '../support/raw-pair.ts'
 
-test('a second listener is EADDRINUSE, and a thief with SO_REUSEADDR is EACCES', () => {
+test('S.7 a second listener is EADDRINUSE, and a thief with SO_REUSEADDR is EACCES', () => {
   const { poller } = openProbe()
   const { port } = poller.listenTcp({ address: LOCAL, port: 0 }).localAddress
   expect(thrownBy(() => poller.listenTcp({ address: LOCAL, port })).code).toBe('EADDRINUSE')
@@ -14,7 +14,7 @@ test('a second listener is EADDRINUSE, and a thief with SO_REUSEADDR is EACCES',
   expect(codeOf(() => thief.bind({ address: LOCAL, port }))).toBe('EACCES')
 })
 
-test('the same for a UDP socket, unless it asks to share', () => {
+test('S.7 the same for a UDP socket, unless it asks to share', () => {
   const { poller } = openProbe()
   const { port } = poller.bindUdp({ address: LOCAL, port: 0 }).localAddress
   const thief = closing(new Socket({ type: 'udp' }))

@@ -54,7 +54,7 @@ test('I.6 a socket has one port: adding it twice is EEXIST, to another port EINV
   expect(other.size).toBe(0)
 })
 
-test('a wake ends the wait; a thousand wakes end one', () => {
+test('S.20 a wake ends the wait; a thousand wakes end one', () => {
   const iocp = port()
   for (let count = 0; count < 1000; count++) iocp.wake()
   expect(iocp.wait()).toEqual([])
@@ -70,7 +70,7 @@ test('a wake does not hide what is complete', () => {
   expect(iocp.wait(1000).map(({ userPtr }) => userPtr)).toEqual(['there'])
 })
 
-test('a closed port says EBADF to everything but another close, and so does a closed socket', () => {
+test('S.16 a closed port says EBADF to everything but another close, and so does a closed socket', () => {
   const iocp = port()
   const socket = new Socket({ type: 'tcp' })
   iocp.close()
