@@ -3,7 +3,7 @@ import { Socket, type SocketOptionName } from 'pollport'
 import { describe, expect, test } from 'vitest'
 import { hasIpv6 } from '../support/net-peer.ts'
 import { closing, codeOf } from '../support/raw-pair.ts'
-import { isWine } from '../support/system.ts'
+import { isWindows, isWine } from '../support/system.ts'
 
 const cases: [SocketOptionName, 'tcp' | 'udp', unknown[]][] = [
   ['noDelay', 'tcp', [true, false]],
@@ -84,6 +84,29 @@ test('a timeout that was set ends a wait no earlier than it says', () => {
   const started = performance.now()
   expect(socket.recv()).toBe(-1)
   expect(performance.now() - started).toBeGreaterThanOrEqual(30)
+})
+
+test('S.23 raw (level, name): numbers and bytes go in and come out, and are what the names say', () => {
+  // The systems' own numbers, of their headers; TCP's are the same on both.
+  const [SOL_SOCKET, SO_KEEPALIVE, SO_LINGER] = isWindows ? [0xffff, 0x0008, 0x0080] : [1, 9, 13]
+  const [IPPROTO_TCP, TCP_NODELAY] = [6, 1]
+  const socket = closing(new Socket({ type: 'tcp' }))
+  for (const on of [1, 0]) {
+    socket.setOption(IPPROTO_TCP, TCP_NODELAY, on)
+    expect(socket.getOption(IPPROTO_TCP, TCP_NODELAY)).toBe(on)
+    expect(socket.getOption('noDelay')).toBe(on === 1)
+    socket.setOption('keepAlive', on === 1)
+    expect(socket.getOption(SOL_SOCKET, SO_KEEPALIVE)).toBe(on)
+  }
+  // struct linger { on, seconds }: two shorts on Windows, two ints on Linux.
+  const linger = isWindows ? Buffer.from([1, 0, 7, 0]) : Buffer.from([1, 0, 0, 0, 7, 0, 0, 0])
+  socket.setOption(SOL_SOCKET, SO_LINGER, linger)
+  expect(socket.getOption('linger')).toBe(7000)
+  socket.setOption('linger', 3000)
+  linger[linger.length / 2] = 3
+  expect(socket.getOption(SOL_SOCKET, SO_LINGER, 16)).toEqual(linger)
+  expect(codeOf(() => socket.getOption(SOL_SOCKET, 9999))).toBe('ENOPROTOOPT')
+  expect(codeOf(() => socket.setOption(IPPROTO_TCP, TCP_NODELAY, 'x' as never))).toBe('ERR_INVALID_ARG_TYPE')
 })
 
 test('S.23 an unknown name is ERR_INVALID_ARG_VALUE, and so is a name of Object’s own', () => {
