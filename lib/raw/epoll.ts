@@ -1,4 +1,5 @@
-// Epoll as the system has it: epoll_create1, epoll_ctl, epoll_pwait2. Knows sockets and userPtrs; refuses to receive or send anything.
+// Epoll as the system has it: epoll_create1, epoll_ctl, epoll_pwait2. Knows what it watches (sockets, other epolls) and userPtrs; refuses to receive or
+// send anything.
 
 import { EPOLL_OP, type EpollBinding } from '../binding/epoll.ts'
 import { addon } from '../binding/load.ts'
@@ -10,15 +11,18 @@ import { Slots } from '../slots.ts'
 import { bindToThread } from '../thread-bound.ts'
 import { integer, timeout } from '../validate.ts'
 import { waitInSlices } from '../wait-slices.ts'
-import { Socket } from './socket.ts'
+import { Socket, type Watcher } from './socket.ts'
 import { Waker } from './waker.ts'
 
 const DEFAULT_MAX_EVENTS = 1024
 const NUMBERS_PER_EVENT = 3
 
-/** What `Epoll.wait` tells of a socket. */
-export interface EpollEvent<U> {
-  readonly socket: Socket
+/** What an epoll may watch. An epoll in another is readable there while it has events of its own, or was woken. */
+export type Pollable = Socket | Epoll<unknown, Pollable>
+
+/** What `Epoll.wait` tells of a socket; or of an inner epoll, if `S` lets such in. */
+export interface EpollEvent<U, S extends Pollable = Socket> {
+  readonly socket: S
   /** What was given to `add`. */
   readonly userPtr: U
   /** The mask as the kernel gave it. */
@@ -33,24 +37,23 @@ export interface EpollEvent<U> {
   readonly error: boolean
 }
 
-interface Entry<U> {
-  readonly socket: Socket
-  readonly handle: number
+interface Entry<U, S> {
+  readonly socket: S
   readonly userPtr: U
 }
 
-class ReadyEvent<U> implements EpollEvent<U> {
-  readonly entry: Entry<U>
+class ReadyEvent<U, S extends Pollable> implements EpollEvent<U, S> {
+  readonly entry: Entry<U, S>
   readonly id: number
   readonly events: number
 
-  constructor(entry: Entry<U>, id: number, events: number) {
+  constructor(entry: Entry<U, S>, id: number, events: number) {
     this.entry = entry
     this.id = id
     this.events = events
   }
 
-  get socket(): Socket {
+  get socket(): S {
     return this.entry.socket
   }
 
@@ -77,13 +80,15 @@ class ReadyEvent<U> implements EpollEvent<U> {
 
 /**
  * Tells which of many sockets are *ready* (Linux; epoll(7)). The program receives and sends by itself. It belongs to the thread that made it.
+ * `new Epoll<U, Epoll>()` watches other epolls, `new Epoll<U, Pollable>()` sockets and epolls.
  * @throws Error `ERR_UNSUPPORTED_PLATFORM` on other systems; SocketError `EMFILE`, … from epoll_create1
  */
-export class Epoll<U = unknown> {
+export class Epoll<U = unknown, S extends Pollable = Socket> {
   readonly #native: EpollBinding & ReturnType<typeof addon>
   readonly #core: number
-  readonly #entries = new Slots<Entry<U>>()
-  readonly #ids = new Map<Socket, number>()
+  readonly #entries = new Slots<Entry<U, S>>()
+  readonly #ids = new Map<Pollable, number>()
+  readonly #watchers = new Set<Watcher>()
   #records = new Int32Array(DEFAULT_MAX_EVENTS * NUMBERS_PER_EVENT)
   #closed = false
 
@@ -101,7 +106,7 @@ export class Epoll<U = unknown> {
     return this.#native.epollFd(this.#core)
   }
 
-  /** How many sockets it watches. */
+  /** How many sockets and epolls it watches. */
   get size(): number {
     return this.#ids.size
   }
@@ -111,17 +116,19 @@ export class Epoll<U = unknown> {
   }
 
   /**
-   * Watches a socket; `userPtr` comes with each of its events. `events` is an OR of EPOLL… masks, by default `EPOLLIN`, level-triggered.
-   * @throws SocketError `EEXIST` when it is watched already, `EBADF` when closed, `EINVAL`, `ENOSPC`, `ENOMEM`
+   * Watches a socket, or another epoll; `userPtr` comes with each of its events. `events` is an OR of EPOLL… masks, by default `EPOLLIN`,
+   * level-triggered.
+   * @throws SocketError `EEXIST` when it is watched already, `EBADF` when closed, `EINVAL` for the epoll itself, `ELOOP` when epolls would watch each
+   * other in a circle or more than five deep, `ENOSPC`, `ENOMEM`
    */
-  add(socket: Socket, userPtr: U, events: number = EPOLLIN): void {
+  add(socket: S, userPtr: U, events: number = EPOLLIN): void {
     this.#assertOpen('epoll_ctl')
     checkSocket(socket)
     const mask = checkMask(events)
     if (socket.closed) throw alreadyClosed('epoll_ctl')
     if (this.#ids.has(socket)) throw namedSocketError('EEXIST', 'epoll_ctl')
-    const id = this.#entries.insert({ socket, handle: socket.handle, userPtr })
-    const result = this.#control(EPOLL_OP.add, socket.handle, mask, id)
+    const id = this.#entries.insert({ socket, userPtr })
+    const result = this.#control(EPOLL_OP.add, socket, mask, id)
     if (result < 0) {
       this.#entries.delete(id)
       check(result, 'epoll_ctl')
@@ -131,22 +138,22 @@ export class Epoll<U = unknown> {
   }
 
   /** Changes what is watched for, and arms a one-shot again. Throws `ENOENT` when the socket is not watched. */
-  modify(socket: Socket, events: number): void {
+  modify(socket: S, events: number): void {
     this.#assertOpen('epoll_ctl')
     checkSocket(socket)
     const mask = checkMask(events)
     if (socket.closed) throw alreadyClosed('epoll_ctl')
-    check(this.#control(EPOLL_OP.modify, socket.handle, mask, this.#idOf(socket)), 'epoll_ctl')
+    check(this.#control(EPOLL_OP.modify, socket, mask, this.#idOf(socket)), 'epoll_ctl')
   }
 
   /** Watches a socket no more. Closing the socket does the same. Throws `ENOENT` when it is not watched. */
-  remove(socket: Socket): void {
+  remove(socket: S): void {
     this.#assertOpen('epoll_ctl')
     checkSocket(socket)
     if (socket.closed) throw alreadyClosed('epoll_ctl')
     const id = this.#idOf(socket)
     this.#drop(socket, id)
-    check(this.#control(EPOLL_OP.remove, socket.handle, 0, id), 'epoll_ctl')
+    check(this.#control(EPOLL_OP.remove, socket, 0, id), 'epoll_ctl')
   }
 
   /**
@@ -155,7 +162,7 @@ export class Epoll<U = unknown> {
    * @param timeoutMs milliseconds, fractions allowed (epoll_pwait2; whole ones, rounded up, on kernels before 5.11); -1 = for ever, 0 = do not wait
    * @param maxEvents 1 to 65,536, default 1,024; what is beyond comes with the next wait
    */
-  wait(timeoutMs?: number, maxEvents: number = DEFAULT_MAX_EVENTS): EpollEvent<U>[] {
+  wait(timeoutMs?: number, maxEvents: number = DEFAULT_MAX_EVENTS): EpollEvent<U, S>[] {
     const limit = timeout(timeoutMs)
     integer(maxEvents, 'maxEvents', 1, 65_536)
     this.#assertOpen('epoll_wait')
@@ -165,7 +172,7 @@ export class Epoll<U = unknown> {
     native.reapHandles()
     const count = waitInSlices(limit, (ms) => native.epollWait(this.#core, this.#records, maxEvents, ms))
     if (count === WOKEN || check(count, 'epoll_wait') === 0) return []
-    const batch = EventBatch.create<ReadyEvent<U>>((event) => this.#entries.get(event.id) !== event.entry)
+    const batch = EventBatch.create<ReadyEvent<U, S>>((event) => this.#entries.get(event.id) !== event.entry)
     for (let at = 0; at < count * NUMBERS_PER_EVENT; at += NUMBERS_PER_EVENT) {
       const index = this.#records[at]
       const generation = this.#records[at + 1]
@@ -186,9 +193,10 @@ export class Epoll<U = unknown> {
     return Waker.from(this.#native.epollWakerHandle(this.#core))
   }
 
-  /** Closes the epoll; the sockets stay open. Closing twice is harmless. */
+  /** Closes the epoll; what it watches stays open. Closing twice is harmless. It leaves the epolls that watch it first. */
   close(): void {
     if (this.#closed) return
+    for (const watcher of [...this.#watchers]) watcher._forget(this)
     this.#closed = true
     for (const socket of this.#ids.keys()) socket._removeWatcher(this)
     this.#ids.clear()
@@ -200,26 +208,37 @@ export class Epoll<U = unknown> {
     this.close()
   }
 
-  /** @internal The socket's handle is about to go. */
-  _forget(socket: Socket): void {
+  /** @internal */
+  _addWatcher(watcher: Watcher): void {
+    this.#watchers.add(watcher)
+  }
+
+  /** @internal */
+  _removeWatcher(watcher: Watcher): void {
+    this.#watchers.delete(watcher)
+  }
+
+  /** @internal The descriptor of what is watched is about to go. */
+  _forget(socket: Pollable): void {
     const id = this.#ids.get(socket)
     if (id === undefined) return
     this.#drop(socket, id)
     // Nothing to do about a failure: the handle is closed next, which takes it out if this did not.
-    this.#control(EPOLL_OP.remove, socket.handle, 0, id)
+    this.#control(EPOLL_OP.remove, socket, 0, id)
   }
 
-  #control(op: number, handle: number, mask: number, id: number): number {
+  #control(op: number, socket: Pollable, mask: number, id: number): number {
+    const handle = socket instanceof Epoll ? socket.fd : socket.handle
     return this.#native.epollControl(this.#core, op, handle, mask, Slots.indexOf(id), Slots.generationOf(id))
   }
 
-  #drop(socket: Socket, id: number): void {
+  #drop(socket: Pollable, id: number): void {
     this.#entries.delete(id)
     this.#ids.delete(socket)
     socket._removeWatcher(this)
   }
 
-  #idOf(socket: Socket): number {
+  #idOf(socket: Pollable): number {
     const id = this.#ids.get(socket)
     if (id === undefined) throw namedSocketError('ENOENT', 'epoll_ctl')
     return id
@@ -230,8 +249,9 @@ export class Epoll<U = unknown> {
   }
 }
 
-function checkSocket(socket: unknown): asserts socket is Socket {
-  if (!(socket instanceof Socket)) throw invalidArgType('socket', 'a Socket', socket)
+function checkSocket(socket: unknown): asserts socket is Pollable {
+  if (!(socket instanceof Socket || socket instanceof Epoll))
+    throw invalidArgType('socket', 'a Socket or an Epoll', socket)
 }
 
 function checkMask(events: number): number {

@@ -55,7 +55,7 @@ export interface ReceivedFrom {
 
 /** @internal Who has to let go of a socket before its handle goes. */
 export interface Watcher {
-  _forget(socket: Socket): void
+  _forget(watched: object): void
 }
 
 // One for each thread: the convenient recv() receives here first, since it cannot know how much will come.
