@@ -1,7 +1,8 @@
 // Which socket an event is for: closing, duplicates, descriptors that are used again. Group E of the conformance cases.
 import { EPOLLIN, Epoll, Socket } from 'pollport'
-import { expect, test } from 'vitest'
-import { closing, rawPair, untilReady } from '../support/raw-pair.ts'
+import { expect, onTestFinished, test } from 'vitest'
+import { closeDescriptor, dup } from '../support/libc.ts'
+import { closing, codeOf, rawPair, untilReady } from '../support/raw-pair.ts'
 
 test('E.8 close takes the socket out', () => {
   const epoll = closing(new Epoll<undefined>())
@@ -12,6 +13,25 @@ test('E.8 close takes the socket out', () => {
   near.close()
   expect(epoll.size).toBe(0)
   expect(epoll.wait(20)).toEqual([])
+})
+
+test('E.8 with a duplicate alive: close still takes it out; closed behind its back it goes on firing, and remove is EBADF', () => {
+  const epoll = closing(new Epoll<string>())
+  const pairs = { closed: rawPair(), lost: rawPair() }
+  const duplicates = Object.values(pairs).map(({ near }) => dup(near.handle))
+  onTestFinished(() => void duplicates.map(closeDescriptor))
+  for (const [name, { near, far }] of Object.entries(pairs)) {
+    epoll.add(near, name)
+    far.send('x')
+    untilReady(near, EPOLLIN)
+  }
+  pairs.closed.near.close()
+  // As the kernel has it (epoll(7), Questions and answers): the duplicate keeps the registration, and nobody can name it any more.
+  closeDescriptor(pairs.lost.near.handle)
+  expect(epoll.wait(5000).map(({ userPtr }) => userPtr)).toEqual(['lost'])
+  expect(codeOf(() => epoll.remove(pairs.lost.near))).toBe('EBADF')
+  expect(epoll.wait(0)).toEqual([]) // pollport knows it no more
+  pairs.lost.near.detach() // its number may be somebody else's by now
 })
 
 test.each(['close', 'reset', 'detach'] as const)('a socket leaves every epoll at %s', (how) => {

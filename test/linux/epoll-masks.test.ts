@@ -1,6 +1,9 @@
 // What epoll says of a socket in each state, and what epoll_ctl refuses. Group E of the conformance cases.
+import { closeSync, openSync } from 'node:fs'
+import { fileURLToPath } from 'node:url'
 import { EPOLLERR, EPOLLHUP, EPOLLIN, EPOLLOUT, EPOLLRDHUP, Epoll, Socket, WOULD_BLOCK } from 'pollport'
-import { expect, test } from 'vitest'
+import { expect, onTestFinished, test } from 'vitest'
+import { dup2 } from '../support/libc.ts'
 import { freePort } from '../support/net-peer.ts'
 import { closing, codeOf, LOCAL, rawListener, rawPair, untilReady } from '../support/raw-pair.ts'
 
@@ -68,6 +71,17 @@ test('E.11 closed is EBADF, twice EEXIST, unknown ENOENT', () => {
   expect(codeOf(() => epoll.modify(far, EPOLLIN))).toBe('EBADF')
   expect(codeOf(() => epoll.remove(far))).toBe('EBADF')
   expect(epoll.size).toBe(1)
+})
+
+test("E.11 a regular file cannot be watched: it is no socket, and under a socket's number it is EPERM", () => {
+  const file = openSync(fileURLToPath(import.meta.url), 'r')
+  onTestFinished(() => closeSync(file))
+  expect(codeOf(() => Socket.fromHandle(file))).toBe('ENOTSOCK')
+  const epoll = closing(new Epoll<undefined>())
+  const socket = closing(new Socket({ type: 'udp' }))
+  dup2(file, socket.handle)
+  expect(codeOf(() => epoll.add(socket, undefined))).toBe('EPERM')
+  expect(epoll.size).toBe(0)
 })
 
 test('the events say in words what the mask says in bits', () => {
