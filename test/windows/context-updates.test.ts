@@ -1,4 +1,4 @@
-// I.13 A socket of AcceptEx or ConnectEx is made whole by one more call. Under Wine everything works without it, on Windows getpeername(), shutdown() and
+// A socket of AcceptEx or ConnectEx is made whole by one more call. Under Wine everything works without it, on Windows getpeername(), shutdown() and
 // the options do not: so under Wine the calls are counted, in its own trace.
 import { spawnSync } from 'node:child_process'
 import { existsSync, mkdtempSync, readFileSync, rmSync } from 'node:fs'
@@ -11,7 +11,7 @@ import { isWine } from '../support/system.ts'
 const unixPath = (path: string) => path.replace(/^Z:/i, '').replaceAll('\\', '/')
 
 test.runIf(isWine)(
-  'SO_UPDATE_ACCEPT_CONTEXT and SO_UPDATE_CONNECT_CONTEXT are set once for each connection',
+  'I.13 SO_UPDATE_ACCEPT_CONTEXT and SO_UPDATE_CONNECT_CONTEXT are set once for each connection',
   {
     timeout: 40_000
   },

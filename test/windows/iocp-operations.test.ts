@@ -7,6 +7,7 @@ import { expect, onTestFinished, test } from 'vitest'
 import { completions, overlappedPair, port } from '../support/iocp.ts'
 import { freePort } from '../support/net-peer.ts'
 import { closing, codeOf, LOCAL, rawListener, rawUdp } from '../support/raw-pair.ts'
+import { bytesAt } from '../support/win32.mjs'
 
 test('a receive is pending until bytes come, and its completion has them', () => {
   const iocp = port()
@@ -86,6 +87,30 @@ test('I.16 a receive of no bytes tells of data and takes none of it; then the en
   expect((near.recv() as Buffer).length).toBe(0)
 })
 
+test('I.16 a receive of no bytes meets a reset: ECONNRESET', () => {
+  const iocp = port()
+  const { near, far } = overlappedPair(iocp)
+  const empty = near.overlappedReceive(0)
+  far.reset()
+  const [{ overlapped, error }] = completions(iocp, 1)
+  expect(overlapped).toBe(empty)
+  expect(error).toMatchObject({ code: 'ECONNRESET', syscall: 'WSARecv' })
+})
+
+test('I.16 a receive of no bytes on a UDP socket takes the datagram, with the mark; the next one is whole', () => {
+  const iocp = port()
+  const [near, far] = [rawUdp(), rawUdp()]
+  iocp.add(near, 'near')
+  far.sendTo('eaten', near.localAddress)
+  far.sendTo('whole', near.localAddress)
+  const empty = near.overlappedReceiveFrom(0)
+  completions(iocp, 1)
+  expect(empty).toMatchObject({ truncated: true, data: Buffer.alloc(0) })
+  const next = near.overlappedReceiveFrom(100)
+  completions(iocp, 1)
+  expect(String(next.data)).toBe('whole')
+})
+
 test('I.20 data, then the end: the bytes first, then 0', () => {
   const iocp = port()
   const { near, far } = overlappedPair(iocp)
@@ -132,6 +157,8 @@ test('I.13 ConnectEx: the socket is bound first, and knows its peer afterwards',
   expect(completions(iocp, 1)[0]).toMatchObject({ socket, overlapped: connect, bytesTransferred: 0 })
   expect(String(socket.remoteAddress)).toBe(String(listener.localAddress))
   expect(String(far.remoteAddress)).toBe(String(socket.localAddress))
+  socket.setOption('noDelay', true)
+  expect(socket.getOption('noDelay')).toBe(true)
   socket.shutdown('write')
   expect(far.recv()).toEqual(Buffer.alloc(0))
 })
@@ -223,6 +250,21 @@ test('getResult() of a socket with a port looks, and the completion comes all th
   expect(receive.pending).toBe(true)
   completions(iocp, 1)
   expect(String(receive.data)).toBe('look')
+})
+
+test('I.18 an operation outlives the thread that started it; a port takes its completion, which is none of its own, and goes on', async () => {
+  const iocp = port()
+  const { near, far } = overlappedPair(iocp)
+  const worker = new Worker(new URL('./receive-and-leave.mjs', import.meta.url), { workerData: near.handle })
+  const [address] = await once(worker, 'message')
+  await once(worker, 'exit')
+  far.send('after its end')
+  for (const end = performance.now() + 10_000; performance.now() < end && bytesAt(address) === ''; )
+    expect(iocp.wait(10)).toEqual([])
+  expect(bytesAt(address)).toBe('after its end')
+  near.overlappedReceive(100)
+  far.send('its own')
+  expect(String(completions(iocp, 1)[0].overlapped?.data)).toBe('its own')
 })
 
 test('I.18 a port takes the completions of what its thread started, whatever another thread does meanwhile', async () => {
