@@ -16,7 +16,7 @@ export interface LoopOptions<U> {
   onEvents?(events: PollEvent<U>[]): void
   /** The game's step. `tick` counts from 0 and counts missed ticks too; `lateMs` is how late it comes. `false` ends the loop. */
   onTick(tick: number, lateMs: number): void | boolean
-  /** Ends the loop before its next tick. */
+  /** Ends the loop before its next tick. With `process.once('SIGINT', () => controller.abort())` that is what Ctrl-C does. */
   signal?: AbortSignal
   /**
    * Never return to Node's loop until the end: the steadiest ticks, but no promise, timer or signal handler of Node runs meanwhile, so that only

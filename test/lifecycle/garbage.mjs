@@ -1,6 +1,6 @@
 // Drops pollers and sockets without closing them, has them collected, and then only waits on a poller that it keeps.
 // Marks (each waits): before, dropped, collected, waited. Run with --expose-gc.
-import { Poller, Socket } from 'pollport'
+import { Epoll, Poller, Socket } from 'pollport'
 
 const [what] = process.argv.slice(2)
 const ANY = { address: '127.0.0.1', port: 0 }
@@ -22,6 +22,11 @@ const makers = {
     for (const event of poller.wait(100)) if (event.type === 'accept') event.socket.send(Buffer.alloc(100_000))
   },
   'pollers with a waker': () => new Poller().waker(),
+  'epolls in epolls': () => {
+    const inner = new Epoll()
+    inner.add(new Socket({ type: 'udp' }))
+    new Epoll().add(inner)
+  },
   'detached and owned again': () => {
     const socket = new Socket({ type: 'udp' })
     Socket.fromHandle(socket.detach(), { type: 'udp' })

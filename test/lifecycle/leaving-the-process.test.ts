@@ -25,13 +25,18 @@ const stages = [
 ]
 
 const ways = {
-  exit: { title: 'process.exit(7) ends it with 7', code: 7, output: '' },
-  throw: { title: 'an uncaught exception ends it with 1 and its message', code: 1, output: 'left by an exception' },
-  natural: { title: 'with nothing left to do it ends by itself, with 0', code: 0, output: '' }
+  exit: { label: 'L.2', title: 'process.exit(7) ends it with 7', code: 7, output: '' },
+  throw: {
+    label: 'L.3',
+    title: 'an uncaught exception ends it with 1 and its message',
+    code: 1,
+    output: 'left by an exception'
+  },
+  natural: { label: 'L.3', title: 'with nothing left to do it ends by itself, with 0', code: 0, output: '' }
 }
 
-describe.each(Object.entries(ways))('%s', (way, { title, code, output }) => {
-  test.concurrent.each(stages)(`at %s: ${title}`, { timeout: 30_000 }, async (stage) => {
+describe.each(Object.entries(ways))('%s', (way, { label, title, code, output }) => {
+  test.concurrent.each(stages)(`${label} at %s: ${title}`, { timeout: 30_000 }, async (stage) => {
     const end = await runChild(SCRIPT, { args: [stage, way], nodeOptions: [NO_BACKGROUND_COMPILATION] })
     expect({ ...end, output: '' }, end.output).toEqual({ code, signal: null, output: '' })
     if (output) expect(end.output).toContain(output)
@@ -40,7 +45,7 @@ describe.each(Object.entries(ways))('%s', (way, { title, code, output }) => {
 })
 
 test.skipIf(process.platform === 'win32').each(['an idle run()', 'a busy run()', 'a worker in run()'])(
-  'a SIGTERM at %s ends it',
+  'L.5 a SIGTERM at %s ends it',
   { timeout: 30_000 },
   async (stage) => {
     expect(await runChild(SCRIPT, { args: [stage, 'sigterm'] })).toMatchObject({ code: null, signal: 'SIGTERM' })

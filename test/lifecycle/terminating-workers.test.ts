@@ -1,5 +1,6 @@
 // worker.terminate() ends a worker at once, whatever its poller was doing, and every descriptor comes back.
 import { once } from 'node:events'
+import { setTimeout as delay } from 'node:timers/promises'
 import { setFlagsFromString } from 'node:v8'
 import { Worker } from 'node:worker_threads'
 import { Poller } from 'pollport'
@@ -44,7 +45,7 @@ async function terminate(worker: Worker): Promise<number> {
   return performance.now() - start
 }
 
-test.each(states)('a worker in %s is terminated at once and leaves no descriptor', LIMITS, async (state) => {
+test.each(states)('L.2 a worker in %s is terminated at once and leaves no descriptor', LIMITS, async (state) => {
   await terminate(await startWorker(state)) // The first one may open what the process keeps.
   const before = countDescriptors()
   const worker = await startWorker(state)
@@ -53,7 +54,22 @@ test.each(states)('a worker in %s is terminated at once and leaves no descriptor
   expect(await descriptorsBackAt(before)).toBeLessThanOrEqual(before)
 })
 
-test('twenty workers, two of each kind, are terminated at the same time', LIMITS, async () => {
+test('L.2 terminating takes about one slice of a wait: half of all are done in half a second', LIMITS, async () => {
+  const times: number[] = []
+  for (let round = 0; round < 11; round++) times.push(await terminate(await startWorker('wait(-1)')))
+  expect(times.toSorted((a, b) => a - b)[5]).toBeLessThan(500)
+})
+
+test('L.2 a worker that waits for ever costs next to no processor time', LIMITS, async () => {
+  await startWorker('wait(-1)')
+  await delay(500) // What starting it left to do.
+  const before = process.cpuUsage()
+  await delay(2_000)
+  const { user, system } = process.cpuUsage(before)
+  expect((user + system) / 1000).toBeLessThan(500)
+})
+
+test('L.2 twenty workers, two of each kind, are terminated at the same time', LIMITS, async () => {
   const comeAndGo = async () => {
     const workers = await Promise.all([...states, ...states].map(startWorker))
     await Promise.all(workers.map(terminate))
@@ -67,7 +83,7 @@ test('twenty workers, two of each kind, are terminated at the same time', LIMITS
   expect(await descriptorsBackAt(kept)).toBeLessThanOrEqual(kept)
 })
 
-test('workers come and go while the main thread polls, and its poller does not mind', LIMITS, async () => {
+test('L.2 workers come and go while the main thread polls, and its poller does not mind', LIMITS, async () => {
   const poller = new Poller()
   onTestFinished(() => poller.close())
   let wakes = 0
@@ -84,7 +100,7 @@ test('workers come and go while the main thread polls, and its poller does not m
   expect(wakes).toBe(10)
 })
 
-test('a worker that ends by itself with everything open leaves no descriptor', LIMITS, async () => {
+test('L.3 a worker that ends by itself with everything open leaves no descriptor', LIMITS, async () => {
   const script = `const { Poller, Socket } = await import(${JSON.stringify(import.meta.resolve('pollport'))})
     const poller = new Poller()
     const { port } = poller.listenTcp({ address: '127.0.0.1', port: 0 }).localAddress
@@ -102,7 +118,7 @@ test('a worker that ends by itself with everything open leaves no descriptor', L
   expect(await descriptorsBackAt(before)).toBeLessThanOrEqual(before)
 })
 
-test('process.exit() in a worker ends that worker only', LIMITS, async () => {
+test('L.2 process.exit() in a worker ends that worker only', LIMITS, async () => {
   const script = `const { Poller } = await import(${JSON.stringify(import.meta.resolve('pollport'))})
     const poller = new Poller()
     poller.run(() => process.exit(5))

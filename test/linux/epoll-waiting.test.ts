@@ -105,7 +105,7 @@ test('a waker whose owner is closed wakes nobody and harms nobody', () => {
   expect(codeOf(() => epoll.waker())).toBe('EBADF')
 })
 
-test('a worker that sits in wait(-1) can be terminated, and its descriptors come back', async () => {
+test('L.2 a worker that sits in wait(-1) can be terminated, and its descriptors come back', async () => {
   const before = countDescriptors()
   const worker = new Worker(support('raw-waiting-thread.mjs'))
   await once(worker, 'message')

@@ -191,7 +191,7 @@ test('an idle timeout comes in run() too', async () => {
   await until('the timeout comes', () => seen.some(({ type }) => type === 'timeout'))
 })
 
-test('S.25 an exception in the handler rejects run() and leaves the poller usable', async () => {
+test('S.25 L.4 an exception in the handler rejects run() and leaves the poller usable', async () => {
   const poller = openPoller()
   const listener = poller.listenTcp({ address: LOCAL, port: 0 })
   const mistake = new Error('a mistake in the handler')

@@ -129,7 +129,7 @@ test('it ends when the poller is closed, in a tick or in a handler', async () =>
   await runLoop(inHandler, { hz: 500, onEvents: () => inHandler.close(), onTick: () => {} })
 })
 
-test('what a handler throws rejects it, and the poller goes on', async () => {
+test('L.4 what a handler throws rejects it, and the poller goes on', async () => {
   const poller = closing(new Poller())
   await expect(
     runLoop(poller, {

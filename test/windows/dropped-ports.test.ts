@@ -3,7 +3,7 @@ import { expect, test } from 'vitest'
 import { startChild } from '../support/child.ts'
 import { countDescriptors } from '../support/descriptors.ts'
 
-test('fifty dropped ports with their sockets are reaped', { timeout: 40_000 }, async () => {
+test('L.1 fifty dropped ports with their sockets are reaped', { timeout: 40_000 }, async () => {
   const child = startChild(new URL('./dropped-ports.mjs', import.meta.url), {
     nodeOptions: ['--expose-gc'],
     deadlineMs: 35_000

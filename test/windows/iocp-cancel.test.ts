@@ -187,7 +187,7 @@ test('I.21 process.exit(5) with a hundred operations in flight is exit code 5', 
   expect(end).toMatchObject({ code: 5, signal: null, output: '' })
 })
 
-test('a worker that is terminated with operations in flight ends at once', async () => {
+test('L.2 a worker that is terminated with operations in flight ends at once', async () => {
   const end = await runChild(new URL('./terminate-with-pending.mjs', import.meta.url))
   expect(end).toMatchObject({ code: 0, signal: null })
   expect(end.output).toContain('terminated')
