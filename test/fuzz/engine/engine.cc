@@ -8,8 +8,8 @@
 #include <string>
 #include <vector>
 
-// What compiler-rt's libclang_rt.fuzzer_no_main offers to whoever brings code that clang did not instrument (LLVM, "libFuzzer", "Using libFuzzer
-// as a library", and "SanitizerCoverage").
+// What compiler-rt's libclang_rt.fuzzer_no_main offers to whoever brings code that clang did not instrument (LLVM, "libFuzzer", "Using
+// libFuzzer as a library", and "SanitizerCoverage").
 extern "C" {
 int LLVMFuzzerRunDriver(int* argc, char*** argv, int (*callback)(const uint8_t* data, size_t size));
 void __sanitizer_cov_8bit_counters_init(uint8_t* start, uint8_t* end);
@@ -30,7 +30,8 @@ int run_one(const uint8_t* data, size_t size) {
   return 0;
 }
 
-// fuzz(arguments, counters, target): does not return; libFuzzer ends the process.
+// fuzz(arguments, counters, target): does not return; libFuzzer ends the process. The first argument is the command by which it may start
+// this process again.
 void fuzz(const Napi::CallbackInfo& info) {
   current = &info;
   auto counters = info[1].As<Napi::Uint8Array>();
@@ -41,7 +42,7 @@ void fuzz(const Napi::CallbackInfo& info) {
   __sanitizer_cov_pcs_init(places.data()->data(), places.data()->data() + 2 * places.size());
 
   const auto given = info[0].As<Napi::Array>();
-  std::vector<std::string> words{"fuzz"};
+  std::vector<std::string> words;
   for (uint32_t i = 0; i < given.Length(); i++) words.push_back(given.Get(i).ToString());
   std::vector<char*> pointers;
   for (std::string& word : words) pointers.push_back(word.data());

@@ -14,9 +14,11 @@ globalThis.takeCounters = (count) => {
   return counters.subarray(used - count, used)
 }
 
-const [name, engine, ...rest] = process.argv.slice(2)
+const [node, script, name, engine, ...rest] = process.argv
+// libFuzzer starts itself again where it minimises a corpus, by a shell.
+const again = [node, ...process.execArgv, script, name, engine].join(' ')
 const { fuzz } = await import(`../targets/${name}.ts`)
-createRequire(import.meta.url)(engine).fuzz(rest, counters.subarray(0, used), (data) => {
+createRequire(import.meta.url)(engine).fuzz([again, ...rest], counters.subarray(0, used), (data) => {
   try {
     fuzz(data)
     return true

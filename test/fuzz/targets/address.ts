@@ -51,7 +51,9 @@ export function fuzz(data: Uint8Array): void {
   const room = new Uint8Array(PACKED_ADDRESS.bytes + 2 * offset).fill(0xee)
   packInto({ address: found.address, port }, room, offset)
   assert.deepEqual(room.slice(offset, -offset), bytes, 'what it says, parsed again, is the same place')
-  assert(room.subarray(0, offset).every((byte) => byte === 0xee) && room.subarray(-offset).every((byte) => byte === 0xee))
+  assert(
+    room.subarray(0, offset).every((byte) => byte === 0xee) && room.subarray(-offset).every((byte) => byte === 0xee)
+  )
 
   // The system's parser, which IPv4 does not pass through otherwise, and its printer.
   const native = new Uint8Array(PACKED_ADDRESS.bytes)
