@@ -1,8 +1,9 @@
 // The lobby behind its protocol: whatever players send, the rules never break and nobody's answer is too long to be sent; a command that is taken
-// means the same when it is sent again; who was sent away hears no more. Input: what four players do, and how time passes.
+// means the same when it is sent again; who was sent away hears no more; and a token is good once. Input: what four players do, and how time passes.
 import assert from 'node:assert/strict'
 import { FrameDecoder } from 'pollport'
 import { describe } from '../../../examples/lobby/client.ts'
+import type { Player } from '../../../examples/lobby/player.ts'
 import { encode, keyOf, LENGTH_BYTES, parseCommand, parseMessage, Refusal } from '../../../examples/lobby/protocol.ts'
 import type { Session } from '../../../examples/lobby/session.ts'
 import { Table } from '../../../examples/lobby/test/table.ts'
@@ -10,7 +11,7 @@ import { Input } from '../input.ts'
 
 const MAX_STEPS = 100
 const SEATS = 4
-const TYPES = ['name', 'rooms', 'create', 'join', 'leave', 'ready', 'roll', 'say', 'ping']
+const TYPES = ['name', 'sign-out', 'rooms', 'create', 'join', 'leave', 'ready', 'roll', 'say', 'ping']
 // What the texts of commands are made of: among them what looks alike, what is not to be seen, and what has two halves.
 const TEXTS = [
   'Ann',
@@ -29,7 +30,8 @@ const TEXTS = [
   '😀'
 ]
 
-class Player {
+/** A connection, and what it has been sent. */
+class Seat {
   session: Session
   decoder: FrameDecoder
   isGone = false
@@ -68,55 +70,76 @@ function checkCommand(frame: Uint8Array, table: Table): void {
 export function fuzz(data: Uint8Array): void {
   const input = new Input(data)
   const table = new Table({ burstMessages: 30, maxRooms: 2, maxRoomPlayers: 3, maxListedRooms: 1 })
-  const players: (Player | undefined)[] = Array(SEATS).fill(undefined)
+  const seats: (Seat | undefined)[] = Array(SEATS).fill(undefined)
+  const everybody = new Set<Player>()
+  const tokens: string[] = ['']
+  const used = new Set<string>()
 
   const hear = () => {
-    for (const player of players) {
-      if (player === undefined) continue
-      const heard = table.heard(player.session)
-      assert(!player.isGone || heard.length === 0, 'who was sent away hears no more')
-      player.isGone ||= table.dismissed.has(player.session)
+    for (const seat of seats) {
+      if (seat === undefined) continue
+      const heard = table.heard(seat.session)
+      assert(!seat.isGone || heard.length === 0, 'who was sent away hears no more')
+      seat.isGone ||= table.dismissed.has(seat.session)
+      if (seat.session.player !== undefined) everybody.add(seat.session.player)
       for (const message of heard) {
         const sent = encode(message).subarray(LENGTH_BYTES)
         assert.deepEqual(parseMessage(sent), message)
         assert.doesNotMatch(describe(message) ?? '', /[^\P{Cc}\n]/u, 'nothing moves the cursor of a terminal')
+        if (message.type === 'welcome') tokens.push(message.token)
       }
     }
   }
+  const resume = (seat: Seat, token: string) => {
+    const wasNobody = seat.session.player === undefined
+    table.do(seat.session, { type: 'resume', token })
+    if (!wasNobody || seat.session.player === undefined) return
+    assert(!used.has(token) && token !== '', 'a token is good once')
+    used.add(token)
+  }
+  const leave = (seat: Seat, isForGood: boolean) => {
+    if (isForGood) table.lobby.leave(seat.session, table.nowMs)
+    else table.lobby.lose(seat.session, table.nowMs)
+    seat.isGone = true
+    hear()
+    seats[seats.indexOf(seat)] = undefined
+  }
 
   for (let step = 0; step < MAX_STEPS && !input.isOver; step++) {
-    const seat = input.below(SEATS)
-    const what = input.below(8)
-    players[seat] ??= new Player(table)
-    const player = players[seat]
+    const place = input.below(SEATS)
+    const what = input.below(10)
+    seats[place] ??= new Seat(table)
+    const seat = seats[place]
     hear() // the greeting
     if (what === 0) table.passMs(input.byte() * 100)
-    else if (what === 1) {
-      table.lobby.leave(player.session, table.nowMs)
-      player.isGone = true
-      hear()
-      players[seat] = undefined
-    } else if (!player.isGone) {
-      const frame = what === 2 ? input.bytes(input.byte()) : command(input)
-      checkCommand(frame, table)
-      if (what === 3) {
-        // A stream of the client's own: half a frame, or what only looks like one.
-        try {
-          for (const found of player.decoder.push(input.bytes(input.byte()))) {
-            if (!table.dismissed.has(player.session)) table.lobby.receive(player.session, found, table.nowMs)
-          }
-        } catch (error) {
-          if ((error as { code?: string }).code !== 'ERR_FRAME_TOO_LARGE') throw error
-        }
-      } else table.lobby.receive(player.session, frame, table.nowMs)
+    else if (what === 1 || what === 8) leave(seat, what === 1)
+    else if (!seat.isGone) {
+      if (what === 9) resume(seat, tokens[input.byte() % tokens.length])
+      else if (what === 3) receiveStream(table, seat, input.bytes(input.byte()))
+      else {
+        const frame = what === 2 ? input.bytes(input.byte()) : command(input)
+        checkCommand(frame, table)
+        table.lobby.receive(seat.session, frame, table.nowMs)
+      }
     }
     hear()
 
-    const named = players.filter((one) => one !== undefined && one.session.name !== '') as Player[]
-    assert.equal(table.lobby.playerCount, named.length)
-    assert.equal(new Set(named.map(({ session }) => keyOf(session.name))).size, named.length, 'no two look the same')
-    const rooms = new Set(named.map(({ session }) => session.room).filter((room) => room !== undefined))
+    const here = seats.map((one) => one?.session.player).filter((player) => player !== undefined)
+    assert.equal(table.lobby.playerCount, here.length + table.lobby.awayCount)
+    assert.equal(new Set(here.map(({ name }) => keyOf(name))).size, here.length, 'no two look the same')
+    const rooms = new Set([...everybody].map(({ room }) => room).filter((room) => room !== undefined))
     assert.equal(table.lobby.roomCount, rooms.size, 'a room lives as long as somebody is in it')
     assert(rooms.size <= table.limits.maxRooms && table.lobby.matchCount <= rooms.size)
+  }
+}
+
+/** A stream of the client's own: half a frame, or what only looks like one. */
+function receiveStream(table: Table, seat: Seat, bytes: Uint8Array): void {
+  try {
+    for (const frame of seat.decoder.push(bytes)) {
+      if (!table.dismissed.has(seat.session)) table.lobby.receive(seat.session, frame, table.nowMs)
+    }
+  } catch (error) {
+    if ((error as { code?: string }).code !== 'ERR_FRAME_TOO_LARGE') throw error
   }
 }
