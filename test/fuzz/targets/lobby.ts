@@ -11,7 +11,7 @@ import { Input } from '../input.ts'
 
 const MAX_STEPS = 100
 const SEATS = 4
-const TYPES = ['name', 'sign-out', 'rooms', 'create', 'join', 'leave', 'ready', 'roll', 'say', 'ping']
+const TYPES = ['name', 'sign-out', 'rooms', 'watch-rooms', 'create', 'join', 'leave', 'ready', 'roll', 'say', 'ping']
 // What the texts of commands are made of: among them what looks alike, what is not to be seen, and what has two halves.
 const TEXTS = [
   'Ann',
@@ -53,7 +53,10 @@ function command(input: Input): Buffer {
       text,
       ready: value,
       from: value,
-      id: value
+      id: value,
+      on: value,
+      filter: text,
+      open: value
     })
   )
 }
@@ -61,7 +64,8 @@ function command(input: Input): Buffer {
 function checkCommand(frame: Uint8Array, table: Table): void {
   try {
     const taken = parseCommand(frame, table.limits)
-    assert.deepEqual(parseCommand(encode(taken).subarray(LENGTH_BYTES), table.limits), taken)
+    const request = 'filter' in taken ? { ...taken, filter: taken.filter.text, open: taken.filter.open } : taken
+    assert.deepEqual(parseCommand(encode(request).subarray(LENGTH_BYTES), table.limits), taken)
   } catch (error) {
     if (!(error instanceof Refusal)) throw error
   }
