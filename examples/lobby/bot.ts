@@ -9,7 +9,8 @@ const racesLost = new Set([
   'no-such-room',
   'match-running',
   'no-match',
-  'already-rolled'
+  'already-rolled',
+  'queue-full'
 ])
 
 /** Left to people who come later. */
@@ -34,6 +35,7 @@ export class Bot {
   #triedNames = 0
   #rooms: RoomInfo[] | undefined
   #roomTotal = 0
+  #isQueued = false
   #isInRoom = false
   #memberCount = 0
   #isReady = false
@@ -54,7 +56,11 @@ export class Bot {
         this.#rooms = message.rooms
         this.#roomTotal = message.total
         break
+      case 'queued':
+        this.#isQueued = true
+        break
       case 'joined':
+        this.#isQueued = false
         this.#isInRoom = true
         this.#isReady = false
         this.#memberCount = message.members.length
@@ -95,7 +101,9 @@ export class Bot {
     return `${this.#wantedName}${suffix}`
   }
 
-  #actInLobby(): Request {
+  #actInLobby(): Request | undefined {
+    if (this.#isQueued) return undefined // the next thing is a room
+    if (this.#chance(0.1)) return { type: 'queue' }
     if (this.#chance(0.02)) return this.#say()
     const rooms = this.#rooms
     this.#rooms = undefined

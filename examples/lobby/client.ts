@@ -11,6 +11,7 @@ const help = `/name Ann      choose your name
 /create Den    open a room, and go in (/private Den: one that only its code opens; "Den | secret": with a password)
 /join Den      go into a room, by its name or its code ("Den | secret" if it has a password)
 /watch Den     only look on
+/quick         a match with anybody of about your skill (/unquick: no longer)
 /leave         go back to the lobby
 /host Ann      hand your room over to somebody; /kick Ann sends somebody out
 /ready         say that you are ready; when all are, the match begins (/unready takes it back)
@@ -42,6 +43,9 @@ export function parseLine(line: string): Request | 'help' | 'quit' | undefined {
     case '/host':
     case '/kick':
       return { type: word === '/host' ? 'host' : 'kick', name: rest }
+    case '/quick':
+    case '/unquick':
+      return { type: word === '/quick' ? 'queue' : 'unqueue' }
     case '/leave':
     case '/roll':
       return { type: word === '/roll' ? 'roll' : 'leave' }
@@ -94,6 +98,10 @@ export function describe(message: ServerMessage): string | undefined {
       return `*** Everybody is ready. The match begins in ${message.startsInMs / 1000} seconds.`
     case 'countdown-stopped':
       return '*** Not everybody is ready any more.'
+    case 'queued':
+      return `You wait for a match, with ${message.players - 1} others. Your skill is ${Math.round(message.skill)}.`
+    case 'unqueued':
+      return 'You wait no longer.'
     case 'held':
       return `A seat in ${message.room} is kept for you for ${message.forMs / 1000} seconds.`
     case 'players':

@@ -32,6 +32,17 @@ export const defaultLimits = {
   /** A match that nobody finishes ends by itself. */
   matchMs: 15_000,
 
+  /** Who wants a match with anybody waits in a queue of so many at most; groups of so many are made. */
+  maxQueued: 2_000,
+  quickMatchPlayers: 4,
+  quickMatchEveryMs: 500,
+  /** Skills may differ by this at first, and by so much more with each second of waiting; then anybody will do. */
+  skillReach: 100,
+  skillReachPerSecond: 25,
+  anySkillAfterMs: 20_000,
+  /** After so long a wait a smaller group will do. */
+  smallGroupAfterMs: 5_000,
+
   /** Commands of one player, whatever they are; a burst may be saved up. */
   messagesPerSecond: 20,
   burstMessages: 40,

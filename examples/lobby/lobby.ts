@@ -10,9 +10,11 @@ import {
   Refusal,
   type ServerMessage
 } from './protocol.ts'
+import { QuickMatch } from './quick-match.ts'
 import { type Deliver, Room, type RoomOutlet } from './room.ts'
 import { RoomList } from './room-list.ts'
 import type { Session } from './session.ts'
+import { Skills } from './skills.ts'
 import { TokenSigner } from './tokens.ts'
 
 /** Says why and ends the connection. Calls {@link Lobby.leave} before it returns. */
@@ -39,6 +41,9 @@ export class Lobby {
   /** Private ones, by their codes. */
   readonly #byCode = new Map<string, Room>()
   readonly #list: RoomList
+  readonly #queue: QuickMatch
+  readonly #skills = new Skills()
+  #quickMatches = 0
   /** The players who are in no room: the lobby proper. */
   readonly #inLobby = new Set<Player>()
   /** Those whose connection is lost, the longest away first. */
@@ -49,7 +54,13 @@ export class Lobby {
     this.#deliver = outlet.deliver
     this.#dismiss = outlet.dismiss
     this.#list = new RoomList(limits.maxListedRooms, outlet.deliver)
-    this.#ofRooms = { deliver: outlet.deliver, changed: (room) => this.#list.touch(room), newSeed }
+    this.#queue = new QuickMatch(limits)
+    this.#ofRooms = {
+      deliver: outlet.deliver,
+      changed: (room) => this.#list.touch(room),
+      finished: (players, winners) => this.#skills.record(players, winners),
+      newSeed
+    }
   }
 
   /** With those who are away. */
@@ -63,6 +74,10 @@ export class Lobby {
 
   get roomCount(): number {
     return this.#rooms.size
+  }
+
+  get queueLength(): number {
+    return this.#queue.size
   }
 
   /** Counted when asked for, which is once a second. */
@@ -99,6 +114,7 @@ export class Lobby {
     player.awayUntilMs = nowMs + this.#limits.resumeMs
     this.#away.add(player)
     this.#list.watch(player, undefined)
+    this.#queue.delete(player) // a match must not begin without its players
     player.room?.lose(player, nowMs)
   }
 
@@ -130,6 +146,7 @@ export class Lobby {
       room.tick(nowMs)
       this.#closeIfEmpty(room, nowMs)
     }
+    for (const group of this.#queue.takeGroups(nowMs)) this.#bringTogether(group, nowMs)
     this.#list.tellChanges()
   }
 
@@ -174,6 +191,13 @@ export class Lobby {
       case 'spectate':
         this.#mustBeInLobby(player)
         this.#enterRoom(player, this.#find(command.room), (room) => room.spectate(player, command.password, nowMs))
+        break
+      case 'queue':
+        this.#enqueue(player, nowMs)
+        break
+      case 'unqueue':
+        if (!this.#queue.delete(player)) throw new Refusal('not-queued', 'you wait for no match')
+        this.#tell(player, { type: 'unqueued' })
         break
       case 'leave':
         this.#leaveByCommand(player, nowMs)
@@ -250,9 +274,8 @@ export class Lobby {
   #remove(player: Player, nowMs: number): void {
     this.#away.delete(player)
     player.heldRoom?.letGo(player)
-    this.#list.watch(player, undefined)
     this.#leaveRoom(player, nowMs)
-    this.#inLobby.delete(player)
+    this.#leaveLobby(player)
     this.#players.delete(keyOf(player.name))
     this.#byId.delete(player.id)
   }
@@ -262,7 +285,7 @@ export class Lobby {
     let position = 0
     for (const player of this.#players.values()) {
       if (position++ < from) continue
-      if (players.push({ name: player.name, where: whereIs(player) }) === this.#limits.maxListedRooms) break
+      if (players.push({ name: player.name, where: this.#whereIs(player) }) === this.#limits.maxListedRooms) break
     }
     return { type: 'players', players, from, total: this.#players.size }
   }
@@ -303,8 +326,46 @@ export class Lobby {
   #enterRoom(player: Player, room: Room, enter: (room: Room) => void): void {
     enter(room)
     if (player.heldRoom !== undefined) player.heldRoom.letGo(player)
+    this.#leaveLobby(player)
+  }
+
+  #leaveLobby(player: Player): void {
+    this.#queue.delete(player)
     this.#list.watch(player, undefined)
     this.#inLobby.delete(player)
+  }
+
+  #enqueue(player: Player, nowMs: number): void {
+    this.#mustBeInLobby(player)
+    if (this.#queue.isFull) throw new Refusal('queue-full', 'too many wait already')
+    const skill = this.#skills.of(player.name)
+    this.#queue.add(player, skill, nowMs)
+    this.#tell(player, { type: 'queued', skill, players: this.#queue.size })
+  }
+
+  /** A room of their own, in no list; it begins at once. */
+  #bringTogether(players: Player[], nowMs: number): void {
+    for (const player of players) {
+      player.heldRoom?.letGo(player)
+      this.#leaveLobby(player)
+    }
+    const name = this.#nameForQuickMatch()
+    const room = new Room(
+      name,
+      { capacity: players.length, isPrivate: true, password: undefined },
+      this.#limits,
+      this.#ofRooms
+    )
+    this.#rooms.set(keyOf(name), room)
+    if (room.code !== undefined) this.#byCode.set(room.code, room)
+    room.seat(players, nowMs)
+  }
+
+  #nameForQuickMatch(): string {
+    for (;;) {
+      const name = `Quick match ${++this.#quickMatches}`
+      if (!this.#rooms.has(keyOf(name))) return name
+    }
   }
 
   #leaveByCommand(player: Player, nowMs: number): void {
@@ -360,6 +421,12 @@ export class Lobby {
     if (session.player !== undefined) throw new Refusal('already-named', `your name is ${session.player.name}`)
   }
 
+  #whereIs(player: Player): Presence {
+    if (player.session === undefined) return 'away'
+    if (player.room !== undefined) return player.room.isPlaying ? 'match' : 'room'
+    return this.#queue.has(player) ? 'queue' : 'lobby'
+  }
+
   #tell(player: Player, message: ServerMessage): void {
     this.#deliver(sessionsOf([player]), message)
   }
@@ -367,10 +434,4 @@ export class Lobby {
   #refuse(session: Session, reason: Refusal): void {
     this.#deliver([session], reason.toMessage())
   }
-}
-
-function whereIs(player: Player): Presence {
-  if (player.session === undefined) return 'away'
-  if (player.room === undefined) return 'lobby'
-  return player.room.isPlaying ? 'match' : 'room'
 }

@@ -33,6 +33,9 @@ export type Command =
   | { type: 'hold'; room: string; password: string | undefined }
   | { type: 'join'; room: string; password: string | undefined }
   | { type: 'spectate'; room: string; password: string | undefined }
+  /** A match with anybody of about the same skill; a room is made for it. */
+  | { type: 'queue' }
+  | { type: 'unqueue' }
   | { type: 'leave' }
   | { type: 'kick'; name: string }
   | { type: 'host'; name: string }
@@ -56,7 +59,7 @@ export interface RoomFilter {
   open: boolean
 }
 
-export type Presence = 'lobby' | 'room' | 'match' | 'away'
+export type Presence = 'lobby' | 'queue' | 'room' | 'match' | 'away'
 
 export interface RoomInfo {
   name: string
@@ -74,6 +77,8 @@ export type ServerMessage =
   | { type: 'rooms'; rooms: RoomInfo[]; from: number; total: number }
   | { type: 'rooms-changed'; rooms: RoomInfo[]; gone: string[] }
   | { type: 'players'; players: { name: string; where: Presence }[]; from: number; total: number }
+  | { type: 'queued'; skill: number; players: number }
+  | { type: 'unqueued' }
   | { type: 'held'; room: string; forMs: number }
   /** `code` brings others into a private room. */
   | { type: 'joined'; room: string; code?: string; host: string; capacity: number; members: MemberInfo[] }
@@ -92,7 +97,13 @@ export type ServerMessage =
   | { type: 'chat'; from: string; to: 'room' | 'lobby'; text: string }
   | { type: 'match-started'; players: readonly string[]; endsInMs: number }
   | { type: 'rolled'; name: string; value: number }
-  | { type: 'match-ended'; winners: string[]; rolls: { name: string; value: number }[]; seed: number }
+  | {
+      type: 'match-ended'
+      winners: string[]
+      rolls: { name: string; value: number }[]
+      skills: { name: string; skill: number }[]
+      seed: number
+    }
   | { type: 'pong'; id: number }
   | { type: 'error'; code: RefusalCode; message: string }
   /** The server ends. */
@@ -121,6 +132,8 @@ export type RefusalCode =
   | 'spectator'
   | 'room-full'
   | 'too-many-rooms'
+  | 'queue-full'
+  | 'not-queued'
   | 'in-a-room'
   | 'not-in-a-room'
   | 'match-running'
@@ -197,6 +210,8 @@ export function parseCommand(frame: Uint8Array, limits: Limits): Command {
     case 'leave':
     case 'roll':
     case 'sign-out':
+    case 'queue':
+    case 'unqueue':
       return { type: fields.type }
     case 'ready':
       return { type: 'ready', ready: checkBoolean(fields.ready ?? true, 'ready') }

@@ -14,6 +14,8 @@ export interface RoomOutlet {
   deliver: Deliver
   /** What the list shows of this room may be different now. */
   changed(room: Room): void
+  /** A match has ended. Returns the skills of its players after it. */
+  finished(players: readonly string[], winners: readonly string[]): { name: string; skill: number }[]
   newSeed(): number
 }
 
@@ -112,6 +114,18 @@ export class Room {
     this.#host ??= player
     this.#showTo(player)
     this.#outlet.changed(this)
+    this.#startIfAllAreReady(nowMs)
+  }
+
+  /** Players who were brought together, and want to play: all sit down, and are ready. */
+  seat(players: readonly Player[], nowMs: number): void {
+    for (const player of players) {
+      this.#members.add(player)
+      this.#ready.add(player)
+      player.room = this
+    }
+    this.#host = players[0]
+    for (const player of players) this.#showTo(player)
     this.#startIfAllAreReady(nowMs)
   }
 
@@ -314,7 +328,9 @@ export class Room {
   #end(match: Match): void {
     this.#match = undefined
     this.#ready.clear()
-    this.#tell({ type: 'match-ended', ...match.result(), seed: match.seed })
+    const result = match.result()
+    const skills = this.#outlet.finished(match.players, result.winners)
+    this.#tell({ type: 'match-ended', ...result, skills, seed: match.seed })
     this.#outlet.changed(this)
   }
 }

@@ -28,6 +28,8 @@ export interface ServerFigures {
   players: number
   /** Of them, those whose connection is lost. */
   away: number
+  /** Waiting for a match. */
+  queued: number
   rooms: number
   matches: number
   messagesIn: number
@@ -94,6 +96,7 @@ export class LobbyServer {
       connections: this.#clients.size,
       players: this.#lobby.playerCount,
       away: this.#lobby.awayCount,
+      queued: this.#lobby.queueLength,
       rooms: this.#lobby.roomCount,
       matches: this.#lobby.matchCount,
       messagesIn: this.#messagesIn,

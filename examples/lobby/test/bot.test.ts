@@ -35,6 +35,6 @@ test('thirty bots play for ten minutes of the lobby’s time: rooms, matches, an
   expect(table.dismissed.size).toBe(0)
   expect(table.lobby.playerCount).toBe(30)
   expect(mostRooms).toBeGreaterThan(3)
-  for (const type of ['chat', 'joined', 'left', 'match-started', 'rolled', 'match-ended'])
+  for (const type of ['chat', 'queued', 'joined', 'left', 'match-started', 'rolled', 'match-ended'])
     expect(heard.get(type)).toBeGreaterThan(50)
 })
