@@ -57,21 +57,19 @@ export function bytes(value: unknown, name: string): Uint8Array {
   return uint8Array(value, name)
 }
 
-/** A Uint8Array (a Buffer is one) whose memory was not given away. */
+/** A Uint8Array (a Buffer is one) whose memory is there. */
 export function uint8Array(value: unknown, name: string): Uint8Array {
   if (!(value instanceof Uint8Array)) throw invalidArgType(name, 'a Uint8Array or a string', value)
-  if (value.length === 0 && isDetached(value.buffer))
-    throw invalidArgValue(name, value, 'its ArrayBuffer is detached: it was transferred')
+  if (value.length === 0 && isGone(value))
+    throw invalidArgValue(name, value, 'its ArrayBuffer is detached (it was transferred), or was made too short for it')
   return value
 }
 
-function isDetached(buffer: ArrayBufferLike): boolean {
-  if (buffer.byteLength > 0 || !(buffer instanceof ArrayBuffer)) return false
-  // ArrayBuffer.prototype.detached came with Node 22; before it, only a view can tell: none can be made of a detached buffer.
-  const { detached } = buffer as ArrayBuffer & { detached?: boolean }
-  if (detached !== undefined) return detached
+function isGone(view: Uint8Array): boolean {
+  // No property tells a view of nothing from one whose memory has gone; each method does (ECMAScript, "ValidateTypedArray").
   try {
-    return new Uint8Array(buffer).length > 0
+    view.at(0)
+    return false
   } catch {
     return true
   }

@@ -39,11 +39,12 @@ export class Outbox {
     return this.count < this.sends.length / OUTBOX.stride || this.#growSends()
   }
 
-  /** Copies bytes to `end`; returns how many. The caller has made room. */
-  copy(data: Uint8Array): number {
-    this.bytes.set(data, this.#used)
-    this.#used += data.length
-    return data.length
+  /** Copies the first `length` bytes to `end`; returns how many. The caller has made room for so many, and `data` had them then. */
+  copy(data: Uint8Array, length: number): number {
+    // Another thread may have made a SharedArrayBuffer longer since it was measured.
+    this.bytes.set(data.length === length ? data : data.subarray(0, length), this.#used)
+    this.#used += length
+    return length
   }
 
   /** Writes text to `end` as UTF-8; returns how many bytes. The caller has made room for three bytes a code unit. */

@@ -176,14 +176,14 @@ export class TcpConnection<U = unknown> {
     // Making room may have flushed, and the flush may have found the send buffer full or the connection broken.
     if ((this.#state & (CLOSED | SEND_BROKEN)) !== 0) return false
     if (this.#queue !== undefined) {
-      const bytes = isText ? Buffer.from(data) : data
+      const bytes = isText ? Buffer.from(data) : data.subarray(0, most)
       this.#queue.append(bytes)
       this.#bytesAccepted += bytes.length
       return this.#isBelowMark(this.bufferedBytes)
     }
     const { outbox } = core
     const offset = outbox.end
-    return this._sendShared(offset, isText ? outbox.write(data) : outbox.copy(data))
+    return this._sendShared(offset, isText ? outbox.write(data) : outbox.copy(data, most))
   }
 
   /**
@@ -342,21 +342,23 @@ export class TcpConnection<U = unknown> {
   /** @internal A large message: offered to the system at once, and only what it does not take is copied (not even that if `isOwn`). */
   _sendThrough(data: Uint8Array, isOwn: boolean): boolean {
     const core = this.#core
+    // Measured once: another thread may make a SharedArrayBuffer longer meanwhile.
+    const { length } = data
     let taken = 0
     if (core.outbox.bytesOf(this.index) > 0) core.flush()
     if ((this.#state & (CLOSED | SEND_BROKEN)) !== 0) return false
     if (!this._hasQueue) {
-      taken = core.backend.send(this.index, data, 0, data.length)
+      taken = core.backend.send(this.index, data, 0, length)
       if (taken < 0) {
         this._onSendFailed(-taken)
         return false
       }
       this.#onSent(taken)
     }
-    this.#bytesAccepted += data.length
-    if (taken < data.length) {
+    this.#bytesAccepted += length
+    if (taken < length) {
       this.#queue ??= new SendQueue()
-      const rest = taken === 0 ? data : data.subarray(taken)
+      const rest = data.subarray(taken, length)
       if (isOwn) this.#queue.appendShared(rest)
       else this.#queue.append(rest)
     }

@@ -74,20 +74,20 @@ export class UdpSocket<U = unknown> {
   send(data: Uint8Array | string, to: SocketAddress | EndPoint): boolean {
     this.#assertOpen('sendto')
     const bytes = toBytes(data, 'data')
-    if (bytes.length > (this.#family === 4 ? MAX_IPV4_DATAGRAM : MAX_IPV6_DATAGRAM))
+    const { length } = bytes
+    if (length > (this.#family === 4 ? MAX_IPV4_DATAGRAM : MAX_IPV6_DATAGRAM))
       throw namedSocketError('EMSGSIZE', 'sendto', undefined, to)
     const core = this.#core
     if (this.#queuedBytes > 0) return this.#sendQueued(bytes, to)
 
-    core.makeRoom(PACKED_ADDRESS.bytes + bytes.length)
+    core.makeRoom(PACKED_ADDRESS.bytes + length)
     // Making room may have flushed, and the flush may have found the system full.
     if (this.#queue.length > 0) return this.#sendQueued(bytes, to)
     const { outbox } = core
     const address = outbox.reserveAddress()
     this.#checkFamily(packInto(to, outbox.bytes, address), to)
     const offset = outbox.end
-    outbox.copy(bytes)
-    core.queue(this.index, offset, bytes.length, address)
+    core.queue(this.index, offset, outbox.copy(bytes, length), address)
     if (this.#outgoingCount === 0) core.attend(this)
     this.#outgoingCount++
     return true
