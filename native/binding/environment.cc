@@ -34,6 +34,7 @@ Environment::~Environment() {
   // The last made first: a watch stands on the object it watches. References die with the environment.
   while (!objects_.empty()) objects_.erase(std::prev(objects_.end()));
   for (const auto& [handle, owner] : sockets_) close_socket(handle);
+  for (const Handle handle : held_) close_socket(handle);
 }
 
 void Environment::own(Napi::Env env, Napi::Object owner, Handle handle) {
@@ -42,6 +43,7 @@ void Environment::own(Napi::Env env, Napi::Object owner, Handle handle) {
 }
 
 void Environment::disown(Napi::Env env, Handle handle) {
+  if (const auto held = std::find(held_.begin(), held_.end(), handle); held != held_.end()) held_.erase(held);
   const auto found = sockets_.find(handle);
   if (found == sockets_.end()) return;
   napi_delete_reference(env, found->second);

@@ -6,6 +6,7 @@
 #include <napi.h>
 
 #include <cstdint>
+#include <deque>
 #include <map>
 #include <memory>
 
@@ -35,6 +36,9 @@ class Environment {
   // Raw sockets. `owner` is held weakly.
   void own(Napi::Env env, Napi::Object owner, Handle handle);
   void disown(Napi::Env env, Handle handle);
+  // A socket on its way to its owner through JavaScript, which may be terminated between any two of its instructions. own() and disown()
+  // end it.
+  void hold(Handle handle) { held_.push_back(handle); }
 
   // Objects behind numbers, which are never used twice. `owner` is held weakly.
   int32_t add(Napi::Env env, Napi::Object owner, std::unique_ptr<Closable> object);
@@ -58,6 +62,8 @@ class Environment {
   // Ordered, so that a reap goes on where the last one stopped, and so that what was made last ends first.
   std::map<int32_t, Object> objects_;
   std::map<Handle, napi_ref> sockets_;
+  // Taken in the order in which they came.
+  std::deque<Handle> held_;
   int32_t next_number_ = 1;
   int32_t next_object_ = 0;
   Handle next_socket_ = 0;

@@ -20,6 +20,19 @@ Exchange* exchange_of(const Napi::CallbackInfo& info) {
   return holder == nullptr ? nullptr : holder->exchange.get();
 }
 
+// The exchange has the socket now, if it took it. In the same call, so that the thread cannot end while both or neither would close it.
+Result taken_over(const Napi::CallbackInfo& info, Handle handle, Result result) {
+  if (result >= 0 || result == kWouldBlock) Environment::of(info.Env()).disown(info.Env(), handle);
+  return result;
+}
+
+// Accepted sockets that the records tell of are nobody's until JavaScript has taken each over.
+void hold_accepted(const Napi::CallbackInfo& info, std::span<const int32_t> records, size_t count) {
+  for (size_t at = 0; at < count * kRecordStride; at += kRecordStride) {
+    if (records[at] == kKindAccepted) Environment::of(info.Env()).hold(records[at + 3]);
+  }
+}
+
 // Calls `use` with the exchange of the first argument.
 template <typename Use>
 Napi::Value with_exchange(const Napi::CallbackInfo& info, Use use) {
@@ -54,13 +67,15 @@ Napi::Value exchange_waker_handle(const Napi::CallbackInfo& info) {
 
 Napi::Value exchange_watch(const Napi::CallbackInfo& info) {
   return with_exchange(info, [&](Exchange& exchange) {
-    return exchange.watch(int32_argument(info, 1), int32_argument(info, 2), handle_argument(info, 3), int32_argument(info, 4));
+    const Handle handle = handle_argument(info, 3);
+    return taken_over(info, handle, exchange.watch(int32_argument(info, 1), int32_argument(info, 2), handle, int32_argument(info, 4)));
   });
 }
 
 Napi::Value exchange_connect(const Napi::CallbackInfo& info) {
   return with_exchange(info, [&](Exchange& exchange) {
-    return exchange.connect(int32_argument(info, 1), int32_argument(info, 2), handle_argument(info, 3), address_argument(info, 4));
+    const Handle handle = handle_argument(info, 3);
+    return taken_over(info, handle, exchange.connect(int32_argument(info, 1), int32_argument(info, 2), handle, address_argument(info, 4)));
   });
 }
 
@@ -89,8 +104,10 @@ Napi::Value exchange_send_datagram(const Napi::CallbackInfo& info) {
 Napi::Value exchange_run(const Napi::CallbackInfo& info) {
   return with_exchange(info, [&](Exchange& exchange) {
     const Outbox outbox(bytes_argument(info, 1), int32_span_argument(info, 2), int32_argument(info, 3));
-    Batch batch(bytes_argument(info, 4), static_cast<size_t>(int32_argument(info, 7)), int32_span_argument(info, 5));
+    const std::span<int32_t> records = int32_span_argument(info, 5);
+    Batch batch(bytes_argument(info, 4), static_cast<size_t>(int32_argument(info, 7)), records);
     const Result result = exchange.run(outbox, batch, double_argument(info, 6));
+    hold_accepted(info, records, batch.count());
     return result < 0 ? result : static_cast<Result>(batch.count());
   });
 }

@@ -201,6 +201,7 @@ Napi::Value overlapped_take(const Napi::CallbackInfo& info) {
   if (operation->kind == OperationKind::kAccept && operation->error == 0) {
     result = finish_accept(*operation, peer);
     if (result == 0) result = static_cast<Result>(operation->memory->accepted.release());
+    if (result > 0) Environment::of(info.Env()).hold(result);
   } else if (operation->kind == OperationKind::kConnect && operation->error == 0) {
     result = finish_connect(*operation);
   } else if (operation->kind == OperationKind::kReceiveFrom) {

@@ -55,7 +55,10 @@ Napi::Value socket_listen(const Napi::CallbackInfo& info) {
 Napi::Value socket_accept(const Napi::CallbackInfo& info) {
   PackedAddress peer{};
   const Result accepted = accept_socket(handle_argument(info, 0), peer);
-  if (accepted >= 0) store_address(info, 1, peer);
+  if (accepted >= 0) {
+    Environment::of(info.Env()).hold(accepted);
+    store_address(info, 1, peer);
+  }
   return answer(info.Env(), accepted);
 }
 
