@@ -36,6 +36,10 @@ if (report === undefined) {
 const files: { assertionResults: TestResult[] }[] = JSON.parse(report).testResults
 const tests = files.flatMap((file) => file.assertionResults)
 
+// Under Wine the banner says which Node it was.
+const node = /Windows' Node (\d+)/.exec(vitest.stdout)?.[1]
+const ranOn = underWine ? `Windows (Wine) x64, Node ${node}` : undefined
+
 const page = readFileSync(`${root}docs/conformance.md`, 'utf8')
 const reasonFor = (label: string) =>
   skipsOf(page).find((skip) => skip.label === label && [system, column].includes(skip.system))?.reason
@@ -71,6 +75,6 @@ console.log(`${column}: ${ran} tests of these cases passed`)
 
 if (process.argv.includes('--publish')) {
   if (!isWell) console.error('not published: see above')
-  else publish(`conformance-${system.toLowerCase()}`, { table: 'Conformance', column, command, rows })
+  else publish(`conformance-${system.toLowerCase()}`, { table: 'Conformance', column, command, ranOn, rows })
 }
 process.exit(isWell ? 0 : 1)

@@ -21,6 +21,8 @@ export interface Run {
   readonly column: string
   /** How to run it again. */
   readonly command: string
+  /** System, architecture and Node, if the run was another process's than the one that publishes it. */
+  readonly ranOn?: string
   /** In the order of the table; runs of one table with the same words stand side by side. */
   readonly rows: readonly Row[]
 }
@@ -71,13 +73,16 @@ function writePage(): void {
   writeFileSync(page, pageWith(readFileSync(page, 'utf8'), publishedRuns()))
 }
 
-/** Publishes a run: writes `docs/reliability/<name>.json` and the page. */
-export function publish(name: string, { table, column, command, rows }: Run): void {
-  if (!tables.includes(table)) throw new Error(`docs/reliability.md has no table "${table}": see scripts/figures.ts`)
-  const day = new Date().toISOString().slice(0, 10)
+function thisMachine(): string {
   const system = process.platform === 'win32' ? 'Windows' : `Linux ${release().split('-')[0]}`
   const wine = process.env.POLLPORT_WINE === '1' ? ' (Wine)' : ''
-  const ranOn = `${system}${wine} ${arch()}, Node ${process.versions.node}`
+  return `${system}${wine} ${arch()}, Node ${process.versions.node}`
+}
+
+/** Publishes a run: writes `docs/reliability/<name>.json` and the page. */
+export function publish(name: string, { table, column, command, ranOn = thisMachine(), rows }: Run): void {
+  if (!tables.includes(table)) throw new Error(`docs/reliability.md has no table "${table}": see scripts/figures.ts`)
+  const day = new Date().toISOString().slice(0, 10)
   mkdirSync(folder, { recursive: true })
   writeFileSync(
     join(folder, `${name}.json`),
