@@ -231,7 +231,7 @@ test.runIf(hasIpv6)('S.19 ipv6Only refuses IPv4', async () => {
   const { port } = listener.localAddress
   const four = connectPeer({ address: LOCAL, port })
   await probe.until('the IPv4 client is refused', () => four.errorCode === 'ECONNREFUSED')
-  await acceptPeer(probe, { localAddress: { address: '::1', port } } as TcpListener<unknown>)
+  await acceptPeer(probe, listener, { to: { address: '::1', port } })
 })
 
 test.runIf(hasIpv6)('a listener on ::1 talks IPv6', async () => {

@@ -1,40 +1,65 @@
 // Whatever a program does to a socket while it handles any kind of event, nothing breaks: one close, no event afterwards, and the others live on.
-import type { TcpConnection } from 'pollport'
-import { describe, expect, test } from 'vitest'
-import { acceptedPair, acceptPeer, LOCAL, listenPeer } from '../support/net-peer.ts'
-import { type EventType, openProbe, type Probe, socketOf } from '../support/poller-probe.ts'
+import { Socket, type TcpConnection, type UdpSocket } from 'pollport'
+import { describe, expect, onTestFinished, test } from 'vitest'
+import { acceptedPair, acceptPeer, LOCAL, listenPeer, type NetPeer } from '../support/net-peer.ts'
+import { type EventType, openProbe, type Probe, socketOf, thrownBy } from '../support/poller-probe.ts'
 
-/** Makes one connection have one kind of event, after its accept or connect. */
-const causes: Record<string, (probe: Probe) => Promise<void>> = {
-  accept: async (probe) => void (await acceptedPair(probe)),
+/** Makes one connection have one kind of event, after its accept or connect; gives its other side. */
+const causes: Record<string, (probe: Probe) => Promise<NetPeer>> = {
+  accept: async (probe) => (await acceptedPair(probe)).peer,
   connect: async (probe) => {
-    const { port } = await listenPeer()
+    const { port, peers } = await listenPeer()
     await probe.first('connect', probe.poller.connectTcp({ address: LOCAL, port }))
+    await probe.until('node:net has it', () => peers.length === 1)
+    return peers[0]
   },
   receive: async (probe) => {
     const { connection, peer } = await acceptedPair(probe)
     peer.socket.write('data')
     await probe.first('receive', connection)
+    return peer
   },
   drain: async (probe) => {
-    const { connection } = await acceptedPair(probe)
+    const { connection, peer } = await acceptedPair(probe)
     connection.send(Buffer.alloc(5000))
     await probe.first('drain', connection)
+    return peer
   },
   end: async (probe) => {
     const { connection, peer } = await acceptedPair(probe)
     peer.socket.end()
     await probe.first('end', connection)
+    return peer
   },
   timeout: async (probe) => {
-    const { connection } = await acceptedPair(probe)
+    const { connection, peer } = await acceptedPair(probe)
     connection.setIdleTimeout(20)
     await probe.first('timeout', connection)
+    return peer
   },
   close: async (probe) => {
     const { connection, peer } = await acceptedPair(probe)
     peer.socket.resetAndDestroy()
     await probe.first('close', connection)
+    return peer
+  }
+}
+
+/** The kinds that no connection has. */
+const otherCauses: Record<string, (probe: Probe) => Promise<unknown>> = {
+  datagram: async (probe) => {
+    const socket = probe.poller.bindUdp({ address: LOCAL, port: 0 })
+    socket.send('to itself', socket.localAddress)
+    await probe.first('datagram')
+  },
+  error: async (probe) => {
+    // Needs the option `broadcast`, so it is refused; some machines have no way there either.
+    probe.poller.bindUdp({ address: LOCAL, port: 0 }).send('to everybody', { address: '255.255.255.255', port: 9 })
+    await probe.first('error')
+  },
+  wake: async (probe) => {
+    probe.poller.wake()
+    await probe.first('wake')
   }
 }
 
@@ -43,6 +68,10 @@ const actions: Record<string, (connection: TcpConnection<unknown>) => void> = {
   'reset()': (connection) => connection.reset(),
   'end()': (connection) => connection.end(),
   'send()': (connection) => void connection.send('answer'),
+  'send() and end()': (connection) => {
+    connection.send('answer')
+    connection.end()
+  },
   'send() and close()': (connection) => {
     connection.send('answer')
     connection.close()
@@ -51,10 +80,20 @@ const actions: Record<string, (connection: TcpConnection<unknown>) => void> = {
     connection.close()
     connection.reset()
   },
+  'detach()': (connection) => {
+    onTestFinished(closer(Socket.fromHandle(connection.detach(), { type: 'tcp' })))
+  },
   'pause()': (connection) => connection.pause()
 }
 
-describe.each(Object.keys(causes))('while %s is handled', (type) => {
+const NEWS = Buffer.alloc(1000, 'news')
+
+const closer = (socket: Socket) => () => socket.close()
+
+/** What the program does gives the connection up: nothing but its close follows, and after detach() not even that. */
+const givesUp = (name: string) => /close|reset|detach/.test(name)
+
+describe.each(Object.keys(causes))('S.15 while %s is handled', (type) => {
   test.each(Object.keys(actions))('%s does what it says and breaks nothing', async (name) => {
     const probe = openProbe({ highWaterMark: 1000 })
     const bystander = await acceptedPair(probe)
@@ -62,23 +101,27 @@ describe.each(Object.keys(causes))('while %s is handled', (type) => {
     probe.onEvent = (event) => {
       if (event.type !== type || subject !== undefined) return
       subject = socketOf(event) as TcpConnection<unknown>
-      actions[name](subject)
+      // A connection that has closed by itself has nothing to give away.
+      if (type === 'close' && name === 'detach()') expect(thrownBy(() => subject?.detach()).code).toBe('EBADF')
+      else actions[name](subject)
     }
-    await causes[type](probe)
+    const peer = await causes[type](probe)
     probe.onEvent = () => {}
     const touched = subject as unknown as TcpConnection<unknown>
     expect(touched).toBeDefined()
     // Both sides have finished when end() answers an end.
-    if (/close|reset/.test(name) || type === 'close' || (type === 'end' && name === 'end()')) {
-      await probe.first('close', touched)
-      await probe.quiet(20)
+    const closes =
+      type === 'close' || (givesUp(name) && name !== 'detach()') || (type === 'end' && /\bend\(\)/.test(name))
+    if (closes) await probe.first('close', touched)
+    if (name.startsWith('send()') && type !== 'close')
+      await probe.until('the answer arrives', () => peer.received.subarray(-6).toString() === 'answer')
+    if (/\bend\(\)|close\(\)$/.test(name) && type !== 'close') await probe.until('and the end', () => peer.ended)
+    await probe.quiet(20)
+    expect(probe.seen('close', touched)).toHaveLength(closes ? 1 : 0)
+    if (closes || givesUp(name)) {
       const types = probe.typesOf(touched)
       const after = types.slice(types.indexOf(type as EventType) + 1)
-      expect(type === 'close' ? after : after.filter((each) => each !== 'close')).toEqual([])
-      expect(types.filter((each) => each === 'close')).toHaveLength(1)
-    } else {
-      await probe.quiet(20)
-      expect(probe.seen('close', touched)).toEqual([])
+      expect(after).toEqual(closes && type !== 'close' ? ['close'] : [])
     }
     bystander.peer.socket.write('still here?')
     await probe.until('the bystander is heard', () => probe.bytesOf(bystander.connection).toString() === 'still here?')
@@ -100,7 +143,80 @@ describe.each(Object.keys(causes))('while %s is handled', (type) => {
   })
 })
 
-test('closing the poller inside its own batch ends the batch', async () => {
+describe.each([...Object.keys(causes), ...Object.keys(otherCauses)])('S.15 while %s is handled', (type) => {
+  test.each(Object.keys(actions))(
+    'another connection that has news gets %s, and nothing but what follows from it',
+    async (name) => {
+      // A byte a wait, so that it has something to say in the same batch, too.
+      const probe = openProbe({ highWaterMark: 1000, readBudget: 1 })
+      const { connection, peer } = await acceptedPair(probe)
+      let heardBefore = -1
+      probe.onEvent = (event) => {
+        if (event.type !== type || heardBefore >= 0 || socketOf(event) === connection) return
+        heardBefore = probe.typesOf(connection).length
+        actions[name](connection)
+      }
+      peer.socket.write(NEWS)
+      await (causes[type] ?? otherCauses[type])(probe)
+      expect(heardBefore).toBeGreaterThan(0)
+      const closes = givesUp(name) && name !== 'detach()'
+      if (closes) await probe.first('close', connection)
+      else if (!givesUp(name) && name !== 'pause()')
+        await probe.until('the news arrive all the same', () => connection.bytesReceived === NEWS.length)
+      if (name.startsWith('send()'))
+        await probe.until('the answer arrives', () => peer.received.toString() === 'answer')
+      if (/\bend\(\)|close\(\)$/.test(name)) await probe.until('and the end', () => peer.ended)
+      await probe.quiet(20)
+      if (givesUp(name)) expect(probe.typesOf(connection).slice(heardBefore)).toEqual(closes ? ['close'] : [])
+      else expect(probe.seen('close', connection)).toEqual([])
+    }
+  )
+})
+
+describe('S.15 a UDP socket', () => {
+  const udpActions: Record<string, (socket: UdpSocket) => void> = {
+    'close()': (socket) => socket.close(),
+    'send() and close()': (socket) => {
+      socket.send('last', socket.localAddress)
+      socket.close()
+    },
+    'send()': (socket) => void socket.send('another', socket.localAddress)
+  }
+
+  test.each(['datagram', 'error'].flatMap((type) => Object.keys(udpActions).map((name) => [type, name] as const)))(
+    'while its %s is handled: %s',
+    async (type, name) => {
+      const probe = openProbe()
+      const socket = probe.poller.bindUdp({ address: LOCAL, port: 0 })
+      const other = probe.poller.bindUdp({ address: LOCAL, port: 0 })
+      let acted = false
+      let heardBefore = 0
+      probe.onEvent = (event) => {
+        if (event.type !== type || socketOf(event) !== socket || acted) return
+        acted = true
+        heardBefore = probe.typesOf(socket).length
+        udpActions[name](socket)
+      }
+      const isRefused = type === 'error'
+      for (let count = 0; count < 3; count++)
+        socket.send('first', isRefused ? { address: '255.255.255.255', port: 9 } : socket.localAddress)
+      await probe.until('it is handled', () => acted)
+      if (name.includes('close')) {
+        await probe.first('close', socket)
+        await probe.quiet(20)
+        expect(probe.typesOf(socket).slice(heardBefore)).toEqual(['close'])
+      } else {
+        await probe.until('what was sent arrives', () =>
+          probe.seen('datagram', socket).some(({ data }) => data.toString() === 'another')
+        )
+      }
+      other.send('still here', other.localAddress)
+      await probe.first('datagram', other)
+    }
+  )
+})
+
+test('S.15 closing the poller inside its own batch ends the batch', async () => {
   const probe = openProbe()
   const { connection, peer, listener } = await acceptedPair(probe)
   const second = await acceptPeer(probe, listener)
@@ -116,7 +232,7 @@ test('closing the poller inside its own batch ends the batch', async () => {
   expect(connection.bytesReceived + second.connection.bytesReceived).toBeGreaterThan(0)
 })
 
-test('wait() inside the walk over a batch loses no event', async () => {
+test('S.15 wait() inside the walk over a batch loses no event', async () => {
   const probe = openProbe()
   const { connection, peer } = await acceptedPair(probe)
   const second = await acceptedPair(probe)

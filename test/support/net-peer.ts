@@ -115,16 +115,19 @@ export async function acceptedPair<U>(
   return { listener, ...(await acceptPeer(probe, listener, options)) }
 }
 
-/** One more of Node's clients at that listener. */
+/** One more of Node's clients at that listener, which may be reached by another address than its own. */
 export async function acceptPeer<U>(
   probe: Probe<U>,
   listener: TcpListener<U>,
-  options: PeerOptions = {}
+  options: PeerOptions & { to?: { address: string; port: number } } = {}
 ): Promise<{ connection: TcpConnection<U>; peer: NetPeer }> {
-  const peer = connectPeer(listener.localAddress, options)
+  const peer = connectPeer(options.to ?? listener.localAddress, options)
   let connection: TcpConnection<U> | undefined
   await probe.until('a client of node:net is accepted', () => {
-    connection = probe.seen('accept').find(({ socket }) => socket.remoteAddress.port === peer.localPort)?.socket
+    // The port alone would not do: clients of different listeners may have the same one.
+    connection = probe
+      .seen('accept')
+      .find((event) => event.listener === listener && event.socket.remoteAddress.port === peer.localPort)?.socket
     return peer.connected && connection !== undefined
   })
   return { connection: connection as TcpConnection<U>, peer }
