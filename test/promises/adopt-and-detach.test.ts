@@ -183,3 +183,35 @@ test('S.24 accepted in one thread, served in another: no byte is lost', { timeou
   })
   expect(probe.poller.stats).toMatchObject({ accepted: 50, sockets: 1 })
 })
+
+function startThread(role: string, when?: string): Worker {
+  const worker = new Worker(new URL('../support/hand-over-thread.mjs', import.meta.url), { workerData: { role, when } })
+  onTestFinished(() => void worker.terminate())
+  return worker
+}
+
+test.each([
+  ['at its accept', 'accept'],
+  ['in the middle of a talk', 'talk']
+])('S.24 detached in one worker %s, adopted in another: no byte is lost, doubled or swapped', async (_, when) => {
+  const [door, room] = [startThread('door', when), startThread('room')]
+  const [[{ port }]] = await Promise.all([once(door, 'message'), once(room, 'message')])
+  door.on('message', (message) => room.postMessage(message))
+  const messages = Array.from({ length: 30 }, (_, number) => patternBytes(1 + number * 9973, number + 1))
+  const peers = messages.map((message) => {
+    const peer = connectPeer({ address: LOCAL, port })
+    if (when === 'accept') peer.socket.end(message)
+    else {
+      peer.socket.write('hello')
+      peer.socket.once('data', () => peer.socket.end(message)) // While the connection is on its way.
+    }
+    return peer
+  })
+  const probe = openProbe() // Only gives Node's loop its turns here.
+  await probe.until('all is echoed', () => peers.every(({ ended, closed }) => ended || closed))
+  peers.forEach(({ received, errorCode }, at) => {
+    expect(errorCode).toBeUndefined()
+    if (when === 'talk') expect(received.subarray(0, 2).toString()).toBe('ok')
+    expect(received.subarray(when === 'talk' ? 2 : 0).equals(messages[at])).toBe(true)
+  })
+})

@@ -1,9 +1,13 @@
-// A connect that nobody answers. Linux alone lets a test make one without a network: it drops a connect when the listener's queue is full,
-// where Windows refuses it.
+// A connect that nobody answers. A full queue makes one without a network: Linux drops a connect then, and so Wine does, which stands on Linux.
+// Windows refuses it.
 import { Socket } from 'pollport'
 import { expect, onTestFinished, test } from 'vitest'
 import { LOCAL } from '../support/net-peer.ts'
 import { openProbe, type Probe } from '../support/poller-probe.ts'
+import { isWindows, isWine } from '../support/system.ts'
+
+// Windows itself answers a full queue with a refusal, and no other connect on the loopback stays without an answer.
+const silent = test.skipIf(isWindows && !isWine)
 
 /** A listener that never accepts and whose queue is full. */
 async function silentListener(probe: Probe) {
@@ -17,7 +21,7 @@ async function silentListener(probe: Probe) {
   return { address: LOCAL, port }
 }
 
-test('S.13 a connect that nobody answers within timeoutMs is a close event with ETIMEDOUT, not early', async () => {
+silent('S.13 a connect that nobody answers within timeoutMs is a close event with ETIMEDOUT, not early', async () => {
   const probe = openProbe()
   const to = await silentListener(probe)
   const start = performance.now()
@@ -32,7 +36,7 @@ test('S.13 a connect that nobody answers within timeoutMs is a close event with 
   expect(probe.typesOf(connection)).toEqual(['close'])
 })
 
-test('S.13 the timeout ends a long wait: nobody has to poll for it', async () => {
+silent('S.13 the timeout ends a long wait: nobody has to poll for it', async () => {
   const probe = openProbe()
   const connection = probe.poller.connectTcp({ ...(await silentListener(probe)), timeoutMs: 200 })
   const start = performance.now()
@@ -40,7 +44,7 @@ test('S.13 the timeout ends a long wait: nobody has to poll for it', async () =>
   expect(performance.now() - start).toBeLessThan(5_000)
 })
 
-test.each(['close', 'reset'] as const)(
+silent.each(['close', 'reset'] as const)(
   'S.13 %s() while nobody answers gives one close event with ECANCELED, and no timeout later',
   async (how) => {
     const probe = openProbe()
