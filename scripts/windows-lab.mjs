@@ -82,7 +82,10 @@ function windowsModules() {
     .digest('hex')
     .slice(0, 16)
   const folder = makeOnce(`windows-modules-${hash}`, "installing Windows' packages (npm ci)", (unfinished) => {
-    for (const name of ['package.json', 'package-lock.json']) copyFileSync(join(root, name), join(unfinished, name))
+    const lobby = join('examples', 'lobby') // the one workspace
+    mkdirSync(join(unfinished, lobby), { recursive: true })
+    const needed = ['package.json', 'package-lock.json', join(lobby, 'package.json')]
+    for (const name of needed) copyFileSync(join(root, name), join(unfinished, name))
     npm(['ci', '--include=dev', ...forWindows], 'npm ci for Windows failed', { cwd: unfinished })
   })
   return join(folder, 'node_modules')

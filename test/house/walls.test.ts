@@ -227,6 +227,6 @@ test('no file of the project names a registry or a path of one machine', () => {
   }
   expect(findings).toEqual([])
   for (const lock of ['package-lock.json', 'bench/extras/package-lock.json']) {
-    expect(textOf(lock)).not.toContain('"resolved"')
+    expect(textOf(lock)).not.toMatch(/"resolved": "[a-z+]+:/) // a link to a folder of the project may be
   }
 })
