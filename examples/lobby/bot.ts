@@ -10,7 +10,8 @@ const racesLost = new Set([
   'match-running',
   'no-match',
   'already-rolled',
-  'queue-full'
+  'queue-full',
+  'draining'
 ])
 
 /** Left to people who come later. */

@@ -122,6 +122,8 @@ export function describe(message: ServerMessage): string | undefined {
       return `*** The match is over. Winner: ${message.winners.join(' and ') || 'nobody'}. /ready for another one.`
     case 'error':
       return `! ${message.message} (${message.code})`
+    case 'draining':
+      return `The server is about to close, in ${Math.ceil(message.withinMs / 1000)} seconds at the latest.`
     case 'bye':
       return 'The server closes. Goodbye!'
     case 'pong':

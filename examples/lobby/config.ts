@@ -1,76 +1,106 @@
-// Every number that the lobby lives by, each with its unit in its name. Knows no rules: they are handed these limits, so that a test may use its own.
-
-export const DEFAULT_HOST = '127.0.0.1'
-export const DEFAULT_PORT = 5959
+// Every number that the lobby lives by, each with its unit in its name, its range and what it is for. The rules are handed the limits, so that a test
+// may use its own; settings.ts reads what an operator wants instead of the defaults.
+import { z } from 'zod'
 
 /** How often the rules look at the clock. A match may end this much late, which no player notices. */
 export const TICK_MS = 50
 
-/** What one stranger may cost the others: memory, time, attention. */
-export const defaultLimits = {
-  /** One more is told that the server is full. Each needs a descriptor: see `ulimit -n`. */
-  maxConnections: 5_000,
-  /** From a client. The longest honest command is a chat line of 300 characters, at most 1.2 kB in UTF-8. */
-  maxFrameBytes: 4_096,
-  /** Of players and of rooms, in Unicode code points. */
-  maxNameChars: 24,
-  maxTextChars: 300,
+const digits = z.string().regex(/^\d+$/, 'must be a whole number').transform(Number)
 
-  maxRooms: 1_000,
-  maxRoomPlayers: 8,
-  maxSpectators: 16,
-  /** A seat that was asked for before joining is kept for so long. */
-  seatHoldMs: 10_000,
-  /** Who was sent out by the host does not come in again for so long. */
-  kickedMs: 60_000,
-  maxPasswordChars: 32,
-  /** Between "all are ready" and the start; 0 = at once. */
-  countdownMs: 3_000,
-  minMatchPlayers: 2,
-  /** In one answer to `rooms`; the rest is asked for page by page. */
-  maxListedRooms: 20,
-  /** A match that nobody finishes ends by itself. */
-  matchMs: 15_000,
-
-  /** Who wants a match with anybody waits in a queue of so many at most; groups of so many are made. */
-  maxQueued: 2_000,
-  quickMatchPlayers: 4,
-  quickMatchEveryMs: 500,
-  /** Skills may differ by this at first, and by so much more with each second of waiting; then anybody will do. */
-  skillReach: 100,
-  skillReachPerSecond: 25,
-  anySkillAfterMs: 20_000,
-  /** After so long a wait a smaller group will do. */
-  smallGroupAfterMs: 5_000,
-
-  /** Commands of one player, whatever they are; a burst may be saved up. */
-  messagesPerSecond: 20,
-  burstMessages: 40,
-  /** What a chat line in the lobby counts for, since hundreds may hear it. */
-  lobbyChatMessages: 4,
-  /** So many commands over the rate in a row, and the player is cut off. */
-  maxDroppedMessages: 40,
-
-  /** From connecting to having a name. */
-  signInMs: 10_000,
-  /** A lost connection's seat, in its room and its match, is kept for so long. */
-  resumeMs: 30_000,
-  /** A resume token is good for so long; a player who stays longer gets a new one with each resume. */
-  tokenMs: 12 * 60 * 60_000,
-  /** Without a byte in either direction. The client in this folder pings more often than that. */
-  idleMs: 120_000,
-  /** A player who was told to go may read the reason for so long. */
-  goodbyeMs: 1_000,
-  /** So many at once; the next ones are cut off without a word. */
-  maxGoodbyes: 256,
-
-  /** Queued for a client that does not read; one byte more and it is cut off. */
-  maxUnreadBytes: 128 * 1024,
-  /** The kernel's part of that queue (SO_SNDBUF; Linux doubles it for its own bookkeeping). */
-  sendBufferBytes: 32 * 1024
+/** A whole number with its default. In files it is a number, in the environment and in flags it is digits. */
+function whole(fallback: number, least: number, most: number, what: string) {
+  const range = `must be a whole number from ${least} to ${most}`
+  return z
+    .union([z.number(), digits], range)
+    .pipe(z.number(range).int(range).min(least, range).max(most, range))
+    .default(fallback)
+    .describe(what)
 }
 
-export type Limits = typeof defaultLimits
+const DAY_MS = 24 * 60 * 60_000
+const MIB = 1024 * 1024
+
+/** What one stranger may cost the others: memory, time, attention. */
+const limits = {
+  maxConnections: whole(
+    5_000,
+    1,
+    1_000_000,
+    'one more is told that the server is full; each needs a descriptor (ulimit -n)'
+  ),
+  maxFrameBytes: whole(4_096, 256, 65_535, 'from a client; the longest honest command is a chat line, at most 1.2 kB'),
+  maxNameChars: whole(24, 1, 100, 'of players and of rooms, in Unicode code points'),
+  maxTextChars: whole(300, 1, 1_000, 'of a chat line, in Unicode code points'),
+
+  maxRooms: whole(1_000, 1, 1_000_000, 'at once'),
+  maxRoomPlayers: whole(8, 2, 1_000, 'the most seats that a room may have'),
+  maxSpectators: whole(16, 0, 1_000, 'of a room'),
+  seatHoldMs: whole(10_000, 0, DAY_MS, 'a seat that was asked for before joining is kept for so long'),
+  kickedMs: whole(60_000, 0, DAY_MS, 'who was sent out by the host does not come in again for so long'),
+  maxPasswordChars: whole(32, 1, 100, 'of a room, in Unicode code points'),
+  countdownMs: whole(3_000, 0, 60_000, 'between "all are ready" and the start; 0 = at once'),
+  minMatchPlayers: whole(2, 2, 100, 'fewer do not play'),
+  maxListedRooms: whole(20, 1, 40, 'in one answer to a question for a list; the rest is asked for page by page'),
+  matchMs: whole(15_000, 100, DAY_MS, 'a match that nobody finishes ends by itself'),
+
+  maxQueued: whole(2_000, 0, 100_000, 'players who wait for a quick match'),
+  quickMatchPlayers: whole(4, 2, 100, 'groups of so many are made'),
+  quickMatchEveryMs: whole(500, 0, 60_000, 'how often'),
+  skillReach: whole(100, 0, 10_000, 'how much the skills of a group may differ at first'),
+  skillReachPerSecond: whole(25, 0, 10_000, 'and by how much more with each second of waiting'),
+  anySkillAfterMs: whole(20_000, 0, DAY_MS, 'then anybody will do'),
+  smallGroupAfterMs: whole(5_000, 0, DAY_MS, 'after so long a wait a smaller group will do'),
+
+  messagesPerSecond: whole(20, 1, 1_000_000, 'commands of one player, whatever they are'),
+  burstMessages: whole(40, 1, 1_000_000, 'so many may be saved up'),
+  lobbyChatMessages: whole(4, 1, 1_000, 'what a chat line in the lobby counts for, since hundreds may hear it'),
+  maxDroppedMessages: whole(40, 0, 1_000_000, 'so many commands over the rate in a row, and the player is cut off'),
+
+  signInMs: whole(10_000, 1, DAY_MS, 'from connecting to having a name'),
+  resumeMs: whole(30_000, 0, DAY_MS, "a lost connection's seat is kept for so long"),
+  tokenMs: whole(DAY_MS / 2, 1, 30 * DAY_MS, 'a resume token is good for so long; each resume gives a new one'),
+  idleMs: whole(120_000, 1, DAY_MS, 'without a byte in either direction; then the player is sent away'),
+  goodbyeMs: whole(1_000, 1, 60_000, 'a player who was told to go may read the reason for so long'),
+  maxGoodbyes: whole(256, 0, 100_000, 'so many at once; the next ones are cut off without a word'),
+
+  maxUnreadBytes: whole(
+    128 * 1024,
+    16 * 1024,
+    64 * MIB,
+    'queued for a client that does not read; one byte more and it is cut off'
+  ),
+  sendBufferBytes: whole(32 * 1024, 4 * 1024, 64 * MIB, "the kernel's part of that queue (SO_SNDBUF; Linux doubles it)")
+}
+
+const limitsSchema = z.strictObject(limits)
+export type Limits = z.infer<typeof limitsSchema>
+export const defaultLimits: Limits = limitsSchema.parse({})
+
+/** Everything that an operator may set. */
+export const settingsSchema = z.strictObject({
+  host: z
+    .string()
+    .min(1, 'must not be empty')
+    .default('127.0.0.1')
+    .describe('where to listen: an address, or a name of this machine'),
+  port: whole(5959, 0, 65_535, 'of the players; 0 takes a free one'),
+  operatorHost: z.string().min(1, 'must not be empty').default('127.0.0.1').describe('where operators are answered'),
+  operatorPort: whole(5961, 0, 65_535, 'of /healthz and /metrics; 0 takes a free one'),
+  drainMs: whole(60_000, 0, DAY_MS, 'after SIGTERM, matches may end for so long'),
+  logLevel: z
+    .enum(['silent', 'error', 'warn', 'info', 'debug'], 'must be silent, error, warn, info or debug')
+    .default('warn')
+    .describe('what is written to the standard error, one JSON object a line'),
+  ...limits
+})
+export type Settings = z.infer<typeof settingsSchema>
+export const defaultSettings: Settings = settingsSchema.parse({})
+
+/** The limits of some settings, without the rest. */
+export function limitsOf(settings: Settings): Limits {
+  const names = Object.keys(limits)
+  return limitsSchema.parse(Object.fromEntries(Object.entries(settings).filter(([name]) => names.includes(name))))
+}
 
 /** From the server. The longest is a page of rooms, about 4 kB. */
 export const MAX_REPLY_BYTES = 16 * 1024

@@ -44,6 +44,7 @@ export class Lobby {
   readonly #queue: QuickMatch
   readonly #skills = new Skills()
   #quickMatches = 0
+  #isDraining = false
   /** The players who are in no room: the lobby proper. */
   readonly #inLobby = new Set<Player>()
   /** Those whose connection is lost, the longest away first. */
@@ -59,7 +60,8 @@ export class Lobby {
       deliver: outlet.deliver,
       changed: (room) => this.#list.touch(room),
       finished: (players, winners) => this.#skills.record(players, winners),
-      newSeed
+      newSeed,
+      mayStart: () => !this.#isDraining
     }
   }
 
@@ -85,6 +87,14 @@ export class Lobby {
     let count = 0
     for (const room of this.#rooms.values()) if (room.isPlaying) count++
     return count
+  }
+
+  /** From now on nobody new comes in and no match begins; who has a seat may still come back to it. */
+  drain(withinMs: number, nowMs: number): void {
+    this.#isDraining = true
+    for (const player of this.#queue.clear()) this.#tell(player, { type: 'unqueued' })
+    for (const room of this.#rooms.values()) room.reconsider(nowMs)
+    this.#deliver(sessionsOf(this.#players.values()), { type: 'draining', withinMs })
   }
 
   /** Somebody connected. */
@@ -223,6 +233,7 @@ export class Lobby {
 
   #signIn(session: Session, name: string, nowMs: number): void {
     this.#mustBeNobody(session)
+    this.#mustNotDrain()
     const key = keyOf(name)
     // Also of one who is away: the name is part of the seat.
     if (this.#players.has(key)) throw new Refusal('name-taken', 'somebody else has this name')
@@ -292,6 +303,7 @@ export class Lobby {
 
   #create(player: Player, command: Extract<Command, { type: 'create' }>, nowMs: number): void {
     this.#mustBeInLobby(player)
+    this.#mustNotDrain()
     const { maxRoomPlayers, minMatchPlayers, maxRooms } = this.#limits
     const { capacity = maxRoomPlayers, password } = command
     if (capacity < minMatchPlayers || capacity > maxRoomPlayers) {
@@ -337,6 +349,7 @@ export class Lobby {
 
   #enqueue(player: Player, nowMs: number): void {
     this.#mustBeInLobby(player)
+    this.#mustNotDrain()
     if (this.#queue.isFull) throw new Refusal('queue-full', 'too many wait already')
     const skill = this.#skills.of(player.name)
     this.#queue.add(player, skill, nowMs)
@@ -415,6 +428,10 @@ export class Lobby {
 
   #mustBeInLobby(player: Player): void {
     if (player.room !== undefined) throw new Refusal('in-a-room', `leave ${player.room.name} first`)
+  }
+
+  #mustNotDrain(): void {
+    if (this.#isDraining) throw new Refusal('draining', 'the server is about to close')
   }
 
   #mustBeNobody(session: Session): void {

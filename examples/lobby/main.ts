@@ -4,22 +4,26 @@ import { lookup } from 'node:dns/promises'
 import { once } from 'node:events'
 import { fileURLToPath } from 'node:url'
 import { parseArgs } from 'node:util'
+import { pino } from 'pino'
 import { runClient } from './client.ts'
-import { DEFAULT_HOST, DEFAULT_PORT, defaultLimits } from './config.ts'
+import { defaultSettings, type Settings } from './config.ts'
 import { type BotReport, formatFigures, LiveLine } from './figures.ts'
 import { LobbyServer } from './server.ts'
+import { describeSettings, readSettings, SettingsError, settingFlags } from './settings.ts'
 
 const usage = `A lobby server: players meet in rooms, talk, and play when all are ready.
 
-  npm start                    open the lobby on ${DEFAULT_HOST}:${DEFAULT_PORT}
+  npm start                    open the lobby on ${defaultSettings.host}:${defaultSettings.port}
   npm start -- --bots 1000     the same, and a second process with a thousand players
   npm start -- --client        join it as a person
 
   --port NUMBER   another port; 0 takes a free one
   --host NAME     another address to listen on, or to connect to
-  --bots NUMBER   how many bots, at most ${defaultLimits.maxConnections - 1}
+  --bots NUMBER   how many bots, one fewer than --max-connections at most
   --client        be a client instead of the server
-  --help          show this`
+  --config FILE   settings, in JSON
+  --help          show this
+  --settings      show every setting`
 
 const FIGURES_EVERY_MS = 1000
 /** For the bots to end by themselves. */
@@ -31,32 +35,40 @@ class Mistake extends Error {}
 try {
   process.exitCode = await main()
 } catch (error) {
-  if (!(error instanceof Mistake)) throw error
+  if (!(error instanceof Mistake || error instanceof SettingsError)) throw error
   console.error(error.message)
   process.exitCode = 1
 }
 
 async function main(): Promise<number> {
-  const values = readArguments()
-  if (values.help) {
-    console.log(usage)
+  const flags = readArguments()
+  if (flags.help || flags.settings) {
+    console.log(flags.help ? usage : describeSettings())
     return 0
   }
-  const port = readNumber('--port', values.port, values.client ? 1 : 0, 65_535)
-  const botCount = readNumber('--bots', values.bots, 0, defaultLimits.maxConnections - 1)
-  // pollport takes numbers only, since asking for a name blocks; Node asks without blocking.
-  const { address } = await lookup(values.host).catch(() => {
-    throw new Mistake(`There is no host of the name ${values.host}.`)
-  })
-  return values.client ? runClient(address, port) : serve(address, port, botCount)
+  const settings = readSettings(flags, process.env)
+  const { host, port } = settings
+  const botCount = readNumber('--bots', String(flags.bots), 0, settings.maxConnections - 1)
+  if (flags.client && port === 0) throw new Mistake('--port wants a whole number from 1 to 65535, not "0".')
+  const address = await addressOf(host)
+  return flags.client ? runClient(address, port) : serve(address, settings, botCount)
 }
 
-function readArguments() {
+/** pollport takes numbers only, since asking for a name blocks; Node asks without blocking. */
+async function addressOf(host: string): Promise<string> {
+  const { address } = await lookup(host).catch(() => {
+    throw new Mistake(`There is no host of the name ${host}.`)
+  })
+  return address
+}
+
+function readArguments(): Record<string, unknown> {
   try {
     return parseArgs({
       options: {
-        port: { type: 'string', default: String(DEFAULT_PORT) },
-        host: { type: 'string', default: DEFAULT_HOST },
+        ...settingFlags,
+        config: { type: 'string' },
+        settings: { type: 'boolean', default: false },
         bots: { type: 'string', default: '0' },
         client: { type: 'boolean', default: false },
         help: { type: 'boolean', default: false }
@@ -73,10 +85,11 @@ function readNumber(flag: string, text: string, least: number, most: number): nu
   throw new Mistake(`${flag} wants a whole number from ${least} to ${most}, not "${text}".`)
 }
 
-async function serve(address: string, port: number, botCount: number): Promise<number> {
-  const server = openServer(address, port)
-  const elsewhere = server.port === DEFAULT_PORT ? '' : ` --port ${server.port}`
+async function serve(address: string, settings: Settings, botCount: number): Promise<number> {
+  const server = openServer(address, await addressOf(settings.operatorHost), settings)
+  const elsewhere = server.port === defaultSettings.port ? '' : ` --port ${server.port}`
   console.log(`The lobby is open on ${address}:${server.port}. Ctrl-C closes it.`)
+  console.log(`For operators: http://${operatorsAt(settings, server)}/healthz and /metrics`)
   console.log(`To join as a person, in another terminal: npm start -- --client${elsewhere}`)
   if (botCount === 0) console.log('With a thousand bots: npm start -- --bots 1000')
 
@@ -103,7 +116,13 @@ async function serve(address: string, port: number, botCount: number): Promise<n
     if (bots?.connected) bots.disconnect()
   }
   process.on('SIGINT', stop)
-  process.on('SIGTERM', stop)
+  // An operator's word: matches that go on may end first. Said twice it is the same as Ctrl-C.
+  process.once('SIGTERM', () => {
+    process.on('SIGTERM', stop)
+    line.end()
+    console.log('Draining: no new players; the matches that go on may end.')
+    server.drain()
+  })
 
   let before = server.figures
   let beforeMs = performance.now()
@@ -119,18 +138,26 @@ async function serve(address: string, port: number, botCount: number): Promise<n
   }, FIGURES_EVERY_MS)
 
   await server.run()
+  isStopping = true
   clearInterval(figures)
+  if (bots?.connected) bots.disconnect()
   if (bots !== undefined) await endOf(bots)
   return 0
 }
 
-function openServer(address: string, port: number): LobbyServer {
+function operatorsAt({ operatorHost }: Settings, { operatorPort }: LobbyServer): string {
+  return `${operatorHost.includes(':') ? `[${operatorHost}]` : operatorHost}:${operatorPort}`
+}
+
+function openServer(address: string, operatorAddress: string, settings: Settings): LobbyServer {
+  const log = pino({ level: settings.logLevel }, pino.destination({ dest: 2, sync: true }))
   try {
-    return new LobbyServer(address, port)
+    return new LobbyServer(address, operatorAddress, settings, log)
   } catch (error) {
-    const { code, message } = error as NodeJS.ErrnoException
+    const { code, message, address, port } = error as NodeJS.ErrnoException & { address?: string; port?: number }
     if (code === 'EADDRINUSE') {
-      throw new Mistake(`Port ${port} of ${address} is in use, perhaps by another lobby. --port chooses another one.`)
+      const flag = port === settings.port ? '--port' : '--operator-port'
+      throw new Mistake(`Port ${port} of ${address} is in use, perhaps by another lobby. ${flag} chooses another one.`)
     }
     if (code === 'EACCES' || code === 'EADDRNOTAVAIL')
       throw new Mistake(`Cannot listen on ${address}:${port}: ${message}`)

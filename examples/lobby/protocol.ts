@@ -106,6 +106,8 @@ export type ServerMessage =
     }
   | { type: 'pong'; id: number }
   | { type: 'error'; code: RefusalCode; message: string }
+  /** The server is about to end: nobody comes in, no match begins, and those that go on have so long. */
+  | { type: 'draining'; withinMs: number }
   /** The server ends. */
   | { type: 'bye' }
 
@@ -133,6 +135,7 @@ export type RefusalCode =
   | 'room-full'
   | 'too-many-rooms'
   | 'queue-full'
+  | 'draining'
   | 'not-queued'
   | 'in-a-room'
   | 'not-in-a-room'

@@ -41,6 +41,13 @@ export class QuickMatch {
     return this.#queue.delete(player)
   }
 
+  /** Sends everybody away, and tells who they were. */
+  clear(): Player[] {
+    const players = [...this.#queue.keys()]
+    this.#queue.clear()
+    return players
+  }
+
   /**
    * The groups that can be made now, taken out of the queue. The longest waiting comes first and is given those next in line whose skill is near enough;
    * how near is for the one who waited longest to say, or newcomers would pass over somebody whom few are like. A group that is not full is made when

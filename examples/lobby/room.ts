@@ -17,6 +17,8 @@ export interface RoomOutlet {
   /** A match has ended. Returns the skills of its players after it. */
   finished(players: readonly string[], winners: readonly string[]): { name: string; skill: number }[]
   newSeed(): number
+  /** Whether matches may begin. */
+  mayStart(): boolean
 }
 
 /** What its founder chose. */
@@ -220,6 +222,11 @@ export class Room {
     this.#tell({ type: 'chat', from: player.name, to: 'room', text })
   }
 
+  /** Looks again whether a match may begin. */
+  reconsider(nowMs: number): void {
+    this.#startIfAllAreReady(nowMs)
+  }
+
   /** Does what is due: seats that were kept too long, the end of the countdown, and of a match. */
   tick(nowMs: number): void {
     for (const [player, untilMs] of this.#held) {
@@ -304,7 +311,8 @@ export class Room {
 
   #startIfAllAreReady(nowMs: number): void {
     const count = this.#members.size
-    const all = !this.isPlaying && count >= this.#limits.minMatchPlayers && this.#ready.size === count
+    const all =
+      this.#outlet.mayStart() && !this.isPlaying && count >= this.#limits.minMatchPlayers && this.#ready.size === count
     if (!all && this.#startsMs !== undefined) {
       this.#startsMs = undefined
       this.#tell({ type: 'countdown-stopped' })

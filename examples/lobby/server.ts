@@ -1,9 +1,11 @@
 // Connections in, frames to the rules, messages out, and an end for whoever costs too much. The only file of the server that knows pollport;
 // it knows no rules.
 import { randomInt } from 'node:crypto'
+import { type Logger, pino } from 'pino'
 import { FrameDecoder, type PollEvent, Poller, type TcpConnection, type TcpListener } from 'pollport'
-import { defaultLimits, type Limits, TICK_MS } from './config.ts'
+import { type Limits, limitsOf, type Settings, TICK_MS } from './config.ts'
 import { Lobby } from './lobby.ts'
+import { Operators } from './operators.ts'
 import { encode, LENGTH_BYTES, Refusal, type ServerMessage } from './protocol.ts'
 import { Session } from './session.ts'
 
@@ -22,7 +24,7 @@ class Client {
   }
 }
 
-/** `messages…` count since the start, the others say how it is now. */
+/** `messages…` and `bytes…` count since the start, the others say how it is now. */
 export interface ServerFigures {
   connections: number
   players: number
@@ -34,13 +36,20 @@ export interface ServerFigures {
   matches: number
   messagesIn: number
   messagesOut: number
+  bytesIn: number
+  bytesOut: number
 }
 
 export class LobbyServer {
   readonly port: number
+  readonly operatorPort: number
   readonly #limits: Limits
+  readonly #drainMs: number
+  readonly #log: Logger
+  readonly #operators: Operators
   readonly #poller: Poller<Client>
   readonly #listener: TcpListener<Client>
+  readonly #operatorListener: TcpListener<Client>
   readonly #lobby: Lobby
   readonly #clients = new Map<Session, Client>()
   /** On their way out: they may read why, and nothing that they send counts. */
@@ -49,22 +58,33 @@ export class LobbyServer {
   readonly #lagging = new Set<Client>()
   readonly #stopped = new AbortController()
   #isStopping = false
+  /** When the server ends, whatever is still going on; undefined while it does not drain. */
+  #drainedMs: number | undefined
   #messagesIn = 0
   #messagesOut = 0
 
-  /** Listens. Throws a SocketError, for example `EADDRINUSE`. */
-  constructor(address: string, port: number, limits: Limits = defaultLimits) {
-    this.#limits = limits
-    this.#poller = new Poller({ highWaterMark: limits.maxUnreadBytes })
+  /** Listens at both ports. Throws a SocketError, for example `EADDRINUSE`, with the port. */
+  constructor(address: string, operatorAddress: string, settings: Settings, log: Logger = pino({ level: 'silent' })) {
+    this.#limits = limitsOf(settings)
+    this.#drainMs = settings.drainMs
+    this.#log = log
+    this.#poller = new Poller({ highWaterMark: settings.maxUnreadBytes })
     try {
-      this.#listener = this.#poller.listenTcp({ address, port, sendBufferSize: limits.sendBufferBytes })
+      this.#listener = this.#listen(address, settings.port, settings.sendBufferBytes)
+      this.#operatorListener = this.#listen(operatorAddress, settings.operatorPort)
     } catch (error) {
       this.#poller.close()
       throw error
     }
     this.port = this.#listener.localAddress.port
+    this.operatorPort = this.#operatorListener.localAddress.port
+    this.#operators = new Operators(
+      () => this.figures,
+      () => this.#drainedMs !== undefined || this.#isStopping
+    )
+    log.info({ port: this.port, operatorPort: this.operatorPort }, 'listening')
     const outlet = { deliver: this.#deliver.bind(this), dismiss: this.#dismiss.bind(this) }
-    this.#lobby = new Lobby(limits, outlet, () => randomInt(2 ** 32))
+    this.#lobby = new Lobby(this.#limits, outlet, () => randomInt(2 ** 32))
   }
 
   /**
@@ -81,9 +101,19 @@ export class LobbyServer {
     }
   }
 
+  /** No new players and no new matches; those that go on may end, then {@link stop}. */
+  drain(): void {
+    if (this.#isStopping || this.#drainedMs !== undefined) return
+    const nowMs = performance.now()
+    this.#drainedMs = nowMs + this.#drainMs
+    this.#log.info({ withinMs: this.#drainMs, matches: this.#lobby.matchCount }, 'draining')
+    this.#lobby.drain(this.#drainMs, nowMs)
+  }
+
   /** Tells everybody, lets the last words go out, and ends {@link run}. */
   stop(): void {
     if (this.#isStopping) return
+    this.#log.info({ connections: this.#clients.size }, 'closing')
     this.#listener.close()
     this.#deliver(this.#clients.keys(), { type: 'bye' })
     this.#isStopping = true
@@ -100,7 +130,17 @@ export class LobbyServer {
       rooms: this.#lobby.roomCount,
       matches: this.#lobby.matchCount,
       messagesIn: this.#messagesIn,
-      messagesOut: this.#messagesOut
+      messagesOut: this.#messagesOut,
+      bytesIn: this.#poller.stats.bytesReceived,
+      bytesOut: this.#poller.stats.bytesSent
+    }
+  }
+
+  #listen(address: string, port: number, sendBufferSize?: number): TcpListener<Client> {
+    try {
+      return this.#poller.listenTcp({ address, port, sendBufferSize })
+    } catch (error) {
+      throw Object.assign(error as Error, { address, port })
     }
   }
 
@@ -108,7 +148,8 @@ export class LobbyServer {
     for (const event of events) {
       switch (event.type) {
         case 'accept':
-          this.#onAccept(event.socket)
+          if (event.listener === this.#operatorListener) this.#operators.serve(event.socket as TcpConnection<never>)
+          else this.#onAccept(event.socket)
           break
         case 'receive':
           this.#onReceive(event.userPtr as Client, event.data)
@@ -124,7 +165,7 @@ export class LobbyServer {
           if (event.userPtr !== undefined) this.#onClose(event.userPtr)
           break
         case 'error':
-          console.error(`The listener: ${event.error.message}`) // out of descriptors, say; it goes on when there are some
+          this.#log.error({ err: event.error }, 'listener') // out of descriptors, say; it goes on when there are some
           break
         // 'connect', 'datagram', 'wake' do not happen here; for 'drain' nobody waits: who lags that far is cut off.
       }
@@ -173,6 +214,7 @@ export class LobbyServer {
   #tick(): void {
     const nowMs = performance.now()
     this.#lobby.tick(nowMs)
+    if (this.#drainedMs !== undefined && (this.#lobby.matchCount === 0 || nowMs >= this.#drainedMs)) this.stop()
     for (const client of this.#leaving) {
       if (nowMs >= (client.resetAtMs as number)) client.connection.reset()
     }
@@ -201,12 +243,14 @@ export class LobbyServer {
     for (const client of this.#lagging) {
       this.#lagging.delete(client)
       if (client.connection.bufferedBytes <= this.#limits.maxUnreadBytes) continue
+      this.#log.info({ player: client.session.player?.name, unreadBytes: client.connection.bufferedBytes }, 'cut off')
       client.connection.reset()
       this.#lobby.lose(client.session, performance.now())
     }
   }
 
   #dismiss(session: Session, reason: Refusal): void {
+    this.#log.info({ player: session.player?.name, reason: reason.code }, 'sent away')
     this.#deliver([session], reason.toMessage())
     this.#lobby.leave(session, performance.now())
     const client = this.#clients.get(session)

@@ -17,7 +17,8 @@ class Command {
 
   constructor(...args: string[]) {
     const command = ['--import', 'tsx', 'examples/lobby/main.ts', ...args]
-    this.process = spawn(process.execPath, command, { cwd: root, stdio: ['pipe', 'pipe', 'pipe'] })
+    const env = { ...process.env, LOBBY_OPERATOR_PORT: '0' }
+    this.process = spawn(process.execPath, command, { cwd: root, env, stdio: ['pipe', 'pipe', 'pipe'] })
     this.process.stdout?.on('data', (data) => {
       this.output += data
     })

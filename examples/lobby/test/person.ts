@@ -2,7 +2,7 @@
 import { once } from 'node:events'
 import { connect, type Socket } from 'node:net'
 import { expect, onTestFinished, vi } from 'vitest'
-import { defaultLimits, type Limits } from '../config.ts'
+import { defaultSettings, type Settings } from '../config.ts'
 import type { ServerMessage } from '../protocol.ts'
 import { LobbyServer } from '../server.ts'
 
@@ -17,8 +17,9 @@ interface Door {
 
 type MessageOf<T extends ServerMessage['type']> = Extract<ServerMessage, { type: T }>
 
-export function openLobby(limits: Partial<Limits> = {}): LobbyServer {
-  const server = new LobbyServer('127.0.0.1', 0, { ...defaultLimits, countdownMs: 0, ...limits })
+export function openLobby(settings: Partial<Settings> = {}): LobbyServer {
+  const own = { ...defaultSettings, port: 0, operatorPort: 0, countdownMs: 0, ...settings }
+  const server = new LobbyServer('127.0.0.1', '127.0.0.1', own)
   const running = server.run()
   onTestFinished(async () => {
     server.stop()

@@ -1,6 +1,5 @@
 // The lobby over real sockets, with players who mean well.
 import { expect, test } from 'vitest'
-import { LobbyServer } from '../server.ts'
 import { openLobby, Person, until } from './person.ts'
 
 test('a player signs in, is listed as one, and may go', async () => {
@@ -107,7 +106,9 @@ test('when the server stops everybody hears it and is closed in order', async ()
   await until('nobody listens', () => late.error?.code === 'ECONNREFUSED')
 })
 
-test('a port that is taken is an error with a name', () => {
+test('a port that is taken is an error with a name, and with the port', () => {
   const server = openLobby()
-  expect(() => new LobbyServer('127.0.0.1', server.port)).toThrow(expect.objectContaining({ code: 'EADDRINUSE' }))
+  const { port } = server
+  expect(() => openLobby({ port })).toThrow(expect.objectContaining({ code: 'EADDRINUSE', port }))
+  expect(() => openLobby({ operatorPort: port })).toThrow(expect.objectContaining({ code: 'EADDRINUSE', port }))
 })

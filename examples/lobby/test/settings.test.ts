@@ -1,0 +1,80 @@
+// Settings come from a flag, else the environment, else a file, else the default; and a mistake is told with its place.
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { expect, onTestFinished, test } from 'vitest'
+import { defaultLimits, defaultSettings, limitsOf } from '../config.ts'
+import { describeSettings, readSettings, SettingsError, settingFlags } from '../settings.ts'
+
+function fileWith(content: unknown): string {
+  const folder = mkdtempSync(join(tmpdir(), 'lobby-'))
+  onTestFinished(() => rmSync(folder, { recursive: true }))
+  const path = join(folder, 'lobby.json')
+  writeFileSync(path, typeof content === 'string' ? content : JSON.stringify(content))
+  return path
+}
+
+/** What the operator is told, a line each. */
+function mistakes(flags: Record<string, unknown>, environment: Record<string, string> = {}): string[] {
+  try {
+    readSettings(flags, environment)
+  } catch (error) {
+    if (error instanceof SettingsError) return error.message.split('\n')
+    throw error
+  }
+  return []
+}
+
+test('without anything the defaults hold', () => {
+  expect(readSettings({}, { PATH: '/bin' })).toEqual(defaultSettings)
+  expect(limitsOf(defaultSettings)).toEqual(defaultLimits)
+})
+
+test('a flag counts before the environment, the environment before the file, the file before the default', () => {
+  const config = fileWith({ port: 1, maxRooms: 1, maxQueued: 1, host: 'file' })
+  const settings = readSettings(
+    { config, port: '3' },
+    { LOBBY_PORT: '2', LOBBY_MAX_ROOMS: '2', LOBBY_LOG_LEVEL: 'debug' }
+  )
+  expect(settings).toMatchObject({ port: 3, maxRooms: 2, maxQueued: 1, host: 'file', logLevel: 'debug' })
+  expect(settings.idleMs).toBe(defaultSettings.idleMs)
+  expect(readSettings({}, { LOBBY_CONFIG: config }).port).toBe(1)
+})
+
+test('all mistakes are told at once, each with its place, its range and what was there', () => {
+  const config = fileWith({ maxRooms: 'many', maxRoom: 5, idleMs: 0.5, countdownMs: null })
+  const environment = { LOBBY_LOG_LEVEL: 'loud', LOBBY_MAX_CONECTIONS: '5', LOBBY_MAX_QUEUED: '-1' }
+  const told = mistakes({ config, port: '70000', host: '' }, environment)
+  const expected = [
+    `--port: must be a whole number from 0 to 65535, not "70000"`,
+    `--host: must not be empty, not ""`,
+    `LOBBY_LOG_LEVEL: must be silent, error, warn, info or debug, not "loud"`,
+    `LOBBY_MAX_CONECTIONS: there is no such setting`,
+    `LOBBY_MAX_QUEUED: must be a whole number from 0 to 100000, not "-1"`,
+    `maxRooms in ${config}: must be a whole number from 1 to 1000000, not "many"`,
+    `maxRoom in ${config}: there is no such setting`,
+    `idleMs in ${config}: must be a whole number from 1 to 86400000, not 0.5`,
+    `countdownMs in ${config}: must be a whole number from 0 to 60000, not null`
+  ]
+  expect(new Set(told)).toEqual(new Set(expected))
+})
+
+test('a file that is not there, or holds no JSON object, is told by its name', () => {
+  expect(mistakes({ config: '/nowhere/lobby.json' })[0]).toMatch('/nowhere/lobby.json: ENOENT')
+  for (const content of ['{', '[]', '7', 'null']) {
+    const config = fileWith(content)
+    expect(mistakes({ config })[0], content).toMatch(`${config}: `)
+  }
+})
+
+test('every setting is described, with a default that it would itself accept', () => {
+  const text = describeSettings()
+  for (const flag of Object.keys(settingFlags)) expect(text).toContain(`--${flag} `)
+  const asFlags = Object.fromEntries(
+    Object.entries(defaultSettings).map(([name, value]) => [
+      name.replace(/[A-Z]/g, (letter) => `-${letter.toLowerCase()}`),
+      String(value)
+    ])
+  )
+  expect(readSettings(asFlags, {})).toEqual(defaultSettings)
+})
