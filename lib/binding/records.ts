@@ -15,7 +15,7 @@ export const KIND = {
   received: 4,
   /** The peer finished sending. */
   ended: 5,
-  /** a = error number: the connection is broken */
+  /** a = error number: the connection is broken; a UDP socket could not receive, and goes on */
   failed: 6,
   /** a = bytes that the system has taken meanwhile of what exchangeSend or the outbox left over; it takes more again. */
   writable: 7,

@@ -27,6 +27,8 @@ export interface BackendLimits {
 export interface Backend {
   readonly name: 'epoll' | 'iocp'
   readonly capabilities: Readonly<Record<string, boolean>>
+  /** The name of the call that waits, for errors. */
+  readonly waitCall: string
   /** For Waker.from(). */
   readonly wakerHandle: number
 

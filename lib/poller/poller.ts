@@ -141,9 +141,11 @@ export class Poller<U = unknown> {
     const readBudget = integer(or(given.readBudget, defaultBudget), 'readBudget', 1, receiveBufferBytes)
     const highWaterMark = integer(or(given.highWaterMark, DEFAULT_HIGH_WATER_MARK), 'highWaterMark', 0, 2 ** 31)
     const maxDatagram = integer(or(given.maxDatagram, DEFAULT_MAX_DATAGRAM), 'maxDatagram', 1, 65_535)
+    // Before the backend: if there is no memory for it, nothing is left open.
+    const memory = new BatchMemory(receiveBufferBytes, maxDatagram, maxEvents)
     const backend: Backend = chooseBackend(or(given.backend, 'auto'), this)
     backend.setLimits({ maxEvents, readBudget, maxDatagram, acceptBudget: ACCEPT_BUDGET })
-    this.#core = new Core(backend, new BatchMemory(receiveBufferBytes, maxDatagram, maxEvents), highWaterMark)
+    this.#core = new Core(backend, memory, highWaterMark)
     bindToThread(this)
   }
 
@@ -463,7 +465,7 @@ export class Poller<U = unknown> {
       const count = backend.exchange(outbox, memory, this.#nextWaitMs(deadline))
       core.now = performance.now()
       const settled = core.settle(Math.max(count, 0), memory.slab)
-      if (count < 0) throw socketError(-count, 'wait')
+      if (count < 0) throw socketError(-count, backend.waitCall)
       if (count > settled) this.#deliver(settled, count)
       if (core.deadlines.next <= core.now) core.deadlines.expire(core.now)
       if (core.events.length > 0 || core.now >= deadline) return core.takeEvents()
@@ -502,9 +504,10 @@ export class Poller<U = unknown> {
         if (kind === KIND.datagram) socket._onDatagram(slab, a, b, records[at + RECORD.c] !== 0)
         else if (kind === KIND.writable) socket._onWritable()
         else if (kind === KIND.datagramFailed) socket._onDatagramFailed(slab, a, b, false)
+        else if (kind === KIND.failed) socket._onReceiveFailed(a)
       } else if (socket instanceof TcpListener) {
         if (kind === KIND.accepted) this.#onAccepted(socket, a, b)
-        else if (kind === KIND.acceptFailed) socket._onAcceptFailed(a)
+        else if (kind === KIND.acceptFailed) socket._onAcceptFailed(socketError(a, 'accept'))
       } else if (kind === KIND.accepted) {
         // Its listener is gone: so is it.
         addon().socketReset(a)
@@ -522,7 +525,7 @@ export class Poller<U = unknown> {
       // Out of memory for one more watch: the same state as out of descriptors, and told in the same way.
       core.unregister(connection)
       addon().socketReset(handle)
-      listener._onAcceptFailed((error as SocketError).errno)
+      listener._onAcceptFailed(error as SocketError)
       return
     }
     listener._onAccepted()

@@ -37,6 +37,9 @@ const ATTENTIVE = 1024
 /** Whatever the type of the userPtr: a connection would otherwise not be assignable to one of a wider type. */
 type Taker = OnConnectionEvent<never>
 
+// What shutdown() says of a connection that the peer has broken.
+const breaks = new Set(['ENOTCONN', 'ECONNRESET', 'ECONNABORTED', 'EPIPE'])
+
 /** What few connections have, kept apart so that the others stay small. */
 interface Extras {
   idleMs: number
@@ -200,8 +203,9 @@ export class TcpConnection<U = unknown> {
   /** Ends a `pause()`. */
   resume(): void {
     if (!this.#isUsable('resume') || (this.#state & PAUSED) === 0) return
-    this.#state &= ~PAUSED
+    // It may throw for want of memory: then the connection is paused still, and a later resume() tries again.
     if ((this.#state & (CONNECTING | PEER_ENDED)) === 0) this.#core.backend.setReceiving(this.index, true)
+    this.#state &= ~PAUSED
     this.#core.touch()
   }
 
@@ -462,7 +466,7 @@ export class TcpConnection<U = unknown> {
       this.#getExtras().sendError = error
       return
     }
-    this.#finish(error, RELEASE.close)
+    this.#finish(error, RELEASE.reset)
   }
 
   /** @internal */
@@ -621,17 +625,20 @@ export class TcpConnection<U = unknown> {
     // Both have finished: closing the socket says so to the peer, and no call of its own is needed.
     if ((this.#state & PEER_ENDED) !== 0) return this.#finish(undefined, RELEASE.close)
     const result = addon().socketShutdown(this.#handle, SHUTDOWN.write)
-    // ENOTCONN: the peer's reset came first, which the receiving side is about to tell.
-    if (result < 0 && (this.#state & PAUSED) !== 0)
-      this.#finish(socketError(-result, 'shutdown', this.#knownPeer()), RELEASE.close)
+    if (result >= 0) return
+    const error = socketError(-result, 'shutdown', this.#knownPeer())
+    // The peer's reset came first, which the receiving side is about to tell. Anything else would leave the peer waiting for an end.
+    if (!breaks.has(error.code) || (this.#state & PAUSED) !== 0) this.#finish(error, RELEASE.reset)
   }
 
   #finish(error: SocketError | undefined, how: number): void {
     if ((this.#state & CLOSED) !== 0) return
+    // A peer that got a part must not take an end for the end of it all.
+    const isCut = error !== undefined && this.bufferedBytes > 0
     this.#markClosed()
     this.#clearDeadlines()
     this.#dropUnsent()
-    this.#core.backend.release(this.index, how)
+    this.#core.backend.release(this.index, isCut ? RELEASE.reset : how)
     this.#core.unregister(this)
     const event = { type: 'close', socket: this, userPtr: this.userPtr } as const
     this.#core.emit(error === undefined ? event : { ...event, error })

@@ -2,7 +2,7 @@
 import { SocketAddress } from '../address.ts'
 import { addon } from '../binding/load.ts'
 import { PACKED_ADDRESS, RELEASE } from '../binding/records.ts'
-import { alreadyClosed, socketError } from '../errors.ts'
+import { alreadyClosed, type SocketError, socketError } from '../errors.ts'
 import { getSocketOption, type SocketOptionName, type SocketOptions, setSocketOption } from '../raw/options.ts'
 import { Slots } from '../slots.ts'
 import { nextPauseMs } from './accept-pause.ts'
@@ -63,8 +63,8 @@ export class TcpListener<U = unknown> {
   resume(): void {
     if (this.#closed) throw alreadyClosed('resume')
     if (!this.#paused) return
-    this.#paused = false
     if (this.#pauseEnd.position < 0) this.#core.backend.setReceiving(this.index, true)
+    this.#paused = false
     this.#core.touch()
   }
 
@@ -97,13 +97,14 @@ export class TcpListener<U = unknown> {
   }
 
   /** @internal Nothing could be accepted: descriptors or memory have run out. Rests for a while, so that it neither spins nor dies. */
-  _onAcceptFailed(errno: number): void {
-    if (this.#closed) return
+  _onAcceptFailed(error: SocketError): void {
+    // It rests already: the same shortage met another connection of this batch.
+    if (this.#closed || this.#pauseEnd.position >= 0) return
     this.#pauseMs = nextPauseMs(this.#pauseMs)
     this.#core.stats.acceptPauses++
     this.#core.backend.setReceiving(this.index, false)
     this.#core.deadlines.set(this.#pauseEnd, this.#core.now + this.#pauseMs)
-    this.#core.emit({ type: 'error', socket: this, userPtr: this.userPtr, error: socketError(errno, 'accept') })
+    this.#core.emit({ type: 'error', socket: this, userPtr: this.userPtr, error })
   }
 
   /** @internal */
@@ -118,6 +119,12 @@ export class TcpListener<U = unknown> {
   }
 
   #resumeAfterPause(): void {
-    if (!this.#paused) this.#core.backend.setReceiving(this.index, true)
+    if (this.#paused) return
+    try {
+      this.#core.backend.setReceiving(this.index, true)
+    } catch (error) {
+      // Watching takes memory too (epoll_ctl(2): ENOMEM, ENOSPC): the shortage is not over.
+      this._onAcceptFailed(error as SocketError)
+    }
   }
 }

@@ -178,6 +178,12 @@ export class UdpSocket<U = unknown> {
   }
 
   /** @internal */
+  _onReceiveFailed(errno: number): void {
+    if (this._silent) return
+    this.#core.emit({ type: 'error', socket: this, userPtr: this.userPtr, error: socketError(errno, 'recvfrom') })
+  }
+
+  /** @internal */
   _onSendFailed(errno: number): void {
     this.#core.emit({ type: 'error', socket: this, userPtr: this.userPtr, error: socketError(errno, 'sendto') })
   }

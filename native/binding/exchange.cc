@@ -108,7 +108,8 @@ Napi::Value exchange_run(const Napi::CallbackInfo& info) {
     Batch batch(bytes_argument(info, 4), static_cast<size_t>(int32_argument(info, 7)), records);
     const Result result = exchange.run(outbox, batch, double_argument(info, 6));
     hold_accepted(info, records, batch.count());
-    return result < 0 ? result : static_cast<Result>(batch.count());
+    // A wait that fails must not take with it what sending before it had to tell: the next one fails again, if it has to.
+    return result < 0 && batch.count() == 0 ? result : static_cast<Result>(batch.count());
   });
 }
 

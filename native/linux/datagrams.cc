@@ -150,7 +150,7 @@ void receive_datagrams(Watched& watched, int32_t index, size_t max_datagram, siz
     received = ::recvmmsg(watched.fd.get(), headers.data(), static_cast<unsigned>(count), MSG_DONTWAIT, nullptr);
   } while (received < 0 && errno == EINTR);
   if (received < 0) {
-    if (!would_block(errno)) batch.add(kKindDatagramFailed, index, watched.generation, errno, -1);
+    if (!would_block(errno)) batch.add(kKindFailed, index, watched.generation, errno);
     return;
   }
 

@@ -14,6 +14,10 @@
 namespace pollport {
 namespace {
 
+// So many in a row are no longer an error of theirs (a sandbox that forbids accept4 says EPERM each time): passed over as well, the
+// listener would be reported by every wait, for ever, and nobody would be told.
+constexpr int kMaxPassedOver = 100;
+
 constexpr uint32_t kPeerIsDone = EPOLLRDHUP | EPOLLHUP | EPOLLERR;
 
 bool would_block(int error) { return error == EAGAIN || error == EWOULDBLOCK; }
@@ -80,22 +84,24 @@ void drain_connection(Epoll& epoll, WatchTable& table, int32_t index, uint32_t e
 
 void drain_listener(WatchTable& table, int32_t index, int32_t budget, UniqueFd& spare, Batch& batch) {
   Watched* watched = table.find(index);
-  if (watched == nullptr) return;
+  if (watched == nullptr || !watched->receiving) return;
   const int listener = watched->fd.get();
   sockaddr_storage peer{};
   socklen_t length = 0;
+  int passed_over = 0;
   while (budget-- > 0 && batch.records_room() > 0 && batch.stream_room().size() >= sizeof(PackedAddress)) {
     const int accepted = accept_one(listener, peer, length);
     if (accepted >= 0) {
       PackedAddress address{};
       from_sockaddr(peer, length, address);
       std::memcpy(batch.stream_room().data(), &address, sizeof address);
+      passed_over = 0;
       batch.add(kKindAccepted, index, watched->generation, accepted, batch.keep_stream(sizeof address));
       continue;
     }
     const int error = errno;
     if (would_block(error)) return;
-    if (is_of_that_connection(error)) continue;
+    if (is_of_that_connection(error) && passed_over++ < kMaxPassedOver) continue;
     if (error == EMFILE || error == ENFILE) {
       spare.reset();
       UniqueFd refused(accept_one(listener, peer, length));

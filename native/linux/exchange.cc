@@ -129,7 +129,8 @@ void EpollExchange::take(const epoll_event& event, size_t budget_bytes, Batch& b
     default:
       if ((event.events & EPOLLOUT) != 0 && watched->sending) batch.add(kKindWritable, index, generation);
       if ((event.events & EPOLLERR) != 0) receive_datagram_errors(*watched, index, batch);
-      if ((event.events & EPOLLIN) != 0) receive_datagrams(*watched, index, limits_.max_datagram, limits_.read_budget, batch);
+      if ((event.events & EPOLLIN) != 0 && watched->receiving)
+        receive_datagrams(*watched, index, limits_.max_datagram, limits_.read_budget, batch);
       return;
   }
 }

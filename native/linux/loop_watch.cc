@@ -65,7 +65,10 @@ class PollWatch final : public LoopWatch {
 
   Result tell() {
     const uint64_t one = 1;
-    return write(control_.get(), &one, sizeof one) == sizeof one ? 0 : -errno;
+    while (write(control_.get(), &one, sizeof one) < 0) {
+      if (errno != EINTR) return -errno;
+    }
+    return 0;
   }
 
   void work() {

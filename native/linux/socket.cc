@@ -21,10 +21,7 @@ namespace {
 
 int fd_of(Handle handle) { return static_cast<int>(handle); }
 
-Result failure() {
-  // EINPROGRESS of a connect and EAGAIN of everything else say the same to a program: not now.
-  return errno == EAGAIN || errno == EWOULDBLOCK || errno == EINPROGRESS ? kWouldBlock : -errno;
-}
+Result failure() { return errno == EAGAIN || errno == EWOULDBLOCK ? kWouldBlock : -errno; }
 
 int64_t now_ms() {
   timespec now{};
@@ -110,8 +107,12 @@ Result connect_socket(Handle handle, const PackedAddress& address) {
   sockaddr_storage native{};
   const socklen_t length = to_sockaddr(address, native);
   if (connect(fd_of(handle), as_sockaddr(native), length) == 0) return 0;
-  if (errno != EINTR) return failure();
-  // A connect that a signal interrupts goes on by itself (connect(2)); calling again would say EALREADY. Its answer is waited for.
+  if (errno == EINPROGRESS) return kWouldBlock;
+  // EAGAIN too: of a connect it says that local ports, or routes, have run out (connect(2)), and nothing is under way.
+  if (errno != EINTR) return -errno;
+  // A connect that a signal interrupts goes on by itself (connect(2)); calling again would say EALREADY. A blocking one's answer is waited
+  // for.
+  if (get_non_blocking(handle) == 1) return kWouldBlock;
   pollfd waiting{fd_of(handle), POLLOUT, 0};
   while (poll(&waiting, 1, -1) < 0) {
     if (errno != EINTR) return -errno;

@@ -81,7 +81,11 @@ Result WatchTable::set_receiving(Epoll& epoll, int32_t index, bool on) {
   Watched* watched = find(index);
   if (watched == nullptr) return -EBADF;
   watched->receiving = on;
-  return update(epoll, index, *watched);
+  const Result result = update(epoll, index, *watched);
+  // Off it is, whatever epoll says: what it reports all the same is passed over. Only watching again can fail, for want of memory.
+  if (!on) return 0;
+  if (result < 0) watched->receiving = false;
+  return result;
 }
 
 Result WatchTable::set_sending(Epoll& epoll, int32_t index, bool on) {

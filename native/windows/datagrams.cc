@@ -97,10 +97,10 @@ void serve_datagrams(Port& port, Watched& watched, size_t budget_bytes, Batch& b
     } else if (is_report(operation->error)) {
       tell_report(watched, operation->error, &batch);
     } else {
-      batch.add(kKindDatagramFailed, watched.index, watched.generation, static_cast<int32_t>(operation->error), -1);
+      batch.add(kKindFailed, watched.index, watched.generation, static_cast<int32_t>(operation->error));
     }
     if (!post(watched, operation, &batch)) {
-      batch.add(kKindDatagramFailed, watched.index, watched.generation, WSAGetLastError(), -1);
+      batch.add(kKindFailed, watched.index, watched.generation, WSAGetLastError());
       port.pool.give_back(operation);
     }
   }

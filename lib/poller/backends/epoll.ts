@@ -7,7 +7,7 @@ export class EpollBackend extends ExchangeBackend {
   readonly capabilities: Readonly<Record<string, boolean>>
 
   constructor(owner: object) {
-    super(owner, { create: 'epoll_create1', watch: 'epoll_ctl' })
+    super(owner, { create: 'epoll_create1', watch: 'epoll_ctl', wait: 'epoll_wait' })
     this.capabilities = Object.freeze({
       reusePort: true,
       subMillisecondWait: this.native.waitsForFractions,

@@ -13,10 +13,11 @@ import type { Outbox } from '../outbox.ts'
 // How many exchanges pass between two looks at handles whose owners were collected: a look costs about as much as receiving one message.
 const REAP_EVERY = 16
 
-/** The words for errors: which call of the system it is that watches a socket, and which one makes the object that waits. */
+/** The words for errors: which call of the system it is that makes the object that waits, that watches a socket, that waits. */
 interface CallNames {
   readonly create: string
   readonly watch: string
+  readonly wait: string
 }
 
 export abstract class ExchangeBackend implements Backend {
@@ -32,6 +33,10 @@ export abstract class ExchangeBackend implements Backend {
     this.#calls = calls
     this.#exchange = check(this.native.exchangeCreate(owner), calls.create)
     this.wakerHandle = this.native.exchangeWakerHandle(this.#exchange)
+  }
+
+  get waitCall(): string {
+    return this.#calls.wait
   }
 
   abstract prepareBind(socket: Socket, isListener: boolean, reuseAddress: boolean): void

@@ -7,7 +7,11 @@ export class IocpBackend extends ExchangeBackend {
   readonly capabilities: Readonly<Record<string, boolean>>
 
   constructor(owner: object) {
-    super(owner, { create: 'CreateIoCompletionPort', watch: 'CreateIoCompletionPort' })
+    super(owner, {
+      create: 'CreateIoCompletionPort',
+      watch: 'CreateIoCompletionPort',
+      wait: 'GetQueuedCompletionStatusEx'
+    })
     this.capabilities = Object.freeze({
       reusePort: false,
       subMillisecondWait: this.native.waitsForFractions,
