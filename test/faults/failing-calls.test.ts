@@ -1,0 +1,30 @@
+// Whatever system call fails, whenever: nobody waits for ever, nothing is lost that was not told of, each socket closes once, no descriptor stays,
+// and the poller goes on. What is done each time stands in scenarios.mjs, which faults there are in shim/table.mjs.
+import { expect, test } from 'vitest'
+import type { Child } from '../support/child.ts'
+import { startStruck, withShim } from './shim/struck-child.ts'
+import { sweptCalls } from './shim/table.mjs'
+import { survived } from './tally.ts'
+
+const SWEEP = new URL('./sweep.mjs', import.meta.url)
+
+withShim()
+
+async function holds(sweep: Child): Promise<void> {
+  const { findings, ...done } = await sweep.at('done', 110_000)
+  expect(findings).toEqual([])
+  expect((await sweep.ended).code).toBe(0)
+  const counts = Object.entries(done.survived as Record<string, number>)
+  expect(counts.length).toBeGreaterThan(0)
+  for (const [kind, count] of counts) survived(`calls: ${kind}`, count)
+}
+
+test.each(sweptCalls)('%s fails in each way that its manual tells of, the first time, the second, …', async (call) => {
+  await holds(startStruck(SWEEP, [call], 115_000))
+})
+
+test('many calls fail, by chance', async () => {
+  // Another seed each day, so that a year of runs sees more than one. POLLPORT_SEED repeats one.
+  const seed = process.env.POLLPORT_SEED ?? String(Math.floor(Date.now() / 86_400_000) * 1000)
+  await holds(startStruck(SWEEP, ['random', '200', seed], 115_000))
+})

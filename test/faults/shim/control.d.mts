@@ -1,0 +1,2 @@
+export const calls: readonly string[]
+export function createControl(path: string): void
