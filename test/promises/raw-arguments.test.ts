@@ -186,7 +186,7 @@ test.runIf(pollport.backends.includes('epoll'))(
 test.runIf(pollport.backends.includes('epoll'))('Epoll refuses what it cannot watch and times that are none', () => {
   const epoll = closing(new Epoll())
   const socket = rawUdp()
-  for (const bad of [undefined, null, 3, {}, epoll]) {
+  for (const bad of [undefined, null, 3, {}]) {
     expect(codeOf(() => epoll.add(bad as never, undefined))).toBe(TYPE)
     expect(codeOf(() => epoll.modify(bad as never, 1))).toBe(TYPE)
     expect(codeOf(() => epoll.remove(bad as never))).toBe(TYPE)
