@@ -66,7 +66,7 @@ const limits = {
   maxUnreadBytes: whole(
     128 * 1024,
     16 * 1024,
-    64 * MIB,
+    1024 * MIB,
     'queued for a client that does not read; one byte more and it is cut off'
   ),
   sendBufferBytes: whole(32 * 1024, 4 * 1024, 64 * MIB, "the kernel's part of that queue (SO_SNDBUF; Linux doubles it)")
