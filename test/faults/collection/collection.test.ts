@@ -6,7 +6,9 @@ import { expect, test } from 'vitest'
 
 const root = fileURLToPath(new URL('../../..', import.meta.url))
 
-test('the tests of test/promises/ pass with a collection before and after each native call', async () => {
+test('the tests of test/promises/ pass with a collection before and after each native call', {
+  timeout: 400_000
+}, async () => {
   const { code, output } = await new Promise<{ code: unknown; output: string }>((resolve) => {
     const vitest = join(root, 'node_modules/vitest/vitest.mjs')
     const args = [vitest, 'run', '--config', 'test/faults/collection/vitest.config.ts', '--reporter', 'dot']
