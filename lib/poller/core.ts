@@ -32,7 +32,7 @@ export class Core<U> {
   readonly stats: Counters = new Counters()
   /** The batch that the next wait() returns. */
   events: PollEvent<U>[] = EventBatch.create<PollEvent<U>>(isStale)
-  /** Counts waits: an event that was made in this one may not have been seen yet. */
+  /** Which batch is being made. The one before it is the one that the program is handling. */
   batchNumber = 0
   /** The clock of performance.now(), read once a wait. */
   now: number = performance.now()
@@ -76,6 +76,7 @@ export class Core<U> {
 
   /** Gives out the batch made so far. */
   takeEvents(): PollEvent<U>[] {
+    this.batchNumber++
     if (this.events.length === 0) return []
     const events = this.events
     this.events = EventBatch.create<PollEvent<U>>(isStale)

@@ -455,7 +455,6 @@ export class Poller<U = unknown> {
   #collect(limitMs: number): PollEvent<U>[] {
     const core = this.#core
     const { backend, memory, outbox } = core
-    core.batchNumber++
     core.stats.waits++
     core.now = performance.now()
     const deadline = limitMs < 0 ? Number.POSITIVE_INFINITY : core.now + limitMs

@@ -241,8 +241,11 @@ export class TcpConnection<U = unknown> {
    * the `close` has the error `ECANCELED`.
    */
   close(): void {
-    if ((this.#state & (CLOSED | CLOSING)) !== 0) return
-    this.#state |= CLOSING | GIVEN_UP
+    const wasOpen = (this.#state & (CLOSED | CLOSING)) === 0
+    // Also of one that is closed already: what the batch has of it before its `close` is stale now.
+    this.#state |= GIVEN_UP
+    if (!wasOpen) return
+    this.#state |= CLOSING
     this.#clearDeadlines()
     if ((this.#state & CONNECTING) !== 0) return this.#finish(namedSocketError('ECANCELED', 'connect'), RELEASE.close)
     if ((this.#state & (PAUSED | PEER_ENDED)) === 0) this.#core.backend.setReceiving(this.index, false)
@@ -251,8 +254,8 @@ export class TcpConnection<U = unknown> {
 
   /** Drops what is queued and closes at once; the peer sees `ECONNRESET`. */
   reset(): void {
-    if ((this.#state & CLOSED) !== 0) return
     this.#state |= GIVEN_UP
+    if ((this.#state & CLOSED) !== 0) return
     const wasConnecting = (this.#state & CONNECTING) !== 0
     this.#finish(wasConnecting ? namedSocketError('ECANCELED', 'connect') : undefined, RELEASE.reset)
   }
@@ -404,7 +407,7 @@ export class TcpConnection<U = unknown> {
     this.#bytesReceived += length
     this.#core.stats.bytesReceived += length
     if (this._silent) return
-    this.#touchIdle()
+    this.#touchIdle(this.#core.now)
     this.#core.emit({
       type: 'receive',
       socket: this,
@@ -451,7 +454,7 @@ export class TcpConnection<U = unknown> {
       this.#core.outgoingBytes -= length
     })
     // Some of it has gone.
-    if (before - this.#core.outgoingBytes < outbox.bytesOf(this.index)) this.#touchIdle()
+    if (before - this.#core.outgoingBytes < outbox.bytesOf(this.index)) this.#touchIdleBySending()
   }
 
   /** @internal */
@@ -473,7 +476,7 @@ export class TcpConnection<U = unknown> {
   _onFlushed(): void {
     this.#state &= ~ATTENTIVE
     if ((this.#state & CLOSED) !== 0) return
-    if (this.#queue === undefined) this.#touchIdle()
+    if (this.#queue === undefined) this.#touchIdleBySending()
     this.#tellDrain()
     this.#advanceEnding()
   }
@@ -501,10 +504,10 @@ export class TcpConnection<U = unknown> {
     return true
   }
 
-  /** False: it broke in the batch that the program is handling, which it cannot know yet. */
+  /** False: its `close` is in the batch that the program is handling, or in the next, so that the program cannot know yet. */
   #isUsable(call: string): boolean {
     if ((this.#state & (CLOSED | CLOSING)) === 0) return true
-    if ((this.#state & GIVEN_UP) === 0 && this.#extras?.closedInBatch === this.#core.batchNumber) return false
+    if ((this.#state & GIVEN_UP) === 0 && this.#getExtras().closedInBatch >= this.#core.batchNumber - 1) return false
     throw alreadyClosed(call)
   }
 
@@ -551,7 +554,7 @@ export class TcpConnection<U = unknown> {
   #onSent(bytes: number): void {
     if (bytes <= 0) return
     this.#core.stats.bytesSent += bytes
-    this.#touchIdle()
+    this.#touchIdleBySending()
   }
 
   /** What was not sent will never be. */
@@ -586,10 +589,15 @@ export class TcpConnection<U = unknown> {
       this.#core.emit({ type: 'drain', socket: this, userPtr: this.userPtr })
   }
 
-  #touchIdle(): void {
+  // Between two waits the poller's clock stands still, but a send may be long after the last one.
+  #touchIdleBySending(): void {
+    if (this.#extras !== undefined && this.#extras.idleMs > 0) this.#touchIdle(performance.now())
+  }
+
+  #touchIdle(now: number): void {
     const extras = this.#extras
     if (extras === undefined || extras.idleMs === 0) return
-    extras.lastActive = this.#core.now
+    extras.lastActive = now
     // After a time-out the deadline is gone; otherwise it is moved only when it comes up, which costs nothing a message.
     const deadline = extras.idleDeadline as Deadline
     if (deadline.position < 0) this.#core.deadlines.set(deadline, extras.lastActive + extras.idleMs)

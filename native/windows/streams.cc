@@ -55,6 +55,11 @@ size_t copy_chain(const Outbox& outbox, int32_t position, size_t taken, std::spa
   return copied;
 }
 
+// A reset may be told once only, and has been told to a send: without this a receive could take what follows for an end, as Wine's does.
+void remember_break(Watched& watched, Result error) {
+  if (watched.broken == 0) watched.broken = static_cast<int>(-error);
+}
+
 void tell_failure(const Watched& watched, int32_t kind, Result error, Batch& batch) {
   batch.add(kind, watched.index, watched.generation, static_cast<int32_t>(-error));
 }
@@ -138,7 +143,10 @@ Result send_stream(Port& port, Watched& watched, std::span<const uint8_t> bytes)
     const size_t piece = std::min(bytes.size() - taken, kMaxSendPiece);
     WSABUF vector{static_cast<ULONG>(piece), chars(bytes.data() + taken)};
     const Result sent = send_vectors(watched.socket.get(), &vector, 1);
-    if (sent < 0) return sent;
+    if (sent < 0) {
+      remember_break(watched, sent);
+      return sent;
+    }
     taken += static_cast<size_t>(sent);
     if (static_cast<size_t>(sent) == piece) continue;
     const std::span<const uint8_t> rest = bytes.subspan(taken, std::min(bytes.size() - taken, kMaxSendPiece));
@@ -179,7 +187,10 @@ void send_stream_chain(Port& port, Watched& watched, const Outbox& outbox, int32
     if (count == 0) return;
 
     const Result sent = send_vectors(watched.socket.get(), vectors.data(), count);
-    if (sent < 0) return tell_failure(watched, kKindSendFailed, sent, batch);
+    if (sent < 0) {
+      remember_break(watched, sent);
+      return tell_failure(watched, kKindSendFailed, sent, batch);
+    }
     if (static_cast<size_t>(sent) == group_bytes) continue;
 
     // Which send was cut, and how much of it went.
@@ -203,7 +214,10 @@ void complete_send(Port& port, Watched& watched, Batch& batch) {
   // With its memory: a connection that has caught up owns none.
   port.pool.give_back(watched.send);
   watched.send = nullptr;
-  if (error != 0) return tell_failure(watched, kKindSendFailed, -static_cast<Result>(error), batch);
+  if (error != 0) {
+    remember_break(watched, -static_cast<Result>(error));
+    return tell_failure(watched, kKindSendFailed, -static_cast<Result>(error), batch);
+  }
   batch.add(kKindWritable, watched.index, watched.generation, bytes);
 }
 

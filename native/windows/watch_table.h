@@ -45,7 +45,7 @@ struct Watched {
   bool receiving = false;        // wants what comes in
   bool associated = false;       // its completions come to the port
   bool by_events = false;        // because events bring them: see event_post.h
-  int broken = 0;                // the error of a receive of no bytes: a later receive need not tell it again
+  int broken = 0;                // the error of a receive of no bytes, or of a send: a later receive need not tell it again
   Operation* receive = nullptr;  // connecting: ConnectEx; connection: the receive of no bytes that tells of data
   Operation* send = nullptr;     // exists while it is in flight
   Operation* turn = nullptr;     // a packet of our own: see ask_again()

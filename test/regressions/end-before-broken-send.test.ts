@@ -10,6 +10,7 @@ import { isWindows } from '../support/system.ts'
 const afterFinish = isWindows
   ? [
       ['accept', 'close'],
+      ['accept', 'receive', 'close'],
       ['accept', 'receive', 'end', 'close']
     ]
   : [['accept', 'receive', 'end', 'close']]
