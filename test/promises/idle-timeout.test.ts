@@ -43,13 +43,20 @@ test('bytes that come in start the time anew', async () => {
 test('bytes that go out start the time anew', async () => {
   const probe = openProbe()
   const { connection } = await acceptedPair(probe)
+  const silences: number[] = []
+  let sent = performance.now()
+  probe.onEvent = ({ type }) => {
+    if (type === 'timeout') silences.push(performance.now() - sent)
+  }
   connection.setIdleTimeout(300)
   for (let rounds = 0; rounds < 5; rounds++) {
+    sent = performance.now()
     connection.send('.')
     await probe.quiet(100)
   }
-  expect(probe.seen('timeout')).toEqual([])
+  // On a busy machine there may be one before this, too: not early either.
   await probe.first('timeout', connection)
+  expect(Math.min(...silences)).toBeGreaterThanOrEqual(300)
 })
 
 test('after a timeout the next byte starts a new time of silence', async () => {
