@@ -253,7 +253,8 @@ export class Poller<U = unknown> {
   /**
    * Takes over a raw socket: a listening one becomes a listener, a connected one a connection, a UDP one a UDP socket. The `Socket` object is
    * closed by that; the handle lives on here. Nothing but the class of the result tells of it: no `accept` or `connect` event follows.
-   * @throws SocketError `ENOTCONN` for a TCP socket that neither listens nor is connected.
+   * @throws SocketError `ENOTCONN` for a TCP socket that neither listens nor is connected, such as one that its peer has reset on the way from another
+   *   thread. The socket is then still the caller's, to be closed.
    */
   adopt(socket: Socket, userPtr?: U): TcpListener<U> | TcpConnection<U> | UdpSocket<U> {
     const core = this.#core
