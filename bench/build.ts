@@ -52,7 +52,8 @@ function compile(name: string, inputs: string[]): void {
   run('cc', [...cFlags, '-o', program, ...sources], root)
 }
 
-function installExtras(): void {
+/** Bun, and Vega for charts: the soak's too. */
+export function installExtras(): void {
   const installed = join(extrasFolder, 'node_modules', '.package-lock.json') // npm writes it last
   if (isFresh(installed, [join(extrasFolder, 'package-lock.json')])) return
   console.log('bench: installing Bun and Vega (npm ci in bench/extras)')

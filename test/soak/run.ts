@@ -8,6 +8,7 @@ import { createInterface } from 'node:readline'
 import { setTimeout as delay } from 'node:timers/promises'
 import { fileURLToPath } from 'node:url'
 import { parseArgs } from 'node:util'
+import { installExtras } from '../../bench/build.ts'
 import { publish, type Row } from '../../scripts/figures.ts'
 import { grows, type Trend, trendOf } from './trend.ts'
 
@@ -27,17 +28,17 @@ const kinds = ['wait', 'run', 'hand-over', 'raw'] as const
 const WARM_UP = 1 / 3
 
 /**
- * The most that a series may grow in a minute, with 95 % confidence. What lies in V8's heap and in buffers is counted after a collection, and exact. The
- * resident set is the system's view: freed memory stays in it for use again, so that in a short run it says little.
+ * The most that a series may grow in a minute, with 95 % confidence. Buffers are counted after a collection, and exact. V8's heap has its code too,
+ * which V8 goes on compiling for minutes; freed memory stays in the resident set for use again: in a short run both say little.
  */
 const KB = 1024
-const roughly = (minutes < 10 ? 4096 : 256) * KB
+const isShort = minutes < 10
 const bounds = {
-  heapUsed: 60 * KB,
+  heapUsed: (isShort ? 512 : 60) * KB,
   external: 60 * KB,
   arrayBuffers: 60 * KB,
-  native: roughly,
-  rss: roughly,
+  native: (isShort ? 32 * 1024 : 256) * KB,
+  rss: (isShort ? 32 * 1024 : 256) * KB,
   descriptors: 5
 } as const
 type Series = keyof typeof bounds
@@ -204,7 +205,8 @@ process.exit(failures.length > 0 ? 1 : 0)
 
 /** By the program of the benchmarks' charts, which installs what it needs. */
 function draw(): void {
-  const program = join(root, 'bench', 'extras', 'soak-chart.ts')
-  const args = ['--import', 'tsx', program, join(out, 'series.json'), join(root, 'docs', 'reliability', 'soak.svg')]
+  installExtras()
+  const program = join(root, 'bench', 'extras', 'soak-chart.mjs')
+  const args = [program, join(out, 'series.json'), join(root, 'docs', 'reliability', 'soak.svg')]
   if (spawnSync(process.execPath, args, { stdio: 'inherit' }).status !== 0) failures.push('the chart was not drawn')
 }

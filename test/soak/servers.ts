@@ -122,20 +122,29 @@ async function serveRaw(): Promise<void> {
   }
 }
 
+/** `rest` is what the system did not take: nothing more is received before it has. */
+interface Client {
+  rest: Buffer | undefined
+}
+
 function rawEpoll(listener: Socket): () => void {
-  const epoll = new Epoll<{ rest: Buffer; hasEnded: boolean } | undefined>()
+  const epoll = new Epoll<Client | undefined>()
   epoll.add(listener, undefined)
   sockets = () => epoll.size
-  const serve = (socket: Socket, client: { rest: Buffer; hasEnded: boolean }) => {
-    if (client.rest.length === 0) {
-      const data = socket.recv(64 * 1024)
-      if (data === WOULD_BLOCK) return
-      if (data.length === 0) return socket.close()
-      client.rest = data
+  const room = Buffer.alloc(64 * 1024)
+  const serve = (socket: Socket, client: Client) => {
+    let data = client.rest
+    if (data === undefined) {
+      const received = socket.recv(room)
+      if (received === WOULD_BLOCK) return
+      if (received === 0) return socket.close()
+      data = room.subarray(0, received)
     }
-    const sent = socket.send(client.rest)
-    client.rest = Buffer.from(client.rest.subarray(sent === WOULD_BLOCK ? 0 : sent))
-    epoll.modify(socket, client.rest.length > 0 ? EPOLLOUT : EPOLLIN)
+    const sent = socket.send(data)
+    const rest = data.subarray(sent === WOULD_BLOCK ? 0 : sent)
+    const had = client.rest !== undefined
+    client.rest = rest.length > 0 ? Buffer.from(rest) : undefined
+    if (had !== rest.length > 0) epoll.modify(socket, rest.length > 0 ? EPOLLOUT : EPOLLIN)
   }
   return () => {
     for (const { socket, userPtr } of epoll.wait(WAIT_MS)) {
@@ -150,7 +159,7 @@ function rawEpoll(listener: Socket): () => void {
       const accepted = listener.accept()
       if (accepted === WOULD_BLOCK) continue
       accepted.nonBlocking = true
-      epoll.add(accepted, { rest: Buffer.alloc(0), hasEnded: false })
+      epoll.add(accepted, { rest: undefined })
     }
   }
 }
