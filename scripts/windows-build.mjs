@@ -3,6 +3,7 @@
 // The published binaries come from MSVC on Windows; this one runs the tests under Wine and stands in where no Windows is at hand.
 import { existsSync, mkdirSync, statSync } from 'node:fs'
 import { createRequire } from 'node:module'
+import { availableParallelism } from 'node:os'
 import { join } from 'node:path'
 import { fail, needTools, root, run } from './tools.mjs'
 
@@ -37,7 +38,7 @@ export function buildForWindows() {
   ]
   run('cmake', configure, 'CMake could not configure build-windows')
   const before = existsSync(windowsAddon) ? statSync(windowsAddon).mtimeMs : 0
-  run('cmake', ['--build', folder, '--parallel'], "Windows' addon did not build")
+  run('cmake', ['--build', folder, '--parallel', String(availableParallelism())], "Windows' addon did not build")
   if (!existsSync(windowsAddon)) fail(`the build ended well, but ${windowsAddon} is not there`)
   const { mtimeMs, size } = statSync(windowsAddon)
   if (mtimeMs !== before) console.log(`pollport: built build-windows/x64/pollport.node (${size} bytes)`)
