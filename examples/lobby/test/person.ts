@@ -7,7 +7,7 @@ import type { ServerMessage } from '../protocol.ts'
 import { LobbyServer } from '../server.ts'
 
 /** Generous: nothing in these tests takes a hundredth of it. */
-const DEADLINE_MS = 15_000
+const DEADLINE_MS = 45_000
 vi.setConfig({ testTimeout: 4 * DEADLINE_MS })
 
 /** What a player needs to know of a lobby. */
