@@ -4,6 +4,7 @@
 
 #include <climits>
 #include <cstring>
+#include <utility>
 
 #include "../contract/limits.h"
 #include "../contract/socket.h"
@@ -35,6 +36,24 @@ std::vector<InheritedOption> inherited_options(SOCKET listener, SOCKET fresh) {
     if (wanted != option_of(fresh, candidate)) inherited.push_back({candidate.level, candidate.name, wanted});
   }
   return inherited;
+}
+
+// Of this machine, and nothing that a client did: trying again at once would fail again.
+bool is_shortage(DWORD error) {
+  switch (error) {
+    case ERROR_TOO_MANY_OPEN_FILES:
+    case ERROR_NOT_ENOUGH_MEMORY:
+    case ERROR_OUTOFMEMORY:
+    case ERROR_NO_SYSTEM_RESOURCES:
+    case ERROR_WORKING_SET_QUOTA:
+    case ERROR_COMMITMENT_LIMIT:
+    case ERROR_NOT_ENOUGH_QUOTA:
+    case WSAEMFILE:
+    case WSAENOBUFS:
+      return true;
+    default:
+      return false;
+  }
 }
 
 // The error of the first call that could not be posted, or 0.
@@ -98,6 +117,8 @@ void complete_accept(Watched& watched, Operation& operation) {
 void serve_listener(Port& port, Watched& watched, int32_t budget, Batch& batch) {
   if (!watched.receiving) return;  // told again by set_receiving()
   Queue& queue = *watched.queue;
+  const bool was_resting = std::exchange(queue.resting, false);
+  DWORD shortage = 0;
   while (!queue.operations.empty()) {
     if (budget <= 0 || batch.records_room() < 2 || batch.stream_room().size() < sizeof(PackedAddress)) {
       // Without memory for one packet the next completion of this listener brings us back.
@@ -106,8 +127,15 @@ void serve_listener(Port& port, Watched& watched, int32_t budget, Batch& batch) 
     }
     Operation* operation = queue.operations.front();
     queue.operations.pop_front();
+    if (is_shortage(operation->error)) shortage = operation->error;
     if (give_out(watched, *operation, batch)) budget--;
     port.pool.give_back(operation);
+  }
+  // The other calls may fail in the same way before the rest is over: those failures are old by then, and are not told.
+  if (shortage != 0 && !was_resting) {
+    queue.resting = true;
+    watched.receiving = false;  // until set_receiving(): the poller says when
+    return batch.add(kKindAcceptFailed, watched.index, watched.generation, static_cast<int32_t>(shortage));
   }
   const Result replenished = replenish(port, watched);
   // As long as one call is posted, connections come: trying again with each of them is enough.

@@ -34,6 +34,8 @@ struct Queue {
   std::deque<Operation*> operations;
   size_t posted = 0;
   std::vector<InheritedOption> inherited;
+  // Listener: handles or memory have run out, which was told; nothing is tried until receiving is switched on again.
+  bool resting = false;
 };
 
 struct Watched {

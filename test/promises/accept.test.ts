@@ -98,7 +98,7 @@ test('a connection closed while its accept is handled is closed, and the listene
   await probe.until('the second is heard', () => probe.bytesOf(second.connection).toString() === 'still here')
 })
 
-test('closing a listener gives its close event, once, and leaves what it accepted alone', async () => {
+test('S.16 closing a listener gives its close event, once, and leaves what it accepted alone', async () => {
   const probe = openProbe()
   const { listener, connection, peer } = await acceptedPair(probe)
   const { port } = listener.localAddress

@@ -307,7 +307,7 @@ test("S.7 an address of somebody else's machine is EADDRNOTAVAIL", () => {
   expect(thrownBy(() => poller.bindUdp({ address: '192.0.2.1', port: 0 })).code).toBe('EADDRNOTAVAIL')
 })
 
-test('close() sends what is queued, gives one close event, and frees the port', async () => {
+test('S.16 close() sends what is queued, gives one close event, and frees the port', async () => {
   const probe = openProbe()
   const socket = probe.poller.bindUdp(ANY)
   const peer = await bindPeer()

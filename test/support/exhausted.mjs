@@ -1,6 +1,11 @@
-// An echo server that is to run out of descriptors. Argument: wait or run. Greets each client; "measure" measures its own processor time over
-// two seconds, "leave" ends it.
+// An echo server that is to run out of descriptors. Arguments: wait or run, and the port of whoever is to be told, when that is not its parent. Greets each
+// client; "measure" measures its own processor time over two seconds, "leave" ends it.
+import { connect } from 'node:net'
 import { Poller } from 'pollport'
+
+const [how, controlPort] = process.argv.slice(2)
+const control = controlPort ? connect(Number(controlPort), '127.0.0.1') : undefined
+const tell = (message) => (control ? control.write(`${JSON.stringify(message)}\n`) : process.send(message))
 
 const poller = new Poller()
 const listener = poller.listenTcp({ address: '127.0.0.1', port: 0 })
@@ -15,7 +20,7 @@ function handle(events) {
     if (event.type === 'error') {
       errors++
       const { code, syscall, name } = event.error
-      if (errors === 1) process.send({ mark: 'error', code, syscall, name, isListener: event.socket === listener })
+      if (errors === 1) tell({ mark: 'error', code, syscall, name, isListener: event.socket === listener })
     }
     if (event.type !== 'receive') continue
     const said = event.data.toString()
@@ -31,7 +36,7 @@ function report() {
   if (spent < 2000) return
   const { user, system } = process.cpuUsage(measuring.cpu)
   const percent = (user + system) / 1000 / spent / 0.01
-  process.send({
+  tell({
     mark: 'measured',
     percent,
     errors: errors - measuring.errors,
@@ -40,8 +45,8 @@ function report() {
   measuring = undefined
 }
 
-process.send({ mark: 'listening', port: listener.localAddress.port })
-if (process.argv[2] === 'run') {
+tell({ mark: 'listening', port: listener.localAddress.port })
+if (how === 'run') {
   const timer = setInterval(() => measuring && report(), 100)
   await poller.run(handle, { signal: ending.signal })
   clearInterval(timer)
@@ -49,8 +54,9 @@ if (process.argv[2] === 'run') {
   while (!ending.signal.aborted) {
     handle(poller.wait(100))
     if (measuring) report()
-    await new Promise(setImmediate) // So that process.send() gets through.
+    await new Promise(setImmediate) // So that what it tells gets through.
   }
 }
 poller.close()
-process.disconnect()
+if (control) control.end()
+else process.disconnect()
