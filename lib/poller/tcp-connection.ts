@@ -211,7 +211,7 @@ export class TcpConnection<U = unknown> {
 
   /**
    * A `timeout` event when nothing was received or sent for `ms` milliseconds (fractions allowed, 0 = never, the default). It comes once; the
-   * next byte starts the time anew. What to do about it is the program's choice.
+   * next byte starts the time anew, and so does the connect. What to do about it is the program's choice.
    */
   setIdleTimeout(ms: number): void {
     timeout(ms, 'ms')
@@ -394,7 +394,7 @@ export class TcpConnection<U = unknown> {
     if (errno !== 0) return this.#finish(socketError(errno, 'connect', this.#knownPeer()), RELEASE.close)
     this.#state &= ~CONNECTING
     if (this.#extras?.connectDeadline !== undefined) this.#core.deadlines.delete(this.#extras.connectDeadline)
-    if (this.#extras !== undefined) this.#extras.lastActive = this.#core.now
+    this.#touchIdle(this.#core.now) // From here on silence counts.
     this.#core.stats.connected++
     this.#core.emit({ type: 'connect', socket: this, userPtr: this.userPtr })
     if ((this.#state & PAUSED) !== 0) this.#core.backend.setReceiving(this.index, false)
@@ -605,6 +605,8 @@ export class TcpConnection<U = unknown> {
 
   #onIdleDeadline(now: number): void {
     const extras = this.#getExtras()
+    // `connect` comes first, or never: how long that may take is timeoutMs's concern. The connect starts the time anew.
+    if ((this.#state & CONNECTING) !== 0) return
     const due = extras.lastActive + extras.idleMs
     if (due > now) {
       this.#core.deadlines.set(extras.idleDeadline as Deadline, due)

@@ -4,6 +4,7 @@ import { Socket } from 'pollport'
 import { expect, onTestFinished, test } from 'vitest'
 import { LOCAL } from '../support/net-peer.ts'
 import { openProbe, type Probe } from '../support/poller-probe.ts'
+import { closing } from '../support/raw-pair.ts'
 import { isWindows, isWine } from '../support/system.ts'
 
 // Windows itself answers a full queue with a refusal, and no other connect on the loopback stays without an answer.
@@ -18,12 +19,12 @@ async function silentListener(probe: Probe) {
   const { port } = listener.localAddress
   const filler = probe.poller.connectTcp({ address: LOCAL, port }) // A queue of 0 holds one.
   await probe.first('connect', filler)
-  return { address: LOCAL, port }
+  return { listener, address: LOCAL, port }
 }
 
 silent('S.13 a connect that nobody answers within timeoutMs is a close event with ETIMEDOUT, not early', async () => {
   const probe = openProbe()
-  const to = await silentListener(probe)
+  const { listener: _, ...to } = await silentListener(probe)
   const start = performance.now()
   const connection = probe.poller.connectTcp({ ...to, timeoutMs: 300 })
   connection.send('never heard')
@@ -57,3 +58,22 @@ silent.each(['close', 'reset'] as const)(
     expect(probe.typesOf(connection)).toEqual(['close'])
   }
 )
+
+silent('S.13 an idle timeout does not run while nobody answers: connect comes first, or close alone', async () => {
+  const probe = openProbe()
+  const connection = probe.poller.connectTcp({ ...(await silentListener(probe)), timeoutMs: 400 })
+  connection.setIdleTimeout(50)
+  await probe.first('close', connection)
+  expect(probe.typesOf(connection)).toEqual(['close'])
+})
+
+silent('S.13 an idle timeout that was over while nobody answered runs from the connect on', async () => {
+  const probe = openProbe()
+  const { listener, ...to } = await silentListener(probe)
+  const connection = probe.poller.connectTcp(to)
+  connection.setIdleTimeout(50)
+  expect(await probe.quiet(100)).toEqual([])
+  closing(listener.accept() as Socket) // Now there is room, which the system finds when it asks again.
+  await probe.first('timeout', connection)
+  expect(probe.typesOf(connection)).toEqual(['connect', 'timeout'])
+})
