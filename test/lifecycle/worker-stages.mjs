@@ -21,7 +21,11 @@ function until(is) {
   for (;;) for (const event of poller.wait(1000)) if (is(event)) return event
 }
 
-const waiting = () => poller.wait(-1)
+/** Stays in wait(-1), whatever events come. */
+const waitingOn = (poller) => () => {
+  for (;;) poller.wait(-1)
+}
+const waiting = waitingOn(poller)
 const spinning = () => {
   for (;;);
 }
@@ -118,7 +122,7 @@ const stages = {
     const { near } = connected()
     const other = new Poller()
     other.adopt(Socket.fromHandle(near.detach())).send('from the next owner')
-    leave(() => other.wait(-1))
+    leave(waitingOn(other))
   },
   'pollers and sockets closed': () => {
     const { near, far, listener } = connected()
@@ -156,7 +160,7 @@ const stages = {
       near.overlappedReceive(1000)
       near.overlappedSend(Buffer.alloc(1000))
     }
-    leave(() => system.wait(-1))
+    leave(waitingOn(system))
     return far
   }
 }
