@@ -3,6 +3,7 @@
 import { type ChildProcess, spawn } from 'node:child_process'
 import { fileURLToPath } from 'node:url'
 import { onTestFinished } from 'vitest'
+import { isSanitized } from './system.ts'
 
 export interface ChildEnd {
   code: number | null
@@ -29,6 +30,9 @@ export interface ChildOptions {
  */
 export const NO_BACKGROUND_COMPILATION = '--no-concurrent-recompilation'
 
+// A sanitizer slows a process down, and at its end looks through all of its memory.
+const LONG_MS = isSanitized ? 60_000 : 20_000
+
 export class Child {
   readonly process: ChildProcess
   readonly ended: Promise<ChildEnd>
@@ -39,7 +43,7 @@ export class Child {
   #onChange = () => {}
 
   constructor(script: URL, options: ChildOptions = {}) {
-    const { args = [], nodeOptions = [], env = {}, descriptors, inside = [], deadlineMs = 20_000 } = options
+    const { args = [], nodeOptions = [], env = {}, descriptors, inside = [], deadlineMs = LONG_MS } = options
     this.#name = [script.pathname.split('/').at(-1), ...args].join(' ')
     let command = [process.execPath, ...nodeOptions, fileURLToPath(script), ...args]
     if (descriptors) command = ['sh', '-c', `ulimit -n ${descriptors} && exec "$@"`, 'sh', ...command]
@@ -82,7 +86,7 @@ export class Child {
   }
 
   /** The next message with this mark. Fails when the child ends without it, or when it takes too long. */
-  async at(mark: string, deadlineMs = 20_000): Promise<Record<string, unknown>> {
+  async at(mark: string, deadlineMs = LONG_MS): Promise<Record<string, unknown>> {
     let isLate = false
     const timer = setTimeout(() => {
       isLate = true

@@ -7,3 +7,6 @@ export const isWindows = process.platform === 'win32'
  * nothing is skipped for Wine's sake.
  */
 export const isWine = process.env.POLLPORT_WINE === '1'
+
+/** Whether a sanitizer watches: see test/sanitizers. */
+export const isSanitized = process.env.POLLPORT_SANITIZER !== undefined

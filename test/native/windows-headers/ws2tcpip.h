@@ -1,0 +1,1 @@
+// Empty: see winsock2.h.
