@@ -26,19 +26,14 @@ const cellsOf = (line: string) =>
     .slice(1, -1)
     .map((cell) => cell.trim())
 
-/** The groups in the order of the page. The columns of a group's table say on which systems its cases hold; a cell that begins with a dash, that this one does not. */
+/** The groups in the order of the page. The columns of a group's table say on which systems its cases hold. */
 export function groupsOf(page: string): Group[] {
   const sections = page.split(/^## /m).filter((section) => /^[A-Z]: /.test(section))
   return sections.map((section) => {
     const [heading, ...lines] = section.split('\n')
     const rows = lines.filter((line) => line.startsWith('|')).map(cellsOf)
-    const [head] = rows
-    const isAsked = (cell: string, column: number): cell is System =>
-      (head[column] === 'Linux' || head[column] === 'Windows') && !cell.startsWith('—')
-    const cases = rows.slice(2).map((cells) => ({
-      label: cells[0],
-      systems: cells.flatMap((cell, column) => (isAsked(cell, column) ? [head[column] as System] : []))
-    }))
+    const systems = rows[0].filter((cell): cell is System => cell === 'Linux' || cell === 'Windows')
+    const cases = rows.slice(2).map(([label]) => ({ label, systems }))
     return { name: heading.trim(), cases }
   })
 }
