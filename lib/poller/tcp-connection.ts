@@ -462,6 +462,7 @@ export class TcpConnection<U = unknown> {
     if ((this.#state & CLOSED) !== 0) return
     const error = socketError(errno, 'send', this.#knownPeer())
     this.#dropUnsent()
+    this.#state &= ~OVER_MARK // what is dropped has not drained
     // A reset that a send finds may have data before it: that is received first, as it would be had nobody sent.
     const peerIsGone = error.code === 'EPIPE' || error.code === 'ECONNRESET'
     if (peerIsGone && (this.#state & (PEER_ENDED | PAUSED | CLOSING)) === 0) {
