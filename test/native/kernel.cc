@@ -12,6 +12,7 @@
 #include <map>
 #include <memory>
 #include <set>
+#include <utility>
 #include <vector>
 
 namespace {
@@ -102,7 +103,12 @@ HANDLE handle_of(uint64_t number) { return reinterpret_cast<HANDLE>(static_cast<
 void signal(uint64_t event) {
   if (event == 0 || events.count(event) == 0) return;  // closed: the kernel's own reference is nobody's business
   for (const auto& [number, wait] : registered) {
-    if (wait.event == event) return wait.call(wait.context, FALSE);
+    if (wait.event != event) continue;
+    // Its packet is not refused: event_post.cc says what that would mean.
+    const uint32_t refusals = std::exchange(kernel::refusals, 0);
+    wait.call(wait.context, FALSE);
+    kernel::refusals = refusals;
+    return;
   }
 }
 
@@ -227,6 +233,8 @@ DWORD some_error(const Pending& operation) {
   switch (operation.kind) {
     case Kind::kReceiveFrom:
       return one_in(2) ? ERROR_MORE_DATA : ERROR_PORT_UNREACHABLE;
+    case Kind::kAccept:
+      return one_in(2) ? ERROR_TOO_MANY_OPEN_FILES : ERROR_NETNAME_DELETED;
     case Kind::kConnect:
       return one_in(2) ? ERROR_CONNECTION_REFUSED : ERROR_NETNAME_DELETED;
     default:
@@ -371,7 +379,7 @@ BOOL GetOverlappedResult(HANDLE, OVERLAPPED* overlapped, DWORD* bytes, BOOL) {
 
 HANDLE CreateIoCompletionPort(HANDLE file, HANDLE port, ULONG_PTR key, DWORD) {
   if (refuses()) {
-    last_error = 8;  // ERROR_NOT_ENOUGH_MEMORY
+    last_error = ERROR_NOT_ENOUGH_MEMORY;
     return nullptr;
   }
   if (file == INVALID_HANDLE_VALUE) {
@@ -411,7 +419,7 @@ BOOL PostQueuedCompletionStatus(HANDLE port, DWORD bytes, ULONG_PTR key, OVERLAP
   const auto found = ports.find(number_of(port));
   if (found == ports.end()) die("a packet for a port that is closed");
   if (refuses()) {
-    last_error = 8;
+    last_error = ERROR_NOT_ENOUGH_MEMORY;
     return FALSE;
   }
   found->second.queue.push_back({key, overlapped, 0, bytes});
@@ -425,7 +433,7 @@ BOOL CloseHandle(HANDLE handle) {
 
 HANDLE CreateEventW(void*, BOOL, BOOL, const wchar_t*) {
   if (refuses()) {
-    last_error = 8;
+    last_error = ERROR_NOT_ENOUGH_MEMORY;
     return nullptr;
   }
   return handle_of(*events.insert(new_handle()).first);
@@ -433,7 +441,7 @@ HANDLE CreateEventW(void*, BOOL, BOOL, const wchar_t*) {
 
 BOOL RegisterWaitForSingleObject(HANDLE* wait, HANDLE event, void (*call)(void*, BOOLEAN), void* context, ULONG, ULONG) {
   if (refuses()) {
-    last_error = 8;
+    last_error = ERROR_NOT_ENOUGH_MEMORY;
     return FALSE;
   }
   const uint64_t number = new_handle();
@@ -462,8 +470,15 @@ UINT timeEndPeriod(UINT) { return TIMERR_NOERROR; }
 
 namespace kernel {
 
+void start() { pending.reserve(size_t{1} << 14); }
+
 Held held() { return {sockets.size(), events.size(), ports.size()}; }
 size_t pending_operations() { return pending.size(); }
+size_t waiting_packets() {
+  size_t count = 0;
+  for (const auto& [number, port] : ports) count += port.queue.size();
+  return count;
+}
 size_t left_to_the_system() { return left.size(); }
 
 void work() {

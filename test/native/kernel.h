@@ -16,6 +16,9 @@ inline bool one_in(uint32_t chances) { return upto(chances) == 0; }
 // Calls that a system may refuse are refused once in so many; 0 = never.
 inline uint32_t refusals = 0;
 
+// Takes the memory that it is going to need.
+void start();
+
 struct Held {
   size_t sockets;
   size_t events;
@@ -24,6 +27,8 @@ struct Held {
 // What nobody has closed. Sockets of operations that were left to the system are its own.
 Held held();
 size_t pending_operations();
+// Completions that nobody has dequeued.
+size_t waiting_packets();
 size_t left_to_the_system();
 
 // Does something that a kernel does by itself: ends an operation well or badly, lets bytes come, breaks a connection.
