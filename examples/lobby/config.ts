@@ -2,8 +2,8 @@
 // may use its own; settings.ts reads what an operator wants instead of the defaults.
 import { z } from 'zod'
 
-/** How often the rules look at the clock. A match may end this much late, which no player notices. */
-export const TICK_MS = 50
+/** How often the rules look at the clock, and matches move on. */
+export const TICKS_PER_SECOND = 30
 
 const digits = z.string().regex(/^\d+$/, 'must be a whole number').transform(Number)
 
@@ -28,12 +28,18 @@ const limits = {
     1_000_000,
     'one more is told that the server is full; each needs a descriptor (ulimit -n)'
   ),
+  maxConnectionsPerAddress: whole(
+    1_000_000,
+    1,
+    1_000_000,
+    'one more from the same address is sent away; households and offices share one'
+  ),
   maxFrameBytes: whole(4_096, 256, 65_535, 'from a client; the longest honest command is a chat line, at most 1.2 kB'),
   maxNameChars: whole(24, 1, 100, 'of players and of rooms, in Unicode code points'),
   maxTextChars: whole(300, 1, 1_000, 'of a chat line, in Unicode code points'),
 
   maxRooms: whole(1_000, 1, 1_000_000, 'at once'),
-  maxRoomPlayers: whole(8, 2, 1_000, 'the most seats that a room may have'),
+  maxRoomPlayers: whole(8, 2, 64, 'the most seats that a room may have; the state of so many fits one datagram'),
   maxSpectators: whole(16, 0, 1_000, 'of a room'),
   seatHoldMs: whole(10_000, 0, DAY_MS, 'a seat that was asked for before joining is kept for so long'),
   kickedMs: whole(60_000, 0, DAY_MS, 'who was sent out by the host does not come in again for so long'),
@@ -41,7 +47,8 @@ const limits = {
   countdownMs: whole(3_000, 0, 60_000, 'between "all are ready" and the start; 0 = at once'),
   minMatchPlayers: whole(2, 2, 100, 'fewer do not play'),
   maxListedRooms: whole(20, 1, 40, 'in one answer to a question for a list; the rest is asked for page by page'),
-  matchMs: whole(15_000, 100, DAY_MS, 'a match that nobody finishes ends by itself'),
+  matchMs: whole(30_000, 100, DAY_MS, 'a match that nobody has won ends by itself'),
+  coinsToWin: whole(10, 1, 255, 'who has so many first has won'),
 
   maxQueued: whole(2_000, 0, 100_000, 'players who wait for a quick match'),
   quickMatchPlayers: whole(4, 2, 100, 'groups of so many are made'),
@@ -50,6 +57,9 @@ const limits = {
   skillReachPerSecond: whole(25, 0, 10_000, 'and by how much more with each second of waiting'),
   anySkillAfterMs: whole(20_000, 0, DAY_MS, 'then anybody will do'),
   smallGroupAfterMs: whole(5_000, 0, DAY_MS, 'after so long a wait a smaller group will do'),
+
+  steersPerSecond: whole(60, 1, 1_000, 'datagrams of one player; those over it are passed over'),
+  udpSilenceMs: whole(1_000, 100, DAY_MS, 'who acknowledges no state for so long gets it by TCP'),
 
   messagesPerSecond: whole(20, 1, 1_000_000, 'commands of one player, whatever they are'),
   burstMessages: whole(40, 1, 1_000_000, 'so many may be saved up'),
@@ -84,6 +94,10 @@ export const settingsSchema = z.strictObject({
     .default('127.0.0.1')
     .describe('where to listen: an address, or a name of this machine'),
   port: whole(5959, 0, 65_535, 'of the players; 0 takes a free one'),
+  udpPort: whole(5959, 0, 65_535, 'of their datagrams; with more workers also the next ones; 0 takes free ones'),
+  webPort: whole(5960, 0, 65_535, 'of the web page and its WebSockets; 0 takes a free one'),
+  workers: whole(0, 0, 64, 'threads that hold the connections; 0: the main thread does'),
+  store: z.string().default('').describe('a folder for skills and results; without one they are forgotten at the end'),
   operatorHost: z.string().min(1, 'must not be empty').default('127.0.0.1').describe('where operators are answered'),
   operatorPort: whole(5961, 0, 65_535, 'of /healthz and /metrics; 0 takes a free one'),
   drainMs: whole(60_000, 0, DAY_MS, 'after SIGTERM, matches may end for so long'),

@@ -6,7 +6,7 @@ import { TOKEN_CHARS } from './tokens.ts'
 
 /** Both directions: two bytes of length, most significant first, then that many bytes of JSON. */
 export const LENGTH_BYTES = 2
-export const PROTOCOL_VERSION = 2
+export const PROTOCOL_VERSION = 3
 
 /** What a client may write: what is left out has a default. */
 export type Request =
@@ -40,10 +40,36 @@ export type Command =
   | { type: 'kick'; name: string }
   | { type: 'host'; name: string }
   | { type: 'ready'; ready: boolean }
-  | { type: 'roll' }
+  /** Where the player wants to go in the match of that number: see {@link Direction}. The highest `seq` counts; what comes late is passed over. */
+  | { type: 'steer'; match: number; seq: number; direction: Direction }
   /** To the room, or, for who is in none, to the lobby. */
   | { type: 'say'; text: string }
   | { type: 'ping'; id: number }
+  /** Asks for a token with which datagrams are believed; a new one makes the one before worthless. Answered by whoever holds the connection. */
+  | { type: 'udp' }
+
+/** 0 stands still; 1 is up, 2 up and right, and so on clockwise to 8, up and left. */
+export type Direction = number
+export const DIRECTIONS = 9
+/** Numbers of matches and of steers have four bytes in a datagram. */
+const MAX_UINT32 = 2 ** 32 - 1
+
+/** The arena's size, in the units of positions. */
+export interface ArenaInfo {
+  width: number
+  height: number
+  ticksPerSecond: number
+}
+
+/** Where everybody and everything is after a tick. */
+export interface MatchState {
+  match: number
+  /** Counts up: an older one than the last is passed over. */
+  tick: number
+  /** `seat`: the player's place in `players` of 'match-started'. `seq`: of the last steer that counted. Who has left is not in it. */
+  players: { seat: number; x: number; y: number; score: number; seq: number }[]
+  coins: { x: number; y: number }[]
+}
 
 export interface MemberInfo {
   name: string
@@ -95,15 +121,23 @@ export type ServerMessage =
   | { type: 'countdown'; startsInMs: number }
   | { type: 'countdown-stopped' }
   | { type: 'chat'; from: string; to: 'room' | 'lobby'; text: string }
-  | { type: 'match-started'; players: readonly string[]; endsInMs: number }
-  | { type: 'rolled'; name: string; value: number }
+  /** `match` is its number, `players` the order in which {@link MatchState} has them. Also for who comes in or back while it runs. */
+  | { type: 'match-started'; match: number; players: readonly string[]; endsInMs: number; arena: ArenaInfo }
+  /** Thirty times a second, to whom no datagram gets through. */
+  | ({ type: 'state' } & MatchState)
+  | { type: 'scored'; name: string; score: number }
+  /** `saved`: the result and the skills are in the store, and stay whatever happens to the server. */
   | {
       type: 'match-ended'
+      match: number
       winners: string[]
-      rolls: { name: string; value: number }[]
+      scores: { name: string; score: number }[]
       skills: { name: string; skill: number }[]
       seed: number
+      saved: boolean
     }
+  /** `token`: sixteen hexadecimal digits, see datagram.ts. */
+  | { type: 'udp'; port: number; token: string }
   | { type: 'pong'; id: number }
   | { type: 'error'; code: RefusalCode; message: string }
   /** The server is about to end: nobody comes in, no match begins, and those that go on have so long. */
@@ -141,7 +175,7 @@ export type RefusalCode =
   | 'not-in-a-room'
   | 'match-running'
   | 'no-match'
-  | 'already-rolled'
+  | 'no-udp'
   | 'too-fast'
   // After these the connection is closed.
   | 'flood'
@@ -149,6 +183,7 @@ export type RefusalCode =
   | 'sign-in-timeout'
   | 'idle'
   | 'server-full'
+  | 'too-many-connections'
   | 'replaced'
 
 /** Why a command was not done: told to its sender and to nobody else. */
@@ -211,13 +246,20 @@ export function parseCommand(frame: Uint8Array, limits: Limits): Command {
     case 'host':
       return { type: fields.type, name: checkName(fields.name, limits) }
     case 'leave':
-    case 'roll':
+    case 'udp':
     case 'sign-out':
     case 'queue':
     case 'unqueue':
       return { type: fields.type }
     case 'ready':
       return { type: 'ready', ready: checkBoolean(fields.ready ?? true, 'ready') }
+    case 'steer':
+      return {
+        type: 'steer',
+        match: checkInteger(fields.match, 'match', MAX_UINT32),
+        seq: checkInteger(fields.seq, 'seq', MAX_UINT32),
+        direction: checkInteger(fields.direction, 'direction', DIRECTIONS - 1)
+      }
     case 'say':
       return { type: 'say', text: checkText(fields.text, limits) }
     case 'ping':
@@ -299,9 +341,10 @@ function checkText(value: unknown, limits: Limits): string {
   return text
 }
 
-function checkInteger(value: unknown, field: string): number {
-  if (Number.isSafeInteger(value) && (value as number) >= 0) return value as number
-  throw new Refusal('bad-message', `"${field}" must be a whole number, 0 or more`)
+function checkInteger(value: unknown, field: string, most = Number.MAX_SAFE_INTEGER): number {
+  if (Number.isSafeInteger(value) && (value as number) >= 0 && (value as number) <= most) return value as number
+  const range = most === Number.MAX_SAFE_INTEGER ? '0 or more' : `from 0 to ${most}`
+  throw new Refusal('bad-message', `"${field}" must be a whole number, ${range}`)
 }
 
 function checkBoolean(value: unknown, field: string): boolean {

@@ -1,0 +1,98 @@
+// What a running server tells of itself: operators, the live line and the load command read it. Types, and the arithmetic of lateness. Pure.
+
+/** Counts since the start, and how it is now. */
+export interface ServerFigures {
+  /** Players' connections now, those of browsers among them. */
+  connections: number
+  webConnections: number
+  /** With a name; and of them, those whose connection is lost, who wait for a match, and who play one. */
+  players: number
+  away: number
+  queued: number
+  playing: number
+  /** Who is sent the state of a match by datagrams now. */
+  viaUdp: number
+  rooms: number
+  matches: number
+  isDraining: boolean
+  /** Since the start, as everything below. */
+  uptimeMs: number
+  signIns: number
+  messagesIn: number
+  messagesOut: number
+  bytesIn: number
+  bytesOut: number
+  datagramsIn: number
+  datagramsOut: number
+  /** Of those that came in: no valid token, no right form, or too many. */
+  datagramsRefused: number
+  /** By {@link RefusalCode}. */
+  refusals: Record<string, number>
+  /** Matches whose result could not be kept. */
+  unsavedMatches: number
+  ticks: number
+  /** Left out because the server was a whole tick late. */
+  missedTicks: number
+  lateness: LatenessCounts
+  memory: { rss: number; heapUsed: number; external: number; arrayBuffers: number }
+  /** Those of each thread that holds connections. */
+  gateways: GatewayFigures[]
+}
+
+export interface GatewayFigures {
+  connections: number
+  webConnections: number
+  viaUdp: number
+  messagesIn: number
+  messagesOut: number
+  bytesIn: number
+  bytesOut: number
+  datagramsIn: number
+  datagramsOut: number
+  datagramsRefused: number
+}
+
+/** A room as operators see it. */
+export interface RoomDetail {
+  name: string
+  isPrivate: boolean
+  hasPassword: boolean
+  capacity: number
+  players: { name: string; away: boolean; ready: boolean }[]
+  spectators: string[]
+  /** Of the match that goes on. */
+  match?: { number: number; tick: number; endsInMs: number; scores: { name: string; score: number }[] }
+}
+
+export interface RoomPage {
+  rooms: RoomDetail[]
+  from: number
+  total: number
+}
+
+/** How many ticks were how late: `counts[n]` at most `boundsMs[n]`, and the last one more than all bounds. */
+export interface LatenessCounts {
+  boundsMs: readonly number[]
+  counts: readonly number[]
+}
+
+// Fine where the goal is (5 ms), coarse beyond.
+export const LATENESS_BOUNDS_MS: readonly number[] = [
+  0.1, 0.25, 0.5, 0.75, 1, 1.25, 1.5, 1.75, 2, 2.5, 3, 3.5, 4, 4.5, 5, 6, 7, 8, 10, 15, 20, 33, 50, 100, 250, 1000
+]
+
+/** What came after `before`. */
+export function latenessSince(now: LatenessCounts, before: LatenessCounts): LatenessCounts {
+  return { boundsMs: now.boundsMs, counts: now.counts.map((count, at) => count - before.counts[at]) }
+}
+
+/** The bound that this share of the ticks (0.99, say) kept; Infinity when it is over all bounds, 0 without ticks. */
+export function latenessAt({ boundsMs, counts }: LatenessCounts, share: number): number {
+  const total = counts.reduce((sum, count) => sum + count, 0)
+  let seen = 0
+  for (const [at, count] of counts.entries()) {
+    seen += count
+    if (total > 0 && seen >= total * share) return boundsMs[at] ?? Number.POSITIVE_INFINITY
+  }
+  return 0
+}
