@@ -3,7 +3,7 @@
 import { createInterface } from 'node:readline'
 import { FrameDecoder, Poller } from 'pollport'
 import { CLIENT_PING_MS, MAX_REPLY_BYTES } from './config.ts'
-import { encode, LENGTH_BYTES, parseMessage, type Request, type ServerMessage } from './protocol.ts'
+import { type Direction, encode, LENGTH_BYTES, parseMessage, type Request, type ServerMessage } from './protocol.ts'
 
 const help = `/name Ann      choose your name
 /rooms         list the rooms (/rooms 20: from the twentieth on; /rooms den: those with "den" in their names)
@@ -15,12 +15,20 @@ const help = `/name Ann      choose your name
 /leave         go back to the lobby
 /host Ann      hand your room over to somebody; /kick Ann sends somebody out
 /ready         say that you are ready; when all are, the match begins (/unready takes it back)
-/roll          in a match: roll your die, the highest wins
+/go up         in a match: run (up, down, left, right, up-left, …, stop); pick up coins
 /say hello     say something to your room, or to the lobby; the same as just typing it
 /quit          leave`
 
+const directions = ['stop', 'up', 'up-right', 'right', 'down-right', 'down', 'down-left', 'left', 'up-left']
+
+/** Becomes a 'steer' as soon as it is known in which match. */
+export interface Go {
+  type: 'go'
+  direction: Direction
+}
+
 /** What a typed line means: a command for the server, or one of the client's own words. */
-export function parseLine(line: string): Request | 'help' | 'quit' | undefined {
+export function parseLine(line: string): Request | Go | 'help' | 'quit' | undefined {
   const text = line.trim()
   if (text === '') return undefined
   if (!text.startsWith('/')) return { type: 'say', text }
@@ -47,8 +55,11 @@ export function parseLine(line: string): Request | 'help' | 'quit' | undefined {
     case '/unquick':
       return { type: word === '/quick' ? 'queue' : 'unqueue' }
     case '/leave':
-    case '/roll':
-      return { type: word === '/roll' ? 'roll' : 'leave' }
+      return { type: 'leave' }
+    case '/go': {
+      const direction = directions.indexOf(rest)
+      return direction === -1 ? 'help' : { type: 'go', direction }
+    }
     case '/ready':
     case '/unready':
       return { type: 'ready', ready: word === '/ready' }
@@ -115,9 +126,9 @@ export function describe(message: ServerMessage): string | undefined {
     case 'chat':
       return message.to === 'lobby' ? `[lobby] ${message.from}: ${message.text}` : `${message.from}: ${message.text}`
     case 'match-started':
-      return `*** The match begins: ${message.players.join(', ')}. /roll within ${message.endsInMs / 1000} seconds!`
-    case 'rolled':
-      return `* ${message.name} rolls ${message.value}`
+      return `*** A match: ${message.players.join(', ')}, for ${Math.ceil(message.endsInMs / 1000)} seconds. /go up, /go left …`
+    case 'scored':
+      return `* ${message.name} has ${message.score} ${message.score === 1 ? 'coin' : 'coins'}`
     case 'match-ended':
       return `*** The match is over. Winner: ${message.winners.join(' and ') || 'nobody'}. /ready for another one.`
     case 'error':
@@ -127,6 +138,8 @@ export function describe(message: ServerMessage): string | undefined {
     case 'bye':
       return 'The server closes. Goodbye!'
     case 'pong':
+    case 'state': // for eyes, not for lines
+    case 'udp':
     case 'rooms-changed':
     case 'signed-out':
       return undefined
@@ -161,6 +174,9 @@ export async function runClient(address: string, port: number): Promise<number> 
     process.stdout.write(isTerminal ? `\r\x1b[K${plain}\n` : `${plain}\n`)
     if (isTerminal && !isQuitting) terminal.prompt(true)
   }
+  let match = 0
+  let steers = 0
+  const steer = ({ direction }: Go): Request => ({ type: 'steer', match, seq: ++steers, direction })
   const send = (command: Request) => {
     if (!isQuitting && !connection.closed) connection.send(encode(command))
   }
@@ -176,7 +192,7 @@ export async function runClient(address: string, port: number): Promise<number> 
     const meaning = parseLine(line)
     if (meaning === 'quit') return quit()
     if (meaning === 'help') print(help)
-    else if (meaning !== undefined) send(meaning)
+    else if (typeof meaning === 'object') send(meaning.type === 'go' ? steer(meaning) : meaning)
     if (isTerminal) terminal.prompt()
   })
   terminal.on('close', quit) // the end of a pipe, Ctrl-D, Ctrl-C
@@ -187,7 +203,9 @@ export async function runClient(address: string, port: number): Promise<number> 
       for (const event of events) {
         if (event.type === 'receive') {
           for (const frame of decoder.push(event.data)) {
-            const text = describe(parseMessage(frame))
+            const message = parseMessage(frame)
+            if (message.type === 'match-started') match = message.match
+            const text = describe(message)
             if (text !== undefined) print(text)
           }
         }

@@ -39,7 +39,7 @@ const limits = {
   maxTextChars: whole(300, 1, 1_000, 'of a chat line, in Unicode code points'),
 
   maxRooms: whole(1_000, 1, 1_000_000, 'at once'),
-  maxRoomPlayers: whole(8, 2, 64, 'the most seats that a room may have; the state of so many fits one datagram'),
+  maxRoomPlayers: whole(8, 2, 100, 'the most seats that a room may have; the state of a hundred fits one datagram'),
   maxSpectators: whole(16, 0, 1_000, 'of a room'),
   seatHoldMs: whole(10_000, 0, DAY_MS, 'a seat that was asked for before joining is kept for so long'),
   kickedMs: whole(60_000, 0, DAY_MS, 'who was sent out by the host does not come in again for so long'),
@@ -120,18 +120,3 @@ export function limitsOf(settings: Settings): Limits {
 export const MAX_REPLY_BYTES = 16 * 1024
 /** The client's: what keeps a thinking person from being idle. */
 export const CLIENT_PING_MS = 30_000
-
-/** How the bots behave: see bots.ts. */
-export const bots = {
-  /** Many, so that few of a thousand act in the same tick: real players do not move in step. */
-  ticksPerSecond: 200,
-  /** New connections; and no more than so many half open, which the listener's backlog holds easily. */
-  connectsPerSecond: 500,
-  maxConnecting: 64,
-  /** Between two things that a bot does, evenly spread. */
-  minPauseMs: 400,
-  maxPauseMs: 2_400,
-  pingEveryMs: 1_000,
-  reconnectMs: 2_000,
-  reportEveryMs: 1_000
-}

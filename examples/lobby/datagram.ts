@@ -22,7 +22,7 @@ export type FromPlayer =
   | { kind: 'hello'; token: string }
   /** The nonce of the challenge: whoever knows it hears what is sent to this address. */
   | { kind: 'proof'; token: string; nonce: string }
-  /** `heardTick`: of the last state that came, by which the server knows that its datagrams arrive; 0 before the first. */
+  /** `heardTick`: of the last state of this match that came by a datagram, so that the server knows that they arrive; 0 before the first. */
   | { kind: 'steer'; token: string; match: number; seq: number; heardTick: number; direction: Direction }
 
 /** What a player is sent. */

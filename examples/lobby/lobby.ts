@@ -1,8 +1,10 @@
 // The rules of the house: who may do what, and who hears of it. Takes frames and gives messages. Knows no sockets; the time is passed in.
 import type { Limits } from './config.ts'
+import type { MatchResult } from './match.ts'
 import { Player, sessionsOf } from './player.ts'
 import {
   type Command,
+  type Direction,
   keyOf,
   PROTOCOL_VERSION,
   type Presence,
@@ -11,28 +13,37 @@ import {
   type ServerMessage
 } from './protocol.ts'
 import { QuickMatch } from './quick-match.ts'
-import { type Deliver, Room, type RoomOutlet } from './room.ts'
+import { type Deliver, type DeliverState, type KeptMatch, Room, type RoomOutlet } from './room.ts'
 import { RoomList } from './room-list.ts'
+import type { RoomPage } from './server-figures.ts'
 import type { Session } from './session.ts'
 import { Skills } from './skills.ts'
+import type { MatchRecord } from './store.ts'
 import { TokenSigner } from './tokens.ts'
 
 /** Says why and ends the connection. Calls {@link Lobby.leave} before it returns. */
 export type Dismiss = (session: Session, reason: Refusal) => void
 
-/** What the rules ask of whoever holds the connections. */
+/** What the rules ask of those who hold the connections and the results. */
 export interface Outlet {
   deliver: Deliver
+  deliverState: DeliverState
   dismiss: Dismiss
+  /** Keeps a match, and the skills after it. Calls `then` when no kill can lose it any more, or when that has failed. */
+  keep(match: MatchRecord, then: (saved: boolean) => void): void
+  newSeed(): number
 }
 
 export class Lobby {
   readonly #limits: Limits
+  readonly #outlet: Outlet
   readonly #deliver: Deliver
   readonly #dismiss: Dismiss
   readonly #ofRooms: RoomOutlet
   readonly #tokens = new TokenSigner()
-  /** Connected and nameless, the longest waiting first. */
+  /** Connected, and not sent away. */
+  readonly #present = new Set<Session>()
+  /** Of them, the nameless, the longest waiting first. */
   readonly #arrivals = new Set<Session>()
   // Names come from strangers, so they are keys of maps and never of plain objects.
   readonly #players = new Map<string, Player>()
@@ -42,7 +53,10 @@ export class Lobby {
   readonly #byCode = new Map<string, Room>()
   readonly #list: RoomList
   readonly #queue: QuickMatch
-  readonly #skills = new Skills()
+  readonly #skills: Skills
+  readonly #addresses = new Map<string, number>()
+  #matches = 0
+  #signIns = 0
   #quickMatches = 0
   #isDraining = false
   /** The players who are in no room: the lobby proper. */
@@ -50,17 +64,21 @@ export class Lobby {
   /** Those whose connection is lost, the longest away first. */
   readonly #away = new Set<Player>()
 
-  constructor(limits: Limits, outlet: Outlet, newSeed: () => number) {
+  /** `skills`: of those who have played before. */
+  constructor(limits: Limits, outlet: Outlet, skills: Skills = new Skills()) {
     this.#limits = limits
+    this.#outlet = outlet
     this.#deliver = outlet.deliver
     this.#dismiss = outlet.dismiss
+    this.#skills = skills
     this.#list = new RoomList(limits.maxListedRooms, outlet.deliver)
     this.#queue = new QuickMatch(limits)
     this.#ofRooms = {
       deliver: outlet.deliver,
+      deliverState: outlet.deliverState,
       changed: (room) => this.#list.touch(room),
-      finished: (players, winners) => this.#skills.record(players, winners),
-      newSeed,
+      finished: this.#finish.bind(this),
+      newMatch: () => ({ number: ++this.#matches, seed: outlet.newSeed() }),
       mayStart: () => !this.#isDraining
     }
   }
@@ -82,11 +100,28 @@ export class Lobby {
     return this.#queue.size
   }
 
-  /** Counted when asked for, which is once a second. */
+  /** Names chosen and seats taken again, since the start. */
+  get signIns(): number {
+    return this.#signIns
+  }
+
+  /** Counted when asked for, which is once a second: matches, and who plays in them. */
   get matchCount(): number {
     let count = 0
     for (const room of this.#rooms.values()) if (room.isPlaying) count++
     return count
+  }
+
+  get playingCount(): number {
+    let count = 0
+    for (const room of this.#rooms.values()) if (room.isPlaying) count += room.playerCount
+    return count
+  }
+
+  /** A page of all rooms, the private ones too: for operators. */
+  roomDetails(from: number, nowMs: number): RoomPage {
+    const page = [...this.#rooms.values()].slice(from, from + this.#limits.maxListedRooms)
+    return { rooms: page.map((room) => room.detail(nowMs)), from, total: this.#rooms.size }
   }
 
   /** From now on nobody new comes in and no match begins; who has a seat may still come back to it. */
@@ -100,13 +135,28 @@ export class Lobby {
   /** Somebody connected. */
   enter(session: Session): void {
     this.#arrivals.add(session)
+    this.#present.add(session)
+    const count = (this.#addresses.get(session.address) ?? 0) + 1
+    this.#addresses.set(session.address, count)
+    if (this.#present.size > this.#limits.maxConnections) {
+      this.#dismiss(session, new Refusal('server-full', 'the server is full; try again later'))
+      return
+    }
+    if (count > this.#limits.maxConnectionsPerAddress) {
+      this.#dismiss(session, new Refusal('too-many-connections', 'there are too many connections from your address'))
+      return
+    }
     const { maxFrameBytes } = this.#limits
     this.#deliver([session], { type: 'hello', version: PROTOCOL_VERSION, maxFrameBytes })
   }
 
   /** Somebody is sent away, and does not come back. Harmless when repeated. */
   leave(session: Session, nowMs: number): void {
-    this.#arrivals.delete(session)
+    this.#depart(session)
+    this.#standUp(session, nowMs)
+  }
+
+  #standUp(session: Session, nowMs: number): void {
     const { player } = session
     if (player === undefined) return
     session.player = undefined
@@ -116,7 +166,7 @@ export class Lobby {
 
   /** A connection is lost: its player may come back. Harmless when repeated. */
   lose(session: Session, nowMs: number): void {
-    this.#arrivals.delete(session)
+    this.#depart(session)
     const { player } = session
     if (player === undefined) return
     session.player = undefined
@@ -128,18 +178,20 @@ export class Lobby {
     player.room?.lose(player, nowMs)
   }
 
-  /** A frame came in. Whatever is wrong with it is between the server and its sender. */
+  /** A frame came in, from somebody who does not talk too fast. Whatever is wrong with it is between the server and its sender. */
   receive(session: Session, frame: Uint8Array, nowMs: number): void {
-    const admission = session.admit(nowMs)
-    if (admission === 'cut') this.#dismiss(session, new Refusal('flood', 'far too many commands; goodbye'))
-    if (admission === 'warn') this.#refuse(session, new Refusal('too-fast', 'too many commands; some are dropped'))
-    if (admission !== 'do') return
     try {
       this.#obey(session, parseCommand(frame, this.#limits), nowMs)
     } catch (error) {
       if (!(error instanceof Refusal)) throw error // a fault of ours: it must not look like one of theirs
       this.#refuse(session, error)
     }
+  }
+
+  /** By a datagram or by a command: nobody is told when it counts for nothing. */
+  steer(session: Session, match: number, seq: number, direction: Direction): void {
+    const { player } = session
+    player?.room?.steer(player, match, seq, direction)
   }
 
   /** Does what is due by the clock. */
@@ -221,9 +273,12 @@ export class Lobby {
       case 'ready':
         this.#roomOf(player).setReady(player, command.ready, nowMs)
         break
-      case 'roll':
-        this.#roomOf(player).roll(player, nowMs)
+      case 'steer':
+        this.#roomOf(player).steerByCommand(player, command.match, command.seq, command.direction)
         break
+      case 'udp':
+        // Whoever holds the connection answers it, if there are datagrams where it is.
+        throw new Refusal('no-udp', 'no datagrams come or go on this way')
       case 'say':
         if (player.room !== undefined) player.room.say(player, command.text)
         else this.#sayInLobby(session, player, command.text, nowMs)
@@ -266,6 +321,7 @@ export class Lobby {
 
   #seat(session: Session, player: Player, nowMs: number): void {
     this.#arrivals.delete(session)
+    this.#signIns++
     session.player = player
     player.session = session
     player.tokenSerial++
@@ -276,10 +332,24 @@ export class Lobby {
 
   /** The connection stays, and belongs to nobody again. */
   #signOut(session: Session, nowMs: number): void {
-    this.leave(session, nowMs)
+    this.#standUp(session, nowMs)
     session.arrivedMs = nowMs
     this.#arrivals.add(session)
     this.#deliver([session], { type: 'signed-out' })
+  }
+
+  #depart(session: Session): void {
+    this.#arrivals.delete(session)
+    if (!this.#present.delete(session)) return
+    const count = (this.#addresses.get(session.address) as number) - 1
+    if (count > 0) this.#addresses.set(session.address, count)
+    else this.#addresses.delete(session.address)
+  }
+
+  #finish(room: Room, players: readonly string[], result: MatchResult, then: (kept: KeptMatch) => void): void {
+    const skills = this.#skills.record(players, result.winners)
+    const record = { endedAtMs: Date.now(), room: room.name, ...result, skills }
+    this.#outlet.keep(record, (saved) => then({ skills, saved }))
   }
 
   #remove(player: Player, nowMs: number): void {
@@ -415,7 +485,7 @@ export class Lobby {
   }
 
   #sayInLobby(session: Session, player: Player, text: string, nowMs: number): void {
-    if (!session.bucket.take(this.#limits.lobbyChatMessages - 1, nowMs)) {
+    if (!session.bucket.take(this.#limits.lobbyChatMessages, nowMs)) {
       throw new Refusal('too-fast', 'the whole lobby hears this: more slowly, please')
     }
     this.#deliver(sessionsOf(this.#inLobby), { type: 'chat', from: player.name, to: 'lobby', text })

@@ -10,6 +10,7 @@ import { defaultSettings, type Settings } from './config.ts'
 import { type BotReport, formatFigures, LiveLine } from './figures.ts'
 import { LobbyServer } from './server.ts'
 import { describeSettings, readSettings, SettingsError, settingFlags } from './settings.ts'
+import { StoreError } from './store.ts'
 
 const usage = `A lobby server: players meet in rooms, talk, and play when all are ready.
 
@@ -35,7 +36,7 @@ class Mistake extends Error {}
 try {
   process.exitCode = await main()
 } catch (error) {
-  if (!(error instanceof Mistake || error instanceof SettingsError)) throw error
+  if (!(error instanceof Mistake || error instanceof SettingsError || error instanceof StoreError)) throw error
   console.error(error.message)
   process.exitCode = 1
 }
@@ -86,12 +87,13 @@ function readNumber(flag: string, text: string, least: number, most: number): nu
 }
 
 async function serve(address: string, settings: Settings, botCount: number): Promise<number> {
-  const server = openServer(address, await addressOf(settings.operatorHost), settings)
+  const server = await openServer(address, await addressOf(settings.operatorHost), settings)
   const elsewhere = server.port === defaultSettings.port ? '' : ` --port ${server.port}`
   console.log(`The lobby is open on ${address}:${server.port}. Ctrl-C closes it.`)
-  console.log(`For operators: http://${operatorsAt(settings, server)}/healthz and /metrics`)
-  console.log(`To join as a person, in another terminal: npm start -- --client${elsewhere}`)
-  if (botCount === 0) console.log('With a thousand bots: npm start -- --bots 1000')
+  console.log(`To play, in a browser:        ${urlOf(settings.host, server.webPort)}`)
+  console.log(`The monitor, for operators:   ${urlOf(settings.operatorHost, server.operatorPort)}`)
+  console.log(`In a terminal:                npm start -- --client${elsewhere}`)
+  if (botCount === 0) console.log('With bots to play with:       npm start -- --bots 100')
 
   const line = new LiveLine(process.stdout)
   let isStopping = false
@@ -137,7 +139,7 @@ async function serve(address: string, settings: Settings, botCount: number): Pro
     beforeMs = nowMs
   }, FIGURES_EVERY_MS)
 
-  await server.run()
+  await server.ended
   isStopping = true
   clearInterval(figures)
   if (bots?.connected) bots.disconnect()
@@ -145,19 +147,24 @@ async function serve(address: string, settings: Settings, botCount: number): Pro
   return 0
 }
 
-function operatorsAt({ operatorHost }: Settings, { operatorPort }: LobbyServer): string {
-  return `${operatorHost.includes(':') ? `[${operatorHost}]` : operatorHost}:${operatorPort}`
+/** Where a person gets to it; one can listen on all addresses, but not go there. */
+function urlOf(host: string, port: number): string {
+  const reachable = host === '0.0.0.0' || host === '::' ? 'localhost' : host
+  return `http://${reachable.includes(':') ? `[${reachable}]` : reachable}:${port}/`
 }
 
-function openServer(address: string, operatorAddress: string, settings: Settings): LobbyServer {
+async function openServer(address: string, operatorAddress: string, settings: Settings): Promise<LobbyServer> {
   const log = pino({ level: settings.logLevel }, pino.destination({ dest: 2, sync: true }))
   try {
-    return new LobbyServer(address, operatorAddress, settings, log)
+    return await LobbyServer.open(address, operatorAddress, settings, { log })
   } catch (error) {
     const { code, message, address, port } = error as NodeJS.ErrnoException & { address?: string; port?: number }
     if (code === 'EADDRINUSE') {
-      const flag = port === settings.port ? '--port' : '--operator-port'
-      throw new Mistake(`Port ${port} of ${address} is in use, perhaps by another lobby. ${flag} chooses another one.`)
+      const flags = { port: settings.port, 'web-port': settings.webPort, 'operator-port': settings.operatorPort }
+      const flag = Object.entries(flags).find(([, number]) => number === port)?.[0] ?? 'udp-port'
+      throw new Mistake(
+        `Port ${port} of ${address} is in use, perhaps by another lobby. --${flag} chooses another one.`
+      )
     }
     if (code === 'EACCES' || code === 'EADDRNOTAVAIL')
       throw new Mistake(`Cannot listen on ${address}:${port}: ${message}`)

@@ -1,58 +1,144 @@
-// The game of the first form: everyone rolls once, the highest roll wins. Pure: the same seed and the same players give the same match.
+// The game: players steer through an arena and pick up coins. Pure: the same seed, the same players and the same steering give the same match. All
+// numbers are whole, so that it is so on every machine.
+import { type ArenaInfo, DIRECTIONS, type Direction, type MatchState } from './protocol.ts'
+
+const WIDTH = 1024
+const HEIGHT = 576
+const PLAYER_RADIUS = 14
+const COIN_RADIUS = 10
+const COINS = 5
+/** Along an axis, in a tick. */
+const STEP = 8
+/** Along both of them at once: 8 divided by the square root of 2. */
+const DIAGONAL_STEP = 6
+
+// By direction: stands still, then clockwise from "up".
+const X_STEPS = [0, 0, DIAGONAL_STEP, STEP, DIAGONAL_STEP, 0, -DIAGONAL_STEP, -STEP, -DIAGONAL_STEP]
+const Y_STEPS = [0, -STEP, -DIAGONAL_STEP, 0, DIAGONAL_STEP, STEP, DIAGONAL_STEP, 0, -DIAGONAL_STEP]
 
 export interface MatchResult {
   winners: string[]
-  rolls: { name: string; value: number }[]
+  /** Of those who stayed, as they sit. */
+  scores: { name: string; score: number }[]
+}
+
+interface Runner {
+  readonly seat: number
+  readonly name: string
+  x: number
+  y: number
+  score: number
+  direction: Direction
+  /** Of the last steering that counted. */
+  seq: number
+}
+
+export interface MatchRules {
+  number: number
+  seed: number
+  endsMs: number
+  coinsToWin: number
+  ticksPerSecond: number
 }
 
 export class Match {
   readonly players: readonly string[]
-  readonly seed: number
-  readonly endsMs: number
-  /** What each player will roll is decided at the start, so that the order of rolling is worth nothing. */
-  readonly #dice = new Map<string, number>()
-  readonly #rolls = new Map<string, number>()
+  readonly rules: MatchRules
+  readonly arena: ArenaInfo
+  readonly #runners = new Map<string, Runner>()
+  readonly #coins: { x: number; y: number }[] = []
+  #random: number
+  #tick = 0
+  #isWon = false
 
-  constructor(players: readonly string[], seed: number, endsMs: number) {
+  constructor(players: readonly string[], rules: MatchRules) {
     this.players = players
-    this.seed = seed
-    this.endsMs = endsMs
-    let state = seed
-    for (const name of players) {
-      state = nextRandom(state)
-      this.#dice.set(name, 1 + ((state >>> 16) % 100)) // its upper bits: the lower ones repeat soon
+    this.rules = rules
+    this.arena = { width: WIDTH, height: HEIGHT, ticksPerSecond: rules.ticksPerSecond }
+    this.#random = rules.seed
+    for (const [seat, name] of players.entries()) {
+      // Everybody as far from the middle as everybody else.
+      const angle = (2 * Math.PI * seat) / players.length
+      const x = Math.round(WIDTH / 2 + Math.cos(angle) * HEIGHT * 0.4)
+      const y = Math.round(HEIGHT / 2 + Math.sin(angle) * HEIGHT * 0.4)
+      this.#runners.set(name, { seat, name, x, y, score: 0, direction: 0, seq: 0 })
     }
+    while (this.#coins.length < COINS) this.#coins.push(this.#newCoin())
   }
 
-  /** 1 to 100; undefined for who has rolled already, or does not play. */
-  roll(name: string): number | undefined {
-    const value = this.#dice.get(name)
-    if (value === undefined || this.#rolls.has(name)) return undefined
-    this.#rolls.set(name, value)
-    return value
+  get tick(): number {
+    return this.#tick
+  }
+
+  /** From the next tick on; passed over when it is older than what was heard already, or of nobody who plays. */
+  steer(name: string, seq: number, direction: Direction): void {
+    const runner = this.#runners.get(name)
+    if (runner === undefined || seq <= runner.seq || direction < 0 || direction >= DIRECTIONS) return
+    runner.seq = seq
+    runner.direction = direction
+  }
+
+  /** One tick: everybody moves, then coins are picked up, by whoever sits first if two touch the same. Returns who has picked one up. */
+  step(): { name: string; score: number }[] {
+    this.#tick++
+    for (const runner of this.#runners.values()) {
+      runner.x = inside(runner.x + X_STEPS[runner.direction], WIDTH)
+      runner.y = inside(runner.y + Y_STEPS[runner.direction], HEIGHT)
+    }
+    const scored: { name: string; score: number }[] = []
+    for (const runner of this.#runners.values()) {
+      for (const [at, coin] of this.#coins.entries()) {
+        if ((runner.x - coin.x) ** 2 + (runner.y - coin.y) ** 2 > (PLAYER_RADIUS + COIN_RADIUS) ** 2) continue
+        this.#coins[at] = this.#newCoin()
+        runner.score++
+        scored.push({ name: runner.name, score: runner.score })
+        if (runner.score >= this.rules.coinsToWin) this.#isWon = true
+      }
+    }
+    return scored
   }
 
   /** Who leaves has lost. */
   leave(name: string): void {
-    this.#dice.delete(name)
-    this.#rolls.delete(name)
+    this.#runners.delete(name)
   }
 
-  /** When all have rolled, when one is left, or when the time is up. */
+  /** When somebody has coins enough, when one is left, or when the time is up. */
   isOver(nowMs: number): boolean {
-    return this.#dice.size < 2 || this.#rolls.size === this.#dice.size || nowMs >= this.endsMs
+    return this.#isWon || this.#runners.size < 2 || nowMs >= this.rules.endsMs
   }
 
-  /** The highest rolls win; a player who is left alone wins without one. */
+  /** The highest scores win, if there is one above 0; a player who is left alone wins without one. */
   result(): MatchResult {
-    const rolls = [...this.#rolls].map(([name, value]) => ({ name, value }))
-    if (this.#dice.size < 2) return { winners: [...this.#dice.keys()], rolls }
-    const highest = Math.max(...this.#rolls.values())
-    return { winners: rolls.filter(({ value }) => value === highest).map(({ name }) => name), rolls }
+    const scores = this.scores()
+    if (this.#runners.size < 2) return { winners: [...this.#runners.keys()], scores }
+    const highest = Math.max(...scores.map(({ score }) => score))
+    const winners = highest === 0 ? [] : scores.filter(({ score }) => score === highest).map(({ name }) => name)
+    return { winners, scores }
+  }
+
+  scores(): { name: string; score: number }[] {
+    return [...this.#runners.values()].map(({ name, score }) => ({ name, score }))
+  }
+
+  state(): MatchState {
+    const players = [...this.#runners.values()].map(({ seat, x, y, score, seq }) => ({ seat, x, y, score, seq }))
+    return { match: this.rules.number, tick: this.#tick, players, coins: this.#coins }
+  }
+
+  #newCoin(): { x: number; y: number } {
+    return { x: this.#below(WIDTH), y: this.#below(HEIGHT) }
+  }
+
+  /** A random place on an axis, where a player can touch it. */
+  #below(length: number): number {
+    // One step of a linear congruential generator modulo 2^32, multiplier and increment as in Numerical Recipes; its upper bits, since the lower ones
+    // repeat soon.
+    this.#random = (Math.imul(this.#random, 1_664_525) + 1_013_904_223) >>> 0
+    return COIN_RADIUS + Math.floor(((this.#random >>> 8) / 2 ** 24) * (length - 2 * COIN_RADIUS))
   }
 }
 
-/** One step of a linear congruential generator modulo 2^32, multiplier and increment as in Numerical Recipes. */
-function nextRandom(state: number): number {
-  return (Math.imul(state, 1_664_525) + 1_013_904_223) >>> 0
+function inside(position: number, length: number): number {
+  return Math.min(Math.max(position, PLAYER_RADIUS), length - PLAYER_RADIUS)
 }

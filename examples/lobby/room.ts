@@ -1,22 +1,41 @@
 // A room: its seats, its host, who is ready, and the match that runs in it. Tells those inside what happens. Knows no sockets; the time is passed in.
 import { randomInt } from 'node:crypto'
-import type { Limits } from './config.ts'
-import { Match } from './match.ts'
+import { type Limits, TICKS_PER_SECOND } from './config.ts'
+import { Match, type MatchResult } from './match.ts'
 import { type Player, sessionsOf } from './player.ts'
-import { type MemberInfo, Refusal, type RoomInfo, type ServerMessage } from './protocol.ts'
+import {
+  type Direction,
+  type MatchState,
+  type MemberInfo,
+  Refusal,
+  type RoomInfo,
+  type ServerMessage
+} from './protocol.ts'
+import type { RoomDetail } from './server-figures.ts'
 import type { Session } from './session.ts'
 
 /** How the rules talk: one message to any number of players. */
 export type Deliver = (to: Iterable<Session>, message: ServerMessage) => void
 
+/** The same for what is worth nothing a moment later: who cannot take it now does not get it. */
+export type DeliverState = (to: Iterable<Session>, state: MatchState) => void
+
+/** What came of keeping a match. */
+export interface KeptMatch {
+  skills: { name: string; skill: number }[]
+  saved: boolean
+}
+
 /** What a room asks of the lobby that it is in. */
 export interface RoomOutlet {
   deliver: Deliver
+  deliverState: DeliverState
   /** What the list shows of this room may be different now. */
   changed(room: Room): void
-  /** A match has ended. Returns the skills of its players after it. */
-  finished(players: readonly string[], winners: readonly string[]): { name: string; skill: number }[]
-  newSeed(): number
+  /** A match has ended. Calls `then` when its result is kept, at once or later. */
+  finished(room: Room, players: readonly string[], result: MatchResult, then: (kept: KeptMatch) => void): void
+  /** A number that no other match of this server has had, and a seed. */
+  newMatch(): { number: number; seed: number }
   /** Whether matches may begin. */
   mayStart(): boolean
 }
@@ -71,6 +90,10 @@ export class Room {
 
   get isPlaying(): boolean {
     return this.#match !== undefined
+  }
+
+  get playerCount(): number {
+    return this.#members.size
   }
 
   get info(): RoomInfo {
@@ -167,7 +190,7 @@ export class Room {
     this.#tell({ type: 'member-left', name: player.name, kicked })
     if (this.#host === player) this.#passHostOn()
     this.#match?.leave(player.name)
-    this.tick(nowMs)
+    this.#lookAtClock(nowMs)
     this.#startIfAllAreReady(nowMs) // the one who left may have been the one they waited for
     this.#outlet.changed(this)
   }
@@ -209,13 +232,16 @@ export class Room {
     this.#startIfAllAreReady(nowMs)
   }
 
-  roll(player: Player, nowMs: number): void {
+  /** The same as {@link steer}, for who is told why it cannot be. */
+  steerByCommand(player: Player, match: number, seq: number, direction: Direction): void {
     if (this.#match === undefined) throw new Refusal('no-match', 'no match is running')
     if (!this.#members.has(player)) throw new Refusal('spectator', 'you only look on')
-    const value = this.#match.roll(player.name)
-    if (value === undefined) throw new Refusal('already-rolled', 'you have rolled already')
-    this.#tell({ type: 'rolled', name: player.name, value })
-    this.tick(nowMs)
+    this.steer(player, match, seq, direction)
+  }
+
+  /** For another match than the one that runs it is late, or forged: nothing happens. */
+  steer(player: Player, match: number, seq: number, direction: Direction): void {
+    if (this.#match?.rules.number === match) this.#match.steer(player.name, seq, direction)
   }
 
   say(player: Player, text: string): void {
@@ -227,14 +253,35 @@ export class Room {
     this.#startIfAllAreReady(nowMs)
   }
 
-  /** Does what is due: seats that were kept too long, the end of the countdown, and of a match. */
+  /** Does what is due: the next step of the match, seats that were kept too long, the end of the countdown, and of a match. */
   tick(nowMs: number): void {
+    if (this.#match !== undefined) this.#step(this.#match)
     for (const [player, untilMs] of this.#held) {
       if (nowMs < untilMs) break
       this.letGo(player)
     }
-    if (this.#startsMs !== undefined && nowMs >= this.#startsMs) this.#start(nowMs)
-    if (this.#match?.isOver(nowMs)) this.#end(this.#match)
+    this.#lookAtClock(nowMs)
+  }
+
+  /** For operators. */
+  detail(nowMs: number): RoomDetail {
+    const match = this.#match
+    return {
+      name: this.name,
+      isPrivate: this.options.isPrivate,
+      hasPassword: this.options.password !== undefined,
+      capacity: this.options.capacity,
+      players: [...this.#members].map((member) => {
+        return { name: member.name, away: member.session === undefined, ready: this.#ready.has(member) }
+      }),
+      spectators: [...this.#spectators].map(({ name }) => name),
+      match: match && {
+        number: match.rules.number,
+        tick: match.tick,
+        endsInMs: Math.max(match.rules.endsMs - nowMs, 0),
+        scores: match.scores()
+      }
+    }
   }
 
   // ---- Inside ----
@@ -267,8 +314,7 @@ export class Room {
 
   #showMatchTo(player: Player, nowMs: number): void {
     if (this.#match === undefined || player.session === undefined) return
-    const endsInMs = Math.max(this.#match.endsMs - nowMs, 0)
-    this.#outlet.deliver([player.session], { type: 'match-started', players: this.#match.players, endsInMs })
+    this.#outlet.deliver([player.session], matchStarted(this.#match, nowMs))
   }
 
   #find(name: string): Player {
@@ -324,21 +370,46 @@ export class Room {
     this.#tell({ type: 'countdown', startsInMs })
   }
 
+  #lookAtClock(nowMs: number): void {
+    if (this.#startsMs !== undefined && nowMs >= this.#startsMs) this.#start(nowMs)
+    if (this.#match?.isOver(nowMs)) this.#end(this.#match)
+  }
+
   #start(nowMs: number): void {
     this.#startsMs = undefined
-    const players = [...this.#members].map((member) => member.name)
-    this.#match = new Match(players, this.#outlet.newSeed(), nowMs + this.#limits.matchMs)
-    this.#tell({ type: 'match-started', players, endsInMs: this.#limits.matchMs })
+    this.#match = new Match(
+      [...this.#members].map((member) => member.name),
+      {
+        ...this.#outlet.newMatch(),
+        endsMs: nowMs + this.#limits.matchMs,
+        coinsToWin: this.#limits.coinsToWin,
+        ticksPerSecond: TICKS_PER_SECOND
+      }
+    )
+    this.#tell(matchStarted(this.#match, nowMs))
     this.#outlet.changed(this)
   }
 
-  /** The room is open again, and nobody is ready. */
+  #step(match: Match): void {
+    for (const { name, score } of match.step()) this.#tell({ type: 'scored', name, score })
+    this.#outlet.deliverState(sessionsOf(this.#inside()), match.state())
+  }
+
+  /** The room is open again, and nobody is ready. Nobody is told who has won before that is kept. */
   #end(match: Match): void {
     this.#match = undefined
     this.#ready.clear()
     const result = match.result()
-    const skills = this.#outlet.finished(match.players, result.winners)
-    this.#tell({ type: 'match-ended', ...result, skills, seed: match.seed })
+    const { number, seed } = match.rules
+    this.#outlet.finished(this, match.players, result, ({ skills, saved }) => {
+      this.#tell({ type: 'match-ended', match: number, ...result, skills, seed, saved })
+    })
     this.#outlet.changed(this)
   }
+}
+
+function matchStarted(match: Match, nowMs: number): ServerMessage {
+  const { players, arena, rules } = match
+  const endsInMs = Math.max(rules.endsMs - nowMs, 0)
+  return { type: 'match-started', match: rules.number, players, endsInMs, arena }
 }

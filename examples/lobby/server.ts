@@ -1,269 +1,260 @@
-// Connections in, frames to the rules, messages out, and an end for whoever costs too much. The only file of the server that knows pollport;
-// it knows no rules.
+// A lobby: the hub with its rules and its store, the gateways that hold the connections, in this thread or in workers, and the door for operators.
 import { randomInt } from 'node:crypto'
 import { type Logger, pino } from 'pino'
-import { FrameDecoder, type PollEvent, Poller, type TcpConnection, type TcpListener } from 'pollport'
-import { type Limits, limitsOf, type Settings, TICK_MS } from './config.ts'
-import { Lobby } from './lobby.ts'
+import { type PollEvent, Poller, type TcpConnection, type TcpListener } from 'pollport'
+import { limitsOf, type Settings } from './config.ts'
+import { type Doors, Gateway } from './gateway.ts'
+import { Hub } from './hub.ts'
 import { Operators } from './operators.ts'
-import { encode, LENGTH_BYTES, Refusal, type ServerMessage } from './protocol.ts'
-import { Session } from './session.ts'
+import { type OpenPorts, RemoteGateway } from './remote-gateway.ts'
+import type { GatewayFigures, ServerFigures } from './server-figures.ts'
+import { Skills } from './skills.ts'
+import { memoryStore, openStore, type Store } from './store.ts'
 
-/** What hangs on a connection as its userPtr. */
-class Client {
-  readonly connection: TcpConnection<Client>
-  readonly session: Session
-  readonly decoder: FrameDecoder
-  /** When a client that is being said goodbye to is cut off, if it has not gone by itself; undefined for everybody else. */
-  resetAtMs: number | undefined
+/** A thread that ends by a fault is started anew so many times; its players come back by their tokens. */
+const MAX_NEW_THREADS = 10
 
-  constructor(connection: TcpConnection<Client>, limits: Limits, nowMs: number) {
-    this.connection = connection
-    this.session = new Session(limits, nowMs)
-    this.decoder = new FrameDecoder({ lengthBytes: LENGTH_BYTES, maxFrame: limits.maxFrameBytes })
-  }
-}
-
-/** `messages…` and `bytes…` count since the start, the others say how it is now. */
-export interface ServerFigures {
-  connections: number
-  players: number
-  /** Of them, those whose connection is lost. */
-  away: number
-  /** Waiting for a match. */
-  queued: number
-  rooms: number
-  matches: number
-  messagesIn: number
-  messagesOut: number
-  bytesIn: number
-  bytesOut: number
+export interface LobbyOptions {
+  log?: Logger
+  /** With workers, whether this thread accepts and hands over. Default: where the system cannot share a port among listeners, which is Windows. */
+  handOver?: boolean
 }
 
 export class LobbyServer {
-  readonly port: number
-  readonly operatorPort: number
-  readonly #limits: Limits
-  readonly #drainMs: number
+  /** Fulfilled when the server has ended in order, and everybody is gone. */
+  readonly ended: Promise<void>
+  readonly #settings: Settings
+  readonly #address: string
   readonly #log: Logger
+  readonly #store: Store
+  readonly #hub: Hub
+  readonly #poller: Poller<never>
+  readonly #operatorListener: TcpListener<never>
   readonly #operators: Operators
-  readonly #poller: Poller<Client>
-  readonly #listener: TcpListener<Client>
-  readonly #operatorListener: TcpListener<Client>
-  readonly #lobby: Lobby
-  readonly #clients = new Map<Session, Client>()
-  /** On their way out: they may read why, and nothing that they send counts. */
-  readonly #leaving = new Set<Client>()
-  /** More is queued for them than anybody may keep waiting. */
-  readonly #lagging = new Set<Client>()
-  readonly #stopped = new AbortController()
+  readonly #handsOver: boolean
+  readonly #remotes = new Set<RemoteGateway>()
+  readonly #endings: Promise<void>[] = []
+  readonly #quiet = new AbortController()
+  #ports: OpenPorts = { port: 0, webPort: 0, udpPort: 0 }
+  #local: Gateway | undefined
+  #doors: { game: TcpListener<never>; web: TcpListener<never> } | undefined
+  #nextRemote = 0
+  #newThreads = 0
   #isStopping = false
-  /** When the server ends, whatever is still going on; undefined while it does not drain. */
-  #drainedMs: number | undefined
-  #messagesIn = 0
-  #messagesOut = 0
+  #startedMs = performance.now()
+  #finish: (error?: Error) => void = () => {}
 
-  /** Listens at both ports. Throws a SocketError, for example `EADDRINUSE`, with the port. */
-  constructor(address: string, operatorAddress: string, settings: Settings, log: Logger = pino({ level: 'silent' })) {
-    this.#limits = limitsOf(settings)
-    this.#drainMs = settings.drainMs
-    this.#log = log
-    this.#poller = new Poller({ highWaterMark: settings.maxUnreadBytes })
+  /** Listens at all its ports. Rejected with a SocketError, for example `EADDRINUSE`, with the port, or with a StoreError. */
+  static async open(address: string, operatorAddress: string, settings: Settings, options: LobbyOptions = {}) {
+    const store = settings.store === '' ? memoryStore() : await openStore(settings.store)
+    let server: LobbyServer | undefined
     try {
-      this.#listener = this.#listen(address, settings.port, settings.sendBufferBytes)
+      server = new LobbyServer(address, operatorAddress, settings, options, store, new Skills(await store.skills()))
+      await server.#start()
+      return server
+    } catch (error) {
+      server?.stop()
+      await (server?.ended ?? store.close())
+      throw error
+    }
+  }
+
+  private constructor(
+    address: string,
+    operatorAddress: string,
+    settings: Settings,
+    options: LobbyOptions,
+    store: Store,
+    skills: Skills
+  ) {
+    const log = options.log ?? pino({ level: 'silent' })
+    this.#settings = settings
+    this.#address = address
+    this.#log = log
+    this.#store = store
+    this.#hub = new Hub({
+      limits: limitsOf(settings),
+      drainMs: settings.drainMs,
+      store,
+      skills,
+      newSeed: () => randomInt(2 ** 32),
+      log,
+      onDrained: () => this.stop()
+    })
+    this.#operators = new Operators({
+      figures: () => this.figures,
+      rooms: (from) => this.#hub.roomPage(from)
+    })
+    this.#poller = new Poller()
+    this.#handsOver = settings.workers > 0 && (options.handOver ?? !this.#poller.capabilities.reusePort)
+    try {
       this.#operatorListener = this.#listen(operatorAddress, settings.operatorPort)
     } catch (error) {
       this.#poller.close()
       throw error
     }
-    this.port = this.#listener.localAddress.port
-    this.operatorPort = this.#operatorListener.localAddress.port
-    this.#operators = new Operators(
-      () => this.figures,
-      () => this.#drainedMs !== undefined || this.#isStopping
-    )
-    log.info({ port: this.port, operatorPort: this.operatorPort }, 'listening')
-    const outlet = { deliver: this.#deliver.bind(this), dismiss: this.#dismiss.bind(this) }
-    this.#lobby = new Lobby(this.#limits, outlet, () => randomInt(2 ** 32))
+    this.ended = this.#run()
   }
 
-  /**
-   * Serves until {@link stop}. It lives inside Node's own loop, by `run()` and not by `runLoop()`: nothing here has to happen sixty times a second,
-   * an empty lobby costs no processor time, and signals, timers and whatever else the process does need no thought.
-   */
-  async run(): Promise<void> {
-    const ticks = setInterval(() => this.#tick(), TICK_MS)
-    try {
-      await this.#poller.run((events) => this.#onEvents(events), { signal: this.#stopped.signal })
-    } finally {
-      clearInterval(ticks)
-      this.#poller.close()
-    }
+  get port(): number {
+    return this.#ports.port as number
+  }
+
+  get webPort(): number {
+    return this.#ports.webPort as number
+  }
+
+  get operatorPort(): number {
+    return this.#operatorListener.localAddress.port
   }
 
   /** No new players and no new matches; those that go on may end, then {@link stop}. */
   drain(): void {
-    if (this.#isStopping || this.#drainedMs !== undefined) return
-    const nowMs = performance.now()
-    this.#drainedMs = nowMs + this.#drainMs
-    this.#log.info({ withinMs: this.#drainMs, matches: this.#lobby.matchCount }, 'draining')
-    this.#lobby.drain(this.#drainMs, nowMs)
+    this.#hub.drain()
   }
 
-  /** Tells everybody, lets the last words go out, and ends {@link run}. */
+  /** Tells everybody, lets the last words go out, and ends. */
   stop(): void {
     if (this.#isStopping) return
-    this.#log.info({ connections: this.#clients.size }, 'closing')
-    this.#listener.close()
-    this.#deliver(this.#clients.keys(), { type: 'bye' })
     this.#isStopping = true
-    for (const client of this.#clients.values()) this.#part(client)
-    if (this.#clients.size === 0) this.#stopped.abort()
+    this.#log.info({ players: this.#hub.lobby.playerCount }, 'closing')
+    this.#doors?.game.close()
+    this.#doors?.web.close()
+    this.#hub.stop()
+    Promise.all(this.#endings).then(
+      () => this.#finish(),
+      (error) => this.#finish(error)
+    )
   }
 
   get figures(): ServerFigures {
+    const { lobby, ticker, refusals, unsavedMatches, isDraining } = this.#hub
+    const gateways =
+      this.#local === undefined ? [...this.#remotes].map(({ figures }) => figures) : [this.#local.figures]
+    const sum = (name: keyof GatewayFigures) => gateways.reduce((total, figures) => total + figures[name], 0)
+    const { rss, heapUsed, external, arrayBuffers } = process.memoryUsage()
     return {
-      connections: this.#clients.size,
-      players: this.#lobby.playerCount,
-      away: this.#lobby.awayCount,
-      queued: this.#lobby.queueLength,
-      rooms: this.#lobby.roomCount,
-      matches: this.#lobby.matchCount,
-      messagesIn: this.#messagesIn,
-      messagesOut: this.#messagesOut,
-      bytesIn: this.#poller.stats.bytesReceived,
-      bytesOut: this.#poller.stats.bytesSent
+      connections: sum('connections'),
+      webConnections: sum('webConnections'),
+      players: lobby.playerCount,
+      away: lobby.awayCount,
+      queued: lobby.queueLength,
+      playing: lobby.playingCount,
+      viaUdp: sum('viaUdp'),
+      rooms: lobby.roomCount,
+      matches: lobby.matchCount,
+      isDraining,
+      uptimeMs: performance.now() - this.#startedMs,
+      signIns: lobby.signIns,
+      messagesIn: sum('messagesIn'),
+      messagesOut: sum('messagesOut'),
+      bytesIn: sum('bytesIn'),
+      bytesOut: sum('bytesOut'),
+      datagramsIn: sum('datagramsIn'),
+      datagramsOut: sum('datagramsOut'),
+      datagramsRefused: sum('datagramsRefused'),
+      refusals: { ...refusals },
+      unsavedMatches,
+      ticks: ticker.ticks,
+      missedTicks: ticker.missed,
+      lateness: ticker.lateness,
+      memory: { rss, heapUsed, external, arrayBuffers },
+      gateways
     }
   }
 
-  #listen(address: string, port: number, sendBufferSize?: number): TcpListener<Client> {
+  // ---- Starting ----
+
+  async #start(): Promise<void> {
+    const { port, webPort, udpPort, workers } = this.#settings
+    if (workers === 0) {
+      const doors = { address: this.#address, listen: { port, webPort, isShared: false }, udpPort }
+      const gateway = new Gateway(doors, this.#settings, this.#log)
+      this.#local = gateway
+      this.#ports = { port: gateway.port, webPort: gateway.webPort, udpPort: gateway.udpPort }
+      this.#endings.push(gateway.run(this.#hub.connect(gateway)))
+    } else if (this.#handsOver) {
+      this.#doors = { game: this.#listen(this.#address, port), web: this.#listen(this.#address, webPort) }
+      const { game, web } = this.#doors
+      this.#ports = { port: game.localAddress.port, webPort: web.localAddress.port, udpPort }
+      for (let number = 0; number < workers; number++) await this.#startThread(number)
+    } else {
+      // With port 0 the first one finds out which it is; the others share it.
+      this.#ports = { port, webPort, udpPort }
+      for (let number = 0; number < workers; number++) {
+        const ports = await this.#startThread(number)
+        if (number === 0) this.#ports = ports
+      }
+    }
+    this.#hub.ticker.start()
+    const { webPort: web } = this
+    this.#log.info({ port: this.port, webPort: web, operatorPort: this.operatorPort, workers }, 'listening')
+  }
+
+  async #startThread(number: number): Promise<OpenPorts> {
+    const { port, webPort } = this.#ports
+    const udpPort = this.#settings.udpPort === 0 ? 0 : this.#settings.udpPort + number
+    const listen = this.#handsOver ? undefined : { port: port as number, webPort: webPort as number, isShared: true }
+    const doors: Doors = { address: this.#address, listen, udpPort }
+    const remote = new RemoteGateway({ doors, settings: this.#settings })
+    remote.hub = this.#hub.connect(remote)
+    this.#remotes.add(remote)
+    const isOver = remote.ended.then((failure) => this.#onThreadEnded(number, remote, failure))
+    this.#endings.push(isOver)
+    return remote.listening
+  }
+
+  async #onThreadEnded(number: number, remote: RemoteGateway, failure: Error | undefined): Promise<void> {
+    this.#remotes.delete(remote)
+    this.#hub.disconnect(remote)
+    if (this.#isStopping) return
+    this.#log.error({ err: failure, thread: number }, 'a thread has ended; its players may come back to another one')
+    if (++this.#newThreads > MAX_NEW_THREADS) throw failure ?? new Error('threads end again and again')
+    await this.#startThread(number).catch((error) =>
+      this.#log.error({ err: error, thread: number }, 'not started anew')
+    )
+  }
+
+  // ---- What this thread itself accepts ----
+
+  #listen(address: string, port: number): TcpListener<never> {
     try {
-      return this.#poller.listenTcp({ address, port, sendBufferSize })
+      return this.#poller.listenTcp({ address, port })
     } catch (error) {
       throw Object.assign(error as Error, { address, port })
     }
   }
 
-  #onEvents(events: PollEvent<Client>[]): void {
-    for (const event of events) {
-      switch (event.type) {
-        case 'accept':
-          if (event.listener === this.#operatorListener) this.#operators.serve(event.socket as TcpConnection<never>)
-          else this.#onAccept(event.socket)
-          break
-        case 'receive':
-          this.#onReceive(event.userPtr as Client, event.data)
-          break
-        case 'timeout':
-          this.#dismiss((event.userPtr as Client).session, new Refusal('idle', 'nothing was heard for a long time'))
-          break
-        case 'end': // the client has said all it wanted to say, and may still read the answers
-          this.#lobby.lose((event.userPtr as Client).session, performance.now())
-          this.#part(event.userPtr as Client)
-          break
-        case 'close':
-          if (event.userPtr !== undefined) this.#onClose(event.userPtr)
-          break
-        case 'error':
-          this.#log.error({ err: event.error }, 'listener') // out of descriptors, say; it goes on when there are some
-          break
-        // 'connect', 'datagram', 'wake' do not happen here; for 'drain' nobody waits: who lags that far is cut off.
-      }
-    }
-    this.#cutLagging()
-  }
-
-  #onAccept(connection: TcpConnection<Client>): void {
-    const client = new Client(connection, this.#limits, performance.now())
-    connection.userPtr = client
-    const isFull = this.#clients.size - this.#leaving.size >= this.#limits.maxConnections
-    this.#clients.set(client.session, client)
-    if (isFull) {
-      this.#dismiss(client.session, new Refusal('server-full', 'the server is full; try again later'))
-      return
-    }
-    connection.setIdleTimeout(this.#limits.idleMs)
-    this.#lobby.enter(client.session)
-  }
-
-  #onReceive(client: Client, data: Buffer): void {
-    const nowMs = performance.now()
+  async #run(): Promise<void> {
+    const finished = new Promise<void>((resolve, reject) => {
+      this.#finish = (error) => (error === undefined ? resolve() : reject(error))
+    })
+    const serving = this.#poller.run((events) => this.#onEvents(events), { signal: this.#quiet.signal })
     try {
-      // Leaving: read and forgotten. Were it left unread, the system would answer our close with a reset, which overtakes our last words.
-      if (client.resetAtMs !== undefined) return
-      for (const frame of client.decoder.push(data)) {
-        this.#messagesIn++
-        this.#lobby.receive(client.session, frame, nowMs)
-        if (client.resetAtMs !== undefined) return // that was one too many
-      }
-    } catch (error) {
-      if ((error as { code?: unknown }).code !== 'ERR_FRAME_TOO_LARGE') throw error
-      const reason = `a frame has at most ${this.#limits.maxFrameBytes} bytes`
-      this.#dismiss(client.session, new Refusal('frame-too-large', reason))
+      await Promise.race([finished, serving])
+    } finally {
+      this.#quiet.abort()
+      await serving
+      this.#poller.close()
+      await this.#store.close()
     }
   }
 
-  #onClose(client: Client): void {
-    this.#clients.delete(client.session)
-    this.#leaving.delete(client)
-    this.#lagging.delete(client)
-    this.#lobby.lose(client.session, performance.now())
-    if (this.#isStopping && this.#clients.size === 0) this.#stopped.abort()
-  }
-
-  #tick(): void {
-    const nowMs = performance.now()
-    this.#lobby.tick(nowMs)
-    if (this.#drainedMs !== undefined && (this.#lobby.matchCount === 0 || nowMs >= this.#drainedMs)) this.stop()
-    for (const client of this.#leaving) {
-      if (nowMs >= (client.resetAtMs as number)) client.connection.reset()
-    }
-    this.#cutLagging()
-  }
-
-  /** However many hear it, it is encoded once and copied once. */
-  #deliver(to: Iterable<Session>, message: ServerMessage): void {
-    if (this.#isStopping) return // everybody has heard 'bye', after which it does not matter who else leaves
-    const connections: TcpConnection<Client>[] = []
-    for (const session of to) {
-      const client = this.#clients.get(session)
-      if (client !== undefined && client.resetAtMs === undefined) connections.push(client.connection)
-    }
-    if (connections.length === 0) return
-    this.#messagesOut += this.#poller.broadcast(connections, encode(message))
-    for (const connection of connections) {
-      if (connection.bufferedBytes > this.#limits.maxUnreadBytes) this.#lagging.add(connection.userPtr as Client)
+  #onEvents(events: PollEvent<never>[]): void {
+    for (const event of events) {
+      if (event.type === 'error') this.#log.error({ err: event.error }, 'listener')
+      if (event.type !== 'accept') continue
+      if (event.listener === this.#operatorListener) this.#operators.serve(event.socket)
+      else this.#handOver(event.socket, event.listener === this.#doors?.web)
     }
   }
 
-  /** Not at once but after the batch: the rules are not to lose a player in the middle of telling the players something. */
-  #cutLagging(): void {
-    if (this.#lagging.size === 0) return
-    this.#poller.flush() // what was only waiting for the end of this turn does not count
-    for (const client of this.#lagging) {
-      this.#lagging.delete(client)
-      if (client.connection.bufferedBytes <= this.#limits.maxUnreadBytes) continue
-      this.#log.info({ player: client.session.player?.name, unreadBytes: client.connection.bufferedBytes }, 'cut off')
-      client.connection.reset()
-      this.#lobby.lose(client.session, performance.now())
-    }
-  }
-
-  #dismiss(session: Session, reason: Refusal): void {
-    this.#log.info({ player: session.player?.name, reason: reason.code }, 'sent away')
-    this.#deliver([session], reason.toMessage())
-    this.#lobby.leave(session, performance.now())
-    const client = this.#clients.get(session)
-    if (client !== undefined) this.#part(client)
-  }
-
-  /** Sends what is queued for a client and then our end; its own must follow in time. */
-  #part(client: Client): void {
-    if (client.resetAtMs !== undefined) return
-    const nowMs = performance.now()
-    client.resetAtMs = nowMs + this.#limits.goodbyeMs
-    this.#leaving.add(client)
-    if (this.#leaving.size > this.#limits.maxGoodbyes && !this.#isStopping) client.connection.reset()
-    else client.connection.end()
+  /** To each thread in turn. */
+  #handOver(connection: TcpConnection<never>, isWeb: boolean): void {
+    const remotes = [...this.#remotes]
+    const remote = remotes[this.#nextRemote++ % remotes.length]
+    if (remote === undefined) return connection.reset() // all threads have ended, and new ones are on their way
+    const { family } = connection.localAddress
+    remote.adopt(connection.detach(), family, isWeb)
   }
 }

@@ -1,4 +1,4 @@
-// One connection as the rules see it: whose it is, and how fast it talks. Knows no sockets; the time is passed in.
+// One connection: how fast it may talk, and whose it is. Knows no sockets; the time is passed in.
 import type { Limits } from './config.ts'
 import type { Player } from './player.ts'
 
@@ -30,29 +30,43 @@ export class TokenBucket {
 /** What becomes of a command: done; dropped and its sender warned; dropped in silence (one warning is enough); or it was one too many. */
 export type Admission = 'do' | 'warn' | 'drop' | 'cut'
 
-export class Session {
-  /** Since when it belongs to nobody. */
-  arrivedMs: number
-  /** Whoever has signed in here. */
-  player: Player | undefined
-  readonly bucket: TokenBucket
+/** How fast one connection may talk. */
+export class Throttle {
+  readonly #bucket: TokenBucket
   readonly #maxDropped: number
   #droppedInARow = 0
 
   constructor(limits: Limits, nowMs: number) {
-    this.arrivedMs = nowMs
-    this.bucket = new TokenBucket(limits.burstMessages, limits.messagesPerSecond, nowMs)
+    this.#bucket = new TokenBucket(limits.burstMessages, limits.messagesPerSecond, nowMs)
     this.#maxDropped = limits.maxDroppedMessages
   }
 
   /** Asked for each frame before it is looked at, so that a flood of nonsense counts like any other. */
   admit(nowMs: number): Admission {
-    if (this.bucket.take(1, nowMs)) {
+    if (this.#bucket.take(1, nowMs)) {
       this.#droppedInARow = 0
       return 'do'
     }
     this.#droppedInARow++
     if (this.#droppedInARow > this.#maxDropped) return 'cut'
     return this.#droppedInARow === 1 ? 'warn' : 'drop'
+  }
+}
+
+/** A connection as the rules see it. */
+export class Session {
+  /** Where it comes from, as text. */
+  readonly address: string
+  /** Since when it belongs to nobody. */
+  arrivedMs: number
+  /** Whoever has signed in here. */
+  player: Player | undefined
+  /** For what costs more than its sender's own time. */
+  readonly bucket: TokenBucket
+
+  constructor(limits: Limits, nowMs: number, address = '') {
+    this.address = address
+    this.arrivedMs = nowMs
+    this.bucket = new TokenBucket(limits.burstMessages, limits.messagesPerSecond, nowMs)
   }
 }

@@ -155,7 +155,7 @@ test.skipIf(isWindows)('when the bots are killed the server says so and goes on'
 })
 
 test('the client works in a pipe: everything typed is sent and everything answered is printed before it ends', async () => {
-  const server = openLobby()
+  const server = await openLobby()
   const ann = await Person.signIn(server, 'Ann')
   const client = new Command('--client', '--port', String(server.port))
   client.process.stdin?.end('/name Bob\nhello, Ann\n/create Den\n/rooms\n/fly\n/ready\n/leave\n')
@@ -186,7 +186,7 @@ test('a client without a server says so', async () => {
 })
 
 test('a client whose server closes ends too', async () => {
-  const server = openLobby()
+  const server = await openLobby()
   const client = new Command('--client', '--port', String(server.port))
   await client.says(/Choose a name/)
   server.stop()

@@ -7,7 +7,7 @@ import { openLobby, Person, until } from './person.ts'
 
 /** A lobby with somebody in it who must not be disturbed. */
 async function lobbyWithWitness(limits: Partial<Limits> = {}): Promise<{ server: LobbyServer; witness: Person }> {
-  const server = openLobby({ resumeMs: 0, ...limits })
+  const server = await openLobby({ resumeMs: 0, ...limits })
   return { server, witness: await Person.signIn(server, 'Witness') }
 }
 
@@ -97,7 +97,7 @@ test('a name of 10 kB is a frame that is too long', async () => {
 })
 
 test('a flood is warned of once and cut off, and the room goes on', async () => {
-  const server = openLobby()
+  const server = await openLobby()
   const [ann, rude] = await Person.roomOf(server, 'Ann', 'Rude')
   for (let count = 0; count < 5_000; count++) rude.send({ type: 'say', text: `spam ${count}` })
   await rude.refused('too-fast')
@@ -120,7 +120,7 @@ test('a flood of nonsense is cut off like any other', async () => {
 })
 
 test('who never reads is cut off, and the room goes on', async () => {
-  const server = openLobby({ messagesPerSecond: 1e6, burstMessages: 1e6, resumeMs: 0 })
+  const server = await openLobby({ messagesPerSecond: 1e6, burstMessages: 1e6, resumeMs: 0 })
   const [ann, deaf] = await Person.roomOf(server, 'Ann', 'Deaf')
   deaf.socket.pause()
   const text = 'x'.repeat(defaultLimits.maxTextChars)
@@ -184,7 +184,7 @@ test('who chooses no name is sent away in time', async () => {
 })
 
 test('who is silent for too long is sent away, and who pings is not', async () => {
-  const server = openLobby({ idleMs: 400 })
+  const server = await openLobby({ idleMs: 400 })
   const [silent, lively] = [await Person.signIn(server, 'Silent'), await Person.signIn(server, 'Lively')]
   let isOver = false
   const pinging = (async () => {
@@ -230,7 +230,7 @@ test.each([
   ['in the middle of a frame', 'frame']
 ])('who disconnects suddenly %s is gone, and the others go on', async (_, state) => {
   for (const how of ['reset', 'close'] as const) {
-    const server = openLobby({ resumeMs: 0 })
+    const server = await openLobby({ resumeMs: 0 })
     const witness = await Person.signIn(server, 'Witness')
     witness.send({ type: 'create', room: 'Den' })
     await witness.next('joined')
@@ -256,7 +256,7 @@ test.each([
 })
 
 test('a hundred who come, join and vanish leave nothing behind', async () => {
-  const { server, witness } = await lobbyWithWitness({ maxRoomPlayers: 200 })
+  const { server, witness } = await lobbyWithWitness({ maxRoomPlayers: 100 })
   const crowd = await Promise.all(Array.from({ length: 100 }, (_, number) => Person.signIn(server, `P${number}`)))
   crowd[0].send({ type: 'create', room: 'Den' })
   await crowd[0].next('joined')

@@ -4,7 +4,7 @@ import { connect, type Socket } from 'node:net'
 import { expect, onTestFinished, vi } from 'vitest'
 import { defaultSettings, type Settings } from '../config.ts'
 import type { ServerMessage } from '../protocol.ts'
-import { LobbyServer } from '../server.ts'
+import { type LobbyOptions, LobbyServer } from '../server.ts'
 
 /** Generous: nothing in these tests takes a hundredth of it. */
 const DEADLINE_MS = 45_000
@@ -17,13 +17,13 @@ interface Door {
 
 type MessageOf<T extends ServerMessage['type']> = Extract<ServerMessage, { type: T }>
 
-export function openLobby(settings: Partial<Settings> = {}): LobbyServer {
-  const own = { ...defaultSettings, port: 0, operatorPort: 0, countdownMs: 0, ...settings }
-  const server = new LobbyServer('127.0.0.1', '127.0.0.1', own)
-  const running = server.run()
+export async function openLobby(settings: Partial<Settings> = {}, options?: LobbyOptions): Promise<LobbyServer> {
+  const anyPort = { port: 0, udpPort: 0, webPort: 0, operatorPort: 0 }
+  const own = { ...defaultSettings, ...anyPort, countdownMs: 0, ...settings }
+  const server = await LobbyServer.open('127.0.0.1', '127.0.0.1', own, options)
   onTestFinished(async () => {
     server.stop()
-    await running
+    await server.ended
   })
   return server
 }

@@ -33,7 +33,8 @@ test.each([
   [{ type: 'host', name: 'Bob' }],
   [{ type: 'leave' }],
   [{ type: 'ready', ready: false }],
-  [{ type: 'roll' }],
+  [{ type: 'steer', match: 1, seq: 2 ** 32 - 1, direction: 8 }],
+  [{ type: 'udp' }],
   [{ type: 'say', text: 'שלום, नमस्ते, 👩‍👩‍👧' }],
   [{ type: 'ping', id: 7 }]
 ])('%j is a command', (command) => {

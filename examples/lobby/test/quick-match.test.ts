@@ -112,7 +112,7 @@ test('by command: players queue, are brought together, and the match begins; its
   expect(table.lobby).toMatchObject({ queueLength: 0, matchCount: 1, roomCount: 1 })
   table.do(bob, { type: 'rooms' })
   expect(table.heard(bob)).toMatchObject([{ total: 0 }])
-  for (const each of [ann, cid]) table.do(each, { type: 'roll' })
+  table.playToTheEnd(ann)
   const end = table.heard(ann).at(-1)
   if (end?.type !== 'match-ended') throw new Error('the match has not ended')
   expect(end.skills.map(({ name }) => name)).toEqual(['Ann', 'Cid'])

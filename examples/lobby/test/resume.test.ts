@@ -60,8 +60,10 @@ test('who comes back in time has room, match and name as before, and the others 
   expect(typesOf(heard)).toEqual(['welcome', 'joined', 'match-started'])
   expect(heard[2]).toMatchObject({ players: ['Ann', 'Bob'], endsInMs: table.limits.matchMs - 10_000 })
   expect(table.heard(bob)).toEqual([{ type: 'member-back', name: 'Ann' }])
-  table.do(again, { type: 'roll' })
-  expect(typesOf(table.heard(bob))).toEqual(['rolled'])
+  const { match } = table.state(bob)
+  table.do(again, { type: 'steer', match, seq: 1, direction: 1 })
+  table.passMs(0)
+  expect(table.state(again).players[0]).toMatchObject({ seat: 0, seq: 1 })
   expect(table.lobby.awayCount).toBe(0)
 })
 
@@ -184,7 +186,7 @@ function claimOf() {
 }
 
 test('over real sockets: a connection is reset in a room, and its player comes back on another one', async () => {
-  const server = openLobby()
+  const server = await openLobby()
   const [ann, bob] = await Person.roomOf(server, 'Ann', 'Bob')
   const token = tokenIn(bob.heard)
   bob.socket.resetAndDestroy()

@@ -143,7 +143,7 @@ test('spectators see everything, have no seat, cannot play, and are put out when
   expect(table.refusal(ann, { type: 'host', name: 'Cid' })).toBe('no-such-member')
   for (const each of [ann, bob]) table.do(each, { type: 'ready' })
   expect(typesOf(table.heard(cid))).toEqual(['ready', 'ready', 'match-started'])
-  expect(table.refusal(cid, { type: 'roll' })).toBe('spectator')
+  expect(table.refusal(cid, { type: 'steer', match: 1, seq: 1, direction: 1 })).toBe('spectator')
   table.do(cid, { type: 'leave' })
   table.do(dee, { type: 'spectate', room: 'Den' })
   expect(typesOf(table.heard(dee))).toEqual(['joined', 'match-started'])
@@ -189,7 +189,8 @@ test('when all are ready a countdown runs; whoever is not ready any more, or com
 test('after a match the room is open again, with everybody still in it', () => {
   const table = new Table()
   const [ann, bob] = table.roomOf('Ann', 'Bob')
-  for (const type of ['ready', 'roll']) for (const each of [ann, bob]) table.do(each, { type })
+  for (const each of [ann, bob]) table.do(each, { type: 'ready' })
+  table.playToTheEnd(ann)
   expect(table.lobby.matchCount).toBe(0)
   const cid = table.player('Cid')
   table.do(cid, { type: 'join', room: 'Den' })

@@ -19,7 +19,7 @@ test('before there is a name only a name and a ping are listened to', () => {
     { type: 'say', text: 'hi' },
     { type: 'leave' },
     { type: 'sign-out' },
-    { type: 'roll' }
+    { type: 'steer', match: 1, seq: 1, direction: 1 }
   ]) {
     expect(table.refusal(stranger, command)).toBe('name-first')
   }
@@ -95,12 +95,12 @@ test('what cannot be done with rooms is refused', () => {
   const [ann, bob, cid] = ['Ann', 'Bob', 'Cid'].map((name) => table.player(name))
   expect(table.refusal(ann, { type: 'leave' })).toBe('not-in-a-room')
   expect(table.refusal(ann, { type: 'ready' })).toBe('not-in-a-room')
-  expect(table.refusal(ann, { type: 'roll' })).toBe('not-in-a-room')
+  expect(table.refusal(ann, { type: 'steer', match: 1, seq: 1, direction: 1 })).toBe('not-in-a-room')
   expect(table.refusal(ann, { type: 'join', room: 'Den' })).toBe('no-such-room')
   table.do(ann, { type: 'create', room: 'Den' })
   expect(table.refusal(ann, { type: 'create', room: 'Other' })).toBe('in-a-room')
   expect(table.refusal(ann, { type: 'join', room: 'Den' })).toBe('in-a-room')
-  expect(table.refusal(ann, { type: 'roll' })).toBe('no-match')
+  expect(table.refusal(ann, { type: 'steer', match: 1, seq: 1, direction: 1 })).toBe('no-match')
   expect(table.refusal(bob, { type: 'create', room: 'DEN' })).toBe('room-taken')
   table.do(bob, { type: 'join', room: 'Den' })
   expect(table.refusal(cid, { type: 'join', room: 'Den' })).toBe('room-full')
@@ -145,14 +145,14 @@ test('what is said in a room is heard in that room, what is said in the lobby by
 })
 
 test('talking to the whole lobby uses up the rate sooner', () => {
-  const table = new Table({ burstMessages: 8, lobbyChatMessages: 4 })
-  const ann = table.player('Ann') // one for the name
+  const table = new Table({ burstMessages: 7, lobbyChatMessages: 4 })
+  const ann = table.player('Ann')
   table.do(ann, { type: 'say', text: 'one' })
   table.heard(ann)
   expect(table.refusal(ann, { type: 'say', text: 'two' })).toBe('too-fast')
 })
 
-test('when all are ready the match starts, every member hears it, and it ends when all have rolled', () => {
+test('when all are ready the match starts, every member hears it, and it ends when somebody has coins enough', () => {
   const table = new Table()
   const [ann, bob, cid] = table.roomOf('Ann', 'Bob', 'Cid')
   const all = [ann, bob, cid]
@@ -160,26 +160,62 @@ test('when all are ready the match starts, every member hears it, and it ends wh
   table.do(bob, { type: 'ready' })
   for (const each of all) expect(typesOf(table.heard(each))).toEqual(['ready', 'ready'])
   table.do(cid, { type: 'ready' })
-  const started = { type: 'match-started', players: ['Ann', 'Bob', 'Cid'], endsInMs: table.limits.matchMs }
-  for (const each of all) expect(table.heard(each)).toEqual([{ type: 'ready', name: 'Cid', ready: true }, started])
+  const started = { type: 'match-started', match: 1, players: ['Ann', 'Bob', 'Cid'], endsInMs: table.limits.matchMs }
+  for (const each of all) {
+    expect(table.heard(each)).toMatchObject([{ type: 'ready', name: 'Cid', ready: true }, started])
+  }
   expect(table.lobby.matchCount).toBe(1)
   expect(table.refusal(table.player('Dee'), { type: 'join', room: 'Den' })).toBe('match-running')
   expect(table.refusal(ann, { type: 'ready', ready: false })).toBe('match-running')
 
-  table.do(ann, { type: 'roll' })
-  expect(table.refusal(ann, { type: 'roll' })).toBe('already-rolled')
-  table.do(bob, { type: 'roll' })
-  for (const each of all) table.heard(each)
-  table.do(cid, { type: 'roll' })
+  table.playToTheEnd(ann)
   const ends = all.map((each) => table.heard(each))
-  expect(typesOf(ends[0])).toEqual(['rolled', 'match-ended'])
-  expect(ends[1]).toEqual(ends[0])
-  expect(ends[2]).toEqual(ends[0])
-  expect(ends[0][1]).toMatchObject({ seed: 42, rolls: [{ name: 'Ann' }, { name: 'Bob' }, { name: 'Cid' }] })
+  expect(typesOf(ends[1])).toEqual([...new Array(10).fill('scored'), 'match-ended'])
+  expect(ends[2]).toEqual(ends[1])
+  const scores = [{ name: 'Ann', score: 10 }, { name: 'Bob' }, { name: 'Cid' }]
+  expect(ends[1].at(-1)).toMatchObject({ match: 1, seed: 42, winners: ['Ann'], scores, saved: true })
+  expect(table.kept).toMatchObject([{ room: 'Den', winners: ['Ann'], scores }])
   // And again: nobody is ready any more.
   table.do(table.player('Eve'), { type: 'join', room: 'Den' })
-  expect(table.heard(ann)).toEqual([{ type: 'member-joined', name: 'Eve', spectator: false }])
+  expect(table.heard(bob)).toEqual([{ type: 'member-joined', name: 'Eve', spectator: false }])
   expect(table.lobby.matchCount).toBe(0)
+})
+
+test('after each tick everybody in the room, and nobody else, is sent where everybody is', () => {
+  const table = new Table()
+  const [ann, bob] = table.roomOf('Ann', 'Bob')
+  const [cid, dee] = [table.player('Cid'), table.player('Dee')]
+  table.do(cid, { type: 'spectate', room: 'Den' })
+  for (const each of [ann, bob]) table.do(each, { type: 'ready' })
+  table.passMs(33)
+  expect(table.state(ann)).toMatchObject({ match: 1, tick: 1, players: [{ seat: 0 }, { seat: 1 }] })
+  table.do(bob, { type: 'steer', match: 1, seq: 1, direction: 5 })
+  table.do(ann, { type: 'steer', match: 9, seq: 1, direction: 5 }) // of another match: passed over
+  table.lobby.steer(dee, 1, 1, 5)
+  const before = table.state(cid).players
+  table.passMs(33)
+  const { tick, players } = table.state(cid)
+  expect(tick).toBe(2)
+  expect(players).toEqual([before[0], { ...before[1], y: before[1].y + 8, seq: 1 }])
+  expect(() => table.state(dee)).toThrow()
+})
+
+test('a result is told when it is kept, and not before; who has left meanwhile does not hear it', () => {
+  const table = new Table()
+  let kept: (saved: boolean) => void = () => {}
+  table.keep = (_match, then) => {
+    kept = then
+  }
+  const [ann, bob] = table.roomOf('Ann', 'Bob')
+  for (const each of [ann, bob]) table.do(each, { type: 'ready' })
+  table.passMs(table.limits.matchMs)
+  expect(table.lobby.matchCount).toBe(0)
+  expect(typesOf(table.heard(ann))).not.toContain('match-ended')
+  table.do(bob, { type: 'leave' })
+  table.heard(bob)
+  kept(false)
+  expect(table.heard(ann).at(-1)).toMatchObject({ type: 'match-ended', saved: false })
+  expect(table.heard(bob)).toEqual([])
 })
 
 test('one player alone cannot start a match, however ready', () => {
@@ -216,13 +252,12 @@ test('a match ends by the clock', () => {
   const table = new Table()
   const [ann, bob] = table.roomOf('Ann', 'Bob')
   for (const each of [ann, bob]) table.do(each, { type: 'ready' })
-  table.do(ann, { type: 'roll' })
   table.passMs(table.limits.matchMs - 1)
   expect(table.lobby.matchCount).toBe(1)
   table.heard(bob)
   table.passMs(1)
   expect(table.lobby.matchCount).toBe(0)
-  expect(table.heard(bob)).toMatchObject([{ type: 'match-ended', winners: ['Ann'] }])
+  expect(table.heard(bob)).toMatchObject([{ type: 'match-ended', winners: [] }])
 })
 
 test('who is left alone in a match has won', () => {
@@ -238,25 +273,27 @@ test('who is left alone in a match has won', () => {
   ])
 })
 
-test('a match goes on without one of three, and ends when the others have rolled', () => {
+test('a match goes on without one of three', () => {
   const table = new Table()
   const [ann, bob, cid] = table.roomOf('Ann', 'Bob', 'Cid')
   for (const each of [ann, bob, cid]) table.do(each, { type: 'ready' })
-  table.do(ann, { type: 'roll' })
-  table.do(bob, { type: 'roll' })
   table.heard(ann)
   table.lobby.leave(cid, table.nowMs)
-  expect(typesOf(table.heard(ann))).toEqual(['member-left', 'match-ended'])
+  expect(typesOf(table.heard(ann))).toEqual(['member-left'])
+  table.playToTheEnd(bob)
+  expect(table.heard(ann).at(-1)).toMatchObject({ type: 'match-ended', winners: ['Bob'] })
 })
 
-test('a flood is warned of once and then dismissed, and the others hear only that its sender left', () => {
-  const table = new Table({ burstMessages: 10, maxDroppedMessages: 5 })
-  const [ann, bob] = table.roomOf('Ann', 'Bob')
-  for (let count = 0; count < 100 && !table.dismissed.has(ann); count++) table.do(ann, '{"type":')
-  expect(table.dismissed.get(ann)).toBe('flood')
-  const codes = table.heard(ann).map((message) => (message.type === 'error' ? message.code : message.type))
-  expect(codes.filter((code) => code === 'too-fast')).toHaveLength(1)
-  expect(table.heard(bob)).toMatchObject([{ type: 'member-left', name: 'Ann' }, { type: 'host' }])
+test('one too many from an address, or at all, is sent away, until another one goes', () => {
+  const table = new Table({ maxConnections: 3, maxConnectionsPerAddress: 2 })
+  const [ann] = [table.arrive('10.0.0.1'), table.arrive('10.0.0.1')]
+  const third = table.arrive('10.0.0.1')
+  expect(table.dismissed.get(third)).toBe('too-many-connections')
+  table.lobby.lose(ann, table.nowMs)
+  table.lobby.lose(ann, table.nowMs)
+  expect(table.dismissed.has(table.arrive('10.0.0.1'))).toBe(false)
+  expect(table.dismissed.has(table.arrive('10.0.0.2'))).toBe(false)
+  expect(table.dismissed.get(table.arrive('10.0.0.3'))).toBe('server-full')
 })
 
 test('leaving twice is harmless, in each state', () => {

@@ -3,9 +3,9 @@ import { expect, test } from 'vitest'
 import { openLobby, Person, until } from './person.ts'
 
 test('a player signs in, is listed as one, and may go', async () => {
-  const server = openLobby()
+  const server = await openLobby()
   const ann = await Person.arrive(server)
-  expect(ann.heard).toEqual([{ type: 'hello', version: 2, maxFrameBytes: 4096 }])
+  expect(ann.heard).toEqual([{ type: 'hello', version: 3, maxFrameBytes: 4096 }])
   ann.send({ type: 'name', name: 'Ann' })
   expect(await ann.next('welcome')).toMatchObject({ type: 'welcome', name: 'Ann' })
   expect(server.figures).toMatchObject({ connections: 1, players: 1, rooms: 0 })
@@ -19,7 +19,7 @@ test('a player signs in, is listed as one, and may go', async () => {
 })
 
 test('players find each other in a room, talk, get ready, play and leave', async () => {
-  const server = openLobby()
+  const server = await openLobby({ matchMs: 500 })
   const [ann, bob, cid] = await Person.roomOf(server, 'Ann', 'Bob', 'Cid')
   const all = [ann, bob, cid]
   expect((await ann.next('member-joined')).name).toBe('Bob')
@@ -37,10 +37,15 @@ test('players find each other in a room, talk, get ready, play and leave', async
   for (const each of all) expect((await each.next('match-started')).players).toEqual(['Ann', 'Bob', 'Cid'])
   expect(server.figures.matches).toBe(1)
 
-  for (const each of all) each.send({ type: 'roll' })
+  // Nobody asked for datagrams: the state comes by the connection.
+  const { match, tick, players } = await bob.next('state')
+  bob.send({ type: 'steer', match, seq: 1, direction: 3 })
+  expect((await bob.next('state')).tick).toBeGreaterThan(tick)
+  await until('the steering counts', () => {
+    return bob.heard.some((message) => message.type === 'state' && message.players[1].x > players[1].x)
+  })
   const ends = await Promise.all(all.map((each) => each.next('match-ended')))
-  expect(ends[0].rolls).toHaveLength(3)
-  expect(ends[0].winners.length).toBeGreaterThan(0)
+  expect(ends[0].scores).toHaveLength(3)
   expect(ends[1]).toEqual(ends[0])
   expect(ends[2]).toEqual(ends[0])
 
@@ -52,7 +57,7 @@ test('players find each other in a room, talk, get ready, play and leave', async
 })
 
 test('a match that nobody finishes ends by the clock', async () => {
-  const server = openLobby({ matchMs: 100 })
+  const server = await openLobby({ matchMs: 100 })
   const [ann, bob] = await Person.roomOf(server, 'Ann', 'Bob')
   ann.send({ type: 'ready' })
   bob.send({ type: 'ready' })
@@ -62,7 +67,7 @@ test('a match that nobody finishes ends by the clock', async () => {
 })
 
 test('the answers to everything still come after the client has said its end', async () => {
-  const server = openLobby()
+  const server = await openLobby()
   const ann = await Person.arrive(server)
   ann.send({ type: 'name', name: 'Ann' })
   for (let id = 1; id <= 30; id++) ann.send({ type: 'ping', id })
@@ -72,7 +77,7 @@ test('the answers to everything still come after the client has said its end', a
 })
 
 test('a frame may come byte by byte, and many may come at once', async () => {
-  const server = openLobby()
+  const server = await openLobby()
   const ann = await Person.arrive(server)
   const frame = Buffer.concat([Buffer.from([0, 28]), Buffer.from('{"type":"name","name":"Ann"}')])
   for (const byte of frame) {
@@ -86,7 +91,7 @@ test('a frame may come byte by byte, and many may come at once', async () => {
 })
 
 test('three hundred players at once each get their answers', async () => {
-  const server = openLobby()
+  const server = await openLobby()
   const people = await Promise.all(Array.from({ length: 300 }, (_, number) => Person.signIn(server, `P${number}`)))
   expect(server.figures.players).toBe(300)
   people[0].send({ type: 'say', text: 'hello, all of you' })
@@ -95,7 +100,7 @@ test('three hundred players at once each get their answers', async () => {
 })
 
 test('when the server stops everybody hears it and is closed in order', async () => {
-  const server = openLobby()
+  const server = await openLobby()
   const people = [await Person.arrive(server), ...(await Person.roomOf(server, 'Ann', 'Bob'))]
   server.stop()
   for (const person of people) {
@@ -106,9 +111,9 @@ test('when the server stops everybody hears it and is closed in order', async ()
   await until('nobody listens', () => late.error?.code === 'ECONNREFUSED')
 })
 
-test('a port that is taken is an error with a name, and with the port', () => {
-  const server = openLobby()
-  const { port } = server
-  expect(() => openLobby({ port })).toThrow(expect.objectContaining({ code: 'EADDRINUSE', port }))
-  expect(() => openLobby({ operatorPort: port })).toThrow(expect.objectContaining({ code: 'EADDRINUSE', port }))
+test('a port that is taken is an error with a name, and with the port', async () => {
+  const { port } = await openLobby()
+  for (const taken of [{ port }, { operatorPort: port }, { webPort: port }]) {
+    await expect(openLobby(taken)).rejects.toMatchObject({ code: 'EADDRINUSE', port })
+  }
 })

@@ -1,7 +1,7 @@
 // How fast a player may talk.
 import { expect, test } from 'vitest'
 import { defaultLimits } from '../config.ts'
-import { Session, TokenBucket } from '../session.ts'
+import { Throttle, TokenBucket } from '../session.ts'
 
 test('a bucket gives its capacity at once, and then what its rate gives', () => {
   const bucket = new TokenBucket(5, 10, 0)
@@ -32,16 +32,16 @@ test('a clock that goes back fills nothing', () => {
 
 test('who talks too fast is warned once, then dropped in silence, then cut', () => {
   const limits = { ...defaultLimits, burstMessages: 3, messagesPerSecond: 1, maxDroppedMessages: 4 }
-  const session = new Session(limits, 0)
-  const admissions = Array.from({ length: 8 }, () => session.admit(0))
+  const throttle = new Throttle(limits, 0)
+  const admissions = Array.from({ length: 8 }, () => throttle.admit(0))
   expect(admissions).toEqual(['do', 'do', 'do', 'warn', 'drop', 'drop', 'drop', 'cut'])
 })
 
 test('who slows down is forgiven', () => {
   const limits = { ...defaultLimits, burstMessages: 1, messagesPerSecond: 1, maxDroppedMessages: 2 }
-  const session = new Session(limits, 0)
+  const throttle = new Throttle(limits, 0)
   for (let second = 0; second < 10; second++) {
-    expect([session.admit(second * 1000), session.admit(second * 1000), session.admit(second * 1000)]).toEqual([
+    expect([throttle.admit(second * 1000), throttle.admit(second * 1000), throttle.admit(second * 1000)]).toEqual([
       'do',
       'warn',
       'drop'

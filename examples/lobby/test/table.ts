@@ -1,14 +1,18 @@
 // For tests of the rules: a lobby without sockets or clock. What each player hears is an array, what the clock says is a number.
-import { defaultLimits, type Limits } from '../config.ts'
+import { defaultLimits, type Limits, TICKS_PER_SECOND } from '../config.ts'
 import { Lobby } from '../lobby.ts'
-import type { RefusalCode, ServerMessage } from '../protocol.ts'
+import type { MatchState, RefusalCode, ServerMessage } from '../protocol.ts'
 import { Session } from '../session.ts'
+import { Skills } from '../skills.ts'
+import type { MatchRecord } from '../store.ts'
 
 export class Table {
   nowMs = 1_000
   readonly lobby: Lobby
   readonly limits: Limits
   readonly dismissed = new Map<Session, RefusalCode>()
+  readonly kept: MatchRecord[] = []
+  readonly #states = new Map<Session, MatchState>()
   readonly #heard = new Map<Session, ServerMessage[]>()
 
   constructor(limits: Partial<Limits> = {}) {
@@ -19,17 +23,27 @@ export class Table {
         deliver: (to, message) => {
           for (const session of to) this.#heard.get(session)?.push(message)
         },
+        deliverState: (to, state) => {
+          for (const session of to) this.#states.set(session, state)
+        },
         dismiss: (session, reason) => {
           this.dismissed.set(session, reason.code)
           this.lobby.leave(session, this.nowMs)
-        }
+        },
+        keep: (match, then) => this.keep(match, then),
+        newSeed: () => 42
       },
-      () => 42
+      new Skills()
     )
   }
 
-  arrive(): Session {
-    const session = new Session(this.limits, this.nowMs)
+  keep: (match: MatchRecord, then: (saved: boolean) => void) => void = (match, then) => {
+    this.kept.push(match)
+    then(true)
+  }
+
+  arrive(address?: string): Session {
+    const session = new Session(this.limits, this.nowMs, address)
     this.#heard.set(session, [])
     this.lobby.enter(session)
     return session
@@ -63,6 +77,27 @@ export class Table {
     return this.#heard.get(session)?.splice(0) ?? []
   }
 
+  /** One player runs from coin to coin and the others stand still, until the match is over. */
+  playToTheEnd(winner: Session): void {
+    const tickMs = 1000 / TICKS_PER_SECOND
+    this.passMs(tickMs)
+    for (let seq = 1; this.lobby.matchCount > 0; seq++) {
+      const { match, players, coins } = this.state(winner)
+      const seat = winner.player?.room?.detail(this.nowMs).players.findIndex(({ name }) => name === winner.player?.name)
+      const own = players.find((player) => player.seat === seat)
+      if (own === undefined) throw new Error('the winner does not play')
+      this.do(winner, { type: 'steer', match, seq, direction: towards(own, nearest(own, coins)) })
+      this.passMs(tickMs)
+    }
+  }
+
+  /** The last state of a match that this player was sent. */
+  state(session: Session): MatchState {
+    const state = this.#states.get(session)
+    if (state === undefined) throw new Error('no state was sent')
+    return state
+  }
+
   /** The code of the one refusal that this command gets. */
   refusal(session: Session, command: object | string): string {
     this.heard(session)
@@ -76,4 +111,20 @@ export class Table {
     this.nowMs += ms
     this.lobby.tick(this.nowMs)
   }
+}
+
+interface Place {
+  x: number
+  y: number
+}
+
+export function nearest(from: Place, places: readonly Place[]): Place {
+  const distance = ({ x, y }: Place) => (x - from.x) ** 2 + (y - from.y) ** 2
+  return places.reduce((best, place) => (distance(place) < distance(best) ? place : best))
+}
+
+/** The direction from one place to another, by eighths of a circle. */
+export function towards(from: Place, to: Place): number {
+  const eighths = Math.round(Math.atan2(to.y - from.y, to.x - from.x) / (Math.PI / 4))
+  return ((eighths + 2 + 8) % 8) + 1
 }

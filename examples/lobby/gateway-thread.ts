@@ -1,0 +1,66 @@
+// A worker: one gateway, one poller, one thread. The other end of remote-gateway.ts.
+import { parentPort, workerData } from 'node:worker_threads'
+import { pino } from 'pino'
+import type { Settings } from './config.ts'
+import { type Doors, Gateway } from './gateway.ts'
+import type { HubLink } from './links.ts'
+import { type Call, Mailbox, ownBytes } from './mailbox.ts'
+import { encode, Refusal } from './protocol.ts'
+
+/** What the worker is started with. */
+export interface GatewayThreadData {
+  doors: Doors
+  settings: Settings
+}
+
+/** So much on its way to a hub that does not keep up, and players are told to talk more slowly. */
+const MAX_CALLS_UNDER_WAY = 50_000
+const FIGURES_EVERY_MS = 500
+
+const port = parentPort as NonNullable<typeof parentPort>
+const { doors, settings } = workerData as GatewayThreadData
+const log = pino({ level: settings.logLevel }, pino.destination({ dest: 2, sync: true }))
+const gateway = new Gateway(doors, settings, log)
+const mailbox = new Mailbox(port, obey)
+port.on('message', (post) => mailbox.receive(post))
+
+const isFull = () => mailbox.length >= MAX_CALLS_UNDER_WAY
+const hub: HubLink = {
+  enter: (client, address) => mailbox.send('enter', client, address),
+  receive: (client, frame) => {
+    if (!isFull()) mailbox.send('receive', client, ownBytes(frame))
+    else gateway.deliver([client], encode(new Refusal('too-fast', 'the server does not keep up').toMessage()))
+  },
+  steer: (client, match, seq, direction) => {
+    if (!isFull()) mailbox.send('steer', client, match, seq, direction)
+  },
+  lose: (client) => mailbox.send('lose', client),
+  leave: (client, reason) => mailbox.send('leave', client, reason),
+  refused: (reason) => mailbox.send('refused', reason)
+}
+
+const figures = setInterval(() => mailbox.send('figures', gateway.figures), FIGURES_EVERY_MS)
+mailbox.send('listening', { port: gateway.port, webPort: gateway.webPort, udpPort: gateway.udpPort })
+await gateway.run(hub)
+clearInterval(figures)
+port.close()
+
+function obey([method, ...args]: Call): void {
+  switch (method) {
+    case 'deliver':
+      gateway.deliver(args[0] as number[], args[1] as Uint8Array)
+      break
+    case 'deliverState':
+      gateway.deliverState(args[0] as number[], args[1] as Uint8Array)
+      break
+    case 'dismiss':
+      gateway.dismiss(args[0] as number, args[1] as Uint8Array)
+      break
+    case 'adopt':
+      gateway.adopt(args[0] as number, args[1] as 'ipv4' | 'ipv6', args[2] as boolean)
+      break
+    case 'stop':
+      gateway.stop(args[0] as Uint8Array)
+      break
+  }
+}

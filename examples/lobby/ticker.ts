@@ -1,0 +1,57 @@
+// Fixed ticks inside Node's own loop, by the rules of pollport's runLoop: tick n is due n periods after the start, whatever the ones before did, and
+// who is late by a whole tick or more leaves those ticks out. (runLoop itself would hold Node's loop between the ticks, where pages, WebSockets and
+// threads' messages are served.) Knows no rules.
+import { LATENESS_BOUNDS_MS, type LatenessCounts } from './server-figures.ts'
+
+export class Ticker {
+  ticks = 0
+  /** Left out. */
+  missed = 0
+  readonly #periodMs: number
+  readonly #onTick: (nowMs: number) => void
+  readonly #counts = new Array<number>(LATENESS_BOUNDS_MS.length + 1).fill(0)
+  #startMs = 0
+  #next = 0
+  #timer: NodeJS.Timeout | undefined
+
+  constructor(ticksPerSecond: number, onTick: (nowMs: number) => void) {
+    this.#periodMs = 1000 / ticksPerSecond
+    this.#onTick = onTick
+  }
+
+  get lateness(): LatenessCounts {
+    return { boundsMs: LATENESS_BOUNDS_MS, counts: [...this.#counts] }
+  }
+
+  start(): void {
+    this.#startMs = performance.now()
+    this.#next = 0
+    this.#arm()
+  }
+
+  stop(): void {
+    clearTimeout(this.#timer)
+  }
+
+  #arm(): void {
+    // Whole milliseconds, rounded down: Node's timers are late already, and one that is early is armed again.
+    const leftMs = this.#startMs + this.#next * this.#periodMs - performance.now()
+    this.#timer = setTimeout(() => this.#look(), Math.max(Math.floor(leftMs), 0))
+  }
+
+  #look(): void {
+    const nowMs = performance.now()
+    const lateMs = nowMs - (this.#startMs + this.#next * this.#periodMs)
+    if (lateMs >= 0) {
+      const at = LATENESS_BOUNDS_MS.findIndex((boundMs) => lateMs <= boundMs)
+      this.#counts[at === -1 ? LATENESS_BOUNDS_MS.length : at]++
+      const left = Math.floor(lateMs / this.#periodMs)
+      this.missed += left
+      this.#next += 1 + left
+      this.ticks++
+    }
+    // First, so that a tick that throws does not end all of them, wherever it is caught.
+    this.#arm()
+    if (lateMs >= 0) this.#onTick(nowMs)
+  }
+}
