@@ -38,8 +38,8 @@ export class RemoteGateway implements GatewayLink {
   }
 
   constructor(data: GatewayThreadData) {
-    const script = new URL('./gateway-thread.ts', import.meta.url)
-    this.#worker = new Worker(script, { workerData: data, execArgv: ['--import', 'tsx'] })
+    const script = new URL('./thread.mjs', import.meta.url)
+    this.#worker = new Worker(script, { workerData: data, execArgv: [] })
     this.#mailbox = new Mailbox(this.#worker, (call) => this.#obey(call))
     this.#worker.on('message', (post) => this.#mailbox.receive(post))
     let failure: Error | undefined

@@ -177,18 +177,20 @@ export class LobbyServer {
       this.#doors = { game: this.#listen(this.#address, port), web: this.#listen(this.#address, webPort) }
       const { game, web } = this.#doors
       this.#ports = { port: game.localAddress.port, webPort: web.localAddress.port, udpPort }
-      for (let number = 0; number < workers; number++) await this.#startThread(number)
+      await this.#startThreads(0, workers)
     } else {
       // With port 0 the first one finds out which it is; the others share it.
       this.#ports = { port, webPort, udpPort }
-      for (let number = 0; number < workers; number++) {
-        const ports = await this.#startThread(number)
-        if (number === 0) this.#ports = ports
-      }
+      this.#ports = await this.#startThread(0)
+      await this.#startThreads(1, workers)
     }
     this.#hub.ticker.start()
     const { webPort: web } = this
     this.#log.info({ port: this.port, webPort: web, operatorPort: this.operatorPort, workers }, 'listening')
+  }
+
+  async #startThreads(from: number, to: number): Promise<void> {
+    await Promise.all(Array.from({ length: to - from }, (_, number) => this.#startThread(from + number)))
   }
 
   async #startThread(number: number): Promise<OpenPorts> {
