@@ -247,11 +247,13 @@ test('ids are never used twice, whoever comes and goes', async () => {
   const probe = openProbe()
   const listener = probe.poller.listenTcp({ address: LOCAL, port: await freePort() })
   const connections: TcpConnection<unknown>[] = []
+  const localPort = await freePort() // the same one each time: nothing but the id tells them apart
   for (let round = 0; round < 10; round++) {
-    const { connection } = await acceptPeer(probe, listener)
+    const { connection, peer } = await acceptPeer(probe, listener, { localPort })
     connections.push(connection)
     connection.reset()
     await probe.first('close', connection)
+    await probe.until('the client is gone', () => peer.closed)
   }
   expect(new Set(connections.map(({ id }) => id)).size).toBe(10)
 })

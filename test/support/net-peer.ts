@@ -65,6 +65,8 @@ export class NetPeer {
 }
 
 interface PeerOptions {
+  /** The client's own port; by default the system chooses one. */
+  localPort?: number
   /** false: counts bytes only. */
   keep?: boolean
   /** true: never reads, until readOn(). */
@@ -73,7 +75,8 @@ interface PeerOptions {
 
 /** A client. Each direction is finished on its own: nothing answers a FIN by itself. */
 export function connectPeer(to: { address: string; port: number }, options: PeerOptions = {}): NetPeer {
-  const socket = net.connect({ host: to.address, port: to.port, allowHalfOpen: true, noDelay: true })
+  const { localPort } = options
+  const socket = net.connect({ host: to.address, port: to.port, localPort, allowHalfOpen: true, noDelay: true })
   onTestFinished(() => void socket.destroy())
   return new NetPeer(socket, options)
 }
@@ -121,12 +124,14 @@ export async function acceptPeer<U>(
   listener: TcpListener<U>,
   options: PeerOptions & { to?: { address: string; port: number } } = {}
 ): Promise<{ connection: TcpConnection<U>; peer: NetPeer }> {
+  const acceptedBefore = probe.seen('accept').length
   const peer = connectPeer(options.to ?? listener.localAddress, options)
   let connection: TcpConnection<U> | undefined
   await probe.until('a client of node:net is accepted', () => {
-    // The port alone would not do: clients of different listeners may have the same one.
+    // The port alone would not do: clients of different listeners may have the same one, and so may a client that is gone.
     connection = probe
       .seen('accept')
+      .slice(acceptedBefore)
       .find((event) => event.listener === listener && event.socket.remoteAddress.port === peer.localPort)?.socket
     return peer.connected && connection !== undefined
   })
