@@ -1,77 +1,118 @@
-// What operators ask over HTTP: is it well, and its figures for Prometheus. Speaks HTTP over a connection that it is handed; knows no players.
-import { createServer } from 'node:http'
+// What operators ask over HTTP: the monitor page and its figures, figures for Prometheus, is it well. Speaks HTTP over connections that it is handed,
+// with a limit on whatever one of them may cost; knows no rules of the lobby.
+import { createServer, type IncomingMessage, type OutgoingHttpHeaders, type ServerResponse } from 'node:http'
+import { createRequire } from 'node:module'
+import type { Duplex } from 'node:stream'
+import { pathToFileURL } from 'node:url'
 import { type TcpConnection, toDuplex } from 'pollport'
-import { Counter, collectDefaultMetrics, Gauge, Registry } from 'prom-client'
-import type { ServerFigures } from './server.ts'
+import { Metrics } from './metrics.ts'
+import type { RoomPage, ServerFigures } from './server-figures.ts'
+import { pathOf, StaticFiles, securityHeaders } from './static-files.ts'
 
-/** A request that is not there by then is no operator's. */
-const REQUEST_MS = 10_000
-
-const gauges: Partial<Record<keyof ServerFigures, string>> = {
-  connections: 'Connections of players, signed in or not',
-  players: 'Players, those away counted',
-  away: 'Players whose connection is lost and whose seat is kept',
-  queued: 'Players who wait for a quick match',
-  rooms: 'Rooms',
-  matches: 'Matches that are going on'
-}
-const counters: Partial<Record<keyof ServerFigures, string>> = {
-  messagesIn: 'Messages from players',
-  messagesOut: 'Messages to players',
-  bytesIn: 'Bytes from players and operators',
-  bytesOut: 'Bytes to players and operators'
+export interface OperatorsSource {
+  figures(): ServerFigures
+  /** A page of the rooms, from this one on. */
+  rooms(from: number): RoomPage
 }
 
-/** messagesIn -> lobby_messages_in */
-const metricName = (figure: string) => `lobby_${figure.replace(/[A-Z]/g, (letter) => `_${letter.toLowerCase()}`)}`
+export const defaultOperatorLimits = {
+  /** At once; a browser opens six for a page. */
+  maxConnections: 64,
+  /** From connecting, or from the last answer, to the end of the next request, and then for the answer to be taken. Who is slower is cut off. */
+  requestMs: 10_000,
+  /** A request's line and headers. */
+  maxRequestBytes: 8 * 1024
+}
+
+const packageFile = (path: string) => pathToFileURL(createRequire(import.meta.url).resolve(path))
+const pageFile = (name: string) => new URL(`monitor/${name}`, import.meta.url)
+const pageModules = ['monitor.js', 'history.js', 'plots.js', 'rooms.js', 'format.js', 'dom.js']
+
+const page = {
+  '/': pageFile('index.html'),
+  '/monitor.css': pageFile('monitor.css'),
+  '/icon.svg': pageFile('icon.svg'),
+  ...Object.fromEntries(pageModules.map((name) => [`/${name}`, pageFile(name)])),
+  '/uplot.js': packageFile('uplot/dist/uPlot.iife.min.js'),
+  '/uplot.css': packageFile('uplot/dist/uPlot.min.css')
+}
 
 export class Operators {
-  readonly #http = createServer((request, response) => {
-    const answer = this.#answer(request.method, request.url)
-    answer.then(
-      ({ status, type, body }) => response.writeHead(status, { 'content-type': type }).end(body),
-      (error) => response.writeHead(500, { 'content-type': 'text/plain' }).end(String(error))
-    )
-  })
-  readonly #registry = new Registry()
-  readonly #isDraining: () => boolean
+  readonly #source: OperatorsSource
+  readonly #limits: typeof defaultOperatorLimits
+  readonly #page = new StaticFiles(page)
+  readonly #metrics = new Metrics()
+  readonly #http
+  /**
+   * Of each connection that is open. An `http.Server` that does not listen itself checks no `headersTimeout` (see `toDuplex`), and its `timeout` begins
+   * anew with every byte: who sends one now and then would stay for ever.
+   */
+  readonly #deadlines = new Map<Duplex, NodeJS.Timeout>()
 
-  constructor(figures: () => ServerFigures, isDraining: () => boolean) {
-    this.#isDraining = isDraining
-    this.#http.timeout = REQUEST_MS
-    const registers = [this.#registry]
-    for (const [figure, help] of Object.entries(gauges)) {
-      const collect = function (this: Gauge) {
-        this.set(figures()[figure as keyof ServerFigures])
-      }
-      new Gauge({ name: metricName(figure), help, registers, collect })
-    }
-    for (const [figure, help] of Object.entries(counters)) {
-      const collect = function (this: Counter) {
-        this.reset()
-        this.inc(figures()[figure as keyof ServerFigures])
-      }
-      new Counter({ name: `${metricName(figure)}_total`, help, registers, collect })
-    }
-    collectDefaultMetrics({ register: this.#registry })
+  constructor(source: OperatorsSource, limits: Partial<typeof defaultOperatorLimits> = {}) {
+    this.#source = source
+    this.#limits = { ...defaultOperatorLimits, ...limits }
+    this.#http = createServer({ maxHeaderSize: this.#limits.maxRequestBytes }, (request, response) => {
+      const deadline = this.#deadlines.get(request.socket)
+      deadline?.refresh()
+      response.once('close', () => deadline?.refresh())
+      this.#answer(request, response).catch((error) => send(response, 500, `${error}\n`))
+    })
   }
 
   /** A connection that was accepted at the operators' port. */
   serve(connection: TcpConnection<never>): void {
-    this.#http.emit('connection', toDuplex(connection))
+    if (this.#deadlines.size >= this.#limits.maxConnections) {
+      connection.close()
+      return
+    }
+    const stream = toDuplex(connection)
+    // It keeps no process alive: the server's own end closes the connections.
+    const deadline = setTimeout(() => stream.resetAndDestroy(), this.#limits.requestMs).unref()
+    this.#deadlines.set(stream, deadline)
+    stream.once('close', () => {
+      clearTimeout(deadline)
+      this.#deadlines.delete(stream)
+    })
+    this.#http.emit('connection', stream)
   }
 
-  async #answer(method = '', url = ''): Promise<{ status: number; type: string; body: string }> {
-    const text = (status: number, body: string) => ({ status, type: 'text/plain; charset=utf-8', body: `${body}\n` })
-    if (method !== 'GET' && method !== 'HEAD') return text(405, 'only GET')
-    switch (url.split('?')[0]) {
+  async #answer(request: IncomingMessage, response: ServerResponse): Promise<void> {
+    if (request.method !== 'GET' && request.method !== 'HEAD') {
+      return send(response, 405, 'only GET and HEAD\n', { allow: 'GET, HEAD', connection: 'close' })
+    }
+    if (hasBody(request)) return send(response, 413, 'no body is read\n', { connection: 'close' })
+    if (this.#page.answer(request, response)) return
+    switch (pathOf(request)) {
+      case '/figures':
+        return sendJson(response, this.#source.figures())
+      case '/rooms': {
+        const from = new URLSearchParams(request.url?.split('?')[1]).get('from') ?? '0'
+        if (!/^\d{1,9}$/.test(from)) return send(response, 400, 'from must be a whole number\n')
+        return sendJson(response, this.#source.rooms(Number(from)))
+      }
+      case '/metrics': {
+        const text = await this.#metrics.textOf(this.#source.figures())
+        return send(response, 200, text, { 'content-type': this.#metrics.contentType })
+      }
       case '/healthz':
         // 503: whoever shares out players should send no more.
-        return this.#isDraining() ? text(503, 'draining') : text(200, 'ok')
-      case '/metrics':
-        return { status: 200, type: this.#registry.contentType, body: await this.#registry.metrics() }
+        return this.#source.figures().isDraining ? send(response, 503, 'draining\n') : send(response, 200, 'ok\n')
       default:
-        return text(404, 'there are /healthz and /metrics')
+        return send(response, 404, 'there are / (the monitor page), /figures, /rooms?from=0, /metrics and /healthz\n')
     }
   }
+}
+
+function hasBody({ headers }: IncomingMessage): boolean {
+  return headers['transfer-encoding'] !== undefined || Number(headers['content-length'] ?? 0) > 0
+}
+
+function sendJson(response: ServerResponse, value: object): void {
+  send(response, 200, JSON.stringify(value), { 'content-type': 'application/json' })
+}
+
+function send(response: ServerResponse, status: number, body: string, headers: OutgoingHttpHeaders = {}): void {
+  const common = { ...securityHeaders, 'cache-control': 'no-store', 'content-type': 'text/plain; charset=utf-8' }
+  response.writeHead(status, { ...common, 'content-length': Buffer.byteLength(body), ...headers }).end(body)
 }

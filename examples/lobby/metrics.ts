@@ -1,0 +1,132 @@
+// The server's figures in Prometheus' words, and what prom-client tells of the process. Knows what each number is, not where it comes from.
+import { Counter, collectDefaultMetrics, Gauge, type Metric, Registry } from 'prom-client'
+import type { GatewayFigures, LatenessCounts, ServerFigures } from './server-figures.ts'
+
+type NumberOf<T> = { [K in keyof T]: T[K] extends number ? K : never }[keyof T]
+type Kind = 'gauge' | 'counter'
+type Reading = [labels: Record<string, string | number>, value: number]
+
+// `satisfies`: a number that the server learns to tell has to be described here before it compiles. Milliseconds are told as seconds, below.
+const numbers = {
+  connections: ['gauge', 'Connections of players, signed in or not'],
+  webConnections: ['gauge', 'Of the connections, those of browsers'],
+  players: ['gauge', 'Players, those away counted'],
+  away: ['gauge', 'Players whose connection is lost and whose seat is kept'],
+  queued: ['gauge', 'Players who wait for a quick match'],
+  playing: ['gauge', 'Players in a match'],
+  viaUdp: ['gauge', 'Players who are sent the state of a match by datagrams'],
+  rooms: ['gauge', 'Rooms'],
+  matches: ['gauge', 'Matches that are going on'],
+  signIns: ['counter', 'Players who came in with a name or a token'],
+  messagesIn: ['counter', 'Messages from players'],
+  messagesOut: ['counter', 'Messages to players'],
+  bytesIn: ['counter', 'Bytes from players'],
+  bytesOut: ['counter', 'Bytes to players'],
+  datagramsIn: ['counter', 'Datagrams that came in'],
+  datagramsOut: ['counter', 'Datagrams to players'],
+  datagramsRefused: ['counter', 'Datagrams with a wrong form or token, or too many'],
+  unsavedMatches: ['counter', 'Matches whose result could not be kept'],
+  ticks: ['counter', 'Ticks of the server'],
+  missedTicks: ['counter', 'Ticks left out because the server was a whole tick late']
+} satisfies Record<Exclude<NumberOf<ServerFigures>, 'uptimeMs'>, [Kind, string]>
+
+const numbersOfGateways = {
+  connections: 'gauge',
+  webConnections: 'gauge',
+  viaUdp: 'gauge',
+  messagesIn: 'counter',
+  messagesOut: 'counter',
+  bytesIn: 'counter',
+  bytesOut: 'counter',
+  datagramsIn: 'counter',
+  datagramsOut: 'counter',
+  datagramsRefused: 'counter'
+} satisfies Record<keyof GatewayFigures, Kind>
+
+/** gauge messagesIn -> messages_in, counter messagesIn -> messages_in_total */
+function wordsOf(figure: string, kind: Kind): string {
+  return figure.replace(/[A-Z]/g, (letter) => `_${letter.toLowerCase()}`) + (kind === 'counter' ? '_total' : '')
+}
+
+export class Metrics {
+  readonly contentType: string
+  readonly #registry = new Registry()
+  readonly #updates: ((figures: ServerFigures) => void)[] = []
+  readonly #lateness = new LatenessHistogram()
+
+  constructor() {
+    this.contentType = this.#registry.contentType
+    for (const [figure, [kind, help]] of typedEntries(numbers)) {
+      this.#add(kind, wordsOf(figure, kind), help, [], (figures) => [[{}, figures[figure]]])
+    }
+    this.#add('gauge', 'draining', '1 while the server drains', [], ({ isDraining }) => [[{}, Number(isDraining)]])
+    this.#add('gauge', 'uptime_seconds', 'Since the start', [], ({ uptimeMs }) => [[{}, uptimeMs / 1000]])
+    this.#add('counter', 'refusals_total', 'What players were refused, by code', ['code'], ({ refusals }) =>
+      Object.entries(refusals).map(([code, count]) => [{ code }, count])
+    )
+    this.#add('gauge', 'memory_bytes', 'Memory of the process and of its main thread', ['kind'], ({ memory }) =>
+      Object.entries(memory).map(([kind, bytes]) => [{ kind: wordsOf(kind, 'gauge') }, bytes])
+    )
+    for (const [figure, kind] of typedEntries(numbersOfGateways)) {
+      const help = `${numbers[figure][1]}, by the thread that holds the connections`
+      this.#add(kind, `gateway_${wordsOf(figure, kind)}`, help, ['gateway'], ({ gateways }) =>
+        gateways.map((gateway, index) => [{ gateway: index }, gateway[figure]])
+      )
+    }
+    // Its types know only metrics of its own classes; a registry asks a metric for its name and for get().
+    this.#registry.registerMetric(this.#lateness as unknown as Metric)
+    collectDefaultMetrics({ register: this.#registry })
+  }
+
+  async textOf(figures: ServerFigures): Promise<string> {
+    for (const update of this.#updates) update(figures)
+    this.#lateness.counted = figures.lateness
+    return await this.#registry.metrics()
+  }
+
+  #add(kind: Kind, words: string, help: string, labelNames: string[], read: (figures: ServerFigures) => Reading[]) {
+    const options = { name: `lobby_${words}`, help, labelNames, registers: [this.#registry] }
+    const metric = kind === 'gauge' ? new Gauge(options) : new Counter(options)
+    this.#updates.push((figures) => {
+      metric.reset() // counted elsewhere, so what is added to it is the whole; and a label that is gone goes here too
+      for (const [labels, value] of read(figures)) {
+        if (metric instanceof Gauge) metric.set(labels, value)
+        else metric.inc(labels, value)
+      }
+    })
+  }
+}
+
+/**
+ * What prom-client's Histogram is, for values that were counted elsewhere: that one wants to observe each value by itself. It has no `_sum`, since nobody
+ * has kept the values; quantiles need none.
+ */
+class LatenessHistogram {
+  readonly name = 'lobby_tick_lateness_seconds'
+  readonly help = 'How late a tick began'
+  readonly type = 'histogram'
+  readonly aggregator = 'sum'
+  counted: LatenessCounts = { boundsMs: [], counts: [0] }
+
+  async get() {
+    const { boundsMs, counts } = this.counted
+    let total = 0
+    const buckets = counts.map((count, at) => {
+      total += count
+      const le = at < boundsMs.length ? boundsMs[at] / 1000 : '+Inf'
+      return { metricName: `${this.name}_bucket`, labels: { le }, value: total }
+    })
+    const { name, help, type, aggregator } = this
+    return {
+      name,
+      help,
+      type,
+      aggregator,
+      values: [...buckets, { metricName: `${name}_count`, labels: {}, value: total }]
+    }
+  }
+}
+
+function typedEntries<T extends object>(table: T) {
+  return Object.entries(table) as { [K in keyof T]: [K, T[K]] }[keyof T][]
+}

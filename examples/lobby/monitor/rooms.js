@@ -1,0 +1,150 @@
+// @ts-check
+// The table of rooms: a page of them, and below each one that was opened who is in it.
+import { byId, make, nameOf, setChildren, setText } from './dom.js'
+import { count, duration } from './format.js'
+
+/** @typedef {import('../server-figures.ts').RoomPage} RoomPage */
+/** @typedef {import('../server-figures.ts').RoomDetail} RoomDetail */
+
+/** A room's row, and the one below it that opens. */
+class RoomRow {
+  #button = make('button', { class: 'opener' })
+  #seats = make('td', { class: 'number' })
+  #spectators = make('td', { class: 'number' })
+  #state = make('td')
+  #inside = make('td')
+  isOpen = false
+  row = make('tr', {}, make('th', {}, this.#button), this.#seats, this.#spectators, this.#state)
+  detail = make('tr', { class: 'detail' }, this.#inside)
+
+  /** @param {string} name @param {string} id */
+  constructor(name, id) {
+    this.#button.append(nameOf(name))
+    this.#button.type = 'button'
+    this.#button.setAttribute('aria-controls', id)
+    this.detail.id = id
+    this.#inside.colSpan = 4
+    this.#button.addEventListener('click', () => this.#open(!this.isOpen))
+    this.#open(false)
+  }
+
+  /** @param {boolean} isOpen */
+  #open(isOpen) {
+    this.isOpen = isOpen
+    this.#button.setAttribute('aria-expanded', String(isOpen))
+    this.detail.hidden = !isOpen
+  }
+
+  /** @param {RoomDetail} room */
+  show(room) {
+    setText(this.#seats, `${room.players.length} / ${room.capacity}`)
+    setText(this.#spectators, room.spectators.length === 0 ? '' : count(room.spectators.length))
+    const readyCount = room.players.filter(({ ready }) => ready).length
+    const tags = [
+      room.match
+        ? make('span', { class: 'tag good', text: `match, ${duration(Math.max(0, room.match.endsInMs))} left` })
+        : make('span', { class: 'tag', text: `${count(readyCount)} ready` })
+    ]
+    if (room.isPrivate) tags.push(make('span', { class: 'tag', text: 'private' }))
+    if (room.hasPassword) tags.push(make('span', { class: 'tag', text: 'password' }))
+    this.#state.replaceChildren(...tags)
+    this.#inside.replaceChildren(...insideOf(room))
+  }
+}
+
+/** @param {RoomDetail} room */
+function insideOf({ players, spectators, match }) {
+  const scores = new Map(match?.scores.map(({ name, score }) => [name, score]))
+  const most = Math.max(1, ...scores.values())
+  const lines = players.map(({ name, away, ready }) => {
+    const score = scores.get(name)
+    const bar = make('meter')
+    bar.max = most
+    bar.value = score ?? 0
+    const state = away
+      ? make('span', { class: 'tag bad', text: 'away' })
+      : ready && !match && make('span', { class: 'tag good', text: 'ready' })
+    const cells = [make('td', {}, nameOf(name)), make('td', {}, ...(state ? [state] : []))]
+    if (score !== undefined) cells.push(make('td', {}, bar), make('td', { class: 'number', text: count(score) }))
+    return make('tr', {}, ...cells)
+  })
+  const gone = [...scores].filter(([name]) => !players.some((player) => player.name === name))
+  /** @type {HTMLElement[]} */
+  const parts = [make('table', { class: 'players' }, make('tbody', {}, ...lines))]
+  if (gone.length > 0)
+    parts.push(
+      listOf(
+        'Gone',
+        gone.map(([name]) => name)
+      )
+    )
+  if (spectators.length > 0) parts.push(listOf('Watching', spectators))
+  if (match) parts.push(make('p', { class: 'note', text: `Match ${count(match.number)}, tick ${count(match.tick)}` }))
+  return players.length === 0 ? [make('p', { class: 'note', text: 'Nobody is in it.' }), ...parts.slice(1)] : parts
+}
+
+/** @param {string} title @param {string[]} names */
+function listOf(title, names) {
+  const words = names.flatMap((name, at) => (at === 0 ? [nameOf(name)] : [', ', nameOf(name)]))
+  return make('p', { class: 'note' }, `${title}: `, ...words)
+}
+
+/** Asks for a page of rooms whenever it is told to, and shows it. */
+export class Rooms {
+  #ask
+  #from = 0
+  /** How many rooms a page of the server has, as far as one was seen. */
+  #pageSize = 1
+  /** @type {Map<string, RoomRow>} */
+  #rows = new Map()
+  #made = 0
+  #previous = /** @type {HTMLButtonElement} */ (byId('previous'))
+  #next = /** @type {HTMLButtonElement} */ (byId('next'))
+
+  /** @param {(path: string) => Promise<any>} ask */
+  constructor(ask) {
+    this.#ask = ask
+    this.#previous.addEventListener('click', () => this.#turn(-1))
+    this.#next.addEventListener('click', () => this.#turn(1))
+  }
+
+  /** @returns {Promise<void>} */
+  async refresh() {
+    const from = this.#from
+    /** @type {RoomPage} */
+    const page = await this.#ask(`rooms?from=${from}`)
+    if (from !== this.#from) return // somebody has turned the page meanwhile
+    if (page.rooms.length === 0 && from > 0) {
+      // The rooms from here on are gone.
+      this.#from = Math.max(0, Math.min(from, page.total) - this.#pageSize)
+      return await this.refresh()
+    }
+    this.#show(page)
+  }
+
+  /** @param {1 | -1} pages */
+  #turn(pages) {
+    this.#from = Math.max(0, this.#from + pages * this.#pageSize)
+    // When it fails, the next refresh() tells so.
+    this.refresh().catch(() => {})
+  }
+
+  /** @param {RoomPage} page */
+  #show({ rooms, from, total }) {
+    this.#pageSize = Math.max(this.#pageSize, rooms.length)
+    const rows = new Map(
+      rooms.map((room) => [room.name, this.#rows.get(room.name) ?? new RoomRow(room.name, `room-${++this.#made}`)])
+    )
+    for (const room of rooms) rows.get(room.name)?.show(room)
+    this.#rows = rows
+    setChildren(
+      byId('rooms'),
+      [...rows.values()].flatMap(({ row, detail }) => [row, detail])
+    )
+    byId('no-rooms').hidden = total > 0
+    byId('pager').hidden = total === 0
+    setText(byId('range'), `${count(from + 1)} – ${count(from + rooms.length)} of ${count(total)}`)
+    this.#previous.disabled = from === 0
+    this.#next.disabled = from + rooms.length >= total
+  }
+}
