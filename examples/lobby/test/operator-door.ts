@@ -1,0 +1,80 @@
+// For tests of what operators get: their door over a real poller, and a server behind it whose figures are made up.
+import { Poller } from 'pollport'
+import { onTestFinished } from 'vitest'
+import { type defaultOperatorLimits, Operators, type OperatorsSource } from '../operators.ts'
+import { LATENESS_BOUNDS_MS, type RoomDetail, type ServerFigures } from '../server-figures.ts'
+
+export function madeUpFigures(own: Partial<ServerFigures> = {}): ServerFigures {
+  const gateway = {
+    connections: 5,
+    webConnections: 2,
+    viaUdp: 1,
+    messagesIn: 100,
+    messagesOut: 300,
+    bytesIn: 4_000,
+    bytesOut: 90_000,
+    datagramsIn: 50,
+    datagramsOut: 70,
+    datagramsRefused: 3
+  }
+  return {
+    ...gateway,
+    players: 4,
+    away: 1,
+    queued: 2,
+    playing: 2,
+    rooms: 3,
+    matches: 1,
+    isDraining: false,
+    uptimeMs: 61_500,
+    signIns: 9,
+    refusals: { flood: 2, 'name-taken': 7 },
+    unsavedMatches: 0,
+    ticks: 1_845,
+    missedTicks: 4,
+    lateness: { boundsMs: LATENESS_BOUNDS_MS, counts: [...LATENESS_BOUNDS_MS, Number.POSITIVE_INFINITY].map(() => 0) },
+    memory: { rss: 90_000_000, heapUsed: 20_000_000, external: 3_000_000, arrayBuffers: 1_000_000 },
+    gateways: [gateway, { ...gateway, connections: 0, webConnections: 0, viaUdp: 0 }],
+    ...own
+  }
+}
+
+export function madeUpRoom(name: string, own: Partial<RoomDetail> = {}): RoomDetail {
+  return { name, isPrivate: false, hasPassword: false, capacity: 8, players: [], spectators: [], ...own }
+}
+
+export class MadeUpServer implements OperatorsSource {
+  now = madeUpFigures()
+  allRooms: RoomDetail[] = []
+  pageSize = 20
+
+  figures() {
+    return this.now
+  }
+
+  rooms(from: number) {
+    return { rooms: this.allRooms.slice(from, from + this.pageSize), from, total: this.allRooms.length }
+  }
+}
+
+/** Serves until it is closed, at the latest when the test has finished. */
+export function openDoor(source: OperatorsSource, limits?: Partial<typeof defaultOperatorLimits>, port = 0) {
+  const operators = new Operators(source, limits)
+  const poller = new Poller<never>()
+  const listener = poller.listenTcp({ address: '127.0.0.1', port })
+  const over = new AbortController()
+  const serving = poller
+    .run(
+      (events) => {
+        for (const event of events) if (event.type === 'accept') operators.serve(event.socket)
+      },
+      { signal: over.signal }
+    )
+    .finally(() => poller.close())
+  const close = async () => {
+    over.abort()
+    await serving
+  }
+  onTestFinished(close)
+  return { port: listener.localAddress.port, poller, close }
+}
