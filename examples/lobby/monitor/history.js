@@ -10,8 +10,10 @@
 /** @typedef {{ atMs: number, figures?: ServerFigures, changes?: Changes }} Sample without figures: the server could not be reached */
 
 export const WINDOW_MS = 5 * 60_000
+/** Longer than the half second in which threads tell their counts: a rate over one second would have half of them, or half of them too many. */
+const RATE_WINDOW_MS = 3_500
 /** At 30 ticks a second one second's 99th percentile would be its maximum. */
-export const LATENESS_WINDOW_MS = 10_000
+const LATENESS_WINDOW_MS = 10_000
 
 const COUNTERS = /** @type {const} */ ([
   'messagesIn',
@@ -39,10 +41,7 @@ export class History {
   add(atMs, figures) {
     /** @type {Sample} */
     const sample = { atMs, figures }
-    const before = this.latest?.figures
-    if (figures !== undefined && before !== undefined && before.uptimeMs < figures.uptimeMs) {
-      sample.changes = { ...this.#rates(figures, before), lateness: this.#latenessUntil(atMs, figures) }
-    }
+    if (figures !== undefined) sample.changes = this.#changes(atMs, figures)
     this.samples.push(sample)
     while (this.samples[0].atMs < atMs - WINDOW_MS) this.samples.shift()
   }
@@ -59,37 +58,35 @@ export class History {
   }
 
   /**
+   * @param {number} atMs
    * @param {ServerFigures} now
-   * @param {ServerFigures} before
+   * @returns {Changes | undefined}
    */
-  #rates(now, before) {
+  #changes(atMs, now) {
+    const beforeRates = this.#firstOfSameServer(now, atMs - RATE_WINDOW_MS)
+    const beforeLateness = this.#firstOfSameServer(now, atMs - LATENESS_WINDOW_MS)
+    if (beforeRates === undefined || beforeLateness === undefined) return undefined
     // By the server's clock: how long an answer took to get here is no part of it.
-    const seconds = (now.uptimeMs - before.uptimeMs) / 1000
+    const seconds = (now.uptimeMs - beforeRates.uptimeMs) / 1000
+    if (seconds === 0) return undefined
     return {
-      rates: ratesOf(now, before, seconds),
-      gateways: now.gateways.map((gateway, at) => ratesOf(gateway, before.gateways[at] ?? gateway, seconds))
+      rates: ratesOf(now, beforeRates, seconds),
+      gateways: now.gateways.map((gateway, at) => ratesOf(gateway, beforeRates.gateways[at] ?? gateway, seconds)),
+      lateness: latenessBetween(now.lateness, beforeLateness.lateness)
     }
   }
 
   /**
-   * @param {number} atMs
-   * @param {ServerFigures} now
-   */
-  #latenessUntil(atMs, now) {
-    const before = this.#firstOfSameServer(now, atMs - LATENESS_WINDOW_MS)
-    return before && latenessBetween(now.lateness, before.lateness)
-  }
-
-  /**
-   * A server that was started anew counts from zero, and what its predecessor counted is nothing to compare with.
+   * The first figures since then; without any, the last ones, as when a browser wakes up a page that was hidden. A server that was started anew counts from
+   * zero, and what its predecessor counted is nothing to compare with.
    * @param {ServerFigures} now
    * @param {number} sinceMs
    */
   #firstOfSameServer(now, sinceMs) {
-    /** @param {Sample} sample */
-    const ofOther = ({ figures }) => figures !== undefined && figures.uptimeMs > now.uptimeMs
-    const start = this.samples.findLastIndex(ofOther) + 1
-    return this.samples.slice(start).find(({ atMs, figures }) => figures !== undefined && atMs >= sinceMs)?.figures
+    const known = this.samples.filter(({ figures }) => figures !== undefined)
+    const start = known.findLastIndex(({ figures }) => figures !== undefined && figures.uptimeMs > now.uptimeMs) + 1
+    const ofServer = known.slice(start)
+    return (ofServer.find(({ atMs }) => atMs >= sinceMs) ?? ofServer.at(-1))?.figures
   }
 }
 
