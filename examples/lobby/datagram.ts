@@ -12,6 +12,7 @@ export const NONCE_BYTES = 8
 const TOKEN_END = 1 + UDP_TOKEN_BYTES
 const PROOF_BYTES = TOKEN_END + NONCE_BYTES
 const STEER_BYTES = TOKEN_END + 4 + 4 + 4 + 1
+export const LONGEST_FROM_PLAYER_BYTES = STEER_BYTES
 const STATE_HEAD_BYTES = 1 + 4 + 4 + 1 + 1
 const PLAYER_BYTES = 1 + 2 + 2 + 1 + 4
 const COIN_BYTES = 2 + 2

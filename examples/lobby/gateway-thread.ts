@@ -14,7 +14,7 @@ export interface GatewayThreadData {
 }
 
 /** So much on its way to a hub that does not keep up, and players are told to talk more slowly. */
-const MAX_CALLS_UNDER_WAY = 50_000
+const MAX_UNDER_WAY_BYTES = 16 * 1024 * 1024
 const FIGURES_EVERY_MS = 500
 
 const port = parentPort as NonNullable<typeof parentPort>
@@ -24,7 +24,7 @@ const gateway = new Gateway(doors, settings, log)
 const mailbox = new Mailbox(port, obey)
 port.on('message', (post) => mailbox.receive(post))
 
-const isFull = () => mailbox.length >= MAX_CALLS_UNDER_WAY
+const isFull = () => mailbox.underWayBytes >= MAX_UNDER_WAY_BYTES
 const hub: HubLink = {
   enter: (client, address) => mailbox.send('enter', client, address),
   receive: (client, frame) => {
@@ -57,7 +57,10 @@ function obey([method, ...args]: Call): void {
       gateway.dismiss(args[0] as number, args[1] as Uint8Array)
       break
     case 'adopt':
-      gateway.adopt(args[0] as number, args[1] as 'ipv4' | 'ipv6', args[2] as boolean)
+      // First, and at once: of a thread that ends just now it must be known what it has, or a handle would be closed twice.
+      mailbox.send('taken', args[0])
+      mailbox.flush()
+      gateway.adopt(args[0] as number, args[1] as boolean)
       break
     case 'stop':
       gateway.stop(args[0] as Uint8Array)

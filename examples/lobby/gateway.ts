@@ -8,11 +8,12 @@ import {
   Poller,
   Socket,
   type TcpConnection,
-  type TcpListener
+  type TcpListener,
+  UdpSocket
 } from 'pollport'
 import type { WebSocket } from 'ws'
 import { type Limits, limitsOf, type Settings } from './config.ts'
-import { decodeState } from './datagram.ts'
+import { decodeState, LONGEST_FROM_PLAYER_BYTES } from './datagram.ts'
 import type { GatewayLink, HubLink } from './links.ts'
 import { encode, LENGTH_BYTES, Refusal, type RefusalCode, type ServerMessage } from './protocol.ts'
 import type { GatewayFigures } from './server-figures.ts'
@@ -22,6 +23,8 @@ import { WebDoor } from './web-door.ts'
 
 /** How often goodbyes that last too long are looked for. */
 const CLOCK_MS = 50
+/** What one connection may say in one turn of the loop: some longest frames, and far more than any honest player has to say. */
+const READ_BUDGET_BYTES = 16 * 1024
 /** A state is not sent to who has more than that of earlier messages unread: a newer one comes soon. */
 const STATE_BACKLOG_BYTES = 4096
 
@@ -54,9 +57,9 @@ class Client {
     this.decoder = socket === undefined ? new FrameDecoder({ lengthBytes: LENGTH_BYTES, maxFrame }) : undefined
   }
 
-  /** Queued here, and not yet taken by the system. */
+  /** Queued here, and not yet taken by the system: a browser's waits in two places, since its stream fills the connection's queue first. */
   get bufferedBytes(): number {
-    return this.socket?.bufferedAmount ?? this.connection.bufferedBytes
+    return this.connection.bufferedBytes + (this.socket?.bufferedAmount ?? 0)
   }
 
   /** Sends what is queued and then the end. */
@@ -95,13 +98,16 @@ export class Gateway implements GatewayLink {
   constructor(doors: Doors, settings: Settings, log: Logger) {
     this.#limits = limitsOf(settings)
     this.#log = log
-    this.#poller = new Poller({ highWaterMark: settings.maxUnreadBytes })
+    this.#poller = new Poller({
+      highWaterMark: settings.maxUnreadBytes,
+      readBudget: READ_BUDGET_BYTES,
+      maxDatagram: LONGEST_FROM_PLAYER_BYTES + 1 // a longer one is seen to be longer, and needs no room
+    })
     const { address, listen, udpPort } = doors
     try {
       if (listen !== undefined) {
-        const shared = { address, reusePort: listen.isShared }
-        const sendBufferSize = settings.sendBufferBytes
-        this.#listener = at(listen.port, (port) => this.#poller.listenTcp({ ...shared, port, sendBufferSize }))
+        const shared = { address, reusePort: listen.isShared, sendBufferSize: settings.sendBufferBytes }
+        this.#listener = at(listen.port, (port) => this.#poller.listenTcp({ ...shared, port }))
         this.#webListener = at(listen.webPort, (port) => this.#poller.listenTcp({ ...shared, port }))
       }
       const socket = at(udpPort, (port) => this.#poller.bindUdp({ address, port }))
@@ -139,15 +145,18 @@ export class Gateway implements GatewayLink {
   }
 
   /** Takes over a connection that another thread has accepted. */
-  adopt(handle: number, family: 'ipv4' | 'ipv6', isWeb: boolean): void {
-    const socket = Socket.fromHandle(handle, { type: 'tcp', family })
+  adopt(handle: number, isWeb: boolean): void {
+    const socket = Socket.fromHandle(handle, { type: 'tcp' })
+    let connection: TcpConnection<Client> | undefined
     try {
-      const connection = this.#poller.adopt(socket) as TcpConnection<Client>
+      connection = this.#poller.adopt(socket) as TcpConnection<Client>
+      void connection.remoteAddress // asked for now and known from now on: a moment later the peer may be gone, and its address with it
       if (isWeb) this.#web.accept(connection)
       else this.#onAccept(connection)
     } catch (error) {
-      socket.close() // reset on the way here
-      this.#log.debug({ err: error }, 'not taken over')
+      this.#log.debug({ err: error }, 'reset on the way here')
+      connection?.reset()
+      socket.close() // unless it has been adopted
     }
   }
 
@@ -244,7 +253,10 @@ export class Gateway implements GatewayLink {
           if (event.userPtr !== undefined) this.#onClose(event.userPtr)
           break
         case 'error':
-          this.#log.error({ err: event.error }, 'listener') // out of descriptors, say; it goes on when there are some
+          // A listener is out of descriptors, say, and goes on when there are some. A datagram that does not go out is lost like any other; where it
+          // was to go is for strangers to say, who shall not fill the log.
+          if (event.socket instanceof UdpSocket) this.#log.debug({ err: event.error }, 'datagram')
+          else this.#log.error({ err: event.error }, 'listener')
           break
         // 'connect', 'wake' do not happen here; for 'drain' nobody waits: who lags that far is cut off.
       }
@@ -284,7 +296,11 @@ export class Gateway implements GatewayLink {
   }
 
   #onIdle(client: Client): void {
-    this.#sendAway(client, new Refusal('idle', 'nothing was heard for a long time'))
+    const { idleMs } = this.#limits
+    const nowMs = performance.now()
+    // Who plays by datagrams says nothing else.
+    if (client.path !== undefined && nowMs - client.path.receivedAtMs < idleMs) client.connection.setIdleTimeout(idleMs)
+    else this.#sendAway(client, new Refusal('idle', 'nothing was heard for a long time'))
   }
 
   #onReceive(client: Client, data: Buffer): void {

@@ -149,7 +149,7 @@ export class Hub {
     if (this.#isStopped) return
     if (message.type === 'error') this.#count(message.code)
     let frame: Uint8Array | undefined
-    for (const [link, clients] of byGateway(to)) {
+    for (const [link, clients] of this.#byGateway(to)) {
       frame ??= encode(message)
       link.deliver(clients, frame)
     }
@@ -158,7 +158,7 @@ export class Hub {
   #deliverState(to: Iterable<Session>, state: MatchState): void {
     if (this.#isStopped) return
     let bytes: Uint8Array | undefined
-    for (const [link, clients] of byGateway(to)) {
+    for (const [link, clients] of this.#byGateway(to)) {
       bytes ??= encodeState(state)
       link.deliverState(clients, bytes)
     }
@@ -192,16 +192,16 @@ export class Hub {
   #count(reason: RefusalCode): void {
     this.refusals[reason] = (this.refusals[reason] ?? 0) + 1
   }
-}
 
-/** The connections, sorted by who holds them. Most messages go to one gateway, and most servers have one. */
-function byGateway(to: Iterable<Session>): Map<GatewayLink, number[]> {
-  const clients = new Map<GatewayLink, number[]>()
-  for (const session of to) {
-    const { link, client } = session as Guest
-    const list = clients.get(link)
-    if (list === undefined) clients.set(link, [client])
-    else list.push(client)
+  /** The connections, sorted by who holds them; but for those that are gone. Most messages go to one gateway, and most servers have one. */
+  #byGateway(to: Iterable<Session>): Map<GatewayLink, number[]> {
+    const clients = new Map<GatewayLink, number[]>()
+    for (const session of to) {
+      const { link, client } = session as Guest
+      const list = clients.get(link)
+      if (list !== undefined) list.push(client)
+      else if (this.#guests.has(link)) clients.set(link, [client])
+    }
+    return clients
   }
-  return clients
 }

@@ -7,21 +7,37 @@ export type Call = readonly [method: string, ...args: unknown[]]
 
 interface Post {
   calls?: Call[]
-  /** So many calls of the other side have been carried out. */
-  done?: number
+  /** A post of the other side has arrived. */
+  isHere?: true
 }
+
+/** What a call counts for beside its bytes and numbers. */
+const CALL_BYTES = 100
+const NUMBER_BYTES = 8
 
 /** What postMessage copies is the whole buffer below a view: bytes travel in one of their own. */
 export function ownBytes(bytes: Uint8Array): Uint8Array {
   return new Uint8Array(bytes)
 }
 
+function weightOf(call: Call): number {
+  let bytes = CALL_BYTES
+  for (const argument of call) {
+    if (argument instanceof Uint8Array) bytes += argument.length
+    else if (Array.isArray(argument)) bytes += argument.length * NUMBER_BYTES
+  }
+  return bytes
+}
+
 export class Mailbox {
   readonly #port: Pick<MessagePort, 'postMessage'>
   readonly #onCall: (call: Call) => void
   #calls: Call[] = []
+  #callsBytes = 0
   #isPosting = false
-  #underWay = 0
+  /** The weights of the posts that are not confirmed yet, the oldest first. */
+  readonly #posts: number[] = []
+  #underWayBytes = 0
 
   /** `onCall` is given each call of the other side, in order. */
   constructor(port: Pick<MessagePort, 'postMessage'>, onCall: (call: Call) => void) {
@@ -29,31 +45,37 @@ export class Mailbox {
     this.#onCall = onCall
   }
 
-  /** Calls that the other side has not carried out yet. */
-  get length(): number {
-    return this.#underWay
+  /** About how much memory the calls take that the other side has not seen yet. */
+  get underWayBytes(): number {
+    return this.#underWayBytes
   }
 
   send(...call: Call): void {
-    this.#underWay++
+    const bytes = weightOf(call)
+    this.#callsBytes += bytes
+    this.#underWayBytes += bytes
     this.#calls.push(call)
     if (this.#isPosting) return
     this.#isPosting = true
-    setImmediate(() => this.#post())
+    setImmediate(() => this.flush())
+  }
+
+  /** Posts what was sent now, and not at the end of the turn. */
+  flush(): void {
+    this.#isPosting = false
+    if (this.#calls.length === 0) return
+    const calls = this.#calls
+    this.#posts.push(this.#callsBytes)
+    this.#calls = []
+    this.#callsBytes = 0
+    this.#port.postMessage({ calls } satisfies Post)
   }
 
   /** What came by the port. */
-  receive({ calls, done }: Post): void {
-    this.#underWay -= done ?? 0
+  receive({ calls, isHere }: Post): void {
+    if (isHere) this.#underWayBytes -= this.#posts.shift() as number
     if (calls === undefined) return
+    this.#port.postMessage({ isHere: true } satisfies Post)
     for (const call of calls) this.#onCall(call)
-    this.#port.postMessage({ done: calls.length } satisfies Post)
-  }
-
-  #post(): void {
-    this.#isPosting = false
-    const calls = this.#calls
-    this.#calls = []
-    this.#port.postMessage({ calls } satisfies Post)
   }
 }

@@ -1,13 +1,19 @@
 // A gateway in a worker, as the hub sees it. The other end of gateway-thread.ts.
 import { Worker } from 'node:worker_threads'
+import { Socket } from 'pollport'
 import type { GatewayThreadData } from './gateway-thread.ts'
 import type { GatewayLink, HubLink } from './links.ts'
 import { type Call, Mailbox, ownBytes } from './mailbox.ts'
 import type { Direction, RefusalCode } from './protocol.ts'
 import type { GatewayFigures } from './server-figures.ts'
 
+/** On its way to a thread that does not keep up: states are left out from here on, since newer ones come soon. */
+const MANY_UNDER_WAY_BYTES = 1024 * 1024
 /** A thread that is so far behind will not come back: its players are better served by another one. */
-const MAX_CALLS_UNDER_WAY = 1_000_000
+const MAX_UNDER_WAY_BYTES = 64 * 1024 * 1024
+/** A thread tells its figures twice a second. Looked for once a second, so many times in vain: it hangs. */
+const LOOK_EVERY_MS = 1_000
+const MAX_LOOKS_IN_VAIN = 10
 
 export interface OpenPorts {
   port: number | undefined
@@ -23,6 +29,11 @@ export class RemoteGateway implements GatewayLink {
   hub: HubLink | undefined
   readonly #worker: Worker
   readonly #mailbox: Mailbox
+  /** Connections that were handed over, and that the thread has not taken yet. */
+  readonly #handles = new Set<number>()
+  #isOpen = false
+  #failure: Error | undefined
+  #looksInVain = 0
   #onListening: ((ports: OpenPorts) => void) | undefined
   #figures: GatewayFigures = {
     connections: 0,
@@ -41,19 +52,31 @@ export class RemoteGateway implements GatewayLink {
     const script = new URL('./thread.mjs', import.meta.url)
     this.#worker = new Worker(script, { workerData: data, execArgv: [] })
     this.#mailbox = new Mailbox(this.#worker, (call) => this.#obey(call))
-    this.#worker.on('message', (post) => this.#mailbox.receive(post))
-    let failure: Error | undefined
+    this.#worker.on('message', (post) => {
+      this.#looksInVain = 0
+      this.#mailbox.receive(post)
+    })
+    const watch = setInterval(() => this.#look(), LOOK_EVERY_MS)
     this.ended = new Promise((resolve) => {
       this.#worker.on('error', (error) => {
-        failure = error as Error
+        this.#failure ??= error as Error
       })
-      this.#worker.on('exit', () => resolve(failure))
+      this.#worker.on('exit', () => {
+        clearInterval(watch)
+        for (const handle of this.#handles) Socket.fromHandle(handle, { type: 'tcp' }).close()
+        resolve(this.#failure)
+      })
     })
     this.listening = new Promise((resolve, reject) => {
       this.#onListening = resolve
       this.ended.then((error) => reject(error ?? new Error('the thread ended before it listened')))
     })
     this.listening.catch(() => {}) // whoever waits for it hears it
+  }
+
+  /** Whether it has begun to serve. */
+  get isOpen(): boolean {
+    return this.#isOpen
   }
 
   /** As of half a second ago, at most. */
@@ -66,6 +89,7 @@ export class RemoteGateway implements GatewayLink {
   }
 
   deliverState(clients: readonly number[], state: Uint8Array): void {
+    if (this.#mailbox.underWayBytes > MANY_UNDER_WAY_BYTES) return
     this.#send('deliverState', clients, ownBytes(state))
   }
 
@@ -77,23 +101,39 @@ export class RemoteGateway implements GatewayLink {
     this.#send('stop', ownBytes(frame))
   }
 
-  /** Hands a connection over: the handle is the thread's from now on. */
-  adopt(handle: number, family: 'ipv4' | 'ipv6', isWeb: boolean): void {
-    this.#send('adopt', handle, family, isWeb)
+  /** Hands a connection over: the handle is the thread's from now on, or is closed when that ends before it has taken it. */
+  adopt(handle: number, isWeb: boolean): void {
+    this.#handles.add(handle)
+    this.#send('adopt', handle, isWeb)
+  }
+
+  /** Ends the thread at once, whatever it does; {@link ended} tells why. */
+  terminate(reason: Error): void {
+    if (this.#failure !== undefined) return
+    this.#failure = reason
+    void this.#worker.terminate()
   }
 
   #send(...call: Call): void {
-    if (this.#mailbox.length < MAX_CALLS_UNDER_WAY) this.#mailbox.send(...call)
-    else void this.#worker.terminate()
+    this.#mailbox.send(...call)
+    if (this.#mailbox.underWayBytes > MAX_UNDER_WAY_BYTES) this.terminate(new Error('the thread does not keep up'))
+  }
+
+  #look(): void {
+    if (this.#isOpen && ++this.#looksInVain > MAX_LOOKS_IN_VAIN) this.terminate(new Error('the thread hangs'))
   }
 
   #obey([method, ...args]: Call): void {
     switch (method) {
       case 'listening':
+        this.#isOpen = true
         this.#onListening?.(args[0] as OpenPorts)
         break
       case 'figures':
         this.#figures = args[0] as GatewayFigures
+        break
+      case 'taken':
+        this.#handles.delete(args[0] as number)
         break
       case 'enter':
         this.hub?.enter(args[0] as number, args[1] as string)

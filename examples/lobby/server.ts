@@ -11,8 +11,9 @@ import type { GatewayFigures, ServerFigures } from './server-figures.ts'
 import { Skills } from './skills.ts'
 import { memoryStore, openStore, type Store } from './store.ts'
 
-/** A thread that ends by a fault is started anew so many times; its players come back by their tokens. */
+/** A thread that ends by a fault is started anew, and its players come back by their tokens; but more often than that it makes no sense. */
 const MAX_NEW_THREADS = 10
+const NEW_THREADS_WITHIN_MS = 60_000
 
 export interface LobbyOptions {
   log?: Logger
@@ -39,7 +40,9 @@ export class LobbyServer {
   #local: Gateway | undefined
   #doors: { game: TcpListener<never>; web: TcpListener<never> } | undefined
   #nextRemote = 0
-  #newThreads = 0
+  /** When they were started anew, lately. */
+  #newThreads: number[] = []
+  #failure: Error | undefined
   #isStopping = false
   #startedMs = performance.now()
   #finish: (error?: Error) => void = () => {}
@@ -121,10 +124,7 @@ export class LobbyServer {
     this.#doors?.game.close()
     this.#doors?.web.close()
     this.#hub.stop()
-    Promise.all(this.#endings).then(
-      () => this.#finish(),
-      (error) => this.#finish(error)
-    )
+    Promise.all(this.#endings).then(() => this.#finish(this.#failure))
   }
 
   get figures(): ServerFigures {
@@ -172,13 +172,26 @@ export class LobbyServer {
       const gateway = new Gateway(doors, this.#settings, this.#log)
       this.#local = gateway
       this.#ports = { port: gateway.port, webPort: gateway.webPort, udpPort: gateway.udpPort }
-      this.#endings.push(gateway.run(this.#hub.connect(gateway)))
+      const isOver = gateway.run(this.#hub.connect(gateway)).catch((error) => {
+        this.#hub.disconnect(gateway)
+        this.#fail(error)
+      })
+      this.#endings.push(isOver)
     } else if (this.#handsOver) {
-      this.#doors = { game: this.#listen(this.#address, port), web: this.#listen(this.#address, webPort) }
-      const { game, web } = this.#doors
+      const { game, web } = this.#openDoors(port, webPort)
+      this.#doors = { game, web }
       this.#ports = { port: game.localAddress.port, webPort: web.localAddress.port, udpPort }
+      // Until there is somebody to hand them over to, those who come wait.
+      game.pause()
+      web.pause()
       await this.#startThreads(0, workers)
+      game.resume()
+      web.resume()
     } else {
+      // Threads share their ports with each other, and so they would with another lobby that is there already.
+      const { game, web } = this.#openDoors(port, webPort)
+      game.close()
+      web.close()
       // With port 0 the first one finds out which it is; the others share it.
       this.#ports = { port, webPort, udpPort }
       this.#ports = await this.#startThread(0)
@@ -209,19 +222,46 @@ export class LobbyServer {
   async #onThreadEnded(number: number, remote: RemoteGateway, failure: Error | undefined): Promise<void> {
     this.#remotes.delete(remote)
     this.#hub.disconnect(remote)
-    if (this.#isStopping) return
+    // One that has never served is the concern of whoever started it.
+    if (this.#isStopping || !remote.isOpen) return
     this.#log.error({ err: failure, thread: number }, 'a thread has ended; its players may come back to another one')
-    if (++this.#newThreads > MAX_NEW_THREADS) throw failure ?? new Error('threads end again and again')
-    await this.#startThread(number).catch((error) =>
-      this.#log.error({ err: error, thread: number }, 'not started anew')
-    )
+    await this.#startAnew(number)
+  }
+
+  async #startAnew(number: number): Promise<void> {
+    while (!this.#isStopping) {
+      const nowMs = performance.now()
+      this.#newThreads = this.#newThreads.filter((startedMs) => nowMs - startedMs < NEW_THREADS_WITHIN_MS)
+      if (this.#newThreads.push(nowMs) > MAX_NEW_THREADS) {
+        this.#fail(new Error('threads end again and again'))
+        return
+      }
+      try {
+        await this.#startThread(number)
+        return
+      } catch (error) {
+        this.#log.error({ err: error, thread: number }, 'not started anew')
+      }
+    }
+  }
+
+  /** A fault of ours: {@link ended} is rejected with it as soon as everybody is gone. */
+  #fail(error: Error): void {
+    this.#failure ??= error
+    this.stop()
   }
 
   // ---- What this thread itself accepts ----
 
-  #listen(address: string, port: number): TcpListener<never> {
+  #openDoors(port: number, webPort: number) {
+    const { sendBufferBytes } = this.#settings
+    const game = this.#listen(this.#address, port, sendBufferBytes)
+    return { game, web: this.#listen(this.#address, webPort, sendBufferBytes) }
+  }
+
+  #listen(address: string, port: number, sendBufferSize?: number): TcpListener<never> {
     try {
-      return this.#poller.listenTcp({ address, port })
+      return this.#poller.listenTcp({ address, port, sendBufferSize })
     } catch (error) {
       throw Object.assign(error as Error, { address, port })
     }
@@ -232,8 +272,9 @@ export class LobbyServer {
       this.#finish = (error) => (error === undefined ? resolve() : reject(error))
     })
     const serving = this.#poller.run((events) => this.#onEvents(events), { signal: this.#quiet.signal })
+    serving.catch((error) => this.#fail(error))
     try {
-      await Promise.race([finished, serving])
+      await finished
     } finally {
       this.#quiet.abort()
       await serving
@@ -253,10 +294,9 @@ export class LobbyServer {
 
   /** To each thread in turn. */
   #handOver(connection: TcpConnection<never>, isWeb: boolean): void {
-    const remotes = [...this.#remotes]
+    const remotes = [...this.#remotes].filter(({ isOpen }) => isOpen)
     const remote = remotes[this.#nextRemote++ % remotes.length]
     if (remote === undefined) return connection.reset() // all threads have ended, and new ones are on their way
-    const { family } = connection.localAddress
-    remote.adopt(connection.detach(), family, isWeb)
+    remote.adopt(connection.detach(), isWeb)
   }
 }

@@ -17,6 +17,8 @@ export class UdpPath {
   readonly bucket: TokenBucket
   /** As soon as it has shown that it hears. */
   address: SocketAddress | undefined
+  /** The last thing from that address. */
+  receivedAtMs = 0
   match = 0
   /** The last tick of that match that is known to have arrived, and when that became known. */
   heardTick = 0
@@ -95,9 +97,10 @@ export class UdpPaths {
       return
     }
     const isKnown = path.address !== undefined && isSame(path.address, address)
+    if (isKnown) path.receivedAtMs = nowMs
     switch (message.kind) {
       case 'hello':
-        this.#socket.send(isKnown ? encodeOpen() : encodeChallenge(this.#nonce(path, address).toString('hex')), address)
+        this.#answer(isKnown ? encodeOpen() : encodeChallenge(this.#nonce(path, address).toString('hex')), address)
         break
       case 'proof':
         if (!timingSafeEqual(Buffer.from(message.nonce, 'hex'), this.#nonce(path, address))) {
@@ -105,8 +108,9 @@ export class UdpPaths {
           return
         }
         path.address = address
+        path.receivedAtMs = nowMs
         path.heardAtMs = nowMs
-        this.#socket.send(encodeOpen(), address)
+        this.#answer(encodeOpen(), address)
         break
       case 'steer':
         if (!isKnown) {
@@ -119,6 +123,10 @@ export class UdpPaths {
         }
         this.#onSteer(path.client, message.match, message.seq, message.direction)
     }
+  }
+
+  #answer(bytes: Buffer, address: SocketAddress): void {
+    if (this.#socket.send(bytes, address)) this.out++
   }
 
   #isHearing(path: UdpPath, nowMs: number): boolean {

@@ -37,17 +37,62 @@ export async function until(what: string, isTrue: () => boolean): Promise<void> 
   }
 }
 
-export class Person {
-  readonly socket: Socket
+/** Somebody who hears messages and sends some, by whatever way they go. */
+export abstract class Participant {
   readonly heard: ServerMessage[] = []
+  /** The server has said its end. */
   hasEnded = false
   isClosed = false
-  error: NodeJS.ErrnoException | undefined
-  #rest: Buffer = Buffer.alloc(0)
   #read = 0
   #pings = 0
 
+  abstract send(message: object): void
+
+  /** The next message of this kind that was not looked at before; what comes before it counts as looked at. */
+  async next<T extends ServerMessage['type']>(type: T): Promise<MessageOf<T>> {
+    let found: ServerMessage | undefined
+    await until(`${type}, but ${JSON.stringify(this.heard.slice(this.#read))}`, () => {
+      while (found === undefined && this.#read < this.heard.length) {
+        const message = this.heard[this.#read++]
+        if (message.type === type) found = message
+      }
+      return found !== undefined
+    })
+    return found as MessageOf<T>
+  }
+
+  async refused(code: string): Promise<void> {
+    expect((await this.next('error')).code).toBe(code)
+  }
+
+  /** All of one kind, looked at or not. */
+  all<T extends ServerMessage['type']>(type: T): MessageOf<T>[] {
+    return this.heard.filter((message) => message.type === type) as MessageOf<T>[]
+  }
+
+  /** Gets an answer: whatever this player sent before has been dealt with. */
+  async answered(): Promise<void> {
+    this.send({ type: 'ping', id: ++this.#pings })
+    while ((await this.next('pong')).id !== this.#pings) {}
+  }
+
+  /** Whatever others did: this player gets an answer at once and was never refused anything. */
+  async isUndisturbed(): Promise<void> {
+    const start = performance.now()
+    await this.answered()
+    expect(performance.now() - start).toBeLessThan(2_000)
+    expect(this.heard.filter(({ type }) => type === 'error')).toEqual([])
+    expect(this.hasEnded).toBe(false)
+  }
+}
+
+export class Person extends Participant {
+  readonly socket: Socket
+  error: NodeJS.ErrnoException | undefined
+  #rest: Buffer = Buffer.alloc(0)
+
   constructor(port: number) {
+    super()
     this.socket = connect({ port, host: '127.0.0.1', noDelay: true })
     this.socket.on('data', (data) => this.#onData(data))
     this.socket.on('end', () => {
@@ -100,38 +145,11 @@ export class Person {
     this.socket.write(Buffer.concat([length, body]))
   }
 
-  /** The next message of this kind that was not looked at before; what comes before it counts as looked at. */
-  async next<T extends ServerMessage['type']>(type: T): Promise<MessageOf<T>> {
-    let found: ServerMessage | undefined
-    await until(`${type}, but ${JSON.stringify(this.heard.slice(this.#read))}`, () => {
-      while (found === undefined && this.#read < this.heard.length) {
-        const message = this.heard[this.#read++]
-        if (message.type === type) found = message
-      }
-      return found !== undefined
-    })
-    return found as MessageOf<T>
-  }
-
-  async refused(code: string): Promise<void> {
-    expect((await this.next('error')).code).toBe(code)
-  }
-
   /** The server has said its end and closed, in order and not by a reset. */
   async isSentAway(): Promise<void> {
     await until('the connection is closed', () => this.isClosed)
     expect(this.error).toBeUndefined()
     expect(this.hasEnded).toBe(true)
-  }
-
-  /** Whatever others did: this player gets an answer at once and was never refused anything. */
-  async isUndisturbed(): Promise<void> {
-    this.send({ type: 'ping', id: ++this.#pings })
-    const start = performance.now()
-    expect((await this.next('pong')).id).toBe(this.#pings)
-    expect(performance.now() - start).toBeLessThan(2_000)
-    expect(this.heard.filter(({ type }) => type === 'error')).toEqual([])
-    expect(this.hasEnded).toBe(false)
   }
 
   async disconnect(): Promise<void> {

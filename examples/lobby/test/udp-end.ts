@@ -1,0 +1,127 @@
+// For tests of datagrams: one end of them on Node's own `dgram`, which was written by others.
+import { createSocket, type Socket } from 'node:dgram'
+import { once } from 'node:events'
+import { expect, onTestFinished } from 'vitest'
+import { decodeToPlayer, encodeFromPlayer, type FromPlayer, TO_PLAYER } from '../datagram.ts'
+import type { MatchState } from '../protocol.ts'
+import { type Participant, until } from './person.ts'
+
+/** What the message 'udp' says. */
+export interface Ticket {
+  port: number
+  token: string
+}
+
+/** Asks for a token over the player's connection. */
+export async function ticketOf(player: Participant): Promise<Ticket> {
+  player.send({ type: 'udp' })
+  return player.next('udp')
+}
+
+export class UdpEnd {
+  readonly socket: Socket
+  /** Every datagram that came, as it came. */
+  readonly heard: Buffer[] = []
+  /** Acknowledges each state at once, as a player's program does; otherwise heardTick stands still. */
+  isAcknowledging = false
+  ticket: Ticket
+  seq = 0
+  #read = 0
+
+  private constructor(ticket: Ticket) {
+    this.ticket = ticket
+    this.socket = createSocket('udp4')
+    this.socket.on('message', (data) => this.#onMessage(data))
+    onTestFinished(() => new Promise<void>((resolve) => void this.socket.close(() => resolve())))
+  }
+
+  /** Somewhere from where datagrams come: nobody has heard of it yet. */
+  static async at(ticket: Ticket): Promise<UdpEnd> {
+    const end = new UdpEnd(ticket)
+    end.socket.bind(0, '127.0.0.1')
+    await once(end.socket, 'listening')
+    return end
+  }
+
+  /** The same, and it has shown that it hears. */
+  static async open(player: Participant): Promise<UdpEnd> {
+    const end = await UdpEnd.at(await ticketOf(player))
+    await end.prove()
+    return end
+  }
+
+  async prove(): Promise<void> {
+    const nonce = await this.challenge()
+    this.send({ kind: 'proof', token: this.ticket.token, nonce })
+    await this.next('open')
+  }
+
+  /** Says hello from an address that is not known; returns what has to be said to make it so. */
+  async challenge(): Promise<string> {
+    this.hello()
+    const challenge = await this.next('challenge')
+    return challenge.subarray(1).toString('hex')
+  }
+
+  hello(): void {
+    this.send({ kind: 'hello', token: this.ticket.token })
+  }
+
+  steer(direction: number, { match = 1, seq = ++this.seq, heardTick = 0 } = {}): void {
+    this.send({ kind: 'steer', token: this.ticket.token, match, seq, heardTick, direction })
+  }
+
+  send(message: FromPlayer | Buffer): void {
+    this.socket.send(Buffer.isBuffer(message) ? message : encodeFromPlayer(message), this.ticket.port, '127.0.0.1')
+  }
+
+  /** The next datagram of this kind that was not looked at before; what comes before it counts as looked at. */
+  async next(kind: keyof typeof TO_PLAYER): Promise<Buffer> {
+    let found: Buffer | undefined
+    await until(`a datagram '${kind}'`, () => {
+      while (found === undefined && this.#read < this.heard.length) {
+        const data = this.heard[this.#read++]
+        if (data[0] === TO_PLAYER[kind]) found = data
+      }
+      return found !== undefined
+    })
+    return found as Buffer
+  }
+
+  async nextState(): Promise<MatchState> {
+    return stateIn(await this.next('state'))
+  }
+
+  /** All states that came here so far. */
+  get states(): MatchState[] {
+    return this.heard.filter((data) => data[0] === TO_PLAYER.state).map(stateIn)
+  }
+
+  /** From an address that has shown that it hears: what was sent before has been dealt with, for datagrams of one socket keep their order on one machine. */
+  async answered(): Promise<void> {
+    this.hello()
+    await this.next('open')
+  }
+
+  /** From one that has not: the same, and all that came of it is the challenge of this last hello. */
+  async isToldNothing(): Promise<void> {
+    const before = this.heard.length
+    const sent = encodeFromPlayer({ kind: 'hello', token: this.ticket.token })
+    await this.challenge()
+    expect(this.heard).toHaveLength(before + 1)
+    expect(this.heard[before].length).toBeLessThanOrEqual(sent.length)
+  }
+
+  #onMessage(data: Buffer): void {
+    this.heard.push(data)
+    if (!this.isAcknowledging || data[0] !== TO_PLAYER.state) return
+    const { match, tick } = stateIn(data)
+    this.steer(0, { match, heardTick: tick })
+  }
+}
+
+function stateIn(data: Buffer): MatchState {
+  const message = decodeToPlayer(data)
+  if (message?.kind !== 'state') throw new Error(`no state: ${data.toString('hex')}`)
+  return message.state
+}
