@@ -1,142 +1,226 @@
-// How one bot plays: what it hears and what it does next. Pure, as the server's rules are: no sockets, and chance is passed in.
-import type { Request, RoomInfo, ServerMessage } from './protocol.ts'
+// What every bot is: it signs in, comes back with its token when its connection is lost, and tells what should not have happened from what it brought
+// upon itself. Pure, as the server's rules are: no sockets, and time and chance are passed in. The behaviours are in bot-*.ts.
+import { pace } from './bot-pace.ts'
+import type { Direction, RefusalCode, Request, ServerMessage } from './protocol.ts'
 
-/** Refusals that happen to the best: somebody else was quicker. Any other is a fault, of the bot or of the server. */
-const racesLost = new Set([
-  'name-taken',
+/** Where a bot writes down what did not go smoothly, by its kind: a refusal's code, a socket's error, or a word of its own. */
+export interface Ledger {
+  /** It should not have happened. */
+  error(kind: string): void
+  /** It was provoked, or somebody else was quicker: that happens to the best. */
+  expected(kind: string): void
+}
+
+export interface BotOptions {
+  readonly name: string
+  /** From 0 up to 1. */
+  readonly random: () => number
+  readonly ledger: Ledger
+  /** How many bots there are: the more, the less each of them says to the whole lobby. */
+  readonly crowd: number
+}
+
+/** What a bot does at one moment. */
+export interface Deed {
+  readonly send?: readonly Request[]
+  /** After that: a hard loss of the connection, its orderly end, or reading no more. */
+  readonly afterwards?: 'reset' | 'end' | 'pause'
+  /** When it wants to be asked again, instead of at its usual pace. */
+  readonly pauseMs?: number
+}
+
+/** A course in a match. */
+export interface Course {
+  readonly match: number
+  readonly direction: Direction
+}
+
+/** How the names of all bots begin, by which they know who is a person. */
+export const BOT_NAME = 'bot '
+
+/** Somebody else was quicker, or the server is about to end. */
+const races = new Set<RefusalCode>([
   'room-taken',
   'room-full',
   'no-such-room',
   'match-running',
   'no-match',
-  'already-rolled',
   'queue-full',
+  'too-many-rooms',
   'draining'
 ])
+/** The refusals after which the server ends the connection, and gives up the seat. */
+const cuts = new Set<RefusalCode>([
+  'flood',
+  'frame-too-large',
+  'sign-in-timeout',
+  'idle',
+  'server-full',
+  'too-many-connections',
+  'replaced'
+])
 
-/** Left to people who come later. */
-const seatsKeptFree = 2
-const sayings = [
-  'hello',
-  'good luck',
-  'who starts?',
-  'one more',
-  'well played',
-  'again!',
-  'wait for me',
-  'ready when you are'
-]
-
-export class Bot {
-  /** Refusals that should not have been. */
-  faults = 0
+export abstract class Bot {
+  /** Whether it asks for datagrams, and steers ten times a second. */
+  readonly wantsDatagrams: boolean = false
+  /** Whether it means well: then it pings, and how long that takes is measured. */
+  readonly isHonest: boolean = true
+  /** Bytes of its receive buffer in the system; undefined: the system's own choice. */
+  readonly receiveBufferBytes: number | undefined
+  protected readonly ledger: Ledger
+  protected readonly crowd: number
   readonly #wantedName: string
   readonly #random: () => number
   #name = ''
-  #triedNames = 0
-  #rooms: RoomInfo[] | undefined
-  #roomTotal = 0
-  #isQueued = false
-  #isInRoom = false
-  #memberCount = 0
-  #isReady = false
-  #isPlaying = false
-  #hasRolled = false
+  #token: string | undefined
+  #isAsking = false
+  #hasSignedOut = false
+  /** The server has said why it ends the connection, or the bot ends it itself: the end is no surprise. */
+  #isEndKnown = false
 
-  constructor(wantedName: string, random: () => number) {
-    this.#wantedName = wantedName
+  constructor({ name, random, ledger, crowd }: BotOptions) {
+    this.#wantedName = name
     this.#random = random
+    this.ledger = ledger
+    this.crowd = crowd
   }
 
-  hear(message: ServerMessage): void {
+  /** As the server knows it; '' while it is not signed in. */
+  get name(): string {
+    return this.#name
+  }
+
+  get isSignedIn(): boolean {
+    return this.#name !== ''
+  }
+
+  /** A connection is there. What it does first. */
+  connected(): Deed | undefined {
+    this.#isAsking = false
+    this.#isEndKnown = false
+    this.onConnected()
+    return this.act()
+  }
+
+  /** Returns in how many milliseconds it wants to be asked, if that is sooner than it would be. */
+  hear(message: ServerMessage): number | undefined {
     switch (message.type) {
       case 'welcome':
+        this.#isAsking = false
         this.#name = message.name
+        this.#token = message.token
         break
-      case 'rooms':
-        this.#rooms = message.rooms
-        this.#roomTotal = message.total
+      case 'signed-out':
+        this.#name = ''
+        this.#token = undefined
+        this.#hasSignedOut = true
         break
-      case 'queued':
-        this.#isQueued = true
-        break
-      case 'joined':
-        this.#isQueued = false
-        this.#isInRoom = true
-        this.#isReady = false
-        this.#memberCount = message.members.length
-        break
-      case 'left':
-        this.#isInRoom = false
-        break
-      case 'member-joined':
-        this.#memberCount++
-        break
-      case 'member-left':
-        this.#memberCount--
-        break
-      case 'match-started':
-        this.#isPlaying = true
-        this.#hasRolled = false
-        break
-      case 'match-ended':
-        this.#isPlaying = false
-        this.#isReady = false
+      case 'bye':
+        this.#isEndKnown = true
         break
       case 'error':
-        if (!racesLost.has(message.code)) this.faults++
+        this.#judge(message.code)
         break
-      // The rest is what others do, of which a bot makes nothing.
+    }
+    return this.onMessage(message)
+  }
+
+  /** Its time has come. */
+  act(): Deed | undefined {
+    if (this.#isEndKnown || this.#isAsking) return undefined
+    const deed = this.isSignedIn ? this.live() : this.comeIn()
+    if (deed?.afterwards === 'reset' || deed?.afterwards === 'end') this.#isEndKnown = true
+    return deed
+  }
+
+  /** Whether it is in a match. */
+  get isPlaying(): boolean {
+    return false
+  }
+
+  /** Where it wants to go, asked about ten times a second; undefined when it does not know yet, or plays no match. */
+  steer(): Course | undefined {
+    return undefined
+  }
+
+  /** The connection is given up, for a reason that is counted already. */
+  giveUp(): void {
+    this.#isEndKnown = true
+  }
+
+  /** The connection is closed; `code` is the SocketError's if it did not go in order. Returns after how many milliseconds it comes back. */
+  gone(code: string | undefined): number {
+    if (!this.#isEndKnown) {
+      const kind = code ?? 'closed without a word'
+      if (this.expects(kind)) this.ledger.expected(kind)
+      else this.ledger.error(kind)
+    }
+    this.#name = ''
+    const pauseMs = this.onGone()
+    this.#hasSignedOut = false
+    return pauseMs
+  }
+
+  // ---- What the behaviours fill in ----
+
+  /** It is signed in, and its time has come. */
+  protected abstract live(): Deed | undefined
+
+  /** Not signed in: the first thing to say. */
+  protected comeIn(): Deed | undefined {
+    if (this.#hasSignedOut) return undefined
+    this.#isAsking = true
+    return {
+      send: [
+        this.#token === undefined ? { type: 'name', name: this.#wantedName } : { type: 'resume', token: this.#token }
+      ]
     }
   }
 
-  /** The next thing that it does, or undefined when it only listens this time. */
-  act(): Request | undefined {
-    if (this.#name === '') return { type: 'name', name: this.#nextName() }
-    if (!this.#isInRoom) return this.#actInLobby()
-    return this.#isPlaying ? this.#actInMatch() : this.#actInRoom()
+  protected onConnected(): void {}
+
+  protected onMessage(_message: ServerMessage): number | undefined {
+    return undefined
   }
 
-  #nextName(): string {
-    const suffix = this.#triedNames++ === 0 ? '' : `-${Math.floor(this.#random() * 1e6)}`
-    return `${this.#wantedName}${suffix}`
+  protected onGone(): number {
+    return pace.reconnectMs
   }
 
-  #actInLobby(): Request | undefined {
-    if (this.#isQueued) return undefined // the next thing is a room
-    if (this.#chance(0.1)) return { type: 'queue' }
-    if (this.#chance(0.02)) return this.#say()
-    const rooms = this.#rooms
-    this.#rooms = undefined
-    if (rooms === undefined) {
-      // One page of the list, from anywhere: so that the bots do not all crowd into the oldest rooms.
-      return { type: 'rooms', from: Math.floor(this.#random() * Math.max(this.#roomTotal - 10, 0)) }
-    }
-    const open = rooms.filter(({ players, capacity, isPlaying }) => !isPlaying && players < capacity - seatsKeptFree)
-    if (open.length === 0 || this.#chance(0.05)) return { type: 'create', room: `${this.#name}'s` }
-    return { type: 'join', room: open[Math.floor(this.#random() * open.length)].name }
+  /** Whether it has provoked this refusal, or this end of its connection. */
+  protected expects(_kind: string): boolean {
+    return false
   }
 
-  #actInRoom(): Request | undefined {
-    if (this.#chance(0.25)) return this.#say()
-    const isAlone = this.#memberCount < 2
-    if (this.#chance(isAlone ? 0.3 : 0.05)) return { type: 'leave' }
-    if (isAlone || this.#isReady) return undefined
-    this.#isReady = true
-    return { type: 'ready', ready: true }
-  }
+  // ---- For the behaviours ----
 
-  #actInMatch(): Request | undefined {
-    if (this.#hasRolled || this.#chance(0.25)) return this.#say()
-    this.#hasRolled = true
-    return { type: 'roll' }
-  }
-
-  #say(): Request {
-    return { type: 'say', text: sayings[Math.floor(this.#random() * sayings.length)] }
-  }
-
-  #chance(probability: number): boolean {
+  protected chance(probability: number): boolean {
     return this.#random() < probability
+  }
+
+  protected between(least: number, most: number): number {
+    return least + this.#random() * (most - least)
+  }
+
+  protected oneOf<T>(choices: readonly T[]): T {
+    return choices[Math.floor(this.#random() * choices.length)]
+  }
+
+  /** A time in which somebody answers. */
+  protected get replyMs(): number {
+    return this.between(pace.minReplyMs, pace.maxReplyMs)
+  }
+
+  #judge(code: RefusalCode): void {
+    if (cuts.has(code)) {
+      this.#isEndKnown = true
+      this.#token = undefined // who is sent away has no seat to come back to
+    }
+    if (this.expects(code) || races.has(code)) this.ledger.expected(code)
+    else this.ledger.error(code)
+    if (!this.#isAsking) return
+    // The seat was given up meanwhile, or the name is somebody's: as somebody new, then.
+    this.#isAsking = false
+    this.#token = undefined
   }
 }

@@ -1,15 +1,38 @@
 // The live figures: what is shown of a second, and how a line is shown. Knows neither server nor bots.
-import type { ServerFigures } from './server.ts'
+import type { ServerFigures } from './server-figures.ts'
 
-/** What the bots' process tells once a second. */
-export interface BotReport {
-  /** Round trips of the last second. */
+/** Times in milliseconds; all 0 when nothing was measured. */
+export interface Times {
+  count: number
   p50Ms: number
   p99Ms: number
-  /** Connections that were refused or lost, since the start. */
-  lost: number
-  /** Refusals of the server that no bot should get, since the start. */
-  faults: number
+  maxMs: number
+}
+
+/** What bots measured in some time. */
+export interface BotFigures {
+  /** From a ping to its pong. */
+  roundTrips: Times
+  /** From steering to the state that shows it. */
+  steers: Times
+  /** How late the bots' own loop was: what they measure is not more exact than that. */
+  lateness: Times
+}
+
+/** What the bots' process tells once a second: how it went in that second, and counts since the start. */
+export interface BotReport extends BotFigures {
+  bots: number
+  /** Of them, those who are signed in now, and who have been at some time. */
+  signedIn: number
+  arrived: number
+  /** From the first connection until the last of them had been signed in. */
+  rampSeconds: number
+  /** To whom datagrams get through. */
+  viaUdp: number
+  /** What should not have happened, by its kind: a refusal's code, a socket's error. */
+  errors: Record<string, number>
+  /** What was provoked, or lost to somebody quicker. */
+  expected: Record<string, number>
 }
 
 /** One line about the time between two looks at the server, and about the bots if there are any. */
@@ -23,14 +46,19 @@ export function formatFigures(now: ServerFigures, before: ServerFigures, seconds
     `${perSecond(now.messagesOut - before.messagesOut)} msg/s out`
   ]
   if (bots !== undefined) {
-    parts.push(`p50 ${bots.p50Ms.toFixed(2)} ms`, `p99 ${bots.p99Ms.toFixed(2)} ms`)
-    if (bots.lost > 0) parts.push(`${whole(bots.lost)} connections lost`)
-    if (bots.faults > 0) parts.push(`${whole(bots.faults)} faults`)
+    parts.push(`p50 ${bots.roundTrips.p50Ms.toFixed(2)} ms`, `p99 ${bots.roundTrips.p99Ms.toFixed(2)} ms`)
+    const errors = sumOf(bots.errors)
+    if (errors > 0) parts.push(`${whole(errors)} errors`)
   }
   return parts.join('  ')
 }
 
-function whole(count: number): string {
+export function sumOf(counts: Record<string, number>): number {
+  return Object.values(counts).reduce((sum, count) => sum + count, 0)
+}
+
+/** With commas between thousands. */
+export function whole(count: number): string {
   return Math.round(count).toLocaleString('en')
 }
 

@@ -1,0 +1,424 @@
+// Any number of bots on pollport's client side, on one Poller: their connections, their datagrams, whose turn it is, and how long they wait for
+// answers. Knows sockets and time; how a bot behaves is in bot-*.ts.
+import { build, type Histogram } from 'hdr-histogram-js'
+import { FrameDecoder, type PollEvent, type Poller, SocketAddress, type TcpConnection, type UdpSocket } from 'pollport'
+import type { Bot, Deed, Ledger } from './bot.ts'
+import { type Behaviour, behaviourNames, inOrder, type Mix, newBot, sizeOf } from './bot-mix.ts'
+import { pace } from './bot-pace.ts'
+import { DatagramWay, SteerClock } from './bot-udp.ts'
+import { Wheel } from './bot-wheel.ts'
+import { MAX_REPLY_BYTES } from './config.ts'
+import { decodeToPlayer, encodeFromPlayer, type FromPlayer } from './datagram.ts'
+import type { BotFigures, BotReport, Times } from './figures.ts'
+import { encode, LENGTH_BYTES, type MatchState, parseMessage, type Request, type ServerMessage } from './protocol.ts'
+
+/** What the process of the bots is told at its start, as JSON. */
+export interface FleetOptions {
+  address: string
+  port: number
+  mix: Mix
+  /** The ramp; without them as in bot-pace.ts. */
+  connectsPerSecond?: number
+  maxArriving?: number
+}
+
+/** One bot with its sockets. */
+export interface Guest {
+  readonly behaviour: Behaviour
+  readonly bot: Bot
+  readonly clock: SteerClock
+  decoder: FrameDecoder
+  connection: TcpConnection<Guest> | undefined
+  /** Connecting, or not signed in yet. */
+  isArriving: boolean
+  /** Either side has finished sending. */
+  isEnding: boolean
+  hasArrived: boolean
+  /** It does not come back. */
+  isDismissed: boolean
+  /** When it is its turn; a turn that was due at another time is none. */
+  dueMs: number
+  /** When the ping was sent that has no answer yet. */
+  pingedMs: number | undefined
+  udp: UdpSocket<Guest> | undefined
+  /** Where its datagrams go. */
+  udpServer: SocketAddress | undefined
+  way: DatagramWay | undefined
+  /** Whether the steering wheel comes round to it. */
+  isSteering: boolean
+  lastDirection: number
+  /** Over TCP it is said less often. */
+  untilRepeat: number
+}
+
+const SLOT_MS = 1000 / pace.ticksPerSecond
+/** Over TCP, where nothing gets lost, steering without a change is repeated after so many times. */
+const TCP_REPEAT = 10
+
+export class Fleet {
+  readonly #poller: Poller<Guest>
+  readonly #options: Required<FleetOptions>
+  readonly #byBehaviour = new Map<Behaviour, Set<Guest>>(behaviourNames.map((behaviour) => [behaviour, new Set()]))
+  readonly #acts: Wheel<Guest>
+  readonly #pings: Wheel<Guest>
+  readonly #steers: Wheel<Guest>
+  /** Not connected, and about to be. */
+  readonly #queue: Guest[] = []
+  readonly #errors = new Counts()
+  readonly #expected = new Counts()
+  readonly #ledger: Ledger = {
+    error: (kind) => this.#errors.add(kind),
+    expected: (kind) => this.#expected.add(kind)
+  }
+  readonly #lastSecond = new Measured()
+  readonly #phase = new Measured()
+  #named = 0
+  #arriving = 0
+  #arrived = 0
+  #lastArrivedMs = 0
+  readonly #startedMs = performance.now()
+  #mayConnect = 0
+  #pingId = 0
+
+  constructor(poller: Poller<Guest>, options: FleetOptions) {
+    const { connectsPerSecond = pace.connectsPerSecond, maxArriving = pace.maxArriving } = options
+    this.#poller = poller
+    this.#options = { ...options, connectsPerSecond, maxArriving }
+    const nowMs = performance.now()
+    this.#acts = new Wheel(SLOT_MS, nowMs)
+    this.#pings = new Wheel(SLOT_MS, nowMs)
+    this.#steers = new Wheel(SLOT_MS, nowMs)
+    for (const behaviour of inOrder(options.mix)) this.#add(behaviour, sizeOf(options.mix))
+  }
+
+  /** From now on there are so many; those too many go without a word. */
+  setMix(mix: Mix): void {
+    for (const behaviour of behaviourNames) {
+      const guests = this.#byBehaviour.get(behaviour) as Set<Guest>
+      const wanted = mix[behaviour] ?? 0
+      for (const guest of guests) {
+        if (guests.size <= wanted) break
+        guests.delete(guest)
+        guest.isDismissed = true
+        guest.bot.giveUp()
+        guest.connection?.reset()
+      }
+      while (guests.size < wanted) this.#add(behaviour, sizeOf(mix))
+    }
+  }
+
+  onTick(lateMs: number): void {
+    const nowMs = performance.now()
+    this.#lastSecond.lateness.record(lateMs)
+    this.#phase.lateness.record(lateMs)
+    this.#acts.turn(nowMs, (guest, dueMs) => {
+      if (guest.dueMs === dueMs) this.#onTurn(guest, nowMs)
+    })
+    this.#pings.turn(nowMs, (guest) => this.#onPingDue(guest, nowMs))
+    this.#steers.turn(nowMs, (guest) => this.#onSteerDue(guest, nowMs))
+    this.#connectSome()
+  }
+
+  onEvents(events: PollEvent<Guest>[]): void {
+    for (const event of events) {
+      if (event.type === 'wake') continue
+      const guest = event.userPtr as Guest
+      switch (event.type) {
+        case 'connect':
+          this.#do(guest, guest.bot.connected(), performance.now())
+          if (!guest.bot.isHonest) this.#hasArrived(guest) // it may never sign in
+          break
+        case 'receive':
+          for (const frame of guest.decoder.push(event.data)) this.#onMessage(guest, parseMessage(frame))
+          break
+        case 'datagram':
+          this.#onDatagram(guest, event.data)
+          break
+        case 'end':
+          guest.isEnding = true
+          event.socket.end()
+          break
+        case 'close':
+          if (event.socket === guest.connection) this.#onClose(guest, event.error?.code)
+          break
+        case 'error':
+          this.#ledger.error(`datagram ${event.error.code}`)
+          break
+      }
+    }
+  }
+
+  /** Since the last report, and how it is now. */
+  report(): BotReport {
+    const guests = [...this.#byBehaviour.values()].flatMap((set) => [...set])
+    return {
+      ...this.#lastSecond.take(),
+      bots: guests.length,
+      signedIn: guests.filter(({ bot }) => bot.isSignedIn).length,
+      arrived: this.#arrived,
+      rampSeconds: (this.#lastArrivedMs - this.#startedMs) / 1000,
+      viaUdp: guests.filter(({ way }) => way?.isOpen).length,
+      errors: this.#errors.toRecord(),
+      expected: this.#expected.toRecord()
+    }
+  }
+
+  /** What was measured since this was asked the last time. */
+  takePhase(): BotFigures {
+    return this.#phase.take()
+  }
+
+  #add(behaviour: Behaviour, crowd: number): void {
+    const options = { name: `bot ${++this.#named}`, random: Math.random, ledger: this.#ledger, crowd }
+    const guest: Guest = {
+      behaviour,
+      bot: newBot(behaviour, options),
+      clock: new SteerClock(),
+      decoder: newDecoder(),
+      connection: undefined,
+      isArriving: false,
+      isEnding: false,
+      hasArrived: false,
+      isDismissed: false,
+      dueMs: 0,
+      pingedMs: undefined,
+      udp: undefined,
+      udpServer: undefined,
+      way: undefined,
+      isSteering: false,
+      lastDirection: 0,
+      untilRepeat: 0
+    }
+    this.#byBehaviour.get(behaviour)?.add(guest)
+    this.#queue.push(guest)
+    if (guest.bot.isHonest) this.#pings.add(guest, performance.now() + Math.random() * pace.pingEveryMs)
+  }
+
+  /** A paced ramp, so that ten thousand bots do not overflow the listener's backlog. */
+  #connectSome(): void {
+    const { address, port, connectsPerSecond, maxArriving } = this.#options
+    this.#mayConnect = Math.min(this.#mayConnect + connectsPerSecond / pace.ticksPerSecond, maxArriving)
+    while (this.#mayConnect >= 1 && this.#arriving < maxArriving && this.#queue.length > 0) {
+      const guest = this.#queue.shift() as Guest
+      if (guest.isDismissed) continue
+      this.#mayConnect--
+      this.#arriving++
+      guest.isArriving = true
+      guest.isEnding = false
+      guest.decoder = newDecoder()
+      const receiveBufferSize = guest.bot.receiveBufferBytes
+      guest.connection = this.#poller.connectTcp(
+        { address, port, timeoutMs: pace.noAnswerMs, receiveBufferSize },
+        guest
+      )
+    }
+  }
+
+  #hasArrived(guest: Guest): void {
+    if (!guest.isArriving) return
+    guest.isArriving = false
+    this.#arriving--
+    if (guest.hasArrived) return
+    guest.hasArrived = true
+    this.#arrived++
+    this.#lastArrivedMs = performance.now()
+  }
+
+  // ---- Turns ----
+
+  #askAt(guest: Guest, dueMs: number): void {
+    guest.dueMs = dueMs
+    this.#acts.add(guest, dueMs)
+  }
+
+  #onTurn(guest: Guest, nowMs: number): void {
+    if (guest.isDismissed) return
+    if (guest.connection === undefined) this.#queue.push(guest)
+    else this.#do(guest, guest.bot.act(), nowMs)
+  }
+
+  #do(guest: Guest, deed: Deed | undefined, nowMs: number): void {
+    const { connection } = guest
+    if (connection === undefined || connection.closed) return // it is asked again once that is told
+    for (const request of deed?.send ?? []) this.#send(guest, request)
+    const usualMs = pace.minPauseMs + Math.random() * (pace.maxPauseMs - pace.minPauseMs)
+    this.#askAt(guest, nowMs + (deed?.pauseMs ?? usualMs))
+    if (deed?.afterwards === 'end') guest.isEnding = true
+    if (deed?.afterwards !== undefined) connection[deed.afterwards]()
+  }
+
+  #send(guest: Guest, request: Request): void {
+    const { connection } = guest
+    // Closed or ended already, which is told in a later batch.
+    if (connection === undefined || connection.closed || guest.isEnding) return
+    connection.send(encode(request))
+  }
+
+  #onPingDue(guest: Guest, nowMs: number): void {
+    if (guest.isDismissed) return
+    this.#pings.add(guest, nowMs + pace.pingEveryMs)
+    const { connection, pingedMs } = guest
+    if (connection === undefined || connection.connecting || !guest.bot.isSignedIn) return
+    if (pingedMs === undefined) {
+      guest.pingedMs = nowMs
+      this.#send(guest, { type: 'ping', id: ++this.#pingId })
+    } else if (nowMs - pingedMs > pace.noAnswerMs) {
+      this.#ledger.error('no answer')
+      guest.bot.giveUp()
+      connection.reset()
+    }
+  }
+
+  // ---- What comes in ----
+
+  #onMessage(guest: Guest, message: ServerMessage): void {
+    const { bot } = guest
+    const nowMs = performance.now()
+    switch (message.type) {
+      case 'pong':
+        if (guest.pingedMs === undefined || !bot.isHonest) return
+        this.#lastSecond.roundTrips.record(nowMs - guest.pingedMs)
+        this.#phase.roundTrips.record(nowMs - guest.pingedMs)
+        guest.pingedMs = undefined
+        return
+      case 'udp':
+        this.#openWay(guest, message.port, message.token)
+        return
+      case 'state':
+        this.#onState(guest, message)
+        return
+    }
+    const soonMs = bot.hear(message)
+    if (message.type === 'welcome') {
+      this.#hasArrived(guest)
+      if (bot.wantsDatagrams) this.#send(guest, { type: 'udp' })
+    }
+    if (message.type === 'match-started') {
+      guest.clock.begin(message.match, message.players.indexOf(bot.name))
+      this.#startSteering(guest, nowMs)
+    }
+    if (soonMs !== undefined && nowMs + soonMs < guest.dueMs) this.#askAt(guest, nowMs + soonMs)
+  }
+
+  #onState(guest: Guest, state: MatchState): void {
+    if (!guest.clock.isNews(state)) return
+    const tookMs = guest.clock.hear(state, performance.now())
+    if (tookMs !== undefined) {
+      this.#lastSecond.steers.record(tookMs)
+      this.#phase.steers.record(tookMs)
+    }
+    guest.bot.hear({ type: 'state', ...state })
+  }
+
+  /** Refused, lost, or left: it comes again later. */
+  #onClose(guest: Guest, code: string | undefined): void {
+    if (guest.isArriving) this.#arriving--
+    guest.isArriving = false
+    guest.connection = undefined
+    guest.pingedMs = undefined
+    guest.udp?.close()
+    guest.udp = undefined
+    guest.way = undefined
+    const pauseMs = guest.bot.gone(code)
+    if (!guest.isDismissed) this.#askAt(guest, performance.now() + pauseMs)
+  }
+
+  // ---- Datagrams and steering ----
+
+  #openWay(guest: Guest, port: number, token: string): void {
+    const { address } = this.#options
+    guest.udp ??= this.#poller.bindUdp({ address: address.includes(':') ? '::' : '0.0.0.0', port: 0 }, guest)
+    guest.way = new DatagramWay(token)
+    guest.udpServer = new SocketAddress({ address, port }) // parsed once, and not for each datagram
+    this.#startSteering(guest, performance.now())
+  }
+
+  #sendDatagram(guest: Guest, message: FromPlayer): void {
+    if (guest.udpServer !== undefined) guest.udp?.send(encodeFromPlayer(message), guest.udpServer)
+  }
+
+  #onDatagram(guest: Guest, data: Buffer): void {
+    const message = decodeToPlayer(data)
+    if (message === undefined || guest.way === undefined) return
+    if (message.kind === 'state') {
+      guest.clock.hearDatagram(message.state)
+      this.#onState(guest, message.state)
+      return
+    }
+    const answer = guest.way.hear(message, performance.now())
+    if (answer !== undefined) this.#sendDatagram(guest, answer)
+  }
+
+  #startSteering(guest: Guest, nowMs: number): void {
+    if (guest.isSteering) return
+    guest.isSteering = true
+    this.#steers.add(guest, nowMs + Math.random() * pace.steerEveryMs)
+  }
+
+  #onSteerDue(guest: Guest, nowMs: number): void {
+    const { bot, way } = guest
+    guest.isSteering = guest.connection !== undefined && (way !== undefined || bot.isPlaying)
+    if (!guest.isSteering) return
+    this.#steers.add(guest, nowMs + pace.steerEveryMs)
+    const hello = way?.next(nowMs)
+    if (hello !== undefined) this.#sendDatagram(guest, hello)
+    const course = bot.steer()
+    if (course === undefined) return
+    if (way?.isOpen) {
+      const { heardTick } = guest.clock
+      const seq = guest.clock.send(nowMs)
+      this.#sendDatagram(guest, { kind: 'steer', token: way.token, ...course, seq, heardTick })
+    } else if (course.direction !== guest.lastDirection || --guest.untilRepeat <= 0) {
+      guest.untilRepeat = TCP_REPEAT
+      this.#send(guest, { type: 'steer', ...course, seq: guest.clock.send(nowMs) })
+    }
+    guest.lastDirection = course.direction
+  }
+}
+
+function newDecoder(): FrameDecoder {
+  return new FrameDecoder({ lengthBytes: LENGTH_BYTES, maxFrame: MAX_REPLY_BYTES })
+}
+
+class Counts {
+  readonly #counts = new Map<string, number>()
+
+  add(kind: string): void {
+    this.#counts.set(kind, (this.#counts.get(kind) ?? 0) + 1)
+  }
+
+  toRecord(): Record<string, number> {
+    return Object.fromEntries(this.#counts)
+  }
+}
+
+/** In microseconds inside. */
+class Clock {
+  readonly #histogram: Histogram = build({
+    lowestDiscernibleValue: 1,
+    highestTrackableValue: 60_000_000,
+    numberOfSignificantValueDigits: 3
+  })
+
+  record(ms: number): void {
+    this.#histogram.recordValue(Math.min(Math.round(ms * 1000), 60_000_000))
+  }
+
+  take(): Times {
+    const histogram = this.#histogram
+    const ms = (share: number) => histogram.getValueAtPercentile(share) / 1000
+    const times = { count: histogram.totalCount, p50Ms: ms(50), p99Ms: ms(99), maxMs: histogram.maxValue / 1000 }
+    histogram.reset()
+    return times
+  }
+}
+
+class Measured {
+  readonly roundTrips = new Clock()
+  readonly steers = new Clock()
+  readonly lateness = new Clock()
+
+  take(): BotFigures {
+    return { roundTrips: this.roundTrips.take(), steers: this.steers.take(), lateness: this.lateness.take() }
+  }
+}

@@ -1,0 +1,44 @@
+// The behaviours by their names, and how many of each.
+import type { Bot, BotOptions } from './bot.ts'
+import { Flooder, HalfOpen, Lurker, Quitter, SlowReader } from './bot-guests.ts'
+import { Chatter, Player } from './bot-social.ts'
+
+const behaviours = {
+  player: Player,
+  chatter: Chatter,
+  lurker: Lurker,
+  quitter: Quitter,
+  flooder: Flooder,
+  slowReader: SlowReader,
+  halfOpen: HalfOpen
+}
+export type Behaviour = keyof typeof behaviours
+export const behaviourNames = Object.keys(behaviours) as Behaviour[]
+
+/** How many bots of each behaviour; who is left out is not there. */
+export type Mix = Partial<Record<Behaviour, number>>
+
+export function newBot(behaviour: Behaviour, options: BotOptions): Bot {
+  return new behaviours[behaviour](options)
+}
+
+export function sizeOf(mix: Mix): number {
+  return Object.values(mix).reduce((sum, count) => sum + count, 0)
+}
+
+/** For a stranger to meet: mostly those who play and those who talk. */
+export function livelyMix(count: number): Mix {
+  const chatter = Math.floor(count * 0.15)
+  const lurker = Math.floor(count * 0.1)
+  const quitter = Math.floor(count * 0.03)
+  return { player: count - chatter - lurker - quitter, chatter, lurker, quitter }
+}
+
+/** The order in which they come: every part of it is mixed as the whole is. */
+export function inOrder(mix: Mix): Behaviour[] {
+  const all = behaviourNames.flatMap((behaviour) => {
+    const count = mix[behaviour] ?? 0
+    return Array.from({ length: count }, (_, at) => ({ behaviour, place: (at + 0.5) / count }))
+  })
+  return all.sort((one, other) => one.place - other.place).map(({ behaviour }) => behaviour)
+}
