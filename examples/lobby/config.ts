@@ -66,6 +66,14 @@ const limits = {
   lobbyChatMessages: whole(4, 1, 1_000, 'what a chat line in the lobby counts for, since hundreds may hear it'),
   maxDroppedMessages: whole(40, 0, 1_000_000, 'so many commands over the rate in a row, and the player is cut off'),
 
+  maxVisitors: whole(
+    256,
+    1,
+    100_000,
+    'of the web page at once, who are no players yet; one more, and who came first is cut off'
+  ),
+  visitMs: whole(10_000, 1, DAY_MS, 'who has asked for nothing by then, or has not got it, is no browser'),
+
   signInMs: whole(10_000, 1, DAY_MS, 'from connecting to having a name'),
   resumeMs: whole(30_000, 0, DAY_MS, "a lost connection's seat is kept for so long"),
   tokenMs: whole(DAY_MS / 2, 1, 30 * DAY_MS, 'a resume token is good for so long; each resume gives a new one'),

@@ -279,19 +279,29 @@ export class Gateway implements GatewayLink {
       if (isBinary) this.#sendAway(client, new Refusal('bad-json', 'messages are text'))
       else this.#onFrame(client, data as Buffer)
     })
+    // Answered by `ws` itself; they count all the same.
+    socket.on('ping', () => this.#admits(client))
+    socket.on('pong', () => this.#admits(client))
     socket.on('close', () => {
       this.#webConnections--
       this.#onClose(client)
     })
-    socket.on('error', (error) => this.#log.debug({ err: error }, 'WebSocket')) // 'close' follows
+    // Something that is no WebSocket: it has been told so, and has as long to go as anybody who is sent away.
+    socket.on('error', (error) => {
+      this.#log.debug({ err: error }, 'WebSocket')
+      this.#lose(client)
+      this.#part(client)
+    })
     stream.setTimeout(this.#limits.idleMs, () => this.#onIdle(client))
     this.#enter(client)
   }
 
-  /** The hub says who is one too many. */
+  /** The hub says who is one too many; but it may be slow to. */
   #enter(client: Client): void {
+    const { maxConnections, maxGoodbyes } = this.#limits
+    const isCrowded = this.#clients.size >= maxConnections + maxGoodbyes
     this.#clients.set(client.id, client)
-    if (this.#isStopping) client.reset()
+    if (this.#isStopping || isCrowded) this.#cut(client)
     else this.#hub?.enter(client.id, client.connection.remoteAddress.address)
   }
 
@@ -319,20 +329,20 @@ export class Gateway implements GatewayLink {
 
   #onFrame(client: Client, frame: Buffer): void {
     this.#messagesIn++
-    switch (client.throttle.admit(performance.now())) {
-      case 'do':
-        if (frame.length < MAX_UDP_REQUEST_BYTES && isUdpRequest(frame)) this.#openPath(client)
-        else this.#hub?.receive(client.id, frame)
-        break
-      case 'warn':
-        this.#refuse(client, new Refusal('too-fast', 'too many commands; some are dropped'))
-        break
-      case 'cut':
-        this.#sendAway(client, new Refusal('flood', 'far too many commands; goodbye'))
-    }
+    if (!this.#admits(client)) return
+    if (frame.length < MAX_UDP_REQUEST_BYTES && isUdpRequest(frame)) this.#openPath(client)
+    else this.#hub?.receive(client.id, frame)
   }
 
-  /** Browsers have no datagrams: the hub tells them so. */
+  #admits(client: Client): boolean {
+    if (client.resetAtMs !== undefined) return false
+    const admission = client.throttle.admit(performance.now())
+    if (admission === 'warn') this.#refuse(client, new Refusal('too-fast', 'too many commands; some are dropped'))
+    if (admission === 'cut') this.#sendAway(client, new Refusal('flood', 'far too many commands; goodbye'))
+    return admission === 'do'
+  }
+
+  /** Browsers have no datagrams. */
   #openPath(client: Client): void {
     if (client.socket !== undefined) {
       this.#refuse(client, new Refusal('no-udp', 'browsers are sent the state by their WebSocket'))
@@ -379,9 +389,14 @@ export class Gateway implements GatewayLink {
       if (bufferedBytes <= this.#limits.maxUnreadBytes) continue
       this.#log.info({ client: client.id, unreadBytes: bufferedBytes }, 'cut off')
       this.#lose(client)
-      client.resetAtMs = performance.now()
-      client.reset()
+      this.#cut(client)
     }
+  }
+
+  /** Without a word. */
+  #cut(client: Client): void {
+    client.resetAtMs = performance.now()
+    client.reset()
   }
 
   /** By the gateway's own limits. */

@@ -1,75 +1,118 @@
-// The door for browsers: the page and its files by HTTP, and WebSockets for players. Speaks over connections that it is handed; knows no players.
+// The door for browsers: the page and its files by HTTP, and WebSockets for players. Speaks over connections that it is handed, with a limit on whatever
+// one of them may cost; knows no players.
 import { readdirSync } from 'node:fs'
-import { createServer, type IncomingMessage, STATUS_CODES } from 'node:http'
+import { createServer, type IncomingMessage, type ServerResponse, STATUS_CODES } from 'node:http'
 import type { Duplex } from 'node:stream'
 import { type ConnectionDuplex, type TcpConnection, toDuplex } from 'pollport'
 import { type WebSocket, WebSocketServer } from 'ws'
 import type { Limits } from './config.ts'
-import { StaticFiles } from './static-files.ts'
+import { pathOf, StaticFiles } from './static-files.ts'
 
-/** Who has asked for nothing by then, or is still asking, is no browser. */
-const REQUEST_MS = 10_000
-/** Visitors of the page at once, who are no players yet. */
-const MAX_VISITORS = 256
 const PLAY = '/play'
+/** A request's line and headers: browsers send less than half of it. */
+const MAX_REQUEST_BYTES = 8 * 1024
+/** Of a message: browsers send a short one whole. Each piece costs memory or time of its own, however little is in it. */
+const MAX_FRAGMENTS = 16
+const MAX_CHUNKS = 256
+
+/** Somebody who is no player yet. */
+interface Visit {
+  /** When it is cut off. */
+  untilMs: number
+  /** A request is being answered. */
+  isServed: boolean
+}
 
 function pages(): StaticFiles {
   const folder = new URL('./web/', import.meta.url)
-  const files = Object.fromEntries(readdirSync(folder).map((name) => [`/${name}`, new URL(name, folder)]))
+  const names = readdirSync(folder).filter((name) => /\.(html|css|js|svg|png)$/.test(name)) // and not what its authors' tools need
+  const files = Object.fromEntries(names.map((name) => [`/${name}`, new URL(name, folder)]))
   return new StaticFiles({ '/': new URL('index.html', folder), ...files })
 }
 
 export class WebDoor {
+  readonly #limits: Limits
   readonly #files = pages()
-  readonly #http = createServer((request, response) => {
-    if (this.#files.answer(request, response)) return
-    response.writeHead(404, { 'content-type': 'text/plain; charset=utf-8' }).end('there is nothing here\n')
-  })
+  readonly #http = createServer({ maxHeaderSize: MAX_REQUEST_BYTES, keepAliveTimeout: 0 }, this.#onRequest.bind(this))
   readonly #sockets: WebSocketServer
-  /** Not players yet, and when they are cut off; the first one comes first. */
-  readonly #visitors = new Map<Duplex, number>()
+  /**
+   * Whoever is to be cut off first comes first. (An `http.Server` that does not listen itself checks no `headersTimeout`: see `toDuplex`. And its
+   * `timeout` begins anew with every byte.)
+   */
+  readonly #visits = new Map<Duplex, Visit>()
+  readonly #onPlayer: (socket: WebSocket, stream: ConnectionDuplex) => void
 
   /** `onPlayer` is given each WebSocket, and the stream below it. */
   constructor(limits: Limits, onPlayer: (socket: WebSocket, stream: ConnectionDuplex) => void) {
-    this.#http.keepAliveTimeout = REQUEST_MS
-    this.#sockets = new WebSocketServer({ noServer: true, maxPayload: limits.maxFrameBytes, perMessageDeflate: false })
-    this.#http.on('upgrade', (request: IncomingMessage, duplex: Duplex, head: Buffer) => {
-      const { url = '' } = request
-      if (url.split('?')[0] !== PLAY || !isFromOurPage(request)) {
-        refuse(duplex, url.startsWith(PLAY) ? 403 : 404)
-        return
-      }
-      this.#visitors.delete(duplex)
-      this.#sockets.handleUpgrade(request, duplex, head, (socket) => {
-        onPlayer(socket, duplex as ConnectionDuplex)
-      })
-    })
+    this.#limits = limits
+    this.#onPlayer = onPlayer
+    const options = {
+      noServer: true,
+      clientTracking: false,
+      maxPayload: limits.maxFrameBytes,
+      maxFragments: MAX_FRAGMENTS,
+      maxBufferedChunks: MAX_CHUNKS,
+      closeTimeout: limits.goodbyeMs,
+      perMessageDeflate: false
+    }
+    this.#sockets = new WebSocketServer(options)
+    this.#http.on('upgrade', (request, duplex, head) => this.#onUpgrade(request, duplex, head))
   }
 
   /** A connection that was accepted at this door. */
   accept(connection: TcpConnection<never> | TcpConnection<unknown>): void {
-    if (this.#visitors.size >= MAX_VISITORS) {
-      connection.reset()
-      return
-    }
+    // Too many: whoever has been here longest without getting anywhere goes. Browsers become players, or are answered, in a moment.
+    const [first] = this.#visits.keys()
+    if (this.#visits.size >= this.#limits.maxVisitors) this.#cut(first)
     const duplex = toDuplex(connection as TcpConnection<unknown>)
-    this.#visitors.set(duplex, performance.now() + REQUEST_MS)
-    duplex.on('close', () => this.#visitors.delete(duplex))
+    this.#visits.set(duplex, this.#newVisit())
+    duplex.on('close', () => this.#visits.delete(duplex))
     duplex.on('error', () => {}) // 'close' follows, and nobody has asked for more
     this.#http.emit('connection', duplex)
   }
 
   cutLate(nowMs: number): void {
-    for (const [duplex, untilMs] of this.#visitors) {
+    for (const [duplex, { untilMs }] of this.#visits) {
       if (nowMs < untilMs) break
-      this.#visitors.delete(duplex)
-      duplex.destroy()
+      this.#cut(duplex)
     }
   }
 
   /** Cuts off the visitors; players are for others to say goodbye to. */
   close(): void {
-    for (const duplex of this.#visitors.keys()) duplex.destroy()
+    for (const duplex of this.#visits.keys()) duplex.destroy()
+  }
+
+  #newVisit(): Visit {
+    return { untilMs: performance.now() + this.#limits.visitMs, isServed: false }
+  }
+
+  #cut(duplex: Duplex): void {
+    this.#visits.delete(duplex)
+    ;(duplex as ConnectionDuplex).resetAndDestroy()
+  }
+
+  #onRequest(request: IncomingMessage, response: ServerResponse): void {
+    const duplex: Duplex = request.socket
+    const visit = this.#visits.get(duplex)
+    // Browsers wait for an answer before they ask for more: a thousand requests in one packet would be a thousand answers in our memory.
+    if (visit === undefined || visit.isServed) return this.#cut(duplex)
+    visit.isServed = true
+    response.on('close', () => {
+      if (this.#visits.delete(duplex)) this.#visits.set(duplex, this.#newVisit()) // to the end of the line
+    })
+    if (this.#files.answer(request, response)) return
+    response.writeHead(404, { 'content-type': 'text/plain; charset=utf-8' }).end('there is nothing here\n')
+  }
+
+  #onUpgrade(request: IncomingMessage, duplex: Duplex, head: Buffer): void {
+    if (pathOf(request) !== PLAY) return refuse(duplex, 404)
+    if (!isFromOurPage(request)) return refuse(duplex, 403)
+    if (this.#visits.get(duplex)?.isServed) return this.#cut(duplex) // the end of that answer would be taken for a frame
+    this.#sockets.handleUpgrade(request, duplex, head, (socket) => {
+      this.#visits.delete(duplex)
+      this.#onPlayer(socket, duplex as ConnectionDuplex)
+    })
   }
 }
 
