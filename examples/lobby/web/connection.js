@@ -1,0 +1,292 @@
+// @ts-check
+// The way to the server: one WebSocket, which signs in by name or by token, comes back by itself when it is lost, and notices when it is dead. Knows
+// the protocol's first and last words; the rest it hands on. Knows no page.
+
+/** @typedef {import('../protocol.ts').ServerMessage} ServerMessage */
+/** @typedef {import('../protocol.ts').Request} Request */
+/** @typedef {import('../protocol.ts').RefusalCode} RefusalCode */
+
+/**
+ * What brings a player back: kept by the tab, over a reload.
+ * @typedef {{ name: string, token: string }} Seat
+ * @typedef {{ read(): Seat | undefined, write(seat: Seat | undefined): void }} SeatKeeper
+ *
+ * Why there is no connection: a refusal of the server, or one of these.
+ * @typedef {RefusalCode | 'unreachable' | 'other-version' | 'signed-out'} EndReason
+ *
+ * 'off': nobody is signed in, and nothing is tried. 'waiting': lost, and tried again at `retryAtMs`; the seat is kept until `seatUntilMs`.
+ * @typedef {{ kind: 'off', reason?: EndReason, message?: string }
+ *   | { kind: 'connecting', isReturn: boolean }
+ *   | { kind: 'on' }
+ *   | { kind: 'waiting', retryAtMs: number, seatUntilMs: number, reason?: 'server-full' | 'too-many-connections' | 'bye' }} Status
+ *
+ * @typedef {object} Listener
+ * @property {(message: ServerMessage) => void} onMessage
+ * @property {(status: Status) => void} onStatus
+ */
+
+/** Of protocol.ts. A server that speaks another one has been renewed since the page was loaded. */
+export const PROTOCOL_VERSION = 3
+/** Doubled with each try that fails, up to the most; each somewhat more or less, so that a thousand players do not come back in one moment. */
+export const FIRST_RETRY_MS = 500
+export const MOST_RETRY_MS = 8_000
+const RETRY_SPREAD = 0.3
+/** Longer than it takes to say no, and shorter than a player's patience. */
+const CONNECT_MS = 10_000
+/** How often the connection is tried: it shows the latency, and in a match a dead one should be noticed soon. */
+export const PING_MS = 10_000
+export const PING_IN_MATCH_MS = 2_000
+/** No answer for so long, and nothing else either: the connection is dead, whatever the browser believes. */
+export const DEAD_MS = 5_000
+export const DEAD_IN_MATCH_MS = 2_500
+const LOOK_EVERY_MS = 500
+
+/** After these the seat is gone, or was never had: nothing is tried again by itself. */
+const FINAL = new Set([
+  'bad-token',
+  'token-used',
+  'token-expired',
+  'flood',
+  'idle',
+  'replaced',
+  'frame-too-large',
+  'sign-in-timeout'
+])
+
+export class Connection {
+  #url
+  #keeper
+  #listener
+  #openSocket
+  /** @type {WebSocket | undefined} */
+  #socket
+  /** What the socket being opened is for. @type {{ name: string } | Seat | undefined} */
+  #purpose
+  /** @type {Status} */
+  #status = { kind: 'off' }
+  #failures = 0
+  /** How long a seat is kept, and since when; 0 when the page was loaded after that. */
+  #resumeMs = 0
+  #lostAtMs = 0
+  /** @type {'server-full' | 'too-many-connections' | 'bye' | undefined} */
+  #retryReason
+  /** Connecting, or waiting for the next try. @type {ReturnType<typeof setTimeout> | undefined} */
+  #timer
+  /** @type {ReturnType<typeof setInterval> | undefined} */
+  #looking
+  #heardAtMs = 0
+  #pings = 0
+  /** The one that has no answer yet. @type {{ id: number, sentAtMs: number } | undefined} */
+  #ping
+  #pingedAtMs = 0
+  /** In a match the connection is tried more often. */
+  isPlaying = false
+  /** Of the last ping. @type {number | undefined} */
+  latencyMs
+
+  /**
+   * @param {string} url
+   * @param {SeatKeeper} keeper
+   * @param {Listener} listener
+   * @param {(url: string) => WebSocket} [openSocket]
+   */
+  constructor(url, keeper, listener, openSocket = (url) => new WebSocket(url)) {
+    this.#url = url
+    this.#keeper = keeper
+    this.#listener = listener
+    this.#openSocket = openSocket
+  }
+
+  get status() {
+    return this.#status
+  }
+
+  /** @param {string} name */
+  signIn(name) {
+    this.#failures = 0
+    this.#connect({ name })
+  }
+
+  /** Takes the seat that the tab remembers, if it does. */
+  comeBack() {
+    const seat = this.#keeper.read()
+    if (seat !== undefined) this.#connect(seat)
+  }
+
+  /** Now, and not when it is due. */
+  retryNow() {
+    if (this.#status.kind === 'waiting') this.comeBack()
+  }
+
+  /** Gives the seat up. */
+  signOut() {
+    if (this.#status.kind === 'on') this.send({ type: 'sign-out' })
+    else this.#end('signed-out')
+  }
+
+  /** What cannot be sent now is not sent at all: a minute later it would mean something else. @param {Request} request */
+  send(request) {
+    if (this.#status.kind === 'on') this.#socket?.send(JSON.stringify(request))
+  }
+
+  /** Something hints that the connection may be gone: asks, so that the answer or its absence shows. */
+  check() {
+    if (this.#status.kind === 'on' && this.#ping === undefined) this.#sendPing()
+  }
+
+  /** @param {{ name: string } | Seat} purpose */
+  #connect(purpose) {
+    this.#drop()
+    this.#purpose = purpose
+    this.#setStatus({ kind: 'connecting', isReturn: 'token' in purpose })
+    const socket = this.#openSocket(this.#url)
+    this.#socket = socket
+    // Whatever a socket tells after it was dropped is about the past.
+    socket.onmessage = ({ data }) => {
+      if (socket === this.#socket) this.#onMessage(JSON.parse(data))
+    }
+    socket.onclose = () => {
+      if (socket === this.#socket) this.#onLost()
+    }
+    this.#timer = setTimeout(() => this.#onLost(), CONNECT_MS)
+  }
+
+  /** @param {ServerMessage} message */
+  #onMessage(message) {
+    this.#heardAtMs = performance.now()
+    switch (message.type) {
+      case 'hello':
+        if (message.version !== PROTOCOL_VERSION) return this.#end('other-version')
+        return this.#introduce()
+      case 'welcome':
+        clearTimeout(this.#timer)
+        this.#failures = 0
+        this.#retryReason = undefined
+        this.#resumeMs = message.resumeMs
+        this.#keeper.write({ name: message.name, token: message.token })
+        this.#setStatus({ kind: 'on' })
+        this.#looking = setInterval(() => this.#look(), LOOK_EVERY_MS)
+        this.#sendPing()
+        break
+      case 'pong':
+        if (message.id !== this.#ping?.id) return
+        this.latencyMs = this.#heardAtMs - this.#ping.sentAtMs
+        this.#ping = undefined
+        return
+      case 'signed-out':
+        return this.#end('signed-out')
+      case 'bye':
+        this.#retryReason = 'bye'
+        break
+      case 'error':
+        if (this.#onRefusal(message)) return
+        break
+    }
+    this.#listener.onMessage(message)
+  }
+
+  #introduce() {
+    const purpose = this.#purpose
+    if (purpose === undefined) return
+    const request = 'token' in purpose ? { type: 'resume', token: purpose.token } : { type: 'name', name: purpose.name }
+    this.#socket?.send(JSON.stringify(request))
+  }
+
+  /**
+   * Returns whether the refusal is about the connection, and not about a command.
+   * @param {Extract<ServerMessage, { type: 'error' }>} error
+   */
+  #onRefusal({ code, message }) {
+    const isReturn = this.#status.kind === 'connecting' && this.#status.isReturn
+    if (isReturn && (code === 'server-full' || code === 'too-many-connections')) {
+      this.#retryReason = code // the server closes now, and the seat is still kept
+      return true
+    }
+    if (this.#status.kind === 'on' && !FINAL.has(code)) return false
+    this.#end(code, message)
+    return true
+  }
+
+  /** Tries again, unless there is nothing to come back to. */
+  #onLost() {
+    this.#drop()
+    const seat = this.#keeper.read()
+    const wasNew = this.#purpose !== undefined && !('token' in this.#purpose) && this.#status.kind === 'connecting'
+    if (seat === undefined || wasNew) return this.#end('unreachable')
+    const retryMs = Math.min(FIRST_RETRY_MS * 2 ** this.#failures++, MOST_RETRY_MS)
+    const afterMs = retryMs * (1 + RETRY_SPREAD * (2 * Math.random() - 1))
+    const nowMs = performance.now()
+    if (this.#status.kind === 'on') this.#lostAtMs = nowMs
+    const seatUntilMs = this.#lostAtMs + this.#resumeMs
+    this.#setStatus({ kind: 'waiting', retryAtMs: nowMs + afterMs, seatUntilMs, reason: this.#retryReason })
+    this.#timer = setTimeout(() => this.retryNow(), afterMs)
+  }
+
+  /** For good. @param {EndReason} reason @param {string} [message] */
+  #end(reason, message) {
+    this.#drop()
+    this.#keeper.write(undefined)
+    this.#retryReason = undefined
+    this.latencyMs = undefined
+    this.#setStatus({ kind: 'off', reason, message })
+  }
+
+  #look() {
+    const nowMs = performance.now()
+    if (this.#ping === undefined) {
+      const everyMs = this.isPlaying ? PING_IN_MATCH_MS : PING_MS
+      if (nowMs - this.#pingedAtMs >= everyMs) this.#sendPing()
+    } else {
+      const silentMs = nowMs - Math.max(this.#ping.sentAtMs, this.#heardAtMs)
+      if (silentMs > (this.isPlaying ? DEAD_IN_MATCH_MS : DEAD_MS)) this.#onLost()
+    }
+  }
+
+  #sendPing() {
+    this.#pingedAtMs = performance.now()
+    this.#ping = { id: ++this.#pings, sentAtMs: this.#pingedAtMs }
+    this.send({ type: 'ping', id: this.#pings })
+  }
+
+  #drop() {
+    clearTimeout(this.#timer)
+    clearInterval(this.#looking)
+    this.#ping = undefined
+    const socket = this.#socket
+    this.#socket = undefined
+    socket?.close()
+  }
+
+  /** @param {Status} status */
+  #setStatus(status) {
+    this.#status = status
+    this.#listener.onStatus(status)
+  }
+}
+
+/**
+ * A seat in the tab's own storage: it outlives a reload and ends with the tab. In a browser that forbids storage it is kept by the page alone.
+ * @param {string} key
+ * @returns {SeatKeeper}
+ */
+export function seatInTab(key) {
+  /** @type {Seat | undefined} */
+  let seat
+  try {
+    seat = JSON.parse(sessionStorage.getItem(key) ?? 'null') ?? undefined
+  } catch {
+    seat = undefined
+  }
+  return {
+    read: () => seat,
+    write(next) {
+      seat = next
+      try {
+        if (next === undefined) sessionStorage.removeItem(key)
+        else sessionStorage.setItem(key, JSON.stringify(next))
+      } catch {
+        // the seat is kept as long as the page is
+      }
+    }
+  }
+}

@@ -1,0 +1,103 @@
+// @ts-check
+// Questions that have to be answered first: what the new room is to be like, a room's password, and whether somebody means it. A dialog stays open
+// until the server has said yes, and shows what it says instead.
+import { byId, part, setText, show, theOne } from './dom.js'
+
+/** @typedef {import('../protocol.ts').Request} Request */
+
+export class Dialogs {
+  #create = theOne('create-dialog', HTMLDialogElement)
+  #password = theOne('password-dialog', HTMLDialogElement)
+  #confirm = theOne('confirm-dialog', HTMLDialogElement)
+  /** @type {(password: string) => void} */
+  #onPassword = () => {}
+  /** @type {() => void} */
+  #onYes = () => {}
+
+  /** @param {(request: Extract<Request, { type: 'create' }>) => void} create */
+  constructor(create) {
+    const name = theOne('create-name', HTMLInputElement)
+    const capacity = theOne('create-capacity', HTMLInputElement)
+    const createPassword = theOne('create-password', HTMLInputElement)
+    const password = theOne('password', HTMLInputElement)
+    capacity.addEventListener('input', () => setText(byId('create-seats'), capacity.value))
+    for (const dialog of [this.#create, this.#password, this.#confirm]) {
+      part(dialog, 'cancel').addEventListener('click', () => dialog.close())
+      dialog.addEventListener('click', (event) => {
+        if (event.target === dialog) dialog.close() // beside it
+      })
+    }
+    onSubmit(this.#create, () => {
+      if (name.value.trim() === '') return name.focus()
+      const isPrivate = this.#create.querySelector('input[value="private"]:checked') !== null
+      create({
+        type: 'create',
+        room: name.value.trim(),
+        capacity: Number(capacity.value),
+        private: isPrivate,
+        ...(createPassword.value === '' ? {} : { password: createPassword.value })
+      })
+    })
+    onSubmit(this.#password, () => {
+      if (password.value === '') password.focus()
+      else this.#onPassword(password.value)
+    })
+    onSubmit(this.#confirm, () => {
+      this.#confirm.close()
+      this.#onYes()
+    })
+  }
+
+  /** @param {string} name A first idea. */
+  askForRoom(name) {
+    const input = theOne('create-name', HTMLInputElement)
+    if (input.value === '') input.value = name
+    open(this.#create)
+    input.select()
+  }
+
+  /** @param {string} room @param {(password: string) => void} then */
+  askForPassword(room, then) {
+    this.#onPassword = then
+    setText(part(this.#password, 'room'), room)
+    theOne('password', HTMLInputElement).value = ''
+    open(this.#password)
+  }
+
+  /** @param {{ title: string, text: string, yes: string }} words @param {() => void} then */
+  confirm({ title, text, yes }, then) {
+    this.#onYes = then
+    setText(byId('confirm-title'), title)
+    setText(part(this.#confirm, 'text'), text)
+    setText(part(this.#confirm, 'yes'), yes)
+    if (!this.#confirm.open) this.#confirm.showModal()
+  }
+
+  /** What the server has against the answer. Returns whether there was a dialog to show it. @param {string} words */
+  refuse(words) {
+    const dialog = [this.#create, this.#password].find(({ open }) => open)
+    if (dialog === undefined) return false
+    const reason = part(dialog, 'reason')
+    setText(reason, words)
+    show(reason, true)
+    return true
+  }
+
+  closeAll() {
+    for (const dialog of [this.#create, this.#password, this.#confirm]) dialog.close()
+  }
+}
+
+/** @param {HTMLDialogElement} dialog */
+function open(dialog) {
+  show(part(dialog, 'reason'), false)
+  if (!dialog.open) dialog.showModal()
+}
+
+/** It closes when the server has said yes, and not by itself. @param {HTMLDialogElement} dialog @param {() => void} then */
+function onSubmit(dialog, then) {
+  dialog.addEventListener('submit', (event) => {
+    event.preventDefault()
+    then()
+  })
+}

@@ -1,0 +1,111 @@
+// @ts-check
+// The little that the views need to keep a page up to date without building it anew: what has the focus keeps it, and what has not changed is not
+// touched. What strangers have written only ever becomes text.
+
+/** @param {string} id @returns {HTMLElement} */
+export function byId(id) {
+  const element = document.getElementById(id)
+  if (element === null) throw new Error(`index.html has no #${id}`)
+  return element
+}
+
+/**
+ * The element of index.html whose id it is, of the class that it should have.
+ * @template {HTMLElement} T
+ * @param {string} id
+ * @param {new () => T} Type
+ * @returns {T}
+ */
+export function theOne(id, Type) {
+  const element = byId(id)
+  if (!(element instanceof Type)) throw new Error(`#${id} is no ${Type.name}`)
+  return element
+}
+
+/** The part of a view or of a row that is called so. @param {Element} root @param {string} name @returns {HTMLElement} */
+export function part(root, name) {
+  const element = root.querySelector(`[data-part="${name}"]`)
+  if (!(element instanceof HTMLElement)) throw new Error(`there is no part ${name}`)
+  return element
+}
+
+/** @param {Element} element @param {string} text */
+export function setText(element, text) {
+  if (element.textContent !== text) element.textContent = text
+}
+
+/** @param {HTMLElement} element @param {boolean} isShown */
+export function show(element, isShown) {
+  if (element.hidden === isShown) element.hidden = !isShown
+}
+
+/** @param {Element} element @param {string} name @param {string | undefined} value Undefined takes it away. */
+export function setAttribute(element, name, value) {
+  if (value === undefined) element.removeAttribute(name)
+  else if (element.getAttribute(name) !== value) element.setAttribute(name, value)
+}
+
+/** A copy of what is in a template. @param {string} id @returns {HTMLElement} */
+export function fromTemplate(id) {
+  const { content } = theOne(id, HTMLTemplateElement)
+  return /** @type {HTMLElement} */ (document.importNode(content, true).firstElementChild)
+}
+
+/**
+ * Makes the children of `parent` those of `items`, in their order; an item that was there before keeps its element.
+ * @template T
+ */
+export class KeyedList {
+  #parent
+  #keyOf
+  #make
+  #update
+  /** @type {Map<string | number, HTMLElement>} */
+  #elements = new Map()
+
+  /**
+   * @param {HTMLElement} parent
+   * @param {(item: T) => string | number} keyOf
+   * @param {(item: T) => HTMLElement} make
+   * @param {(element: HTMLElement, item: T) => void} update
+   */
+  constructor(parent, keyOf, make, update) {
+    this.#parent = parent
+    this.#keyOf = keyOf
+    this.#make = make
+    this.#update = update
+  }
+
+  /** @param {readonly T[]} items */
+  render(items) {
+    const keys = new Set(items.map(this.#keyOf))
+    for (const [key, element] of this.#elements) {
+      if (keys.has(key)) continue
+      element.remove()
+      this.#elements.delete(key)
+    }
+    for (const [at, item] of items.entries()) {
+      const key = this.#keyOf(item)
+      let element = this.#elements.get(key)
+      if (element === undefined) {
+        element = this.#make(item)
+        this.#elements.set(key, element)
+      }
+      if (this.#parent.children[at] !== element) this.#parent.insertBefore(element, this.#parent.children[at] ?? null)
+      this.#update(element, item)
+    }
+  }
+}
+
+/** For what may run a thousand times, but is needed once a frame. @param {() => void} run */
+export function oncePerFrame(run) {
+  let isDue = false
+  return () => {
+    if (isDue) return
+    isDue = true
+    requestAnimationFrame(() => {
+      isDue = false
+      run()
+    })
+  }
+}

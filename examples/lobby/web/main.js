@@ -1,0 +1,311 @@
+// @ts-check
+// Puts the page together: messages change the state, the state is shown once a frame, and what the player does becomes a request.
+import { ChatView } from './chat-view.js'
+import { Connection, seatInTab } from './connection.js'
+import { Dialogs } from './dialogs.js'
+import { byId, oncePerFrame, part, setText, show } from './dom.js'
+import { LobbyView } from './lobby-view.js'
+import { MatchView } from './match-view.js'
+import { Notices } from './notices.js'
+import { RoomView } from './room-view.js'
+import { SignInView } from './signin-view.js'
+import { initialState, leaving, reduce, whenLost, withNotice, withoutResult } from './state.js'
+import { Tabs } from './tabs.js'
+import { secondsUntil, wordsOfRefusal, wordsOfStatus } from './words.js'
+
+/** @typedef {import('./state.js').ViewState} ViewState */
+/** @typedef {import('./connection.js').Status} Status */
+/** @typedef {import('../protocol.ts').Request} Request */
+/** @typedef {import('../protocol.ts').ServerMessage} ServerMessage */
+/** @typedef {'loading' | 'sign-in' | 'lobby' | 'room' | 'match' | 'result'} Screen */
+
+/**
+ * What is to be shown.
+ * @typedef {{ state: ViewState, status: Status, latencyMs: number | undefined, nowMs: number }} View
+ *
+ * What a player can do. A request goes to the server as it is; the others have something to be thought of first.
+ * @typedef {object} Actions
+ * @property {(name: string) => void} signIn
+ * @property {(request: Request) => void} send
+ * @property {() => void} askForRoom
+ * @property {(room: string, how?: { toWatch?: boolean, hasPassword?: boolean }) => void} enterRoom By its name or its code.
+ * @property {(from: number) => void} browseRooms
+ * @property {(from: number) => void} browsePeople
+ * @property {() => void} leave
+ * @property {(name: string) => void} kick
+ * @property {(name: string) => void} handOver
+ * @property {() => void} dismissResult
+ * @property {() => void} focusChat
+ */
+
+/** Clocks on the page, and what is asked for from time to time. */
+const LOOK_EVERY_MS = 250
+const ASK_FOR_PEOPLE_MS = 5_000
+/** At most so often, however much changes in rooms that are not shown. */
+const ASK_FOR_ROOMS_MS = 3_000
+
+let state = initialState()
+/** @type {Screen} */
+let screen = 'loading'
+/** Whose page this was before. @type {string | undefined} */
+let lastName
+/** The room that the player wants to go into. @type {{ room: string, toWatch: boolean } | undefined} */
+let wantedRoom
+/** The filter of the rooms that the server tells of, as text; undefined when it does not. @type {string | undefined} */
+let watched
+let roomsAskedMs = 0
+let peopleAskedMs = Number.NEGATIVE_INFINITY
+
+const seats = seatInTab('pollport-lobby')
+const url = `${location.protocol === 'https:' ? 'wss' : 'ws'}://${location.host}/play`
+const connection = new Connection(url, seats, { onMessage, onStatus })
+const render = oncePerFrame(renderNow)
+
+/** @type {Actions} */
+const actions = {
+  signIn: (name) => connection.signIn(name),
+  send: (request) => connection.send(request),
+  askForRoom: () => dialogs.askForRoom(`${state.me}’s room`.slice(0, 24)),
+  enterRoom(room, { toWatch = false, hasPassword = false } = {}) {
+    wantedRoom = { room, toWatch }
+    if (hasPassword) dialogs.askForPassword(room, knock)
+    else knock()
+  },
+  browseRooms,
+  browsePeople(from) {
+    peopleAskedMs = performance.now()
+    connection.send({ type: 'players', from })
+  },
+  leave() {
+    const go = () => {
+      state = leaving(state)
+      connection.send({ type: 'leave' })
+    }
+    const isInMatch = state.room?.match?.players.some((name) => name === state.me) === true
+    if (!isInMatch) return go()
+    const text = 'Who leaves has lost, and the others play on.'
+    dialogs.confirm({ title: 'Leave the match?', text, yes: 'Leave' }, go)
+  },
+  kick(name) {
+    const text = 'The door stays shut to them for a minute.'
+    dialogs.confirm({ title: `Send ${name} out?`, text, yes: 'Send out' }, () =>
+      connection.send({ type: 'kick', name })
+    )
+  },
+  handOver(name) {
+    const text = 'Then they decide who stays, and you do not.'
+    dialogs.confirm({ title: `Make ${name} the host?`, text, yes: 'Hand over' }, () =>
+      connection.send({ type: 'host', name })
+    )
+  },
+  dismissResult() {
+    state = withoutResult(state)
+    render()
+  },
+  focusChat: () => roomChat.focus()
+}
+
+const dialogs = new Dialogs((request) => connection.send(request))
+const notices = new Notices(byId('notices'))
+const signInView = new SignInView(actions)
+const lobbyView = new LobbyView(actions)
+const roomView = new RoomView(actions)
+const matchView = new MatchView(actions)
+/** @param {string} text */
+const say = (text) => connection.send({ type: 'say', text })
+const lobbyChat = new ChatView(byId('lobby-chat'), {
+  title: 'Lobby chat',
+  empty: 'Nobody has said anything yet. Say hello to everybody in the lobby.',
+  say
+})
+const roomChat = new ChatView(byId('room-chat'), {
+  title: 'Room chat',
+  empty: 'What is said here stays in the room.',
+  say,
+  onEscape: () => screen === 'match' && matchView.focus()
+})
+const lobbyTabs = new Tabs(byId('lobby'))
+const roomTabs = new Tabs(byId('room'))
+
+byId('sign-out').addEventListener('click', () => connection.signOut())
+part(byId('connection'), 'retry').addEventListener('click', () => connection.retryNow())
+// The browser's own opinion of the network is a hint and no more: a server on the same machine needs none.
+window.addEventListener('offline', () => connection.check())
+window.addEventListener('online', () => connection.retryNow())
+document.addEventListener('visibilitychange', () => {
+  if (document.visibilityState === 'hidden') return
+  connection.check()
+  connection.retryNow()
+})
+
+connection.comeBack()
+setInterval(() => {
+  tend()
+  render()
+}, LOOK_EVERY_MS)
+render()
+
+// ---- What comes in ----
+
+/** @param {ServerMessage} message */
+function onMessage(message) {
+  const nowMs = performance.now()
+  if (message.type === 'state') return matchView.onState(message, nowMs)
+  if (message.type === 'scored') matchView.onScored(message.name, nowMs)
+  if (message.type === 'error') onRefusal(message)
+  else state = reduce(state, message, nowMs)
+  if (message.type === 'match-started') matchView.begin(message, state.me)
+  if (message.type === 'joined') {
+    watched = undefined // who is in a room hears nothing of the list
+    wantedRoom = undefined
+    dialogs.closeAll()
+  }
+  if (message.type === 'welcome' || message.type === 'left' || message.type === 'kicked') {
+    watched = undefined
+    peopleAskedMs = Number.NEGATIVE_INFINITY
+    dialogs.closeAll()
+  }
+  if (state.room?.match === undefined) matchView.end()
+  connection.isPlaying = state.room?.match !== undefined
+  render()
+}
+
+/** @param {Status} status */
+function onStatus(status) {
+  if (status.kind === 'waiting') state = whenLost(state)
+  if (status.kind === 'off') {
+    lastName = state.me ?? lastName
+    state = initialState()
+    matchView.end()
+    dialogs.closeAll()
+  }
+  render()
+}
+
+/** @param {Extract<ServerMessage, { type: 'error' }>} error */
+function onRefusal({ code, message }) {
+  if (code === 'wrong-password' && wantedRoom !== undefined) dialogs.askForPassword(wantedRoom.room, knock)
+  const words = wordsOfRefusal(code, message)
+  if (words === undefined || dialogs.refuse(words)) return
+  state = withNotice(state, words, true)
+}
+
+// ---- What goes out ----
+
+/** At the door of the room that is wanted. @param {string} [password] */
+function knock(password) {
+  if (wantedRoom === undefined) return
+  const { room, toWatch } = wantedRoom
+  connection.send({ type: toWatch ? 'spectate' : 'join', room, ...(password === undefined ? {} : { password }) })
+}
+
+/** Another page of the list, or with another filter. @param {number} from */
+function browseRooms(from) {
+  const { filter, open } = lobbyView.filter
+  roomsAskedMs = performance.now()
+  const wanted = JSON.stringify([filter, open])
+  if (watched !== wanted) {
+    watched = wanted
+    connection.send({ type: 'watch-rooms', filter, open }) // answered by the first page
+    if (from === 0) return
+  }
+  connection.send({ type: 'rooms', from, filter, open })
+}
+
+/** What the page asks for by itself, while somebody looks at the lobby. */
+function tend() {
+  if (connection.status.kind !== 'on' || state.room !== undefined || document.visibilityState === 'hidden') return
+  const nowMs = performance.now()
+  if (nowMs - peopleAskedMs >= ASK_FOR_PEOPLE_MS) actions.browsePeople(state.people?.from ?? 0)
+  const { rooms } = state
+  if (watched === undefined) browseRooms(0)
+  else if (rooms?.isStale && nowMs - roomsAskedMs >= ASK_FOR_ROOMS_MS) {
+    const isPastEnd = rooms.from > 0 && rooms.shown.length === 0
+    browseRooms(isPastEnd ? 0 : rooms.from)
+  }
+}
+
+// ---- What is shown ----
+
+/** @returns {Screen} */
+function screenOf() {
+  const { room, me } = state
+  if (me === undefined) {
+    // Somebody comes back after a reload: the form for a name would only flash up.
+    const { status } = connection
+    return status.kind === 'waiting' || (status.kind === 'connecting' && status.isReturn) ? 'loading' : 'sign-in'
+  }
+  if (room === undefined) return 'lobby'
+  if (room.match !== undefined) return 'match'
+  return room.result === undefined ? 'room' : 'result'
+}
+
+function renderNow() {
+  const { status, latencyMs } = connection
+  const view = { state, status, latencyMs, nowMs: performance.now() }
+  const before = screen
+  screen = screenOf()
+  document.body.dataset.screen = screen
+  show(byId('sign-in'), screen === 'sign-in')
+  show(byId('lobby'), screen === 'lobby')
+  show(byId('room'), screen === 'room' || screen === 'match' || screen === 'result')
+  renderFrame(view)
+  if (screen === 'sign-in') signInView.render(view)
+  if (screen === 'lobby') {
+    lobbyView.render(view)
+    lobbyChat.render(state.lobbyLines, state.me)
+    lobbyTabs.render(state.lobbyLines)
+  }
+  if (state.room !== undefined) {
+    roomView.render(view)
+    matchView.render(view)
+    roomChat.render(state.roomLines, state.me)
+    roomTabs.render(state.roomLines)
+  }
+  if (screen !== before) onScreen(before)
+}
+
+/** Header, banners and notices. @param {View} view */
+function renderFrame({ status, latencyMs, nowMs }) {
+  show(byId('own-name'), state.me !== undefined)
+  setText(part(byId('own-name'), 'name'), state.me ?? '')
+  show(byId('sign-out'), state.me !== undefined)
+  show(byId('latency'), status.kind === 'on' && latencyMs !== undefined)
+  setText(part(byId('latency'), 'text'), latencyMs === undefined ? '' : `${Math.round(latencyMs)} ms`)
+
+  const words = wordsOfStatus(status, nowMs)
+  show(byId('connection'), words !== '')
+  setText(part(byId('connection'), 'text'), words)
+  show(part(byId('connection'), 'retry'), status.kind === 'waiting')
+  // What cannot be done now should not look as if it could.
+  const main = /** @type {HTMLElement} */ (document.querySelector('main'))
+  main.inert = words !== ''
+
+  const { closesAtMs } = state
+  show(byId('closing'), closesAtMs !== undefined && words === '')
+  if (closesAtMs !== undefined) {
+    const seconds = secondsUntil(closesAtMs, nowMs)
+    const when = seconds === 0 ? 'in a moment' : `in ${seconds} s at the latest`
+    setText(
+      part(byId('closing'), 'text'),
+      `The server closes ${when}. Matches that are running may end; no new ones begin.`
+    )
+  }
+  notices.render(state.notice)
+}
+
+/** Another screen: the keyboard goes along. @param {Screen} before */
+function onScreen(before) {
+  if (screen === 'sign-in') signInView.enter(lastName)
+  if (screen === 'match') {
+    roomTabs.select('game')
+    matchView.focus()
+  }
+  if (screen === 'room' || screen === 'result') {
+    if (before !== 'match') roomTabs.select('game')
+    roomView.focus()
+  }
+  if (screen === 'lobby') lobbyTabs.select('rooms')
+  document.title = state.room === undefined ? 'The lobby' : `${state.room.name} – the lobby`
+  window.scrollTo(0, 0)
+}

@@ -1,0 +1,224 @@
+// @ts-check
+// A room between two matches: its seats, who looks on, the ready button and the countdown, and how the last match went.
+import { byId, fromTemplate, KeyedList, part, setAttribute, setText, show, theOne } from './dom.js'
+import { isHost, ownSeat, playersOf } from './state.js'
+import { listed, secondsUntil } from './words.js'
+
+/** @typedef {import('./main.js').View} View */
+/** @typedef {import('./main.js').Actions} Actions */
+/** @typedef {import('./state.js').MemberInfo} MemberInfo */
+/** @typedef {import('./state.js').RoomView} Room */
+/** @typedef {import('./state.js').Result} Result */
+/** @typedef {import('./state.js').Standing} Standing */
+
+/** A match takes so many: an operator may ask for more, never for fewer. */
+const MIN_PLAYERS = 2
+/** There are as many colours; the next players have them again. */
+export const SEAT_COLOURS = 8
+/** A room may have many more seats; so many free ones are enough to see. */
+const MOST_FREE_SEATS = 8
+const COPIED_MS = 2_000
+
+export class RoomView {
+  #actions
+  /** @type {KeyedList<{ member: MemberInfo | undefined, at: number }>} */
+  #seats
+  /** @type {KeyedList<MemberInfo>} */
+  #spectators
+  /** @type {KeyedList<Standing>} */
+  #standings
+  #ready = theOne('ready', HTMLButtonElement)
+  #code = part(byId('room-code'), 'code')
+  #amReady = false
+  /** @type {string | undefined} */
+  #me
+  #amHost = false
+  #hostName = ''
+
+  /** @param {Actions} actions */
+  constructor(actions) {
+    this.#actions = actions
+    this.#ready.addEventListener('click', () => actions.send({ type: 'ready', ready: !this.#amReady }))
+    byId('leave').addEventListener('click', () => actions.leave())
+    byId('back-to-room').addEventListener('click', () => actions.dismissResult())
+    this.#seats = new KeyedList(
+      byId('seats'),
+      ({ member, at }) => member?.name ?? at, // a name is no number: the two never meet
+      ({ member }) => (member === undefined ? fromTemplate('free-seat') : this.#makeSeat(member)),
+      (element, { member, at }) => this.#updateSeat(element, member, at)
+    )
+    this.#spectators = new KeyedList(
+      byId('spectators'),
+      ({ name }) => name,
+      (member) => this.#makeSpectator(member),
+      (element, member) => this.#updateSpectator(element, member)
+    )
+    this.#standings = new KeyedList(byId('standings'), ({ name }) => name, makeStanding, updateStanding)
+
+    const copy = part(byId('room-code'), 'copy')
+    show(copy, 'clipboard' in navigator) // not over plain HTTP from another machine
+    copy.addEventListener('click', async () => {
+      await navigator.clipboard.writeText(this.#code.textContent ?? '')
+      setText(copy, 'Copied')
+      setTimeout(() => setText(copy, 'Copy code'), COPIED_MS)
+    })
+  }
+
+  /** @param {View} view */
+  render({ state, nowMs }) {
+    const { room, me } = state
+    if (room === undefined) return
+    this.#me = me
+    this.#amHost = isHost(state)
+    this.#hostName = room.host
+    const seat = ownSeat(state)
+    this.#amReady = seat?.ready ?? false
+    setText(byId('room-name'), room.name)
+    show(byId('room-code'), room.code !== undefined)
+    setText(this.#code, room.code ?? '')
+
+    show(byId('seats-view'), room.match === undefined && room.result === undefined)
+    show(byId('result-view'), room.match === undefined && room.result !== undefined)
+    if (room.result !== undefined) this.#renderResult(room.result, room.match === undefined)
+
+    const players = playersOf(room)
+    const free = Math.min(Math.max(room.capacity - players.length, 0), MOST_FREE_SEATS)
+    this.#seats.render([
+      ...players.map((member, at) => ({ member, at })),
+      ...Array.from({ length: free }, (_, at) => ({ member: undefined, at }))
+    ])
+    const spectators = room.members.filter(({ spectator }) => spectator)
+    show(byId('audience'), spectators.length > 0)
+    this.#spectators.render(spectators)
+
+    show(this.#ready, seat !== undefined && !seat.spectator)
+    setAttribute(this.#ready, 'aria-pressed', String(this.#amReady))
+    this.#ready.classList.toggle('primary', !this.#amReady)
+    setText(this.#ready, this.#amReady ? 'Not ready after all' : 'I am ready')
+    show(byId('countdown'), room.startsAtMs !== undefined)
+    if (room.startsAtMs !== undefined) {
+      setText(part(byId('countdown'), 'seconds'), String(secondsUntil(room.startsAtMs, nowMs)))
+    }
+    show(byId('ready-hint'), room.startsAtMs === undefined)
+    setText(byId('ready-hint'), hintFor(room, players, seat, this.#amHost))
+  }
+
+  /** The room comes into sight, or the match is over: where the keyboard is. */
+  focus() {
+    const result = byId('result-view')
+    const target = result.hidden
+      ? this.#ready.hidden
+        ? byId('room').querySelector('h1')
+        : this.#ready
+      : byId('back-to-room')
+    if (target instanceof HTMLElement) target.focus({ preventScroll: true })
+  }
+
+  /** @param {MemberInfo} member */
+  #makeSeat({ name }) {
+    const element = fromTemplate('seat-card')
+    setText(part(element, 'name'), name)
+    setText(part(element, 'face'), firstLetter(name))
+    this.#givePowers(element, name)
+    const handOver = part(element, 'hand-over')
+    handOver.setAttribute('aria-label', `Hand the room over to ${name}`)
+    handOver.addEventListener('click', () => this.#actions.handOver(name))
+    return element
+  }
+
+  /** @param {HTMLElement} element @param {MemberInfo | undefined} member @param {number} at */
+  #updateSeat(element, member, at) {
+    if (member === undefined) return
+    const { name, ready, away } = member
+    setAttribute(element, 'data-colour', String(at % SEAT_COLOURS))
+    element.classList.toggle('is-ready', ready)
+    element.classList.toggle('is-away', away)
+    show(part(element, 'you'), name === this.#me)
+    show(part(element, 'host'), name === this.#hostName)
+    show(part(element, 'ready'), ready)
+    show(part(element, 'away'), away)
+    show(part(element, 'idle'), !ready && !away)
+    show(part(element, 'powers'), this.#amHost && name !== this.#me)
+  }
+
+  /** @param {MemberInfo} member */
+  #makeSpectator({ name }) {
+    const element = fromTemplate('spectator-chip')
+    setText(part(element, 'name'), name)
+    this.#givePowers(element, name)
+    return element
+  }
+
+  /** @param {HTMLElement} element @param {MemberInfo} member */
+  #updateSpectator(element, { name, away }) {
+    element.classList.toggle('own', name === this.#me)
+    show(part(element, 'away'), away)
+    show(part(element, 'kick'), this.#amHost && name !== this.#me)
+  }
+
+  /** @param {HTMLElement} element @param {string} name */
+  #givePowers(element, name) {
+    const kick = part(element, 'kick')
+    kick.setAttribute('aria-label', `Send ${name} out`)
+    kick.addEventListener('click', () => this.#actions.kick(name))
+  }
+
+  /** @param {Result} result @param {boolean} isShown */
+  #renderResult({ standings, winners, saved }, isShown) {
+    if (!isShown) return
+    const won = winners.length > 0 && winners.every((name) => name === this.#me)
+    const title = won
+      ? 'You win!'
+      : winners.length === 0
+        ? 'Nobody wins'
+        : `${listed(winners)} ${winners.length === 1 ? 'wins' : 'win'}`
+    setText(byId('result-title'), title)
+    byId('result-view').classList.toggle(
+      'won',
+      winners.some((name) => name === this.#me)
+    )
+    this.#standings.render(standings)
+    for (const [at, row] of [...byId('standings').children].entries())
+      row.classList.toggle('own', standings[at].name === this.#me)
+    show(byId('not-saved'), !saved)
+  }
+}
+
+/**
+ * What everybody is waiting for.
+ * @param {Room} room
+ * @param {MemberInfo[]} players
+ * @param {MemberInfo | undefined} seat
+ * @param {boolean} amHost
+ */
+function hintFor({ code }, players, seat, amHost) {
+  if (players.length < MIN_PLAYERS) {
+    if (code !== undefined) return 'A match takes two. Pass the code on, and wait for company.'
+    return amHost
+      ? 'A match takes two. Somebody will find your room in the list.'
+      : 'A match takes two: waiting for company.'
+  }
+  const missing = players.filter(({ ready }) => !ready).map(({ name }) => name)
+  if (missing.length === 0) return 'Everybody is ready.'
+  if (seat !== undefined && !seat.spectator && !seat.ready) return 'The match begins when everybody is ready.'
+  return missing.length > 3 ? `Waiting for ${missing.length} players.` : `Waiting for ${listed(missing)}.`
+}
+
+/** @param {string} name */
+export function firstLetter(name) {
+  return [...name][0]?.toUpperCase() ?? ''
+}
+
+/** @param {Standing} standing */
+function makeStanding({ name }) {
+  const row = fromTemplate('standing-row')
+  setText(part(row, 'name'), name)
+  return row
+}
+
+/** @param {HTMLElement} row @param {Standing} standing */
+function updateStanding(row, { score, skill, isWinner }) {
+  row.classList.toggle('winner', isWinner)
+  setText(part(row, 'score'), String(score))
+  setText(part(row, 'skill'), skill === undefined ? '–' : String(Math.round(skill)))
+}

@@ -1,0 +1,40 @@
+// @ts-check
+// The door: a name, and why somebody is out here again.
+import { byId, setText, show, theOne } from './dom.js'
+import { wordsOfEnd } from './words.js'
+
+/** @typedef {import('./main.js').View} View */
+/** @typedef {import('./main.js').Actions} Actions */
+
+export class SignInView {
+  #root = byId('sign-in')
+  #reason = byId('sign-in-reason')
+  #name = theOne('name', HTMLInputElement)
+  #button = theOne('enter', HTMLButtonElement)
+
+  /** @param {Actions} actions */
+  constructor(actions) {
+    byId('sign-in-form').addEventListener('submit', (event) => {
+      event.preventDefault()
+      const name = this.#name.value.trim()
+      if (name === '') this.#name.focus()
+      else actions.signIn(name)
+    })
+  }
+
+  /** @param {View} view */
+  render({ status }) {
+    const isConnecting = status.kind === 'connecting'
+    this.#button.disabled = isConnecting
+    setText(this.#button, isConnecting ? 'One moment …' : 'Enter the lobby')
+    const words = status.kind === 'off' ? wordsOfEnd(status.reason, status.message) : ''
+    show(this.#reason, words !== '')
+    setText(this.#reason, words)
+  }
+
+  /** Somebody comes to the door. @param {string | undefined} name By which they were known before. */
+  enter(name) {
+    if (name !== undefined && this.#name.value === '') this.#name.value = name
+    if (!this.#root.hidden) this.#name.focus()
+  }
+}
