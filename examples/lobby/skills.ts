@@ -8,16 +8,36 @@ const K = 32
 /** A player whose skill is higher by this wins ten times as often (Elo's scale). */
 const TENFOLD = 400
 
-export class Skills {
-  readonly #byName = new Map<string, number>()
+/**
+ * So many players are known; one more, and who has not played for longest is forgotten, and starts anew. Names come from strangers: without a bound
+ * they would fill the memory and the store. Each costs about 70 bytes here, with a name of usual length.
+ */
+export const MAX_SKILLS = 100_000
 
-  of(name: string): number {
-    return this.#byName.get(keyOf(name)) ?? FIRST_SKILL
+export class Skills {
+  /** Who has not played for longest comes first. */
+  readonly #byKey = new Map<string, number>()
+  readonly #max: number
+
+  /** Goes on from what a store has kept: by the keys of names, which are not keyed again, in the order of {@link Store.skills}. */
+  constructor(kept: Iterable<readonly [key: string, skill: number]> = [], max = MAX_SKILLS) {
+    this.#max = max
+    for (const [key, skill] of kept) this.#set(key, skill)
   }
 
-  /** Counts a match; returns what the skills are now, in the order of `players`. A match without a winner changes nothing. */
+  /** How many are known. */
+  get size(): number {
+    return this.#byKey.size
+  }
+
+  of(name: string): number {
+    return this.#byKey.get(keyOf(name)) ?? FIRST_SKILL
+  }
+
+  /** Counts a match; returns what the skills are now, in the order of `players`. A match without a winner changes nothing, and makes nobody known. */
   record(players: readonly string[], winners: readonly string[]): { name: string; skill: number }[] {
     const before = players.map((name) => this.of(name))
+    if (winners.length === 0) return players.map((name, at) => ({ name, skill: before[at] }))
     const won = players.map((name) => winners.includes(name))
     const k = K / Math.max(players.length - 1, 1)
     return players.map((name, at) => {
@@ -28,8 +48,14 @@ export class Skills {
         skill += k * ((won[at] ? 1 : 0) - expected)
       }
       skill = Math.round(skill * 10) / 10
-      this.#byName.set(keyOf(name), skill)
+      this.#set(keyOf(name), skill)
       return { name, skill }
     })
+  }
+
+  #set(key: string, skill: number): void {
+    this.#byKey.delete(key) // to the end of the line
+    this.#byKey.set(key, skill)
+    if (this.#byKey.size > this.#max) this.#byKey.delete(this.#byKey.keys().next().value as string)
   }
 }
