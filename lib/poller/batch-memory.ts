@@ -3,6 +3,8 @@ import { PACKED_ADDRESS, RECORD } from '../binding/records.ts'
 
 // How many datagrams of the largest size one wait has room for; the native side never asks for more in one call (native/contract/limits.h).
 const DATAGRAM_SLOTS = 64
+// Small ones come by the thousand: as many of 40 bytes, with their addresses, as a wait gives of one socket.
+const LEAST_DATAGRAM_BYTES = 64 * 1024
 // Records beside those of ready sockets: accepted connections and datagrams have one each.
 const EXTRA_RECORDS = 2048
 const RECORDS_PER_SOCKET = 3
@@ -23,7 +25,7 @@ export class BatchMemory {
 
   constructor(streamBytes: number, maxDatagram: number, maxEvents: number) {
     this.streamBytes = streamBytes
-    this.#datagramBytes = DATAGRAM_SLOTS * (PACKED_ADDRESS.bytes + maxDatagram)
+    this.#datagramBytes = Math.max(DATAGRAM_SLOTS * (PACKED_ADDRESS.bytes + maxDatagram), LEAST_DATAGRAM_BYTES)
     this.#baseRecords = maxEvents * RECORDS_PER_SOCKET + EXTRA_RECORDS
     this.records = new Int32Array(this.#baseRecords * RECORD.stride)
     this.slab = this.#allocate()

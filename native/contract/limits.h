@@ -10,8 +10,13 @@ namespace pollport {
 // stays on the stack.
 constexpr size_t kMaxVectors = 64;
 
-// Datagrams in one recvmmsg or sendmmsg: the gain over single calls is all but reached at 64, and BatchMemory has room for as many.
+// Datagrams in one recvmmsg or sendmmsg: the gain over single calls is all but reached at 64, and BatchMemory has room for as many of the
+// largest size.
 constexpr size_t kMaxDatagramsPerCall = 64;
+
+// What a datagram counts for in its socket's budget, however short it is: each costs a record and an event of the program's. With the
+// default budget one wait gives at most 1,024 of them.
+constexpr size_t kLeastDatagramCost = 256;
 
 // Error messages taken from one UDP socket's error queue in one wait; the rest comes with the next one.
 constexpr size_t kMaxQueuedErrorsPerWait = 16;

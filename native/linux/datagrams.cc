@@ -68,6 +68,63 @@ void tell_refusal(const Outbox& outbox, const Send& send, int32_t index, const W
   batch.add(kKindDatagramFailed, index, watched.generation, error, at, 1);
 }
 
+struct Taken {
+  // Of a socket's budget.
+  size_t cost = 0;
+  // Whether there may be more, and room for it.
+  bool more = false;
+};
+
+// One call: at most `wanted` datagrams.
+Taken receive_some_datagrams(Watched& watched, int32_t index, size_t max_datagram, size_t wanted, Batch& batch) {
+  const size_t slot = sizeof(PackedAddress) + max_datagram;
+  const size_t count = std::min({wanted, kMaxDatagramsPerCall, batch.datagram_room().size() / slot, batch.records_room()});
+  if (count == 0) return {};
+
+  std::array<mmsghdr, kMaxDatagramsPerCall> headers;
+  std::array<iovec, kMaxDatagramsPerCall> vectors;
+  std::array<sockaddr_storage, kMaxDatagramsPerCall> addresses;
+  const std::span<uint8_t> room = batch.datagram_room();
+  for (size_t i = 0; i < count; i++) {
+    vectors[i] = {room.data() + i * slot + sizeof(PackedAddress), max_datagram};
+    headers[i] = {};
+    headers[i].msg_hdr.msg_name = &addresses[i];
+    headers[i].msg_hdr.msg_namelen = sizeof addresses[i];
+    headers[i].msg_hdr.msg_iov = &vectors[i];
+    headers[i].msg_hdr.msg_iovlen = 1;
+  }
+  int received;
+  do {
+    received = ::recvmmsg(watched.fd.get(), headers.data(), static_cast<unsigned>(count), MSG_DONTWAIT, nullptr);
+  } while (received < 0 && errno == EINTR);
+  if (received < 0) {
+    if (!would_block(errno)) batch.add(kKindFailed, index, watched.generation, errno);
+    return {};
+  }
+
+  Taken taken;
+  size_t largest = 0;
+  for (size_t i = 0; i < static_cast<size_t>(received); i++) {
+    const msghdr& header = headers[i].msg_hdr;
+    const size_t length = headers[i].msg_len;
+    largest = std::max(largest, length);
+    taken.cost += std::max(length, kLeastDatagramCost);
+    PackedAddress from{};
+    from_sockaddr(addresses[i], header.msg_namelen, from);
+    // Moved together, so that what the next socket needs is what was received and not what might have been. The target never lies behind
+    // the source, and memmove takes overlap.
+    uint8_t* target = batch.datagram_room().data();
+    std::memmove(target + sizeof from, vectors[i].iov_base, length);
+    std::memcpy(target, &from, sizeof from);
+    const int32_t offset = batch.keep_datagram(sizeof from + length) + static_cast<int32_t>(sizeof from);
+    const bool truncated = (header.msg_flags & MSG_TRUNC) != 0;
+    batch.add(kKindDatagram, index, watched.generation, offset, static_cast<int32_t>(length), truncated ? 1 : 0);
+  }
+  watched.datagram_bytes = static_cast<uint32_t>(largest);
+  taken.more = static_cast<size_t>(received) == count;
+  return taken;
+}
+
 }  // namespace
 
 Result send_datagram(Epoll& epoll, WatchTable& table, int32_t index, std::span<const uint8_t> bytes, const PackedAddress& to) {
@@ -127,50 +184,14 @@ void send_datagram_chain(Epoll& epoll, WatchTable& table, const Outbox& outbox, 
 }
 
 void receive_datagrams(Watched& watched, int32_t index, size_t max_datagram, size_t budget_bytes, Batch& batch) {
-  const size_t slot = sizeof(PackedAddress) + max_datagram;
-  const size_t expected = std::max<size_t>(watched.datagram_bytes, 1);
-  const size_t count = std::min(
-      {std::max<size_t>(budget_bytes / expected, 1), kMaxDatagramsPerCall, batch.datagram_room().size() / slot, batch.records_room()});
-  if (count == 0) return;  // level-triggered: the next wait tells of them again
-
-  std::array<mmsghdr, kMaxDatagramsPerCall> headers;
-  std::array<iovec, kMaxDatagramsPerCall> vectors;
-  std::array<sockaddr_storage, kMaxDatagramsPerCall> addresses;
-  const std::span<uint8_t> room = batch.datagram_room();
-  for (size_t i = 0; i < count; i++) {
-    vectors[i] = {room.data() + i * slot + sizeof(PackedAddress), max_datagram};
-    headers[i] = {};
-    headers[i].msg_hdr.msg_name = &addresses[i];
-    headers[i].msg_hdr.msg_namelen = sizeof addresses[i];
-    headers[i].msg_hdr.msg_iov = &vectors[i];
-    headers[i].msg_hdr.msg_iovlen = 1;
+  // One socket may be all that a server has: what came for its thousands of players since the last wait is more than one call gives.
+  while (budget_bytes > 0) {
+    const size_t expected = std::max<size_t>(watched.datagram_bytes, kLeastDatagramCost);
+    const size_t wanted = std::max<size_t>(budget_bytes / expected, 1);
+    const Taken taken = receive_some_datagrams(watched, index, max_datagram, wanted, batch);
+    if (!taken.more) return;  // level-triggered: what is left is told by the next wait
+    budget_bytes -= std::min(budget_bytes, taken.cost);
   }
-  int received;
-  do {
-    received = ::recvmmsg(watched.fd.get(), headers.data(), static_cast<unsigned>(count), MSG_DONTWAIT, nullptr);
-  } while (received < 0 && errno == EINTR);
-  if (received < 0) {
-    if (!would_block(errno)) batch.add(kKindFailed, index, watched.generation, errno);
-    return;
-  }
-
-  size_t largest = 0;
-  for (size_t i = 0; i < static_cast<size_t>(received); i++) {
-    const msghdr& header = headers[i].msg_hdr;
-    const size_t length = headers[i].msg_len;
-    largest = std::max(largest, length);
-    PackedAddress from{};
-    from_sockaddr(addresses[i], header.msg_namelen, from);
-    // Moved together, so that what the next socket needs is what was received and not what might have been. The target never lies behind
-    // the source, and memmove takes overlap.
-    uint8_t* target = batch.datagram_room().data();
-    std::memmove(target + sizeof from, vectors[i].iov_base, length);
-    std::memcpy(target, &from, sizeof from);
-    const int32_t offset = batch.keep_datagram(sizeof from + length) + static_cast<int32_t>(sizeof from);
-    const bool truncated = (header.msg_flags & MSG_TRUNC) != 0;
-    batch.add(kKindDatagram, index, watched.generation, offset, static_cast<int32_t>(length), truncated ? 1 : 0);
-  }
-  watched.datagram_bytes = static_cast<uint32_t>(largest);
 }
 
 Result keep_datagram_errors(int fd) {
