@@ -35,18 +35,19 @@ const limits = {
     'one more from the same address is sent away; households and offices share one'
   ),
   maxFrameBytes: whole(4_096, 256, 65_535, 'from a client; the longest honest command is a chat line, at most 1.2 kB'),
-  maxNameChars: whole(24, 1, 100, 'of players and of rooms, in Unicode code points'),
+  maxNameChars: whole(24, 1, 40, 'of players and of rooms, in Unicode code points'),
   maxTextChars: whole(300, 1, 1_000, 'of a chat line, in Unicode code points'),
 
   maxRooms: whole(1_000, 1, 1_000_000, 'at once'),
   maxRoomPlayers: whole(8, 2, 100, 'the most seats that a room may have; the state of a hundred fits one datagram'),
-  maxSpectators: whole(16, 0, 1_000, 'of a room'),
+  maxSpectators: whole(16, 0, 100, 'of a room'),
   seatHoldMs: whole(10_000, 0, DAY_MS, 'a seat that was asked for before joining is kept for so long'),
   kickedMs: whole(60_000, 0, DAY_MS, 'who was sent out by the host does not come in again for so long'),
   maxPasswordChars: whole(32, 1, 100, 'of a room, in Unicode code points'),
   countdownMs: whole(3_000, 0, 60_000, 'between "all are ready" and the start; 0 = at once'),
   minMatchPlayers: whole(2, 2, 100, 'fewer do not play'),
   maxListedRooms: whole(20, 1, 40, 'in one answer to a question for a list; the rest is asked for page by page'),
+  roomListEveryMs: whole(500, 0, 60_000, 'how often those who watch the list are told what has changed in it'),
   matchMs: whole(30_000, 100, DAY_MS, 'a match that nobody has won ends by itself'),
   coinsToWin: whole(10, 1, 255, 'who has so many first has won'),
 
@@ -87,6 +88,12 @@ const limits = {
     1024 * MIB,
     'queued for a client that does not read; one byte more and it is cut off'
   ),
+  udpBufferBytes: whole(
+    4 * MIB,
+    4 * 1024,
+    1024 * MIB,
+    'datagrams that wait to be received (SO_RCVBUF); the system may grant less (Linux: net.core.rmem_max)'
+  ),
   sendBufferBytes: whole(32 * 1024, 4 * 1024, 64 * MIB, "the kernel's part of that queue (SO_SNDBUF; Linux doubles it)")
 }
 
@@ -107,7 +114,7 @@ export const settingsSchema = z.strictObject({
   workers: whole(0, 0, 64, 'threads that hold the connections; 0: the main thread does'),
   store: z.string().default('').describe('a folder for skills and results; without one they are forgotten at the end'),
   operatorHost: z.string().min(1, 'must not be empty').default('127.0.0.1').describe('where operators are answered'),
-  operatorPort: whole(5961, 0, 65_535, 'of /healthz and /metrics; 0 takes a free one'),
+  operatorPort: whole(5961, 0, 65_535, 'of the monitor page, /metrics and /healthz; 0 takes a free one'),
   drainMs: whole(60_000, 0, DAY_MS, 'after SIGTERM, matches may end for so long'),
   logLevel: z
     .enum(['silent', 'error', 'warn', 'info', 'debug'], 'must be silent, error, warn, info or debug')
@@ -124,7 +131,10 @@ export function limitsOf(settings: Settings): Limits {
   return limitsSchema.parse(Object.fromEntries(Object.entries(settings).filter(([name]) => names.includes(name))))
 }
 
-/** From the server. The longest is a page of rooms, about 4 kB. */
-export const MAX_REPLY_BYTES = 16 * 1024
+/**
+ * From the server: what its two bytes of length can say. The longest is the end of a match; with the most and the longest names that may be set it has
+ * about 57 kB, with the defaults 3 kB.
+ */
+export const MAX_REPLY_BYTES = 65_535
 /** The client's: what keeps a thinking person from being idle. */
 export const CLIENT_PING_MS = 30_000

@@ -23,8 +23,6 @@ import { WebDoor } from './web-door.ts'
 
 /** How often goodbyes that last too long are looked for. */
 const CLOCK_MS = 50
-/** What one connection may say in one turn of the loop: some longest frames, and far more than any honest player has to say. */
-const READ_BUDGET_BYTES = 16 * 1024
 /** A state is not sent to who has more than that of earlier messages unread: a newer one comes soon. */
 const STATE_BACKLOG_BYTES = 4096
 
@@ -100,7 +98,6 @@ export class Gateway implements GatewayLink {
     this.#log = log
     this.#poller = new Poller({
       highWaterMark: settings.maxUnreadBytes,
-      readBudget: READ_BUDGET_BYTES,
       maxDatagram: LONGEST_FROM_PLAYER_BYTES + 1 // a longer one is seen to be longer, and needs no room
     })
     const { address, listen, udpPort } = doors
@@ -110,7 +107,9 @@ export class Gateway implements GatewayLink {
         this.#listener = at(listen.port, (port) => this.#poller.listenTcp({ ...shared, port }))
         this.#webListener = at(listen.webPort, (port) => this.#poller.listenTcp({ ...shared, port }))
       }
-      const socket = at(udpPort, (port) => this.#poller.bindUdp({ address, port }))
+      const socket = at(udpPort, (port) =>
+        this.#poller.bindUdp({ address, port, receiveBufferSize: settings.udpBufferBytes })
+      )
       this.#paths = new UdpPaths(socket as never, this.#limits, (...steer) => this.#hub?.steer(...steer))
     } catch (error) {
       this.#poller.close()

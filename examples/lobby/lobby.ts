@@ -71,7 +71,7 @@ export class Lobby {
     this.#deliver = outlet.deliver
     this.#dismiss = outlet.dismiss
     this.#skills = skills
-    this.#list = new RoomList(limits.maxListedRooms, outlet.deliver)
+    this.#list = new RoomList(limits, outlet.deliver)
     this.#queue = new QuickMatch(limits)
     this.#ofRooms = {
       deliver: outlet.deliver,
@@ -176,6 +176,9 @@ export class Lobby {
     this.#list.watch(player, undefined)
     this.#queue.delete(player) // a match must not begin without its players
     player.room?.lose(player, nowMs)
+    // More than could all come back at once: whoever connects, takes a name and goes, over and over, shall not fill the house with empty seats.
+    const [longestAway] = this.#away
+    if (this.#away.size > this.#limits.maxConnections) this.#remove(longestAway, nowMs)
   }
 
   /** A frame came in, from somebody who does not talk too fast. Whatever is wrong with it is between the server and its sender. */
@@ -209,7 +212,7 @@ export class Lobby {
       this.#closeIfEmpty(room, nowMs)
     }
     for (const group of this.#queue.takeGroups(nowMs)) this.#bringTogether(group, nowMs)
-    this.#list.tellChanges()
+    this.#list.tellChanges(nowMs)
   }
 
   #obey(session: Session, command: Command, nowMs: number): void {

@@ -273,7 +273,8 @@ export function parseCommand(frame: Uint8Array, limits: Limits): Command {
 
 /** Names that look the same count as the same: this is the key by which they are compared. */
 export function keyOf(name: string): string {
-  return name.normalize('NFKC').toLowerCase()
+  // Once more at the end: a small letter may be one character where the capital was two.
+  return name.normalize('NFKC').toLowerCase().normalize('NFKC')
 }
 
 const utf8 = new TextDecoder('utf-8', { fatal: true })

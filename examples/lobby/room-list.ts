@@ -1,30 +1,34 @@
 // The list of rooms that a player sees: a page of it, or a page that is kept up to date. Private rooms are not in it. Knows no rules and no sockets.
+import type { Limits } from './config.ts'
 import { type Player, sessionsOf } from './player.ts'
 import { keyOf, type RoomFilter, type RoomInfo } from './protocol.ts'
 import type { Deliver, Room } from './room.ts'
 
-function passes(info: RoomInfo, { text, open }: RoomFilter): boolean {
-  if (open && (info.isPlaying || info.players >= info.capacity)) return false
-  return text === '' || keyOf(info.name).includes(keyOf(text))
+/** Players who watch for the same. Most do: each message is made, and encoded, once for all of them. */
+interface Watch {
+  readonly filter: RoomFilter
+  readonly players: Set<Player>
 }
 
 export class RoomList {
-  readonly #pageRooms: number
+  readonly #limits: Limits
   readonly #deliver: Deliver
-  readonly #rooms = new Set<Room>()
+  /** With the keys of their names, by which they are looked for. */
+  readonly #rooms = new Map<Room, string>()
   /** Changed, or gone, since the watchers were told last. */
   readonly #changed = new Set<Room>()
-  readonly #watchers = new Map<Player, RoomFilter>()
+  readonly #watches = new Map<string, Watch>()
+  readonly #watchOf = new Map<Player, string>()
+  #tellAtMs = 0
 
-  /** `pageRooms`: so many in one answer. */
-  constructor(pageRooms: number, deliver: Deliver) {
-    this.#pageRooms = pageRooms
+  constructor(limits: Limits, deliver: Deliver) {
+    this.#limits = limits
     this.#deliver = deliver
   }
 
   add(room: Room): void {
     if (room.options.isPrivate) return
-    this.#rooms.add(room)
+    this.#rooms.set(room, keyOf(room.name))
     this.#changed.add(room)
   }
 
@@ -38,11 +42,12 @@ export class RoomList {
 
   /** A page of those that pass, and how many do. */
   page(from: number, filter: RoomFilter): { rooms: RoomInfo[]; total: number } {
+    const wanted = keyOf(filter.text)
     const rooms: RoomInfo[] = []
     let total = 0
-    for (const { info } of this.#rooms) {
-      if (!passes(info, filter)) continue
-      if (total >= from && rooms.length < this.#pageRooms) rooms.push(info)
+    for (const [room, key] of this.#rooms) {
+      if (!passes(room, key, filter, wanted)) continue
+      if (total >= from && rooms.length < this.#limits.maxListedRooms) rooms.push(room.info)
       total++
     }
     return { rooms, total }
@@ -50,34 +55,45 @@ export class RoomList {
 
   /** From now on this player hears of every change of the rooms that pass; undefined ends that. */
   watch(player: Player, filter: RoomFilter | undefined): void {
-    if (filter === undefined) this.#watchers.delete(player)
-    else this.#watchers.set(player, filter)
+    const before = this.#watchOf.get(player)
+    if (before !== undefined) {
+      const { players } = this.#watches.get(before) as Watch
+      players.delete(player)
+      if (players.size === 0) this.#watches.delete(before)
+      this.#watchOf.delete(player)
+    }
+    if (filter === undefined) return
+    const name = JSON.stringify([filter.text, filter.open])
+    const watch = this.#watches.get(name) ?? { filter, players: new Set() }
+    watch.players.add(player)
+    this.#watches.set(name, watch)
+    this.#watchOf.set(player, name)
   }
 
-  /** Tells the watchers, once a tick however much has changed. A room that passes no longer is gone, for them. */
-  tellChanges(): void {
-    if (this.#changed.size === 0) return
-    const changes = [...this.#changed]
+  /** Tells the watchers when it is time, once however much has changed. A room that passes no longer is gone, for them. */
+  tellChanges(nowMs: number): void {
+    if (this.#changed.size === 0 || nowMs < this.#tellAtMs) return
+    this.#tellAtMs = nowMs + this.#limits.roomListEveryMs
+    const changes = [...this.#changed].map((room) => ({ room, key: this.#rooms.get(room), info: room.info }))
     this.#changed.clear()
-    // Most have the same filter: each message is made, and encoded, once for all of them.
-    const byFilter = new Map<string, { filter: RoomFilter; players: Player[] }>()
-    for (const [player, filter] of this.#watchers) {
-      const key = JSON.stringify([filter.text, filter.open])
-      const group = byFilter.get(key) ?? { filter, players: [] }
-      group.players.push(player)
-      byFilter.set(key, group)
-    }
-    for (const { filter, players } of byFilter.values()) {
-      for (let first = 0; first < changes.length; first += this.#pageRooms) {
+    const atOnce = this.#limits.maxListedRooms
+    for (const { filter, players } of this.#watches.values()) {
+      const wanted = keyOf(filter.text)
+      for (let first = 0; first < changes.length; first += atOnce) {
         const rooms: RoomInfo[] = []
         const gone: string[] = []
-        for (const room of changes.slice(first, first + this.#pageRooms)) {
-          const { info } = room
-          if (this.#rooms.has(room) && passes(info, filter)) rooms.push(info)
+        for (const { room, key, info } of changes.slice(first, first + atOnce)) {
+          if (key !== undefined && passes(room, key, filter, wanted)) rooms.push(info)
           else gone.push(room.name)
         }
         this.#deliver(sessionsOf(players), { type: 'rooms-changed', rooms, gone })
       }
     }
   }
+}
+
+/** `key` and `wanted`: of the room's name and of the filter's text. */
+function passes(room: Room, key: string, { open }: RoomFilter, wanted: string): boolean {
+  if (open && (room.isPlaying || room.playerCount >= room.options.capacity)) return false
+  return key.includes(wanted)
 }

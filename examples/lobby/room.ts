@@ -52,6 +52,9 @@ export interface RoomOptions {
 const CODE_LETTERS = 'ABCDEFGHJKLMNPQRSTUVWXYZ23456789'
 export const CODE_CHARS = 8
 
+/** More are not remembered: who has many names could make this grow with each of them. */
+const MAX_KICKED = 1_000
+
 function newCode(): string {
   return Array.from({ length: CODE_CHARS }, () => CODE_LETTERS[randomInt(CODE_LETTERS.length)]).join('')
 }
@@ -69,7 +72,7 @@ export class Room {
   readonly #ready = new Set<Player>()
   /** Seats that are kept for somebody on the way in, and until when; the first one to end comes first. */
   readonly #held = new Map<Player, number>()
-  /** Who was sent out, and until when the door is shut to them. */
+  /** Who was sent out, and until when the door is shut to them; the first one to end comes first. */
   readonly #kicked = new Map<string, number>()
   #host: Player | undefined
   #startsMs: number | undefined
@@ -126,7 +129,7 @@ export class Room {
   /** Gives up a seat that was kept. */
   letGo(player: Player): void {
     this.#held.delete(player)
-    player.heldRoom = undefined
+    if (player.heldRoom === this) player.heldRoom = undefined // or it is one elsewhere, which the lobby gives up
   }
 
   join(player: Player, password: string | undefined, nowMs: number): void {
@@ -209,7 +212,12 @@ export class Room {
     this.#mustBeHost(by)
     const player = this.#find(name)
     if (player === by) throw new Refusal('no-such-member', 'nobody can send out themselves: leave instead')
+    this.#kicked.delete(player.id) // to the end of the line
     this.#kicked.set(player.id, nowMs + this.#limits.kickedMs)
+    for (const [id, untilMs] of this.#kicked) {
+      if (nowMs < untilMs && this.#kicked.size <= MAX_KICKED) break
+      this.#kicked.delete(id)
+    }
     this.leave(player, nowMs, true)
     return player
   }

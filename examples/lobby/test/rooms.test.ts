@@ -153,6 +153,18 @@ test('spectators see everything, have no seat, cannot play, and are put out when
   expect(table.lobby.roomCount).toBe(0)
 })
 
+test('however often the list changes, its watchers are told twice a second', () => {
+  const table = new Table({ roomListEveryMs: 500 })
+  const [ann, bob] = [table.player('Ann'), table.player('Bob')]
+  table.do(ann, { type: 'watch-rooms' })
+  table.heard(ann)
+  for (let tick = 0; tick < 30; tick++) {
+    table.do(bob, tick % 2 === 0 ? { type: 'create', room: 'Den' } : { type: 'leave' })
+    table.passMs(100)
+  }
+  expect(typesOf(table.heard(ann))).toEqual(new Array(6).fill('rooms-changed'))
+})
+
 test('when all are ready a countdown runs; whoever is not ready any more, or comes in, or is away stops it', () => {
   const table = new Table({ countdownMs: 3_000 })
   const [ann, bob] = table.roomOf('Ann', 'Bob')
@@ -230,7 +242,7 @@ test('the list is filtered by text and by free seats, and its pages count only w
   expect(list({ filter: 'nowhere' })).toEqual([0])
 })
 
-test('who watches the list gets a page and then the changes, once a tick, of what passes the filter', () => {
+test('who watches the list gets a page and then the changes of what passes the filter', () => {
   const table = new Table()
   const [ann, bob] = [table.player('Ann'), table.player('Bob')]
   const watch = (session: Session, request: object) => {

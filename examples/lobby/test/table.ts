@@ -16,7 +16,7 @@ export class Table {
   readonly #heard = new Map<Session, ServerMessage[]>()
 
   constructor(limits: Partial<Limits> = {}) {
-    this.limits = { ...defaultLimits, burstMessages: 1_000, countdownMs: 0, ...limits }
+    this.limits = { ...defaultLimits, burstMessages: 1_000, countdownMs: 0, roomListEveryMs: 0, ...limits }
     this.lobby = new Lobby(
       this.limits,
       {
