@@ -74,16 +74,17 @@ export class RoomList {
   tellChanges(nowMs: number): void {
     if (this.#changed.size === 0 || nowMs < this.#tellAtMs) return
     this.#tellAtMs = nowMs + this.#limits.roomListEveryMs
-    const changes = [...this.#changed].map((room) => ({ room, key: this.#rooms.get(room), info: room.info }))
+    const changes = [...this.#changed].map((room) => ({ room, key: keyOf(room.name), info: room.info }))
     this.#changed.clear()
-    const atOnce = this.#limits.maxListedRooms
     for (const { filter, players } of this.#watches.values()) {
       const wanted = keyOf(filter.text)
-      for (let first = 0; first < changes.length; first += atOnce) {
+      const ofThese = changes.filter(({ key }) => key.includes(wanted)) // the others were never in their list
+      const atOnce = this.#limits.maxListedRooms
+      for (let first = 0; first < ofThese.length; first += atOnce) {
         const rooms: RoomInfo[] = []
         const gone: string[] = []
-        for (const { room, key, info } of changes.slice(first, first + atOnce)) {
-          if (key !== undefined && passes(room, key, filter, wanted)) rooms.push(info)
+        for (const { room, key, info } of ofThese.slice(first, first + atOnce)) {
+          if (this.#rooms.has(room) && passes(room, key, filter, wanted)) rooms.push(info)
           else gone.push(room.name)
         }
         this.#deliver(sessionsOf(players), { type: 'rooms-changed', rooms, gone })

@@ -188,7 +188,7 @@ describe.skipIf(whyNoBrowser !== undefined)('in a browser', () => {
   })
 
   test('names and chat with HTML in them are text, everywhere', async () => {
-    const server = await openLobby({ ...endless, maxNameChars: 50, maxRoomPlayers: 2 })
+    const server = await openLobby({ ...endless, maxNameChars: 40, maxRoomPlayers: 2 })
     const ann = await Visitor.signIn(server.webPort, 'Ann')
     const mallory = await Person.signIn(server, HOSTILE)
     mallory.send({ type: 'say', text: `${HOSTILE}<script>document.title=2</script>` })
