@@ -21,6 +21,8 @@ import { Throttle } from './session.ts'
 import { type UdpPath, UdpPaths } from './udp-paths.ts'
 import { WebDoor } from './web-door.ts'
 
+/** So much is looked at before who sent too much can be cut off. */
+const CHUNK_BYTES = 4 * 1024
 /** How often goodbyes that last too long are looked for. */
 const CLOCK_MS = 50
 /** A state is not sent to who has more than that of earlier messages unread: a newer one comes soon. */
@@ -316,9 +318,11 @@ export class Gateway implements GatewayLink {
     try {
       // Leaving: read and forgotten. Were it left unread, the system would answer our close with a reset, which overtakes our last words.
       if (client.resetAtMs !== undefined) return
-      for (const frame of (client.decoder as FrameDecoder).push(data)) {
-        this.#onFrame(client, frame)
-        if (client.resetAtMs !== undefined) return // that was one too many
+      for (let at = 0; at < data.length; at += CHUNK_BYTES) {
+        for (const frame of (client.decoder as FrameDecoder).push(data.subarray(at, at + CHUNK_BYTES))) {
+          this.#onFrame(client, frame)
+          if (client.resetAtMs !== undefined) return // that was one too many
+        }
       }
     } catch (error) {
       if ((error as { code?: unknown }).code !== 'ERR_FRAME_TOO_LARGE') throw error

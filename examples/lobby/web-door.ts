@@ -11,6 +11,8 @@ import { pathOf, StaticFiles } from './static-files.ts'
 const PLAY = '/play'
 /** A request's line and headers: browsers send less than half of it. */
 const MAX_REQUEST_BYTES = 8 * 1024
+/** So much is looked at before who sent too much can be cut off: no honest request is longer, and no message. */
+const CHUNK_BYTES = 4 * 1024
 /** Of a message: browsers send a short one whole. Each piece costs memory or time of its own, however little is in it. */
 const MAX_FRAGMENTS = 16
 const MAX_CHUNKS = 256
@@ -64,7 +66,7 @@ export class WebDoor {
     // Too many: whoever has been here longest without getting anywhere goes. Browsers become players, or are answered, in a moment.
     const [first] = this.#visits.keys()
     if (this.#visits.size >= this.#limits.maxVisitors) this.#cut(first)
-    const duplex = toDuplex(connection as TcpConnection<unknown>)
+    const duplex = toDuplex(connection as TcpConnection<unknown>, { readableHighWaterMark: CHUNK_BYTES })
     this.#visits.set(duplex, this.#newVisit())
     duplex.on('close', () => this.#visits.delete(duplex))
     duplex.on('error', () => {}) // 'close' follows, and nobody has asked for more

@@ -6,8 +6,10 @@ import { TcpConnection } from '../poller/tcp-connection.ts'
 import { callback, number, object } from '../validate.ts'
 
 const DEFAULT_CLOSE_TIMEOUT_MS = 5000
+/** The least that what was received is cut to. */
+const MIN_CHUNK_BYTES = 1024
 
-/** Options of {@link toDuplex}. */
+/** Options of {@link toDuplex}. `readableHighWaterMark` is also what a chunk of received bytes has at most, but for values below 1,024. */
 export interface ToDuplexOptions extends Pick<DuplexOptions, 'readableHighWaterMark' | 'writableHighWaterMark'> {
   /**
    * Whether the stream may still be written to after the peer has finished. Default false, as with Node's own sockets: it is ended then. `true` for
@@ -164,8 +166,7 @@ export class ConnectionDuplex extends Duplex {
         this.emit('ready')
         break
       case 'receive':
-        // A copy, since the stream may keep it past the next wait(). Events that are in this batch already still come after a pause().
-        if (!this.push(Buffer.from(event.data)) && !this.#isOver) this.connection.pause()
+        this.#onReceive(event.data)
         break
       case 'drain':
         this.#written()
@@ -180,6 +181,18 @@ export class ConnectionDuplex extends Duplex {
       case 'close':
         this.#onClose(event.error)
     }
+  }
+
+  /** In chunks, as from a socket of Node's: a reader that destroys the stream at the first one need not have dealt with all the others. */
+  #onReceive(data: Buffer): void {
+    const chunkBytes = Math.max(this.readableHighWaterMark, MIN_CHUNK_BYTES)
+    let mayGoOn = true
+    for (let at = 0; at < data.length && !this.destroyed; at += chunkBytes) {
+      // A copy, since the stream may keep it past the next wait().
+      mayGoOn = this.push(Buffer.from(data.subarray(at, at + chunkBytes)))
+    }
+    // Events that are in this batch already still come after a pause().
+    if (!mayGoOn && !this.#isOver) this.connection.pause()
   }
 
   #written(error?: Error): void {

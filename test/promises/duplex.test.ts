@@ -97,6 +97,28 @@ test('a writer is held up at the high-water mark, and goes on when the peer read
   expect(read).toBe(written)
 })
 
+test('what comes at once is read in chunks of the high-water mark, and nothing after the stream was destroyed', async () => {
+  const whole = await streamAndSocket({ readableHighWaterMark: 4096 })
+  const chunks: Buffer[] = []
+  whole.stream.on('data', (chunk) => chunks.push(chunk))
+  const sent = randomBytes(100_000)
+  whole.socket.end(sent)
+  await once(whole.stream, 'end')
+  expect(Math.max(...chunks.map(({ length }) => length))).toBeLessThanOrEqual(4096)
+  expect(Buffer.concat(chunks).equals(sent)).toBe(true)
+
+  const { stream, socket } = await streamAndSocket({ readableHighWaterMark: 4096 })
+  let read = 0
+  stream.on('data', ({ length }) => {
+    read += length
+    stream.resetAndDestroy()
+  })
+  socket.on('error', () => {})
+  socket.write(sent)
+  await once(stream, 'close')
+  expect(read).toBeLessThanOrEqual(4096)
+})
+
 test("the peer's end ends the stream and, unless half-open is allowed, its writing side", async () => {
   const { stream, socket } = await streamAndSocket()
   stream.resume()
