@@ -165,8 +165,8 @@ export class Connection {
         this.#resumeMs = message.resumeMs
         this.#keeper.write({ name: message.name, token: message.token })
         this.#setStatus({ kind: 'on' })
+        this.#pingedAtMs = Number.NEGATIVE_INFINITY // the first look asks: by then the page has been shown, which would count as latency
         this.#looking = setInterval(() => this.#look(), LOOK_EVERY_MS)
-        this.#sendPing()
         break
       case 'pong':
         if (message.id !== this.#ping?.id) return

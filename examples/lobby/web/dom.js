@@ -34,6 +34,12 @@ export function setText(element, text) {
   if (element.textContent !== text) element.textContent = text
 }
 
+/** A player's or a room's: where there is no room for all of it, the whole of it is to be seen under the mouse. @param {Element} element @param {string} name */
+export function setName(element, name) {
+  setText(element, name)
+  setAttribute(element, 'title', name)
+}
+
 /** @param {HTMLElement} element @param {boolean} isShown */
 export function show(element, isShown) {
   if (element.hidden === isShown) element.hidden = !isShown

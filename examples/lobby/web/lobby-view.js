@@ -1,6 +1,6 @@
 // @ts-check
 // The lobby: a quick match, a room of one's own, the list of rooms, and who is here.
-import { byId, fromTemplate, KeyedList, part, setAttribute, setText, show, theOne } from './dom.js'
+import { byId, fromTemplate, KeyedList, part, setAttribute, setName, setText, show, theOne } from './dom.js'
 import { clock, counted, places } from './words.js'
 
 /** @typedef {import('./main.js').View} View */
@@ -107,7 +107,7 @@ export class LobbyView {
   #makeRoom(room) {
     const element = fromTemplate('room-row')
     const { name } = room
-    setText(part(element, 'name'), name)
+    setName(part(element, 'name'), name)
     const join = part(element, 'join')
     const watch = part(element, 'watch')
     join.setAttribute('aria-label', `Join ${name}`)
@@ -155,7 +155,7 @@ function makePip(isTaken) {
 /** @param {{ name: string, where: Presence }} person */
 function makePerson({ name }) {
   const element = fromTemplate('person-row')
-  setText(part(element, 'name'), name)
+  setName(part(element, 'name'), name)
   return element
 }
 

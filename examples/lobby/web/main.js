@@ -3,7 +3,7 @@
 import { ChatView } from './chat-view.js'
 import { Connection, seatInTab } from './connection.js'
 import { Dialogs } from './dialogs.js'
-import { byId, oncePerFrame, part, setText, show } from './dom.js'
+import { byId, oncePerFrame, part, setName, setText, show } from './dom.js'
 import { LobbyView } from './lobby-view.js'
 import { MatchView } from './match-view.js'
 import { Notices } from './notices.js'
@@ -44,6 +44,9 @@ const ASK_FOR_PEOPLE_MS = 5_000
 /** At most so often, however much changes in rooms that are not shown. */
 const ASK_FOR_ROOMS_MS = 3_000
 
+/** A name that the page thinks of is no longer than what a server takes that nobody has set otherwise. */
+const IDEA_CHARS = 24
+
 let state = initialState()
 /** @type {Screen} */
 let screen = 'loading'
@@ -65,7 +68,7 @@ const render = oncePerFrame(renderNow)
 const actions = {
   signIn: (name) => connection.signIn(name),
   send: (request) => connection.send(request),
-  askForRoom: () => dialogs.askForRoom(`${state.me}’s room`.slice(0, 24)),
+  askForRoom: () => dialogs.askForRoom([...`${state.me}’s room`].slice(0, IDEA_CHARS).join('').trim()),
   enterRoom(room, { toWatch = false, hasPassword = false } = {}) {
     wantedRoom = { room, toWatch }
     if (hasPassword) dialogs.askForPassword(room, knock)
@@ -268,7 +271,7 @@ function renderNow() {
 /** Header, banners and notices. @param {View} view */
 function renderFrame({ status, latencyMs, nowMs }) {
   show(byId('own-name'), state.me !== undefined)
-  setText(part(byId('own-name'), 'name'), state.me ?? '')
+  setName(part(byId('own-name'), 'name'), state.me ?? '')
   show(byId('sign-out'), state.me !== undefined)
   show(byId('latency'), status.kind === 'on' && latencyMs !== undefined)
   setText(part(byId('latency'), 'text'), latencyMs === undefined ? '' : `${Math.round(latencyMs)} ms`)

@@ -1,7 +1,7 @@
 // @ts-check
 // A match on the page: the arena and its scores, steered by keys or by a thumb, and how long things took on the way.
 import { Arena } from './arena.js'
-import { byId, fromTemplate, KeyedList, part, setAttribute, setText, show, theOne } from './dom.js'
+import { byId, fromTemplate, KeyedList, part, setAttribute, setName, setText, show, theOne } from './dom.js'
 import { SEAT_COLOURS } from './room-view.js'
 import { directionOfPoint, HeldKeys, Steering } from './steering.js'
 import { Timeline } from './timeline.js'
@@ -173,7 +173,7 @@ export class MatchView {
 function makeScore({ seat, name }) {
   const element = fromTemplate('score-chip')
   element.dataset.colour = String(seat % SEAT_COLOURS)
-  setText(part(element, 'name'), name)
+  setName(part(element, 'name'), name)
   return element
 }
 
@@ -181,7 +181,7 @@ function makeScore({ seat, name }) {
 function updateScore(element, { name, score, isOwn }) {
   element.classList.toggle('own', isOwn)
   element.classList.toggle('gone', score === undefined)
-  setText(part(element, 'name'), name)
+  setName(part(element, 'name'), name)
   setText(part(element, 'score'), score === undefined ? 'left' : String(score))
   setAttribute(element, 'aria-label', `${name}: ${score ?? 'has left'}`)
 }

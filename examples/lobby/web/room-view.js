@@ -1,6 +1,6 @@
 // @ts-check
 // A room between two matches: its seats, who looks on, the ready button and the countdown, and how the last match went.
-import { byId, fromTemplate, KeyedList, part, setAttribute, setText, show, theOne } from './dom.js'
+import { byId, fromTemplate, KeyedList, part, setAttribute, setName, setText, show, theOne } from './dom.js'
 import { isHost, ownSeat, playersOf } from './state.js'
 import { listed, secondsUntil } from './words.js'
 
@@ -73,7 +73,7 @@ export class RoomView {
     this.#hostName = room.host
     const seat = ownSeat(state)
     this.#amReady = seat?.ready ?? false
-    setText(byId('room-name'), room.name)
+    setName(byId('room-name'), room.name)
     show(byId('room-code'), room.code !== undefined)
     setText(this.#code, room.code ?? '')
 
@@ -117,7 +117,7 @@ export class RoomView {
   /** @param {MemberInfo} member */
   #makeSeat({ name }) {
     const element = fromTemplate('seat-card')
-    setText(part(element, 'name'), name)
+    setName(part(element, 'name'), name)
     setText(part(element, 'face'), firstLetter(name))
     this.#givePowers(element, name)
     const handOver = part(element, 'hand-over')
@@ -144,7 +144,7 @@ export class RoomView {
   /** @param {MemberInfo} member */
   #makeSpectator({ name }) {
     const element = fromTemplate('spectator-chip')
-    setText(part(element, 'name'), name)
+    setName(part(element, 'name'), name)
     this.#givePowers(element, name)
     return element
   }
@@ -212,7 +212,7 @@ export function firstLetter(name) {
 /** @param {Standing} standing */
 function makeStanding({ name }) {
   const row = fromTemplate('standing-row')
-  setText(part(row, 'name'), name)
+  setName(part(row, 'name'), name)
   return row
 }
 

@@ -8,9 +8,6 @@
 
 /** @type {Partial<Record<RefusalCode, string>>} Where the server's own words would not do for a person. */
 const refusals = {
-  'bad-name': 'A name has 1 to 24 visible characters, with single spaces between them.',
-  'bad-text': 'That line is too long, or has characters that nobody can read.',
-  'bad-password': 'A password has 1 to 32 characters.',
   'name-taken': 'Somebody has this name already. If it was you a moment ago, it is free again in half a minute.',
   'room-taken': 'There is a room of this name already.',
   'no-such-room': 'There is no such room any more, or the code is wrong.',
