@@ -25,6 +25,8 @@ import { WebDoor } from './web-door.ts'
 const CHUNK_BYTES = 4 * 1024
 /** How often goodbyes that last too long are looked for. */
 const CLOCK_MS = 50
+/** Between two batches the ticks have their turn: what one batch costs, a tick may be late. These cost about two milliseconds. */
+const SMALL_BATCHES = { maxEvents: 128, readBudget: 64 * 1024 }
 /** A state is not sent to who has more than that of earlier messages unread: a newer one comes soon. */
 const STATE_BACKLOG_BYTES = 4096
 
@@ -100,6 +102,7 @@ export class Gateway implements GatewayLink {
     this.#log = log
     this.#poller = new Poller({
       highWaterMark: settings.maxUnreadBytes,
+      ...SMALL_BATCHES,
       maxDatagram: LONGEST_FROM_PLAYER_BYTES + 1 // a longer one is seen to be longer, and needs no room
     })
     const { address, listen, udpPort } = doors
