@@ -11,13 +11,18 @@ import type { MatchState, ServerMessage } from '../protocol.ts'
 const DEADLINE_MS = 45_000
 const path = process.env.CHROMIUM ?? '/usr/bin/chromium'
 
-/** Why there is no browser to test with; undefined when there is one. On a build machine it must be there: then a missing one fails the tests. */
+/**
+ * Why there is no browser to test with; undefined when there is one. On a build machine it must be there: then a missing one fails the tests, unless
+ * the machine says that it has none.
+ */
 export const whyNoBrowser =
   process.platform !== 'linux'
     ? 'browsers are tried on Linux; the page is the same everywhere'
-    : existsSync(path) || process.env.CI
-      ? undefined
-      : `there is no ${path}: apt-get install chromium, or say where it is by CHROMIUM`
+    : path === 'none'
+      ? 'CHROMIUM says that there is none'
+      : existsSync(path) || process.env.CI
+        ? undefined
+        : `there is no ${path}: apt-get install chromium, or say where it is by CHROMIUM`
 
 export const phone: BrowserContextOptions = {
   viewport: { width: 375, height: 667 },
@@ -29,7 +34,7 @@ export const phone: BrowserContextOptions = {
 let browser: Browser | undefined
 
 /** One for all tests of a file, each of which has its own windows. */
-async function theBrowser(): Promise<Browser> {
+export async function theBrowser(): Promise<Browser> {
   browser ??= await chromium.launch({
     executablePath: path,
     args: [

@@ -1,6 +1,5 @@
 // The monitor page: its arithmetic by itself, and the whole of it in a real browser, before a made-up server.
-import { existsSync } from 'node:fs'
-import { type Browser, chromium, type Page } from 'playwright-core'
+import type { Page } from 'playwright-core'
 import { afterAll, describe, expect, onTestFinished, test } from 'vitest'
 import {
   LATENESS_BOUNDS_MS,
@@ -9,12 +8,12 @@ import {
   latenessSince,
   type ServerFigures
 } from '../server-figures.ts'
+import { closeBrowser, theBrowser, whyNoBrowser } from './browser.ts'
 import { MadeUpServer, madeUpFigures, madeUpRoom, openDoor } from './operator-door.ts'
 
 // A browser's module, without types for this side.
 const { History, latenessBetween } = await import(new URL('../monitor/history.js', import.meta.url).href)
 
-const CHROMIUM = '/usr/bin/chromium'
 const DEADLINE_MS = 45_000
 
 // ---- Arithmetic ----
@@ -81,23 +80,11 @@ test('the history keeps five minutes, and counts their refusals', () => {
 
 // ---- In a browser ----
 
-let browser: Browser | undefined
-afterAll(() => browser?.close())
+afterAll(closeBrowser)
 
 /** A page of the monitor; whatever its console complains of is in `complaints`. */
 async function openMonitor(port: number, viewport = { width: 1280, height: 800 }) {
-  browser ??= await chromium.launch({
-    executablePath: CHROMIUM,
-    args: [
-      '--no-sandbox',
-      '--disable-gpu',
-      '--disable-background-networking',
-      '--disable-component-update',
-      '--disable-sync',
-      '--no-first-run'
-    ]
-  })
-  const page = await browser.newPage({ viewport })
+  const page = await (await theBrowser()).newPage({ viewport })
   onTestFinished(() => page.close())
   page.setDefaultTimeout(DEADLINE_MS)
   const complaints: string[] = []
@@ -110,9 +97,8 @@ async function openMonitor(port: number, viewport = { width: 1280, height: 800 }
 const sees = (page: Page, selector: string, text: string) =>
   page.locator(selector).filter({ hasText: text }).first().waitFor()
 
-// Windows' tests run without a browser of their own; the page is the same.
-describe.skipIf(process.platform === 'win32' || !existsSync(CHROMIUM))(
-  'in a browser',
+describe.skipIf(whyNoBrowser !== undefined)(
+  whyNoBrowser === undefined ? 'in a browser' : `in a browser: ${whyNoBrowser}`,
   { timeout: 4 * DEADLINE_MS },
   () => {
     test('the page shows the numbers, the plots, the threads and the refusals, and complains of nothing', async () => {
