@@ -219,6 +219,23 @@ test('who is handed over to a thread that ends just then is cut off, and not lef
   await (await comeBack(server)).answered()
 })
 
+test('while the rules do not keep up with a thread, its players are told so, and nothing piles up', async () => {
+  const limits = { messagesPerSecond: 1e6, burstMessages: 1e6, maxDroppedMessages: 1e6 }
+  const server = await openLobby({ workers: 1, ...limits }, { handOver: isWindows })
+  const ann = await Person.signIn(server, 'Ann')
+  const stuck = vi.spyOn(Mailbox.prototype, 'receive').mockImplementation(() => {})
+  onTestFinished(() => stuck.mockRestore())
+  const long = JSON.stringify({ type: 'ping', id: 1 }).padEnd(4_000)
+  let bytes = 0
+  await until('Ann is told', () => {
+    for (let count = 0; count < 100; count++, bytes += long.length) ann.sendFrame(long)
+    return ann.all('error').length > 0
+  })
+  expect(ann.all('error')[0]).toMatchObject({ code: 'too-fast', message: 'the server does not keep up' })
+  expect(ann.all('pong')).toEqual([])
+  expect(bytes).toBeGreaterThan(15 * 2 ** 20)
+})
+
 test.each([false, true])(
   'a port that is taken is told, with threads as without (handed over: %s)',
   async (handOver) => {
