@@ -8,12 +8,11 @@ import {
   Poller,
   Socket,
   type TcpConnection,
-  type TcpListener,
-  UdpSocket
+  type TcpListener
 } from 'pollport'
 import type { WebSocket } from 'ws'
 import { type Limits, limitsOf, type Settings } from './config.ts'
-import { decodeState, LONGEST_FROM_PLAYER_BYTES } from './datagram.ts'
+import { decodeState } from './datagram.ts'
 import type { GatewayLink, HubLink } from './links.ts'
 import { encode, LENGTH_BYTES, Refusal, type RefusalCode, type ServerMessage } from './protocol.ts'
 import type { GatewayFigures } from './server-figures.ts'
@@ -102,8 +101,7 @@ export class Gateway implements GatewayLink {
     this.#log = log
     this.#poller = new Poller({
       highWaterMark: settings.maxUnreadBytes,
-      ...SMALL_BATCHES,
-      maxDatagram: LONGEST_FROM_PLAYER_BYTES + 1 // a longer one is seen to be longer, and needs no room
+      ...SMALL_BATCHES
     })
     const { address, listen, udpPort } = doors
     try {
@@ -112,10 +110,10 @@ export class Gateway implements GatewayLink {
         this.#listener = at(listen.port, (port) => this.#poller.listenTcp({ ...shared, port }))
         this.#webListener = at(listen.webPort, (port) => this.#poller.listenTcp({ ...shared, port }))
       }
-      const socket = at(udpPort, (port) =>
-        this.#poller.bindUdp({ address, port, receiveBufferSize: settings.udpBufferBytes })
-      )
-      this.#paths = new UdpPaths(socket as never, this.#limits, (...steer) => this.#hub?.steer(...steer))
+      this.#paths = at(udpPort, (port) => {
+        const onSteer: HubLink['steer'] = (...steer) => this.#hub?.steer(...steer)
+        return new UdpPaths({ address, port, limits: this.#limits, onSteer, log })
+      })
     } catch (error) {
       this.#poller.close()
       throw Object.assign(error as Error, { address })
@@ -140,11 +138,14 @@ export class Gateway implements GatewayLink {
   async run(hub: HubLink): Promise<void> {
     this.#hub = hub
     const clock = setInterval(() => this.#onClock(), CLOCK_MS)
+    const { signal } = this.#stopped
+    const serving = [this.#poller.run((events) => this.#onEvents(events), { signal }), this.#paths.run(signal)]
     try {
-      await this.#poller.run((events) => this.#onEvents(events), { signal: this.#stopped.signal })
+      await Promise.all(serving)
     } finally {
       clearInterval(clock)
       this.#poller.close()
+      this.#paths.end()
     }
   }
 
@@ -223,8 +224,8 @@ export class Gateway implements GatewayLink {
       viaUdp: this.#paths.countHearing(performance.now()),
       messagesIn: this.#messagesIn,
       messagesOut: this.#messagesOut,
-      bytesIn: bytesReceived,
-      bytesOut: bytesSent,
+      bytesIn: bytesReceived + this.#paths.bytesIn,
+      bytesOut: bytesSent + this.#paths.bytesOut,
       datagramsIn: this.#paths.in,
       datagramsOut: this.#paths.out,
       datagramsRefused: this.#paths.refused
@@ -243,9 +244,6 @@ export class Gateway implements GatewayLink {
         case 'receive':
           this.#onReceive(event.userPtr as Client, event.data)
           break
-        case 'datagram':
-          this.#paths.receive(event as never)
-          break
         case 'timeout':
           this.#onIdle(event.userPtr as Client)
           break
@@ -257,12 +255,9 @@ export class Gateway implements GatewayLink {
           if (event.userPtr !== undefined) this.#onClose(event.userPtr)
           break
         case 'error':
-          // A listener is out of descriptors, say, and goes on when there are some. A datagram that does not go out is lost like any other; where it
-          // was to go is for strangers to say, who shall not fill the log.
-          if (event.socket instanceof UdpSocket) this.#log.debug({ err: event.error }, 'datagram')
-          else this.#log.error({ err: event.error }, 'listener')
+          this.#log.error({ err: event.error }, 'listener') // out of descriptors, say; it goes on when there are some
           break
-        // 'connect', 'wake' do not happen here; for 'drain' nobody waits: who lags that far is cut off.
+        // 'connect', 'datagram', 'wake' do not happen here; for 'drain' nobody waits: who lags that far is cut off.
       }
     }
     this.#cutLagging()

@@ -1,9 +1,17 @@
 // Datagrams of one gateway: whose they are, where they may be sent, and whether they arrive. An address is sent nothing but a challenge, which is no
 // longer than what came from it, before it has shown that it hears; a token is believed only from the address that has. Knows no rules.
 import { createHmac, randomBytes, timingSafeEqual } from 'node:crypto'
-import type { DatagramEvent, SocketAddress, UdpSocket } from 'pollport'
+import type { Logger } from 'pino'
+import { type DatagramEvent, type PollEvent, Poller, type SocketAddress, type UdpSocket } from 'pollport'
 import type { Limits } from './config.ts'
-import { decodeFromPlayer, encodeChallenge, encodeOpen, NONCE_BYTES, UDP_TOKEN_BYTES } from './datagram.ts'
+import {
+  decodeFromPlayer,
+  encodeChallenge,
+  encodeOpen,
+  LONGEST_FROM_PLAYER_BYTES,
+  NONCE_BYTES,
+  UDP_TOKEN_BYTES
+} from './datagram.ts'
 import type { Direction } from './protocol.ts'
 import { TokenBucket } from './session.ts'
 
@@ -30,29 +38,64 @@ export class UdpPath {
   }
 }
 
+export interface UdpPathsOptions {
+  address: string
+  port: number
+  limits: Limits
+  onSteer: (client: number, match: number, seq: number, direction: Direction) => void
+  log: Logger
+}
+
 export class UdpPaths {
   in = 0
   out = 0
   refused = 0
+  // A poller of its own: a fair one gives each socket its turn, and among ten thousand connections the one that hears two thousand players
+  // would have its turn far too seldom.
+  readonly #poller: Poller<never>
   readonly #socket: UdpSocket<never>
   readonly #limits: Limits
-  readonly #onSteer: (client: number, match: number, seq: number, direction: Direction) => void
+  readonly #onSteer: UdpPathsOptions['onSteer']
+  readonly #log: Logger
   readonly #byToken = new Map<string, UdpPath>()
   /** Of the challenges: nobody who does not hear them can answer. */
   readonly #key = randomBytes(32)
 
-  constructor(
-    socket: UdpSocket<never>,
-    limits: Limits,
-    onSteer: (client: number, match: number, seq: number, direction: Direction) => void
-  ) {
-    this.#socket = socket
+  /** Binds its port. Throws a SocketError. */
+  constructor({ address, port, limits, onSteer, log }: UdpPathsOptions) {
+    // Longer ones are seen to be longer, and need no room.
+    this.#poller = new Poller({ maxDatagram: LONGEST_FROM_PLAYER_BYTES + 1 })
     this.#limits = limits
     this.#onSteer = onSteer
+    this.#log = log
+    try {
+      this.#socket = this.#poller.bindUdp({ address, port, receiveBufferSize: limits.udpBufferBytes })
+    } catch (error) {
+      this.#poller.close()
+      throw error
+    }
   }
 
   get port(): number {
     return this.#socket.localAddress.port
+  }
+
+  /** Serves until the signal comes. */
+  run(signal: AbortSignal): Promise<void> {
+    return this.#poller.run((events) => this.#onEvents(events), { signal })
+  }
+
+  /** No datagram comes or goes any more. */
+  end(): void {
+    this.#poller.close()
+  }
+
+  get bytesIn(): number {
+    return this.#poller.stats.bytesReceived
+  }
+
+  get bytesOut(): number {
+    return this.#poller.stats.bytesSent
   }
 
   /** A new path, with a token of its own. */
@@ -87,7 +130,15 @@ export class UdpPaths {
     return isHearing
   }
 
-  receive({ data, address }: DatagramEvent<never>): void {
+  #onEvents(events: PollEvent<never>[]): void {
+    for (const event of events) {
+      if (event.type === 'datagram') this.#receive(event)
+      // One that does not go out is lost like any other; where it was to go is for strangers to say, who shall not fill the log.
+      if (event.type === 'error') this.#log.debug({ err: event.error }, 'datagram')
+    }
+  }
+
+  #receive({ data, address }: DatagramEvent<never>): void {
     this.in++
     const message = decodeFromPlayer(data)
     const path = message && this.#byToken.get(message.token)

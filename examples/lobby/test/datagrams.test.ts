@@ -55,7 +55,7 @@ test('a steer that comes late, or twice, is passed over', async () => {
   await until('it counts', () => SEQ_OF_ANN(udp.states) === 9)
   udp.steer(0, { seq: 10 })
   await until('the player stands still', () => SEQ_OF_ANN(udp.states) === 10)
-  const [{ x, y }] = (await udp.nextState()).players
+  const { x, y } = udp.states.at(-1)?.players[0] as { x: number; y: number }
   for (const seq of [10, 9, 1, 0]) udp.steer(7, { seq })
   udp.steer(7, { seq: 11, match: 99 }) // of a match that is none
   await udp.answered()
