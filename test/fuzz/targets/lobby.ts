@@ -1,5 +1,6 @@
 // The lobby behind its protocol: whatever players send, the rules never break and nobody's answer is too long to be sent; a command that is taken
-// means the same when it is sent again; who was sent away hears no more; and a token is good once. Input: what four players do, and how time passes.
+// means the same when it is sent again; who was sent away hears no more, and nobody what is said in a room of others; no room has more players than
+// seats; and a token is good once. Input: what four players do, and how time passes.
 import assert from 'node:assert/strict'
 import { FrameDecoder } from 'pollport'
 import { describe } from '../../../examples/lobby/client.ts'
@@ -11,7 +12,28 @@ import { Input } from '../input.ts'
 
 const MAX_STEPS = 100
 const SEATS = 4
-const TYPES = ['name', 'sign-out', 'rooms', 'watch-rooms', 'create', 'join', 'leave', 'ready', 'roll', 'say', 'ping']
+const TYPES = [
+  'name',
+  'sign-out',
+  'rooms',
+  'watch-rooms',
+  'create',
+  'join',
+  'leave',
+  'ready',
+  'steer',
+  'say',
+  'ping',
+  'players',
+  'hold',
+  'spectate',
+  'queue',
+  'unqueue',
+  'kick',
+  'host',
+  'udp',
+  'resume'
+]
 // What the texts of commands are made of: among them what looks alike, what is not to be seen, and what has two halves.
 const TEXTS = [
   'Ann',
@@ -44,7 +66,7 @@ class Seat {
 /** A command that may be right or wrong in each of its parts. */
 function command(input: Input): Buffer {
   const text = Array.from({ length: input.below(4) }, () => TEXTS[input.below(TEXTS.length)]).join('')
-  const value = [text, input.byte(), true, null, -1, 2 ** 53, {}, undefined][input.below(8)]
+  const value = [text, input.byte(), true, null, -1, 2 ** 53, {}, undefined, 2, false][input.below(10)]
   return Buffer.from(
     JSON.stringify({
       type: TYPES[input.below(TYPES.length)],
@@ -56,7 +78,14 @@ function command(input: Input): Buffer {
       id: value,
       on: value,
       filter: text,
-      open: value
+      open: value,
+      token: text,
+      capacity: value,
+      private: value,
+      password: [undefined, 'x', '', 7][input.below(4)],
+      match: value,
+      seq: value,
+      direction: value
     })
   )
 }
@@ -73,24 +102,31 @@ function checkCommand(frame: Uint8Array, table: Table): void {
 
 export function fuzz(data: Uint8Array): void {
   const input = new Input(data)
-  const table = new Table({ burstMessages: 30, maxRooms: 2, maxRoomPlayers: 3, maxListedRooms: 1 })
+  const limits = { maxRooms: 2, maxRoomPlayers: 3, maxSpectators: 1, maxListedRooms: 1, maxQueued: 2 }
+  const table = new Table({ burstMessages: 30, maxConnections: SEATS, matchMs: 5_000, ...limits })
   const seats: (Seat | undefined)[] = Array(SEATS).fill(undefined)
   const everybody = new Set<Player>()
   const tokens: string[] = ['']
   const used = new Set<string>()
 
+  const named = (name: string) => [...everybody].find((player) => player.name === name && player.session !== undefined)
+
   const hear = () => {
+    for (const seat of seats) if (seat?.session.player !== undefined) everybody.add(seat.session.player)
     for (const seat of seats) {
       if (seat === undefined) continue
       const heard = table.heard(seat.session)
       assert(!seat.isGone || heard.length === 0, 'who was sent away hears no more')
       seat.isGone ||= table.dismissed.has(seat.session)
-      if (seat.session.player !== undefined) everybody.add(seat.session.player)
       for (const message of heard) {
         const sent = encode(message).subarray(LENGTH_BYTES)
         assert.deepEqual(parseMessage(sent), message)
         assert.doesNotMatch(describe(message) ?? '', /[^\P{Cc}\n]/u, 'nothing moves the cursor of a terminal')
         if (message.type === 'welcome') tokens.push(message.token)
+        if (message.type === 'chat' && message.to === 'room') {
+          const { room } = seat.session.player as Player
+          assert(room !== undefined && room === named(message.from)?.room, 'what is said in a room stays there')
+        }
       }
     }
   }
@@ -131,9 +167,17 @@ export function fuzz(data: Uint8Array): void {
     const here = seats.map((one) => one?.session.player).filter((player) => player !== undefined)
     assert.equal(table.lobby.playerCount, here.length + table.lobby.awayCount)
     assert.equal(new Set(here.map(({ name }) => keyOf(name))).size, here.length, 'no two look the same')
-    const rooms = new Set([...everybody].map(({ room }) => room).filter((room) => room !== undefined))
-    assert.equal(table.lobby.roomCount, rooms.size, 'a room lives as long as somebody is in it')
-    assert(rooms.size <= table.limits.maxRooms && table.lobby.matchCount <= rooms.size)
+    assert(table.lobby.awayCount <= table.limits.maxConnections)
+    const rooms = new Set([...everybody].flatMap(({ room, heldRoom }) => [room, heldRoom]))
+    rooms.delete(undefined)
+    // A room that was only kept for somebody who went elsewhere is closed with the next tick.
+    assert(table.lobby.roomCount >= rooms.size, 'a room lives as long as somebody is in it, or expected')
+    if (what === 0) assert.equal(table.lobby.roomCount, rooms.size, 'and no longer')
+    assert(table.lobby.matchCount <= rooms.size)
+    for (let from = 0; from < table.lobby.roomCount; from++) {
+      for (const { players, capacity } of table.lobby.roomDetails(from, table.nowMs).rooms)
+        assert(players.length <= capacity)
+    }
   }
 }
 
