@@ -27,12 +27,13 @@ export class UdpEnd {
   ticket: Ticket
   seq = 0
   #read = 0
+  #isClosed = false
 
   private constructor(ticket: Ticket) {
     this.ticket = ticket
     this.socket = createSocket('udp4')
     this.socket.on('message', (data) => this.#onMessage(data))
-    onTestFinished(() => new Promise<void>((resolve) => void this.socket.close(() => resolve())))
+    onTestFinished(() => this.close())
   }
 
   /** Somewhere from where datagrams come: nobody has heard of it yet. */
@@ -48,6 +49,13 @@ export class UdpEnd {
     const end = await UdpEnd.at(await ticketOf(player))
     await end.prove()
     return end
+  }
+
+  async close(): Promise<void> {
+    if (this.#isClosed) return
+    this.#isClosed = true
+    this.socket.close()
+    await once(this.socket, 'close')
   }
 
   async prove(): Promise<void> {
