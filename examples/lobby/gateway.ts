@@ -26,6 +26,11 @@ const CHUNK_BYTES = 4 * 1024
 const CLOCK_MS = 50
 /** Between two batches the ticks have their turn: what one batch costs, a tick may be late. These cost about two milliseconds. */
 const SMALL_BATCHES = { maxEvents: 128, readBudget: 64 * 1024 }
+/** So many are told at once, which takes a millisecond, and the next ones after a pause: nobody else waits longer for that. */
+const CROWD = 200
+const CROWD_EVERY_MS = 10
+/** Messages to larger crowds that may be on their way; one more is left out. What is said in the lobby is worth little when it comes late. */
+const MAX_CROWDS = 50
 /** A state is not sent to who has more than that of earlier messages unread: a newer one comes soon. */
 const STATE_BACKLOG_BYTES = 4096
 
@@ -88,6 +93,9 @@ export class Gateway implements GatewayLink {
   /** More is queued for them than anybody may keep waiting. */
   readonly #lagging = new Set<Client>()
   readonly #stopped = new AbortController()
+  /** Messages to more than a few, on their way; the first one is told to the end before the next. */
+  readonly #crowds: { ids: readonly number[]; frame: Uint8Array; next: number }[] = []
+  #isServingCrowds = false
   #hub: HubLink | undefined
   #nextId = 1
   #isStopping = false
@@ -168,6 +176,24 @@ export class Gateway implements GatewayLink {
   // ---- What the hub asks ----
 
   deliver(ids: readonly number[], frame: Uint8Array): void {
+    if (ids.length <= CROWD) this.#deliverNow(ids, frame)
+    else if (this.#crowds.length < MAX_CROWDS) this.#crowds.push({ ids, frame, next: 0 })
+    else this.#log.warn({ clients: ids.length }, 'a message to a crowd is left out: too many are on their way')
+    if (this.#crowds.length > 0 && !this.#isServingCrowds) this.#serveCrowds()
+  }
+
+  /** A part of the first crowd: to tell thousands something would hold up everything else for as long as that takes. */
+  #serveCrowds(): void {
+    const [crowd] = this.#crowds
+    this.#isServingCrowds = crowd !== undefined && !this.#isStopping
+    if (!this.#isServingCrowds) return
+    this.#deliverNow(crowd.ids.slice(crowd.next, crowd.next + CROWD), crowd.frame)
+    crowd.next += CROWD
+    if (crowd.next >= crowd.ids.length) this.#crowds.shift()
+    setTimeout(() => this.#serveCrowds(), CROWD_EVERY_MS)
+  }
+
+  #deliverNow(ids: readonly number[], frame: Uint8Array): void {
     const connections: TcpConnection<Client>[] = []
     for (const id of ids) {
       const client = this.#clients.get(id)
@@ -210,7 +236,7 @@ export class Gateway implements GatewayLink {
     this.#listener?.close()
     this.#webListener?.close()
     this.#web.close()
-    this.deliver([...this.#clients.keys()], frame)
+    this.#deliverNow([...this.#clients.keys()], frame)
     this.#isStopping = true
     for (const client of this.#clients.values()) this.#part(client)
     if (this.#clients.size === 0) this.#stopped.abort()
