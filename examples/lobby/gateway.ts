@@ -176,7 +176,9 @@ export class Gateway implements GatewayLink {
   // ---- What the hub asks ----
 
   deliver(ids: readonly number[], frame: Uint8Array): void {
-    if (ids.length <= CROWD) this.#deliverNow(ids, frame)
+    // Half as many wait, too, while others do: what is told to a crowd that has become a little smaller must not come before what was told to all of it.
+    const least = this.#crowds.length > 0 ? CROWD / 2 : CROWD
+    if (ids.length <= least) this.#deliverNow(ids, frame)
     else if (this.#crowds.length < MAX_CROWDS) this.#crowds.push({ ids, frame, next: 0 })
     else this.#log.warn({ clients: ids.length }, 'a message to a crowd is left out: too many are on their way')
     if (this.#crowds.length > 0 && !this.#isServingCrowds) this.#serveCrowds()
