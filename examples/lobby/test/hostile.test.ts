@@ -221,6 +221,43 @@ test('a crowd at the door of a full server does not get in its way', async () =>
   await witness.isUndisturbed()
 })
 
+test('one more connection than an address may have is told so', async () => {
+  const { server, witness } = await lobbyWithWitness({ maxConnectionsPerAddress: 3 })
+  const others = [await Person.arrive(server), await Person.arrive(server)]
+  const third = new Person(server.port)
+  await third.refused('too-many-connections')
+  await third.isSentAway()
+  await others[0].disconnect()
+  await until('a place is free', () => server.figures.connections === 2)
+  await Person.arrive(server)
+  await witness.isUndisturbed()
+})
+
+test("three hundred connections that say nothing, or half a frame, are in nobody's way, and are sent away in time", async () => {
+  const { server, witness } = await lobbyWithWitness({ signInMs: 1_000, goodbyeMs: 100, maxGoodbyes: 50 })
+  const crowd = await Promise.all(Array.from({ length: 300 }, () => Person.arrive(server)))
+  for (const [number, person] of crowd.entries()) if (number % 2 === 0) person.socket.write(Buffer.from([0, 50, 0x7b]))
+  await witness.isUndisturbed()
+  await until('all are gone', () => crowd.every(({ isClosed }) => isClosed))
+  const told = crowd.filter((person) => person.all('error').length > 0)
+  expect(told.length, 'as many as may say goodbye at once, at least').toBeGreaterThanOrEqual(50)
+  for (const person of told) expect(person.all('error')[0].code).toBe('sign-in-timeout')
+  await until('the server is rid of them', () => server.figures.connections === 1)
+  await witness.isUndisturbed()
+})
+
+test('a megabyte of commands at once is a flood: what is behind the limit is not even looked at', async () => {
+  const { server, witness } = await lobbyWithWitness()
+  const rude = await Person.signIn(server, 'Rude')
+  const { messagesIn } = server.figures
+  const one = Buffer.from('\0\x16{"type":"ping","id":1}')
+  rude.socket.write(Buffer.concat(new Array(Math.ceil(2 ** 20 / one.length)).fill(one)))
+  await until('it is cut off', () => rude.isClosed)
+  const { burstMessages, maxDroppedMessages } = defaultLimits
+  expect(server.figures.messagesIn - messagesIn).toBeLessThan(2 * (burstMessages + maxDroppedMessages))
+  await witness.isUndisturbed()
+})
+
 test.each([
   ['before a name', 'nothing'],
   ['in the lobby', 'lobby'],

@@ -11,7 +11,7 @@ import type { RemoteGateway } from '../remote-gateway.ts'
 import type { LobbyServer } from '../server.ts'
 import { openLobby, Person, until } from './person.ts'
 import { UdpEnd } from './udp-end.ts'
-import { Browser } from './web-player.ts'
+import { Browser, upgradeRequest } from './web-player.ts'
 
 const endless = { matchMs: 24 * 60 * 60_000, coinsToWin: 255 }
 
@@ -217,6 +217,26 @@ test('who is handed over to a thread that ends just then is cut off, and not lef
   for (const person of crowd)
     await until('each is greeted, or cut off', () => person.heard.length > 0 || person.isClosed)
   await (await comeBack(server)).answered()
+})
+
+test('who is handed over and gone in the same moment, as a browser or not, harms no thread', async () => {
+  const threads = new Threads()
+  const server = await openLobby({ workers: 2, resumeMs: 0 }, { handOver: true })
+  const ann = await Person.signIn(server, 'Ann')
+  const request = upgradeRequest(server.webPort)
+  const hello = Buffer.from('\0\x1c{"type":"name","name":"Eve"}')
+  for (let count = 0; count < 150; count++) {
+    const isWeb = count % 2 === 0
+    const socket = connect({ port: isWeb ? server.webPort : server.port, host: '127.0.0.1' }).on('error', () => {})
+    await once(socket, 'connect')
+    socket.write(isWeb ? request : hello, () => socket.resetAndDestroy())
+    if (count % 10 === 0) await new Promise((resolve) => setImmediate(resolve))
+  }
+  await ann.answered()
+  await until('all are gone', () => server.figures.connections === 1)
+  expect(threads.all, 'none was started anew').toHaveLength(2)
+  await ann.isUndisturbed()
+  await Browser.signIn(server, 'Web')
 })
 
 test('while the rules do not keep up with a thread, its players are told so, and nothing piles up', async () => {
