@@ -51,6 +51,10 @@ export interface Guest {
   untilRepeat: number
 }
 
+/** Where a message says what it is: behind {"type":" */
+const TYPE_AT = 9
+const CHAT = Buffer.from('chat').readUInt32BE()
+const PONG = Buffer.from('pong').readUInt32BE()
 const SLOT_MS = 1000 / pace.ticksPerSecond
 /** Over TCP, where nothing gets lost, steering without a change is repeated after so many times. */
 const TCP_REPEAT = 10
@@ -129,7 +133,7 @@ export class Fleet {
           if (!guest.bot.isHonest) this.#hasArrived(guest) // it may never sign in
           break
         case 'receive':
-          for (const frame of guest.decoder.push(event.data)) this.#onMessage(guest, parseMessage(frame))
+          for (const frame of guest.decoder.push(event.data)) this.#onFrame(guest, frame)
           break
         case 'datagram':
           this.#onDatagram(guest, event.data)
@@ -271,16 +275,26 @@ export class Fleet {
 
   // ---- What comes in ----
 
+  /** Most of what comes is known by four letters, and need not be parsed: thousands hear what is said to the lobby, and make nothing of it. */
+  #onFrame(guest: Guest, frame: Buffer): void {
+    const letters = frame.length > TYPE_AT + 4 ? frame.readUInt32BE(TYPE_AT) : 0
+    if (letters === CHAT) return
+    if (letters === PONG) this.#onPong(guest)
+    else this.#onMessage(guest, parseMessage(frame))
+  }
+
+  #onPong(guest: Guest): void {
+    if (guest.pingedMs === undefined || !guest.bot.isHonest) return
+    const tookMs = performance.now() - guest.pingedMs
+    this.#lastSecond.roundTrips.record(tookMs)
+    this.#phase.roundTrips.record(tookMs)
+    guest.pingedMs = undefined
+  }
+
   #onMessage(guest: Guest, message: ServerMessage): void {
     const { bot } = guest
     const nowMs = performance.now()
     switch (message.type) {
-      case 'pong':
-        if (guest.pingedMs === undefined || !bot.isHonest) return
-        this.#lastSecond.roundTrips.record(nowMs - guest.pingedMs)
-        this.#phase.roundTrips.record(nowMs - guest.pingedMs)
-        guest.pingedMs = undefined
-        return
       case 'udp':
         this.#openWay(guest, message.port, message.token)
         return

@@ -34,8 +34,10 @@ const usage = `Load: a server of its own, and very many bots, on this machine.
   --help             show this
   -- FLAGS           for the server, as of npm start`
 
-/** Between two matches its players wait for each other: so many more take part as so many are to play at any time. */
-const PLAYERS_FOR_ONE_PLAYING = 1.4
+/** Between two matches players wait for each other: so many more take part as so many are to play at any time. */
+const PLAYERS_FOR_ONE_PLAYING = 1.05
+/** Nobody has won before the time is up: how many play at a time does not hang on how well they do, and that on how quick the server is. */
+const COINS_TO_WIN = 255
 const CHATTERS = 0.05
 const QUITTERS = 0.01
 const BAD_GUESTS: Mix = { flooder: 1, slowReader: 1, halfOpen: 1_000 }
@@ -182,7 +184,7 @@ async function main(): Promise<number> {
   return holds ? 0 : 1
 }
 
-/** The limits that so many players ask for; everything else as it is by default. */
+/** The limits that so many players ask for, and matches that last; everything else as it is by default. */
 function serverFlags({ players, workers, serverFlags }: Arguments, badGuests: number): string[] {
   const settings = {
     port: 0,
@@ -193,6 +195,7 @@ function serverFlags({ players, workers, serverFlags }: Arguments, badGuests: nu
     'max-connections': players + badGuests + 100,
     'max-rooms': players,
     'max-queued': players,
+    'coins-to-win': COINS_TO_WIN,
     workers
   }
   return [...Object.entries(settings).flatMap(([name, value]) => [`--${name}`, String(value)]), ...serverFlags]
