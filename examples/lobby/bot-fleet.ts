@@ -3,7 +3,7 @@
 import { build, type Histogram } from 'hdr-histogram-js'
 import { FrameDecoder, type PollEvent, type Poller, SocketAddress, type TcpConnection, type UdpSocket } from 'pollport'
 import type { Bot, Deed, Ledger } from './bot.ts'
-import { type Behaviour, behaviourNames, inOrder, type Mix, newBot, sizeOf } from './bot-mix.ts'
+import { type Behaviour, badBehaviours, behaviourNames, inOrder, type Mix, newBot, sizeOf } from './bot-mix.ts'
 import { pace } from './bot-pace.ts'
 import { DatagramWay, SteerClock } from './bot-udp.ts'
 import { Wheel } from './bot-wheel.ts'
@@ -173,7 +173,7 @@ export class Fleet {
   }
 
   #add(behaviour: Behaviour, crowd: number): void {
-    const options = { name: `bot ${++this.#named}`, random: Math.random, ledger: this.#ledger, crowd }
+    const options = { name: `bot ${++this.#named}`, random: Math.random, ledger: this.#ledgerOf(behaviour), crowd }
     const guest: Guest = {
       behaviour,
       bot: newBot(behaviour, options),
@@ -196,6 +196,13 @@ export class Fleet {
     this.#byBehaviour.get(behaviour)?.add(guest)
     this.#queue.push(guest)
     if (guest.bot.isHonest) this.#pings.add(guest, performance.now() + Math.random() * pace.pingEveryMs)
+  }
+
+  /** What a bad guest has brought upon itself is told with its behaviour: a reset is what a slow reader should come to, and nobody else. */
+  #ledgerOf(behaviour: Behaviour): Ledger {
+    if (!badBehaviours.has(behaviour)) return this.#ledger
+    const { error, expected } = this.#ledger
+    return { error: (kind) => error(`${behaviour} ${kind}`), expected: (kind) => expected(`${behaviour} ${kind}`) }
   }
 
   /** A paced ramp, so that ten thousand bots do not overflow the listener's backlog. */

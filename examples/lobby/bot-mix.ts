@@ -13,6 +13,8 @@ const behaviours = {
   halfOpen: HalfOpen
 }
 export type Behaviour = keyof typeof behaviours
+/** Those that test the server's patience. */
+export const badBehaviours: ReadonlySet<Behaviour> = new Set(['flooder', 'slowReader', 'halfOpen'])
 export const behaviourNames = Object.keys(behaviours) as Behaviour[]
 
 /** How many bots of each behaviour; who is left out is not there. */

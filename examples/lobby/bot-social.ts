@@ -230,8 +230,9 @@ export class Player extends SocialBot {
     const ofPeople = rooms.filter(({ name }) => !name.startsWith(BOT_NAME))
     if (ofPeople.length > 0) return { type: 'join', room: this.oneOf(ofPeople).name }
     const toPlay = rooms.filter(({ name }) => !name.endsWith(TALK))
-    if (toPlay.length === 0 || this.chance(0.05)) return { type: 'create', room: `${this.name}'s den` }
-    return { type: 'join', room: this.oneOf(toPlay).name }
+    if (toPlay.length > 0 && !this.chance(0.03)) return { type: 'join', room: this.oneOf(toPlay).name }
+    // Not all who find none at once: each would sit in a room alone.
+    return this.chance(0.3) ? { type: 'create', room: `${this.name}'s den` } : undefined
   }
 
   protected inRoom(): Request | undefined {
@@ -240,7 +241,7 @@ export class Player extends SocialBot {
     const friendly = this.beFriendly()
     if (friendly !== undefined) return friendly
     if (people.length > 0) return people.some(({ ready }) => ready) ? this.beReady() : this.sometimes()
-    if (this.company === 0) return this.chance(0.2) ? { type: 'leave' } : undefined
+    if (this.company === 0) return this.chance(0.3) ? { type: 'leave' } : undefined
     return this.chance(0.02) ? { type: 'leave' } : (this.beReady() ?? this.sometimes())
   }
 

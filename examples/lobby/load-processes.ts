@@ -44,7 +44,7 @@ export function descriptorLimit(): number {
 }
 
 /** Node's flags for the server, as npm start has them: garbage is looked for more often and for a shorter time, and less memory waits for it. */
-const SERVER_NODE_FLAGS = ['--max-semi-space-size=4']
+const SERVER_NODE_FLAGS = ['--max-semi-space-size=4', '--heap-growing-percent=40']
 
 /** How a process is started: on which cores, all of them if there are none, and where its profile goes. */
 export interface Setting {

@@ -34,8 +34,9 @@ const usage = `Load: a server of its own, and very many bots, on this machine.
   --help             show this
   -- FLAGS           for the server, as of npm start`
 
-/** Between two matches players wait for each other: so many more take part as so many are to play at any time. */
-const PLAYERS_FOR_ONE_PLAYING = 1.05
+/** Between two matches players wait for each other: so many more take part than are to play at any time. */
+const MORE_PLAYERS = 0.04
+const LEAST_MORE_PLAYERS = 8
 /** Nobody has won before the time is up: how many play at a time does not hang on how well they do, and that on how quick the server is. */
 const COINS_TO_WIN = 255
 const CHATTERS = 0.05
@@ -121,7 +122,8 @@ function readNumber(flag: string, text: string, least: number, most: number): nu
 }
 
 function mixOf({ players, playing }: LoadOptions): Mix {
-  const player = Math.min(Math.ceil(playing * PLAYERS_FOR_ONE_PLAYING), players)
+  const more = playing === 0 ? 0 : Math.ceil(playing * MORE_PLAYERS) + LEAST_MORE_PLAYERS
+  const player = Math.min(playing + more, players)
   const chatter = Math.floor((players - player) * CHATTERS)
   const quitter = Math.floor((players - player) * QUITTERS)
   return { player, chatter, quitter, lurker: players - player - chatter - quitter }

@@ -94,12 +94,12 @@ test('a small load: all sign in, some play by datagrams, nothing goes wrong, and
 })
 
 test('bad guests: rounds without and with them, and what they change', async () => {
-  const command = new Command('--players', '40', '--playing', '10', '--seconds', '4', '--bad-guests', '--rounds', '2')
+  const command = new Command('--players', '40', '--playing', '10', '--seconds', '2', '--bad-guests', '--rounds', '1')
   await command.ended()
-  expect(command.output).toMatch(/\nround trip p99 with +[\d.]+ ms, the median of [\d.]+, [\d.]+\n/)
+  expect(command.output).toMatch(/\nround trip p99 with +[\d.]+ ms, the median of [\d.]+\n/)
   expect(command.output).toMatch(/\nchange +[+-]\d+ % +changes by less than a quarter +(yes|NO)\n/)
   expect(command.output).toMatch(/\nerrors +none +none +yes\n/)
-  expect(command.output).toMatch(/\nexpected refusals and cuts .*flood \d+/)
+  expect(command.output).toMatch(/\nexpected refusals and cuts .*flooder flood \d+/)
 })
 
 // Windows has no signals between processes.
