@@ -31,6 +31,8 @@ export class Quitter extends Bot {
   #room: string | undefined
   /** It has come back, and should be told of its room: that follows the welcome. */
   #isReturning = false
+  /** It has asked for a room, or to leave for good, and has no answer yet. */
+  #isWaiting = false
   #comesBackInMs = 0
   /** Since it was welcomed. */
   #turns = 0
@@ -39,10 +41,12 @@ export class Quitter extends Bot {
     switch (message.type) {
       case 'welcome':
         this.#turns = 0
+        this.#isWaiting = false
         break
       case 'joined':
         if (this.#isReturning && message.room !== this.#room) this.ledger.error('back in another room')
         this.#isReturning = false
+        this.#isWaiting = false
         this.#room = message.room
         break
       case 'signed-out':
@@ -50,23 +54,26 @@ export class Quitter extends Bot {
       case 'error':
         // Whatever was refused, it is counted already, and no room follows.
         this.#isReturning = false
+        this.#isWaiting = false
         break
     }
     return undefined
   }
 
   protected live(): Deed {
-    if (this.#turns++ < 2) return {}
+    if (this.#turns++ < 2 || this.#isWaiting) return {}
     if (this.#isReturning) {
       this.ledger.error('not back in the room')
       this.#isReturning = false
       this.#room = undefined
     }
     if (this.#room === undefined && this.chance(0.3)) {
+      this.#isWaiting = true
       return { send: [{ type: 'create', room: `${this.name}'s stop`, private: true }] }
     }
     if (this.chance(0.1)) {
       this.#room = undefined
+      this.#isWaiting = true
       return { send: [{ type: 'sign-out' }] }
     }
     if (this.chance(0.2)) {

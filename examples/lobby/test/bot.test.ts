@@ -260,6 +260,12 @@ test('a quitter that signs out ends the connection, and comes back by its name',
   expect(books.errors).toEqual([])
 })
 
+test('a quitter waits for answers, however long they take', () => {
+  const { bot } = signedIn('quitter', 0.05)
+  const asked = Array.from({ length: 30 }, () => requestOf(bot.act())).filter((request) => request !== undefined)
+  expect(asked).toMatchObject([{ type: 'create' }])
+})
+
 test('a flooder sends far too much, expects to be cut off, and does it again after a pause', () => {
   const { bot, books } = signedIn('flooder')
   expect(bot.isHonest).toBe(false)
