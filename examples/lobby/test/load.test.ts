@@ -216,6 +216,9 @@ test('a run that meets its goals: what was before it was measured does not count
   expect(textOf('messages/s in, out')).toBe('2,000, 0')
   expect(textOf('processor: server, bots')).toBe('50 %, unknown of a core')
   expect(textOf('expected refusals')).toBe('room-full 2')
+  expect(textOf("the bots' own lateness p99")).toBe('2.00 ms')
+  const busy = rowsOf(options, run({ botLateness: times(30) })).at(-1)
+  expect(busy?.text).toBe('30.0 ms: this machine is too busy to tell')
 })
 
 test('each goal that is missed makes the run fail', () => {
