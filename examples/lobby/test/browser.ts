@@ -130,10 +130,13 @@ export class Visitor {
 
   /** The colour of the arena at a place in its own units, as it is on the screen. */
   async colourAt(x: number, y: number): Promise<number[]> {
+    // By way of a copy: reading from the canvas itself again and again would be complained of.
     return this.page.evaluate(`(() => {
       const canvas = document.querySelector('#arena')
       const scale = canvas.width / 1024
-      return [...canvas.getContext('2d').getImageData(${x} * scale, ${y} * scale, 1, 1).data]
+      const copy = new OffscreenCanvas(1, 1).getContext('2d', { willReadFrequently: true })
+      copy.drawImage(canvas, ${x} * scale, ${y} * scale, 1, 1, 0, 0, 1, 1)
+      return [...copy.getImageData(0, 0, 1, 1).data]
     })()`)
   }
 
