@@ -2,7 +2,7 @@
 // channel closes, the bots end. A BotsCommand may be sent to it. Knows arguments and the channel; what bots do is in bot-fleet.ts.
 import { Poller, runLoop } from 'pollport'
 import { Fleet, type FleetOptions, type Guest } from './bot-fleet.ts'
-import { livelyMix, type Mix } from './bot-mix.ts'
+import type { Mix } from './bot-mix.ts'
 import { pace } from './bot-pace.ts'
 import type { BotFigures } from './figures.ts'
 
@@ -22,9 +22,7 @@ const MAX_DATAGRAM = 2_048
 const RECEIVE_BUFFER_BYTES = 1024 * 1024
 
 const poller = new Poller<Guest>({ maxDatagram: MAX_DATAGRAM, receiveBufferBytes: RECEIVE_BUFFER_BYTES })
-const [first, port, count] = process.argv.slice(2)
-const options: FleetOptions =
-  port === undefined ? JSON.parse(first) : { address: first, port: Number(port), mix: livelyMix(Number(count)) }
+const options: FleetOptions = JSON.parse(process.argv[2])
 const fleet = new Fleet(poller, options)
 let reportAtMs = performance.now() + pace.reportEveryMs
 

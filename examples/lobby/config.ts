@@ -4,6 +4,8 @@ import { z } from 'zod'
 
 /** How often the rules look at the clock, and matches move on. */
 export const TICKS_PER_SECOND = 30
+/** A quarter of the rooms at a time, spread over the tick: two thousand states sent at once would hold up everything else. */
+export const TICK_PARTS = 4
 
 const digits = z.string().regex(/^\d+$/, 'must be a whole number').transform(Number)
 

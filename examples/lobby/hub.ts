@@ -1,7 +1,7 @@
 // The rules, and who is behind which connection of which gateway. Frames come in from the gateways; what the rules say goes out, encoded once however
 // many hear it. Knows no sockets and no threads.
 import type { Logger } from 'pino'
-import { type Limits, TICKS_PER_SECOND } from './config.ts'
+import { type Limits, TICK_PARTS, TICKS_PER_SECOND } from './config.ts'
 import { encodeState } from './datagram.ts'
 import type { GatewayLink, HubLink } from './links.ts'
 import { Lobby } from './lobby.ts'
@@ -67,7 +67,7 @@ export class Hub {
       newSeed: options.newSeed
     }
     this.lobby = new Lobby(options.limits, outlet, options.skills)
-    this.ticker = new Ticker(TICKS_PER_SECOND, (nowMs) => this.#tick(nowMs))
+    this.ticker = new Ticker(TICKS_PER_SECOND, (nowMs, part) => this.#tick(nowMs, part), TICK_PARTS)
   }
 
   get isDraining(): boolean {
@@ -139,8 +139,8 @@ export class Hub {
     for (const link of this.#guests.keys()) link.stop(bye)
   }
 
-  #tick(nowMs: number): void {
-    this.lobby.tick(nowMs)
+  #tick(nowMs: number, part: number): void {
+    this.lobby.tick(nowMs, part)
     if (this.#drainedMs === undefined) return
     if ((this.lobby.matchCount === 0 && this.#keeping === 0) || nowMs >= this.#drainedMs) this.#options.onDrained()
   }

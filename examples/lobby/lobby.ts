@@ -1,5 +1,5 @@
 // The rules of the house: who may do what, and who hears of it. Takes frames and gives messages. Knows no sockets; the time is passed in.
-import type { Limits } from './config.ts'
+import { type Limits, TICK_PARTS } from './config.ts'
 import type { MatchResult } from './match.ts'
 import { Player, sessionsOf } from './player.ts'
 import {
@@ -13,7 +13,7 @@ import {
   type ServerMessage
 } from './protocol.ts'
 import { QuickMatch } from './quick-match.ts'
-import { type Deliver, type DeliverState, type KeptMatch, Room, type RoomOutlet } from './room.ts'
+import { type Deliver, type DeliverState, type KeptMatch, Room, type RoomOptions, type RoomOutlet } from './room.ts'
 import { RoomList } from './room-list.ts'
 import type { RoomPage } from './server-figures.ts'
 import type { Session } from './session.ts'
@@ -56,6 +56,7 @@ export class Lobby {
   readonly #skills: Skills
   readonly #addresses = new Map<string, number>()
   #matches = 0
+  #roomsMade = 0
   #signIns = 0
   #quickMatches = 0
   #isDraining = false
@@ -197,8 +198,8 @@ export class Lobby {
     player?.room?.steer(player, match, seq, direction)
   }
 
-  /** Does what is due by the clock. */
-  tick(nowMs: number): void {
+  /** Does what is due by the clock. With `part` only the rooms of that part, of {@link TICK_PARTS}, move on. */
+  tick(nowMs: number, part?: number): void {
     for (const session of this.#arrivals) {
       if (nowMs - session.arrivedMs < this.#limits.signInMs) break
       this.#dismiss(session, new Refusal('sign-in-timeout', 'nobody stays here without a name'))
@@ -208,6 +209,7 @@ export class Lobby {
       this.#remove(player, nowMs)
     }
     for (const room of this.#rooms.values()) {
+      if (part !== undefined && room.part !== part) continue
       room.tick(nowMs)
       this.#closeIfEmpty(room, nowMs)
     }
@@ -385,11 +387,15 @@ export class Lobby {
     const key = keyOf(command.room)
     if (this.#rooms.has(key)) throw new Refusal('room-taken', 'there is a room of this name')
     if (this.#rooms.size >= maxRooms) throw new Refusal('too-many-rooms', 'there are too many rooms')
-    const room = new Room(command.room, { capacity, isPrivate: command.private, password }, this.#limits, this.#ofRooms)
+    const room = this.#newRoom(command.room, { capacity, isPrivate: command.private, password })
     this.#rooms.set(key, room)
     if (room.code !== undefined) this.#byCode.set(room.code, room)
     this.#list.add(room)
     this.#enterRoom(player, room, () => room.join(player, password, nowMs))
+  }
+
+  #newRoom(name: string, options: RoomOptions): Room {
+    return new Room(name, options, this.#roomsMade++ % TICK_PARTS, this.#limits, this.#ofRooms)
   }
 
   /** By its name; a private one only by its code. */
@@ -436,12 +442,7 @@ export class Lobby {
       this.#leaveLobby(player)
     }
     const name = this.#nameForQuickMatch()
-    const room = new Room(
-      name,
-      { capacity: players.length, isPrivate: true, password: undefined },
-      this.#limits,
-      this.#ofRooms
-    )
+    const room = this.#newRoom(name, { capacity: players.length, isPrivate: true, password: undefined })
     this.#rooms.set(keyOf(name), room)
     if (room.code !== undefined) this.#byCode.set(room.code, room)
     room.seat(players, nowMs)

@@ -5,6 +5,7 @@ import { once } from 'node:events'
 import { fileURLToPath } from 'node:url'
 import { parseArgs } from 'node:util'
 import { pino } from 'pino'
+import { livelyMix } from './bot-mix.ts'
 import { runClient } from './client.ts'
 import { defaultSettings, type Settings } from './config.ts'
 import { type BotReport, formatFigures, LiveLine } from './figures.ts'
@@ -179,7 +180,7 @@ function startBots(address: string, port: number, count: number): ChildProcess {
     ['::', '::1']
   ]) // one can listen there, but not everywhere connect to it
   const script = fileURLToPath(new URL('./bots.ts', import.meta.url))
-  return fork(script, [any.get(address) ?? address, String(port), String(count)])
+  return fork(script, [JSON.stringify({ address: any.get(address) ?? address, port, mix: livelyMix(count) })])
 }
 
 async function endOf(child: ChildProcess): Promise<void> {

@@ -62,6 +62,8 @@ function newCode(): string {
 export class Room {
   readonly name: string
   readonly options: RoomOptions
+  /** Of the tick: when its match moves on. */
+  readonly part: number
   /** Only of a private room. */
   readonly code: string | undefined
   readonly #limits: Limits
@@ -78,9 +80,10 @@ export class Room {
   #startsMs: number | undefined
   #match: Match | undefined
 
-  constructor(name: string, options: RoomOptions, limits: Limits, outlet: RoomOutlet) {
+  constructor(name: string, options: RoomOptions, part: number, limits: Limits, outlet: RoomOutlet) {
     this.name = name
     this.options = options
+    this.part = part
     this.code = options.isPrivate ? newCode() : undefined
     this.#limits = limits
     this.#outlet = outlet

@@ -7,15 +7,23 @@ export class Ticker {
   ticks = 0
   /** Left out. */
   missed = 0
+  readonly #parts: number
   readonly #periodMs: number
-  readonly #onTick: (nowMs: number) => void
+  readonly #partMs: number
+  readonly #onTick: (nowMs: number, part: number) => void
   readonly #counts = new Array<number>(LATENESS_BOUNDS_MS.length + 1).fill(0)
   #startMs = 0
   #next = 0
   #timer: NodeJS.Timeout | undefined
 
-  constructor(ticksPerSecond: number, onTick: (nowMs: number) => void) {
+  /**
+   * With `parts`, each of so many parts has its own ticks, evenly spread over the period, so that what all of them do is not done at once. Each call counts
+   * as a tick.
+   */
+  constructor(ticksPerSecond: number, onTick: (nowMs: number, part: number) => void, parts = 1) {
+    this.#parts = parts
     this.#periodMs = 1000 / ticksPerSecond
+    this.#partMs = this.#periodMs / parts
     this.#onTick = onTick
   }
 
@@ -35,23 +43,25 @@ export class Ticker {
 
   #arm(): void {
     // Whole milliseconds, rounded down: Node's timers are late already, and one that is early is armed again.
-    const leftMs = this.#startMs + this.#next * this.#periodMs - performance.now()
+    const leftMs = this.#startMs + this.#next * this.#partMs - performance.now()
     this.#timer = setTimeout(() => this.#look(), Math.max(Math.floor(leftMs), 0))
   }
 
   #look(): void {
     const nowMs = performance.now()
-    const lateMs = nowMs - (this.#startMs + this.#next * this.#periodMs)
+    const part = this.#next % this.#parts
+    const lateMs = nowMs - (this.#startMs + this.#next * this.#partMs)
     if (lateMs >= 0) {
       const at = LATENESS_BOUNDS_MS.findIndex((boundMs) => lateMs <= boundMs)
       this.#counts[at === -1 ? LATENESS_BOUNDS_MS.length : at]++
-      const left = Math.floor(lateMs / this.#periodMs)
+      // Whole periods only: a part that is a little late is not left out for the sake of the next one.
+      const left = Math.floor(lateMs / this.#periodMs) * this.#parts
       this.missed += left
       this.#next += 1 + left
       this.ticks++
     }
     // First, so that a tick that throws does not end all of them, wherever it is caught.
     this.#arm()
-    if (lateMs >= 0) this.#onTick(nowMs)
+    if (lateMs >= 0) this.#onTick(nowMs, part)
   }
 }

@@ -135,3 +135,41 @@ test('a tick that throws is not the last one', () => {
   clock.pass(30)
   expect(times.length).toBeGreaterThan(3)
 })
+
+test('parts have their ticks in turn, spread over the period; late by less than a period, none of them is left out', () => {
+  const startMs = clock.nowMs
+  const calls: { atMs: number; part: number }[] = []
+  const onTick = (nowMs: number, part: number) => {
+    calls.push({ atMs: nowMs - startMs, part })
+    if (calls.length === 9) clock.standStill(35) // of a period of 40
+  }
+  const ticker: Ticker = new Ticker(25, onTick, 4)
+  ticker.start()
+  clock.pass(401)
+  ticker.stop()
+  expect(calls.map(({ part }) => part)).toEqual(Array.from({ length: 41 }, (_, number) => number % 4))
+  expect(ticker.missed).toBe(0)
+  // Whoever was held up comes at once, and the others when they are due.
+  for (const [number, { atMs }] of calls.entries()) {
+    const dueMs = number * 10
+    expect(atMs).toBeGreaterThanOrEqual(dueMs)
+    expect(atMs - dueMs).toBeLessThan(number >= 9 && number <= 12 ? 36 : 2)
+  }
+})
+
+test('late by whole periods, every part leaves out as many ticks', () => {
+  const parts: number[] = []
+  const ticker: Ticker = new Ticker(
+    25,
+    (_nowMs, part) => {
+      parts.push(part)
+      if (parts.length === 2) clock.standStill(85)
+    },
+    4
+  )
+  ticker.start()
+  clock.pass(120)
+  ticker.stop()
+  expect(ticker.missed).toBe(4)
+  expect(parts.slice(0, 6)).toEqual([0, 1, 2, 3, 0, 1])
+})
