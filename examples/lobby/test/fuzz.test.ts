@@ -9,6 +9,7 @@ import { countDescriptors, descriptorsBackAt } from '../../../test/support/descr
 import { encodeFromPlayer, TO_PLAYER } from '../datagram.ts'
 import type { ServerMessage } from '../protocol.ts'
 import type { LobbyServer } from '../server.ts'
+import type { ServerFigures } from '../server-figures.ts'
 import { TOKEN_CHARS } from '../tokens.ts'
 import { openLobby, Person, until } from './person.ts'
 import { UdpEnd } from './udp-end.ts'
@@ -18,6 +19,8 @@ const seconds = Number(process.env.LOBBY_FUZZ_SECONDS ?? 0)
 const seed = Number(process.env.LOBBY_FUZZ_SEED ?? 20_261_126)
 /** Without a time: so many rounds, in each of which every fuzzer does something. */
 const ROUNDS = 1_000
+/** What Node and the system open once and keep is open after so many: the descriptors that are counted then must be as many afterwards. */
+const WARM_UP_ROUNDS = 200
 const FUZZERS = 8
 const MARGIN_MS = 120_000
 
@@ -409,6 +412,92 @@ async function privateRoom(server: LobbyServer) {
   return { witness, friend, udp, match, code: code as string }
 }
 
+/** A server of its own under everything that fuzzers do, for so many rounds or so long. Returns its figures as they were then. */
+async function survive(workers: number, rounds: number, forMs: number): Promise<ServerFigures> {
+  const limits = {
+    burstMessages: 200,
+    messagesPerSecond: 100,
+    maxRooms: 6,
+    maxRoomPlayers: 4,
+    maxSpectators: 2,
+    maxQueued: 4,
+    quickMatchPlayers: 2
+  }
+  const times = {
+    signInMs: 2_000,
+    resumeMs: 200,
+    goodbyeMs: 100,
+    visitMs: 1_000,
+    seatHoldMs: 300,
+    kickedMs: 300,
+    smallGroupAfterMs: 0,
+    quickMatchEveryMs: 50
+  }
+  // A match of theirs ends by itself when all but one have left; that of the two who mean well must not.
+  const settings = {
+    ...limits,
+    ...times,
+    coinsToWin: 255,
+    matchMs: 24 * 60 * 60_000,
+    maxConnections: 60,
+    maxVisitors: 6
+  }
+  // Whatever is a fault of the server itself is told there; a thread that ends by one would be started anew.
+  let faults = ''
+  const write = (line: string) => {
+    faults += line
+  }
+  const log = pino({ level: 'error' }, { write })
+  const server = await openLobby({ ...settings, workers }, { log, handOver: true })
+  const { witness, friend, udp, match, code } = await privateRoom(server)
+
+  const dice = new Dice(seed)
+  const fuzzers = Array.from({ length: FUZZERS }, (_, number) => {
+    return number % 2 === 0 ? new TcpFuzzer(dice, server) : new WebFuzzer(dice, server)
+  })
+  const endMs = performance.now() + forMs
+  let lines = 0
+  for (let round = 0; forMs > 0 ? performance.now() < endMs : round < rounds; round++) {
+    for (const fuzzer of fuzzers) fuzzer.act()
+    await new Promise((resolve) => setTimeout(resolve, 1))
+    if (round % 50 !== 0) continue
+    witness.send({ type: 'say', text: `secret-${lines++}` })
+    await witness.answered()
+    await friend.answered()
+    const before = udp.states.length
+    await until('the match of those who mean well goes on', () => udp.states.length > before)
+    udp.heard.length = 0
+    // What was heard is looked through now and then, or it would be all of the memory.
+    for (const fuzzer of fuzzers) hasHeardNothingOfOthers(fuzzer, fuzzers, { code, match })
+  }
+
+  const whatTheyDid = server.figures
+  for (const fuzzer of fuzzers) {
+    fuzzer.leave()
+    fuzzer.act = () => {}
+  }
+  const quiet = { connections: 2, webConnections: 0, players: 2, away: 0, queued: 0, rooms: 1, matches: 1 }
+  await until(`nothing is left of them: ${JSON.stringify(server.figures)}`, () => {
+    const { figures } = server
+    return Object.entries(quiet).every(([name, count]) => figures[name as keyof typeof quiet] === count)
+  })
+  for (const fuzzer of fuzzers) hasHeardNothingOfOthers(fuzzer, fuzzers, { code, match })
+  for (const end of UdpFuzzer.all) expect(end.heardMatches.has(match)).toBe(false)
+  for (const each of [witness, friend]) {
+    await each.isUndisturbed()
+    const said = each.all('chat').filter(({ to }) => to === 'room')
+    expect(said.map(({ text }) => text)).toEqual(Array.from({ length: lines }, (_, line) => `secret-${line}`))
+  }
+
+  for (const each of [witness, friend]) await each.disconnect()
+  await until('nobody is left', () => server.figures.players === 0 && server.figures.rooms === 0)
+  server.stop()
+  await server.ended
+  await udp.close()
+  expect(faults).toBe('')
+  return whatTheyDid
+}
+
 test.each<[string, number]>([
   ['in one thread', 0],
   ['over two', 2]
@@ -416,93 +505,13 @@ test.each<[string, number]>([
   `anything at all is survived, %s (seed ${seed})`,
   { timeout: seconds * 1000 + 2 * MARGIN_MS },
   async (_, workers) => {
+    await survive(workers, WARM_UP_ROUNDS, 0)
     const descriptors = countDescriptors()
-    const limits = {
-      burstMessages: 200,
-      messagesPerSecond: 100,
-      maxRooms: 6,
-      maxRoomPlayers: 4,
-      maxSpectators: 2,
-      maxQueued: 4,
-      quickMatchPlayers: 2
-    }
-    const times = {
-      signInMs: 2_000,
-      resumeMs: 200,
-      goodbyeMs: 100,
-      visitMs: 1_000,
-      seatHoldMs: 300,
-      kickedMs: 300,
-      smallGroupAfterMs: 0,
-      quickMatchEveryMs: 50
-    }
-    // A match of theirs ends by itself when all but one have left; that of the two who mean well must not.
-    const settings = {
-      ...limits,
-      ...times,
-      coinsToWin: 255,
-      matchMs: 24 * 60 * 60_000,
-      maxConnections: 60,
-      maxVisitors: 6
-    }
-    // Whatever is a fault of the server itself is told there; a thread that ends by one would be started anew.
-    let faults = ''
-    const write = (line: string) => {
-      faults += line
-    }
-    const log = pino({ level: 'error' }, { write })
-    const server = await openLobby({ ...settings, workers }, { log, handOver: true })
-    const { witness, friend, udp, match, code } = await privateRoom(server)
-
-    const dice = new Dice(seed)
-    const fuzzers = Array.from({ length: FUZZERS }, (_, number) => {
-      return number % 2 === 0 ? new TcpFuzzer(dice, server) : new WebFuzzer(dice, server)
-    })
-    const endMs = performance.now() + seconds * 1000
-    let lines = 0
-    for (let round = 0; seconds > 0 ? performance.now() < endMs : round < ROUNDS; round++) {
-      for (const fuzzer of fuzzers) fuzzer.act()
-      await new Promise((resolve) => setTimeout(resolve, 1))
-      if (round % 50 !== 0) continue
-      witness.send({ type: 'say', text: `secret-${lines++}` })
-      await witness.answered()
-      await friend.answered()
-      const before = udp.states.length
-      await until('the match of those who mean well goes on', () => udp.states.length > before)
-      udp.heard.length = 0
-      // What was heard is looked through now and then, or it would be all of the memory.
-      for (const fuzzer of fuzzers) hasHeardNothingOfOthers(fuzzer, fuzzers, { code, match })
-    }
-
-    const { signIns, refusals, datagramsRefused, messagesIn } = server.figures
+    const { signIns, refusals, datagramsRefused, messagesIn } = await survive(workers, ROUNDS, seconds * 1000)
     expect(signIns, 'they got somewhere').toBeGreaterThan(80)
     expect(Object.keys(refusals).length).toBeGreaterThan(20)
     expect(datagramsRefused).toBeGreaterThan(50)
     expect(messagesIn).toBeGreaterThan(1_000)
-
-    for (const fuzzer of fuzzers) {
-      fuzzer.leave()
-      fuzzer.act = () => {}
-    }
-    const quiet = { connections: 2, webConnections: 0, players: 2, away: 0, queued: 0, rooms: 1, matches: 1 }
-    await until(`nothing is left of them: ${JSON.stringify(server.figures)}`, () => {
-      const { figures } = server
-      return Object.entries(quiet).every(([name, count]) => figures[name as keyof typeof quiet] === count)
-    })
-    for (const fuzzer of fuzzers) hasHeardNothingOfOthers(fuzzer, fuzzers, { code, match })
-    for (const end of UdpFuzzer.all) expect(end.heardMatches.has(match)).toBe(false)
-    for (const each of [witness, friend]) {
-      await each.isUndisturbed()
-      const said = each.all('chat').filter(({ to }) => to === 'room')
-      expect(said.map(({ text }) => text)).toEqual(Array.from({ length: lines }, (_, line) => `secret-${line}`))
-    }
-
-    for (const each of [witness, friend]) await each.disconnect()
-    await until('nobody is left', () => server.figures.players === 0 && server.figures.rooms === 0)
-    server.stop()
-    await server.ended
-    await udp.close()
-    expect(faults).toBe('')
     expect(await descriptorsBackAt(descriptors)).toBeLessThanOrEqual(descriptors)
   }
 )
