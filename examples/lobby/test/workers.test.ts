@@ -219,21 +219,30 @@ test('who is handed over to a thread that ends just then is cut off, and not lef
   await (await comeBack(server)).answered()
 })
 
-test('who is handed over and gone in the same moment, as a browser or not, harms no thread', async () => {
+test.each([
+  ['while it is handed over', false],
+  ['just after that', true]
+])('who says something and is gone %s, as a browser or not, harms no thread', async (_, isAfter) => {
   const threads = new Threads()
   const server = await openLobby({ workers: 2, resumeMs: 0 }, { handOver: true })
   const ann = await Person.signIn(server, 'Ann')
+  let taken = 0
+  const receive = Mailbox.prototype.receive
+  const spy = vi.spyOn(Mailbox.prototype, 'receive').mockImplementation(function (this: Mailbox, post) {
+    taken += post.calls?.filter(([method]) => method === 'taken').length ?? 0
+    receive.call(this, post)
+  })
+  onTestFinished(() => spy.mockRestore())
   const request = upgradeRequest(server.webPort)
   const hello = Buffer.from('\0\x1c{"type":"name","name":"Eve"}')
-  for (let count = 0; count < 150; count++) {
+  for (let count = 0; count < 100; count++) {
     const isWeb = count % 2 === 0
     const socket = connect({ port: isWeb ? server.webPort : server.port, host: '127.0.0.1' }).on('error', () => {})
     await once(socket, 'connect')
+    if (isAfter) await until('the thread has it', () => taken > count)
     socket.write(isWeb ? request : hello, () => socket.resetAndDestroy())
-    if (count % 10 === 0) await new Promise((resolve) => setImmediate(resolve))
   }
-  await ann.answered()
-  await until('all are gone', () => server.figures.connections === 1)
+  await until('all are gone', () => taken === 100 && server.figures.connections === 1)
   expect(threads.all, 'none was started anew').toHaveLength(2)
   await ann.isUndisturbed()
   await Browser.signIn(server, 'Web')
