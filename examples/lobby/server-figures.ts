@@ -1,23 +1,12 @@
 // What a running server tells of itself: operators, the live line and the load command read it. Types, and the arithmetic of lateness. Pure.
 
-/** Counts since the start, and how it is now. */
-export interface ServerFigures {
+/** Of the connections of one thread: how it is now, and counts since its start. */
+export interface GatewayFigures {
   /** Players' connections now, those of browsers among them. */
   connections: number
   webConnections: number
-  /** With a name; and of them, those whose connection is lost, who wait for a match, and who play one. */
-  players: number
-  away: number
-  queued: number
-  playing: number
   /** Who is sent the state of a match by datagrams now. */
   viaUdp: number
-  rooms: number
-  matches: number
-  isDraining: boolean
-  /** Since the start, as everything below. */
-  uptimeMs: number
-  signIns: number
   messagesIn: number
   messagesOut: number
   bytesIn: number
@@ -26,30 +15,32 @@ export interface ServerFigures {
   datagramsOut: number
   /** Of those that came in: no valid token, no right form, or too many. */
   datagramsRefused: number
+}
+
+/** Of the whole server: the sums of its gateways', and what only the rules know. */
+export interface ServerFigures extends GatewayFigures {
+  /** With a name; and of them, those whose connection is lost, who wait for a match, and who play one. */
+  players: number
+  away: number
+  queued: number
+  playing: number
+  rooms: number
+  matches: number
+  isDraining: boolean
+  /** Since the start, as everything below. */
+  uptimeMs: number
+  signIns: number
   /** By {@link RefusalCode}. */
   refusals: Record<string, number>
   /** Matches whose result could not be kept. */
   unsavedMatches: number
+  /** Of all parts of the rooms: four times thirty a second. */
   ticks: number
-  /** Left out because the server was a whole tick late. */
+  /** Left out because the server was a whole period late. */
   missedTicks: number
   lateness: LatenessCounts
   memory: { rss: number; heapUsed: number; external: number; arrayBuffers: number }
-  /** Those of each thread that holds connections. */
   gateways: GatewayFigures[]
-}
-
-export interface GatewayFigures {
-  connections: number
-  webConnections: number
-  viaUdp: number
-  messagesIn: number
-  messagesOut: number
-  bytesIn: number
-  bytesOut: number
-  datagramsIn: number
-  datagramsOut: number
-  datagramsRefused: number
 }
 
 /** A room as operators see it. */
