@@ -294,14 +294,19 @@ function parseObject(frame: Uint8Array): Record<string, unknown> {
 
 // Letters, digits, punctuation and symbols with single spaces between them: no control characters, nothing invisible, no text direction tricks.
 const namePattern = /^(?! )(?!.* {2})[\p{L}\p{M}\p{N}\p{P}\p{S} ]+(?<! )$/u
+/**
+ * More marks on one character than any language writes (30 is what UAX #15 allows in "stream-safe" text). They cover the lines around, and to sort
+ * thousands of them, which normalizing does, takes as long as hundreds of other commands.
+ */
+const heapOfMarks = /\p{M}{31}/u
 const invisible = /[\p{Default_Ignorable_Code_Point}\u2800]/u
 // Chat may have what writing needs, but nothing that moves a terminal's cursor or turns the line around; a lone surrogate is no character.
 const forbiddenInText = /[\p{Cc}\p{Cs}\p{Zl}\p{Zp}\u202a-\u202e\u2066-\u2069]/u
 
 function checkName(value: unknown, limits: Limits): string {
   if (typeof value !== 'string') throw new Refusal('bad-message', 'a name must be a string')
-  const name = value.normalize('NFC')
-  if ([...name].length > limits.maxNameChars) {
+  const name = heapOfMarks.test(value) ? '' : value.normalize('NFC')
+  if (name === '' || [...name].length > limits.maxNameChars) {
     throw new Refusal('bad-name', `a name has 1 to ${limits.maxNameChars} characters`)
   }
   if (!namePattern.test(name) || invisible.test(name)) {
@@ -335,7 +340,7 @@ function checkToken(value: unknown): string {
 
 function checkText(value: unknown, limits: Limits): string {
   if (typeof value !== 'string') throw new Refusal('bad-message', '"text" must be a string')
-  const text = value.normalize('NFC').trim()
+  const text = heapOfMarks.test(value) ? '' : value.normalize('NFC').trim()
   if (text === '' || [...text].length > limits.maxTextChars || forbiddenInText.test(text)) {
     throw new Refusal('bad-text', `a chat line has 1 to ${limits.maxTextChars} characters and no control characters`)
   }

@@ -158,3 +158,17 @@ test('who watches for some rooms hears nothing of all the others', () => {
   expect(table.heard(watcher)).toEqual([{ type: 'rooms-changed', rooms: [], gone }])
   expect(table.heard(other)).toEqual([])
 })
+
+test('a character has as many marks as any language writes, and no heap of them that takes long to sort', () => {
+  const table = new Table()
+  const ann = table.player('Ann')
+  const marks = (count: number) => `e${'\u0315\u0300'.repeat(count / 2)}`
+  table.do(ann, { type: 'say', text: marks(30) })
+  expect(table.heard(ann)).toMatchObject([{ type: 'chat', from: 'Ann' }])
+  for (const count of [32, 1_900]) {
+    expect(table.refusal(ann, { type: 'say', text: marks(count) })).toBe('bad-text')
+    expect(table.refusal(ann, { type: 'create', room: marks(count) })).toBe('bad-name')
+  }
+  table.do(ann, { type: 'create', room: `De${marks(10)}` })
+  expect(ann.player?.room).toBeDefined()
+})
