@@ -67,6 +67,12 @@ const limits = {
   messagesPerSecond: whole(20, 1, 1_000_000, 'commands of one player, whatever they are'),
   burstMessages: whole(40, 1, 1_000_000, 'so many may be saved up'),
   lobbyChatMessages: whole(4, 1, 1_000, 'what a chat line in the lobby counts for, since hundreds may hear it'),
+  lobbyHearersPerSecond: whole(
+    20_000,
+    1,
+    1_000_000_000,
+    'all chat lines in the lobby together, each as often as it is heard; what is over it is refused'
+  ),
   maxDroppedMessages: whole(40, 0, 1_000_000, 'so many commands over the rate in a row, and the player is cut off'),
 
   maxVisitors: whole(

@@ -16,7 +16,7 @@ import { QuickMatch } from './quick-match.ts'
 import { type Deliver, type DeliverState, type KeptMatch, Room, type RoomOptions, type RoomOutlet } from './room.ts'
 import { RoomList } from './room-list.ts'
 import type { RoomPage } from './server-figures.ts'
-import type { Session } from './session.ts'
+import { type Session, TokenBucket } from './session.ts'
 import { Skills } from './skills.ts'
 import type { MatchRecord } from './store.ts'
 import { TokenSigner } from './tokens.ts'
@@ -62,6 +62,8 @@ export class Lobby {
   #isDraining = false
   /** The players who are in no room: the lobby proper. */
   readonly #inLobby = new Set<Player>()
+  /** What they may hear of each other: a few who talk all the time would otherwise be all that thousands hear. */
+  readonly #lobbyTalk: TokenBucket
   /** Those whose connection is lost, the longest away first. */
   readonly #away = new Set<Player>()
 
@@ -74,6 +76,7 @@ export class Lobby {
     this.#skills = skills
     this.#list = new RoomList(limits, outlet.deliver)
     this.#queue = new QuickMatch(limits)
+    this.#lobbyTalk = new TokenBucket(2 * limits.lobbyHearersPerSecond, limits.lobbyHearersPerSecond, 0)
     this.#ofRooms = {
       deliver: outlet.deliver,
       deliverState: outlet.deliverState,
@@ -491,6 +494,10 @@ export class Lobby {
   #sayInLobby(session: Session, player: Player, text: string, nowMs: number): void {
     if (!session.bucket.take(this.#limits.lobbyChatMessages, nowMs)) {
       throw new Refusal('too-fast', 'the whole lobby hears this: more slowly, please')
+    }
+    const hearers = Math.min(this.#inLobby.size, this.#limits.lobbyHearersPerSecond)
+    if (!this.#lobbyTalk.take(hearers, nowMs)) {
+      throw new Refusal('too-fast', 'too many talk in the lobby: again in a moment, please')
     }
     this.#deliver(sessionsOf(this.#inLobby), { type: 'chat', from: player.name, to: 'lobby', text })
   }

@@ -172,3 +172,28 @@ test('a character has as many marks as any language writes, and no heap of them 
   table.do(ann, { type: 'create', room: `De${marks(10)}` })
   expect(ann.player?.room).toBeDefined()
 })
+
+test('all together say in the lobby what it can hear, however many they are, and what is over it is told to who said it', () => {
+  const table = new Table({ lobbyHearersPerSecond: 100 })
+  const players = Array.from({ length: 50 }, (_, number) => table.player(`P${number}`))
+  for (const player of players) table.do(player, { type: 'say', text: 'hello' })
+  // Two seconds' worth were saved up: two hundred, of lines that fifty hear.
+  const heard = table.heard(players[49])
+  expect(heard.filter(({ type }) => type === 'chat')).toHaveLength(4)
+  expect(heard.at(-1)).toMatchObject({ type: 'error', code: 'too-fast' })
+  table.passMs(1_000)
+  for (const player of players) table.do(player, { type: 'say', text: 'hello' })
+  expect(table.heard(players[49]).filter(({ type }) => type === 'chat')).toHaveLength(2)
+  // A room is another matter.
+  table.do(players[0], { type: 'create', room: 'Den' })
+  table.heard(players[0])
+  table.do(players[0], { type: 'say', text: 'hello' })
+  expect(table.heard(players[0])).toMatchObject([{ type: 'chat', to: 'room' }])
+})
+
+test('a lobby of more than may hear in a second still hears something', () => {
+  const table = new Table({ lobbyHearersPerSecond: 10 })
+  const players = Array.from({ length: 50 }, (_, number) => table.player(`P${number}`))
+  table.do(players[0], { type: 'say', text: 'hello' })
+  expect(table.heard(players[49])).toMatchObject([{ type: 'chat' }])
+})
