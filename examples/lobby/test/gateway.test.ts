@@ -8,7 +8,7 @@ import { encodeState } from '../datagram.ts'
 import { Gateway } from '../gateway.ts'
 import type { HubLink } from '../links.ts'
 import { encode } from '../protocol.ts'
-import { until } from './person.ts'
+import { Person, until } from './person.ts'
 
 const state = encodeState({
   match: 1,
@@ -134,4 +134,49 @@ test('a connection enters first, and is lost or leaves once', async () => {
     socket.destroy()
   }
   expect(hub.receive).not.toHaveBeenCalled()
+})
+
+test('what is told to hundreds goes out in parts, in its order, and holds up nobody else', async () => {
+  const { gateway, hub, port } = openGateway()
+  const people = Array.from({ length: 450 }, () => new Person(port))
+  await until('all have entered', () => hub.enter.mock.calls.length === people.length)
+  const ids = hub.enter.mock.calls.map(([client]) => client)
+  const say = (text: string, to: number[]) =>
+    gateway.deliver(to, encode({ type: 'chat', from: 'Ann', to: 'lobby', text }))
+  const linesOf = (person: Person) => person.all('chat').map(({ text }) => text)
+  // What is told in one turn: to all, to most of them, to all again, and to each of two.
+  say('first', ids)
+  say('second', ids.slice(0, 150))
+  say('third', ids)
+  say('at once', ids.slice(-2))
+  await until('the last two hear what is for them', () => {
+    return people.filter((person) => linesOf(person).includes('at once')).length === 2
+  })
+  await until('all hear everything', () => people.every((person) => linesOf(person).includes('third')))
+  for (const person of people) {
+    const lines = linesOf(person).filter((text) => text !== 'at once')
+    expect(lines, 'each once, and in order').toEqual(
+      lines.length === 3 ? ['first', 'second', 'third'] : ['first', 'third']
+    )
+  }
+  expect(people.filter((person) => linesOf(person).includes('second'))).toHaveLength(150)
+  const [hasty] = people.filter((person) => linesOf(person).includes('at once'))
+  expect(linesOf(hasty)[0], 'it did not wait for the crowd').toBe('at once')
+})
+
+test('messages to hundreds do not pile up, and a gateway that stops in the midst of them says goodbye to all', async () => {
+  const { gateway, hub, port } = openGateway()
+  const people = Array.from({ length: 250 }, () => new Person(port))
+  await until('all have entered', () => hub.enter.mock.calls.length === people.length)
+  const ids = hub.enter.mock.calls.map(([client]) => client)
+  for (let id = 0; id < 500; id++) gateway.deliver(ids, encode({ type: 'pong', id }))
+  await until('some is heard', () => people.every((person) => person.all('pong').length > 10))
+  gateway.stop(encode({ type: 'bye' }))
+  for (const person of people) await person.isSentAway()
+  for (const person of people) {
+    expect(person.heard.at(-1)).toEqual({ type: 'bye' })
+    const heard = person.all('pong').map(({ id }) => id)
+    expect(heard).toEqual(heard.map((_, number) => number)) // none is missing in between
+    expect(heard.length).toBeLessThanOrEqual(60)
+  }
 })
