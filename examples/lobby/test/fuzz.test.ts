@@ -6,6 +6,7 @@ import { connect, type Socket } from 'node:net'
 import { pino } from 'pino'
 import { expect, test } from 'vitest'
 import { countDescriptors, descriptorsBackAt } from '../../../test/support/descriptors.ts'
+import { isWine } from '../../../test/support/system.ts'
 import { encodeFromPlayer, TO_PLAYER } from '../datagram.ts'
 import type { ServerMessage } from '../protocol.ts'
 import type { LobbyServer } from '../server.ts'
@@ -21,6 +22,14 @@ const seed = Number(process.env.LOBBY_FUZZ_SEED ?? 20_261_126)
 const ROUNDS = 1_000
 /** What Node and the system open once and keep is open after so many: the descriptors that are counted then must be as many afterwards. */
 const WARM_UP_ROUNDS = 200
+/** Servers that come and go after that, before the descriptors are counted: what each of them left would stand there as many times. */
+const GOES = 5
+const GO_ROUNDS = 20
+/**
+ * Under Wine a process's own handles come and go, without growing: ten servers one after another were seen to leave 60 or 61 in one thread, and 62
+ * to 64 over two. Fewer than one for each of the servers are therefore let pass there, and none elsewhere.
+ */
+const HANDLES_OF_WINE = isWine ? 3 : 0
 const FUZZERS = 8
 const MARGIN_MS = 120_000
 
@@ -512,7 +521,9 @@ test.each<[string, number]>([
     expect(Object.keys(refusals).length).toBeGreaterThan(20)
     expect(datagramsRefused).toBeGreaterThan(50)
     expect(messagesIn).toBeGreaterThan(1_000)
-    expect(await descriptorsBackAt(descriptors)).toBeLessThanOrEqual(descriptors)
+    for (let go = 0; go < GOES; go++) await survive(workers, GO_ROUNDS, 0)
+    const kept = descriptors + HANDLES_OF_WINE
+    expect(await descriptorsBackAt(kept)).toBeLessThanOrEqual(kept)
   }
 )
 
