@@ -7,7 +7,6 @@ const fault = process.argv[2]
 
 if (fault.startsWith('workers:')) {
   const source = `require(${JSON.stringify(probeFile)}).${fault.slice('workers:'.length)}()`
-  // Both at once: neither's end comes before the other's beginning, which is all that a detector of races asks.
   const workers = [new Worker(source, { eval: true }), new Worker(source, { eval: true })]
   await Promise.all(workers.map((worker) => new Promise((resolve) => worker.once('exit', resolve))))
 } else {
