@@ -20,6 +20,8 @@ export interface LoadRun {
   first: ServerFigures
   last: ServerFigures
   seconds: number
+  /** What the bots measured, they measured in this time: longer than `seconds` by the asking for figures before and after. */
+  phaseSeconds: number
   /** Players in matches, at each look. */
   playing: number[]
   roundTrips: Times
@@ -48,7 +50,7 @@ const GOALS = { roundTripP99Ms: 50, tickLatenessP99Ms: 5, bytesAPlayer: 4_000, p
 const BUSY_MS = 20
 
 export function rowsOf({ players, playing }: LoadOptions, run: LoadRun): Row[] {
-  const { empty, first, last, seconds, roundTrips, steers, botLateness } = run
+  const { empty, first, last, seconds, phaseSeconds, roundTrips, steers, botLateness } = run
   const perSecond = (key: 'messagesIn' | 'messagesOut' | 'datagramsIn' | 'datagramsOut') =>
     (last[key] - first[key]) / seconds
   const lateness = latenessSince(last.lateness, first.lateness)
@@ -76,7 +78,7 @@ export function rowsOf({ players, playing }: LoadOptions, run: LoadRun): Row[] {
     {
       name: 'round trip p50, p99',
       figure: roundTrips.p99Ms,
-      text: `${ms(roundTrips.p50Ms)}, ${ms(roundTrips.p99Ms)} of ${whole(roundTrips.count)}, at most ${ms(roundTrips.maxMs)}`,
+      text: `${ms(roundTrips.p50Ms)}, ${ms(roundTrips.p99Ms)} of ${whole(roundTrips.count)} in ${phaseSeconds.toFixed(1)} s, at most ${ms(roundTrips.maxMs)}`,
       goal: `p99 < ${GOALS.roundTripP99Ms} ms`,
       holds: roundTrips.count > 0 && roundTrips.p99Ms < GOALS.roundTripP99Ms
     },

@@ -244,6 +244,7 @@ async function measure(
   { seconds }: LoadOptions
 ): Promise<Omit<LoadRun, 'empty' | 'signedInAfterSeconds'>> {
   const { server, bots } = watch
+  const phaseStartMs = performance.now()
   await bots.takePhase()
   const first = await server.figures()
   const startMs = performance.now()
@@ -262,12 +263,14 @@ async function measure(
   const last = await server.figures()
   const took = (performance.now() - startMs) / 1000
   const { roundTrips, steers, lateness } = await bots.takePhase()
+  const phaseSeconds = (performance.now() - phaseStartMs) / 1000
   const share = (now: number | undefined, before: number | undefined) =>
     now === undefined || before === undefined ? undefined : (now - before) / took
   return {
     first,
     last,
     seconds: took,
+    phaseSeconds,
     playing,
     roundTrips,
     steers,

@@ -86,7 +86,10 @@ test('a small load: all sign in, some play by datagrams, nothing goes wrong, and
   expect(row('of them play, median').figure).toBeGreaterThan(10)
   expect(row('datagrams/s in, out').figure).toBeGreaterThan(100)
   expect(row('steer to state p50, p99').figure).toBeGreaterThan(0)
-  expect(row('round trip p50, p99').text).toMatch(/of 1\d\d,/) // sixty pings a second
+  // Sixty pings a second, in the time that it took: on a busy machine that is more than was asked for.
+  const [, pings, tookSeconds] = /of (\d+) in ([\d.]+) s,/.exec(row('round trip p50, p99').text) ?? []
+  expect(Number(pings)).toBeGreaterThan(100)
+  expect(Number(pings) / Number(tookSeconds)).toBeLessThan(66)
   // Sixty players share what any server needs, and the machine does other things: which goals are met is not the test's matter, but that it is told.
   expect(code).toBe(holds ? 0 : 1)
   expect(command.output).toContain(holds ? 'All goals are met.' : 'Not all goals are met.')
@@ -188,6 +191,7 @@ function run(more: Partial<LoadRun> = {}): LoadRun {
       ]
     ),
     seconds: 10,
+    phaseSeconds: 10.1,
     playing: [190, 200, 210],
     roundTrips: times(49),
     steers: times(60),
