@@ -19,6 +19,8 @@ export interface LobbyOptions {
   log?: Logger
   /** With workers, whether this thread accepts and hands over. Default: where the system cannot share a port among listeners, which is Windows. */
   handOver?: boolean
+  /** Of each match: where its coins lie. By default nobody can foretell it. */
+  newSeed?: () => number
 }
 
 export class LobbyServer {
@@ -80,7 +82,7 @@ export class LobbyServer {
       drainMs: settings.drainMs,
       store,
       skills,
-      newSeed: () => randomInt(2 ** 32),
+      newSeed: options.newSeed ?? (() => randomInt(2 ** 32)),
       log,
       onDrained: () => this.stop()
     })
