@@ -128,6 +128,9 @@ export async function acceptPeer<U>(
   const peer = connectPeer(options.to ?? listener.localAddress, options)
   let connection: TcpConnection<U> | undefined
   await probe.until('a client of node:net is accepted', () => {
+    if (peer.errorCode !== undefined && !peer.connected) {
+      throw new Error(`the client could not connect: ${peer.errorCode}, from port ${options.localPort ?? 'any'}`)
+    }
     // The port alone would not do: clients of different listeners may have the same one, and so may a client that is gone.
     connection = probe
       .seen('accept')
