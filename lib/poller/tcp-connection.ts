@@ -239,6 +239,10 @@ export class TcpConnection<U = unknown> {
    * Sends what is queued, then closes; nothing more is received. The `close` event comes in a later `wait()`; without an error, unless the queue
    * could not be sent. A peer that never reads holds up the queue and so the close: `reset()` does not wait. While connecting it gives up, and
    * the `close` has the error `ECANCELED`.
+   *
+   * "Sends" is: gives to the system. What a peer says after that finds nobody; TCP answers with a reset, and that overtakes what the system
+   * could not send at once (RFC 1122, 4.2.2.13), on Windows also what the peer has not read yet. The peer then sees `ECONNRESET` and no `end`. `end()`
+   * takes in what the peer still says: use it for last words to a peer that talks, with `setIdleTimeout()` for one that never ends.
    */
   close(): void {
     const wasOpen = (this.#state & (CLOSED | CLOSING)) === 0

@@ -1,6 +1,6 @@
 // Ten thousand connections (two thousand on Windows) that talk and end at random, by either side, with operations pending: nothing is lost, doubled,
 // or out of order.
-import type { TcpConnection } from 'pollport'
+import type { SocketError, TcpConnection } from 'pollport'
 import { expect, test } from 'vitest'
 import { startChild } from '../support/child.ts'
 import { LOCAL } from '../support/net-peer.ts'
@@ -21,6 +21,8 @@ class Listening {
   gaveUp = false
   /** Something was sent to it: if it has closed meanwhile, it answers with a reset. */
   wasAnswered = false
+  /** What its `close` said. */
+  error: SocketError | undefined
   #rest = Buffer.alloc(0)
 
   take(data: Buffer): void {
@@ -68,6 +70,7 @@ test('random closes and resets by either end lose nothing, double nothing, and k
       socket.end()
     } else if (event.type === 'close') {
       listening.closes++
+      listening.error = event.error
       closes++
     }
     if (!isOver || random(40) !== 0) return
@@ -126,18 +129,26 @@ test('random closes and resets by either end lose nothing, double nothing, and k
     all.filter(({ number }) => number >= 0).length
   )
   const byNumber = new Map(all.map((listening) => [listening.number, listening]))
-  let whole = 0
+  let [whole, overtaken] = [0, 0]
   for (const [number, said] of theirs.said as [number, number][]) {
     const listening = byNumber.get(number)
     // Whoever gave up first here has thrown away what was still to come.
     if (listening === undefined || listening.gaveUp) continue
     // S.5: on Windows a reset takes with it what was received before it and not read yet; on Linux it does not.
     if (isWindows && listening.wasAnswered) continue
-    expect(listening.ended, `client ${number}, seed ${seed}`).toBe(true)
-    expect(listening.words, `client ${number}, seed ${seed}`).toBe(said)
+    const { ended, words, error, wasAnswered } = listening
+    // An answer that comes to a closed client is answered with a reset, which overtakes what its system had not sent yet: late-answers.test.ts. In
+    // 3,506 clients that close() while they talk as fast as they can, 2 had a full congestion window, and lost just what was behind it.
+    if (wasAnswered && !ended && error?.code === 'ECONNRESET' && words <= said) {
+      overtaken++
+      continue
+    }
+    const about = `client ${number}, seed ${seed}, ${wasAnswered ? '' : 'not '}answered, closed with ${error ?? 'no error'}`
+    expect({ ended, words }, about).toEqual({ ended: true, words: said })
     whole++
   }
   expect(whole).toBeGreaterThan(COUNT / 50)
+  expect(overtaken, `seed ${seed}`).toBeLessThanOrEqual(whole / 100)
   expect(probe.poller.stats).toMatchObject({ sockets: 1 })
   expect((await crowd.ended).code).toBe(0)
 })
