@@ -245,11 +245,13 @@ test.runIf(hasIpv6)('a listener on ::1 talks IPv6', async () => {
 
 test('ids are never used twice, whoever comes and goes', async () => {
   const probe = openProbe()
-  const listener = probe.poller.listenTcp({ address: LOCAL, port: await freePort() })
+  const listener = probe.poller.listenTcp({ address: LOCAL, port: 0 })
   const connections: TcpConnection<unknown>[] = []
-  const localPort = await freePort() // the same one each time: nothing but the id tells them apart
+  // The same one each time: nothing but the id tells them apart. An address of the test's own, so that no other program's client takes the port
+  // between two rounds.
+  const client = { localAddress: '127.0.0.46', localPort: await freePort() }
   for (let round = 0; round < 10; round++) {
-    const { connection, peer } = await acceptPeer(probe, listener, { localPort })
+    const { connection, peer } = await acceptPeer(probe, listener, client)
     connections.push(connection)
     connection.reset()
     await probe.first('close', connection)

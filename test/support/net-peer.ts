@@ -65,7 +65,8 @@ export class NetPeer {
 }
 
 interface PeerOptions {
-  /** The client's own port; by default the system chooses one. */
+  /** The client's own end point; by default the system chooses one. */
+  localAddress?: string
   localPort?: number
   /** false: counts bytes only. */
   keep?: boolean
@@ -75,8 +76,15 @@ interface PeerOptions {
 
 /** A client. Each direction is finished on its own: nothing answers a FIN by itself. */
 export function connectPeer(to: { address: string; port: number }, options: PeerOptions = {}): NetPeer {
-  const { localPort } = options
-  const socket = net.connect({ host: to.address, port: to.port, localPort, allowHalfOpen: true, noDelay: true })
+  const { localAddress, localPort } = options
+  const socket = net.connect({
+    host: to.address,
+    port: to.port,
+    localAddress,
+    localPort,
+    allowHalfOpen: true,
+    noDelay: true
+  })
   onTestFinished(() => void socket.destroy())
   return new NetPeer(socket, options)
 }
