@@ -24,8 +24,8 @@ import { WebDoor } from './web-door.ts'
 const CHUNK_BYTES = 4 * 1024
 /** How often goodbyes that last too long are looked for. */
 const CLOCK_MS = 50
-/** Between two batches the ticks have their turn: what one batch costs, a tick may be late. These cost about two milliseconds. */
-const SMALL_BATCHES = { maxEvents: 128, readBudget: 64 * 1024 }
+/** Between two batches the ticks have their turn: what one batch costs, a tick may be late. These cost about half a millisecond. */
+const SMALL_BATCHES = { maxEvents: 32, readBudget: 64 * 1024 }
 /** So many are told at once, which takes a millisecond, and the next ones after a pause: nobody else waits longer for that. */
 const CROWD = 200
 const CROWD_EVERY_MS = 10
