@@ -106,10 +106,10 @@ class LatenessHistogram {
   readonly help = 'How late a tick began'
   readonly type = 'histogram'
   readonly aggregator = 'sum'
-  counted: LatenessCounts = { boundsMs: [], counts: [0] }
+  counted: LatenessCounts = { boundsMs: [], counts: [0], sumMs: 0 }
 
   async get() {
-    const { boundsMs, counts } = this.counted
+    const { boundsMs, counts, sumMs } = this.counted
     let total = 0
     const buckets = counts.map((count, at) => {
       total += count
@@ -122,7 +122,11 @@ class LatenessHistogram {
       help,
       type,
       aggregator,
-      values: [...buckets, { metricName: `${name}_count`, labels: {}, value: total }]
+      values: [
+        ...buckets,
+        { metricName: `${name}_sum`, labels: {}, value: sumMs / 1000 },
+        { metricName: `${name}_count`, labels: {}, value: total }
+      ]
     }
   }
 }

@@ -17,6 +17,17 @@ export interface GatewayFigures {
   datagramsRefused: number
 }
 
+/** Those of a gateway's figures that only grow. */
+export const GATEWAY_COUNTERS = [
+  'messagesIn',
+  'messagesOut',
+  'bytesIn',
+  'bytesOut',
+  'datagramsIn',
+  'datagramsOut',
+  'datagramsRefused'
+] as const
+
 /** Of the whole server: the sums of its gateways', and what only the rules know. */
 export interface ServerFigures extends GatewayFigures {
   /** With a name; and of them, those whose connection is lost, who wait for a match, and who play one. */
@@ -65,6 +76,8 @@ export interface RoomPage {
 export interface LatenessCounts {
   boundsMs: readonly number[]
   counts: readonly number[]
+  /** Of all of them together. */
+  sumMs: number
 }
 
 // Fine where the goal is (5 ms), coarse beyond.
@@ -74,11 +87,12 @@ export const LATENESS_BOUNDS_MS: readonly number[] = [
 
 /** What came after `before`. */
 export function latenessSince(now: LatenessCounts, before: LatenessCounts): LatenessCounts {
-  return { boundsMs: now.boundsMs, counts: now.counts.map((count, at) => count - before.counts[at]) }
+  const counts = now.counts.map((count, at) => count - before.counts[at])
+  return { boundsMs: now.boundsMs, counts, sumMs: now.sumMs - before.sumMs }
 }
 
 /** The bound that this share of the ticks (0.99, say) kept; Infinity when it is over all bounds, 0 without ticks. */
-export function latenessAt({ boundsMs, counts }: LatenessCounts, share: number): number {
+export function latenessAt({ boundsMs, counts }: Pick<LatenessCounts, 'boundsMs' | 'counts'>, share: number): number {
   const total = counts.reduce((sum, count) => sum + count, 0)
   let seen = 0
   for (const [at, count] of counts.entries()) {

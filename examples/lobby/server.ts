@@ -7,7 +7,7 @@ import { type Doors, Gateway } from './gateway.ts'
 import { Hub } from './hub.ts'
 import { Operators } from './operators.ts'
 import { type OpenPorts, RemoteGateway } from './remote-gateway.ts'
-import type { GatewayFigures, ServerFigures } from './server-figures.ts'
+import { GATEWAY_COUNTERS, type GatewayFigures, type ServerFigures } from './server-figures.ts'
 import { Skills } from './skills.ts'
 import { memoryStore, openStore, type Store } from './store.ts'
 
@@ -41,6 +41,8 @@ export class LobbyServer {
   #ports: OpenPorts = { port: 0, webPort: 0, udpPort: 0 }
   #local: Gateway | undefined
   #doors: { game: TcpListener<never>; web: TcpListener<never> } | undefined
+  /** What threads that have ended had counted: a sum that shrinks would be taken for a new start. */
+  readonly #countedByGone = new Map<keyof GatewayFigures, number>()
   #nextRemote = 0
   /** When they were started anew, lately. */
   #newThreads: number[] = []
@@ -133,7 +135,9 @@ export class LobbyServer {
     const { lobby, ticker, refusals, unsavedMatches, isDraining } = this.#hub
     const gateways =
       this.#local === undefined ? [...this.#remotes].map(({ figures }) => figures) : [this.#local.figures]
-    const sum = (name: keyof GatewayFigures) => gateways.reduce((total, figures) => total + figures[name], 0)
+    const sum = (name: keyof GatewayFigures) => {
+      return gateways.reduce((total, figures) => total + figures[name], this.#countedByGone.get(name) ?? 0)
+    }
     const { rss, heapUsed, external, arrayBuffers } = process.memoryUsage()
     return {
       connections: sum('connections'),
@@ -223,6 +227,9 @@ export class LobbyServer {
 
   async #onThreadEnded(number: number, remote: RemoteGateway, failure: Error | undefined): Promise<void> {
     this.#remotes.delete(remote)
+    for (const name of GATEWAY_COUNTERS) {
+      this.#countedByGone.set(name, (this.#countedByGone.get(name) ?? 0) + remote.figures[name])
+    }
     this.#hub.disconnect(remote)
     // One that has never served is the concern of whoever started it.
     if (this.#isStopping || !remote.isOpen) return

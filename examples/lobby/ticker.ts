@@ -12,6 +12,7 @@ export class Ticker {
   readonly #partMs: number
   readonly #onTick: (nowMs: number, part: number) => void
   readonly #counts = new Array<number>(LATENESS_BOUNDS_MS.length + 1).fill(0)
+  #lateSumMs = 0
   #startMs = 0
   #next = 0
   #timer: NodeJS.Timeout | undefined
@@ -28,7 +29,7 @@ export class Ticker {
   }
 
   get lateness(): LatenessCounts {
-    return { boundsMs: LATENESS_BOUNDS_MS, counts: [...this.#counts] }
+    return { boundsMs: LATENESS_BOUNDS_MS, counts: [...this.#counts], sumMs: this.#lateSumMs }
   }
 
   start(): void {
@@ -54,6 +55,7 @@ export class Ticker {
     if (lateMs >= 0) {
       const at = LATENESS_BOUNDS_MS.findIndex((boundMs) => lateMs <= boundMs)
       this.#counts[at === -1 ? LATENESS_BOUNDS_MS.length : at]++
+      this.#lateSumMs += lateMs
       // Whole periods only: a part that is a little late is not left out for the sake of the next one.
       const left = Math.floor(lateMs / this.#periodMs) * this.#parts
       this.missed += left

@@ -169,7 +169,7 @@ function figures(more: Partial<ServerFigures>, lateTicks: [number, number][] = [
     messagesIn: 0,
     messagesOut: 0,
     memory: { rss: 100_000_000, heapUsed: 20_000_000, external: 0, arrayBuffers: 0 },
-    lateness: { boundsMs: LATENESS_BOUNDS_MS, counts: [...counts, 0] },
+    lateness: { boundsMs: LATENESS_BOUNDS_MS, counts: [...counts, 0], sumMs: 0 },
     ...more
   } as ServerFigures
 }

@@ -19,7 +19,7 @@ const DEADLINE_MS = 45_000
 // ---- Arithmetic ----
 
 const counts = (...first: number[]): LatenessCounts => {
-  return { boundsMs: LATENESS_BOUNDS_MS, counts: [...LATENESS_BOUNDS_MS, 0].map((_, at) => first[at] ?? 0) }
+  return { boundsMs: LATENESS_BOUNDS_MS, counts: [...LATENESS_BOUNDS_MS, 0].map((_, at) => first[at] ?? 0), sumMs: 0 }
 }
 
 test('the page reads a histogram as the server does', () => {

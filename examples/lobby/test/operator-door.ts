@@ -32,7 +32,11 @@ export function madeUpFigures(own: Partial<ServerFigures> = {}): ServerFigures {
     unsavedMatches: 0,
     ticks: 1_845,
     missedTicks: 4,
-    lateness: { boundsMs: LATENESS_BOUNDS_MS, counts: [...LATENESS_BOUNDS_MS, Number.POSITIVE_INFINITY].map(() => 0) },
+    lateness: {
+      boundsMs: LATENESS_BOUNDS_MS,
+      counts: [...LATENESS_BOUNDS_MS, Number.POSITIVE_INFINITY].map(() => 0),
+      sumMs: 0
+    },
     memory: { rss: 90_000_000, heapUsed: 20_000_000, external: 3_000_000, arrayBuffers: 1_000_000 },
     gateways: [gateway, { ...gateway, connections: 0, webConnections: 0, viaUdp: 0 }],
     ...own

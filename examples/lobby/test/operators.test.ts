@@ -141,7 +141,7 @@ test('metrics are asked for again and again: counters are those of the server, a
 test('the lateness of ticks is a histogram in seconds', async () => {
   const server = new MadeUpServer()
   const counts = [...LATENESS_BOUNDS_MS, Number.POSITIVE_INFINITY].map((_, at) => at)
-  server.now = madeUpFigures({ lateness: { boundsMs: LATENESS_BOUNDS_MS, counts } })
+  server.now = madeUpFigures({ lateness: { boundsMs: LATENESS_BOUNDS_MS, counts, sumMs: 1_234 } })
   const { port } = openDoor(server)
   const { body } = await ask(port, '/metrics')
   expect(body).toMatch(/# TYPE lobby_tick_lateness_seconds histogram/)
@@ -153,6 +153,7 @@ test('the lateness of ticks is a histogram in seconds', async () => {
   const total = counts.reduce((sum, count) => sum + count)
   expect(upTo('+Inf')).toBe(total)
   expect(metrics.lobby_tick_lateness_seconds_count).toBe(total)
+  expect(metrics.lobby_tick_lateness_seconds_sum).toBe(1.234)
   const buckets = Object.keys(metrics).filter((name) => name.startsWith('lobby_tick_lateness_seconds_bucket'))
   expect(buckets).toHaveLength(counts.length)
   // What Prometheus makes of it is what the server itself says.

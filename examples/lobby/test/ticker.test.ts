@@ -149,6 +149,10 @@ test('parts have their ticks in turn, spread over the period; late by less than 
   ticker.stop()
   expect(calls.map(({ part }) => part)).toEqual(Array.from({ length: 41 }, (_, number) => number % 4))
   expect(ticker.missed).toBe(0)
+  expect(ticker.lateness.sumMs).toBeCloseTo(
+    calls.reduce((sum, { atMs }, number) => sum + atMs - number * 10, 0),
+    6
+  )
   // Whoever was held up comes at once, and the others when they are due.
   for (const [number, { atMs }] of calls.entries()) {
     const dueMs = number * 10

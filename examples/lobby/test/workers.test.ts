@@ -172,11 +172,14 @@ describe.each(ways.filter(({ isMissing }) => !isMissing))('threads $way', ({ han
     const { match } = await bob.next('match-started')
 
     const [thread] = threads.all
+    await until('the thread has told what it counted', () => thread.figures.messagesIn > 0)
+    const counted = server.figures.messagesIn
     thread.deliver(undefined as never, Buffer.alloc(2)) // what no hub would say
     expect(await thread.ended).toBeInstanceOf(TypeError)
     await until('Ann has lost her connection', () => ann.isClosed)
     expect((await bob.next('member-away')).name).toBe('Ann')
     expect(server.figures).toMatchObject({ players: 2, away: 1, matches: 1 })
+    expect(server.figures.messagesIn).toBeGreaterThanOrEqual(counted)
 
     // Meanwhile the other thread takes everybody; some are cut off while the dead one's last ones are found.
     const again = await comeBack(server)
