@@ -172,7 +172,10 @@ for (const [at, server] of servers.entries()) {
     const trend = trendOf(warm.map((sample) => ({ atMs: sample.atMs, value: sample[series] })))
     const text = shown(series, trend)
     console.log(`soak: ${server.kind}: ${series}: ${text}`)
-    require(!grows(trend, bound), `"${server.kind}" grows: ${series} by ${text}, over ${bound} a minute`)
+    require(!grows(
+      trend,
+      bound
+    ), `"${server.kind}" grows: ${series} by ${text}, over ${bound / unitOf(series)} a minute`)
     if (series === 'heapUsed' || series === 'rss') figures.push([`${server.kind}: ${series}, kB a minute`, text])
   }
   server.child.kill('SIGKILL')
@@ -181,9 +184,12 @@ figures.push(['descriptors left', left])
 
 /** The slope and its range: memory in kB a minute, descriptors a minute. */
 function shown(series: Series, { perMinute, low, high }: Trend): string {
-  const each = series === 'descriptors' ? 1 : KB
-  const [slope, least, most] = [perMinute, low, high].map((value) => (value / each).toFixed(1))
+  const [slope, least, most] = [perMinute, low, high].map((value) => (value / unitOf(series)).toFixed(1))
   return `${slope} (${least} to ${most})`
+}
+
+function unitOf(series: Series): number {
+  return series === 'descriptors' ? 1 : KB
 }
 
 mkdirSync(out, { recursive: true })
