@@ -3,7 +3,7 @@
 import { type Socket, type TcpConnection, WOULD_BLOCK, type WouldBlock } from 'pollport'
 import { expect, test } from 'vitest'
 import { openProbe } from '../support/poller-probe.ts'
-import { rawPair } from '../support/raw-pair.ts'
+import { eventually, rawPair } from '../support/raw-pair.ts'
 
 // More segments than a young connection may have on their way (its congestion window, ten at first), so that the system still holds some.
 const SEGMENTS = 200
@@ -18,7 +18,7 @@ async function lastWords(leave: (connection: TcpConnection) => void) {
   for (let turn = 0; turn < 5; turn++) {
     connection.send('?')
     probe.poller.flush()
-    while (peer.recv(Buffer.alloc(1)) === WOULD_BLOCK) probe.step()
+    eventually(() => peer.recv(1))
     peer.send(Buffer.from('!'))
     await probe.until('the answer is there', () => probe.bytesOf(connection).length > turn)
   }

@@ -172,10 +172,8 @@ for (const [at, server] of servers.entries()) {
     const trend = trendOf(warm.map((sample) => ({ atMs: sample.atMs, value: sample[series] })))
     const text = shown(series, trend)
     console.log(`soak: ${server.kind}: ${series}: ${text}`)
-    require(!grows(
-      trend,
-      bound
-    ), `"${server.kind}" grows: ${series} by ${text}, over ${bound / unitOf(series)} a minute`)
+    const most = bound / unitOf(series)
+    require(!grows(trend, bound), `"${server.kind}" grows: ${series} by ${text}, over ${most} a minute`)
     if (series === 'heapUsed' || series === 'rss') figures.push([`${server.kind}: ${series}, kB a minute`, text])
   }
   server.child.kill('SIGKILL')
