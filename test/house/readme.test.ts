@@ -1,4 +1,4 @@
-// What README.md, docs/guide.md and examples/ show can be typed in as it stands there, and works.
+// What README.md, docs/guide.md, docs/cookbook.md and examples/ show can be typed in as it stands there, and works.
 import { rmSync } from 'node:fs'
 import { join } from 'node:path'
 import { afterAll, describe, expect, test } from 'vitest'
@@ -8,7 +8,7 @@ import { programsOf, runProgram, typeCheck, writePrograms } from './programs.ts'
 
 const deadlineMs = 60_000
 
-for (const page of ['README.md', 'docs/guide.md']) {
+for (const page of ['README.md', 'docs/guide.md', 'docs/cookbook.md']) {
   describe(page, () => {
     const programs = programsOf(page)
     const folder = writePrograms(programs)
@@ -37,6 +37,12 @@ test('README.md shows the programs of examples/, without their head comments', (
   expect(programsOf('README.md')).toEqual(
     ['textbook-epoll', 'textbook-iocp', 'echo'].map((name) => withoutHead(`examples/${name}.ts`))
   )
+})
+
+test('a program of the cookbook takes 15 to 40 lines', () => {
+  const lengths = programsOf('docs/cookbook.md').map((program) => program.trimEnd().split('\n').length)
+  expect(Math.min(...lengths)).toBeGreaterThanOrEqual(15)
+  expect(Math.max(...lengths)).toBeLessThanOrEqual(40)
 })
 
 test('the echo server on Poller takes no more than 25 lines', () => {
