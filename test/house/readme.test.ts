@@ -1,4 +1,4 @@
-// What README.md, docs/guide.md, docs/cookbook.md and examples/ show can be typed in as it stands there, and works.
+// What README.md, docs/guide.md, docs/cookbook.md, docs/migrating.md and examples/ show can be typed in as it stands there, and works.
 import { rmSync } from 'node:fs'
 import { join } from 'node:path'
 import { afterAll, describe, expect, test } from 'vitest'
@@ -8,7 +8,7 @@ import { programsOf, runProgram, typeCheck, writePrograms } from './programs.ts'
 
 const deadlineMs = 60_000
 
-for (const page of ['README.md', 'docs/guide.md', 'docs/cookbook.md']) {
+for (const page of ['README.md', 'docs/guide.md', 'docs/cookbook.md', 'docs/migrating.md']) {
   describe(page, () => {
     const programs = programsOf(page)
     const folder = writePrograms(programs)
