@@ -5,6 +5,7 @@
       "target_name": "pollport",
       "sources": [
         "native/addon.cc",
+        "native/binding/clock.cc",
         "native/binding/environment.cc",
         "native/binding/exchange.cc",
         "native/binding/layout.cc",
@@ -21,6 +22,7 @@
           "sources": [
             "native/binding/epoll.cc",
             "native/linux/address.cc",
+            "native/linux/clock.cc",
             "native/linux/datagrams.cc",
             "native/linux/drain.cc",
             "native/linux/epoll.cc",
@@ -41,6 +43,7 @@
             "native/binding/iocp.cc",
             "native/binding/overlapped.cc",
             "native/windows/address.cc",
+            "native/windows/clock.cc",
             "native/windows/datagrams.cc",
             "native/windows/event_post.cc",
             "native/windows/exchange.cc",

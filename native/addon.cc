@@ -10,6 +10,7 @@ namespace {
 Napi::Object initialize(Napi::Env env, Napi::Object exports) {
   pollport::Environment::create(env);
   pollport::export_layout(env, exports);
+  pollport::export_clock(env, exports);
   pollport::export_socket(env, exports);
   pollport::export_waker(env, exports);
   pollport::export_exchange(env, exports);

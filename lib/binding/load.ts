@@ -1,6 +1,7 @@
 // Finds the addon, once for each thread, and says in full what is wrong if there is none. Importing never throws: only using does.
 import { createRequire } from 'node:module'
 import { fileURLToPath } from 'node:url'
+import type { ClockBinding } from './clock.ts'
 import type { EpollBinding } from './epoll.ts'
 import type { ExchangeBinding } from './exchange.ts'
 import type { IocpBinding } from './iocp.ts'
@@ -10,7 +11,8 @@ import type { SocketBinding } from './socket.ts'
 import type { WakerBinding } from './waker.ts'
 
 /** What the addon exports; the objects of one system only in that system's build. */
-export type Addon = SocketBinding &
+export type Addon = ClockBinding &
+  SocketBinding &
   WakerBinding &
   LoopWatchBinding &
   ExchangeBinding &

@@ -7,4 +7,6 @@ export interface LoopWatchBinding {
   loopWatchArm(watch: number, timeoutMs: number): number
   /** Ends the thread. `onReady` is not called afterwards. */
   loopWatchClose(watch: number): number
+  /** Node's 'uncaughtException' with `error`, at once; without a listener the process or the worker ends as it does for any exception. */
+  throwUncaught(error: unknown): void
 }

@@ -1,8 +1,10 @@
 // A loop with fixed ticks over a poller. Knows the public Poller alone.
 
+import { clockMs } from '../clock.ts'
 import { invalidArgType } from '../errors.ts'
 import type { PollEvent } from '../poller/events.ts'
 import { Poller } from '../poller/poller.ts'
+import { turnOfNodesLoop } from '../turns.ts'
 import { abortSignal, boolean, callback, number, object } from '../validate.ts'
 import { type Lateness, LatenessHistogram } from './lateness.ts'
 
@@ -55,19 +57,19 @@ export async function runLoop<U>(poller: Poller<U>, options: LoopOptions<U>): Pr
   const lateness = new LatenessHistogram()
   let ticks = 0
   let missed = 0
-  const start = performance.now()
+  const start = clockMs()
   for (let tick = 0; ; tick++) {
     const dueMs = start + tick * periodMs
     if (!waitUntil(poller, dueMs, onEvents)) break
     if (signal?.aborted) break
-    const lateMs = performance.now() - dueMs
+    const lateMs = clockMs() - dueMs
     lateness.add(lateMs)
     ticks++
     if (onTick(tick, lateMs) === false || poller.closed) break
     // What the tick sent leaves now, not after Node's turn and what it brings.
     poller.flush()
     if (!exclusive) await turnOfNodesLoop()
-    const behind = Math.floor((performance.now() - start) / periodMs) - (tick + 1)
+    const behind = Math.floor((clockMs() - start) / periodMs) - (tick + 1)
     if (behind > 0) {
       missed += behind
       tick += behind
@@ -81,14 +83,10 @@ export async function runLoop<U>(poller: Poller<U>, options: LoopOptions<U>): Pr
 function waitUntil<U>(poller: Poller<U>, dueMs: number, onEvents: (events: PollEvent<U>[]) => void): boolean {
   for (;;) {
     if (poller.closed) return false
-    const events = poller.wait(Math.max(dueMs - performance.now(), 0))
+    const events = poller.wait(Math.max(dueMs - clockMs(), 0))
     if (events.length > 0) onEvents(events)
-    if (performance.now() >= dueMs) return !poller.closed
+    if (clockMs() >= dueMs) return !poller.closed
   }
-}
-
-function turnOfNodesLoop(): Promise<void> {
-  return new Promise((resolve) => setImmediate(resolve))
 }
 
 function ignore(): void {}

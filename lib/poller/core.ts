@@ -1,9 +1,11 @@
 // What a poller and its sockets share: the backend, who is registered, the outbox, the batch that is being made, deadlines and counters.
 // Sends what is queued and settles accounts afterwards. Refuses to wait: poller.ts does.
 import { KIND, RECORD, RELEASE } from '../binding/records.ts'
+import { clockMs } from '../clock.ts'
 import { alreadyClosed } from '../errors.ts'
 import { EventBatch } from '../event-batch.ts'
 import { Slots } from '../slots.ts'
+import { beforeNodesLoopGoesOn, throwUncaught } from '../turns.ts'
 import type { Backend } from './backend.ts'
 import type { BatchMemory } from './batch-memory.ts'
 import { Deadlines } from './deadlines.ts'
@@ -34,8 +36,8 @@ export class Core<U> {
   events: PollEvent<U>[] = EventBatch.create<PollEvent<U>>(isStale)
   /** Which batch is being made. The one before it is the one that the program is handling. */
   batchNumber = 0
-  /** The clock of performance.now(), read once a wait. */
-  now: number = performance.now()
+  /** clockMs(), read once a wait. */
+  now: number = clockMs()
   closed = false
   /** Something depends on how sending goes (an end, a close, a drain): that has to be known before the system is told to wait. */
   mustSettle = false
@@ -107,9 +109,7 @@ export class Core<U> {
     try {
       ;(takes as OnConnectionEvent<U>)(event)
     } catch (error) {
-      process.nextTick(() => {
-        throw error
-      })
+      beforeNodesLoopGoesOn(() => throwUncaught(error))
     }
   }
 

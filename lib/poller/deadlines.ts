@@ -2,7 +2,7 @@
 // Knows times and callbacks, not sockets. Each socket has at most one entry for each purpose, so the heap is bounded by the sockets.
 
 export class Deadline {
-  /** In milliseconds on the clock of performance.now(). */
+  /** In milliseconds on the clock of clockMs(). */
   at = 0
   /** Where it stands in the heap; -1 = nowhere. */
   position = -1

@@ -3,6 +3,7 @@ import { SocketAddress as Address, type EndPoint, packed, type SocketAddress } f
 import { addon } from '../binding/load.ts'
 import { KIND, RECORD, WATCH } from '../binding/records.ts'
 import { DESCRIBE, WOULD_BLOCK_RESULT } from '../binding/socket.ts'
+import { clockMs } from '../clock.ts'
 import {
   alreadyClosed,
   invalidArgType,
@@ -457,13 +458,13 @@ export class Poller<U = unknown> {
     const core = this.#core
     const { backend, memory, outbox } = core
     core.stats.waits++
-    core.now = performance.now()
+    core.now = clockMs()
     const deadline = limitMs < 0 ? Number.POSITIVE_INFINITY : core.now + limitMs
     for (;;) {
       if (core.mustSettle) core.flush()
       memory.prepare(outbox.count)
       const count = backend.exchange(outbox, memory, this.#nextWaitMs(deadline))
-      core.now = performance.now()
+      core.now = clockMs()
       const settled = core.settle(Math.max(count, 0), memory.slab)
       if (count < 0) throw socketError(-count, backend.waitCall)
       if (count > settled) this.#deliver(settled, count)

@@ -1,4 +1,6 @@
 // The poller inside Node's own loop: a thread watches the backend, and each batch gets one turn of that loop. Refuses to know events.
+import { clockMs } from '../clock.ts'
+import { beforeNodesLoopGoesOn, turnOfNodesLoop } from '../turns.ts'
 import { abortSignal } from '../validate.ts'
 import type { BackendWatch } from './backend.ts'
 import type { Core } from './core.ts'
@@ -32,13 +34,13 @@ class NodesLoop {
     const waiting = new Promise<void>((resolve) => {
       this.#wakeUp = resolve
     })
-    this.#watch.arm(next === Number.POSITIVE_INFINITY ? -1 : Math.max(next - performance.now(), 0))
+    this.#watch.arm(next === Number.POSITIVE_INFINITY ? -1 : Math.max(next - clockMs(), 0))
     await waiting
   }
 
   /** One turn of Node's loop. */
   turn(): Promise<void> {
-    return new Promise((resolve) => setImmediate(resolve))
+    return turnOfNodesLoop()
   }
 
   stopWaiting(): void {
@@ -54,12 +56,12 @@ class NodesLoop {
     this.stopWaiting()
   }
 
-  // Something was sent, closed or timed, in a handler, a timer or a promise. Once for everything that the same callback does: nextTick comes
+  // Something was sent, closed or timed, in a handler, a timer or a promise. Once for everything that the same callback does: a microtask comes
   // before Node's loop goes on, so that it leaves in this turn.
   #onTouch(): void {
     if (this.#isTouched) return
     this.#isTouched = true
-    process.nextTick(() => {
+    beforeNodesLoopGoesOn(() => {
       this.#isTouched = false
       if (!this.#core.closed) this.#core.flush()
       this.stopWaiting()

@@ -3,6 +3,7 @@ import { type CompactAddress, SocketAddress } from '../address.ts'
 import { addon } from '../binding/load.ts'
 import { PACKED_ADDRESS, RELEASE } from '../binding/records.ts'
 import { SHUTDOWN } from '../binding/socket.ts'
+import { clockMs } from '../clock.ts'
 import { alreadyClosed, namedSocketError, type SocketError, socketError } from '../errors.ts'
 import { getSocketOption, type SocketOptionName, type SocketOptions, setSocketOption } from '../raw/options.ts'
 import { Slots } from '../slots.ts'
@@ -218,7 +219,7 @@ export class TcpConnection<U = unknown> {
     if (!this.#isUsable('setIdleTimeout')) return
     const extras = this.#getExtras()
     extras.idleMs = Math.max(ms, 0)
-    extras.lastActive = performance.now()
+    extras.lastActive = clockMs()
     if (extras.idleMs === 0) {
       if (extras.idleDeadline !== undefined) this.#core.deadlines.delete(extras.idleDeadline)
       return
@@ -382,7 +383,7 @@ export class TcpConnection<U = unknown> {
     extras.connectDeadline = new Deadline(() =>
       this.#finish(namedSocketError('ETIMEDOUT', 'connect', undefined, this.#knownPeer()), RELEASE.close)
     )
-    this.#core.deadlines.set(extras.connectDeadline, performance.now() + timeoutMs)
+    this.#core.deadlines.set(extras.connectDeadline, clockMs() + timeoutMs)
   }
 
   /** @internal connect() failed before the backend had the socket. */
@@ -596,7 +597,7 @@ export class TcpConnection<U = unknown> {
 
   // Between two waits the poller's clock stands still, but a send may be long after the last one.
   #touchIdleBySending(): void {
-    if (this.#extras !== undefined && this.#extras.idleMs > 0) this.#touchIdle(performance.now())
+    if (this.#extras !== undefined && this.#extras.idleMs > 0) this.#touchIdle(clockMs())
   }
 
   #touchIdle(now: number): void {

@@ -5,6 +5,7 @@
 
 namespace pollport {
 
+void export_clock(Napi::Env env, Napi::Object exports);
 void export_socket(Napi::Env env, Napi::Object exports);
 void export_waker(Napi::Env env, Napi::Object exports);
 void export_loop_watch(Napi::Env env, Napi::Object exports);

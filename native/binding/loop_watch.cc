@@ -46,6 +46,12 @@ void call_ready(Napi::Env env, Napi::Function on_ready) {
   if (napi_get_and_clear_last_exception(env, &error) == napi_ok) napi_fatal_exception(env, error);
 }
 
+// What the program's own function threw, when none of the program's code has called it.
+Napi::Value throw_uncaught(const Napi::CallbackInfo& info) {
+  napi_fatal_exception(info.Env(), info[0]);
+  return info.Env().Undefined();
+}
+
 Napi::Value loop_watch_open(const Napi::CallbackInfo& info) {
   const Napi::Env env = info.Env();
   Environment& environment = Environment::of(env);
@@ -91,6 +97,7 @@ Napi::Value loop_watch_close(const Napi::CallbackInfo& info) {
 void export_loop_watch(Napi::Env env, Napi::Object exports) {
   exports.Set("loopWatchOpen", Napi::Function::New(env, loop_watch_open, "loopWatchOpen"));
   exports.Set("loopWatchArm", Napi::Function::New(env, loop_watch_arm, "loopWatchArm"));
+  exports.Set("throwUncaught", Napi::Function::New(env, throw_uncaught, "throwUncaught"));
   exports.Set("loopWatchClose", Napi::Function::New(env, loop_watch_close, "loopWatchClose"));
 }
 

@@ -6,6 +6,7 @@
 #include <cstring>
 #include <memory>
 
+#include "../contract/clock.h"
 #include "../contract/limits.h"
 #include "../windows/address.h"
 #include "../windows/operations.h"

@@ -7,6 +7,7 @@
 #include <utility>
 #include <vector>
 
+#include "../contract/clock.h"
 #include "../contract/limits.h"
 #include "../contract/socket.h"
 #include "datagrams.h"

@@ -6,6 +6,8 @@
 #include <array>
 #include <cmath>
 
+#include "../contract/clock.h"
+
 namespace pollport {
 namespace {
 
@@ -31,14 +33,6 @@ Result dequeue(HANDLE port, std::span<OVERLAPPED_ENTRY> entries, DWORD timeout_m
 }
 
 }  // namespace
-
-double clock_ms() {
-  LARGE_INTEGER frequency;
-  LARGE_INTEGER count;
-  QueryPerformanceFrequency(&frequency);
-  QueryPerformanceCounter(&count);
-  return static_cast<double>(count.QuadPart) * 1000 / static_cast<double>(frequency.QuadPart);
-}
 
 Result Iocp::create(uint32_t concurrency, std::unique_ptr<Iocp>& out) {
   HANDLE port = CreateIoCompletionPort(INVALID_HANDLE_VALUE, nullptr, 0, concurrency);

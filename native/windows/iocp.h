@@ -19,9 +19,6 @@ constexpr ULONG_PTR kWakerKey = 0;
 constexpr ULONG_PTR kControlKey = 1;
 static_assert(sizeof(ULONG_PTR) == sizeof(uint64_t), "a key holds an index and a generation");
 
-// Milliseconds of a clock that does not step with the system's timer.
-double clock_ms();
-
 inline ULONG_PTR key_of(int32_t index, int32_t generation) {
   return static_cast<ULONG_PTR>(static_cast<uint32_t>(generation)) << 32 | static_cast<uint32_t>(index);
 }

@@ -7,6 +7,7 @@
 #include <condition_variable>
 #include <mutex>
 
+#include "../contract/clock.h"
 #include "unique.h"
 
 namespace pollport {

@@ -10,6 +10,7 @@
 #include <mutex>
 #include <unordered_set>
 
+#include "../contract/clock.h"
 #include "address.h"
 #include "iocp.h"
 #include "operations.h"

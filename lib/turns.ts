@@ -1,0 +1,43 @@
+// What the library asks of Node's own loop. A test that fakes timers replaces the functions of the same names, globally and in node:timers, perhaps
+// before it imports the library: nothing here may be one of those.
+import * as timers from 'node:timers'
+import { scheduler } from 'node:timers/promises'
+import { addon } from './binding/load.ts'
+
+// Copies: the module's own names would be the faked ones later.
+const { setImmediate, clearImmediate } = timers
+// The way to an immediate that stands in no fake's table: Node's module calls its own function. Slower, since it makes promises.
+const yieldTurn = scheduler.yield.bind(scheduler)
+const isFaked = !isNodesOwn()
+
+/** One turn of Node's loop: what {@link inATurnOfItsOwn} was given before has run by then. */
+export function turnOfNodesLoop(): Promise<void> {
+  return isFaked ? yieldTurn() : new Promise((resolve) => setImmediate(resolve))
+}
+
+/**
+ * Calls back in a later turn of Node's loop, as `setImmediate()` does: in the order in which it was asked for, with `process.nextTick()` callbacks and
+ * microtasks between two of them. What `callback` throws is an uncaught exception.
+ */
+export function inATurnOfItsOwn(callback: () => void): void {
+  if (isFaked) void yieldTurn().then(callback).catch(throwUncaught)
+  else setImmediate(callback)
+}
+
+/** Calls back when the JavaScript that runs now has returned to Node, before Node's loop goes on. `callback` throws nothing. */
+export function beforeNodesLoopGoesOn(callback: () => void): void {
+  // No fake replaces promises.
+  void Promise.resolve().then(callback)
+}
+
+/** An exception that is nobody's to catch, as from any listener of Node's. */
+export function throwUncaught(error: unknown): void {
+  addon().throwUncaught(error)
+}
+
+function isNodesOwn(): boolean {
+  const immediate: unknown = setImmediate(() => {})
+  clearImmediate(immediate as NodeJS.Immediate)
+  // A field of Node's class; a fake's immediate has none.
+  return typeof (immediate as { _onImmediate?: unknown } | undefined)?._onImmediate === 'function'
+}
