@@ -1,0 +1,43 @@
+// TLS over pollport: an echo server whose connections are streams of Node's, encrypted by node:tls.
+// Run it with `node --import tsx examples/tls.ts key.pem cert.pem 8443`; a pair of files for a try:
+// `openssl req -x509 -newkey rsa:2048 -nodes -keyout key.pem -out cert.pem -subj /CN=localhost`.
+// Ask it with `openssl s_client -connect 127.0.0.1:8443`, end it with Ctrl-C.
+// It refuses to know certificates: keep them fresh by `secureContext = createSecureContext(…)`.
+import { readFileSync } from 'node:fs'
+import { createSecureContext, TLSSocket } from 'node:tls'
+import { Poller, type TcpConnection, toDuplex } from 'pollport'
+
+const HANDSHAKE_TIMEOUT_MS = 10_000
+const [keyFile, certificateFile, port = '0'] = process.argv.slice(2)
+if (keyFile === undefined || certificateFile === undefined) throw new Error('usage: tls.ts KEY CERTIFICATE [PORT]')
+const secureContext = createSecureContext({ key: readFileSync(keyFile), cert: readFileSync(certificateFile) })
+
+const poller = new Poller()
+const listener = poller.listenTcp({ address: '127.0.0.1', port: Number(port) })
+const stop = new AbortController()
+process.once('SIGINT', () => stop.abort())
+process.once('SIGTERM', () => stop.abort())
+console.log(`tls on port ${listener.localAddress.port}`)
+
+await poller.run(
+  (events) => {
+    for (const event of events) {
+      if (event.type === 'accept') serve(event.socket)
+      if (event.type === 'error') console.error(event.error.message)
+    }
+  },
+  { signal: stop.signal }
+)
+poller.close()
+
+function serve(connection: TcpConnection): void {
+  // allowHalfOpen: tls ends the stream itself, and may have more to say after the peer's FIN.
+  const stream = toDuplex(connection, { allowHalfOpen: true })
+  const secure = new TLSSocket(stream, { isServer: true, secureContext })
+  // Who connects and says nothing must not keep a descriptor.
+  const impatience = setTimeout(() => secure.destroy(new Error('no handshake')), HANDSHAKE_TIMEOUT_MS)
+  secure.once('secure', () => clearTimeout(impatience))
+  secure.once('close', () => clearTimeout(impatience))
+  secure.on('error', (error) => console.error(error.message))
+  secure.pipe(secure) // the echo, with the streams' own backpressure
+}

@@ -1,0 +1,57 @@
+// One echo server on all cores: a poller a thread.
+// On Linux each thread listens on the port itself (reusePort) and the kernel spreads the connections;
+// elsewhere the main thread accepts and hands each connection to the next thread (detach and adopt).
+// Run it with `node --import tsx examples/workers.ts 8080 4`; a third word, `hand-over`, takes that way anywhere.
+// End it with Ctrl-C.
+import { once } from 'node:events'
+import { availableParallelism } from 'node:os'
+import { Worker } from 'node:worker_threads'
+import { Poller, Waker } from 'pollport'
+
+const [port = '0', threads = String(availableParallelism()), how = ''] = process.argv.slice(2)
+const poller = new Poller()
+const canSpread = poller.capabilities.reusePort && how !== 'hand-over'
+const listener = poller.listenTcp({ address: '127.0.0.1', port: Number(port), reusePort: canSpread })
+const address = listener.localAddress
+
+interface Thread {
+  worker: Worker
+  waker: Waker
+}
+
+const workers = await Promise.all(Array.from({ length: Number(threads) }, start))
+const stop = new AbortController()
+process.once('SIGINT', () => stop.abort())
+process.once('SIGTERM', () => stop.abort())
+console.log(`port ${address.port}, ${workers.length} threads, ${canSpread ? 'the kernel spreads' : 'handed over'}`)
+
+let next = 0
+if (canSpread) {
+  listener.close() // the threads listen; this one only waits for the end
+  await once(stop.signal, 'abort')
+} else {
+  await poller.run(
+    (events) => {
+      for (const event of events) {
+        if (event.type !== 'accept') continue
+        const { worker, waker } = workers[next++ % workers.length] as Thread
+        // From here on the other thread owns the socket; a number is all that travels.
+        worker.postMessage(event.socket.detach())
+        waker.wake()
+      }
+    },
+    { signal: stop.signal }
+  )
+}
+poller.close()
+await Promise.all(workers.map(({ worker }) => worker.terminate()))
+
+async function start(): Promise<Thread> {
+  // Without the main thread's flags: the thread is plain JavaScript and needs no loader.
+  const worker = new Worker(new URL('./workers-thread.mjs', import.meta.url), {
+    workerData: canSpread ? { address: address.address, port: address.port } : undefined,
+    execArgv: []
+  })
+  const [wakerHandle] = (await once(worker, 'message')) as [number]
+  return { worker, waker: Waker.from(wakerHandle) }
+}
