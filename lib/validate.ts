@@ -1,4 +1,6 @@
-// Checks arguments and gives them back typed. Knows ranges and words, nothing of sockets.
+// Checks arguments and gives them back typed. Knows ranges and words, nothing of sockets. What the language or Node makes is recognized by what it
+// is, never by `instanceof`: bytes and signals of another realm (node:vm, Jest, jsdom) are bytes and signals.
+import { types } from 'node:util'
 import { invalidArgType, invalidArgValue, outOfRange } from './errors.ts'
 
 /** Milliseconds: -1 (also for undefined) = for ever, 0 = at once, fractions allowed. */
@@ -47,8 +49,10 @@ export function callback<T>(value: T, name: string): T {
 }
 
 export function abortSignal(value: unknown, name: string): AbortSignal {
-  if (!(value instanceof AbortSignal)) throw invalidArgType(name, 'an AbortSignal', value)
-  return value
+  // As Node's own calls do: other realms have an AbortSignal of their own, and so has jsdom.
+  if (value === null || typeof value !== 'object' || !('aborted' in value) || !('addEventListener' in value))
+    throw invalidArgType(name, 'an AbortSignal', value)
+  return value as AbortSignal
 }
 
 /** Bytes, or a string as UTF-8. */
@@ -59,7 +63,7 @@ export function bytes(value: unknown, name: string): Uint8Array {
 
 /** A Uint8Array (a Buffer is one) whose memory is there. */
 export function uint8Array(value: unknown, name: string): Uint8Array {
-  if (!(value instanceof Uint8Array)) throw invalidArgType(name, 'a Uint8Array or a string', value)
+  if (!types.isUint8Array(value)) throw invalidArgType(name, 'a Uint8Array or a string', value)
   if (value.length === 0 && isGone(value))
     throw invalidArgValue(name, value, 'its ArrayBuffer is detached (it was transferred), or was made too short for it')
   return value
