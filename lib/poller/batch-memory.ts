@@ -1,4 +1,5 @@
 // The memory that one exchange with the system writes to: the slab for bytes, the array for records. Knows sizes, not meanings.
+import { markAsUntransferable } from 'node:worker_threads'
 import { PACKED_ADDRESS, RECORD } from '../binding/records.ts'
 
 // How many datagrams of the largest size one wait has room for; the native side never asks for more in one call (native/contract/limits.h).
@@ -40,7 +41,7 @@ export class BatchMemory {
 
   /** Called before each exchange: makes good what the program may have taken away, and room for one record a send. */
   prepare(sendCount: number): void {
-    // A program may transfer event.data.buffer to another thread; the slab is gone then, and a new one takes its place.
+    // ArrayBuffer.prototype.transfer() takes away what was marked as untransferable as well; then a new slab takes its place.
     if (this.slab.length === 0) this.slab = this.#allocate()
     // Only datagrams have addresses: a poller without UDP sockets needs no room for them.
     if (this.#withDatagrams && this.flushSlab.length < sendCount * PACKED_ADDRESS.bytes) {
@@ -52,6 +53,9 @@ export class BatchMemory {
 
   #allocate(): Buffer {
     // Not from Node's pool: the slab must not share its memory with anybody's small buffers. Untouched pages cost nothing.
-    return Buffer.allocUnsafeSlow(this.streamBytes + (this.#withDatagrams ? this.#datagramBytes : 0))
+    const slab = Buffer.allocUnsafeSlow(this.streamBytes + (this.#withDatagrams ? this.#datagramBytes : 0))
+    // The bytes of every socket of a batch lie here: a program that gives away one event's memory would take the others' bytes with it.
+    markAsUntransferable(slab.buffer)
+    return slab
   }
 }

@@ -23,7 +23,12 @@ export interface ConnectEvent<U = unknown> {
   userPtr: U | undefined
 }
 
-/** Bytes of a connection. `data` is a view of the poller's receive buffer: valid until the next `wait()`; copy what must stay. */
+/**
+ * Bytes of a connection. `data` is a view of the poller's receive buffer: valid until the next `wait()`; copy what must stay.
+ *
+ * To give them to another thread, post a copy, `new Uint8Array(data)`, whose memory may be transferred: a structured clone of `data` itself copies the whole
+ * receive buffer, which cannot be transferred (`postMessage()` throws a DataCloneError; Node 20 copies it).
+ */
 export interface ReceiveEvent<U = unknown> {
   type: 'receive'
   socket: TcpConnection<U>
@@ -31,7 +36,10 @@ export interface ReceiveEvent<U = unknown> {
   data: Buffer
 }
 
-/** A datagram; 0 bytes are possible. `truncated`: it was longer than `maxDatagram`, and its rest is gone. `data` is valid until the next `wait()`. */
+/**
+ * A datagram; 0 bytes are possible. `truncated`: it was longer than `maxDatagram`, and its rest is gone. `data` is valid until the next `wait()`, and is given
+ * to another thread as that of a {@link ReceiveEvent}.
+ */
 export interface DatagramEvent<U = unknown> {
   type: 'datagram'
   socket: UdpSocket<U>

@@ -1,6 +1,7 @@
 // Memory of the program's may be transferred, resized or written by other threads before, during and after each call that was given it: what was
 // sent is what it was, what is received is never another's, and the poller lives.
 import { once } from 'node:events'
+import { setFlagsFromString } from 'node:v8'
 import { Worker } from 'node:worker_threads'
 import { Iocp, type Socket, WOULD_BLOCK } from 'pollport'
 import { describe, expect, onTestFinished, test } from 'vitest'
@@ -161,7 +162,56 @@ test('receives into views with offsets, of no length and of shared memory write 
   expect(Buffer.from(memory.slice(28, 36)).toString('latin1')).toBe('\xaa\xaadata\xaa\xaa')
 })
 
-test("an event's memory may be transferred or kept: the poller takes new memory, and what was kept can be read", {
+/** Even memory that was marked as untransferable: what `transfer()` does, which Node 20 has not yet. */
+const takeAwayAllTheSame: (bytes: Uint8Array) => void = (() => {
+  if ('transfer' in ArrayBuffer.prototype)
+    return (bytes) => void (bytes.buffer as unknown as { transfer(): void }).transfer()
+  setFlagsFromString('--allow-natives-syntax')
+  return new Function('bytes', '%ArrayBufferDetach(bytes.buffer)') as (bytes: Uint8Array) => void
+})()
+
+test("an event's memory is not given away by a transfer: it throws, or copies on Node 20, and every event of the batch keeps its bytes", async () => {
+  const probe = openProbe()
+  const listener = probe.poller.listenTcp({ address: LOCAL, port: 0 })
+  const udp = probe.poller.bindUdp({ address: LOCAL, port: 0 })
+  const clients = [0, 1, 2].map(() => probe.poller.connectTcp(listener.localAddress))
+  await probe.until('all are connected', () => probe.seen('accept').length === 3)
+  const { port1, port2 } = new MessageChannel()
+  onTestFinished(() => port1.close())
+  const outcomes = new Set<string>()
+  const texts: string[] = []
+  const posted: string[] = []
+  port2.on('message', (data: Uint8Array) => posted.push(Buffer.from(data).toString()))
+  const attempts: ((data: Buffer) => void)[] = [
+    (data) => port1.postMessage(data, [data.buffer as ArrayBuffer]),
+    (data) => void structuredClone(data, { transfer: [data.buffer as ArrayBuffer] })
+  ]
+  probe.onEvent = (event) => {
+    if (event.type !== 'receive' && event.type !== 'datagram') return
+    for (const attempt of attempts) {
+      try {
+        attempt(event.data)
+        outcomes.add('copied')
+      } catch (error) {
+        outcomes.add((error as Error).name)
+      }
+    }
+    texts.push(event.data.toString())
+    // The way that the comment of `data` shows: a copy whose memory goes to the other thread.
+    const copy = new Uint8Array(event.data)
+    port1.postMessage(copy, [copy.buffer])
+    expect(copy.length).toBe(0)
+  }
+  for (const [at, client] of clients.entries()) client.send(`from client ${at}`)
+  udp.send('a datagram', udp.localAddress)
+  await probe.until('all have come', () => texts.length === 4)
+  const expected = ['a datagram', 'from client 0', 'from client 1', 'from client 2']
+  expect(texts.toSorted()).toEqual(expected)
+  expect([...outcomes]).toEqual([Number.parseInt(process.versions.node, 10) < 21 ? 'copied' : 'DataCloneError'])
+  await probe.until('the copies have arrived', () => expected.every((text) => posted.includes(text)))
+})
+
+test("an event's memory may be taken away all the same, or kept: the poller takes new memory, and what was kept can be read", {
   timeout: 40_000
 }, async () => {
   const probe = openProbe()
@@ -180,7 +230,7 @@ test("an event's memory may be transferred or kept: the poller takes new memory,
     kept.push(event.data)
     // Every other time: the whole of what the poller receives into goes away, under the events that are still to be walked.
     if (kept.length % 2 === 0) {
-      detach(event.data)
+      takeAwayAllTheSame(event.data)
       lost.push(event.data)
       udp.send('datagram', udp.localAddress)
     }

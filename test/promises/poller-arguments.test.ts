@@ -232,13 +232,18 @@ describe('data that is something else', () => {
     expect(peer.received.every((byte) => byte === 7)).toBe(true)
   })
 
-  test('giving away the memory of an event breaks nothing', async () => {
+  test('trying to give away the memory of an event breaks nothing', async () => {
     const probe = openProbe()
     const { connection, peer } = await acceptedPair(probe)
     peer.socket.write('mine')
     await probe.until('it is there', () => {
       for (const event of probe.poller.wait(0)) {
-        if (event.type === 'receive') structuredClone(event.data, { transfer: [event.data.buffer as ArrayBuffer] })
+        if (event.type !== 'receive') continue
+        try {
+          structuredClone(event.data, { transfer: [event.data.buffer as ArrayBuffer] })
+        } catch (error) {
+          expect((error as Error).name).toBe('DataCloneError') // Node 20 copies it instead.
+        }
       }
       return connection.bytesReceived === 4
     })
