@@ -53,7 +53,7 @@ export interface SocketBinding {
   socketSetRawOption(handle: number, level: number, name: number, value: Uint8Array): number
   /** How many bytes of `into` the system filled. */
   socketGetRawOption(handle: number, level: number, name: number, into: Uint8Array): number
-  /** `group` is a packed address. `networkInterface` is one of the machine's packed addresses (IPv4) or carries the scope id (IPv6); undefined = the system's choice. */
+  /** `group` is a packed address. `networkInterface` is one of the machine's packed addresses, or an IPv6 one that carries the scope id; undefined = the system's choice. */
   socketJoinMulticast(handle: number, group: Uint8Array, networkInterface: Uint8Array | undefined): number
   socketLeaveMulticast(handle: number, group: Uint8Array, networkInterface: Uint8Array | undefined): number
 

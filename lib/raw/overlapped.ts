@@ -157,11 +157,17 @@ export class Overlapped {
     const token = tokens.insert(this)
     this.#operation = { call, socket, handle: socket.handle, completions, token, adopt }
     this.#reset()
-    const result = start(calls, overlappedPool(), token, completions.port)
-    if (result < 0) {
-      this.#operation = undefined
-      tokens.delete(token)
-      throw socketError(-result, call)
+    let isStarted = false
+    try {
+      const result = start(calls, overlappedPool(), token, completions.port)
+      if (result < 0) throw socketError(-result, call)
+      isStarted = true
+    } finally {
+      // Also after an argument that was refused: nothing is in flight then.
+      if (!isStarted) {
+        this.#operation = undefined
+        tokens.delete(token)
+      }
     }
     completions.inFlight++
     return this

@@ -16,7 +16,13 @@ import {
 } from '../errors.ts'
 import { bindToThread } from '../thread-bound.ts'
 import { boolean, integer, object, bytes as toBytes, uint8Array } from '../validate.ts'
-import { getSocketOption, type SocketOptionName, type SocketOptions, setSocketOption } from './options.ts'
+import {
+  getSocketOption,
+  type SocketOptionName,
+  type SocketOptions,
+  setMembership,
+  setSocketOption
+} from './options.ts'
 import {
   type Completions,
   native,
@@ -196,8 +202,10 @@ export class Socket {
   /** Sends one datagram. Throws `EMSGSIZE`, `EAFNOSUPPORT`, `ENETUNREACH`, … */
   sendTo(data: Uint8Array | string, address: SocketAddress | EndPoint): number | WouldBlock {
     const handle = this.#open('sendto')
+    // Before the bytes are measured: reading the address may run code of the program, which may take them away.
+    const to = this.#pack(address, 'sendto')
     const bytes = toBytes(data, 'data')
-    return check(addon().socketSendTo(handle, bytes, 0, bytes.length, this.#pack(address, 'sendto')), 'sendto', address)
+    return check(addon().socketSendTo(handle, bytes, 0, bytes.length, to), 'sendto', address)
   }
 
   /** Receives one datagram into `into`. */
@@ -230,9 +238,13 @@ export class Socket {
     )
   }
 
-  /** Starts to send (WSASend); the bytes are copied, so that the caller may use its buffer again at once. They are sent whole, or the operation fails. */
+  /**
+   * Starts to send (WSASend) up to 1 GiB; the bytes are copied, so that the caller may use its buffer again at once. They are sent whole, or the operation
+   * fails. Throws RangeError for more.
+   */
   overlappedSend(data: Uint8Array | string, overlapped?: Overlapped): Overlapped {
     const bytes = toBytes(data, 'data')
+    if (bytes.length > MAX_OVERLAPPED_BYTES) throw outOfRange('data.length', 'at most 2^30 bytes', bytes.length)
     return this.#start('WSASend', overlapped, (calls, pool, token, port) =>
       calls.wsaSend(pool, this.#handle, token, port, bytes, 0, bytes.length)
     )
@@ -247,10 +259,12 @@ export class Socket {
 
   /** Starts to send one datagram (WSASendTo). */
   overlappedSendTo(data: Uint8Array | string, address: SocketAddress | EndPoint, overlapped?: Overlapped): Overlapped {
-    const bytes = toBytes(data, 'data')
-    return this.#start('WSASendTo', overlapped, (calls, pool, token, port) =>
-      calls.wsaSendTo(pool, this.#handle, token, port, bytes, 0, bytes.length, this.#pack(address, 'WSASendTo'))
-    )
+    return this.#start('WSASendTo', overlapped, (calls, pool, token, port) => {
+      const to = this.#pack(address, 'WSASendTo')
+      const bytes = toBytes(data, 'data')
+      if (bytes.length > MAX_OVERLAPPED_BYTES) throw namedSocketError('EMSGSIZE', 'WSASendTo', undefined, address)
+      return calls.wsaSendTo(pool, this.#handle, token, port, bytes, 0, bytes.length, to)
+    })
   }
 
   /** Starts to accept one connection (AcceptEx); it is `overlapped.accepted` afterwards, and knows its peer (SO_UPDATE_ACCEPT_CONTEXT). It blocks. */
@@ -367,14 +381,19 @@ export class Socket {
     return length === undefined ? into.readInt32LE() : into.subarray(0, filled)
   }
 
-  /** Joins a multicast group, on the interface with the address `networkInterface` (IPv6: any address with its scope), or on the system's choice. */
+  /**
+   * Joins a multicast group, on the interface that has the address `networkInterface`, or on the system's choice. Of an IPv6 interface any address with its
+   * scope will do (`'::%eth0'`). On Linux a dual-stack socket joins IPv4 groups as well; Windows may refuse that.
+   * @throws SocketError `EADDRNOTAVAIL` when no interface has that address, `EAFNOSUPPORT` when the families of socket, group and interface do not go
+   *   together, `EINVAL` for an address that is no group, `EADDRINUSE` when it was joined there already
+   */
   joinMulticast(group: string, networkInterface?: string): void {
-    check(addon().socketJoinMulticast(this.#open('setsockopt'), ...multicast(group, networkInterface)), 'setsockopt')
+    setMembership(this.#open('setsockopt'), this.#family, true, group, networkInterface)
   }
 
-  /** Leaves a multicast group. */
+  /** Leaves a multicast group, on the interface on which it was joined. Throws `EADDRNOTAVAIL` if it was not joined there. */
   leaveMulticast(group: string, networkInterface?: string): void {
-    check(addon().socketLeaveMulticast(this.#open('setsockopt'), ...multicast(group, networkInterface)), 'setsockopt')
+    setMembership(this.#open('setsockopt'), this.#family, false, group, networkInterface)
   }
 
   /** The same as `close()`. */
@@ -408,6 +427,10 @@ export class Socket {
     this.#open(call)
     this.#completions ??= { port: 0, inFlight: 0 }
     return overlapped._start(call, this, this.#completions, adopt, start)
+  }
+
+  get #family(): 'ipv4' | 'ipv6' {
+    return this.#isIpv6 ? 'ipv6' : 'ipv4'
   }
 
   #open(call: string): number {
@@ -458,11 +481,4 @@ function checkType(type: unknown): 'tcp' | 'udp' {
 function checkFamily(family: unknown): 'ipv4' | 'ipv6' {
   if (family !== 'ipv4' && family !== 'ipv6') throw invalidArgValue('family', family, "it is 'ipv4' or 'ipv6'")
   return family
-}
-
-function multicast(group: string, networkInterface: string | undefined): [Uint8Array, Uint8Array | undefined] {
-  return [
-    packed({ address: group, port: 0 }),
-    networkInterface === undefined ? undefined : packed({ address: networkInterface, port: 0 })
-  ]
 }

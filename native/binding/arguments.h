@@ -31,11 +31,14 @@ inline uint32_t uint32_argument(const Napi::CallbackInfo& info, size_t position)
   return value;
 }
 
-inline Handle handle_argument(const Napi::CallbackInfo& info, size_t position) {
+// Lengths and offsets: bytes of one array may be more than 32 bits can count, and napi_get_value_int32 takes the number modulo 2^32.
+inline int64_t int64_argument(const Napi::CallbackInfo& info, size_t position) {
   int64_t value = -1;
   napi_get_value_int64(info.Env(), info[position], &value);
   return value;
 }
+
+inline Handle handle_argument(const Napi::CallbackInfo& info, size_t position) { return int64_argument(info, position); }
 
 inline bool boolean_argument(const Napi::CallbackInfo& info, size_t position) {
   bool value = false;

@@ -90,14 +90,14 @@ Napi::Value exchange_release(const Napi::CallbackInfo& info) {
 
 Napi::Value exchange_send(const Napi::CallbackInfo& info) {
   return with_exchange(info, [&](Exchange& exchange) {
-    return exchange.send(int32_argument(info, 1), bytes_argument(info, 2, int32_argument(info, 3), int32_argument(info, 4)));
+    return exchange.send(int32_argument(info, 1), bytes_argument(info, 2, int64_argument(info, 3), int64_argument(info, 4)));
   });
 }
 
 Napi::Value exchange_send_datagram(const Napi::CallbackInfo& info) {
   return with_exchange(info, [&](Exchange& exchange) {
-    const std::span<const uint8_t> bytes = bytes_argument(info, 2, int32_argument(info, 3), int32_argument(info, 4));
-    return exchange.send_datagram(int32_argument(info, 1), bytes, address_argument(info, 2, int32_argument(info, 5)));
+    const std::span<const uint8_t> bytes = bytes_argument(info, 2, int64_argument(info, 3), int64_argument(info, 4));
+    return exchange.send_datagram(int32_argument(info, 1), bytes, address_argument(info, 2, int64_argument(info, 5)));
   });
 }
 

@@ -136,14 +136,14 @@ Napi::Value wsa_recv_from(const Napi::CallbackInfo& info) {
 
 Napi::Value wsa_send(const Napi::CallbackInfo& info) {
   return start(info, OperationKind::kSend, [&](Operation& operation) {
-    copy_in(operation, bytes_argument(info, 4, int32_argument(info, 5), int32_argument(info, 6)));
+    copy_in(operation, bytes_argument(info, 4, int64_argument(info, 5), int64_argument(info, 6)));
     return start_send(operation);
   });
 }
 
 Napi::Value wsa_send_to(const Napi::CallbackInfo& info) {
   return start(info, OperationKind::kSendTo, [&](Operation& operation) {
-    copy_in(operation, bytes_argument(info, 4, int32_argument(info, 5), int32_argument(info, 6)));
+    copy_in(operation, bytes_argument(info, 4, int64_argument(info, 5), int64_argument(info, 6)));
     return start_send_to(operation, address_argument(info, 7));
   });
 }

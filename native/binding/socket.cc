@@ -68,7 +68,7 @@ Napi::Value socket_connect(const Napi::CallbackInfo& info) {
 
 Napi::Value socket_send(const Napi::CallbackInfo& info) {
   return answer(info.Env(),
-                send_socket(handle_argument(info, 0), bytes_argument(info, 1, int32_argument(info, 2), int32_argument(info, 3))));
+                send_socket(handle_argument(info, 0), bytes_argument(info, 1, int64_argument(info, 2), int64_argument(info, 3))));
 }
 
 Napi::Value socket_recv(const Napi::CallbackInfo& info) {
@@ -76,7 +76,7 @@ Napi::Value socket_recv(const Napi::CallbackInfo& info) {
 }
 
 Napi::Value socket_send_to(const Napi::CallbackInfo& info) {
-  const std::span<const uint8_t> bytes = bytes_argument(info, 1, int32_argument(info, 2), int32_argument(info, 3));
+  const std::span<const uint8_t> bytes = bytes_argument(info, 1, int64_argument(info, 2), int64_argument(info, 3));
   return answer(info.Env(), send_to_socket(handle_argument(info, 0), bytes, address_argument(info, 4)));
 }
 
@@ -155,7 +155,7 @@ Napi::Value address_parse(const Napi::CallbackInfo& info) {
 }
 
 Napi::Value address_format(const Napi::CallbackInfo& info) {
-  return Napi::String::New(info.Env(), format_address(address_argument(info, 0, int32_argument(info, 1))));
+  return Napi::String::New(info.Env(), format_address(address_argument(info, 0, int64_argument(info, 1))));
 }
 
 }  // namespace

@@ -12,6 +12,7 @@
 #include <unistd.h>
 
 #include <cerrno>
+#include <climits>
 #include <cstring>
 
 #include "address.h"
@@ -197,27 +198,14 @@ Result describe_socket(Handle handle) {
 }
 
 Result set_raw_option(Handle handle, int32_t level, int32_t name, std::span<const uint8_t> value) {
+  // The kernel counts with int, and would take a longer one for its length modulo 2^32.
+  if (value.size() > INT_MAX) return -EINVAL;
   return setsockopt(fd_of(handle), level, name, value.data(), static_cast<socklen_t>(value.size())) == 0 ? 0 : -errno;
 }
 
 Result get_raw_option(Handle handle, int32_t level, int32_t name, std::span<uint8_t> into) {
   auto length = static_cast<socklen_t>(into.size());
   return getsockopt(fd_of(handle), level, name, into.data(), &length) == 0 ? static_cast<Result>(length) : -errno;
-}
-
-Result join_multicast(Handle handle, const PackedAddress& group, const PackedAddress* interface_address, bool join) {
-  if (group.family == 4) {
-    ip_mreqn request{};
-    std::memcpy(&request.imr_multiaddr, group.bytes, sizeof request.imr_multiaddr);
-    if (interface_address != nullptr) std::memcpy(&request.imr_address, interface_address->bytes, sizeof request.imr_address);
-    const int name = join ? IP_ADD_MEMBERSHIP : IP_DROP_MEMBERSHIP;
-    return setsockopt(fd_of(handle), IPPROTO_IP, name, &request, sizeof request) == 0 ? 0 : -errno;
-  }
-  ipv6_mreq request{};
-  std::memcpy(&request.ipv6mr_multiaddr, group.bytes, sizeof request.ipv6mr_multiaddr);
-  request.ipv6mr_interface = interface_address != nullptr ? interface_address->scope : group.scope;
-  const int name = join ? IPV6_JOIN_GROUP : IPV6_LEAVE_GROUP;
-  return setsockopt(fd_of(handle), IPPROTO_IPV6, name, &request, sizeof request) == 0 ? 0 : -errno;
 }
 
 }  // namespace pollport

@@ -278,21 +278,4 @@ Result get_raw_option(Handle handle, int32_t level, int32_t name, std::span<uint
   return getsockopt(socket_of(handle), level, name, chars(into), &length) == 0 ? length : last_error();
 }
 
-Result join_multicast(Handle handle, const PackedAddress& group, const PackedAddress* interface_address, bool join) {
-  const auto set = [&](int level, int name, const auto& request) -> Result {
-    // Safe: see chars().
-    return setsockopt(socket_of(handle), level, name, reinterpret_cast<const char*>(&request), sizeof request) == 0 ? 0 : last_error();
-  };
-  if (group.family == 4) {
-    ip_mreq request{};
-    std::memcpy(&request.imr_multiaddr, group.bytes, sizeof request.imr_multiaddr);
-    if (interface_address != nullptr) std::memcpy(&request.imr_interface, interface_address->bytes, sizeof request.imr_interface);
-    return set(IPPROTO_IP, join ? IP_ADD_MEMBERSHIP : IP_DROP_MEMBERSHIP, request);
-  }
-  ipv6_mreq request{};
-  std::memcpy(&request.ipv6mr_multiaddr, group.bytes, sizeof request.ipv6mr_multiaddr);
-  request.ipv6mr_interface = interface_address != nullptr ? interface_address->scope : group.scope;
-  return set(IPPROTO_IPV6, join ? IPV6_ADD_MEMBERSHIP : IPV6_DROP_MEMBERSHIP, request);
-}
-
 }  // namespace pollport
