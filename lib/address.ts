@@ -134,18 +134,11 @@ class Packed implements EndPoint {
 // One for all: the constructor copies what it says, and a datagram makes no object but its address.
 const parts = new Packed()
 
-/** @internal Writes 24 bytes; returns the family. */
-export function packInto(where: SocketAddress | EndPoint, out: Uint8Array, offset: number): 4 | 6 {
-  if (where instanceof SocketAddress) return where.packInto(out, offset)
-  const packed = parse(where)
-  out.set(packed, offset)
-  return packed[FAMILY] as 4 | 6
-}
-
 /** @internal */
 export function packed(where: SocketAddress | EndPoint): Uint8Array {
+  if (!(where instanceof SocketAddress)) return parse(where)
   const out = new Uint8Array(PACKED_BYTES)
-  packInto(where, out, 0)
+  where.packInto(out, 0)
   return out
 }
 

@@ -266,7 +266,7 @@ export class Poller<U = unknown> {
     if (what < 0) throw socketError(-what, 'getsockopt')
     const family = (what & DESCRIBE.ipv6) !== 0 ? 'ipv6' : 'ipv4'
     socket.nonBlocking = true
-    if ((what & DESCRIBE.udp) !== 0) return this.#watchUdp(socket, family, userPtr, false)
+    if ((what & DESCRIBE.udp) !== 0) return this.#adoptUdp(socket, family, userPtr, (what & DESCRIBE.connected) !== 0)
     if ((what & DESCRIBE.listening) !== 0) return this.#watchListener(socket, userPtr)
     if ((what & DESCRIBE.connected) === 0)
       throw namedSocketError('ENOTCONN', 'adopt', 'the socket neither listens nor is connected')
@@ -430,9 +430,24 @@ export class Poller<U = unknown> {
     return listener
   }
 
-  #watchUdp(socket: Socket, family: 'ipv4' | 'ipv6', userPtr: U | undefined, reportUnreachable: boolean): UdpSocket<U> {
+  #adoptUdp(socket: Socket, family: 'ipv4' | 'ipv6', userPtr: U | undefined, isConnected: boolean): UdpSocket<U> {
+    if (!isConnected) return this.#watchUdp(socket, family, userPtr, false)
+    // A connected socket hears of it when its peer is not there (udp(7)), and goes on doing so.
+    const udp = this.#watchUdp(socket, family, userPtr, true, socket.remoteAddress)
+    const pending = addon().socketTakeError(udp.handle)
+    if (pending > 0) udp._onDatagramFailed(this.#core.memory.slab, pending, -1, false)
+    return udp
+  }
+
+  #watchUdp(
+    socket: Socket,
+    family: 'ipv4' | 'ipv6',
+    userPtr: U | undefined,
+    reportUnreachable: boolean,
+    peer?: SocketAddress
+  ): UdpSocket<U> {
     this.#core.memory.addDatagrams()
-    const udp = new UdpSocket(this.#core, socket.handle, userPtr, family)
+    const udp = new UdpSocket(this.#core, socket.handle, userPtr, family, peer)
     this.#watch(socket, udp, reportUnreachable ? WATCH.datagramReportingErrors : WATCH.datagram)
     return udp
   }

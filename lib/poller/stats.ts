@@ -21,7 +21,10 @@ export interface PollerStats {
   readonly datagramsReceived: number
   /** Datagrams that the system took. */
   readonly datagramsSent: number
-  /** Datagrams not sent: the queue was full, or the system refused them. */
+  /**
+   * Datagrams that were not sent: `send()` returned false, the system refused them (an `error` event says so), or their socket was closed while the system
+   * had no room for them. Nothing else is dropped on the way out.
+   */
   readonly datagramsDropped: number
   /** How often a listener was paused because descriptors or memory had run out. */
   readonly acceptPauses: number

@@ -1,9 +1,15 @@
 // A UDP socket of the unified floor: datagrams out through the outbox, datagrams in as events. Refuses to know which system it is on.
-import { type EndPoint, packed, packInto, SocketAddress } from '../address.ts'
+import { type EndPoint, packed, SocketAddress } from '../address.ts'
 import { addon } from '../binding/load.ts'
 import { PACKED_ADDRESS, RELEASE } from '../binding/records.ts'
 import { alreadyClosed, check, namedSocketError, socketError } from '../errors.ts'
-import { getSocketOption, type SocketOptionName, type SocketOptions, setSocketOption } from '../raw/options.ts'
+import {
+  getSocketOption,
+  type SocketOptionName,
+  type SocketOptions,
+  setMembership,
+  setSocketOption
+} from '../raw/options.ts'
 import { Slots } from '../slots.ts'
 import { bytes as toBytes } from '../validate.ts'
 import type { Core } from './core.ts'
@@ -23,19 +29,24 @@ export class UdpSocket<U = unknown> {
   readonly #core: Core<U>
   readonly #handle: number
   readonly #family: 4 | 6
+  readonly #peer: SocketAddress | undefined
   #closed = false
   #closing = false
   #overMark = false
+  // What waits is counted with its packed addresses, so that empty datagrams are bounded as well. What is in the outbox and the queue together keeps to
+  // highWaterMark: the outbox may have to go to the queue, and nothing of it may be dropped then, since send() has said that it was taken.
   /** Datagrams that the system had no room for: each a packed address and its bytes. */
   #queue: Uint8Array[] = []
   #queuedBytes = 0
   #outgoingCount = 0
+  #outgoingBytes = 0
 
-  /** @internal */
-  constructor(core: Core<U>, handle: number, userPtr: U | undefined, family: 'ipv4' | 'ipv6') {
+  /** @internal `peer`: of a socket that was connected before it was adopted. */
+  constructor(core: Core<U>, handle: number, userPtr: U | undefined, family: 'ipv4' | 'ipv6', peer?: SocketAddress) {
     this.#core = core
     this.#handle = handle
     this.#family = family === 'ipv4' ? 4 : 6
+    this.#peer = peer
     this.userPtr = userPtr
     this.id = core.register(this)
     this.index = Slots.indexOf(this.id)
@@ -59,37 +70,53 @@ export class UdpSocket<U = unknown> {
     return SocketAddress.fromPacked(address, 0)
   }
 
+  /** The only end point that it hears, and that `send()` goes to without an address: of a raw socket that was connected before `adopt()`. */
+  get remoteAddress(): SocketAddress | undefined {
+    return this.#peer
+  }
+
   /** Bytes given to `send()` that the system has not taken yet. */
   get bufferedBytes(): number {
-    return this.#closed ? 0 : this.#core.outbox.bytesOf(this.index) + this.#queuedBytes
+    if (this.#closed) return 0
+    return this.#core.outbox.bytesOf(this.index) + this.#queuedBytes - this.#queue.length * PACKED_ADDRESS.bytes
   }
 
   /**
    * Queues one datagram (a string as UTF-8; 0 bytes are allowed); it leaves with the next `wait()` or `flush()`. The bytes are copied.
-   * A {@link SocketAddress} from an event is the quickest destination.
-   * @returns false if the datagram was dropped, because the system has no room and `highWaterMark` bytes wait already; `drain` tells when to go on.
+   * A {@link SocketAddress} from an event is the quickest destination; a socket that was connected before `adopt()` needs none.
+   * @returns true: the system gets it, as soon as it has room. False: the datagram was dropped, because the system has no room and `highWaterMark` bytes
+   *   wait already (24 more than its own count for each datagram); `drain` tells when to go on.
    * @throws SocketError `EMSGSIZE` for more than 65,507 bytes (IPv6: 65,527), `EAFNOSUPPORT` for an address of the other family, `EBADF` when closed;
    *   TypeError `ERR_INVALID_ADDRESS` for a host name. A datagram that the system refuses later comes as an `error` event.
    */
-  send(data: Uint8Array | string, to: SocketAddress | EndPoint): boolean {
+  send(data: Uint8Array | string, to: SocketAddress | EndPoint | undefined = this.#peer): boolean {
+    this.#assertOpen('sendto')
+    // First, since reading a plain end point may run code of the program, which may do anything to the bytes and to this poller.
+    const target = to instanceof SocketAddress ? to : packed(to as EndPoint)
+    const isIpv6 = target instanceof SocketAddress ? target.family === 'ipv6' : target[PACKED_ADDRESS.family] === 6
+    if (isIpv6 !== (this.#family === 6))
+      throw namedSocketError('EAFNOSUPPORT', 'sendto', `the socket is IPv${this.#family}`, to)
     this.#assertOpen('sendto')
     const bytes = toBytes(data, 'data')
     const { length } = bytes
     if (length > (this.#family === 4 ? MAX_IPV4_DATAGRAM : MAX_IPV6_DATAGRAM))
       throw namedSocketError('EMSGSIZE', 'sendto', undefined, to)
     const core = this.#core
-    if (this.#queuedBytes > 0) return this.#sendQueued(bytes, to)
-
-    core.makeRoom(PACKED_ADDRESS.bytes + length)
-    // Making room may have flushed, and the flush may have found the system full.
-    if (this.#queue.length > 0) return this.#sendQueued(bytes, to)
+    const cost = PACKED_ADDRESS.bytes + length
+    // Before anything is dropped the system is asked: it may well have room for what waits in the outbox.
+    if (this.#outgoingCount > 0 && this.#outgoingBytes + cost > core.highWaterMark) core.flush()
+    if (this.#queue.length === 0) core.makeRoom(cost)
+    // Making room may have flushed too, and a flush may have found the system full.
+    if (this.#queue.length > 0) return this.#sendQueued(target, bytes)
     const { outbox } = core
     const address = outbox.reserveAddress()
-    this.#checkFamily(packInto(to, outbox.bytes, address), to)
+    if (target instanceof SocketAddress) target.packInto(outbox.bytes, address)
+    else outbox.bytes.set(target, address)
     const offset = outbox.end
     core.queue(this.index, offset, outbox.copy(bytes, length), address)
     if (this.#outgoingCount === 0) core.attend(this)
     this.#outgoingCount++
+    this.#outgoingBytes += cost
     return true
   }
 
@@ -106,28 +133,34 @@ export class UdpSocket<U = unknown> {
     this.#core.touch()
   }
 
-  /** Joins a multicast group, on the interface that has the address `networkInterface`, or on the system's choice. */
+  /**
+   * Joins a multicast group, on the interface that has the address `networkInterface`, or on the system's choice. Of an IPv6 interface any address with its
+   * scope will do (`'::%eth0'`). On Linux a dual-stack socket joins IPv4 groups as well; Windows may refuse that.
+   * @throws SocketError `EADDRNOTAVAIL` when no interface has that address, `EAFNOSUPPORT` when the families of socket, group and interface do not go
+   *   together, `EINVAL` for an address that is no group, `EADDRINUSE` when it was joined there already
+   */
   joinMulticast(group: string, networkInterface?: string): void {
     this.#assertOpen('setsockopt')
-    check(addon().socketJoinMulticast(this.#handle, ...multicastArguments(group, networkInterface)), 'setsockopt')
+    setMembership(this.#handle, this.#family === 4 ? 'ipv4' : 'ipv6', true, group, networkInterface)
   }
 
-  /** Leaves a multicast group. */
+  /** Leaves a multicast group, on the interface on which it was joined. Throws `EADDRNOTAVAIL` if it was not joined there. */
   leaveMulticast(group: string, networkInterface?: string): void {
     this.#assertOpen('setsockopt')
-    check(addon().socketLeaveMulticast(this.#handle, ...multicastArguments(group, networkInterface)), 'setsockopt')
+    setMembership(this.#handle, this.#family === 4 ? 'ipv4' : 'ipv6', false, group, networkInterface)
   }
 
-  /** Sends what was queued since the last `wait()`, as far as the system has room, and closes. A `close` event follows. */
+  /**
+   * Sends what was queued, as far as the system has room, and closes; the rest is dropped, which {@link PollerStats.datagramsDropped} counts. A `close` event
+   * follows.
+   */
   close(): void {
     if (this.#closed || this.#closing) return
     this.#closing = true
     this._silent = true
     if (this.#outgoingCount > 0) this.#core.flush()
     this.#closed = true
-    this.#core.stats.datagramsDropped += this.#queue.length
-    this.#queue = []
-    this.#queuedBytes = 0
+    this.#dropQueue()
     this.#core.backend.release(this.index, RELEASE.close)
     this.#core.unregister(this)
     this.#core.emit({ type: 'close', socket: this, userPtr: this.userPtr })
@@ -173,7 +206,7 @@ export class UdpSocket<U = unknown> {
       this.#core.stats.datagramsDropped++
     }
     if (this._silent) return
-    const to = addressOffset >= 0 ? SocketAddress.fromPacked(slab, addressOffset) : undefined
+    const to = addressOffset >= 0 ? SocketAddress.fromPacked(slab, addressOffset) : this.#peer
     this.#core.emit({ type: 'error', socket: this, userPtr: this.userPtr, error: socketError(errno, 'sendto', to) })
   }
 
@@ -204,6 +237,7 @@ export class UdpSocket<U = unknown> {
   _onFlushed(): void {
     this.#core.stats.datagramsSent += this.#outgoingCount
     this.#outgoingCount = 0
+    this.#outgoingBytes = 0
   }
 
   /** @internal The system has room again. */
@@ -244,44 +278,34 @@ export class UdpSocket<U = unknown> {
   _onPollerClosed(): void {
     this.#closed = true
     this._silent = true
-    this.#queue = []
-    this.#queuedBytes = 0
+    this.#dropQueue()
   }
 
   // ---- Inside ----
 
-  #sendQueued(bytes: Uint8Array, to: SocketAddress | EndPoint): boolean {
-    const address = packed(to)
-    this.#checkFamily(address[PACKED_ADDRESS.family] as 4 | 6, to)
-    return this.#enqueue(address, bytes)
-  }
-
-  #enqueue(address: Uint8Array, bytes: Uint8Array): boolean {
-    const length = address.length + bytes.length
-    if (this.#queuedBytes + length > this.#core.highWaterMark) {
+  /** Behind what the system had no room for, as far as the mark allows. */
+  #sendQueued(target: SocketAddress | Uint8Array, bytes: Uint8Array): boolean {
+    if (this.#queuedBytes + PACKED_ADDRESS.bytes + bytes.length > this.#core.highWaterMark) {
       this.#overMark = true
       this.#core.stats.datagramsDropped++
       return false
     }
-    this.#queue.push(Buffer.concat([address, bytes]))
-    this.#queuedBytes += length
+    this.#enqueue(target instanceof SocketAddress ? packed(target) : target, bytes)
     return true
   }
 
-  #checkFamily(family: 4 | 6, to: SocketAddress | EndPoint): void {
-    if (family !== this.#family) {
-      throw namedSocketError('EAFNOSUPPORT', 'sendto', `the socket is IPv${this.#family}`, to)
-    }
+  #enqueue(address: Uint8Array, bytes: Uint8Array): void {
+    this.#queue.push(Buffer.concat([address, bytes]))
+    this.#queuedBytes += address.length + bytes.length
+  }
+
+  #dropQueue(): void {
+    this.#core.stats.datagramsDropped += this.#queue.length
+    this.#queue = []
+    this.#queuedBytes = 0
   }
 
   #assertOpen(call: string): void {
     if (this.#closed || this.#closing) throw alreadyClosed(call)
   }
-}
-
-function multicastArguments(group: string, networkInterface: string | undefined): [Uint8Array, Uint8Array | undefined] {
-  return [
-    packed({ address: group, port: 0 }),
-    networkInterface === undefined ? undefined : packed({ address: networkInterface, port: 0 })
-  ]
 }

@@ -98,7 +98,10 @@ Taken receive_some_datagrams(Watched& watched, int32_t index, size_t max_datagra
     received = ::recvmmsg(watched.fd.get(), headers.data(), static_cast<unsigned>(count), MSG_DONTWAIT, nullptr);
   } while (received < 0 && errno == EINTR);
   if (received < 0) {
-    if (!would_block(errno)) batch.add(kKindFailed, index, watched.generation, errno);
+    const int error = errno;
+    // The queue of errors says more, and would say it once more in the next wait.
+    if (!would_block(error) && receive_datagram_errors(watched, index, batch) == 0)
+      batch.add(kKindFailed, index, watched.generation, error);
     return {};
   }
 
@@ -199,11 +202,13 @@ Result keep_datagram_errors(int fd) {
   socklen_t length = sizeof domain;
   if (getsockopt(fd, SOL_SOCKET, SO_DOMAIN, &domain, &length) != 0) return -errno;
   const int on = 1;
-  const bool ipv6 = domain == AF_INET6;
-  return setsockopt(fd, ipv6 ? IPPROTO_IPV6 : IPPROTO_IP, ipv6 ? IPV6_RECVERR : IP_RECVERR, &on, sizeof on) == 0 ? 0 : -errno;
+  if (domain == AF_INET6 && setsockopt(fd, IPPROTO_IPV6, IPV6_RECVERR, &on, sizeof on) != 0) return -errno;
+  // Of an IPv6 socket too: to its IPv4 peers a dual-stack one is an IPv4 socket.
+  return setsockopt(fd, IPPROTO_IP, IP_RECVERR, &on, sizeof on) == 0 ? 0 : -errno;
 }
 
-void receive_datagram_errors(Watched& watched, int32_t index, Batch& batch) {
+size_t receive_datagram_errors(Watched& watched, int32_t index, Batch& batch) {
+  size_t told_of = 0;
   for (size_t i = 0; i < kMaxQueuedErrorsPerWait && batch.records_room() > 0; i++) {
     sockaddr_storage address{};
     alignas(cmsghdr) std::array<uint8_t, 512> control;
@@ -226,12 +231,19 @@ void receive_datagram_errors(Watched& watched, int32_t index, Batch& batch) {
       std::memcpy(&error, CMSG_DATA(part), sizeof error);
       batch.add(kKindDatagramFailed, index, watched.generation, static_cast<int32_t>(error.ee_errno),
                 keep_address(batch, address, header.msg_namelen));
+      told_of++;
     }
   }
   // The error that goes with the queue would make every wait return at once: reading SO_ERROR takes it away.
   int pending = 0;
   socklen_t length = sizeof pending;
   getsockopt(watched.fd.get(), SOL_SOCKET, SO_ERROR, &pending, &length);
+  // Without a message in the queue it is news: of a connected socket, from before the queue was asked for.
+  if (told_of == 0 && pending != 0 && batch.records_room() > 0) {
+    batch.add(kKindDatagramFailed, index, watched.generation, pending, -1);
+    told_of++;
+  }
+  return told_of;
 }
 
 }  // namespace pollport

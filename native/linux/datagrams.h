@@ -19,10 +19,10 @@ void send_datagram_chain(Epoll& epoll, WatchTable& table, const Outbox& outbox, 
 // Receives up to `budget_bytes`, give or take one datagram of the size seen last, and at most kMaxDatagramsPerCall.
 void receive_datagrams(Watched& watched, int32_t index, size_t max_datagram, size_t budget_bytes, Batch& batch);
 
-// From now on the socket keeps what comes back for its datagrams: IP_RECVERR, IPV6_RECVERR.
+// From now on the socket keeps what comes back for its datagrams: IP_RECVERR, and IPV6_RECVERR of an IPv6 socket.
 Result keep_datagram_errors(int fd);
 
-// What came back for datagrams sent earlier, as kKindDatagramFailed, bounded by kMaxQueuedErrorsPerWait.
-void receive_datagram_errors(Watched& watched, int32_t index, Batch& batch);
+// What came back for datagrams sent earlier, as kKindDatagramFailed, bounded by kMaxQueuedErrorsPerWait. How many those were.
+size_t receive_datagram_errors(Watched& watched, int32_t index, Batch& batch);
 
 }  // namespace pollport

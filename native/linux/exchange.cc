@@ -59,10 +59,13 @@ class EpollExchange final : public Exchange {
 Result EpollExchange::watch(int32_t index, int32_t generation, Handle handle, int32_t kind) {
   const int fd = static_cast<int>(handle);
   if (kind == kWatchListener && !spare_) spare_ = open_spare();
-  if (kind == kWatchDatagramReportingErrors) {
-    if (const Result kept = keep_datagram_errors(fd); kept < 0) return kept;
-  }
-  return table_.watch(*epoll_, index, generation, fd, static_cast<uint8_t>(kind == kWatchAccepted ? kWatchConnection : kind));
+  const auto watched_kind = static_cast<uint8_t>(kind == kWatchAccepted ? kWatchConnection : kind);
+  if (const Result watched = table_.watch(*epoll_, index, generation, fd, watched_kind); watched < 0) return watched;
+  if (kind != kWatchDatagramReportingErrors) return 0;
+  // Last, so that a socket that cannot be watched keeps its options.
+  const Result kept = keep_datagram_errors(fd);
+  if (kept < 0) table_.release(*epoll_, index, kReleaseDetach);
+  return kept;
 }
 
 Result EpollExchange::connect(int32_t index, int32_t generation, Handle handle, const PackedAddress& address) {

@@ -156,8 +156,11 @@ Result set_option(Handle handle, int32_t index, double value) {
       const Result address = set_integer(handle, SOL_SOCKET, SO_REUSEADDR, 0);
       return address < 0 ? address : set_integer(handle, SOL_SOCKET, SO_REUSEPORT, 0);
     }
-    default:
-      return set_integer(handle, level, name, static_cast<int>(value));
+    default: {
+      const Result result = set_integer(handle, level, name, static_cast<int>(value));
+      // A dual-stack socket keeps a value of its own for its IPv4 peers.
+      return result < 0 || level == option->level ? result : set_integer(handle, option->level, option->option, static_cast<int>(value));
+    }
   }
 }
 

@@ -148,9 +148,13 @@ void send_datagram_chain(Port& port, Watched& watched, const Outbox& outbox, int
 
 void complete_datagram_send(Port& port, Watched& watched, Batch& batch) {
   const DWORD error = watched.send->error;
+  PackedAddress to{};
+  from_sockaddr(watched.send->memory->address, watched.send->memory->address_length, to);
   port.pool.give_back(watched.send);
   watched.send = nullptr;
-  if (error != 0) batch.add(kKindDatagramFailed, watched.index, watched.generation, static_cast<int32_t>(error), -1);
+  if (error != 0) {
+    batch.add(kKindDatagramFailed, watched.index, watched.generation, static_cast<int32_t>(error), keep_address(batch, to));
+  }
   batch.add(kKindWritable, watched.index, watched.generation);
 }
 

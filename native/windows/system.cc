@@ -118,6 +118,16 @@ Result resolve(Handle handle, const Option& option, int& level, int& name) {
   return 0;
 }
 
+// A dual-stack socket keeps a value of its own for its IPv4 peers. One that is bound to an address of IPv6 has none, and Windows answers
+// WSAEINVAL (seen on Windows 10).
+Result set_for_ipv4_peers(Handle handle, const Option& option, int value) {
+  int only_ipv6 = 0;
+  if (const Result got = get(handle, IPPROTO_IPV6, IPV6_V6ONLY, &only_ipv6, sizeof only_ipv6); got < 0) return got;
+  if (only_ipv6 != 0) return 0;
+  const Result result = set_integer(handle, option.level, option.option, value);
+  return result == -static_cast<Result>(WSAEINVAL) ? 0 : result;
+}
+
 int whole_seconds(double ms) { return static_cast<int>(std::ceil(ms / 1000)); }
 
 }  // namespace
@@ -154,8 +164,10 @@ Result set_option(Handle handle, int32_t index, double value) {
       lingering.l_linger = value < 0 ? u_short{0} : static_cast<u_short>(whole_seconds(value));
       return set(handle, level, name, &lingering, sizeof lingering);
     }
-    default:
-      return set_integer(handle, level, name, static_cast<int>(value));
+    default: {
+      const Result result = set_integer(handle, level, name, static_cast<int>(value));
+      return result < 0 || level == option->level ? result : set_for_ipv4_peers(handle, *option, static_cast<int>(value));
+    }
   }
 }
 

@@ -9,7 +9,7 @@ import { fail, needTools, root } from '../../scripts/tools.mjs'
 import { tallied } from './tally.ts'
 
 if (process.platform !== 'linux') fail('the fault lab needs Linux')
-needTools({ cc: 'gcc', ip: 'iproute2', nsenter: 'util-linux' })
+needTools({ cc: 'gcc', ip: 'iproute2', tc: 'iproute2', nsenter: 'util-linux' })
 
 const given = process.argv.slice(2)
 const rest = given.filter((argument) => argument !== '--publish')

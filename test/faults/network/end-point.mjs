@@ -149,6 +149,31 @@ const roles = {
     say('done', { datagramsSent, datagramsDropped })
   },
 
+  // Sends more datagrams at once than a slow link takes; says what send() answered, and what was told until everything was on its way.
+  async flood() {
+    const { to, count, length, highWaterMark } = options
+    const slow = new Poller({ highWaterMark })
+    const udp = slow.bindUdp({ address: '0.0.0.0', port: 0 })
+    const answers = { true: 0, false: 0 }
+    let most = 0
+    const accepted = []
+    for (let number = 0; number < count; number++) {
+      const datagram = Buffer.concat([Buffer.alloc(4), bytesOf(number, length)])
+      datagram.writeUInt32BE(number, 0)
+      const answer = udp.send(datagram, { address: to, port: PORT })
+      answers[answer]++
+      if (answer) accepted.push(number)
+      most = Math.max(most, udp.bufferedBytes)
+    }
+    const events = []
+    const end = performance.now() + 30_000
+    while (udp.bufferedBytes > 0 && performance.now() < end) {
+      for (const event of slow.wait(1000)) events.push(event.type)
+    }
+    const { datagramsSent, datagramsDropped } = slow.stats
+    say('done', { answers, most, events, datagramsSent, datagramsDropped, last: accepted.at(-1) })
+  },
+
   // Tries to connect; `timeoutMs` is pollport's own, without it the system decides.
   async connect() {
     const { to, port = PORT, ...more } = options

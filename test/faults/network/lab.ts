@@ -112,6 +112,12 @@ export class Network {
     this.ip(at, 'addr', action, `${at === 0 ? NEAR : FAR}/24`, 'dev', DEVICE)
   }
 
+  /** Lets no more than so many bits a second out of a side's device; what comes faster waits in the system, which holds it against its sender. */
+  slow(at: 0 | 1, bitsPerSecond: number): void {
+    const filter = ['tbf', 'rate', `${bitsPerSecond}bit`, 'burst', '5k', 'limit', '4m']
+    execFileSync('tc', ['-n', this.#names[at], 'qdisc', 'add', 'dev', DEVICE, 'root', ...filter])
+  }
+
   /** A value below /proc/sys/net/ of one namespace. */
   sysctl(at: 0 | 1, name: string, value: number): void {
     const path = `/proc/sys/net/${name.replaceAll('.', '/')}`

@@ -69,6 +69,34 @@ describe.skipIf(reason)('over a cable that loses, damages, doubles and reorders 
   })
 })
 
+describe.skipIf(reason)('over a link that is slower than the program', () => {
+  test('a datagram that send() said true to is sent, false means dropped, and drain says when to go on', async () => {
+    const network = await open()
+    network.slow(0, 4_000_000)
+    const counter = network.start(1, 'counter')
+    await counter.at('ready')
+    const highWaterMark = 65_536
+    const sender = network.start(0, 'flood', { to: FAR, count: 800, length: 1000, highWaterMark })
+    const { answers, most, events, datagramsSent, datagramsDropped } = await sender.at('done', 60_000)
+    const { true: yes, false: no } = answers as Record<string, number>
+    expect(no).toBeGreaterThan(0)
+    expect({ datagramsSent, datagramsDropped, events }).toEqual({
+      datagramsSent: yes,
+      datagramsDropped: no,
+      events: ['drain']
+    })
+    expect(most).toBeGreaterThan(highWaterMark / 2)
+    expect(most).toBeLessThanOrEqual(highWaterMark)
+    for (;;) {
+      const { seen, delivered } = (await network.counters()).filter(({ udp }) => udp)[0]
+      if (seen >= yes && delivered >= yes) break
+      await new Promise((resolve) => setTimeout(resolve, 20))
+    }
+    counter.go()
+    expect(await counter.at('done')).toMatchObject({ received: yes, different: yes, corrupt: 0, reordered: 0 })
+  })
+})
+
 /** The counters of datagrams that near sent, once nothing is under way any more. */
 async function untilStill(network: Network): Promise<Counters[]> {
   const udp = async () => (await network.counters()).filter((counters) => counters.udp)
