@@ -41,7 +41,7 @@ export class BatchMemory {
 
   /** Called before each exchange: makes good what the program may have taken away, and room for one record a send. */
   prepare(sendCount: number): void {
-    // ArrayBuffer.prototype.transfer() takes away what was marked as untransferable as well; then a new slab takes its place.
+    // On Node 22 ArrayBuffer.prototype.transfer() takes away what was marked as untransferable as well; then a new slab takes its place.
     if (this.slab.length === 0) this.slab = this.#allocate()
     // Only datagrams have addresses: a poller without UDP sockets needs no room for them.
     if (this.#withDatagrams && this.flushSlab.length < sendCount * PACKED_ADDRESS.bytes) {

@@ -2,7 +2,7 @@
 // sent is what it was, what is received is never another's, and the poller lives.
 import { once } from 'node:events'
 import { setFlagsFromString } from 'node:v8'
-import { Worker } from 'node:worker_threads'
+import { markAsUntransferable, Worker } from 'node:worker_threads'
 import { Iocp, type Socket, WOULD_BLOCK } from 'pollport'
 import { describe, expect, onTestFinished, test } from 'vitest'
 import { bindPeer } from '../support/dgram-peer.ts'
@@ -162,12 +162,23 @@ test('receives into views with offsets, of no length and of shared memory write 
   expect(Buffer.from(memory.slice(28, 36)).toString('latin1')).toBe('\xaa\xaadata\xaa\xaa')
 })
 
-/** Even memory that was marked as untransferable: what `transfer()` does, which Node 20 has not yet. */
+/** Even memory that was marked as untransferable, as `transfer()` does on Node 22; Node 20 has no such method yet. */
 const takeAwayAllTheSame: (bytes: Uint8Array) => void = (() => {
   if ('transfer' in ArrayBuffer.prototype)
     return (bytes) => void (bytes.buffer as unknown as { transfer(): void }).transfer()
   setFlagsFromString('--allow-natives-syntax')
   return new Function('bytes', '%ArrayBufferDetach(bytes.buffer)') as (bytes: Uint8Array) => void
+})()
+
+const canBeTakenAway = (() => {
+  const bytes = new Uint8Array(1)
+  markAsUntransferable(bytes.buffer)
+  try {
+    takeAwayAllTheSame(bytes)
+    return true
+  } catch {
+    return false
+  }
 })()
 
 test("an event's memory is not given away by a transfer: it throws, or copies on Node 20, and every event of the batch keeps its bytes", async () => {
@@ -211,42 +222,46 @@ test("an event's memory is not given away by a transfer: it throws, or copies on
   await probe.until('the copies have arrived', () => expected.every((text) => posted.includes(text)))
 })
 
-test("an event's memory may be taken away all the same, or kept: the poller takes new memory, and what was kept can be read", {
-  timeout: 40_000
-}, async () => {
-  const probe = openProbe()
-  const { near, far } = await ownPair(probe)
-  const udp = probe.poller.bindUdp({ address: LOCAL, port: 0 })
-  const kept: Buffer[] = []
-  const lost: Buffer[] = []
-  let sum = 0
-  let datagrams = 0
-  probe.onEvent = (event) => {
-    if (event.type !== 'receive' && event.type !== 'datagram') return
-    // Gone with the memory of an event before it in the same batch: bytes are only lost to whoever gives them away.
-    if (event.data.length === 0) return
-    if (event.type === 'receive') sum += event.data.reduce((total, byte) => total + byte, 0)
-    else if (event.data.toString() === 'datagram') datagrams++
-    kept.push(event.data)
-    // Every other time: the whole of what the poller receives into goes away, under the events that are still to be walked.
-    if (kept.length % 2 === 0) {
-      takeAwayAllTheSame(event.data)
-      lost.push(event.data)
-      udp.send('datagram', udp.localAddress)
+test.skipIf(!canBeTakenAway)(
+  "an event's memory may be taken away all the same, or kept: the poller takes new memory, and what was kept can be read",
+  {
+    timeout: 40_000
+  },
+  async () => {
+    const probe = openProbe()
+    const { near, far } = await ownPair(probe)
+    const udp = probe.poller.bindUdp({ address: LOCAL, port: 0 })
+    const kept: Buffer[] = []
+    const lost: Buffer[] = []
+    let sum = 0
+    let datagrams = 0
+    probe.onEvent = (event) => {
+      if (event.type !== 'receive' && event.type !== 'datagram') return
+      // Gone with the memory of an event before it in the same batch: bytes are only lost to whoever gives them away.
+      if (event.data.length === 0) return
+      if (event.type === 'receive') sum += event.data.reduce((total, byte) => total + byte, 0)
+      else if (event.data.toString() === 'datagram') datagrams++
+      kept.push(event.data)
+      // Every other time: the whole of what the poller receives into goes away, under the events that are still to be walked.
+      if (kept.length % 2 === 0) {
+        takeAwayAllTheSame(event.data)
+        lost.push(event.data)
+        udp.send('datagram', udp.localAddress)
+      }
     }
+    for (let round = 0; round < 200; round++) {
+      far.send(Buffer.alloc(10, 1))
+      if (round % 3 === 0) near.send(Buffer.alloc(1, 0))
+      probe.step(round % 2)
+      for (const data of kept) if (data.length > 0) data.readUInt8(data.length - 1)
+    }
+    await probe.until('all has been received', () => near.bytesReceived === 2000 && far.bytesReceived === 67)
+    expect(lost.length).toBeGreaterThan(10)
+    for (const data of lost) expect(data.length).toBe(0)
+    expect(sum).toBeGreaterThan(0)
+    expect(datagrams).toBeGreaterThan(0)
   }
-  for (let round = 0; round < 200; round++) {
-    far.send(Buffer.alloc(10, 1))
-    if (round % 3 === 0) near.send(Buffer.alloc(1, 0))
-    probe.step(round % 2)
-    for (const data of kept) if (data.length > 0) data.readUInt8(data.length - 1)
-  }
-  await probe.until('all has been received', () => near.bytesReceived === 2000 && far.bytesReceived === 67)
-  expect(lost.length).toBeGreaterThan(10)
-  for (const data of lost) expect(data.length).toBe(0)
-  expect(sum).toBeGreaterThan(0)
-  expect(datagrams).toBeGreaterThan(0)
-})
+)
 
 test('shared memory that another thread writes and makes longer all the time is sent and received, byte for byte counted', {
   timeout: 40_000
