@@ -35,7 +35,7 @@ bool has_address(const IP_ADAPTER_ADDRESSES& adapter, const PackedAddress& addre
   return false;
 }
 
-// The IPv6 number of the interface that has this address, or minus the error. An interface of IPv4 alone has 0 for it.
+// The number of the interface that has this address, or minus the error.
 Result interface_with(const PackedAddress& address) {
   constexpr ULONG kFlags = GAA_FLAG_SKIP_ANYCAST | GAA_FLAG_SKIP_MULTICAST | GAA_FLAG_SKIP_DNS_SERVER | GAA_FLAG_SKIP_FRIENDLY_NAME;
   // The size that suffices for most machines (Microsoft Learn, "GetAdaptersAddresses function"); the list may grow between two calls.
@@ -44,12 +44,16 @@ Result interface_with(const PackedAddress& address) {
     const auto memory = std::make_unique<uint8_t[]>(size);
     // Safe: operator new[] gives memory that is aligned for any such structure, and the call writes the list there.
     auto* list = reinterpret_cast<IP_ADAPTER_ADDRESSES*>(memory.get());
-    const ULONG error = GetAdaptersAddresses(AF_UNSPEC, kFlags, nullptr, list, &size);
+    const ULONG error = GetAdaptersAddresses(address.family == 4 ? AF_INET : AF_INET6, kFlags, nullptr, list, &size);
     if (error == ERROR_BUFFER_OVERFLOW) continue;
     if (error == ERROR_NO_DATA) break;
     if (error != ERROR_SUCCESS) return -static_cast<Result>(error);
     for (const IP_ADAPTER_ADDRESSES* adapter = list; adapter != nullptr; adapter = adapter->Next) {
-      if (has_address(*adapter, address)) return adapter->Ipv6IfIndex;
+      if (!has_address(*adapter, address)) continue;
+      // Either may be 0 where one of the protocols is missing (Microsoft Learn, "IP_ADAPTER_ADDRESSES_LH structure"), which is no
+      // interface.
+      const DWORD number = adapter->Ipv6IfIndex != 0 ? adapter->Ipv6IfIndex : adapter->IfIndex;
+      if (number != 0) return number;
     }
     break;
   }
