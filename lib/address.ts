@@ -5,7 +5,7 @@ import { PACKED_ADDRESS } from './binding/records.ts'
 import { invalidAddress, invalidArgType, invalidArgValue } from './errors.ts'
 import { port as checkPort, object } from './validate.ts'
 
-/** @internal An IPv4 end point as one number: the address, then 16 bits of port. */
+/** An IPv4 end point as one number: the address, then 16 bits of port. */
 export type CompactAddress = number
 const PORTS = 65_536
 
@@ -29,7 +29,7 @@ export class SocketAddress {
    * @throws TypeError `ERR_INVALID_ADDRESS` for anything but a numeric address, `ERR_INVALID_ARG_VALUE` for a family that is not the address's;
    *   RangeError for a port outside 0 to 65,535
    */
-  constructor(endPoint: EndPoint & { family?: 'ipv4' | 'ipv6' }) {
+  constructor(endPoint: EndPoint & { family?: 'ipv4' | 'ipv6' | undefined }) {
     if (endPoint instanceof Packed) {
       this.#ipv4 = endPoint.ipv4
       this.#ipv6 = endPoint.ipv6

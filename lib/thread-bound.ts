@@ -1,5 +1,5 @@
 // Objects that stand for something of one thread must not be posted to another: the copy would be a dead one that looks alive.
-import * as workerThreads from 'node:worker_threads'
+import workerThreads from 'node:worker_threads'
 
 // Since Node 22.10 and 23; before that a function among the own properties has the same effect, since functions cannot be cloned.
 const { markAsUncloneable } = workerThreads as { markAsUncloneable?: (object: object) => void }

@@ -11,6 +11,14 @@ export const cache = join(process.env.XDG_CACHE_HOME || join(homedir(), '.cache'
 const nodeVersions = { 20: '20.20.2', 22: '22.23.3', 24: '24.21.0', 26: '26.10.0' }
 export const nodeLines = Object.keys(nodeVersions)
 
+/** Takes `--node LINE` off the front of the arguments. */
+export function takeNodeLine(args) {
+  if (args[0] !== '--node') return undefined
+  const [, line] = args.splice(0, 2)
+  if (!nodeLines.includes(line)) fail(`--node takes one of ${nodeLines.join(', ')}`)
+  return line
+}
+
 const aDayMs = 24 * 60 * 60 * 1000
 
 /** A folder in the cache that is gone when this process ends. */

@@ -2,21 +2,25 @@
 // it works where install scripts do not run and there is no compiler, on every line of Node, on Windows' too where the lab can be had.
 // Builds the prebuilt binaries first; --gathered takes those in prebuilds/ and refuses if a target is missing; --own leaves Windows' out.
 // --keep FOLDER leaves the tarball there; --tarball FOLDER packs nothing and only uses the tarball that is there.
+import { spawnSync } from 'node:child_process'
 import {
   copyFileSync,
+  cpSync,
   mkdirSync,
   mkdtempSync,
   readdirSync,
+  readFileSync,
   realpathSync,
   rmSync,
   symlinkSync,
   writeFileSync
 } from 'node:fs'
 import { tmpdir } from 'node:os'
-import { join, resolve } from 'node:path'
+import { join, posix, resolve } from 'node:path'
 import { parseArgs } from 'node:util'
 import { fetchNode, nodeLines } from './cache.mjs'
-import { fail, npm, run } from './tools.mjs'
+import { everyTarget } from './targets.mjs'
+import { fail, npm, root, run } from './tools.mjs'
 import { prepareLab, runInLab, whyNoLab } from './windows-lab.mjs'
 
 const budget = { kibForAll: 384, kibForEachBinary: 256 } // packed; peers of this size need 100 to 500 a binary
@@ -30,11 +34,6 @@ const { values: options } = parseArgs({
 })
 const isGlibc = process.report.getReport().header.glibcVersionRuntime !== undefined
 const own = `${process.platform}-${process.arch}/pollport${process.platform !== 'linux' ? '' : isGlibc ? '.glibc' : '.musl'}.node`
-const everyTarget = ['x64', 'arm64'].flatMap((arch) => [
-  `linux-${arch}/pollport.glibc.node`,
-  `linux-${arch}/pollport.musl.node`,
-  `win32-${arch}/pollport.node`
-])
 
 /** Says that a step ended well; the step itself ends the check when it does not. */
 function ok(what, result) {
@@ -83,6 +82,22 @@ console.log('echo by ' + loaded[0])
 const work = realpathSync(mkdtempSync(join(tmpdir(), 'pollport-pack-')))
 process.on('exit', () => rmSync(work, { recursive: true, force: true }))
 
+/** A package without binaries must not be packed by mistake: a copy of what npm looks at has none. */
+function refusesWithoutBinaries() {
+  const folder = join(work, 'without-binaries')
+  for (const part of ['package.json', 'scripts', 'dist'])
+    cpSync(join(root, part), join(folder, part), { recursive: true })
+  const { status, stderr } = spawnSync('npm', ['pack', '--dry-run'], {
+    cwd: folder,
+    env: { ...process.env, POLLPORT_PARTIAL: '' },
+    encoding: 'utf8',
+    shell: process.platform === 'win32'
+  })
+  require(status !== 0 &&
+    stderr.includes('prebuilds/linux-x64/pollport.glibc.node'), 'a package without binaries is packed')
+  ok('npm pack refuses a package without binaries')
+}
+
 /** Builds and packs, looks at what was packed, and returns the tarball. */
 function pack() {
   ok('setup', run(process.execPath, ['scripts/setup.mjs'], 'setup failed'))
@@ -91,7 +106,13 @@ function pack() {
     process.stdout.write(run(process.execPath, prebuild, 'the prebuilt binaries were not made'))
     ok('prebuilt binaries')
   }
-  const [packed] = JSON.parse(ok('npm pack', npm(['pack', '--json', '--pack-destination', work], 'npm pack failed')))
+  refusesWithoutBinaries()
+  // The published package is packed as npm does it for anyone; what one machine has made by itself only so.
+  const env = options.gathered ? process.env : { ...process.env, POLLPORT_PARTIAL: '1' }
+  const packing = npm(['pack', '--json', '--foreground-scripts=false', '--pack-destination', work], 'npm pack failed', {
+    env
+  })
+  const [packed] = JSON.parse(ok('npm pack', packing))
   const tarball = join(work, packed.filename)
   const names = packed.files.map((file) => file.path)
   const binaries = names.filter((name) => name.endsWith('.node'))
@@ -103,6 +124,8 @@ function pack() {
     ...(options.gathered ? everyTarget : [own]).map((binary) => `prebuilds/${binary}`),
     'dist/index.js',
     'dist/index.d.ts',
+    'dist/commonjs/index.cjs',
+    'dist/commonjs/index.d.cts',
     'lib/index.ts',
     'binding.gyp',
     'native/addon.cc',
@@ -115,14 +138,15 @@ function pack() {
     /^(test|build|examples|bench|scripts|node_modules)\b|\.(pdb|o|log|tgz)$/.test(name)
   )
   require(strangers.length === 0, `these do not belong in the tarball: ${strangers.join(', ')}`)
-  for (const map of names.filter((name) => name.endsWith('.js.map'))) {
-    const source = map.replace(/^dist\//, 'lib/').replace(/\.js\.map$/, '.ts')
-    require(names.includes(source), `${map} points at ${source}, which is not in the tarball`)
+  for (const map of names.filter((name) => /\.c?js\.map$/.test(name))) {
+    const { sources } = JSON.parse(readFileSync(join(root, map), 'utf8'))
+    for (const source of sources.map((path) => posix.join(posix.dirname(map), path)))
+      require(names.includes(source), `${map} points at ${source}, which is not in the tarball`)
   }
 
   const publint = ['node_modules/publint/src/cli.js', 'run', tarball, '--strict']
   ok('publint', run(process.execPath, publint, 'publint found something'))
-  const attw = ['node_modules/@arethetypeswrong/cli/dist/index.js', tarball, '--profile', 'esm-only']
+  const attw = ['node_modules/@arethetypeswrong/cli/dist/index.js', tarball, '--profile', 'node16']
   ok('are the types wrong', run(process.execPath, attw, 'the types are wrong'))
   if (options.keep !== undefined) {
     mkdirSync(options.keep, { recursive: true })

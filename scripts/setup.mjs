@@ -120,7 +120,8 @@ function setup(withAddon) {
       npm(['run', 'build:native'], 'the native addon did not build, see above')
     })
   }
-  buildWhenStale('dist', ['lib', 'tsconfig.json', 'tsconfig.build.json'], 'dist/index.js', () => {
+  const distInputs = ['lib', 'tsconfig.json', 'tsconfig.build.json', 'scripts/build-commonjs.mjs']
+  buildWhenStale('dist', distInputs, 'dist/commonjs/index.cjs', () => {
     console.log('pollport: building dist (npm run build:ts)')
     rmSync(join(root, 'dist'), { recursive: true, force: true }) // tsc leaves the files of removed sources behind.
     npm(['run', 'build:ts'], 'dist did not build, see above')

@@ -5,21 +5,13 @@ import { spawn, spawnSync } from 'node:child_process'
 import { createHash } from 'node:crypto'
 import { closeSync, copyFileSync, mkdirSync, openSync, readFileSync, readSync, rmSync } from 'node:fs'
 import { join } from 'node:path'
-import { fetchNode, forWindows, makeOnce, nodeLines, temporaryFolder } from './cache.mjs'
+import { fetchNode, forWindows, makeOnce, temporaryFolder } from './cache.mjs'
 import { fail, isRoot, needTools, npm, root, run } from './tools.mjs'
 import { buildForWindows, windowsAddon } from './windows-build.mjs'
 
 // Change it when the recipe of makeSystem changes: each has a folder of its own, so that no half-old one is used.
 const recipe = 2
 const debian = 'trixie' // The first Debian whose Wine (10) starts Node 24 and loads Vite's native parts.
-
-/** Takes `--node LINE` off the front of the arguments. */
-export function takeNodeLine(args) {
-  if (args[0] !== '--node') return '20'
-  const [, line] = args.splice(0, 2)
-  if (!nodeLines.includes(line)) fail(`--node takes one of ${nodeLines.join(', ')}`)
-  return line
-}
 
 /** Debian's mirror as this machine's apt has it. Ubuntu's has none: then debootstrap knows its own. */
 function debianMirror() {

@@ -1,6 +1,5 @@
 // Finds the addon, once for each thread, and says in full what is wrong if there is none. Importing never throws: only using does.
-import { createRequire } from 'node:module'
-import { fileURLToPath } from 'node:url'
+import { dirname } from 'node:path'
 import type { ClockBinding } from './clock.ts'
 import type { EpollBinding } from './epoll.ts'
 import type { ExchangeBinding } from './exchange.ts'
@@ -46,10 +45,11 @@ export function addon(): Addon {
 }
 
 function load(): Addon | undefined {
-  // The package's root: this file is lib/binding/load.ts or dist/binding/load.js.
-  const root = fileURLToPath(new URL('../..', import.meta.url))
+  let root = 'the folder of pollport'
   try {
-    const found = createRequire(import.meta.url)('node-gyp-build')(root) as Addon
+    const manifest = find('pollport/package.json')
+    root = dirname(manifest)
+    const found = requireAt(manifest)('node-gyp-build')(root) as Addon
     if (sorted(found.layout) === sorted(expectedLayout)) return found
     failure = coded(
       'ERR_ADDON_MISMATCH',
@@ -59,6 +59,26 @@ function load(): Addon | undefined {
     failure = whyMissing(root, error as Error)
   }
   return undefined
+}
+
+/** Where the package is: its own name leads to it from inside, and from any place that has it installed. */
+function find(name: string): string {
+  // A bundler may have put this file elsewhere: `import.meta` is empty then (esbuild, for CommonJS) or says where it was (webpack).
+  const places = [import.meta.url, process.argv[1]]
+  let failed: unknown
+  for (const place of places) {
+    try {
+      if (place) return requireAt(place).resolve(name)
+    } catch (error) {
+      failed ??= error
+    }
+  }
+  throw failed ?? new Error('nothing says where this program is')
+}
+
+function requireAt(place: string): NodeJS.Require {
+  // Not imported: webpack follows an imported createRequire, and fails at a path that it cannot know; Jest replaces it.
+  return process.getBuiltinModule('node:module').createRequire(place)
 }
 
 function whyMissing(root: string, error: Error): Error {
@@ -76,6 +96,14 @@ function whyMissing(root: string, error: Error): Error {
         ? ' (glibc)'
         : ' (musl)'
       : ''
+  if ((error as NodeJS.ErrnoException).code === 'MODULE_NOT_FOUND') {
+    return coded(
+      'ERR_ADDON_NOT_FOUND',
+      "pollport's native addon could not be loaded, since the package is not installed where the program runs. " +
+        `In a bundle, keep 'pollport' external or install it beside the bundle. Node said: ${error.message.split('\n')[0]}`,
+      error
+    )
+  }
   return coded(
     'ERR_ADDON_NOT_FOUND',
     `pollport's native addon for ${platform}-${arch}${libc} could not be loaded. Tried build/Release, build/Debug and prebuilds/${platform}-${arch} in ${root}. ` +

@@ -15,9 +15,9 @@ export interface ToDuplexOptions extends Pick<DuplexOptions, 'readableHighWaterM
    * Whether the stream may still be written to after the peer has finished. Default false, as with Node's own sockets: it is ended then. `true` for
    * `tls`, which ends itself, and may have more to say after the peer's FIN.
    */
-  allowHalfOpen?: boolean
+  allowHalfOpen?: boolean | undefined
   /** After `destroy()`, what was written before may still leave for so many milliseconds; then the connection is reset. Default 5000. */
-  closeTimeoutMs?: number
+  closeTimeoutMs?: number | undefined
 }
 
 /**

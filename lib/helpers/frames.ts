@@ -8,9 +8,9 @@ const DEFAULT_MAX_FRAME = 1024 * 1024
 /** How frames look. Both sides of a connection must agree. */
 export interface FrameOptions {
   /** How many bytes the length takes: 1, 2 or 4 (the default). */
-  lengthBytes?: 1 | 2 | 4
+  lengthBytes?: 1 | 2 | 4 | undefined
   /** The longest payload, in bytes; at most what the length can say. Default 1 MiB, or what the length can say if that is less. */
-  maxFrame?: number
+  maxFrame?: number | undefined
 }
 
 /** A frame over `maxFrame`: `ERR_FRAME_TOO_LARGE`. */

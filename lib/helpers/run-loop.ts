@@ -15,17 +15,17 @@ export interface LoopOptions<U> {
   /** Ticks a second, over 0 up to 10,000; fractions allowed. */
   hz: number
   /** Gets every batch that `wait()` gives, before the tick that follows. */
-  onEvents?(events: PollEvent<U>[]): void
+  onEvents?: ((events: PollEvent<U>[]) => void) | undefined
   /** The game's step. `tick` counts from 0 and counts missed ticks too; `lateMs` is how late it comes. `false` ends the loop. */
   onTick(tick: number, lateMs: number): void | boolean
   /** Ends the loop before its next tick. With `process.once('SIGINT', () => controller.abort())` that is what Ctrl-C does. */
-  signal?: AbortSignal
+  signal?: AbortSignal | undefined
   /**
    * Never return to Node's loop until the end: the steadiest ticks, but no promise, timer or signal handler of Node runs meanwhile, so that only
    * `onTick` can end it, and SIGINT and SIGTERM end the process as the system does it unless they have handlers, which are not called. Default
    * false: Node's loop gets one turn a tick.
    */
-  exclusive?: boolean
+  exclusive?: boolean | undefined
 }
 
 /** How the loop went. */

@@ -43,17 +43,17 @@ const ACCEPT_BUDGET = 128
 /** Options of a {@link Poller}; every one has a default. */
 export interface PollerOptions {
   /** `'auto'` takes what the system has. */
-  backend?: 'auto' | 'epoll' | 'iocp'
+  backend?: 'auto' | 'epoll' | 'iocp' | undefined
   /** How many sockets one `wait()` serves at most, 1 to 65,536. Default 1,024. */
-  maxEvents?: number
+  maxEvents?: number | undefined
   /** The buffer that all sockets of a `wait()` receive into, 64 KiB to 1 GiB. Default 256 KiB. For whom it has no room, the next `wait()` has. */
-  receiveBufferBytes?: number
+  receiveBufferBytes?: number | undefined
   /** How many bytes one socket may take of one `wait()`, 1 to `receiveBufferBytes`. Default 256 KiB, or what the buffer has. */
-  readBudget?: number
+  readBudget?: number | undefined
   /** Above how many queued bytes `send()` returns false, for each socket. `drain` comes at half of it. Default 1 MiB. */
-  highWaterMark?: number
+  highWaterMark?: number | undefined
   /** The longest datagram that is received whole, in bytes, 1 to 65,535 (the default); longer ones are truncated. */
-  maxDatagram?: number
+  maxDatagram?: number | undefined
 }
 
 /** What all sockets can be given when they are made. */
@@ -63,59 +63,59 @@ interface CommonOptions {
   /** 0 to 65,535; 0 lets the system choose. */
   port: number
   /** SO_SNDBUF in bytes; systems may round or double it. */
-  sendBufferSize?: number
+  sendBufferSize?: number | undefined
   /** SO_RCVBUF in bytes; systems may round or double it. */
-  receiveBufferSize?: number
+  receiveBufferSize?: number | undefined
   /** The type-of-service byte, or traffic class. */
-  tos?: number
+  tos?: number | undefined
 }
 
 /** Options of {@link Poller.listenTcp}. */
 export interface ListenTcpOptions extends CommonOptions {
   /** How many connections may wait to be accepted; the system may cut it. Default 511. */
-  backlog?: number
+  backlog?: number | undefined
   /** Several sockets share the port, the system spreads connections over them (Linux). `true` throws `ENOTSUP` where there is no such thing, `'try'` goes on without. */
-  reusePort?: boolean | 'try'
+  reusePort?: boolean | 'try' | undefined
   /** An IPv6 socket refuses IPv4 clients. Default false. */
-  ipv6Only?: boolean
+  ipv6Only?: boolean | undefined
   /** TCP_NODELAY for the connections. Default true: `wait()` gathers what a tick sends, so Nagle's algorithm would only delay it. */
-  noDelay?: boolean
+  noDelay?: boolean | undefined
   /** SO_KEEPALIVE for the connections. */
-  keepAlive?: boolean
+  keepAlive?: boolean | undefined
 }
 
 /** Options of {@link Poller.connectTcp}; `address` and `port` are the peer's. */
 export interface ConnectTcpOptions extends CommonOptions {
   /** Bind to this address first. */
-  localAddress?: string
+  localAddress?: string | undefined
   /** Bind to this port first. */
-  localPort?: number
+  localPort?: number | undefined
   /** Give up after this many milliseconds: `close` with `ETIMEDOUT`. Default: the system's own time, minutes. */
-  timeoutMs?: number
+  timeoutMs?: number | undefined
   /** TCP_NODELAY. Default true. */
-  noDelay?: boolean
+  noDelay?: boolean | undefined
   /** SO_KEEPALIVE. */
-  keepAlive?: boolean
+  keepAlive?: boolean | undefined
 }
 
 /** Options of {@link Poller.bindUdp}. */
 export interface BindUdpOptions extends CommonOptions {
   /** As for `listenTcp`. */
-  reusePort?: boolean | 'try'
+  reusePort?: boolean | 'try' | undefined
   /** SO_REUSEADDR: several sockets may bind to one multicast port. */
-  reuseAddress?: boolean
+  reuseAddress?: boolean | undefined
   /** An IPv6 socket takes no IPv4 datagrams. Default false. */
-  ipv6Only?: boolean
+  ipv6Only?: boolean | undefined
   /** Report an `error` event (`ECONNREFUSED`, …) with the peer's end point when a datagram came back as undeliverable. Default false. */
-  reportUnreachable?: boolean
+  reportUnreachable?: boolean | undefined
   /** Allow sending to broadcast addresses. */
-  broadcast?: boolean
+  broadcast?: boolean | undefined
   /** Hops of outgoing datagrams. */
-  ttl?: number
+  ttl?: number | undefined
   /** Hops of outgoing multicast datagrams. */
-  multicastTtl?: number
+  multicastTtl?: number | undefined
   /** Whether this machine hears its own multicast. */
-  multicastLoop?: boolean
+  multicastLoop?: boolean | undefined
 }
 
 /**

@@ -8,7 +8,7 @@ import type { Core } from './core.ts'
 /** Options of {@link Poller.run}. */
 export interface RunOptions {
   /** Ends `run()`; its promise is fulfilled then. */
-  signal?: AbortSignal
+  signal?: AbortSignal | undefined
 }
 
 // The parts of a poller that this file needs, whatever the events are.

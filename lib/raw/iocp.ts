@@ -54,7 +54,7 @@ export class Iocp<U = unknown> {
   #closed = false
 
   /** `concurrency`: how many threads the system lets work off completions at once; 0, the default, means as many as there are processors. */
-  constructor(options: { concurrency?: number } = {}) {
+  constructor(options: { concurrency?: number | undefined } = {}) {
     const { concurrency = 0 } = object(options, 'options')
     this.#native = native('Iocp')
     integer(concurrency, 'concurrency', 0, 2 ** 31 - 1)

@@ -44,9 +44,9 @@ const MAX_OVERLAPPED_BYTES = 2 ** 30
 export interface SocketInit {
   type: 'tcp' | 'udp'
   /** Default `'ipv4'`. */
-  family?: 'ipv4' | 'ipv6'
+  family?: 'ipv4' | 'ipv6' | undefined
   /** Default false: calls block. */
-  nonBlocking?: boolean
+  nonBlocking?: boolean | undefined
 }
 
 /** What `recvFrom` gives. */
@@ -106,7 +106,7 @@ export class Socket {
    * Takes over a handle that came from `detach()`, in this thread or another. The socket owns it from now on.
    * @throws SocketError `ENOTSOCK`, `EBADF`, or `EPROTOTYPE` if it is no socket of that type
    */
-  static fromHandle(handle: number, init?: Partial<SocketInit>): Socket {
+  static fromHandle(handle: number, init?: { [Option in keyof SocketInit]?: SocketInit[Option] | undefined }): Socket {
     if (typeof handle !== 'number') throw invalidArgType('handle', 'a number', handle)
     if (!Number.isSafeInteger(handle) || handle < 0) throw outOfRange('handle', 'the handle of a socket', handle)
     const native = addon()

@@ -329,3 +329,20 @@ test('an error names what was wrong: the argument, and what came instead', () =>
   expect(thrownBy(() => poller.listenTcp({ address: 'localhost', port: 80 })).message).toContain('localhost')
   expect(thrownBy(() => poller.wait('soon' as Anything)).message).toMatch(/timeout/i)
 })
+
+test('options that are given as undefined are as if they were left out', () => {
+  const { poller } = openProbe()
+  const listener = poller.listenTcp({
+    address: LOCAL,
+    port: 0,
+    backlog: undefined,
+    reusePort: undefined,
+    noDelay: undefined
+  })
+  const to = { address: LOCAL, port: listener.localAddress.port }
+  const connection = poller.connectTcp({ ...to, timeoutMs: undefined, localAddress: undefined, keepAlive: undefined })
+  const udp = poller.bindUdp({ address: LOCAL, port: 0, reuseAddress: undefined, ttl: undefined, tos: undefined })
+  for (const socket of [listener, connection, udp]) socket.close()
+  new Poller({ backend: undefined, maxEvents: undefined, receiveBufferBytes: undefined, readBudget: undefined }).close()
+  new Poller({ highWaterMark: undefined, maxDatagram: undefined }).close()
+})
