@@ -42,7 +42,11 @@ export const WATCH = {
   datagramReportingErrors: 5,
   accepted: 6
 } as const
-export const RELEASE = { detach: 0, close: 1, reset: 2 } as const
+/**
+ * `close` does what the socket's `linger` says of a reset; `finish` is for a connection that both sides have finished, and never resets. Neither waits
+ * for the peer, whatever time `linger` has.
+ */
+export const RELEASE = { detach: 0, close: 1, reset: 2, finish: 3 } as const
 
 /**
  * A send in the outbox: index of the socket (SEND_SKIP = nothing to do here, SEND_CHAINED = reached through the chain of an earlier one), offset and length of its

@@ -46,7 +46,8 @@ interface Extras {
   idleMs: number
   lastActive: number
   idleDeadline: Deadline | undefined
-  connectDeadline: Deadline | undefined
+  /** When connecting is given up, or closing. */
+  giveUpDeadline: Deadline | undefined
   /** Sending failed; what the peer sent before is still to be received, then the connection closes with this. */
   sendError: SocketError | undefined
   /** The peer, as far as it does not lie in {@link Core.peers}: asked for already, no IPv4 address, or the connection is closed. */
@@ -241,6 +242,10 @@ export class TcpConnection<U = unknown> {
    * could not be sent. A peer that never reads holds up the queue and so the close: `reset()` does not wait. While connecting it gives up, and
    * the `close` has the error `ECANCELED`.
    *
+   * With the option `linger` it waits no longer than that many milliseconds: then what is still queued is dropped, the peer sees `ECONNRESET`, and the
+   * `close` has the error `ETIMEDOUT`. `linger` 0 makes `close()` the same as `reset()`. No call blocks for it, and what the system has taken by then
+   * leaves behind the program's back as it does without the option.
+   *
    * "Sends" is: gives to the system. What a peer says after that finds nobody; TCP answers with a reset, and that overtakes what the system
    * could not send at once (RFC 1122, 4.2.2.13), on Windows also what the peer has not read yet. The peer then sees `ECONNRESET` and no `end`. `end()`
    * takes in what the peer still says: use it for last words to a peer that talks, with `setIdleTimeout()` for one that never ends.
@@ -253,6 +258,11 @@ export class TcpConnection<U = unknown> {
     this.#state |= CLOSING
     this.#clearDeadlines()
     if ((this.#state & CONNECTING) !== 0) return this.#finish(namedSocketError('ECANCELED', 'connect'), RELEASE.close)
+    if (this.bufferedBytes > 0) {
+      const linger = getSocketOption(this.#handle, 'linger')
+      if (linger === 0) return this.#finish(undefined, RELEASE.reset)
+      if (linger !== false) this.#giveUpAfter(linger, 'close')
+    }
     if ((this.#state & (PAUSED | PEER_ENDED)) === 0) this.#core.backend.setReceiving(this.index, false)
     this.#advanceEnding()
   }
@@ -379,11 +389,7 @@ export class TcpConnection<U = unknown> {
 
   /** @internal */
   _setConnectTimeout(timeoutMs: number): void {
-    const extras = this.#getExtras()
-    extras.connectDeadline = new Deadline(() =>
-      this.#finish(namedSocketError('ETIMEDOUT', 'connect', undefined, this.#knownPeer()), RELEASE.close)
-    )
-    this.#core.deadlines.set(extras.connectDeadline, clockMs() + timeoutMs)
+    this.#giveUpAfter(timeoutMs, 'connect')
   }
 
   /** @internal connect() failed before the backend had the socket. */
@@ -398,7 +404,7 @@ export class TcpConnection<U = unknown> {
     if ((this.#state & CONNECTING) === 0) return // given up since
     if (errno !== 0) return this.#finish(socketError(errno, 'connect', this.#knownPeer()), RELEASE.close)
     this.#state &= ~CONNECTING
-    if (this.#extras?.connectDeadline !== undefined) this.#core.deadlines.delete(this.#extras.connectDeadline)
+    if (this.#extras?.giveUpDeadline !== undefined) this.#core.deadlines.delete(this.#extras.giveUpDeadline)
     this.#touchIdle(this.#core.now) // From here on silence counts.
     this.#core.stats.connected++
     this.#core.emit({ type: 'connect', socket: this, userPtr: this.userPtr })
@@ -425,12 +431,15 @@ export class TcpConnection<U = unknown> {
   _onEnded(): void {
     this.#state |= PEER_ENDED
     if (!this._silent) this.#core.emit({ type: 'end', socket: this, userPtr: this.userPtr })
-    if ((this.#state & (FINISHED | SEND_BROKEN)) !== 0) this.#finish(this.#extras?.sendError, RELEASE.close)
+    if ((this.#state & (FINISHED | SEND_BROKEN)) !== 0) this.#finish(this.#extras?.sendError, RELEASE.finish)
   }
 
   /** @internal The receiving side broke. */
   _onFailed(errno: number): void {
-    this.#finish(this.#extras?.sendError ?? socketError(errno, 'recv', this.#knownPeer()), RELEASE.close)
+    const sendError = this.#extras?.sendError
+    // EPIPE says that sending is over; why it is over, such as a reset, is what the receiving side has heard.
+    const hasReason = sendError !== undefined && sendError.code !== 'EPIPE'
+    this.#finish(hasReason ? sendError : socketError(errno, 'recv', this.#knownPeer()), RELEASE.close)
   }
 
   /** @internal The system takes bytes again; it has taken the first `taken` of the queue already. */
@@ -526,7 +535,7 @@ export class TcpConnection<U = unknown> {
       idleMs: 0,
       lastActive: 0,
       idleDeadline: undefined,
-      connectDeadline: undefined,
+      giveUpDeadline: undefined,
       sendError: undefined,
       peer: undefined,
       closedInBatch: -1,
@@ -621,10 +630,19 @@ export class TcpConnection<U = unknown> {
     this.#core.emit({ type: 'timeout', socket: this, userPtr: this.userPtr })
   }
 
+  /** Closes with `ETIMEDOUT` if what `call` has begun is not done by then. */
+  #giveUpAfter(ms: number, call: string): void {
+    const extras = this.#getExtras()
+    extras.giveUpDeadline = new Deadline(() =>
+      this.#finish(namedSocketError('ETIMEDOUT', call, undefined, this.#knownPeer()), RELEASE.reset)
+    )
+    this.#core.deadlines.set(extras.giveUpDeadline, clockMs() + ms)
+  }
+
   #clearDeadlines(): void {
     const extras = this.#extras
     if (extras?.idleDeadline !== undefined) this.#core.deadlines.delete(extras.idleDeadline)
-    if (extras?.connectDeadline !== undefined) this.#core.deadlines.delete(extras.connectDeadline)
+    if (extras?.giveUpDeadline !== undefined) this.#core.deadlines.delete(extras.giveUpDeadline)
   }
 
   /** Takes the next step of end() or close() when nothing is left to send. */
@@ -639,12 +657,23 @@ export class TcpConnection<U = unknown> {
     if ((this.#state & FINISHED) !== 0) return
     this.#state |= FINISHED
     // Both have finished: closing the socket says so to the peer, and no call of its own is needed.
-    if ((this.#state & PEER_ENDED) !== 0) return this.#finish(undefined, RELEASE.close)
+    if ((this.#state & PEER_ENDED) !== 0) return this.#finish(undefined, RELEASE.finish)
     const result = addon().socketShutdown(this.#handle, SHUTDOWN.write)
     if (result >= 0) return
     const error = socketError(-result, 'shutdown', this.#knownPeer())
-    // The peer's reset came first, which the receiving side is about to tell. Anything else would leave the peer waiting for an end.
-    if (!breaks.has(error.code) || (this.#state & PAUSED) !== 0) this.#finish(error, RELEASE.reset)
+    // Anything else would leave the peer waiting for an end.
+    if (!breaks.has(error.code)) return this.#finish(error, RELEASE.reset)
+    // The peer's reset came first, which the receiving side is about to tell, unless it is not asked.
+    if ((this.#state & PAUSED) !== 0) this.#finish(this.#reasonOfBreak(), RELEASE.reset)
+  }
+
+  /** Why a connection broke of which shutdown() only says that it is connected no longer. */
+  #reasonOfBreak(): SocketError {
+    const pending = addon().socketTakeError(this.#handle)
+    const peer = this.#knownPeer()
+    return pending > 0
+      ? socketError(pending, 'shutdown', peer)
+      : namedSocketError('ECONNRESET', 'shutdown', undefined, peer)
   }
 
   #finish(error: SocketError | undefined, how: number): void {

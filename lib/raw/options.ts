@@ -28,7 +28,10 @@ export interface SocketOptions {
   sendBufferSize: number
   /** SO_RCVBUF in bytes; doubled as well. */
   receiveBufferSize: number
-  /** SO_LINGER: how long close() waits for unsent bytes; 0 makes it a reset; false = off. */
+  /**
+   * SO_LINGER: how long close() waits for unsent bytes; 0 makes it a reset; false = off. Linux counts in seconds, and so does Windows. The `close()` of a
+   * raw `Socket` blocks for that long, on Linux also when it is non-blocking (socket(7)); a connection of a `Poller` never does: see its `close()`.
+   */
   linger: number | false
   /** SO_BROADCAST: sending to broadcast addresses is allowed. */
   broadcast: boolean

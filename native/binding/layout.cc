@@ -40,7 +40,8 @@ void export_layout(Napi::Env env, Napi::Object exports) {
                                     {"datagram", kWatchDatagram},
                                     {"datagramReportingErrors", kWatchDatagramReportingErrors},
                                     {"accepted", kWatchAccepted}}));
-  layout.Set("release", numbers(env, {{"detach", kReleaseDetach}, {"close", kReleaseClose}, {"reset", kReleaseReset}}));
+  layout.Set("release",
+             numbers(env, {{"detach", kReleaseDetach}, {"close", kReleaseClose}, {"reset", kReleaseReset}, {"finish", kReleaseFinish}}));
   exports.Set("layout", layout);
 }
 

@@ -31,6 +31,7 @@ constexpr int32_t kWatchAccepted = 6;
 constexpr int32_t kReleaseDetach = 0;
 constexpr int32_t kReleaseClose = 1;
 constexpr int32_t kReleaseReset = 2;
+constexpr int32_t kReleaseFinish = 3;
 
 constexpr int32_t kOutboxStride = 5;
 constexpr int32_t kSendSkip = -1;

@@ -197,6 +197,8 @@ void receive_datagrams(Watched& watched, int32_t index, size_t max_datagram, siz
   }
 }
 
+bool has_datagram(const Watched& watched) { return ::recv(watched.fd.get(), nullptr, 0, MSG_PEEK | MSG_DONTWAIT) >= 0; }
+
 Result keep_datagram_errors(int fd) {
   int domain = 0;
   socklen_t length = sizeof domain;

@@ -19,6 +19,9 @@ void send_datagram_chain(Epoll& epoll, WatchTable& table, const Outbox& outbox, 
 // Receives up to `budget_bytes`, give or take one datagram of the size seen last, and at most kMaxDatagramsPerCall.
 void receive_datagrams(Watched& watched, int32_t index, size_t max_datagram, size_t budget_bytes, Batch& batch);
 
+// Whether there is one to be received now.
+bool has_datagram(const Watched& watched);
+
 // From now on the socket keeps what comes back for its datagrams: IP_RECVERR, and IPV6_RECVERR of an IPv6 socket.
 Result keep_datagram_errors(int fd);
 

@@ -6,9 +6,11 @@
 #include <sys/socket.h>
 
 #include <algorithm>
+#include <array>
 #include <cerrno>
 #include <cstring>
 
+#include "../contract/limits.h"
 #include "address.h"
 
 namespace pollport {
@@ -79,6 +81,17 @@ void drain_connection(Epoll& epoll, WatchTable& table, int32_t index, uint32_t e
     batch.add(kKindEnded, index, watched->generation);
   } else {
     batch.add(kKindFailed, index, watched->generation, error);
+  }
+}
+
+void discard_error_messages(const Watched& watched) {
+  // 512 bytes of control messages, and of the packet nothing: what does not fit is cut off, and the message is gone all the same.
+  alignas(cmsghdr) std::array<uint8_t, 512> control;
+  msghdr header{};
+  for (size_t i = 0; i < kMaxQueuedErrorsPerWait; i++) {
+    header.msg_control = control.data();
+    header.msg_controllen = control.size();
+    if (::recvmsg(watched.fd.get(), &header, MSG_ERRQUEUE | MSG_DONTWAIT) < 0) return;
   }
 }
 

@@ -21,6 +21,8 @@ namespace {
 class EpollExchange final : public Exchange {
  public:
   explicit EpollExchange(std::unique_ptr<Epoll> epoll) : epoll_(std::move(epoll)) {}
+  // Descriptors that were only dropped would be closed as SO_LINGER says, one after the other.
+  ~EpollExchange() override { table_.release_all(*epoll_); }
 
   int64_t waker_number() const override { return epoll_->waker().number(); }
   void set_limits(const ExchangeLimits& limits) override {
@@ -126,14 +128,18 @@ void EpollExchange::take(const epoll_event& event, size_t budget_bytes, Batch& b
       finish_connect(*epoll_, table_, index, batch);
       return;
     case kWatchConnection:
-      if ((event.events & EPOLLOUT) != 0 && watched->sending) batch.add(kKindWritable, index, generation);
+      // An error alone does not make a socket writable, and is reported until somebody asks: a send does.
+      if ((event.events & (EPOLLOUT | EPOLLERR)) != 0 && watched->sending) batch.add(kKindWritable, index, generation);
       drain_connection(*epoll_, table_, index, event.events, budget_bytes, batch);
+      if ((event.events & EPOLLERR) != 0) discard_error_messages(*watched);
       return;
     default:
       if ((event.events & EPOLLOUT) != 0 && watched->sending) batch.add(kKindWritable, index, generation);
       if ((event.events & EPOLLERR) != 0) receive_datagram_errors(*watched, index, batch);
       if ((event.events & EPOLLIN) != 0 && watched->receiving)
         receive_datagrams(*watched, index, limits_.max_datagram, limits_.read_budget, batch);
+      // Shut down for receiving, it is called readable for ever.
+      if ((event.events & EPOLLRDHUP) != 0 && watched->receiving && !has_datagram(*watched)) table_.set_receiving(*epoll_, index, false);
       return;
   }
 }

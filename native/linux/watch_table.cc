@@ -18,10 +18,25 @@ uint64_t data_of(int32_t index, int32_t generation) {
 uint32_t mask_of(const Watched& watched) {
   if (watched.kind == kWatchConnecting) return EPOLLOUT;
   uint32_t mask = 0;
-  // RDHUP tells in the same wait that the peer's end follows the bytes, which saves a wait at each close.
-  if (watched.receiving) mask |= watched.kind == kWatchConnection ? EPOLLIN | EPOLLRDHUP : EPOLLIN;
+  // RDHUP tells in the same wait that the peer's end follows the bytes, which saves a wait at each close; of a datagram socket, that
+  // nothing can come any more.
+  if (watched.receiving) mask |= watched.kind == kWatchListener ? EPOLLIN : EPOLLIN | EPOLLRDHUP;
   if (watched.sending) mask |= EPOLLOUT;
   return mask;
+}
+
+void set_linger(int fd, const linger& lingering) { setsockopt(fd, SOL_SOCKET, SO_LINGER, &lingering, sizeof lingering); }
+
+// What SO_LINGER makes of a release. No time makes a reset of a close(). With a time, close() would wait until the peer has everything, and
+// does so on a non-blocking socket as well (socket(7)): that is switched off, since nobody else is to be held up. tcp-connection.ts bounds
+// the queue by a deadline.
+int32_t as_lingering_says(int fd, int32_t how) {
+  linger lingering{};
+  socklen_t length = sizeof lingering;
+  if (getsockopt(fd, SOL_SOCKET, SO_LINGER, &lingering, &length) != 0 || lingering.l_onoff == 0) return how;
+  if (lingering.l_linger == 0 && how == kReleaseClose) return kReleaseReset;
+  set_linger(fd, {0, 0});
+  return how;
 }
 
 }  // namespace
@@ -52,18 +67,26 @@ Result WatchTable::release(Epoll& epoll, int32_t index, int32_t how) {
   if (watched->in_epoll != 0) epoll.control(EPOLL_CTL_DEL, watched->fd.get(), 0, 0);
   watched->in_epoll = 0;
   if (how == kReleaseDetach) return watched->fd.release();
+  const int fd = watched->fd.get();
+  const bool is_stream = watched->kind == kWatchConnection;
+  if (is_stream) how = as_lingering_says(fd, how);
   if (how == kReleaseReset) {
-    const linger abort{1, 0};
-    setsockopt(watched->fd.get(), SOL_SOCKET, SO_LINGER, &abort, sizeof abort);
-  } else if (watched->kind == kWatchConnection && !watched->ended) {
+    set_linger(fd, {1, 0});
+  } else if (is_stream && !watched->ended) {
     // FIN goes out first: a byte that arrives between the next two calls makes close() send RST, which a peer that has the FIN already does
     // not take for the end of what it was sent.
-    shutdown(watched->fd.get(), SHUT_WR);
+    shutdown(fd, SHUT_WR);
     // MSG_TRUNC without a buffer throws bytes away, see tcp(7); limits.h says why. Whatever it answers, the socket is closed next.
-    recv(watched->fd.get(), nullptr, kMaxDiscardedAtClose, MSG_TRUNC | MSG_DONTWAIT);
+    recv(fd, nullptr, kMaxDiscardedAtClose, MSG_TRUNC | MSG_DONTWAIT);
   }
   watched->fd.reset();
   return 0;
+}
+
+void WatchTable::release_all(Epoll& epoll) {
+  for (size_t index = 0; index < slots_.size(); index++) {
+    if (slots_[index].fd) release(epoll, static_cast<int32_t>(index), kReleaseClose);
+  }
 }
 
 Watched* WatchTable::find(int32_t index) {

@@ -29,6 +29,7 @@ class WatchTable {
   Result watch(Epoll& epoll, int32_t index, int32_t generation, int fd, uint8_t kind);
   // Takes the socket out. `how` is one of kRelease…; returns the descriptor for kReleaseDetach, else 0.
   Result release(Epoll& epoll, int32_t index, int32_t how);
+  void release_all(Epoll& epoll);
 
   Watched* find(int32_t index);
   Watched* find(int32_t index, int32_t generation);

@@ -18,8 +18,14 @@ struct Candidate {
 };
 
 // Linux's accept4(2) hands these on; Windows does not.
-constexpr Candidate kCandidates[] = {
-    {IPPROTO_TCP, TCP_NODELAY}, {SOL_SOCKET, SO_KEEPALIVE}, {SOL_SOCKET, SO_SNDBUF}, {SOL_SOCKET, SO_RCVBUF}, {IPPROTO_IP, IP_TOS}};
+constexpr Candidate kCandidates[] = {{IPPROTO_TCP, TCP_NODELAY},
+                                     {SOL_SOCKET, SO_KEEPALIVE},
+                                     {SOL_SOCKET, SO_SNDBUF},
+                                     {SOL_SOCKET, SO_RCVBUF},
+                                     {IPPROTO_IP, IP_TOS},
+                                     // Two shorts, which an int carries as well.
+                                     {SOL_SOCKET, SO_LINGER}};
+static_assert(sizeof(linger) == sizeof(int));
 
 int option_of(SOCKET socket, const Candidate& candidate) {
   int value = 0;

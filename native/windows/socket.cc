@@ -11,6 +11,7 @@
 #include <unordered_set>
 
 #include "../contract/clock.h"
+#include "../contract/records.h"
 #include "address.h"
 #include "iocp.h"
 #include "operations.h"
@@ -99,6 +100,11 @@ NonBlocking& non_blocking() {
   return *only;
 }
 
+void set_linger(SOCKET socket, const linger& lingering) {
+  // Safe: see chars().
+  setsockopt(socket, SOL_SOCKET, SO_LINGER, reinterpret_cast<const char*>(&lingering), sizeof lingering);
+}
+
 void forget_mode(SOCKET socket) {
   const std::lock_guard lock(non_blocking().mutex);
   non_blocking().sockets.erase(socket);
@@ -148,10 +154,17 @@ Result reset_socket(Handle handle) {
   return close_socket(handle);
 }
 
-void make_abortive(SOCKET socket) {
-  const linger abort{1, 0};
+void make_abortive(SOCKET socket) { set_linger(socket, {1, 0}); }
+
+int32_t as_lingering_says(SOCKET socket, int32_t how) {
+  linger lingering{};
+  int length = sizeof lingering;
   // Safe: see chars().
-  setsockopt(socket, SOL_SOCKET, SO_LINGER, reinterpret_cast<const char*>(&abort), sizeof abort);
+  if (getsockopt(socket, SOL_SOCKET, SO_LINGER, reinterpret_cast<char*>(&lingering), &length) != 0) return how;
+  if (lingering.l_onoff == 0) return how;
+  if (lingering.l_linger == 0 && how == kReleaseClose) return kReleaseReset;
+  set_linger(socket, {0, 0});
+  return how;
 }
 
 Result bind_socket(Handle handle, const PackedAddress& address) {

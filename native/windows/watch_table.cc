@@ -97,6 +97,7 @@ Result WatchTable::release(Port& port, int32_t index, int32_t how) {
     let_go_of_operations(port, *watched);
     return static_cast<Result>(watched->socket.release());
   }
+  if (watched->kind == kWatchConnection) how = as_lingering_says(watched->socket.get(), how);
   if (how == kReleaseReset) {
     make_abortive(watched->socket.get());
   } else if (watched->kind == kWatchConnection) {

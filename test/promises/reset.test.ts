@@ -1,4 +1,5 @@
 // Connections that break instead of finishing.
+import type { TcpConnection } from 'pollport'
 import { expect, test } from 'vitest'
 import { acceptedPair, connectPeer, LOCAL, listenPeer } from '../support/net-peer.ts'
 import { openProbe, ownPair, thrownBy } from '../support/poller-probe.ts'
@@ -82,14 +83,30 @@ test('S.6 sending to a peer that is gone: at first nothing, then one close with 
   expect(thrownBy(() => connection.send('still?'))).toMatchObject({ name: 'SocketError', code: 'EBADF' })
 })
 
-test('a connection that broke with a queue drops it and says so', async () => {
+test.each([
+  ['as it is', () => {}],
+  ['that is paused', (connection: TcpConnection) => connection.pause()],
+  ['that is ending', (connection: TcpConnection) => connection.end()],
+  ['that is closing', (connection: TcpConnection) => connection.close()]
+])('a connection %s that a reset breaks with a queue drops it, and says ECONNRESET', async (_how, act) => {
   const probe = openProbe()
   const { connection, peer } = await acceptedPair(probe, { paused: true })
   connection.send(Buffer.alloc(30_000_000))
   await probe.quiet()
+  act(connection)
   peer.socket.resetAndDestroy()
-  expect((await probe.first('close', connection)).error?.code).toMatch(/^(EPIPE|ECONNRESET)$/)
+  expect((await probe.first('close', connection)).error?.code).toBe('ECONNRESET')
   expect(connection.bufferedBytes).toBe(0)
+})
+
+test('a paused connection whose end() finds that the peer has reset it says ECONNRESET', async () => {
+  const probe = openProbe()
+  const { connection, peer } = await acceptedPair(probe)
+  connection.pause()
+  peer.socket.resetAndDestroy()
+  await probe.until('the peer is gone', () => peer.closed)
+  connection.end()
+  expect((await probe.first('close', connection)).error).toMatchObject({ code: 'ECONNRESET', syscall: 'shutdown' })
 })
 
 test('a send to a connection whose close is in the current batch says false', async () => {
