@@ -1,7 +1,7 @@
 // The unified floor's entrance: makes sockets, and wait() = send what is queued, wait, deliver. Refuses to know systems (backends/) and queues.
 import { SocketAddress as Address, type EndPoint, packed, type SocketAddress } from '../address.ts'
 import { addon } from '../binding/load.ts'
-import { KIND, RECORD, WATCH } from '../binding/records.ts'
+import { KIND, PACKED_ADDRESS, RECORD, WATCH } from '../binding/records.ts'
 import { DESCRIBE, WOULD_BLOCK_RESULT } from '../binding/socket.ts'
 import { clockMs } from '../clock.ts'
 import {
@@ -255,7 +255,7 @@ export class Poller<U = unknown> {
    * Takes over a raw socket: a listening one becomes a listener, a connected one a connection, a UDP one a UDP socket. The `Socket` object is
    * closed by that; the handle lives on here. Nothing but the class of the result tells of it: no `accept` or `connect` event follows.
    * @throws SocketError `ENOTCONN` for a TCP socket that neither listens nor is connected, such as one that its peer has reset on the way from another
-   *   thread. The socket is then still the caller's, to be closed.
+   *   thread. A socket that is refused, for this or for want of memory, is still the caller's, to be closed, and all its options are as they were.
    */
   adopt(socket: Socket, userPtr?: U): TcpListener<U> | TcpConnection<U> | UdpSocket<U> {
     const core = this.#core
@@ -264,15 +264,14 @@ export class Poller<U = unknown> {
     if (socket.closed) throw alreadyClosed('adopt')
     const what = addon().socketDescribe(socket.handle)
     if (what < 0) throw socketError(-what, 'getsockopt')
-    const family = (what & DESCRIBE.ipv6) !== 0 ? 'ipv6' : 'ipv4'
+    const { nonBlocking } = socket
     socket.nonBlocking = true
-    if ((what & DESCRIBE.udp) !== 0) return this.#adoptUdp(socket, family, userPtr, (what & DESCRIBE.connected) !== 0)
-    if ((what & DESCRIBE.listening) !== 0) return this.#watchListener(socket, userPtr)
-    if ((what & DESCRIBE.connected) === 0)
-      throw namedSocketError('ENOTCONN', 'adopt', 'the socket neither listens nor is connected')
-    const connection = new TcpConnection(core, socket.handle, userPtr, undefined, false)
-    this.#watch(socket, connection, WATCH.connection)
-    return connection
+    try {
+      return this.#watchAdopted(socket, what, userPtr)
+    } catch (error) {
+      socket.nonBlocking = nonBlocking
+      throw error
+    }
   }
 
   /**
@@ -450,6 +449,25 @@ export class Poller<U = unknown> {
     const udp = new UdpSocket(this.#core, socket.handle, userPtr, family, peer)
     this.#watch(socket, udp, reportUnreachable ? WATCH.datagramReportingErrors : WATCH.datagram)
     return udp
+  }
+
+  /** `what` is what `socketDescribe` says of the socket. */
+  #watchAdopted(
+    socket: Socket,
+    what: number,
+    userPtr: U | undefined
+  ): TcpListener<U> | TcpConnection<U> | UdpSocket<U> {
+    const family = (what & DESCRIBE.ipv6) !== 0 ? 'ipv6' : 'ipv4'
+    if ((what & DESCRIBE.udp) !== 0) return this.#adoptUdp(socket, family, userPtr, (what & DESCRIBE.connected) !== 0)
+    if ((what & DESCRIBE.listening) !== 0) return this.#watchListener(socket, userPtr)
+    const address = new Uint8Array(PACKED_ADDRESS.bytes)
+    if (addon().socketRemoteAddress(socket.handle, address) < 0)
+      throw namedSocketError('ENOTCONN', 'adopt', 'the socket neither listens nor is connected')
+    // Asked for now: once the peer has reset the connection, the system no longer knows who it was.
+    const peer = Address.compactFromPacked(address, 0)
+    const connection = new TcpConnection(this.#core, socket.handle, userPtr, peer, false)
+    this.#watch(socket, connection, WATCH.connection)
+    return connection
   }
 
   #watch(socket: Socket, watched: PollSocket<U>, kind: number): void {

@@ -1,14 +1,36 @@
 // Handing sockets over: from the raw floor to a poller, from a poller to the raw floor, and from one thread to another.
 import { once } from 'node:events'
 import { Worker } from 'node:worker_threads'
-import { Socket, TcpConnection, TcpListener, UdpSocket, WOULD_BLOCK } from 'pollport'
+import { Socket, type SocketOptions, TcpConnection, TcpListener, toDuplex, UdpSocket, WOULD_BLOCK } from 'pollport'
 import { expect, onTestFinished, test } from 'vitest'
 import { bindPeer } from '../support/dgram-peer.ts'
-import { acceptedPair, acceptPeer, connectPeer, LOCAL, listenPeer } from '../support/net-peer.ts'
+import { acceptedPair, acceptPeer, connectPeer, hasIpv6, LOCAL, listenPeer } from '../support/net-peer.ts'
 import { openProbe, thrownBy } from '../support/poller-probe.ts'
 import { patternBytes } from '../support/poller-random.ts'
+import { isWindows } from '../support/system.ts'
 
 const ANY = { address: LOCAL, port: 0 }
+const OPTION_NAMES: (keyof SocketOptions)[] = [
+  'noDelay',
+  'keepAlive',
+  'keepAliveIdle',
+  'keepAliveInterval',
+  'keepAliveCount',
+  'reuseAddress',
+  'reusePort',
+  'exclusiveAddress',
+  'sendBufferSize',
+  'receiveBufferSize',
+  'linger',
+  'broadcast',
+  'ttl',
+  'tos',
+  'ipv6Only',
+  'receiveTimeout',
+  'sendTimeout',
+  'multicastTtl',
+  'multicastLoop'
+]
 
 function rawListener(): Socket {
   const socket = new Socket({ type: 'tcp' })
@@ -73,17 +95,82 @@ test('an adopted Socket belongs to the poller: the object is closed, and closing
   await acceptPeer(probe, listener)
 })
 
-test('a Socket that is neither connected nor listening is refused with ENOTCONN, and stays whole', () => {
-  const { poller } = openProbe()
-  const socket = new Socket({ type: 'tcp' })
-  onTestFinished(() => socket.close())
-  expect(thrownBy(() => poller.adopt(socket))).toMatchObject({ name: 'SocketError', code: 'ENOTCONN' })
-  expect(socket.closed).toBe(false)
-  socket.bind(ANY)
-  expect(thrownBy(() => poller.adopt(socket)).code).toBe('ENOTCONN')
-  expect(poller.stats.sockets).toBe(0)
-  socket.listen()
-  expect(poller.adopt(socket)).toBeInstanceOf(TcpListener)
+test.each([true, false])(
+  'a Socket that is neither connected nor listening is refused with ENOTCONN, and is as it was, nonBlocking: %s',
+  (nonBlocking) => {
+    const { poller } = openProbe()
+    const socket = new Socket({ type: 'tcp', nonBlocking })
+    onTestFinished(() => socket.close())
+    const before = optionsOf(socket)
+    expect(thrownBy(() => poller.adopt(socket))).toMatchObject({ name: 'SocketError', code: 'ENOTCONN' })
+    expect(socket.closed).toBe(false)
+    expect(optionsOf(socket)).toEqual(before)
+    socket.bind(ANY)
+    expect(thrownBy(() => poller.adopt(socket)).code).toBe('ENOTCONN')
+    expect(poller.stats.sockets).toBe(0)
+    expect(optionsOf(socket)).toEqual(before)
+    socket.listen()
+    expect(poller.adopt(socket)).toBeInstanceOf(TcpListener)
+  }
+)
+
+// Windows does not say that another poller has the socket already.
+test.skipIf(isWindows).each(['tcp', 'udp'] as const)(
+  'a %s Socket that the system refuses to watch is as it was as well',
+  (type) => {
+    const { poller } = openProbe()
+    const socket = new Socket({ type })
+    socket.bind(ANY)
+    if (type === 'tcp') socket.listen()
+    const again = Socket.fromHandle(socket.handle)
+    poller.adopt(socket)
+    again.nonBlocking = false
+    const before = optionsOf(again)
+    expect(thrownBy(() => poller.adopt(again))).toMatchObject({ code: 'EEXIST', syscall: 'epoll_ctl' })
+    expect(optionsOf(again)).toEqual(before)
+    expect(poller.stats.sockets).toBe(1)
+    again.detach() // The poller closes it.
+  }
+)
+
+/** Every option that the socket has, and whether it blocks. */
+function optionsOf(socket: Socket): Record<string, unknown> {
+  const options: Record<string, unknown> = { nonBlocking: socket.nonBlocking }
+  for (const name of OPTION_NAMES) {
+    try {
+      options[name] = socket.getOption(name)
+    } catch {} // It has no such option.
+  }
+  return options
+}
+
+test.each([
+  ['both sides have finished', LOCAL, 'end'],
+  ['the peer has reset it', LOCAL, 'reset'],
+  ['both sides have finished, on IPv6', '::1', 'end'],
+  ['the peer has reset it, on IPv6', '::1', 'reset']
+])('the remoteAddress of an adopted connection is known after %s', async (_, address, how) => {
+  if (address === '::1' && !hasIpv6) return
+  const [first, next] = [openProbe(), openProbe()]
+  const listener = first.poller.listenTcp({ address, port: 0 })
+  const client = first.poller.connectTcp(listener.localAddress)
+  const { socket } = await first.first('accept')
+  await first.first('connect')
+  const { port } = client.localAddress
+  const adopted = next.poller.adopt(Socket.fromHandle(socket.detach())) as TcpConnection<unknown>
+  const duplex = toDuplex(adopted)
+  duplex.on('error', () => {})
+  duplex.resume().end()
+  if (how === 'end') client.end()
+  else client.reset()
+  await next.until('it is closed', () => {
+    first.step()
+    return duplex.closed
+  })
+  expect(adopted.closed).toBe(true)
+  expect(adopted.remoteAddress).toMatchObject({ address, port })
+  expect(duplex.remoteAddress).toBe(address)
+  expect(duplex.remotePort).toBe(port)
 })
 
 test('detach() gives the handle: no event follows, not even close, and the bytes stay', async () => {
