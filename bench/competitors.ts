@@ -19,6 +19,8 @@ export const competitors: Record<string, Competitor> = {
   'C, one call each': { program: inC, options: ['--batch', '1'] },
   net: { program: inNode('net.mjs') },
   'net, corked': { program: inNode('net.mjs'), options: ['--cork'] },
+  'http over net': { program: inNode('http.mjs') },
+  'http over toDuplex': { program: inNode('http.mjs'), options: ['--duplex'] },
   dgram: { program: inNode('dgram.mjs') },
   Bun: { program: () => [bunProgram(), peer('bun.mjs')] },
   Poller: { program: inNode('poller.mjs') },

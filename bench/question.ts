@@ -2,10 +2,10 @@
 import type { FigureName } from './figures.ts'
 
 /** What a server is asked to do. */
-export type Role = 'echo' | 'fanout' | 'tick' | 'udp-echo' | 'udp-fanout'
+export type Role = 'echo' | 'http' | 'fanout' | 'tick' | 'udp-echo' | 'udp-fanout'
 
 /** What the load generator does; bench/load/ says how. */
-export type Load = 'echo' | 'rate' | 'fanout' | 'accept' | 'idle' | 'udp-echo' | 'udp-fanout'
+export type Load = 'echo' | 'http' | 'rate' | 'fanout' | 'accept' | 'idle' | 'udp-echo' | 'udp-fanout'
 
 /** One size of a load. */
 export interface Variant {

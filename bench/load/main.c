@@ -139,6 +139,7 @@ static const struct {
 } modes[] = {
     {"echo", load_echo},         {"rate", load_rate}, {"fanout", load_fanout},         {"accept", load_accept},
     {"udp-echo", load_udp_echo}, {"idle", load_idle}, {"udp-fanout", load_udp_fanout},
+    {"http", load_http},
 };
 
 static void read_options(int argc, char** argv) {

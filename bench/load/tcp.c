@@ -31,6 +31,7 @@ static struct connection* connections;
 static struct epoll_event events[kBatch];
 static uint8_t buffer[kBufferBytes];
 static uint8_t* message;
+static int64_t answer_bytes;  // of what comes back for a message: its echo, but for http
 static int epoll;
 
 static void prepare(int count) {
@@ -39,6 +40,7 @@ static void prepare(int count) {
   epoll = epoll_create1(EPOLL_CLOEXEC);
   if (connections == NULL || message == NULL || epoll < 0) fail("prepare");
   memset(message, kOurs, (size_t)options.bytes);
+  answer_bytes = options.bytes;
 }
 
 static int open_socket(void) {
@@ -118,8 +120,7 @@ static void greet(int from, int to) {
 
 // ---- echo: one message in flight on each connection
 
-void load_echo(void) {
-  prepare(options.connections);
+static void keep_one_in_flight(void) {
   open_connections(0, options.connections);
   window_begin();
   int64_t now = now_ns();
@@ -139,7 +140,7 @@ void load_echo(void) {
         received = receive(connection);
         count_bytes((uint64_t)received);
         connection->received += received;
-        if (connection->received < options.bytes) continue;
+        if (connection->received < answer_bytes) continue;
         connection->received = 0;
         count_messages(1);
         int64_t at = now_ns();
@@ -149,6 +150,43 @@ void load_echo(void) {
       } while (received == (ssize_t)sizeof buffer);
     }
   }
+}
+
+void load_echo(void) {
+  prepare(options.connections);
+  keep_one_in_flight();
+}
+
+// ---- http: one request in flight on each connection, which is kept alive
+
+// The length of one answer; all are of this length, since the server sends the same each time.
+static int64_t length_of_answer(void) {
+  struct sockaddr_in address = server_address();
+  int fd = open_socket();
+  if (connect(fd, (struct sockaddr*)&address, sizeof address) != 0) fail("connect");
+  if (send(fd, message, (size_t)options.bytes, MSG_NOSIGNAL) != options.bytes) fail("send");
+  size_t received = 0;
+  for (;;) {
+    ssize_t more = recv(fd, buffer + received, sizeof buffer - 1 - received, 0);
+    if (more <= 0) fail("recv");
+    received += (size_t)more;
+    buffer[received] = 0;
+    const char* body = strstr((char*)buffer, "\r\n\r\n");
+    const char* length = strcasestr((char*)buffer, "\r\nContent-Length: ");
+    if (body == NULL) continue;
+    if (length == NULL || length > body) fail_with("the answer has no Content-Length");
+    close(fd);
+    return body + 4 - (char*)buffer + atoi(length + strlen("\r\nContent-Length: "));
+  }
+}
+
+void load_http(void) {
+  static const char request[] = "GET / HTTP/1.1\r\nHost: 127.0.0.1\r\nUser-Agent: load\r\nAccept: */*\r\n\r\n";
+  options.bytes = (int)strlen(request);
+  prepare(options.connections);
+  memcpy(message, request, strlen(request));
+  answer_bytes = length_of_answer();
+  keep_one_in_flight();
 }
 
 // ---- rate: so many messages a second, whatever the server does; latency counts from when a message was due

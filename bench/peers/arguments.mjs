@@ -9,11 +9,12 @@ const { values, positionals } = parseArgs({
     hz: { type: 'string', default: '60' },
     loop: { type: 'string' },
     run: { type: 'boolean', default: false },
+    duplex: { type: 'boolean', default: false },
     cork: { type: 'boolean', default: false }
   }
 })
 
-/** `echo`, `fanout`, `tick`, `udp-echo` or `udp-fanout`. */
+/** `echo`, `http`, `fanout`, `tick`, `udp-echo` or `udp-fanout`. */
 export const [role] = positionals
 /** How many messages each member gets in a tick of the fan-out. */
 export const each = Number(values.each)
@@ -23,6 +24,8 @@ export const hz = Number(values.hz)
 export const loop = values.loop
 /** Poller inside Node's own loop. */
 export const run = values.run
+/** The http server gets its connections from a Poller. */
+export const { duplex } = values
 /** net gathers what it writes to a member. */
 export const cork = values.cork
 /** What a fan-out sends. */
