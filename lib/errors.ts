@@ -1,4 +1,5 @@
 // The one room where errors are made: from the system's numbers, and for arguments. Refuses to know where they are thrown.
+import { getSystemErrorMap } from 'node:util'
 import { loaded } from './binding/load.ts'
 import { WOULD_BLOCK_RESULT } from './binding/socket.ts'
 import { linuxErrors } from './errno/linux.ts'
@@ -57,6 +58,20 @@ export function socketError(errno: number, syscall: string, where?: Where): Sock
 export function namedSocketError(code: string, syscall: string, message?: string, where?: Where): SocketError {
   numbersByName ??= new Map(Object.entries(table.names).map(([number, name]) => [name, Number(number)]))
   return new SocketError(code, numbersByName.get(code) ?? 0, syscall, message ?? errorMessages[code] ?? code, where)
+}
+
+// What a call is called in the errors of Node's own sockets.
+const nodesCalls: Readonly<Record<string, string>> = { recv: 'read', send: 'write' }
+let nodesNumbers: Map<string, number> | undefined
+
+/** The same as an error of Node's own sockets has it: the calls have Node's names, and `errno` is libuv's number, which is negative. */
+export function asNodesError(error: SocketError): SocketError {
+  nodesNumbers ??= new Map([...getSystemErrorMap()].map(([number, [name]]) => [name, number]))
+  const { code, message, address, port } = error
+  const syscall = nodesCalls[error.syscall] ?? error.syscall
+  const reason = message.slice(message.lastIndexOf(': ') + 2)
+  const same = new SocketError(code, nodesNumbers.get(code) ?? -error.errno, syscall, reason, { address, port })
+  return Object.assign(same, { cause: error })
 }
 
 /** Use after close. */

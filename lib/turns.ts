@@ -5,9 +5,11 @@ import { scheduler } from 'node:timers/promises'
 import { addon } from './binding/load.ts'
 
 // Copies: the module's own names would be the faked ones later.
-const { setImmediate, clearImmediate } = timers
+const { setImmediate, clearImmediate, setTimeout, clearTimeout } = timers
+const { nextTick } = process
 // The way to an immediate that stands in no fake's table: Node's module calls its own function. Slower, since it makes promises.
 const yieldTurn = scheduler.yield.bind(scheduler)
+const waitMs = scheduler.wait.bind(scheduler)
 const isFaked = !isNodesOwn()
 
 /** One turn of Node's loop: what {@link inATurnOfItsOwn} was given before has run by then. */
@@ -28,6 +30,46 @@ export function inATurnOfItsOwn(callback: () => void): void {
 export function beforeNodesLoopGoesOn(callback: () => void): void {
   // No fake replaces promises.
   void Promise.resolve().then(callback)
+}
+
+/** As `process.nextTick()`. Streams of Node's do not work where that is faked before they are loaded, so nothing is done about it. */
+export function atNextTick(callback: () => void): void {
+  nextTick(callback)
+}
+
+/** Calls back once after so many milliseconds, 0 to 2^31-1, unless it is restarted or cancelled before. Does not keep the process alive. */
+export class Timer {
+  readonly #callback: () => void
+  readonly #ms: number
+  #timeout: NodeJS.Timeout | undefined
+  #cancelled: AbortController | undefined
+
+  constructor(callback: () => void, ms: number) {
+    this.#callback = callback
+    this.#ms = ms
+    if (isFaked) this.restart()
+    else this.#timeout = setTimeout(callback, ms).unref()
+  }
+
+  /** The time begins anew, also after it was over. */
+  restart(): void {
+    if (this.#timeout !== undefined) {
+      this.#timeout.refresh()
+      return
+    }
+    this.cancel()
+    this.#cancelled = new AbortController()
+    const { signal } = this.#cancelled
+    void waitMs(this.#ms, { signal }).then(
+      () => void (signal.aborted || inATurnOfItsOwn(this.#callback)),
+      () => {} // cancelled
+    )
+  }
+
+  cancel(): void {
+    clearTimeout(this.#timeout)
+    this.#cancelled?.abort()
+  }
 }
 
 /** An exception that is nobody's to catch, as from any listener of Node's. */

@@ -1,16 +1,35 @@
-// A connection as a stream of Node's, for whatever speaks over streams: http, tls, WebSocket libraries, pipeline(). Knows the public connection alone.
+// A connection as a stream of Node's, for whatever speaks over streams: http, tls, WebSocket libraries, pipeline(). It behaves as a net.Socket does, in
+// what it emits and when, and knows the public connection alone.
+import { AsyncResource } from 'node:async_hooks'
 import { Duplex, type DuplexOptions } from 'node:stream'
-import { invalidArgType } from '../errors.ts'
+import type { SocketAddress } from '../address.ts'
+import { asNodesError, invalidArgType, namedSocketError, type SocketError } from '../errors.ts'
 import type { ConnectionEvent } from '../poller/events.ts'
 import { TcpConnection } from '../poller/tcp-connection.ts'
+import { atNextTick, inATurnOfItsOwn, Timer } from '../turns.ts'
 import { callback, number, object } from '../validate.ts'
 
 const DEFAULT_CLOSE_TIMEOUT_MS = 5000
+/** What a chunk has at most: as much as libuv reads at once. */
+const MAX_CHUNK_BYTES = 64 * 1024
 /** The least that what was received is cut to. */
 const MIN_CHUNK_BYTES = 1024
+/** Up to so many bytes, pieces of a write are copied together. */
+const MAX_GATHERED_BYTES = 64 * 1024
+/** The longest timer that Node has, in milliseconds. */
+const MAX_TIMER_MS = 2 ** 31 - 1
+/** The longest `keepAliveIdle`: tcp(7) counts to 32,767 seconds. */
+const MAX_KEEP_ALIVE_MS = 32_767_000
 
-/** Options of {@link toDuplex}. `readableHighWaterMark` is also what a chunk of received bytes has at most, but for values below 1,024. */
+/** Options of {@link toDuplex}. */
 export interface ToDuplexOptions extends Pick<DuplexOptions, 'readableHighWaterMark' | 'writableHighWaterMark'> {
+  /**
+   * Above so many unread bytes the connection is paused. If given, it is also the most that a chunk has (from 1,024 up to the 64 KiB that it is
+   * otherwise).
+   */
+  readableHighWaterMark?: number
+  /** From so many bytes on that the system has not taken, `write()` returns false. */
+  writableHighWaterMark?: number
   /**
    * Whether the stream may still be written to after the peer has finished. Default false, as with Node's own sockets: it is ended then. `true` for
    * `tls`, which ends itself, and may have more to say after the peer's FIN.
@@ -20,48 +39,92 @@ export interface ToDuplexOptions extends Pick<DuplexOptions, 'readableHighWaterM
   closeTimeoutMs?: number | undefined
 }
 
+/** What has come and was not delivered yet: a chunk, the peer's end (null), or the close. */
+type Arrival = Buffer | null | { readonly error: SocketError | undefined }
+
+/** One piece of a write, as `_writev` gets it. */
+interface Piece {
+  chunk: Buffer | string
+  encoding: BufferEncoding
+}
+
 /**
  * A connection as a `stream.Duplex`, with what Node's libraries ask of a socket beside: addresses, `setTimeout`, `destroySoon` and the like. Made by
- * {@link toDuplex}.
+ * {@link toDuplex}. What is not described here is as `net.Socket` has it.
  */
 export class ConnectionDuplex extends Duplex {
   /** The connection itself. Its events are the stream's; sending to it past the stream mixes with what the stream sends. */
   readonly connection: TcpConnection<unknown>
+  /** What was given to `setTimeout()` last. */
+  timeout: number | undefined
   readonly #closeTimeoutMs: number
-  #onDrain: ((error?: Error) => void) | undefined
-  #onClosed: (() => void) | undefined
+  readonly #chunkBytes: number
+  /** The async context in which the stream was made: its events come in it. */
+  readonly #context = new AsyncResource('PollportStream', { requireManualDestroy: true })
+  #isConnecting: boolean
   #isClosed = false
   #hasEnded = false
+  #hadError = false
+  /** In order. */
+  readonly #arrived: Arrival[] = []
+  /** How many callbacks are on their way to deliver what has arrived. */
+  #deliveries = 0
+  /** The reader takes more. */
+  #mayPush = true
+  /** Goes on when the system has all that was written: the write, or the end, that is waiting for it. */
+  #onSent: ((error?: Error) => void) | undefined
+  /** `connection.bytesSent` when the system has all that was written. */
+  #bytesToSend = 0
+  #idleTimer: Timer | undefined
+  #bufferedAtTimeout = 0
+  #closeTimer: Timer | undefined
 
   /** @internal */
   constructor(connection: TcpConnection<unknown>, options: ToDuplexOptions) {
     const { closeTimeoutMs = DEFAULT_CLOSE_TIMEOUT_MS, allowHalfOpen = false, ...sizes } = object(options, 'options')
-    number(closeTimeoutMs, 'closeTimeoutMs', 0, 2 ** 31 - 1)
-    super({ allowHalfOpen, ...sizes })
+    number(closeTimeoutMs, 'closeTimeoutMs', 0, MAX_TIMER_MS)
+    // 'close' comes when the connection is closed, and not when destroy() was called.
+    super({ ...sizes, allowHalfOpen, decodeStrings: false, emitClose: false })
     this.connection = connection
     this.#closeTimeoutMs = closeTimeoutMs
+    const { readableHighWaterMark = MAX_CHUNK_BYTES } = sizes
+    this.#chunkBytes = Math.min(Math.max(readableHighWaterMark, MIN_CHUNK_BYTES), MAX_CHUNK_BYTES)
+    // Also of a connect that has failed already, of which the `close` is to come.
+    this.#isConnecting = connection.connecting || connection.closed
     connection.divert((event) => this.#onEvent(event))
   }
 
-  get remoteAddress(): string {
-    return this.connection.remoteAddress.address
+  /** The peer's address; undefined while connecting. It stays known after the close, as do port and family. */
+  get remoteAddress(): string | undefined {
+    return this.#peer?.address
   }
 
-  get remotePort(): number {
-    return this.connection.remoteAddress.port
+  get remotePort(): number | undefined {
+    return this.#peer?.port
   }
 
   /** `'IPv4'` or `'IPv6'`, as Node writes it. */
-  get remoteFamily(): string {
-    return this.connection.remoteAddress.family === 'ipv4' ? 'IPv4' : 'IPv6'
+  get remoteFamily(): string | undefined {
+    return familyOf(this.#peer)
   }
 
+  /** Of an open connection, as port and family. */
   get localAddress(): string | undefined {
-    return this.connection.closed ? undefined : this.connection.localAddress.address
+    return this.#local?.address
   }
 
   get localPort(): number | undefined {
-    return this.connection.closed ? undefined : this.connection.localAddress.port
+    return this.#local?.port
+  }
+
+  get localFamily(): string | undefined {
+    return familyOf(this.#local)
+  }
+
+  /** This side's end point; `{}` when closed. */
+  address(): { address?: string; family?: string; port?: number } {
+    const local = this.#local
+    return local === undefined ? {} : { address: local.address, family: familyOf(local), port: local.port }
   }
 
   /** Bytes received from the peer. */
@@ -69,36 +132,63 @@ export class ConnectionDuplex extends Duplex {
     return this.connection.bytesReceived
   }
 
-  /** Bytes that the system has taken, and those that wait in the connection's queue. */
+  /** Bytes that were written, whether the system has taken them or not. */
   get bytesWritten(): number {
-    return this.connection.bytesSent + this.connection.bufferedBytes
+    let bytes = this.connection.bytesSent + this.connection.bufferedBytes
+    // Node's own, and in no typings: what waits for the write that is under way.
+    const { writableBuffer = [] } = this as unknown as { writableBuffer?: Piece[] }
+    for (const { chunk, encoding } of writableBuffer) bytes += Buffer.byteLength(chunk, encoding)
+    return bytes
+  }
+
+  /** How much is waiting to be written; undefined when closed. */
+  get bufferSize(): number | undefined {
+    return this.destroyed ? undefined : this.writableLength
   }
 
   /** Whether `connectTcp()` has no answer yet; `'connect'` tells of it. */
   get connecting(): boolean {
-    return this.connection.connecting
+    return this.#isConnecting
   }
 
-  /** `'timeout'` when nothing was received or sent for `ms` milliseconds, 0 = never. The stream stays open. */
+  /** Whether it is not connected: not yet, or no longer. */
+  get pending(): boolean {
+    return this.#isConnecting || this.destroyed
+  }
+
+  get readyState(): 'opening' | 'open' | 'readOnly' | 'writeOnly' | 'closed' {
+    if (this.#isConnecting) return 'opening'
+    if (this.readable) return this.writable ? 'open' : 'readOnly'
+    return this.writable ? 'writeOnly' : 'closed'
+  }
+
+  /** `'timeout'` when nothing was received or sent for `ms` milliseconds, also while connecting; 0 = never. The stream stays open. */
   setTimeout(ms: number, onTimeout?: () => void): this {
-    if (onTimeout !== undefined) {
-      callback(onTimeout, 'onTimeout')
-      if (ms === 0) this.off('timeout', onTimeout)
-      else this.once('timeout', onTimeout)
+    if (this.destroyed) return this
+    this.timeout = ms
+    number(ms, 'msecs', 0, Number.MAX_VALUE)
+    this.#idleTimer?.cancel()
+    this.#idleTimer = undefined
+    if (onTimeout !== undefined) callback(onTimeout, 'callback')
+    if (ms === 0) {
+      if (onTimeout !== undefined) this.off('timeout', onTimeout)
+      return this
     }
-    if (!this.connection.closed && !this.destroyed) this.connection.setIdleTimeout(ms)
+    this.#idleTimer = new Timer(() => this.#onIdle(), Math.min(ms, MAX_TIMER_MS))
+    if (onTimeout !== undefined) this.once('timeout', onTimeout)
     return this
   }
 
-  setNoDelay(noDelay = true): this {
-    if (!this.connection.closed && !this.destroyed) this.connection.setOption('noDelay', noDelay)
+  setNoDelay(noDelay: boolean = true): this {
+    if (!this.#isOver) this.connection.setOption('noDelay', Boolean(noDelay))
     return this
   }
 
-  setKeepAlive(enable = false, initialDelayMs = 0): this {
-    if (this.connection.closed || this.destroyed) return this
-    this.connection.setOption('keepAlive', enable)
-    if (enable && initialDelayMs >= 1000) this.connection.setOption('keepAliveIdle', initialDelayMs)
+  setKeepAlive(enable: boolean = false, initialDelayMs = 0): this {
+    if (this.#isOver) return this
+    this.connection.setOption('keepAlive', Boolean(enable))
+    if (enable && initialDelayMs >= 1000)
+      this.connection.setOption('keepAliveIdle', Math.min(Math.trunc(initialDelayMs / 1000) * 1000, MAX_KEEP_ALIVE_MS))
     return this
   }
 
@@ -112,7 +202,7 @@ export class ConnectionDuplex extends Duplex {
     return this
   }
 
-  /** Ends the stream, and destroys it as soon as everything has been handed to the connection. */
+  /** Ends the stream, and destroys it as soon as the system has everything that was written. */
   destroySoon(): void {
     if (this.writable) this.end()
     if (this.writableFinished) this.destroy()
@@ -126,88 +216,237 @@ export class ConnectionDuplex extends Duplex {
   }
 
   override _read(): void {
-    if (!this.#isOver) this.connection.resume()
+    this.#mayPush = true
+    this.#goOn()
   }
 
-  override _write(chunk: Buffer, _encoding: BufferEncoding, done: (error?: Error | null) => void): void {
-    try {
-      if (this.connection.send(chunk)) return done()
-    } catch (error) {
-      return done(error as Error)
-    }
-    // Over the mark, or broken: a `drain` or a `close` follows.
-    this.#onDrain = done
+  override _write(chunk: Buffer | string, encoding: BufferEncoding, done: (error?: Error | null) => void): void {
+    this.#send([{ chunk, encoding }], done)
+  }
+
+  override _writev(pieces: Piece[], done: (error?: Error | null) => void): void {
+    this.#send(pieces, done)
   }
 
   override _final(done: (error?: Error | null) => void): void {
-    this.connection.end()
-    done()
+    this.#whenSent((error) => {
+      if (error === undefined) this.connection.end()
+      done(error)
+    })
   }
 
   override _destroy(error: Error | null, done: (error?: Error | null) => void): void {
-    if (this.#isClosed) return done(error)
-    // A peer that does not read must not keep it for ever.
-    const impatience = setTimeout(() => this.connection.reset(), this.#closeTimeoutMs)
-    this.#onClosed = () => {
-      clearTimeout(impatience)
-      done(error)
+    this.#idleTimer?.cancel()
+    this.#idleTimer = undefined // else a write that ends would restart it
+    this.#isConnecting = false
+    this.#hadError = error !== null && error !== undefined
+    done(error)
+    if (this.#isClosed) {
+      atNextTick(() => this.emit('close', this.#hadError))
+      return
     }
+    // What nobody will read; the close is kept.
+    while (this.#arrived.length > 0 && isRead(this.#arrived[0])) this.#arrived.shift()
     this.connection.close()
+    // A peer that does not read must not keep it for ever.
+    if (!this.connection.closed) this.#closeTimer = new Timer(() => this.connection.reset(), this.#closeTimeoutMs)
   }
 
+  // ---- Inside ----
+
   get #isOver(): boolean {
-    return this.#isClosed || this.destroyed || this.connection.closed
+    return this.destroyed || this.connection.closed
+  }
+
+  get #peer(): SocketAddress | undefined {
+    return this.#isConnecting ? undefined : this.connection.remoteAddress
+  }
+
+  get #local(): SocketAddress | undefined {
+    return this.connection.closed ? undefined : this.connection.localAddress
+  }
+
+  /**
+   * In a callback of its own for each event, as from Node's own sockets: ticks and microtasks run in between, so that a program which has awaited one event
+   * listens before the next. And in the stream's async context.
+   */
+  #later(deliver: () => void): void {
+    inATurnOfItsOwn(() => this.#context.runInAsyncScope(deliver, this))
   }
 
   #onEvent(event: ConnectionEvent): void {
     switch (event.type) {
       case 'connect':
-        this.emit('connect')
-        this.emit('ready')
+        this.#later(this.#onConnect)
         break
       case 'receive':
         this.#onReceive(event.data)
         break
       case 'drain':
-        this.#written()
+        this.#later(this.#lookWhetherSent)
         break
       case 'end':
-        this.#hasEnded = true
-        this.push(null)
+        this.#arrive(null)
         break
       case 'timeout':
-        this.emit('timeout')
+        this.#later(() => this.emit('timeout'))
         break
       case 'close':
-        this.#onClose(event.error)
+        this.#arrive({ error: event.error && asNodesError(event.error) })
     }
   }
 
-  /** In chunks, as from a socket of Node's: a reader that destroys the stream at the first one need not have dealt with all the others. */
+  // ---- Receiving ----
+
   #onReceive(data: Buffer): void {
-    const chunkBytes = Math.max(this.readableHighWaterMark, MIN_CHUNK_BYTES)
-    let mayGoOn = true
-    for (let at = 0; at < data.length && !this.destroyed; at += chunkBytes) {
-      // A copy, since the stream may keep it past the next wait().
-      mayGoOn = this.push(Buffer.from(data.subarray(at, at + chunkBytes)))
+    // The owner calls wait() without turns of Node's loop in between: no more than two batches may come to lie here.
+    if (this.#arrived.length > 0) this.connection.pause()
+    for (let at = 0; at < data.length; at += this.#chunkBytes) {
+      // A copy, since `data` is gone before it is delivered.
+      this.#arrive(Buffer.from(data.subarray(at, at + this.#chunkBytes)))
     }
-    // Events that are in this batch already still come after a pause().
-    if (!mayGoOn && !this.#isOver) this.connection.pause()
   }
 
-  #written(error?: Error): void {
-    const done = this.#onDrain
-    this.#onDrain = undefined
+  #arrive(what: Arrival): void {
+    this.#arrived.push(what)
+    this.#deliveries++
+    this.#later(this.#deliver)
+  }
+
+  #deliver(): void {
+    this.#deliveries--
+    const next = this.#arrived[0]
+    // Dropped by destroy(), or the reader takes no more: _read() goes on.
+    if (next === undefined || (isChunk(next) && !this.#mayPush)) return
+    this.#arrived.shift()
+    if (next === null) this.#onEnd()
+    else if (isChunk(next)) this.#onChunk(next)
+    else this.#onClose(next.error)
+  }
+
+  #onChunk(chunk: Buffer): void {
+    this.#restartIdleTimer()
+    // A reader may call _read() while it gets this one.
+    this.#mayPush = false
+    if (this.push(chunk)) this.#mayPush = true
+    if (this.#mayPush) this.#goOn()
+    else if (!this.#isOver) this.connection.pause()
+  }
+
+  /** What has arrived already comes first, and only then is more received. */
+  #goOn(): void {
+    if (this.#arrived.length === 0) {
+      if (!this.#isOver) this.connection.resume()
+      return
+    }
+    for (; this.#deliveries < this.#arrived.length; this.#deliveries++) this.#later(this.#deliver)
+  }
+
+  #onEnd(): void {
+    this.#hasEnded = true
+    this.push(null)
+    // 'end' comes also when nobody reads, if there is nothing left to read.
+    this.read(0)
+  }
+
+  // ---- Sending ----
+
+  #send(pieces: Piece[], done: (error?: Error | null) => void): void {
+    this.#restartIdleTimer()
+    const { connection } = this
+    let isBroken = false
+    try {
+      for (const data of gathered(pieces))
+        if (!connection.sendAtOnce(data) && connection.bufferedBytes === 0) isBroken = true
+    } catch (error) {
+      return done(error as Error)
+    }
+    // A broken one takes nothing: its `close` tells why.
+    this.#bytesToSend = isBroken ? Number.POSITIVE_INFINITY : connection.bytesSent + connection.bufferedBytes
+    this.#whenSent(done)
+  }
+
+  /** Calls `done`, not at once, when the system has all that was sent, or with the error that prevents it. */
+  #whenSent(done: (error?: Error) => void): void {
+    this.#onSent = done
+    // A tick later, so that what this tick writes still is written together.
+    if (this.#isSent) atNextTick(() => this.#lookWhetherSent())
+    else this.#lookWhetherSent()
+  }
+
+  get #isSent(): boolean {
+    return !this.#isConnecting && this.connection.bytesSent >= this.#bytesToSend
+  }
+
+  #lookWhetherSent(): void {
+    // While connecting the connect tells, and after destroy() the close.
+    if (this.#onSent === undefined || this.#isConnecting || this.#isOver) return
+    if (this.#isSent) this.#sent()
+    else this.connection.requestDrain()
+  }
+
+  #sent(error?: Error): void {
+    const done = this.#onSent
+    this.#onSent = undefined
+    if (error === undefined) this.#restartIdleTimer()
     done?.(error)
+  }
+
+  // ---- Beginning, silence and end ----
+
+  #onConnect(): void {
+    if (this.destroyed) return
+    this.#isConnecting = false
+    this.#restartIdleTimer()
+    this.emit('connect')
+    this.emit('ready')
+    this.#lookWhetherSent()
+  }
+
+  #restartIdleTimer(): void {
+    this.#idleTimer?.restart()
+  }
+
+  #onIdle(): void {
+    // A large write that goes on, piece by piece, is no silence.
+    const { bufferedBytes } = this.connection
+    const isMoving = bufferedBytes > 0 && bufferedBytes !== this.#bufferedAtTimeout
+    this.#bufferedAtTimeout = bufferedBytes
+    if (isMoving) this.#restartIdleTimer()
+    else this.emit('timeout')
   }
 
   #onClose(error: Error | undefined): void {
     this.#isClosed = true
-    if (this.#onClosed !== undefined) return this.#onClosed()
-    if (error !== undefined) this.#written(error)
-    // Both sides have finished in order: the reader may still have to read, and the stream destroys itself after that.
-    if (error !== undefined || !this.#hasEnded || !this.writableEnded) this.destroy(error)
+    this.#isConnecting = false
+    this.#closeTimer?.cancel()
+    if (this.destroyed) this.emit('close', this.#hadError)
+    // Both sides have finished in order: the reader may still have to read, and the stream destroys itself after that. Otherwise it is over; there is
+    // no error when the program or the poller closed the connection past the stream.
+    else if (error !== undefined || !this.#hasEnded || !this.writableEnded) this.destroy(error)
+    this.#sent(this.#isSent ? undefined : (error ?? namedSocketError('ECANCELED', 'write')))
   }
+}
+
+function isChunk(arrival: Arrival): arrival is Buffer {
+  return Buffer.isBuffer(arrival)
+}
+
+function isRead(arrival: Arrival): boolean {
+  return arrival === null || isChunk(arrival)
+}
+
+/** Small pieces as one, so that they leave by one system call. */
+function gathered(pieces: Piece[]): Uint8Array[] {
+  const all = pieces.map(({ chunk, encoding }) => (typeof chunk === 'string' ? Buffer.from(chunk, encoding) : chunk))
+  if (all.length === 1) return all
+  const bytes = all.reduce((sum, { length }) => sum + length, 0)
+  return bytes <= MAX_GATHERED_BYTES ? [Buffer.concat(all, bytes)] : all
+}
+
+function familyOf(address: SocketAddress | undefined): string | undefined {
+  if (address === undefined) return undefined
+  return address.family === 'ipv4' ? 'IPv4' : 'IPv6'
 }
 
 /**
@@ -218,11 +457,14 @@ export class ConnectionDuplex extends Duplex {
  * ```
  *
  * From then on the connection's events are the stream's and no longer in the batches (see {@link TcpConnection.divert}); its owner goes on calling
- * `wait()` or `run()`, and gives Node's loop its turns, as `run()` does. Backpressure goes both ways: `pause()` when the reader does not keep up, and a
- * write is done when the connection is below its high-water mark. An `http.Server` that does not listen itself checks no `headersTimeout` and no
+ * `wait()` or `run()`, and gives Node's loop its turns, as `run()` does. As with a `net.Socket`, each chunk (of up to 64 KiB), the end and the close
+ * come in a callback of their own, in the async context in which the stream was made. Backpressure goes both ways: nothing more is received while the
+ * reader does not keep up, and a write is done when the system has it. An `http.Server` that does not listen itself checks no `headersTimeout` and no
  * `requestTimeout` (they begin with its `'listening'`); its `timeout` counts.
- * @param connection an open or a connecting one; best in its `accept` event, or right after `connectTcp()`
- * @returns a stream that is closed when the connection is. `destroy()` lets what was written leave, for `closeTimeoutMs`.
+ * @param connection an open or a connecting one; best in its `accept` event, or right after `connectTcp()`, also when that has failed at once: then an
+ *   `'error'` follows
+ * @returns a stream that is closed when the connection is. `destroy()` lets what was written leave, for `closeTimeoutMs`. Its errors have `code`,
+ *   `syscall` and `errno` as those of Node's sockets have them (`'read'`, `'write'`, a negative number); their `cause` is the {@link SocketError}.
  * @throws TypeError for anything but a TcpConnection, RangeError for `closeTimeoutMs` below 0; SocketError `EBADF` when it is closed.
  */
 export function toDuplex<U>(connection: TcpConnection<U>, options: ToDuplexOptions = {}): ConnectionDuplex {

@@ -34,6 +34,8 @@ const GIVEN_UP = 256
 const SEND_BROKEN = 512
 /** It is told when the outbox has been sent. */
 const ATTENTIVE = 1024
+/** requestDrain() was called: the `drain` is due when nothing is queued any more. */
+const DRAIN_WHEN_EMPTY = 2048
 
 /** Whatever the type of the userPtr: a connection would otherwise not be assignable to one of a wider type. */
 type Taker = OnConnectionEvent<never>
@@ -167,7 +169,8 @@ export class TcpConnection<U = unknown> {
    * @throws SocketError `EBADF` on a closed connection, `EPIPE` after `end()`; TypeError for anything but bytes or a string.
    */
   send(data: Uint8Array | string): boolean {
-    if ((this.#state & ~(OVER_MARK | PAUSED | PEER_ENDED | ATTENTIVE)) !== 0 && !this.#maySend()) return false
+    if ((this.#state & ~(OVER_MARK | PAUSED | PEER_ENDED | ATTENTIVE | DRAIN_WHEN_EMPTY)) !== 0 && !this.#maySend())
+      return false
     const core = this.#core
     const isText = typeof data === 'string'
     if (!isText) uint8Array(data, 'data')
@@ -189,6 +192,32 @@ export class TcpConnection<U = unknown> {
     const { outbox } = core
     const offset = outbox.end
     return this._sendShared(offset, isText ? outbox.write(data) : outbox.copy(data, most))
+  }
+
+  /**
+   * As `send()`, but offered to the system at once, by a call for this alone: for what has nothing to be gathered with, or must know how much was taken.
+   * What the system does not take is queued.
+   * @returns and throws what `send()` does.
+   */
+  sendAtOnce(data: Uint8Array | string): boolean {
+    if (this.#isNotPlain && !this.#maySend()) return false
+    const isText = typeof data === 'string'
+    const bytes = isText ? Buffer.from(data) : uint8Array(data, 'data')
+    return bytes.length === 0 || this._sendThrough(bytes, isText)
+  }
+
+  /**
+   * Asks for one `drain` event when the system has taken everything that was sent so far, however little that is; at once if it has. None comes
+   * after `end()`, and none when the connection breaks first: its `close` follows.
+   * @throws SocketError `EBADF` when closed.
+   */
+  requestDrain(): void {
+    if (!this.#isUsable('drain') || (this.#state & (ENDING | SEND_BROKEN)) !== 0) return
+    this.#state |= OVER_MARK | DRAIN_WHEN_EMPTY
+    if (this.bufferedBytes === 0) return this.#tellDrain()
+    this.#attend()
+    this.#core.mustSettle = true
+    this.#core.touch()
   }
 
   /**
@@ -301,13 +330,14 @@ export class TcpConnection<U = unknown> {
    * their order at the end of that `wait()`, or of that turn of `run()`; what it gives is the batch of all the others, which may be empty. A `data`
    * is valid until `onEvent` returns, and what `onEvent` throws is an uncaught exception. Closing the poller hands over a `close`.
    *
-   * For code that owns a connection by itself, such as {@link toDuplex}. Best called in the `accept` event, or right after `connectTcp()`: what is
-   * in a batch already stays there.
+   * For code that owns a connection by itself, such as {@link toDuplex}. Best called in the `accept` event, or right after `connectTcp()`, also when
+   * that failed at once and only the `close` is to come: what is in a batch already stays there.
    * @throws SocketError `EBADF` when closed; TypeError for anything but a function or undefined.
    */
   divert(onEvent: OnConnectionEvent<U> | undefined): void {
     if (onEvent !== undefined) callback(onEvent, 'onEvent')
-    this.#assertUsable('divert')
+    const isCloseToCome = this.closed && !this._silent && this.#getExtras().closedInBatch === this.#core.batchNumber
+    if (!isCloseToCome) this.#assertUsable('divert')
     this.#setTaker(onEvent)
   }
 
@@ -476,7 +506,7 @@ export class TcpConnection<U = unknown> {
     if ((this.#state & CLOSED) !== 0) return
     const error = socketError(errno, 'send', this.#knownPeer())
     this.#dropUnsent()
-    this.#state &= ~OVER_MARK // what is dropped has not drained
+    this.#state &= ~(OVER_MARK | DRAIN_WHEN_EMPTY) // what is dropped has not drained
     // A reset that a send finds may have data before it: that is received first, as it would be had nobody sent.
     const peerIsGone = error.code === 'EPIPE' || error.code === 'ECONNRESET'
     if (peerIsGone && (this.#state & (PEER_ENDED | PAUSED | CLOSING)) === 0) {
@@ -506,6 +536,10 @@ export class TcpConnection<U = unknown> {
   }
 
   // ---- Inside ----
+
+  get #isNotPlain(): boolean {
+    return (this.#state & ~(OVER_MARK | PAUSED | PEER_ENDED | ATTENTIVE | DRAIN_WHEN_EMPTY)) !== 0
+  }
 
   /** In a state other than plainly open: whether a send is possible all the same. */
   #maySend(): boolean {
@@ -598,8 +632,10 @@ export class TcpConnection<U = unknown> {
   }
 
   #tellDrain(): void {
-    if ((this.#state & OVER_MARK) === 0 || this.bufferedBytes > this.#core.lowWaterMark) return
-    this.#state &= ~OVER_MARK
+    if ((this.#state & OVER_MARK) === 0) return
+    const mark = (this.#state & DRAIN_WHEN_EMPTY) === 0 ? this.#core.lowWaterMark : 0
+    if (this.bufferedBytes > mark) return
+    this.#state &= ~(OVER_MARK | DRAIN_WHEN_EMPTY)
     if (!this._silent && (this.#state & ENDING) === 0)
       this.#core.emit({ type: 'drain', socket: this, userPtr: this.userPtr })
   }

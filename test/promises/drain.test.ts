@@ -128,3 +128,43 @@ test('S.2 no drain for a connection that was closed while its queue was full', a
   await probe.first('close', connection)
   expect(probe.typesOf(connection)).toEqual(['accept', 'close'])
 })
+
+test('requestDrain() gives one drain when nothing is queued any more, however little that was', async () => {
+  const probe = openProbe()
+  const { connection, peer } = await acceptedPair(probe)
+  connection.requestDrain() // nothing is queued: at once
+  await probe.first('drain', connection)
+  expect(connection.send('few')).toBe(true)
+  connection.requestDrain()
+  let bufferedAtDrain = -1
+  probe.onEvent = (event) => {
+    if (event.type === 'drain') bufferedAtDrain = connection.bufferedBytes
+  }
+  await probe.until('the second drain', () => probe.seen('drain', connection).length === 2)
+  expect(bufferedAtDrain).toBe(0)
+  await probe.until('it is there', () => peer.receivedBytes === 3)
+  connection.send('more')
+  await probe.quiet()
+  expect(probe.seen('drain', connection)).toHaveLength(2)
+})
+
+test('sendAtOnce() leaves without a wait, after what was queued before, and what the system does not take is queued', async () => {
+  const probe = openProbe()
+  const { connection, peer } = await acceptedPair(probe, { paused: true })
+  expect(connection.send('one ')).toBe(true)
+  expect(connection.bufferedBytes).toBe(4)
+  expect(connection.sendAtOnce('two ')).toBe(true)
+  expect({ queued: connection.bufferedBytes, sent: connection.bytesSent }).toEqual({ queued: 0, sent: 8 })
+  const large = patternBytes(16 * 1024 * 1024)
+  expect(connection.sendAtOnce(large)).toBe(false)
+  expect(connection.bufferedBytes).toBeGreaterThan(0)
+  connection.requestDrain()
+  peer.readOn()
+  await probe.first('drain', connection)
+  expect(connection.bufferedBytes).toBe(0)
+  await probe.until('all of it is there', () => peer.receivedBytes === 8 + large.length)
+  expect(peer.received.subarray(0, 8).toString()).toBe('one two ')
+  expect(peer.received.subarray(8).equals(large)).toBe(true)
+  connection.end()
+  expect(() => connection.sendAtOnce('x')).toThrow('EPIPE')
+})

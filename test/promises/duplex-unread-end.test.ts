@@ -1,0 +1,39 @@
+// Who only writes learns that the peer has gone: 'end', 'finish' and 'close' come although nobody reads, as with net.Socket, and no descriptor is left.
+import { once } from 'node:events'
+import net from 'node:net'
+import { toDuplex } from 'pollport'
+import { expect, test } from 'vitest'
+import { LOCAL } from '../support/net-peer.ts'
+import { runningPoller } from '../support/running-poller.ts'
+import { streamAndSocket } from '../support/stream-and-socket.ts'
+
+test('an accepted stream that nobody reads ends, finishes and closes after the end of the peer', async () => {
+  const { poller, stream, socket } = await streamAndSocket()
+  const seen: unknown[] = []
+  for (const name of ['end', 'finish']) stream.on(name, () => seen.push(name))
+  stream.on('close', (hadError?: boolean) => seen.push('close', hadError))
+  socket.resume().end()
+  await once(stream, 'close')
+  expect(seen).toEqual(['end', 'finish', 'close', false])
+  expect(poller.stats.sockets).toBe(1) // the listener
+})
+
+test('a connecting one does so too', async () => {
+  const server = net.createServer((socket) => socket.end()).listen(0, LOCAL)
+  await once(server, 'listening')
+  const poller = runningPoller(() => {})
+  const stream = toDuplex(poller.connectTcp({ address: LOCAL, port: (server.address() as net.AddressInfo).port }))
+  await once(stream, 'close')
+  expect(poller.stats.sockets).toBe(0)
+  server.close()
+})
+
+test('with data that nobody reads it stays open, as with net, and closes when that is read', async () => {
+  const { stream, socket } = await streamAndSocket()
+  socket.resume().end('unread')
+  while (stream.readableLength === 0) await new Promise((resolve) => setImmediate(resolve))
+  for (let turns = 0; turns < 20; turns++) await new Promise((resolve) => setImmediate(resolve))
+  expect(stream.destroyed).toBe(false)
+  stream.resume()
+  await once(stream, 'close')
+})
