@@ -18,6 +18,10 @@
 namespace pollport {
 namespace {
 
+// A tv_sec that a 32-bit time_t holds: ppoll(2) answers EINVAL to what does not fit. Who wanted more is called too early, and arms again.
+constexpr double kLongestTimeoutMs = 2147483647.0;
+constexpr long kNoMemoryPauseNs = 10'000'000;
+
 class PollWatch final : public LoopWatch {
  public:
   PollWatch(int descriptor, UniqueFd control, std::function<void()> on_ready)
@@ -86,12 +90,18 @@ class PollWatch final : public LoopWatch {
       timespec limit{};
       const bool limited = armed && timeout_ms >= 0;
       if (limited) {
-        const double seconds = std::floor(timeout_ms / 1000);
+        const double bounded_ms = std::fmin(timeout_ms, kLongestTimeoutMs);
+        const double seconds = std::floor(bounded_ms / 1000);
         limit.tv_sec = static_cast<time_t>(seconds);
-        limit.tv_nsec = static_cast<long>((timeout_ms - seconds * 1000) * 1e6);
+        limit.tv_nsec = static_cast<long>((bounded_ms - seconds * 1000) * 1e6);
       }
       const int ready = ppoll(watched.data(), armed ? 2 : 1, limited ? &limit : nullptr, nullptr);
-      if (ready < 0) continue;  // ENOMEM is the only error left: the next round tries again
+      if (ready < 0) {
+        // ENOMEM is the only error left: the next round tries again, and lets others give some back first.
+        const timespec pause{0, kNoMemoryPauseNs};
+        nanosleep(&pause, nullptr);
+        continue;
+      }
       if ((watched[0].revents & POLLIN) != 0) {
         uint64_t told = 0;
         // Non-blocking, and a failed read only means that there was nothing: the state above is what counts.

@@ -11,6 +11,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <cerrno>
 #include <climits>
 #include <cstring>
@@ -45,7 +46,7 @@ ssize_t through_signals(int fd, int timeout_option, short events, Call call) {
     const int64_t whole = static_cast<int64_t>(timeout.tv_sec) * 1000 + (timeout.tv_usec + 999) / 1000;
     const int64_t left = whole - (now_ms() - started);
     pollfd waiting{fd, events, 0};
-    if (left <= 0 || poll(&waiting, 1, static_cast<int>(left)) == 0) {
+    if (left <= 0 || poll(&waiting, 1, static_cast<int>(std::min<int64_t>(left, INT_MAX))) == 0) {
       errno = EAGAIN;
       return -1;
     }
