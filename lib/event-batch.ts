@@ -1,23 +1,36 @@
-// The array that wait() returns. Its iterator passes over events that have gone stale since the batch was made, because the program closed their
-// socket while handling an earlier one. Knows nothing of events but the question that it was given.
+// The array that wait() returns. Its iterator asks about each event when the program comes to it, since the program may have changed or closed the
+// event's socket while handling an earlier one. Knows nothing of events but that question.
 
 export class EventBatch<E> extends Array<E> {
-  #isStale: (event: E) => boolean = never
+  #handOut: (event: E) => boolean = always
+  /** How far an earlier iteration or forEach() came. */
+  #reached = 0
+  #iterator: HandedOut<E> | undefined
 
-  /** An empty batch. `isStale` is asked when the program comes to an event, not before. */
-  static create<E>(isStale: (event: E) => boolean): EventBatch<E> {
+  /** An empty batch. `handOut` is called when the program comes to an event, not before; false passes the event over. */
+  static create<E>(handOut: (event: E) => boolean): EventBatch<E> {
     const batch = new EventBatch<E>()
-    batch.#isStale = isStale
+    batch.#handOut = handOut
     return batch
   }
 
+  /** How many events an iteration or forEach() has come to; 0 also for a batch that was read in another way. */
+  static reachedIn<E>(batch: E[]): number {
+    if (!(#reached in batch)) return 0
+    return Math.max(batch.#reached, batch.#iterator === undefined ? 0 : batch.#iterator.position)
+  }
+
   override [Symbol.iterator](): ArrayIterator<E> {
-    return new FreshEvents(this, this.#isStale) as unknown as ArrayIterator<E>
+    this.#reached = EventBatch.reachedIn(this)
+    this.#iterator = new HandedOut(this, this.#handOut)
+    return this.#iterator as unknown as ArrayIterator<E>
   }
 
   override forEach(each: (event: E, index: number, events: E[]) => void, self?: unknown): void {
     for (let index = 0; index < this.length; index++) {
-      if (!this.#isStale(this[index])) each.call(self, this[index], index, this)
+      const event = this[index]
+      if (index >= this.#reached) this.#reached = index + 1
+      if (this.#handOut(event)) each.call(self, event, index, this)
     }
   }
 }
@@ -25,24 +38,24 @@ export class EventBatch<E> extends Array<E> {
 // To a program a batch is an array: map() and filter() of one give plain arrays, and a comparison with `[…]` compares its elements.
 EventBatch.prototype.constructor = Array
 
-function never(): boolean {
-  return false
+function always(): boolean {
+  return true
 }
 
-class FreshEvents<E> implements IterableIterator<E> {
+class HandedOut<E> implements IterableIterator<E> {
+  position = 0
   readonly #events: E[]
-  readonly #isStale: (event: E) => boolean
-  #position = 0
+  readonly #handOut: (event: E) => boolean
 
-  constructor(events: E[], isStale: (event: E) => boolean) {
+  constructor(events: E[], handOut: (event: E) => boolean) {
     this.#events = events
-    this.#isStale = isStale
+    this.#handOut = handOut
   }
 
   next(): IteratorResult<E> {
-    while (this.#position < this.#events.length) {
-      const value = this.#events[this.#position++]
-      if (!this.#isStale(value)) return { done: false, value }
+    while (this.position < this.#events.length) {
+      const value = this.#events[this.position++]
+      if (this.#handOut(value)) return { done: false, value }
     }
     return { done: true, value: undefined }
   }

@@ -8,8 +8,8 @@ import { Slots } from '../slots.ts'
 import { beforeNodesLoopGoesOn, throwUncaught } from '../turns.ts'
 import type { Backend } from './backend.ts'
 import type { BatchMemory } from './batch-memory.ts'
-import { Deadlines } from './deadlines.ts'
-import { type ConnectionEvent, isStale, type OnConnectionEvent, type PollEvent, type PollSocket } from './events.ts'
+import { type Deadline, Deadlines } from './deadlines.ts'
+import { type ConnectionEvent, handOut, type OnConnectionEvent, type PollEvent, type PollSocket } from './events.ts'
 import { Outbox } from './outbox.ts'
 import { Peers } from './peers.ts'
 import { Counters } from './stats.ts'
@@ -33,7 +33,13 @@ export class Core<U> {
   readonly deadlines: Deadlines = new Deadlines()
   readonly stats: Counters = new Counters()
   /** The batch that the next wait() returns. */
-  events: PollEvent<U>[] = EventBatch.create<PollEvent<U>>(isStale)
+  events: PollEvent<U>[] = EventBatch.create<PollEvent<U>>(handOut)
+  /** `events` begins with what an earlier batch had, whose bytes the next exchange with the system writes over: it is given out first. */
+  hasGivenBack = false
+  /** Whether the last {@link takeEvents} had anything, for the program or for a diverted connection. */
+  hasHandedOut = false
+  /** Diverted connections are being given their events. */
+  isHandingOut = false
   /** Which batch is being made. The one before it is the one that the program is handling. */
   batchNumber = 0
   /** clockMs(), read once a wait. */
@@ -45,8 +51,8 @@ export class Core<U> {
   outgoingBytes = 0
   /** Connections whose events do not go into the batch. */
   diverted = 0
-  /** Inside run(): called when the program did something outside of a handler that must not wait for the next event. */
-  onTouch: (() => void) | undefined
+  /** Inside run(): called when the program did something that must not wait for the next event: `false` for what a flush() alone brings about. */
+  onTouch: ((mustCollect: boolean) => void) | undefined
   /** Inside run(): ends the thread that watches the backend, before the backend goes. */
   onClose: (() => void) | undefined
   #attentive: Sender[] = []
@@ -73,21 +79,44 @@ export class Core<U> {
   }
 
   touch(): void {
-    if (this.onTouch !== undefined) this.onTouch()
+    if (this.onTouch !== undefined) this.onTouch(true)
+  }
+
+  /** Sets or moves a deadline. One that comes before all others cuts short a wait inside run(). */
+  setDeadline(deadline: Deadline, at: number): void {
+    const isFirst = at < this.deadlines.next
+    this.deadlines.set(deadline, at)
+    if (isFirst) this.touch()
   }
 
   /** Gives out the batch made so far. */
   takeEvents(): PollEvent<U>[] {
     this.batchNumber++
-    if (this.events.length === 0) return []
+    this.hasGivenBack = false
+    this.hasHandedOut = this.events.length > 0
+    if (!this.hasHandedOut) return []
     const events = this.events
-    this.events = EventBatch.create<PollEvent<U>>(isStale)
-    return this.diverted === 0 ? events : this.#handOut(events)
+    this.events = EventBatch.create<PollEvent<U>>(handOut)
+    return this.diverted === 0 ? events : this.#divert(events)
+  }
+
+  /** What the program had not come to of the batch that it got last is given out again by the next takeEvents(). */
+  giveBack(batch: PollEvent<U>[]): void {
+    const rest = batch.slice(EventBatch.reachedIn(batch))
+    if (this.closed || rest.length === 0) return
+    // It counts as the same batch: what closed in it may be used without an error until the program has come to the `close`.
+    this.batchNumber--
+    this.hasGivenBack = true
+    const later = this.events
+    this.events = EventBatch.create<PollEvent<U>>(handOut)
+    for (const events of [rest, later])
+      for (let at = 0; at < events.length; at++) this.events[this.events.length] = events[at]
+    this.touch()
   }
 
   /** Gives diverted connections their events, and the rest back. */
-  #handOut(events: PollEvent<U>[]): PollEvent<U>[] {
-    const rest = EventBatch.create<PollEvent<U>>(isStale)
+  #divert(events: PollEvent<U>[]): PollEvent<U>[] {
+    const rest = EventBatch.create<PollEvent<U>>(handOut)
     const handed: [OnConnectionEvent<never>, ConnectionEvent<U>][] = []
     for (let at = 0; at < events.length; at++) {
       const event = events[at]
@@ -96,10 +125,12 @@ export class Core<U> {
       if (takes === undefined) rest[rest.length] = event
       else handed.push([takes, event as ConnectionEvent<U>])
     }
+    this.isHandingOut = true
     for (const [takes, event] of handed) {
-      // One that was handed out before may have closed or given back this one.
-      if (!isStale(event)) this.handOver(takes, event)
+      // One that was handed out before may have closed this one.
+      if (handOut(event)) this.handOver(takes, event)
     }
+    this.isHandingOut = false
     return rest
   }
 
@@ -135,7 +166,7 @@ export class Core<U> {
 
   /** Queues bytes that are in the outbox's arena for a socket that has no queue of its own. Returns how many of its bytes are there now. */
   queue(index: number, offset: number, length: number, addressOffset: number): number {
-    this.touch()
+    if (this.onTouch !== undefined) this.onTouch(false)
     return this.outbox.add(index, offset, length, addressOffset)
   }
 

@@ -119,7 +119,13 @@ export type ConnectionEvent<U = unknown> =
 /** Who takes the events of one connection. */
 export type OnConnectionEvent<U = unknown> = (event: ConnectionEvent<U>) => void
 
-/** Whether the program gave up the event's socket after the batch was made: such an event is passed over, except the `close` itself. */
-export function isStale<U>(event: PollEvent<U>): boolean {
-  return event.type !== 'wake' && event.type !== 'close' && event.socket._silent
+/**
+ * Called when the program comes to an event: gives it the `userPtr` of that moment. False if the program gave up the event's socket after the batch
+ * was made: such an event is passed over, except the `close` itself.
+ */
+export function handOut<U>(event: PollEvent<U>): boolean {
+  if (event.type === 'wake') return true
+  if (event.type !== 'close' && event.socket._silent) return false
+  event.userPtr = event.type === 'accept' ? event.listener.userPtr : event.socket.userPtr
+  return true
 }

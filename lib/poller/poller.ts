@@ -16,7 +16,7 @@ import { Socket } from '../raw/socket.ts'
 import { Waker } from '../raw/waker.ts'
 import { Slots } from '../slots.ts'
 import { bindToThread } from '../thread-bound.ts'
-import { boolean, callback, integer, object, timeout, bytes as toBytes } from '../validate.ts'
+import { abortSignal, boolean, callback, integer, object, timeout, bytes as toBytes } from '../validate.ts'
 import { FOREVER_MS, SLICE_MS } from '../wait-slices.ts'
 import type { Backend } from './backend.ts'
 import { chooseBackend } from './backends/choose.ts'
@@ -24,7 +24,7 @@ import { BatchMemory } from './batch-memory.ts'
 import { Core } from './core.ts'
 import type { PollEvent, PollSocket } from './events.ts'
 import { Outbox } from './outbox.ts'
-import { type RunOptions, runInNodesLoop, turnsOfNodesLoop } from './run.ts'
+import { Batches, NodesLoop, type RunOptions, runInNodesLoop } from './run.ts'
 import type { PollerStats } from './stats.ts'
 import { TcpConnection } from './tcp-connection.ts'
 import { TcpListener } from './tcp-listener.ts'
@@ -285,7 +285,7 @@ export class Poller<U = unknown> {
   wait(timeoutMs?: number): PollEvent<U>[] {
     const limit = timeout(timeoutMs)
     this.#core.assertOpen('wait')
-    this.#assertNotInRun('wait')
+    this.#assertIdle('wait')
     return this.#collect(limit)
   }
 
@@ -364,27 +364,14 @@ export class Poller<U = unknown> {
    */
   async run(onEvents: (events: PollEvent<U>[]) => void, options: RunOptions = {}): Promise<void> {
     callback(onEvents, 'onEvents')
-    object(options, 'options')
-    this.#core.assertOpen('run')
-    this.#assertNotInRun('run')
-    this.#inRun = true
-    try {
-      await runInNodesLoop(this.#core, () => this.#collect(0), onEvents, options.signal)
-    } finally {
-      this.#inRun = false
-    }
+    const { signal } = object(options, 'options')
+    if (signal !== undefined) abortSignal(signal, 'signal')
+    await runInNodesLoop(this.#openLoop(), onEvents, signal)
   }
 
   /** The batches of {@link run} for `for await`: the next one is taken when it is asked for. `break` ends it, and closing the poller does. */
-  async *[Symbol.asyncIterator](): AsyncGenerator<PollEvent<U>[], void, void> {
-    this.#core.assertOpen('run')
-    this.#assertNotInRun('run')
-    this.#inRun = true
-    try {
-      yield* turnsOfNodesLoop(this.#core, () => this.#collect(0))
-    } finally {
-      this.#inRun = false
-    }
+  [Symbol.asyncIterator](): AsyncIterableIterator<PollEvent<U>[]> {
+    return new Batches(() => this.#openLoop())
   }
 
   /** Closes all its sockets, without events, and itself. Queued bytes go out as far as the system takes them at once. Closing twice is harmless. */
@@ -395,6 +382,11 @@ export class Poller<U = unknown> {
   /** The same as `close()`. */
   [Symbol.dispose](): void {
     this.close()
+  }
+
+  /** @internal For a helper whose handler threw: what it had not come to of the batch that `wait()` gave last comes with the next `wait()`. */
+  _giveBack(events: PollEvent<U>[]): void {
+    this.#core.giveBack(events)
   }
 
   // ---- Making sockets ----
@@ -483,8 +475,24 @@ export class Poller<U = unknown> {
 
   // ---- Waiting ----
 
-  #assertNotInRun(call: string): void {
+  #assertIdle(call: string): void {
     if (this.#inRun) throw namedSocketError('EBUSY', call, 'the poller is inside run() or an async iteration')
+    if (this.#core.isHandingOut)
+      throw namedSocketError('EBUSY', call, 'a diverted connection is being given an event of this poller')
+  }
+
+  #openLoop(): NodesLoop<U> {
+    this.#core.assertOpen('run')
+    this.#assertIdle('run')
+    const loop = new NodesLoop(
+      this.#core,
+      () => this.#collect(0),
+      () => {
+        this.#inRun = false
+      }
+    )
+    this.#inRun = true
+    return loop
   }
 
   #collect(limitMs: number): PollEvent<U>[] {
@@ -492,6 +500,10 @@ export class Poller<U = unknown> {
     const { backend, memory, outbox } = core
     core.stats.waits++
     core.now = clockMs()
+    if (core.hasGivenBack) {
+      core.flush()
+      return core.takeEvents()
+    }
     const deadline = limitMs < 0 ? Number.POSITIVE_INFINITY : core.now + limitMs
     for (;;) {
       if (core.mustSettle) core.flush()

@@ -1,9 +1,11 @@
-// The poller inside Node's own loop: a thread watches the backend, and each batch gets one turn of that loop. Refuses to know events.
+// The poller inside Node's own loop: a thread watches the backend, and each batch is followed by one turn of that loop. Refuses to know events.
 import { clockMs } from '../clock.ts'
+import { EventBatch } from '../event-batch.ts'
+import { whenRejected } from '../rejections.ts'
 import { beforeNodesLoopGoesOn, turnOfNodesLoop } from '../turns.ts'
-import { abortSignal } from '../validate.ts'
 import type { BackendWatch } from './backend.ts'
 import type { Core } from './core.ts'
+import type { PollEvent } from './events.ts'
 
 /** Options of {@link Poller.run}. */
 export interface RunOptions {
@@ -11,96 +13,239 @@ export interface RunOptions {
   signal?: AbortSignal | undefined
 }
 
-// The parts of a poller that this file needs, whatever the events are.
-type AnyCore = Core<never> | Core<unknown>
+/** What it does at the moment, which decides what a touch has to bring about. */
+type Phase = 'collecting' | 'waiting' | 'turning' | 'elsewhere'
 
-/** Waits for the backend without holding up Node's loop. */
-class NodesLoop {
-  readonly #core: AnyCore
+/** Gives batch after batch without holding up Node's loop. Open from the first `next()` until `close()`. */
+export class NodesLoop<U> {
+  readonly #core: Core<U>
+  readonly #collect: () => PollEvent<U>[]
+  readonly #onClose: () => void
   readonly #watch: BackendWatch
-  #wakeUp: (() => void) | undefined
-  #isTouched = false
+  #phase: Phase = 'elsewhere'
+  #isOver = false
+  #isClosed = false
+  #failure: { readonly error: unknown } | undefined
+  /** The batch that the program is handling, until the next one is collected. */
+  #latest: PollEvent<U>[] | undefined
+  #hasTurnDue = false
+  #hasFoundNothing = false
+  #hasFlushDue = false
+  #wakeUp: ((isTouched: boolean) => void) | undefined
 
-  constructor(core: AnyCore) {
+  /** `collect` is a `wait(0)`. `onClose` is called once. */
+  constructor(core: Core<U>, collect: () => PollEvent<U>[], onClose: () => void) {
     this.#core = core
-    this.#watch = core.backend.openWatch(() => this.stopWaiting())
-    core.onTouch = () => this.#onTouch()
+    this.#collect = collect
+    this.#onClose = onClose
+    this.#watch = core.backend.openWatch(() => this.#stopWaiting(false))
+    core.onTouch = (mustCollect) => this.#onTouch(mustCollect)
     core.onClose = () => this.close()
   }
 
-  /** Until there may be something to take: a system event, a deadline, or what the program did outside of a handler. */
-  async ready(): Promise<void> {
-    const { next } = this.#core.deadlines
-    const waiting = new Promise<void>((resolve) => {
-      this.#wakeUp = resolve
-    })
-    this.#watch.arm(next === Number.POSITIVE_INFINITY ? -1 : Math.max(next - clockMs(), 0))
-    await waiting
+  /** The next batch that has something; undefined once it is stopped. Throws what `fail()` was given. */
+  async next(): Promise<PollEvent<U>[] | undefined> {
+    for (;;) {
+      if (this.#hasTurnDue) await this.#turn()
+      if (this.#failure !== undefined) throw this.#failure.error
+      if (this.#isOver) return undefined
+      const events = this.#collectNow()
+      if (events.length > 0) {
+        this.#latest = events
+        return events
+      }
+      if (this.#hasTurnDue) continue
+      // A watch that reports what a wait does not find must not hold up Node's loop either: its calls may come in one turn.
+      this.#hasTurnDue = this.#hasFoundNothing
+      this.#hasFoundNothing = true
+      if (!this.#hasTurnDue) this.#hasTurnDue = await this.#wait()
+    }
   }
 
-  /** One turn of Node's loop. */
-  turn(): Promise<void> {
-    return turnOfNodesLoop()
+  /** An async handler has failed: `next()` throws it. False when there is no `next()` to come. */
+  fail(events: PollEvent<U>[], error: unknown): boolean {
+    if (this.#isOver || this.#failure !== undefined) return false
+    // A later batch may have written over its bytes.
+    if (this.#latest === events) this.#core.giveBack(events)
+    this.#failure = { error }
+    this.#stopWaiting(false)
+    return true
   }
 
-  stopWaiting(): void {
-    const wakeUp = this.#wakeUp
-    this.#wakeUp = undefined
-    wakeUp?.()
+  /** What the program had not come to of this batch comes again with the next one. */
+  giveBack(events: PollEvent<U>[]): void {
+    this.#core.giveBack(events)
   }
 
+  /** What a `for … of` over the latest batch was broken off before comes again with the next one. */
+  giveBackLatest(): void {
+    if (this.#latest !== undefined && EventBatch.reachedIn(this.#latest) > 0) this.#core.giveBack(this.#latest)
+  }
+
+  /** A `next()` that waits gives undefined, and so do all later ones. */
+  stop(): void {
+    this.#isOver = true
+    this.#stopWaiting(false)
+  }
+
+  /** Stops, and ends the watching. What is queued is sent. */
   close(): void {
+    if (this.#isClosed) return
+    this.#isClosed = true
     this.#core.onTouch = undefined
     this.#core.onClose = undefined
     this.#watch.close()
-    this.stopWaiting()
+    this.stop()
+    this.#onClose()
+    if (!this.#core.closed) this.#core.flush()
   }
 
-  // Something was sent, closed or timed, in a handler, a timer or a promise. Once for everything that the same callback does: a microtask comes
-  // before Node's loop goes on, so that it leaves in this turn.
-  #onTouch(): void {
-    if (this.#isTouched) return
-    this.#isTouched = true
+  #collectNow(): PollEvent<U>[] {
+    this.#phase = 'collecting'
+    this.#latest = undefined
+    const events = this.#collect()
+    this.#phase = 'elsewhere'
+    // Whether it was the program or a diverted connection that got something.
+    this.#hasTurnDue = this.#core.hasHandedOut
+    if (!this.#core.outbox.isEmpty) this.#flushSoon()
+    return events
+  }
+
+  async #turn(): Promise<void> {
+    this.#phase = 'turning'
+    await turnOfNodesLoop()
+    this.#phase = 'elsewhere'
+    this.#hasTurnDue = false
+    this.#hasFoundNothing = false
+  }
+
+  /** Until there may be something to collect. True if the program did something, which may have been in this very turn. */
+  async #wait(): Promise<boolean> {
+    const { next } = this.#core.deadlines
+    const waiting = new Promise<boolean>((resolve) => {
+      this.#wakeUp = resolve
+    })
+    this.#phase = 'waiting'
+    this.#watch.arm(next === Number.POSITIVE_INFINITY ? -1 : Math.max(next - clockMs(), 0))
+    const isTouched = await waiting
+    this.#phase = 'elsewhere'
+    return isTouched
+  }
+
+  #stopWaiting(isTouched: boolean): void {
+    const wakeUp = this.#wakeUp
+    this.#wakeUp = undefined
+    wakeUp?.(isTouched)
+  }
+
+  // The program sent, closed or timed something, in a handler, a timer or a promise.
+  #onTouch(mustCollect: boolean): void {
+    // A wait() comes in this turn, and brings all of it about.
+    if (this.#phase === 'collecting' || this.#phase === 'turning') return
+    this.#flushSoon()
+    if (mustCollect) this.#stopWaiting(true)
+  }
+
+  // Once for everything that the same callback sends, and before Node's loop goes on, so that it leaves in this turn.
+  #flushSoon(): void {
+    if (this.#hasFlushDue) return
+    this.#hasFlushDue = true
     beforeNodesLoopGoesOn(() => {
-      this.#isTouched = false
+      this.#hasFlushDue = false
       if (!this.#core.closed) this.#core.flush()
-      this.stopWaiting()
     })
   }
 }
 
-/** Batch after batch, as they are asked for. */
-export async function* turnsOfNodesLoop<E>(
-  core: AnyCore,
-  collect: () => E[],
+/** `onEvents` for each batch until `signal` aborts, the poller is closed, or it throws. */
+export async function runInNodesLoop<U>(
+  loop: NodesLoop<U>,
+  onEvents: (events: PollEvent<U>[]) => unknown,
   signal?: AbortSignal
-): AsyncGenerator<E[], void, void> {
-  const loop = new NodesLoop(core)
-  const onAbort = () => loop.stopWaiting()
+): Promise<void> {
+  const onAbort = () => loop.stop()
   signal?.addEventListener('abort', onAbort)
+  if (signal?.aborted) loop.stop()
   try {
-    while (!core.closed && !signal?.aborted) {
-      const events = collect()
-      if (events.length === 0) {
-        await loop.ready()
-        continue
-      }
-      yield events
-      await loop.turn()
-    }
+    for (let events = await loop.next(); events !== undefined; events = await loop.next())
+      handle(loop, events, onEvents)
   } finally {
     signal?.removeEventListener('abort', onAbort)
     loop.close()
   }
 }
 
-/** `onEvents` for each batch until `signal` aborts, the poller is closed, or it throws. */
-export async function runInNodesLoop<E>(
-  core: AnyCore,
-  collect: () => E[],
-  onEvents: (events: E[]) => void,
-  signal?: AbortSignal
-): Promise<void> {
-  if (signal !== undefined) abortSignal(signal, 'signal')
-  for await (const events of turnsOfNodesLoop(core, collect, signal)) onEvents(events)
+function handle<U>(loop: NodesLoop<U>, events: PollEvent<U>[], onEvents: (events: PollEvent<U>[]) => unknown): void {
+  let result: unknown
+  try {
+    result = onEvents(events)
+  } catch (error) {
+    loop.giveBack(events)
+    throw error
+  }
+  whenRejected(result, (error) => {
+    // run() has ended: there is nobody else to say so.
+    if (!loop.fail(events, error)) throw error
+  })
 }
+
+/** The batches of {@link NodesLoop} for `for await`. */
+export class Batches<U> implements AsyncIterableIterator<PollEvent<U>[]> {
+  readonly #open: () => NodesLoop<U>
+  #loop: NodesLoop<U> | undefined
+  #isOver = false
+  #latest: Promise<unknown> = Promise.resolve()
+
+  /** Opens it when the first batch is asked for. */
+  constructor(open: () => NodesLoop<U>) {
+    this.#open = open
+  }
+
+  /** Each call gives a batch of its own, in the order of the calls. */
+  async next(): Promise<IteratorResult<PollEvent<U>[], undefined>> {
+    if (this.#isOver) return { done: true, value: undefined }
+    this.#loop ??= this.#open()
+    const loop = this.#loop
+    const result = this.#latest.then(() => this.#next(loop))
+    this.#latest = result.catch(ignore)
+    return result
+  }
+
+  /** Ends it at once, also for a `next()` that waits. */
+  async return(): Promise<IteratorResult<PollEvent<U>[], undefined>> {
+    this.#end()
+    return { done: true, value: undefined }
+  }
+
+  async throw(error: unknown): Promise<never> {
+    this.#end()
+    throw error
+  }
+
+  [Symbol.asyncIterator](): this {
+    return this
+  }
+
+  async #next(loop: NodesLoop<U>): Promise<IteratorResult<PollEvent<U>[], undefined>> {
+    try {
+      const value = await loop.next()
+      if (value !== undefined && !this.#isOver) return { done: false, value }
+      // It was ended in the very moment between the two.
+      if (value !== undefined) loop.giveBack(value)
+      this.#end()
+      return { done: true, value: undefined }
+    } catch (error) {
+      this.#end()
+      throw error
+    }
+  }
+
+  #end(): void {
+    if (this.#isOver) return
+    this.#isOver = true
+    this.#loop?.giveBackLatest()
+    this.#loop?.close()
+  }
+}
+
+function ignore(): void {}

@@ -255,8 +255,7 @@ export class TcpConnection<U = unknown> {
       return
     }
     extras.idleDeadline ??= new Deadline((now) => this.#onIdleDeadline(now))
-    this.#core.deadlines.set(extras.idleDeadline, extras.lastActive + extras.idleMs)
-    this.#core.touch()
+    this.#core.setDeadline(extras.idleDeadline, extras.lastActive + extras.idleMs)
   }
 
   /** Sends what is queued, then FIN: the peer sees the end. Receiving goes on; the `close` event comes when the peer has finished too. */
@@ -413,6 +412,7 @@ export class TcpConnection<U = unknown> {
       const rest = data.subarray(taken, length)
       if (isOwn) this.#queue.appendShared(rest)
       else this.#queue.append(rest)
+      core.touch()
     }
     return this.#isBelowMark(this.bufferedBytes)
   }
@@ -651,7 +651,7 @@ export class TcpConnection<U = unknown> {
     extras.lastActive = now
     // After a time-out the deadline is gone; otherwise it is moved only when it comes up, which costs nothing a message.
     const deadline = extras.idleDeadline as Deadline
-    if (deadline.position < 0) this.#core.deadlines.set(deadline, extras.lastActive + extras.idleMs)
+    if (deadline.position < 0) this.#core.setDeadline(deadline, extras.lastActive + extras.idleMs)
   }
 
   #onIdleDeadline(now: number): void {
@@ -660,7 +660,7 @@ export class TcpConnection<U = unknown> {
     if ((this.#state & CONNECTING) !== 0) return
     const due = extras.lastActive + extras.idleMs
     if (due > now) {
-      this.#core.deadlines.set(extras.idleDeadline as Deadline, due)
+      this.#core.setDeadline(extras.idleDeadline as Deadline, due)
       return
     }
     this.#core.emit({ type: 'timeout', socket: this, userPtr: this.userPtr })
@@ -672,7 +672,7 @@ export class TcpConnection<U = unknown> {
     extras.giveUpDeadline = new Deadline(() =>
       this.#finish(namedSocketError('ETIMEDOUT', call, undefined, this.#knownPeer()), RELEASE.reset)
     )
-    this.#core.deadlines.set(extras.giveUpDeadline, clockMs() + ms)
+    this.#core.setDeadline(extras.giveUpDeadline, clockMs() + ms)
   }
 
   #clearDeadlines(): void {

@@ -103,7 +103,7 @@ export class TcpListener<U = unknown> {
     this.#pauseMs = nextPauseMs(this.#pauseMs)
     this.#core.stats.acceptPauses++
     this.#core.backend.setReceiving(this.index, false)
-    this.#core.deadlines.set(this.#pauseEnd, this.#core.now + this.#pauseMs)
+    this.#core.setDeadline(this.#pauseEnd, this.#core.now + this.#pauseMs)
     this.#core.emit({ type: 'error', socket: this, userPtr: this.userPtr, error })
   }
 

@@ -102,6 +102,40 @@ test('return() ends it, throw() ends it, and closing the poller ends it', async 
   expect(batches).toBe(0)
 })
 
+test('return() settles while next() waits, gives that one its end, and leaves the poller usable at once', async () => {
+  const poller = openPoller()
+  poller.listenTcp({ address: LOCAL, port: 0 })
+  const iterator = poller[Symbol.asyncIterator]()
+  const waiting = [iterator.next(), iterator.next()]
+  await delay(20)
+  const ended = iterator.return?.()
+  expect(poller.wait(0)).toEqual([])
+  expect(await ended).toEqual({ done: true, value: undefined })
+  expect(await Promise.all(waiting)).toEqual([
+    { done: true, value: undefined },
+    { done: true, value: undefined }
+  ])
+})
+
+test('calls of next() that come before their batches get one each, in order', async () => {
+  const poller = openPoller()
+  const iterator = poller[Symbol.asyncIterator]()
+  const asked = [iterator.next(), iterator.next()]
+  poller.wake()
+  expect(await asked[0]).toMatchObject({ done: false, value: [{ type: 'wake' }] })
+  poller.wake()
+  expect(await asked[1]).toMatchObject({ done: false, value: [{ type: 'wake' }] })
+  await iterator.return?.()
+})
+
+test('an iterator that was never asked for anything holds nothing', async () => {
+  const poller = openPoller()
+  const iterator = poller[Symbol.asyncIterator]()
+  expect(poller.wait(0)).toEqual([])
+  expect(await iterator.return?.()).toMatchObject({ done: true })
+  expect(await iterator.next()).toMatchObject({ done: true })
+})
+
 test('breaking out and beginning again goes on where it was', async () => {
   const poller = openPoller()
   for (let round = 0; round < 20; round++) {
