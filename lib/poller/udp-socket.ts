@@ -91,12 +91,10 @@ export class UdpSocket<U = unknown> {
    */
   send(data: Uint8Array | string, to: SocketAddress | EndPoint | undefined = this.#peer): boolean {
     this.#assertOpen('sendto')
-    // First, since reading a plain end point may run code of the program, which may do anything to the bytes and to this poller.
-    const target = to instanceof SocketAddress ? to : packed(to as EndPoint)
+    const target = to instanceof SocketAddress ? to : this.#readEndPoint(to)
     const isIpv6 = target instanceof SocketAddress ? target.family === 'ipv6' : target[PACKED_ADDRESS.family] === 6
     if (isIpv6 !== (this.#family === 6))
       throw namedSocketError('EAFNOSUPPORT', 'sendto', `the socket is IPv${this.#family}`, to)
-    this.#assertOpen('sendto')
     const bytes = toBytes(data, 'data')
     const { length } = bytes
     if (length > (this.#family === 4 ? MAX_IPV4_DATAGRAM : MAX_IPV6_DATAGRAM))
@@ -282,6 +280,13 @@ export class UdpSocket<U = unknown> {
   }
 
   // ---- Inside ----
+
+  /** Before the bytes are looked at: reading an end point may run code of the program, which may do anything to them and to this poller. */
+  #readEndPoint(to: EndPoint | undefined): Uint8Array {
+    const address = packed(to as EndPoint)
+    this.#assertOpen('sendto')
+    return address
+  }
 
   /** Behind what the system had no room for, as far as the mark allows. */
   #sendQueued(target: SocketAddress | Uint8Array, bytes: Uint8Array): boolean {
