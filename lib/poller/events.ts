@@ -8,7 +8,7 @@ import type { UdpSocket } from './udp-socket.ts'
 /** Any socket of a {@link Poller}. */
 export type PollSocket<U = unknown> = TcpListener<U> | TcpConnection<U> | UdpSocket<U>
 
-/** A listener took a connection; it is open and may be sent to at once. `userPtr` is the listener's; set the connection's own by `socket.userPtr = …`. */
+/** A listener took a connection; it is open and may be sent to at once. `userPtr` is the listener's; set the connection's own by `socket.userPtr = …`. (Of every other event it is the socket's own, at the moment when the iterator, `forEach` or `divert` hands the event out.) */
 export interface AcceptEvent<U = unknown> {
   type: 'accept'
   listener: TcpListener<U>

@@ -278,9 +278,9 @@ export class Poller<U = unknown> {
    * Sends everything that was queued, waits until something happens or the time is over, and gives what happened; `[]` when nothing did.
    *
    * While the program walks through the array, events of sockets that it closes on the way are passed over by the array's iterator (`for … of`,
-   * spread). `data` of `receive` and `datagram` events is valid until the next `wait()`.
+   * spread) and by `forEach`, and each event has its socket's `userPtr` of the moment when they come to it. `data` of `receive` and `datagram` events is valid until the next `wait()`.
    * @param timeoutMs milliseconds, fractions allowed; -1 (the default) waits for ever, 0 does not wait. Never early; how fine the system's clock is: `capabilities.subMillisecondWait`.
-   * @throws SocketError `EBADF` after `close()`; `EBUSY` inside of `run()`; RangeError for other negative numbers and NaN.
+   * @throws SocketError `EBADF` after `close()`; `EBUSY` inside of `run()`, and in the handler of a diverted connection; RangeError for other negative numbers and NaN.
    */
   wait(timeoutMs?: number): PollEvent<U>[] {
     const limit = timeout(timeoutMs)
@@ -358,8 +358,14 @@ export class Poller<U = unknown> {
 
   /**
    * Runs inside Node's own event loop: `onEvents` gets each batch, one for each turn of that loop, and timers, promises and other servers go on.
-   * What is sent outside of `onEvents`, from a timer or a promise, leaves in the same turn of Node's loop. Keeps the process alive.
-   * @returns a promise that is fulfilled when `signal` aborts or the poller is closed, and rejected when `onEvents` throws; the poller is usable afterwards.
+   * What is done outside of `onEvents`, in a timer or a promise, takes effect in the same turn of Node's loop: a send, an option, a deadline. Keeps the
+   * process alive. Each batch is followed by a turn of Node's loop, also one whose events all went to diverted connections.
+   *
+   * `onEvents` may be an async function; nobody waits for it, so that its `data` is valid until its first `await`. When its promise is rejected,
+   * `run()` is; a second rejection, or one after the end, is an unhandled one.
+   * @returns a promise that is fulfilled when `signal` aborts or the poller is closed, and rejected when `onEvents` throws; the poller is usable
+   *   afterwards. What the handler's `for … of` (or `forEach`) had not come to of its batch then comes first with the next `wait()` or `run()`: all of
+   *   the batch when it had not begun one, as with a loop that counts an index. Of an async function that holds while no later batch has come.
    * @throws SocketError `EBUSY` (as a rejection) if it runs already.
    */
   async run(onEvents: (events: PollEvent<U>[]) => void, options: RunOptions = {}): Promise<void> {
@@ -369,7 +375,10 @@ export class Poller<U = unknown> {
     await runInNodesLoop(this.#openLoop(), onEvents, signal)
   }
 
-  /** The batches of {@link run} for `for await`: the next one is taken when it is asked for. `break` ends it, and closing the poller does. */
+  /**
+   * The batches of {@link run} for `for await`: the next one is taken when it is asked for. `break` ends it, and closing the poller does; `return()`
+   * ends it at once, also for a `next()` that waits. What a `for … of` over the last batch was broken off before comes with the next batch.
+   */
   [Symbol.asyncIterator](): AsyncIterableIterator<PollEvent<U>[]> {
     return new Batches(() => this.#openLoop())
   }

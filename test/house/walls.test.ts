@@ -133,6 +133,17 @@ test('lib asks which objects the addon exports, never which system it is on', ()
   expect(findings).toEqual([])
 })
 
+test('lib has the time and turns of Node’s loop from rooms of its own, since a test may have faked Node’s', () => {
+  // A method of that name is a declaration: its first parameter has a type.
+  const asks =
+    /(?<![.\w#])(setTimeout|setInterval|setImmediate|queueMicrotask)\s*\((?!\w+\??:)|\bprocess\s*\.\s*(nextTick|hrtime)\b|\bperformance\s*\.\s*now\b|\bDate\s*\.\s*now\b|\bnew Date\b/
+  const findings = filesUnder('lib', '.ts')
+    .filter((path) => path !== 'lib/turns.ts')
+    .filter((path) => asks.test(textOf(path).replace(/^\s*(\/\/|\/?\*).*$/gm, '')))
+    .map((path) => `${path} asks Node: ask lib/clock.ts for the time, lib/turns.ts for a callback later`)
+  expect(findings).toEqual([])
+})
+
 test('every native file includes only what its room may know', () => {
   const findings: string[] = []
   // C++'s own headers have no dot; C's that every compiler ships are allowed by name.
