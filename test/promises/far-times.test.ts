@@ -44,7 +44,7 @@ test.each(FAR)('an idle time, and a connect, of %d ms keep nobody busy inside ru
   poller.connectTcp({ address: LOCAL, port, timeoutMs: ms })
   while (types.length === 0) await delay(1)
   const { waits } = poller.stats
-  expect(await idleShare()).toBeLessThan(0.7)
+  expect(await idleShare()).toBeLessThan(0.2)
   expect(poller.stats.waits - waits).toBeLessThan(20)
   expect(types).toEqual(['connect'])
 })
