@@ -19,6 +19,7 @@ import { tmpdir } from 'node:os'
 import { join, posix, resolve } from 'node:path'
 import { parseArgs } from 'node:util'
 import { fetchNode, nodeLines } from './cache.mjs'
+import { checkGlibc, promisedGlibc, whyNotOnPromisedGlibc } from './glibc.mjs'
 import { everyTarget } from './targets.mjs'
 import { fail, npm, root, run } from './tools.mjs'
 import { prepareLab, runInLab, whyNoLab } from './windows-lab.mjs'
@@ -144,6 +145,8 @@ function pack() {
       require(names.includes(source), `${map} points at ${source}, which is not in the tarball`)
   }
 
+  if (process.platform === 'linux') checkGlibcs(binaries)
+
   const publint = ['node_modules/publint/src/cli.js', 'run', tarball, '--strict']
   ok('publint', run(process.execPath, publint, 'publint found something'))
   const attw = ['node_modules/@arethetypeswrong/cli/dist/index.js', tarball, '--profile', 'node16']
@@ -153,6 +156,18 @@ function pack() {
     copyFileSync(tarball, join(options.keep, packed.filename))
   }
   return tarball
+}
+
+/** Every binary for glibc that is in the package, whoever made it. */
+function checkGlibcs(binaries) {
+  for (const name of binaries.filter((binary) => binary.endsWith('.glibc.node'))) checkGlibc(join(root, name))
+  // The checkout's own addon is built without regard to old systems: where glibc is newer than 2.34, the check has to see that.
+  const [major, minor] = (process.report.getReport().header.glibcVersionRuntime ?? '0.0').split('.').map(Number)
+  if (major > 2 || minor >= 34) {
+    const reason = whyNotOnPromisedGlibc(join(root, 'build', 'Release', 'pollport.node'))
+    require(reason?.includes('glibc 2.3'), 'the check of glibc does not see what a new glibc brings along')
+  }
+  ok(`binaries load on glibc ${promisedGlibc}`)
 }
 
 /** The one tarball in a folder. */
