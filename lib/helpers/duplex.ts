@@ -27,9 +27,9 @@ export interface ToDuplexOptions extends Pick<DuplexOptions, 'readableHighWaterM
    * Above so many unread bytes the connection is paused. If given, it is also the most that a chunk has (from 1,024 up to the 64 KiB that it is
    * otherwise).
    */
-  readableHighWaterMark?: number
+  readableHighWaterMark?: number | undefined
   /** From so many bytes on that the system has not taken, `write()` returns false. */
-  writableHighWaterMark?: number
+  writableHighWaterMark?: number | undefined
   /**
    * Whether the stream may still be written to after the peer has finished. Default false, as with Node's own sockets: it is ended then. `true` for
    * `tls`, which ends itself, and may have more to say after the peer's FIN.
