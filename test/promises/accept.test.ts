@@ -177,6 +177,16 @@ test('a port is free again at once after its listener and all its connections cl
   await acceptPeer(probe, again)
 })
 
+test('a server that starts again gets its port while connections live that it accepted before', async () => {
+  const probe = openProbe()
+  const { listener, connection } = await acceptedPair(probe)
+  const { port } = listener.localAddress
+  listener.close()
+  await probe.first('close', listener)
+  await acceptPeer(probe, probe.poller.listenTcp({ address: LOCAL, port }))
+  expect(connection.closed).toBe(false)
+})
+
 test("S.7 an address of somebody else's machine is EADDRNOTAVAIL", () => {
   const { poller } = openProbe()
   expect(thrownBy(() => poller.listenTcp({ address: '192.0.2.1', port: 0 }))).toMatchObject({
