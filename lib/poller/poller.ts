@@ -66,7 +66,7 @@ interface CommonOptions {
   sendBufferSize?: number | undefined
   /** SO_RCVBUF in bytes; systems may round or double it. */
   receiveBufferSize?: number | undefined
-  /** The type-of-service byte, or traffic class. */
+  /** The type-of-service byte, or traffic class. Windows has none for IPv6 sockets: `ENOTSUP`. */
   tos?: number | undefined
 }
 

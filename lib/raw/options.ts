@@ -37,7 +37,7 @@ export interface SocketOptions {
   broadcast: boolean
   /** Hops of unicast packets, 1 to 255. */
   ttl: number
-  /** The type-of-service byte or traffic class, 0 to 255. */
+  /** The type-of-service byte or traffic class, 0 to 255. Windows has none for IPv6 sockets: `ENOTSUP`. */
   tos: number
   /** IPV6_V6ONLY: an IPv6 socket takes no IPv4. To be set before bind. */
   ipv6Only: boolean

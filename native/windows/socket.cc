@@ -192,6 +192,10 @@ Result accept_socket(Handle handle, PackedAddress& peer) {
   int length = sizeof address;
   UniqueSocket accepted(accept(socket_of(handle), as_sockaddr(address), &length));
   if (!accepted) return failure();
+  // Every other socket of ours is opened with WSA_FLAG_NO_HANDLE_INHERIT; accept() has no such flag, and a child process would hold the
+  // connection open. Between the two calls a process that another thread starts may still get it: overlappedAccept() has no such gap.
+  // Safe: a SOCKET is a handle of the kernel's (Microsoft Learn, "Socket Handles").
+  static_cast<void>(SetHandleInformation(reinterpret_cast<HANDLE>(accepted.get()), HANDLE_FLAG_INHERIT, 0));
   from_sockaddr(address, length, peer);
   // An accepted socket takes the listener's mode on Windows, and is a new number that may have been another socket's before.
   if (const Result set = set_non_blocking(static_cast<Handle>(accepted.get()), false); set < 0) return set;

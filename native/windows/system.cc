@@ -16,7 +16,6 @@ namespace {
 constexpr int kTcpKeepIdle = 3;
 constexpr int kTcpKeepCount = 16;
 constexpr int kTcpKeepInterval = 17;
-constexpr int kIpv6TrafficClass = 39;
 
 enum class Form { kInteger, kBoolean, kSeconds, kMilliseconds, kLinger };
 
@@ -29,6 +28,9 @@ struct Option {
   int level6 = 0;
   int option6 = 0;
 };
+
+// For option6: Windows has nothing of the kind.
+constexpr int kNone = -1;
 
 constexpr Option kOptions[] = {
     {"noDelay", Form::kBoolean, IPPROTO_TCP, TCP_NODELAY},
@@ -43,7 +45,9 @@ constexpr Option kOptions[] = {
     {"linger", Form::kLinger, SOL_SOCKET, SO_LINGER},
     {"broadcast", Form::kBoolean, SOL_SOCKET, SO_BROADCAST},
     {"ttl", Form::kInteger, IPPROTO_IP, IP_TTL, IPPROTO_IPV6, IPV6_UNICAST_HOPS},
-    {"tos", Form::kInteger, IPPROTO_IP, IP_TOS, IPPROTO_IPV6, kIpv6TrafficClass},
+    // The headers have a number for IPV6_TCLASS, but it names control data of WSASendMsg: there is no such option (Microsoft Learn,
+    // "IPPROTO_IPV6 Socket Options").
+    {"tos", Form::kInteger, IPPROTO_IP, IP_TOS, IPPROTO_IPV6, kNone},
     {"ipv6Only", Form::kBoolean, IPPROTO_IPV6, IPV6_V6ONLY},
     {"receiveTimeout", Form::kMilliseconds, SOL_SOCKET, SO_RCVTIMEO},
     {"sendTimeout", Form::kMilliseconds, SOL_SOCKET, SO_SNDTIMEO},
@@ -113,6 +117,7 @@ Result resolve(Handle handle, const Option& option, int& level, int& name) {
   WSAPROTOCOL_INFOW protocol{};
   if (const Result got = get(handle, SOL_SOCKET, SO_PROTOCOL_INFOW, &protocol, sizeof protocol); got < 0) return got;
   if (protocol.iAddressFamily != AF_INET6) return 0;
+  if (option.option6 == kNone) return -static_cast<Result>(WSAEOPNOTSUPP);
   level = option.level6;
   name = option.option6;
   return 0;

@@ -2,8 +2,9 @@
 import { Socket, type SocketOptionName } from 'pollport'
 import { describe, expect, test } from 'vitest'
 import { hasIpv6 } from '../support/net-peer.ts'
+import { openProbe } from '../support/poller-probe.ts'
 import { closing, codeOf } from '../support/raw-pair.ts'
-import { isWindows, isWine } from '../support/system.ts'
+import { isWindows } from '../support/system.ts'
 
 const cases: [SocketOptionName, 'tcp' | 'udp', unknown[]][] = [
   ['noDelay', 'tcp', [true, false]],
@@ -59,14 +60,27 @@ test.runIf(hasIpv6)('the options of an IPv6 socket are those of IPv6', () => {
   for (const [name, value] of [
     ['ipv6Only', true],
     ['ttl', 9],
-    // Wine has no traffic class.
-    ...(isWine ? [] : [['tos', 8] as const]),
+    // Windows has no traffic class.
+    ...(isWindows ? [] : [['tos', 8] as const]),
     ['multicastTtl', 2],
     ['multicastLoop', false]
   ] as const) {
     socket.setOption(name, value as never)
     expect(socket.getOption(name)).toBe(value)
   }
+})
+
+test.runIf(hasIpv6 && isWindows)('tos of an IPv6 socket is ENOTSUP on Windows, in every call that takes it', () => {
+  const { poller } = openProbe()
+  const socket = closing(new Socket({ type: 'tcp', family: 'ipv6' }))
+  const calls = [
+    () => socket.setOption('tos', 8),
+    () => socket.getOption('tos'),
+    () => poller.listenTcp({ address: '::1', port: 0, tos: 8 }),
+    () => poller.connectTcp({ address: '::1', port: 9, tos: 8 }),
+    () => poller.bindUdp({ address: '::1', port: 0, tos: 8 })
+  ]
+  for (const call of calls) expect(codeOf(call)).toBe('ENOTSUP')
 })
 
 test('a time is rounded up to what the system counts in, never down to nothing', () => {

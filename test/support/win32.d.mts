@@ -5,6 +5,7 @@ export declare function closeSocket(socket: number): number
 export declare function setCompletionModes(handle: number, flags: number): number
 export declare function processHandleCount(process: number, count: Buffer): number
 export declare function plainSocket(): number
+export declare function isInherited(handle: number): boolean
 export declare function ownHandles(): Set<number>
 export declare function openedBy<T>(open: () => T): { opened: T; handles: number[] }
 export declare function receiveIntoNowhere(socket: number): bigint

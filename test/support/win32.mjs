@@ -12,6 +12,13 @@ export const setCompletionModes = kernel32.func('int __stdcall SetFileCompletion
 export const closeSocket = winsock.func('int __stdcall closesocket(intptr_t)')
 
 const openSocket = winsock.func('intptr_t __stdcall WSASocketW(int, int, int, void*, uint32_t, uint32_t)')
+/** Whether child processes get the handle. */
+export function isInherited(handle) {
+  const flags = Buffer.alloc(4)
+  return handleInformation(handle, flags) !== 0 && (flags.readUInt32LE() & HANDLE_FLAG_INHERIT) !== 0
+}
+
+const HANDLE_FLAG_INHERIT = 1
 const handleInformation = kernel32.func('int __stdcall GetHandleInformation(intptr_t, void*)')
 /** Answers 0 under Wine for any process. */
 export const processHandleCount = kernel32.func('int __stdcall GetProcessHandleCount(intptr_t, void*)')
