@@ -57,6 +57,7 @@
             "native/windows/operations.cc",
             "native/windows/overlapped_pool.cc",
             "native/windows/socket.cc",
+            "native/windows/status.cc",
             "native/windows/streams.cc",
             "native/windows/system.cc",
             "native/windows/waker.cc",

@@ -50,6 +50,8 @@ type Native = IocpBinding & ReturnType<typeof addon>
 const NO_DATA = Buffer.alloc(0)
 // How long a close waits for one cancelled operation that no port gives back: cancelling takes microseconds.
 const CANCEL_WAIT_MS = 5000
+// The same for a receive that a port gives back, of which a close only wants that the system is done with it.
+const RECEIVE_WAIT_MS = 100
 
 // The tokens of this thread, and the native memory behind them.
 const tokens = new Slots<Overlapped>()
@@ -190,12 +192,11 @@ export class Overlapped {
     this.#end(operation)
     const { call } = operation
     const calls = native('Overlapped')
-    const isDatagram = call === 'WSARecvFrom'
     const packed = new Uint8Array(PACKED_ADDRESS.bytes)
-    // A datagram that did not fit is an error to Windows, with the first bytes in the buffer.
-    const into = call === 'WSARecv' || isDatagram ? Buffer.allocUnsafeSlow(bytes) : NO_DATA
+    const into = call === 'WSARecv' || call === 'WSARecvFrom' ? Buffer.allocUnsafeSlow(bytes) : NO_DATA
     const taken = calls.overlappedTake(overlappedPool(), operation.token, into, packed)
-    this.#truncated = isDatagram && packed[PACKED_ADDRESS.flag] === 1
+    // A datagram that did not fit is an error to Windows, with the first bytes in the buffer.
+    this.#truncated = packed[PACKED_ADDRESS.flag] === 1
     if (errno !== 0 && !this.#truncated) {
       // A socket that was closed by this program cancels what is in flight, whatever the system calls it.
       this.#error =
@@ -208,7 +209,7 @@ export class Overlapped {
     }
     this.#bytes = bytes
     this.#data = into
-    if (isDatagram) this.#address = SocketAddress.fromPacked(packed, 0)
+    if (call === 'WSARecvFrom') this.#address = SocketAddress.fromPacked(packed, 0)
     if (operation.adopt !== undefined) this.#accepted = operation.adopt(taken)
     return undefined
   }
@@ -221,6 +222,18 @@ export class Overlapped {
     calls.cancelIoEx(overlappedPool(), operation.handle, operation.token)
     const result = calls.overlappedResult(overlappedPool(), operation.token, CANCEL_WAIT_MS)
     if (result !== WOULD_BLOCK_RESULT) this._finish(Math.max(result, 0), result < 0 ? -result : 0)
+  }
+
+  /**
+   * @internal Its socket is about to be closed, which over a receive that is in flight sends a reset: ends a receive that a port gives back.
+   * A driver that lets a cancelled one wait gets its reset.
+   */
+  _cancelReceive(): void {
+    const operation = this.#operation
+    if (operation === undefined || operation.call !== 'WSARecv') return
+    const calls = native('Overlapped')
+    calls.cancelIoEx(overlappedPool(), operation.handle, operation.token)
+    calls.overlappedResult(overlappedPool(), operation.token, RECEIVE_WAIT_MS)
   }
 
   /** @internal Its port is closed: what it left is thrown away. */

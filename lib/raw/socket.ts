@@ -300,9 +300,16 @@ export class Socket {
     check(calls.cancelIoEx(overlappedPool(), handle, overlapped?._token ?? -1), 'CancelIoEx')
   }
 
-  /** Closes. Closing twice is harmless. It leaves every Epoll first; what is in flight completes with `ECANCELED`. */
+  /**
+   * Closes. Closing twice is harmless. It leaves every Epoll first; what is in flight completes with `ECANCELED`. On Windows the receives of this
+   * thread are cancelled before the close, since Windows would send a reset for one that is in flight.
+   */
   close(): void {
     if (this.closed) return
+    const completions = this.#completions
+    if (completions !== undefined && completions.port !== 0 && completions.inFlight > 0) {
+      for (const overlapped of operationsAt((theirs) => theirs === completions)) overlapped._cancelReceive()
+    }
     addon().socketClose(this.#letGo())
   }
 

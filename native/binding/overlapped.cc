@@ -187,7 +187,7 @@ Napi::Value overlapped_result(const Napi::CallbackInfo& info) {
   finish(*operation);
   if (operation->port == 0) operation->in_flight = false;
   // A datagram that did not fit is there as far as it did; overlappedTake says so.
-  const bool is_done = operation->error == 0 || (operation->kind == OperationKind::kReceiveFrom && is_truncation(operation->error));
+  const bool is_done = operation->error == 0 || (receives(*operation) && is_truncation(operation->error));
   return answer(info.Env(), is_done ? static_cast<Result>(operation->bytes) : -static_cast<Result>(operation->error));
 }
 
@@ -205,8 +205,9 @@ Napi::Value overlapped_take(const Napi::CallbackInfo& info) {
     if (result > 0) Environment::of(info.Env()).hold(result);
   } else if (operation->kind == OperationKind::kConnect && operation->error == 0) {
     result = finish_connect(*operation);
-  } else if (operation->kind == OperationKind::kReceiveFrom) {
-    from_sockaddr(operation->memory->address, operation->memory->address_length, peer);
+  } else if (receives(*operation)) {
+    // A receive of a connected socket has no address.
+    if (operation->kind == OperationKind::kReceiveFrom) from_sockaddr(operation->memory->address, operation->memory->address_length, peer);
     peer.flag = is_truncation(operation->error) ? 1 : 0;
   }
   store_address(info, 3, peer);

@@ -40,6 +40,9 @@ constexpr size_t kAcceptsPosted = 32;
 // Windows: datagrams received into native memory while the program is busy; each owns a buffer of the largest datagram.
 constexpr size_t kDatagramsPosted = 32;
 
+// Windows: how soon a socket is served again that the system had no memory for. Each try costs a call or two; a second would be felt.
+constexpr double kShortageMs = 50;
+
 // Windows: how long the end of an object waits for cancelled operations to come back. What the system still holds then is left to it.
 constexpr double kLongestDrainMs = 5000;
 

@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <cstring>
+#include <utility>
 
 #include "../contract/limits.h"
 #include "address.h"
@@ -13,8 +14,9 @@ namespace {
 
 // A report about an earlier datagram, not about this receive (Microsoft Learn, "Winsock IOCTLs", SIO_UDP_CONNRESET and SIO_UDP_NETRESET).
 bool is_report(DWORD error) {
-  return error == ERROR_PORT_UNREACHABLE || error == ERROR_HOST_UNREACHABLE || error == ERROR_NETWORK_UNREACHABLE ||
-         error == static_cast<DWORD>(WSAECONNRESET) || error == static_cast<DWORD>(WSAENETRESET);
+  return error == static_cast<DWORD>(WSAECONNRESET) || error == static_cast<DWORD>(WSAECONNREFUSED) ||
+         error == static_cast<DWORD>(WSAENETRESET) || error == static_cast<DWORD>(WSAEHOSTUNREACH) ||
+         error == static_cast<DWORD>(WSAENETUNREACH);
 }
 
 // "Connection reset" is what Winsock calls a port that nobody listens at.
@@ -25,19 +27,36 @@ void tell_report(const Watched& watched, DWORD error, Batch* batch) {
   batch->add(kKindDatagramFailed, watched.index, watched.generation, report_code(error), -1);
 }
 
-// Posts a receive at the back of the queue; false when the system refuses.
-bool post(Watched& watched, Operation* operation, Batch* batch) {
+// Posts a receive at the back of the queue. Minus the error when the system refuses.
+Result post(Watched& watched, Operation* operation, Batch* batch) {
+  Result started = 0;
   // A report may stand before the datagrams and fail the call at once; there are only so many of them.
   for (size_t tries = 0; tries < kDatagramsPosted; tries++) {
-    const Result started = start_receive_from(*operation);
+    started = start_receive_from(*operation);
     if (started == 0) {
       watched.queue->operations.push_back(operation);
-      return true;
+      return 0;
     }
-    if (!is_report(static_cast<DWORD>(-started))) return false;
+    if (!is_report(static_cast<DWORD>(-started))) break;
     tell_report(watched, static_cast<DWORD>(-started), batch);
   }
-  return false;
+  return started;
+}
+
+// Posts as many as there should be. Minus the error of the first that the system refuses.
+Result replenish(Port& port, Watched& watched, Batch* batch) {
+  Queue& queue = *watched.queue;
+  while (queue.operations.size() < kDatagramsPosted) {
+    Operation* operation = take_operation(port, watched, OperationKind::kReceiveFrom);
+    if (operation == nullptr) return -static_cast<Result>(WSAENOBUFS);
+    operation->length = queue.datagram_bytes;
+    operation->need_memory().reserve(operation->length);
+    if (const Result posted = post(watched, operation, batch); posted < 0) {
+      port.pool.give_back(operation);
+      return posted;
+    }
+  }
+  return 0;
 }
 
 // Writes a packed address to the batch's front part; -1 when it has no room left.
@@ -64,16 +83,11 @@ void give_out(const Watched& watched, const Operation& operation, Batch& batch) 
 Result begin_datagrams(Port& port, Watched& watched, size_t max_datagram) {
   if (const Result associated = associate(port, watched); associated < 0) return associated;
   watched.queue = std::make_unique<Queue>();
-  for (size_t i = 0; i < kDatagramsPosted; i++) {
-    Operation* operation = take_operation(port, watched, OperationKind::kReceiveFrom);
-    if (operation == nullptr) return i > 0 ? 0 : -static_cast<Result>(WSAENOBUFS);
-    operation->length = max_datagram;
-    operation->need_memory().reserve(max_datagram);
-    if (post(watched, operation, nullptr)) continue;
-    const int error = WSAGetLastError();
-    port.pool.give_back(operation);
-    return i > 0 ? 0 : -static_cast<Result>(error);
-  }
+  watched.queue->datagram_bytes = max_datagram;
+  const Result replenished = replenish(port, watched, nullptr);
+  if (replenished == 0) return 0;
+  if (watched.queue->operations.empty()) return replenished;
+  serve_later(port, watched);
   return 0;
 }
 
@@ -81,29 +95,38 @@ void serve_datagrams(Port& port, Watched& watched, size_t budget_bytes, Batch& b
   if (!watched.receiving) return;  // told again by set_receiving()
   std::deque<Operation*>& operations = watched.queue->operations;
   size_t given = 0;
+  Result failure = 0;
   // Every one that is given out goes to the back: more than once round would be the next wait's.
   for (size_t left = operations.size(); left > 0 && operations.front()->done; left--) {
     Operation* operation = operations.front();
     const size_t needed = sizeof(PackedAddress) + operation->length;
     if (given > budget_bytes || batch.records_room() < 2 || batch.datagram_room().size() < needed) {
-      // Without memory for one packet the next datagram brings us back.
-      static_cast<void>(ask_again(port, watched));
-      return;
+      return ask_again(port, watched);
     }
     operations.pop_front();
-    if (operation->error == 0 || is_truncation(operation->error)) {
+    const DWORD error = operation->error;
+    if (error == 0 || is_truncation(error)) {
       given += operation->bytes;
       give_out(watched, *operation, batch);
-    } else if (is_report(operation->error)) {
-      tell_report(watched, operation->error, &batch);
+    } else if (is_report(error)) {
+      tell_report(watched, error, &batch);
     } else {
-      batch.add(kKindFailed, watched.index, watched.generation, static_cast<int32_t>(operation->error));
+      failure = -static_cast<Result>(error);
     }
-    if (!post(watched, operation, &batch)) {
-      batch.add(kKindFailed, watched.index, watched.generation, WSAGetLastError());
-      port.pool.give_back(operation);
-    }
+    // One that failed is not posted again at once: it would fail again, and so on for ever.
+    if (failure == 0) failure = post(watched, operation, &batch);
+    if (failure < 0) port.pool.give_back(operation);
   }
+  if (failure == 0) failure = replenish(port, watched, &batch);
+  if (failure == 0) {
+    watched.queue->resting = false;
+    return;
+  }
+  // Told once, until all are posted again. Without one posted no datagram would ever bring us back: the next waits try.
+  if (batch.records_room() > 0 && !std::exchange(watched.queue->resting, true)) {
+    batch.add(kKindFailed, watched.index, watched.generation, static_cast<int32_t>(-failure));
+  }
+  serve_later(port, watched);
 }
 
 Result send_datagram(Port& port, Watched& watched, std::span<const uint8_t> bytes, const PackedAddress& to) {

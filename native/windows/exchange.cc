@@ -22,6 +22,8 @@ namespace {
 
 // A loop watch's thread and the waiting thread may both be at work.
 constexpr uint32_t kThreadsAtThePort = 2;
+// What one turn of a socket may have to tell at most: that it may send again, data, and an end.
+constexpr size_t kRecordsPerSocket = 3;
 
 class IocpExchange final : public Exchange {
  public:
@@ -48,6 +50,7 @@ class IocpExchange final : public Exchange {
  private:
   Result begin(Watched& watched);
   void begin_fresh_ones(Batch& batch);
+  void serve_those_short_of_memory(Batch& batch);
   void take(const OVERLAPPED_ENTRY& entry, Batch& batch);
   void serve(Watched& watched, Batch& batch);
   Operation* finished(const OVERLAPPED_ENTRY& entry);
@@ -92,7 +95,8 @@ Result IocpExchange::begin(Watched& watched) {
       return begin_accepting(port_, watched);
     case kWatchConnection: {
       const Result associated = associate(port_, watched);
-      return associated < 0 || !watched.receiving ? associated : await_data(port_, watched);
+      if (associated == 0 && watched.receiving) await_data(port_, watched);
+      return associated;
     }
     default:
       report_unreachable(watched.socket.get(), watched.kind == kWatchDatagramReportingErrors);
@@ -109,6 +113,22 @@ void IocpExchange::begin_fresh_ones(Batch& batch) {
     if (begun < 0) batch.add(kKindFailed, index, generation, static_cast<int32_t>(-begun));
   }
   fresh_.clear();
+}
+
+void IocpExchange::serve_those_short_of_memory(Batch& batch) {
+  if (port_.short_of_memory.empty()) return;
+  port_.iocp->limit_waits(false);
+  for (const ULONG_PTR key : std::exchange(port_.short_of_memory, {})) {
+    Watched* watched = table_.find(index_of(key), generation_of(key));
+    if (watched == nullptr || !std::exchange(watched->is_short, false)) continue;  // closed since
+    // Those that find no room in the batch come first in the next wait.
+    if (batch.records_room() < kRecordsPerSocket || batch.stream_budget(limits_.read_budget) == 0) {
+      serve_later(port_, *watched);
+      continue;
+    }
+    if (std::exchange(watched->send_stalled, false)) batch.add(kKindWritable, watched->index, watched->generation);
+    if (watched->kind != kWatchConnecting) serve(*watched, batch);
+  }
 }
 
 Result IocpExchange::connect(int32_t index, int32_t generation, Handle handle, const PackedAddress& address) {
@@ -128,7 +148,12 @@ Result IocpExchange::set_receiving(int32_t index, bool on) {
   // What came in meanwhile is held by operations that are done: a turn of its own gives it out. A connection that is not with the port yet
   // gets there with the next wait.
   if (!on || watched->kind == kWatchConnecting || !watched->associated) return 0;
-  return watched->kind == kWatchConnection ? await_data(port_, *watched) : ask_again(port_, *watched);
+  if (watched->kind == kWatchConnection) {
+    await_data(port_, *watched);
+  } else {
+    ask_again(port_, *watched);
+  }
+  return 0;
 }
 
 Result IocpExchange::send(int32_t index, std::span<const uint8_t> bytes) {
@@ -158,10 +183,17 @@ void IocpExchange::flush(const Outbox& outbox, Batch& batch) {
 Result IocpExchange::run(const Outbox& outbox, Batch& batch, double timeout_ms) {
   flush(outbox, batch);
   begin_fresh_ones(batch);
-  // Whatever sending had to tell is told now, not after somebody else's event.
-  if (batch.count() > 0) timeout_ms = 0;
-
-  const Iocp::Waited waited = port_.iocp->wait(entries_, timeout_ms);
+  const double deadline = timeout_ms > 0 ? clock_ms() + timeout_ms : 0;
+  Iocp::Waited waited{};
+  for (;;) {
+    serve_those_short_of_memory(batch);
+    // Whatever there is to tell already is told now, not after somebody else's event.
+    if (batch.count() > 0) timeout_ms = 0;
+    const double limited_ms = port_.iocp->limited(timeout_ms);
+    waited = port_.iocp->wait(entries_, limited_ms);
+    if (waited.count != 0 || waited.woken || limited_ms == timeout_ms) break;
+    if (timeout_ms > 0) timeout_ms = std::max(deadline - clock_ms(), 0.0);
+  }
   if (waited.count < 0) return waited.count;
   if (waited.woken) batch.add(kKindWoken, 0, 0);
 
@@ -195,6 +227,7 @@ void IocpExchange::take(const OVERLAPPED_ENTRY& entry, Batch& batch) {
       operation->done = true;
       return serve(*watched, batch);
     case OperationKind::kReceive:
+      if (is_shortage(operation->error)) return serve_later(port_, *watched);
       // The system may tell of a break once only, and has told it here.
       if (operation->error != 0) watched->broken = static_cast<int>(operation->error);
       return serve(*watched, batch);
@@ -214,7 +247,11 @@ Operation* IocpExchange::finished(const OVERLAPPED_ENTRY& entry) {
   Operation* operation = port_.pool.find(entry.lpOverlapped);
   if (operation == nullptr) return nullptr;
   operation->in_flight = false;
-  if (operation->kind != OperationKind::kTurn) finish(*operation);
+  if (operation->kind == OperationKind::kTurn) return operation;
+  finish(*operation);
+  // A connect that was aborted has failed; one that was reset has been a connection: complete_connect() tells them apart.
+  if (operation->kind == OperationKind::kConnect) return operation;
+  operation->error = static_cast<DWORD>(reset_if_aborted(static_cast<int>(operation->error)));
   return operation;
 }
 
@@ -222,6 +259,7 @@ void IocpExchange::drop(Operation* operation) {
   if (operation == nullptr) return;
   // Accepted, but the listener is closed: the client is not to wait for us.
   if (operation->kind == OperationKind::kAccept && operation->error == 0) make_abortive(operation->memory->accepted.get());
+  if (operation->closing) close_connection(operation->closing);
   port_.pool.give_back(operation);
 }
 

@@ -7,6 +7,7 @@
 #include <cmath>
 
 #include "../contract/clock.h"
+#include "../contract/limits.h"
 
 namespace pollport {
 namespace {
@@ -106,6 +107,10 @@ bool Iocp::keep_for_later(double timeout_ms) {
     if (entries[static_cast<size_t>(i)].lpCompletionKey != kControlKey) kept_.push_back(entries[static_cast<size_t>(i)]);
   }
   return kept_.size() > before;
+}
+
+double Iocp::limited(double timeout_ms) const {
+  return waits_limited_ && (timeout_ms < 0 || timeout_ms > kShortageMs) ? kShortageMs : timeout_ms;
 }
 
 size_t Iocp::take_kept(std::span<OVERLAPPED_ENTRY> entries) {

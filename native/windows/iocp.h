@@ -1,6 +1,7 @@
 // One completion port with its waker: associates sockets, posts, waits. Refuses to know what the completions are.
 #pragma once
 
+#include <atomic>
 #include <cstdint>
 #include <memory>
 #include <mutex>
@@ -52,6 +53,10 @@ class Iocp {
   // For a loop watch, from its own thread: waits once for completions and keeps them for the next wait(). Whether there were any.
   bool keep_for_later(double timeout_ms);
 
+  // Sockets wait for memory: whoever waits here is to come back after kShortageMs, and the exchange tries again.
+  void limit_waits(bool limited) { waits_limited_ = limited; }
+  double limited(double timeout_ms) const;
+
   Waker& waker() { return *waker_; }
   HANDLE port() const { return port_of(waker_->system_object()); }
 
@@ -62,6 +67,7 @@ class Iocp {
 
   std::shared_ptr<Waker> waker_;
   bool timer_is_fine_ = false;
+  std::atomic<bool> waits_limited_ = false;
   std::mutex mutex_;
   std::vector<OVERLAPPED_ENTRY> kept_;
 };

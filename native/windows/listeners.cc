@@ -44,24 +44,6 @@ std::vector<InheritedOption> inherited_options(SOCKET listener, SOCKET fresh) {
   return inherited;
 }
 
-// Of this machine, and nothing that a client did: trying again at once would fail again.
-bool is_shortage(DWORD error) {
-  switch (error) {
-    case ERROR_TOO_MANY_OPEN_FILES:
-    case ERROR_NOT_ENOUGH_MEMORY:
-    case ERROR_OUTOFMEMORY:
-    case ERROR_NO_SYSTEM_RESOURCES:
-    case ERROR_WORKING_SET_QUOTA:
-    case ERROR_COMMITMENT_LIMIT:
-    case ERROR_NOT_ENOUGH_QUOTA:
-    case WSAEMFILE:
-    case WSAENOBUFS:
-      return true;
-    default:
-      return false;
-  }
-}
-
 // The error of the first call that could not be posted, or 0.
 Result replenish(Port& port, Watched& watched) {
   Queue& queue = *watched.queue;
@@ -127,9 +109,7 @@ void serve_listener(Port& port, Watched& watched, int32_t budget, Batch& batch) 
   DWORD shortage = 0;
   while (!queue.operations.empty()) {
     if (budget <= 0 || batch.records_room() < 2 || batch.stream_room().size() < sizeof(PackedAddress)) {
-      // Without memory for one packet the next completion of this listener brings us back.
-      static_cast<void>(ask_again(port, watched));
-      return;
+      return ask_again(port, watched);
     }
     Operation* operation = queue.operations.front();
     queue.operations.pop_front();

@@ -64,13 +64,14 @@ class PortWatch final : public LoopWatch {
       changed_.wait(lock, [&] { return armed_ || ending_; });
       if (ending_) return;
       const double left_ms = deadline_ < 0 ? kLongestBlindMs : std::clamp(deadline_ - clock_ms(), 0.0, kLongestBlindMs);
+      const double limited_ms = iocp_.limited(left_ms);
       waiting_ = true;
       lock.unlock();
-      const bool has_some = iocp_.keep_for_later(left_ms);
+      const bool has_some = iocp_.keep_for_later(limited_ms);
       lock.lock();
       waiting_ = false;
       if (ending_) return;
-      const bool is_over = deadline_ >= 0 && clock_ms() >= deadline_;
+      const bool is_over = limited_ms < left_ms || (deadline_ >= 0 && clock_ms() >= deadline_);
       // What was dequeued has to be told even if somebody has disarmed us meanwhile: the port will not tell of it again.
       if (!has_some && !(armed_ && is_over)) continue;
       armed_ = false;

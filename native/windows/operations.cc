@@ -6,6 +6,7 @@
 
 #include "address.h"
 #include "extensions.h"
+#include "status.h"
 
 namespace pollport {
 namespace {
@@ -35,26 +36,43 @@ WSABUF buffer_of(Operation& operation) {
   return buffer;
 }
 
+// What every call that starts an operation answers: whether a completion follows. Also of one that fails with a warning instead of an error
+// it does: a datagram that is there already and longer than the buffer is STATUS_BUFFER_OVERFLOW, which is a warning, and only an error
+// ends an operation without a completion ("[MS-ERREF]: NTSTATUS"; Microsoft Learn, "Using NTSTATUS Values"). A send that is too long is an
+// error.
 Result answer(Operation& operation, bool started) {
   const int error = started ? 0 : WSAGetLastError();
   if (started || error == WSA_IO_PENDING) return 0;
+  if (receives(operation) && is_truncation(static_cast<DWORD>(error))) return 0;
   operation.in_flight = false;
   return -static_cast<Result>(error);
+}
+
+bool is_loopback(const PackedAddress& address) {
+  static constexpr std::array<uint8_t, 16> kIpv6Loopback{0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 1};
+  return address.family == 4 ? address.bytes[0] == 127 : std::memcmp(address.bytes, kIpv6Loopback.data(), kIpv6Loopback.size()) == 0;
+}
+
+// Many outgoing connections: a bind to port 0 takes a port that no other socket has, of which there are 16,384, whatever the peers are.
+// With this option the port is chosen when the peer is known, and connections to different peers share ports, as connect() without a bind
+// has it by itself (Microsoft Learn, "SOL_SOCKET Socket Options", SO_REUSE_UNICASTPORT: Windows 10). Optional: without it there are fewer
+// ports.
+void share_ports(SOCKET socket) {
+  constexpr int kReuseUnicastPort = 0x3007;  // not in every SDK's headers
+  const BOOL on = TRUE;
+  // Safe: any object may be seen as char.
+  static_cast<void>(setsockopt(socket, SOL_SOCKET, kReuseUnicastPort, reinterpret_cast<const char*>(&on), sizeof on));
 }
 
 Result bind_anywhere(SOCKET socket, const PackedAddress& peer) {
   sockaddr_storage bound{};
   int length = sizeof bound;
   if (getsockname(socket, as_sockaddr(bound), &length) == 0) return 0;
+  share_ports(socket);
   PackedAddress any{};
   any.family = peer.family;
   length = to_sockaddr(any, bound);
   return bind(socket, as_sockaddr(bound), length) == 0 ? 0 : -static_cast<Result>(WSAGetLastError());
-}
-
-bool is_loopback(const PackedAddress& address) {
-  static constexpr std::array<uint8_t, 16> kIpv6Loopback{0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 1};
-  return address.family == 4 ? address.bytes[0] == 127 : std::memcmp(address.bytes, kIpv6Loopback.data(), kIpv6Loopback.size()) == 0;
 }
 
 // Windows repeats a refused SYN for about two seconds; on loopback a refusal is final. Optional: a system without it only takes longer.
@@ -70,7 +88,8 @@ void refuse_at_once(SOCKET socket) {
 
 uint8_t* OperationMemory::reserve(size_t length) {
   if (capacity < length) {
-    bytes = std::make_unique<uint8_t[]>(length);
+    // Not zeroed: what is given out of it was written before, by a copy or by the kernel.
+    bytes = std::make_unique_for_overwrite<uint8_t[]>(length);
     capacity = length;
   }
   return bytes.get();
@@ -100,11 +119,8 @@ Result start_receive_from(Operation& operation) {
   OperationMemory& memory = operation.need_memory();
   memory.address_length = sizeof memory.address;
   operation.flags = 0;
-  const bool started = WSARecvFrom(operation.socket, &buffer, 1, nullptr, &operation.flags, as_sockaddr(memory.address),
-                                   &memory.address_length, &operation, nullptr) == 0;
-  // A datagram that is there already and too long: the call fails, and its completion comes all the same, since the status is a warning.
-  if (!started && WSAGetLastError() == WSAEMSGSIZE) return 0;
-  return answer(operation, started);
+  return answer(operation, WSARecvFrom(operation.socket, &buffer, 1, nullptr, &operation.flags, as_sockaddr(memory.address),
+                                       &memory.address_length, &operation, nullptr) == 0);
 }
 
 Result start_send_to(Operation& operation, const PackedAddress& to) {
@@ -158,10 +174,9 @@ Result start_disconnect(Operation& operation) {
 }
 
 void finish(Operation& operation) {
-  DWORD bytes = 0;
-  // Of a finished operation this only reads the OVERLAPPED: the socket may be closed already.
-  operation.error = GetOverlappedResult(file_of(operation.socket), &operation, &bytes, FALSE) != 0 ? 0 : GetLastError();
-  operation.bytes = bytes;
+  // Both are documented to be what they are here (Microsoft Learn, "OVERLAPPED structure").
+  operation.error = winsock_error(operation.Internal);
+  operation.bytes = static_cast<DWORD>(operation.InternalHigh);
 }
 
 // Safe: the macro compares a field that the kernel sets last (Microsoft Learn, "HasOverlappedIoCompleted macro").

@@ -51,6 +51,7 @@ struct Operation : OVERLAPPED {
   int32_t port = 0;   // raw floor: the number of the Iocp that the completion goes to, or 0
   std::unique_ptr<OperationMemory> memory;
   std::unique_ptr<EventPost> event_post;  // for sockets that have another port
+  UniqueSocket closing;                   // released, and closed when this receive has come back
 
   OperationMemory& need_memory();
 };
@@ -64,7 +65,7 @@ Result start_accept(Operation& operation, bool ipv6);
 Result start_connect(Operation& operation, const PackedAddress& to);
 Result start_disconnect(Operation& operation);
 
-// After the completion: the error (0 = none) and the bytes.
+// After the completion: the error (0 = none, else Winsock's number) and the bytes.
 void finish(Operation& operation);
 // Whether the kernel is done with it.
 bool is_complete(const Operation& operation);
@@ -78,7 +79,15 @@ Result cancel_operation(SOCKET socket, Operation* operation);
 // A TCP or UDP socket for overlapped operations.
 Result open_overlapped_socket(bool udp, bool ipv6, UniqueSocket& out);
 
+constexpr bool receives(const Operation& operation) {
+  return operation.kind == OperationKind::kReceive || operation.kind == OperationKind::kReceiveFrom;
+}
 // Whether a datagram's receive failed only because its buffer was too short.
-constexpr bool is_truncation(DWORD error) { return error == ERROR_MORE_DATA || error == static_cast<DWORD>(WSAEMSGSIZE); }
+constexpr bool is_truncation(DWORD error) { return error == static_cast<DWORD>(WSAEMSGSIZE); }
+// Memory or handles of this machine, and nothing that a peer did: trying again at once would fail again, later it may not.
+constexpr bool is_shortage(DWORD error) {
+  return error == static_cast<DWORD>(WSAENOBUFS) || error == static_cast<DWORD>(WSAEMFILE) || error == ERROR_NOT_ENOUGH_MEMORY ||
+         error == ERROR_NO_SYSTEM_RESOURCES;
+}
 
 }  // namespace pollport

@@ -7,6 +7,8 @@
 namespace pollport {
 
 OverlappedPool::~OverlappedPool() {
+  // First, since what is in flight may end by it.
+  for (auto& [overlapped, operation] : operations_) operation->closing.reset();
   for (auto& [overlapped, operation] : operations_) {
     if (!operation->in_flight || is_complete(*operation)) continue;
     // The port goes away: nobody may post to its number.

@@ -20,39 +20,46 @@ Result send_vectors(SOCKET socket, WSABUF* vectors, size_t count) {
   DWORD sent = 0;
   if (WSASend(socket, vectors, static_cast<DWORD>(count), &sent, 0, nullptr, nullptr) == 0) return sent;
   const int error = WSAGetLastError();
-  return error == WSAEWOULDBLOCK ? 0 : -static_cast<Result>(error);
+  return error == WSAEWOULDBLOCK ? 0 : -static_cast<Result>(reset_if_aborted(error));
 }
 
 bool is_sending(const Watched& watched) { return watched.send != nullptr; }
 
-// Sends what `fill` writes into native memory of at most `capacity` bytes and says the length of. 0 when the completion follows.
+// Sends the `length` bytes that `fill` writes into native memory. 0 when the completion follows, or when the system has no memory for the
+// send: then the socket may try again soon, as if there had been no room.
 template <typename Fill>
-Result send_overlapped(Port& port, Watched& watched, size_t capacity, Fill fill) {
+Result send_overlapped(Port& port, Watched& watched, size_t length, Fill fill) {
   if (const Result associated = associate(port, watched); associated < 0) return associated;
   watched.send = take_operation(port, watched, OperationKind::kSend);
-  if (watched.send == nullptr) return -static_cast<Result>(WSAENOBUFS);
-  watched.send->length = fill(std::span<uint8_t>(watched.send->need_memory().reserve(capacity), capacity));
-  const Result started = start_send(*watched.send);
-  if (started == 0) return 0;
-  port.pool.give_back(watched.send);
-  watched.send = nullptr;
-  return started;
+  Result started = -static_cast<Result>(WSAENOBUFS);
+  if (watched.send != nullptr) {
+    watched.send->length = length;
+    fill(std::span<uint8_t>(watched.send->need_memory().reserve(length), length));
+    started = start_send(*watched.send);
+    if (started == 0) return 0;
+    port.pool.give_back(watched.send);
+    watched.send = nullptr;
+  }
+  if (!is_shortage(static_cast<DWORD>(-started))) return -static_cast<Result>(reset_if_aborted(static_cast<int>(-started)));
+  watched.send_stalled = true;
+  serve_later(port, watched);
+  return 0;
 }
 
-// Copies what is left of a chain from `position` on, of which `taken` bytes were sent, as far as there is room.
-size_t copy_chain(const Outbox& outbox, int32_t position, size_t taken, std::span<uint8_t> into) {
-  size_t copied = 0;
+// Gives what is left of a chain from `position` on, of which `taken` bytes were sent, to `use` in pieces, up to kMaxSendPiece. How much.
+template <typename Use>
+size_t each_piece(const Outbox& outbox, int32_t position, size_t taken, Use use) {
+  size_t total = 0;
   Send send{};
-  while (copied < into.size() && outbox.read(position, send)) {
-    const size_t rest = static_cast<size_t>(send.length) - taken;
-    const size_t part = std::min(rest, into.size() - copied);
-    std::memcpy(into.data() + copied, outbox.at(send.offset) + taken, part);
-    copied += part;
+  while (total < kMaxSendPiece && outbox.read(position, send)) {
+    const size_t part = std::min(static_cast<size_t>(send.length) - taken, kMaxSendPiece - total);
+    use(std::span<const uint8_t>(outbox.at(send.offset) + taken, part));
+    total += part;
     taken = 0;
     if (send.next <= position) break;
     position = send.next;
   }
-  return copied;
+  return total;
 }
 
 // A reset may be told once only, and has been told to a send: without this a receive could take what follows for an end, as Wine's does.
@@ -66,6 +73,8 @@ void tell_failure(const Watched& watched, int32_t kind, Result error, Batch& bat
 
 }  // namespace
 
+int reset_if_aborted(int error) { return error == WSAECONNABORTED ? WSAECONNRESET : error; }
+
 Result begin_connect(Port& port, Watched& watched, const PackedAddress& address) {
   if (const Result associated = associate(port, watched); associated < 0) return associated;
   watched.receive = take_operation(port, watched, OperationKind::kConnect);
@@ -76,24 +85,31 @@ Result begin_connect(Port& port, Watched& watched, const PackedAddress& address)
 void complete_connect(Port& port, Watched& watched, Batch& batch) {
   const auto error = static_cast<int>(watched.receive->error);
   // A refusal has an error of its own: a reset can only follow a connect.
-  const bool was_reset = error == ERROR_NETNAME_DELETED || error == WSAECONNRESET;
-  batch.add(kKindConnected, watched.index, watched.generation, was_reset ? 0 : error);
+  const bool was_reset = error == WSAECONNRESET;
+  batch.add(kKindConnected, watched.index, watched.generation, was_reset ? 0 : reset_if_aborted(error));
   if (error != 0 && !was_reset) return;
   watched.kind = kWatchConnection;
   watched.receive->kind = OperationKind::kReceive;
   // Lost since: that is the connection's end, not the connect's.
   if (was_reset || finish_connect(*watched.receive) < 0) watched.broken = WSAECONNRESET;
-  if (!watched.receiving) return;
-  if (const Result awaited = await_data(port, watched); awaited < 0) tell_failure(watched, kKindFailed, awaited, batch);
+  if (watched.receiving) await_data(port, watched);
 }
 
-Result await_data(Port& port, Watched& watched) {
+void await_data(Port& port, Watched& watched) {
   if (watched.receive == nullptr) watched.receive = take_operation(port, watched, OperationKind::kReceive);
-  if (watched.receive == nullptr) return -static_cast<Result>(WSAENOBUFS);
-  if (watched.receive->in_flight) return 0;
-  watched.receive->length = 0;
-  if (watched.broken == 0) watched.broken = static_cast<int>(-start_receive(*watched.receive));
-  return watched.broken == 0 ? 0 : ask_again(port, watched);
+  if (watched.receive != nullptr && watched.receive->in_flight) return;
+  if (watched.broken == 0) {
+    int error = WSAENOBUFS;
+    if (watched.receive != nullptr) {
+      watched.receive->length = 0;
+      error = static_cast<int>(-start_receive(*watched.receive));
+    }
+    if (error == 0) return;
+    // Want of memory is no break of the connection: until there is some, it is read at every wait.
+    if (is_shortage(static_cast<DWORD>(error))) return serve_later(port, watched);
+    watched.broken = reset_if_aborted(error);
+  }
+  ask_again(port, watched);
 }
 
 void drain_connection(Port& port, Watched& watched, size_t budget_bytes, Batch& batch) {
@@ -107,7 +123,7 @@ void drain_connection(Port& port, Watched& watched, size_t budget_bytes, Batch& 
   while (taken < budget_bytes) {
     const int asked = static_cast<int>(std::min<size_t>(budget_bytes - taken, INT_MAX));
     last = recv(watched.socket.get(), chars(room.data() + taken), asked, 0);
-    if (last < 0) error = WSAGetLastError();
+    if (last < 0) error = reset_if_aborted(WSAGetLastError());
     if (last <= 0) break;
     taken += static_cast<size_t>(last);
     if (last < asked) break;  // nothing is left: what comes next is told by the next receive of no bytes
@@ -123,10 +139,7 @@ void drain_connection(Port& port, Watched& watched, size_t budget_bytes, Batch& 
   }
   if (last > 0 || (last < 0 && error == WSAEWOULDBLOCK)) {
     // With data left it completes at once, behind the other sockets' turns.
-    const Result awaited = await_data(port, watched);
-    if (awaited == 0) return;
-    error = static_cast<int>(-awaited);
-    last = -1;
+    return await_data(port, watched);
   }
   watched.receiving = false;
   if (last == 0) {
@@ -150,10 +163,8 @@ Result send_stream(Port& port, Watched& watched, std::span<const uint8_t> bytes)
     taken += static_cast<size_t>(sent);
     if (static_cast<size_t>(sent) == piece) continue;
     const std::span<const uint8_t> rest = bytes.subspan(taken, std::min(bytes.size() - taken, kMaxSendPiece));
-    const Result started = send_overlapped(port, watched, rest.size(), [&](std::span<uint8_t> into) {
-      std::copy(rest.begin(), rest.end(), into.begin());
-      return rest.size();
-    });
+    const Result started =
+        send_overlapped(port, watched, rest.size(), [&](std::span<uint8_t> into) { std::copy(rest.begin(), rest.end(), into.begin()); });
     return started < 0 ? started : static_cast<Result>(taken);
   }
   return static_cast<Result>(taken);
@@ -201,8 +212,14 @@ void send_stream_chain(Port& port, Watched& watched, const Outbox& outbox, int32
       cut = send.next;
     }
     batch.add(kKindSendShort, watched.index, watched.generation, cut, taken);
-    const Result started = send_overlapped(
-        port, watched, kMaxSendPiece, [&](std::span<uint8_t> into) { return copy_chain(outbox, cut, static_cast<size_t>(taken), into); });
+    const auto each_left = [&](auto use) { return each_piece(outbox, cut, static_cast<size_t>(taken), use); };
+    const size_t left = each_left([](std::span<const uint8_t>) {});
+    const Result started = send_overlapped(port, watched, left, [&](std::span<uint8_t> into) {
+      each_left([&](std::span<const uint8_t> piece) {
+        std::memcpy(into.data(), piece.data(), piece.size());
+        into = into.subspan(piece.size());
+      });
+    });
     if (started < 0) tell_failure(watched, kKindSendFailed, started, batch);
     return;
   }

@@ -8,13 +8,16 @@
 
 namespace pollport {
 
+// A connection that this machine's TCP gave up is a reset to programs, on every system (as libuv reads it too); any other error is itself.
+int reset_if_aborted(int error);
+
 // 0 when the answer follows.
 Result begin_connect(Port& port, Watched& watched, const PackedAddress& address);
 // kKindConnected with 0 or the error.
 void complete_connect(Port& port, Watched& watched, Batch& batch);
 
-// Asks to be told of data, or of the break, unless that is asked already. Minus the error when the system has no memory for that.
-Result await_data(Port& port, Watched& watched);
+// Asks to be told of data, or of the break, unless that is asked already.
+void await_data(Port& port, Watched& watched);
 // Receives up to `budget_bytes` in one piece: kKindReceived, kKindEnded, kKindFailed. Asks to be told of more.
 void drain_connection(Port& port, Watched& watched, size_t budget_bytes, Batch& batch);
 

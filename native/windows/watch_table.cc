@@ -31,11 +31,22 @@ void discard_unread(SOCKET socket) {
   }
 }
 
-// Ends what is in flight, so that nothing of ours is left on a socket that goes to another owner. A receive of no bytes loses none.
-void end_operations(Watched& watched) {
-  if (watched.receive == nullptr || !watched.receive->in_flight) return;
+// Ends the receive of no bytes, which loses none: a socket that goes to another owner has nothing of ours in flight then, and one that is
+// closed sends no reset. Whether the system is done with it; a driver between the program and TCP may take its time.
+bool end_receive(Watched& watched) {
+  if (watched.receive == nullptr || !watched.receive->in_flight) return true;
   // There is nothing to do about a failure: the receive then ends when data comes, and takes none of it.
   static_cast<void>(cancel_operation(watched.socket.get(), watched.receive));
+  return is_complete(*watched.receive);
+}
+
+// closesocket() over a receive that is in flight sends a reset, and what the peer has not read is lost (libuv, issue 3034).
+void close_when_received(Watched& watched) {
+  if (end_receive(watched)) {
+    close_connection(watched.socket);
+  } else {
+    watched.receive->closing = std::move(watched.socket);
+  }
 }
 
 }  // namespace
@@ -55,12 +66,23 @@ Operation* take_operation(Port& port, const Watched& watched, OperationKind kind
   return nullptr;
 }
 
-Result ask_again(Port& port, Watched& watched) {
+void ask_again(Port& port, Watched& watched) {
   if (watched.turn == nullptr) watched.turn = port.pool.take(OperationKind::kTurn, watched.socket.get());
-  if (watched.turn->in_flight) return 0;
-  const Result posted = port.iocp->post(watched.key(), 0, watched.turn);
-  watched.turn->in_flight = posted == 0;
-  return posted;
+  if (watched.turn->in_flight) return;
+  watched.turn->in_flight = port.iocp->post(watched.key(), 0, watched.turn) == 0;
+  if (!watched.turn->in_flight) serve_later(port, watched);
+}
+
+void serve_later(Port& port, Watched& watched) {
+  if (watched.is_short) return;
+  watched.is_short = true;
+  port.short_of_memory.push_back(watched.key());
+  port.iocp->limit_waits(true);
+}
+
+void close_connection(UniqueSocket& socket) {
+  discard_unread(socket.get());
+  close_and_forget(socket);
 }
 
 Result WatchTable::watch(int32_t index, int32_t generation, SOCKET socket, int32_t kind) {
@@ -93,18 +115,20 @@ Result WatchTable::release(Port& port, int32_t index, int32_t how) {
   Watched* watched = find(index);
   if (watched == nullptr) return -static_cast<Result>(WSAENOTSOCK);
   if (how == kReleaseDetach) {
-    end_operations(*watched);
+    static_cast<void>(end_receive(*watched));
     let_go_of_operations(port, *watched);
     return static_cast<Result>(watched->socket.release());
   }
   if (watched->kind == kWatchConnection) how = as_lingering_says(watched->socket.get(), how);
+  // The kernel may use the operations until their completions come, which the close brings about.
   if (how == kReleaseReset) {
     make_abortive(watched->socket.get());
+    close_and_forget(watched->socket);
   } else if (watched->kind == kWatchConnection) {
-    discard_unread(watched->socket.get());
+    close_when_received(*watched);
+  } else {
+    close_and_forget(watched->socket);
   }
-  // The kernel may use the operations until their completions come, which this brings about.
-  close_and_forget(watched->socket);
   let_go_of_operations(port, *watched);
   if (watched->queue) {
     for (Operation* operation : watched->queue->operations) {

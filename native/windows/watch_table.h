@@ -18,6 +18,8 @@ namespace pollport {
 struct Port {
   std::unique_ptr<Iocp> iocp;
   OverlappedPool pool;
+  // Keys of sockets that lack an operation because the system had no memory for it: see serve_later().
+  std::vector<ULONG_PTR> short_of_memory;
 };
 
 // An option that accepted sockets get from their listener.
@@ -34,7 +36,8 @@ struct Queue {
   std::deque<Operation*> operations;
   size_t posted = 0;
   std::vector<InheritedOption> inherited;
-  // Listener: handles or memory have run out, which was told; nothing is tried until receiving is switched on again.
+  size_t datagram_bytes = 0;  // of each receive's buffer
+  // Handles or memory have run out, which was told. A listener tries nothing until receiving is switched on again.
   bool resting = false;
 };
 
@@ -47,6 +50,8 @@ struct Watched {
   bool receiving = false;        // wants what comes in
   bool associated = false;       // its completions come to the port
   bool by_events = false;        // because events bring them: see event_post.h
+  bool is_short = false;         // is among Port::short_of_memory
+  bool send_stalled = false;     // had no memory for a send: told that it may send again when it is served
   int broken = 0;                // the error of a receive of no bytes, or of a send: a later receive need not tell it again
   Operation* receive = nullptr;  // connecting: ConnectEx; connection: the receive of no bytes that tells of data
   Operation* send = nullptr;     // exists while it is in flight
@@ -78,6 +83,10 @@ Result associate(Port& port, Watched& watched);
 // An operation of an associated socket; nullptr when the system has no event left.
 Operation* take_operation(Port& port, const Watched& watched, OperationKind kind);
 // The exchange serves this socket again at its next turn, although the system has nothing new to tell.
-Result ask_again(Port& port, Watched& watched);
+void ask_again(Port& port, Watched& watched);
+// The same for one that the system had no memory for just now: the next waits serve it, and none waits long before it does (kShortageMs).
+void serve_later(Port& port, Watched& watched);
+// closesocket() of a connection that nothing is in flight on, without a reset where that can be had.
+void close_connection(UniqueSocket& socket);
 
 }  // namespace pollport

@@ -18,6 +18,7 @@
 #include "../../native/windows/operations.h"
 #include "../../native/windows/socket_modes.h"
 #include "kernel.h"
+#include "promises.h"
 
 // Of sanitizer/allocator_interface.h, which comes with clang only.
 extern "C" size_t __sanitizer_get_current_allocated_bytes();
@@ -28,7 +29,7 @@ namespace pollport {
 Result describe_socket(Handle) { return 0; }
 Result set_non_blocking(Handle, bool) { return 0; }
 void report_unreachable(SOCKET, bool) {}
-void make_abortive(SOCKET) {}
+void make_abortive(SOCKET socket) { kernel::make_abortive(socket); }
 void close_and_forget(UniqueSocket& socket) { socket.reset(); }
 Result open_loop_watch(Iocp&, std::function<void()>, std::unique_ptr<LoopWatch>&) { return -1; }
 
@@ -296,9 +297,15 @@ int main(int count, char** arguments) {
   const auto rounds = static_cast<uint32_t>(count > 1 ? std::atoi(arguments[1]) : 200);
   const auto first = static_cast<uint32_t>(count > 2 ? std::atoi(arguments[2]) : 1);
   kernel::start();
+  if (count > 1 && std::strcmp(arguments[1], "errors") == 0) {
+    print_errors();
+    return 0;
+  }
+  keep_promises();
   for (uint32_t seed = first; seed < first + rounds; seed++) {
     if (std::getenv("POLLPORT_SHOW_SEEDS") != nullptr) std::fprintf(stderr, "seed %u\n", seed);
     round(seed);
+    raw_operations(seed);
     if (seed % 20 == 0) long_life(seed);
   }
   std::printf("%u rounds, %zu records, %zu operations left to the system\n", rounds, records_seen, kernel::left_to_the_system());

@@ -36,6 +36,7 @@ struct Socket {
   size_t unread = 0;
   bool ended = false;
   bool broken = false;
+  bool abortive = false;
 };
 
 struct Pending {
@@ -52,6 +53,7 @@ struct Pending {
   DWORD* flags = nullptr;
   SOCKET accepted = 0;
   bool cancelled = false;
+  DWORD warning = 0;  // what it ends with, and the call that started it has failed with
 };
 
 struct Registered {
@@ -78,7 +80,7 @@ DWORD last_error = 0;
 
 uint64_t new_handle() { return next_handle += 4; }
 
-bool refuses() { return kernel::refusals != 0 && one_in(kernel::refusals); }
+bool refuses() { return !kernel::will.is_certain && kernel::refusals != 0 && one_in(kernel::refusals); }
 
 int failed(DWORD error) {
   last_error = error;
@@ -121,8 +123,9 @@ void fill_address(sockaddr* address, int* length) {
 }
 
 // The moment at which a kernel touches what it was given.
-void complete(size_t at, DWORD error) {
+void complete(size_t at, DWORD status) {
   const Pending ended = pending[at];
+  if (ended.warning != 0) status = ended.warning;
   pending.erase(pending.begin() + static_cast<std::ptrdiff_t>(at));
   // Nobody waits for it any more: its pool went while it was pending. An accepted socket ends with it.
   if (ended.without_packet ? events.count(ended.event) == 0 : ports.count(ended.port) == 0) {
@@ -130,10 +133,10 @@ void complete(size_t at, DWORD error) {
     sockets.erase(ended.accepted);
   }
   DWORD bytes = 0;
-  if (error == 0 || error == ERROR_MORE_DATA) {
+  if (status == 0 || status == STATUS_BUFFER_OVERFLOW) {
     const bool receives = ended.kind == Kind::kReceive || ended.kind == Kind::kReceiveFrom;
     if (receives || ended.kind == Kind::kSend || ended.kind == Kind::kSendTo) {
-      bytes = error == ERROR_MORE_DATA ? ended.buffer.len : upto(ended.buffer.len + 1);
+      bytes = status == STATUS_BUFFER_OVERFLOW ? ended.buffer.len : upto(ended.buffer.len + 1);
       // A send of a stream is taken whole: Windows completes it when all of it is.
       if (!receives) bytes = ended.buffer.len;
       for (DWORD i = 0; i < bytes; i++) {
@@ -155,16 +158,17 @@ void complete(size_t at, DWORD error) {
   }
   if (ended.flags != nullptr) *ended.flags = 0;
   ended.overlapped->InternalHigh = bytes;
-  ended.overlapped->Internal = error;
+  ended.overlapped->Internal = status;
   if (ended.without_packet) return signal(ended.event);
   const auto port = ports.find(ended.port);
-  if (port != ports.end()) port->second.queue.push_back({ended.key, ended.overlapped, error, bytes});
+  if (port != ports.end()) port->second.queue.push_back({ended.key, ended.overlapped, status, bytes});
 }
 
 // 0 = a completion follows or has come; -1 = none does.
 int start(Pending operation, OVERLAPPED* overlapped, DWORD refusal = WSAENOBUFS) {
   const Socket& socket = socket_of(operation.socket);
   if (refuses()) return failed(refusal);
+  if (kernel::will.refuses_operations) return failed(WSAENOBUFS);
   if (socket.broken && operation.kind != Kind::kReceiveFrom) return failed(WSAECONNRESET);
   operation.overlapped = overlapped;
   operation.port = socket.port;
@@ -174,9 +178,12 @@ int start(Pending operation, OVERLAPPED* overlapped, DWORD refusal = WSAENOBUFS)
   operation.event = event & ~uint64_t{1};
   overlapped->Internal = STATUS_PENDING;
   pending.push_back(operation);
-  if (operation.kind == Kind::kReceiveFrom && one_in(16)) {
-    // Too long, and there already: the call fails, and its completion comes all the same.
-    complete(pending.size() - 1, ERROR_MORE_DATA);
+  if (kernel::will.is_certain) return failed(WSA_IO_PENDING);
+  const bool receives = operation.kind == Kind::kReceive || operation.kind == Kind::kReceiveFrom;
+  if (receives && socket.udp && one_in(16)) {
+    // Too long, and there already: the call fails, and its completion comes all the same, at once or later.
+    pending.back().warning = STATUS_BUFFER_OVERFLOW;
+    if (one_in(2)) complete(pending.size() - 1, 0);
     return failed(WSAEMSGSIZE);
   }
   if (one_in(4)) {
@@ -223,22 +230,23 @@ void cancel(SOCKET socket, const OVERLAPPED* only) {
   for (size_t at = pending.size(); at-- > 0;) {
     if (pending[at].socket != socket || (only != nullptr && pending[at].overlapped != only)) continue;
     pending[at].cancelled = true;
-    if (one_in(2)) complete(at, ERROR_OPERATION_ABORTED);
+    const bool at_once = kernel::will.is_certain ? !kernel::will.cancels_late : one_in(2);
+    if (at_once) complete(at, STATUS_CANCELLED);
   }
 }
 
 DWORD some_error(const Pending& operation) {
-  if (operation.cancelled) return one_in(8) ? 0 : ERROR_OPERATION_ABORTED;
+  if (operation.cancelled) return one_in(8) ? 0 : STATUS_CANCELLED;
   if (!one_in(5)) return 0;
   switch (operation.kind) {
     case Kind::kReceiveFrom:
-      return one_in(2) ? ERROR_MORE_DATA : ERROR_PORT_UNREACHABLE;
+      return one_in(3) ? STATUS_BUFFER_OVERFLOW : one_in(2) ? STATUS_INSUFFICIENT_RESOURCES : STATUS_PORT_UNREACHABLE;
     case Kind::kAccept:
-      return one_in(2) ? ERROR_TOO_MANY_OPEN_FILES : ERROR_NETNAME_DELETED;
+      return one_in(2) ? STATUS_TOO_MANY_OPENED_FILES : STATUS_CONNECTION_RESET;
     case Kind::kConnect:
-      return one_in(2) ? ERROR_CONNECTION_REFUSED : ERROR_NETNAME_DELETED;
+      return one_in(2) ? STATUS_CONNECTION_REFUSED : STATUS_CONNECTION_RESET;
     default:
-      return ERROR_NETNAME_DELETED;
+      return one_in(4) ? STATUS_INSUFFICIENT_RESOURCES : STATUS_CONNECTION_RESET;
   }
 }
 
@@ -254,7 +262,13 @@ SOCKET WSASocketW(int, int type, int, void*, int, DWORD) {
 }
 
 int closesocket(SOCKET socket) {
-  if (sockets.erase(socket) == 0) die("a socket closed twice");
+  const auto closed = sockets.find(socket);
+  if (closed == sockets.end()) die("a socket closed twice");
+  for (const Pending& one : pending) {
+    if (one.socket != socket || one.kind != Kind::kReceive || one.cancelled || closed->second.udp || closed->second.abortive) continue;
+    die("a connection closed over a receive that nobody has cancelled: it sends a reset");
+  }
+  sockets.erase(closed);
   cancel(socket, nullptr);
   return 0;
 }
@@ -270,13 +284,19 @@ int WSARecv(SOCKET socket, WSABUF* buffers, DWORD, DWORD*, DWORD* flags, OVERLAP
 int WSASend(SOCKET socket, WSABUF* buffers, DWORD count, DWORD* bytes, DWORD, OVERLAPPED* overlapped, void*) {
   if (overlapped == nullptr) {
     if (socket_of(socket).broken) return failed(WSAECONNRESET);
-    if (one_in(3)) return failed(WSAEWOULDBLOCK);
+    if (kernel::will.send_error != 0) return failed(static_cast<DWORD>(kernel::will.send_error));
+    if (kernel::will.is_certain ? kernel::will.takes == 0 : one_in(3)) return failed(WSAEWOULDBLOCK);
     *bytes = 0;
     for (DWORD i = 0; i < count; i++) {
       for (DWORD at = 0; at < buffers[i].len; at++) static_cast<void>(static_cast<volatile char*>(buffers[i].buf)[at]);
       *bytes += buffers[i].len;
     }
-    if (one_in(2)) *bytes = upto(*bytes + 1);
+    if (kernel::will.is_certain) {
+      *bytes = std::min(*bytes, kernel::will.takes);
+      kernel::will.takes -= *bytes;
+    } else if (one_in(2)) {
+      *bytes = upto(*bytes + 1);
+    }
     return 0;
   }
   Pending operation;
@@ -367,16 +387,6 @@ BOOL CancelIoEx(HANDLE file, OVERLAPPED* overlapped) {
   return TRUE;
 }
 
-BOOL GetOverlappedResult(HANDLE, OVERLAPPED* overlapped, DWORD* bytes, BOOL) {
-  if (!HasOverlappedIoCompleted(overlapped)) {
-    last_error = ERROR_IO_INCOMPLETE;
-    return FALSE;
-  }
-  *bytes = static_cast<DWORD>(overlapped->InternalHigh);
-  last_error = static_cast<DWORD>(overlapped->Internal);
-  return last_error == 0 ? TRUE : FALSE;
-}
-
 HANDLE CreateIoCompletionPort(HANDLE file, HANDLE port, ULONG_PTR key, DWORD) {
   if (refuses()) {
     last_error = ERROR_NOT_ENOUGH_MEMORY;
@@ -402,7 +412,12 @@ BOOL GetQueuedCompletionStatusEx(HANDLE port, OVERLAPPED_ENTRY* entries, ULONG c
   const auto found = ports.find(number_of(port));
   if (found == ports.end()) die("a wait at a port that is closed");
   std::deque<OVERLAPPED_ENTRY>& queue = found->second.queue;
-  for (int tries = 0; queue.empty() && timeout_ms > 0 && tries < 64; tries++) kernel::work();
+  if (kernel::will.is_certain) {
+    if (queue.empty() && timeout_ms > 0 && kernel::will.when_idle) kernel::will.when_idle();
+    if (queue.empty() && timeout_ms == INFINITE) die("a wait for ever, and nothing that could end it");
+  } else {
+    for (int tries = 0; queue.empty() && timeout_ms > 0 && tries < 64; tries++) kernel::work();
+  }
   if (queue.empty()) {
     now_ms += timeout_ms;
     last_error = WAIT_TIMEOUT;
@@ -418,7 +433,7 @@ BOOL GetQueuedCompletionStatusEx(HANDLE port, OVERLAPPED_ENTRY* entries, ULONG c
 BOOL PostQueuedCompletionStatus(HANDLE port, DWORD bytes, ULONG_PTR key, OVERLAPPED* overlapped) {
   const auto found = ports.find(number_of(port));
   if (found == ports.end()) die("a packet for a port that is closed");
-  if (refuses()) {
+  if (refuses() || kernel::will.refuses_posts) {
     last_error = ERROR_NOT_ENOUGH_MEMORY;
     return FALSE;
   }
@@ -474,6 +489,17 @@ void start() { pending.reserve(size_t{1} << 14); }
 
 Held held() { return {sockets.size(), events.size(), ports.size()}; }
 size_t pending_operations() { return pending.size(); }
+size_t pending_operations(SOCKET socket) {
+  return static_cast<size_t>(std::count_if(pending.begin(), pending.end(), [&](const Pending& one) { return one.socket == socket; }));
+}
+void end_operations_of(SOCKET socket, DWORD status) {
+  for (size_t at = pending.size(); at-- > 0;) {
+    if (pending[at].socket == socket) complete(at, pending[at].cancelled ? STATUS_CANCELLED : status);
+  }
+}
+bool is_open(SOCKET socket) { return sockets.count(socket) > 0; }
+void bring(SOCKET socket, size_t bytes) { socket_of(socket).unread += bytes; }
+void make_abortive(SOCKET socket) { socket_of(socket).abortive = true; }
 size_t waiting_packets() {
   size_t count = 0;
   for (const auto& [number, port] : ports) count += port.queue.size();
@@ -497,7 +523,7 @@ void work() {
 }
 
 void end_everything() {
-  while (!pending.empty()) complete(pending.size() - 1, ERROR_OPERATION_ABORTED);
+  while (!pending.empty()) complete(pending.size() - 1, STATUS_CANCELLED);
 }
 
 SOCKET open_listener() {

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstdint>
+#include <functional>
 #include <random>
 
 #include "windows-headers/winsock2.h"
@@ -16,6 +17,18 @@ inline bool one_in(uint32_t chances) { return upto(chances) == 0; }
 // Calls that a system may refuse are refused once in so many; 0 = never.
 inline uint32_t refusals = 0;
 
+// A system that does what a test says, and nothing by chance.
+struct Will {
+  bool is_certain = false;
+  bool refuses_operations = false;  // has no memory for any
+  bool refuses_posts = false;       // nor for a packet
+  bool cancels_late = false;        // not before end_everything()
+  uint32_t takes = 0;               // bytes of a send that does not wait
+  int send_error = 0;               // what such a send fails with
+  std::function<void()> when_idle;  // somebody waits, and there is nothing: what happens then
+};
+inline Will will;
+
 // Takes the memory that it is going to need.
 void start();
 
@@ -27,6 +40,14 @@ struct Held {
 // What nobody has closed. Sockets of operations that were left to the system are its own.
 Held held();
 size_t pending_operations();
+// Of one socket, and how they are ended.
+size_t pending_operations(SOCKET socket);
+void end_operations_of(SOCKET socket, DWORD status = 0);
+bool is_open(SOCKET socket);
+// Bytes have come for it.
+void bring(SOCKET socket, size_t bytes);
+// Its close sends a reset, whatever is pending.
+void make_abortive(SOCKET socket);
 // Completions that nobody has dequeued.
 size_t waiting_packets();
 size_t left_to_the_system();

@@ -4,6 +4,7 @@ import { spawn, spawnSync } from 'node:child_process'
 import { mkdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { availableParallelism } from 'node:os'
 import { join } from 'node:path'
+import { windowsErrors } from '../../lib/errno/windows.ts'
 import { publish } from '../../scripts/figures.ts'
 import { fail, needTools, root } from '../../scripts/tools.mjs'
 
@@ -12,9 +13,10 @@ const [rounds = '200', firstSeed = '1'] = isPublished ? ['2000'] : process.argv.
 // What is compiled; what no memory depends on is played by exchange-test.cc.
 const sources = [
   ...['address', 'datagrams', 'event_post', 'exchange', 'extensions', 'iocp', 'listeners'],
-  ...['operations', 'overlapped_pool', 'streams', 'waker', 'watch_table']
+  ...['operations', 'overlapped_pool', 'status', 'streams', 'waker', 'watch_table']
 ].map((name) => `native/windows/${name}.cc`)
-const inputs = [...sources, 'native/contract/waker.cc', 'test/native/exchange-test.cc', 'test/native/kernel.cc']
+const tests = ['exchange-test', 'kernel', 'promises'].map((name) => `test/native/${name}.cc`)
+const inputs = [...sources, 'native/contract/waker.cc', ...tests]
 const folder = join(root, 'build-native')
 const flags = ['-std=c++20', '-g', '-O1', '-fno-omit-frame-pointer', '-Wall', '-Wextra']
 const sanitizing = ['-fsanitize=address,undefined', '-fno-sanitize-recover=undefined']
@@ -61,6 +63,67 @@ const planted = [
     file: 'native/windows/datagrams.cc',
     right: 'truncated ? operation.length : operation.bytes',
     wrong: 'operation.length'
+  },
+  {
+    what: 'a receive that fails with a warning is freed, and completes all the same',
+    file: 'native/windows/operations.cc',
+    right: 'if (receives(operation) && is_truncation(static_cast<DWORD>(error))) return 0;',
+    wrong: ''
+  },
+  {
+    what: 'a connection is closed over its receive',
+    file: 'native/windows/watch_table.cc',
+    right:
+      'static_cast<void>(cancel_operation(watched.socket.get(), watched.receive));\n  return is_complete(*watched.receive);',
+    wrong: 'return true;'
+  },
+  {
+    what: 'a connection is closed before its cancelled receive has ended',
+    file: 'native/windows/watch_table.cc',
+    right: 'return is_complete(*watched.receive);',
+    wrong: 'return true;'
+  },
+  {
+    what: 'a UDP socket whose receives the system has refused stays deaf',
+    file: 'native/windows/datagrams.cc',
+    right: 'static_cast<int32_t>(-failure));\n  }\n  serve_later(port, watched);',
+    wrong: 'static_cast<int32_t>(-failure));\n  }'
+  },
+  {
+    what: 'want of memory for a receive ends its connection',
+    file: 'native/windows/streams.cc',
+    right: 'if (is_shortage(static_cast<DWORD>(error))) return serve_later(port, watched);',
+    wrong: ''
+  },
+  {
+    what: 'want of memory for a send ends its connection',
+    file: 'native/windows/streams.cc',
+    right: 'if (!is_shortage(static_cast<DWORD>(-started)))',
+    wrong: ''
+  },
+  {
+    what: 'a packet that could not be posted is forgotten',
+    file: 'native/windows/watch_table.cc',
+    right: 'if (!watched.turn->in_flight) serve_later(port, watched);',
+    wrong: ''
+  },
+  {
+    what: 'a short rest of a send is given 64 KiB',
+    file: 'native/windows/streams.cc',
+    right: 'send_overlapped(port, watched, left,',
+    wrong: 'send_overlapped(port, watched, kMaxSendPiece,'
+  },
+  {
+    what: 'a connection that was aborted has a name of its own',
+    file: 'native/windows/streams.cc',
+    right: 'error == WSAECONNABORTED ? WSAECONNRESET : error',
+    wrong: 'error'
+  },
+  {
+    what: "completions are told in Win32's numbers",
+    file: 'native/windows/status.cc',
+    right: '{0xC000020A, WSAEADDRINUSE}',
+    wrong: '{0xC000020A, 52}'
   }
 ]
 
@@ -101,11 +164,16 @@ async function findPlanted({ what, file, right, wrong }) {
   await gcc([...inputs.filter((input) => input !== file).map(objectOf), object, '-o', program])
   const { status, stderr } = spawnSync(program, ['20', '1'], { encoding: 'utf8' })
   if (status === 0) fail(`the net has a hole: not found was that ${what}`)
-  const how = /Sanitizer: [\w-]+|left open|the kernel was asked|memory grew|a byte that/.exec(stderr)?.[0]
+  const how = /Sanitizer: [\w-]+|left open|the kernel was asked|memory grew|a byte that|not kept/.exec(stderr)?.[0]
   console.log(`pollport: planted and found: ${what} (${how})`)
 }
 
 const program = await build()
+const { stdout: errors } = spawnSync(program, ['errors'], { encoding: 'utf8' })
+for (const error of errors.trim().split('\n')) {
+  if (windowsErrors.names[error] === undefined)
+    fail(`lib/errno/windows.ts has no name for ${error}, which a completion may be told with`)
+}
 for (const one of planted) await findPlanted(one)
 
 const { status, stdout, stderr } = spawnSync(program, [rounds, firstSeed], { encoding: 'utf8' })

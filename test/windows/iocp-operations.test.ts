@@ -205,6 +205,27 @@ test('I.17 datagrams: sender and bytes; one that does not fit is its beginning w
   expect(iocp.wait(20)).toEqual([])
 })
 
+test('I.17 the same for a receive without an address, of a connected socket', () => {
+  const iocp = port()
+  const [near, far] = [rawUdp(), rawUdp()]
+  near.connect(far.localAddress)
+  iocp.add(near, 'near')
+  const pending = near.overlappedReceive(4)
+  far.sendTo('0123456789', near.localAddress)
+  expect(completions(iocp, 1)[0]).toMatchObject({ overlapped: pending, bytesTransferred: 4 })
+  expect(pending).toMatchObject({ truncated: true, pending: false, address: undefined })
+  expect(String(pending.data)).toBe('0123')
+  far.sendTo('abcdefgh', near.localAddress)
+  far.sendTo('whole', near.localAddress)
+  const [first, second] = [near.overlappedReceive(4), near.overlappedReceive(100)]
+  completions(iocp, 2)
+  expect(first).toMatchObject({ truncated: true })
+  expect(String(first.data)).toBe('abcd')
+  expect(second).toMatchObject({ truncated: false })
+  expect(String(second.data)).toBe('whole')
+  expect(iocp.wait(20)).toEqual([])
+})
+
 test('datagrams of 0 and of 65,507 bytes go by overlapped calls', () => {
   const iocp = port()
   const [near, far] = [rawUdp(), rawUdp()]
