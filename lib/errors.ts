@@ -54,9 +54,23 @@ export function socketError(errno: number, syscall: string, where?: Where): Sock
   return new SocketError(code, errno, syscall, errorMessages[code] ?? 'the system gives no reason', where)
 }
 
+// Where Winsock's own numbers begin (Microsoft Learn, "Windows Sockets Error Codes"); those below are the kernel's.
+const WINSOCK_BASE = 10_000
+
+/** One number for each name: the lowest of the sockets' own, or else the lowest. */
+function numbersOf({ names }: ErrorTable): Map<string, number> {
+  const numbers = new Map<string, number>()
+  for (const [key, name] of Object.entries(names)) {
+    const number = Number(key)
+    const known = numbers.get(name)
+    if (known === undefined || (known < WINSOCK_BASE && number >= WINSOCK_BASE)) numbers.set(name, number)
+  }
+  return numbers
+}
+
 /** From the POSIX name, for what pollport finds out by itself. */
 export function namedSocketError(code: string, syscall: string, message?: string, where?: Where): SocketError {
-  numbersByName ??= new Map(Object.entries(table.names).map(([number, name]) => [name, Number(number)]))
+  numbersByName ??= numbersOf(table)
   return new SocketError(code, numbersByName.get(code) ?? 0, syscall, message ?? errorMessages[code] ?? code, where)
 }
 

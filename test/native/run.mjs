@@ -12,7 +12,7 @@ const isPublished = process.argv[2] === '--publish'
 const [rounds = '200', firstSeed = '1'] = isPublished ? ['2000'] : process.argv.slice(2)
 // What is compiled; what no memory depends on is played by exchange-test.cc.
 const sources = [
-  ...['address', 'datagrams', 'event_post', 'exchange', 'extensions', 'iocp', 'listeners'],
+  ...['address', 'clock', 'datagrams', 'event_post', 'exchange', 'extensions', 'iocp', 'listeners'],
   ...['operations', 'overlapped_pool', 'status', 'streams', 'waker', 'watch_table']
 ].map((name) => `native/windows/${name}.cc`)
 const tests = ['exchange-test', 'kernel', 'promises'].map((name) => `test/native/${name}.cc`)

@@ -102,7 +102,6 @@ constexpr int WSAESHUTDOWN = 10058;
 constexpr int WSAETIMEDOUT = 10060;
 constexpr int WSAECONNREFUSED = 10061;
 constexpr int WSAEHOSTUNREACH = 10065;
-constexpr int WSAEDISCON = 10101;
 
 constexpr int SO_UPDATE_ACCEPT_CONTEXT = 0x700B;
 constexpr int SO_UPDATE_CONNECT_CONTEXT = 0x7010;
