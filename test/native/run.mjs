@@ -137,32 +137,48 @@ function gcc(args) {
   })
 }
 
+function runToItsEnd(program, args) {
+  return new Promise((resolve) => {
+    const child = spawn(program, args, { stdio: ['ignore', 'ignore', 'pipe'] })
+    let stderr = ''
+    child.stderr.setEncoding('utf8').on('data', (text) => {
+      stderr += text
+    })
+    child.on('close', (status) => resolve({ status, stderr }))
+  })
+}
+
 const objectOf = (source) => join(folder, source.replaceAll('/', '-').replace(/cc$/, 'o'))
 // -iquote: a planted fault lies elsewhere, and includes what its original does.
 const headers = ['-Itest/native/windows-headers', '-iquote', 'native/windows']
 const compile = (source, object, ...more) => gcc([...flags, ...more, ...headers, '-c', source, '-o', object])
 
-async function build() {
-  mkdirSync(folder, { recursive: true })
-  const waiting = [...inputs]
+/** Does the same with each, as many at once as there are processors. */
+async function withEach(items, use) {
+  const waiting = [...items.entries()]
   const work = async () => {
-    for (let next = waiting.shift(); next !== undefined; next = waiting.shift()) await compile(next, objectOf(next))
+    for (let next = waiting.shift(); next !== undefined; next = waiting.shift()) await use(next[1], next[0])
   }
   await Promise.all(Array.from({ length: availableParallelism() }, work))
+}
+
+async function build() {
+  mkdirSync(folder, { recursive: true })
+  await withEach(inputs, (input) => compile(input, objectOf(input)))
   const program = join(folder, 'exchange-test')
   await gcc([...inputs.map(objectOf), '-o', program])
   return program
 }
 
-async function findPlanted({ what, file, right, wrong }) {
+async function findPlanted({ what, file, right, wrong }, number) {
   const text = readFileSync(join(root, file), 'utf8')
   if (text.split(right).length !== 2)
     fail(`${file} no longer has "${right}" once: the planted fault "${what}" has no place`)
-  const [source, object, program] = ['planted.cc', 'planted.o', 'planted'].map((name) => join(folder, name))
+  const [source, object, program] = ['.cc', '.o', ''].map((end) => join(folder, `planted-${number}${end}`))
   writeFileSync(source, text.replace(right, wrong))
   await compile(source, object, '-w') // It may leave a variable without use.
   await gcc([...inputs.filter((input) => input !== file).map(objectOf), object, '-o', program])
-  const { status, stderr } = spawnSync(program, ['20', '1'], { encoding: 'utf8' })
+  const { status, stderr } = await runToItsEnd(program, ['20', '1'])
   if (status === 0) fail(`the net has a hole: not found was that ${what}`)
   const how = /Sanitizer: [\w-]+|left open|the kernel was asked|memory grew|a byte that|not kept/.exec(stderr)?.[0]
   console.log(`pollport: planted and found: ${what} (${how})`)
@@ -174,7 +190,7 @@ for (const error of errors.trim().split('\n')) {
   if (windowsErrors.names[error] === undefined)
     fail(`lib/errno/windows.ts has no name for ${error}, which a completion may be told with`)
 }
-for (const one of planted) await findPlanted(one)
+await withEach(planted, findPlanted)
 
 const { status, stdout, stderr } = spawnSync(program, [rounds, firstSeed], { encoding: 'utf8' })
 process.stdout.write(`pollport: Windows' operations over a kernel that is a program: ${stdout}`)
