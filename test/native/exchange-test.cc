@@ -30,6 +30,7 @@ Result describe_socket(Handle) { return 0; }
 Result set_non_blocking(Handle, bool) { return 0; }
 void report_unreachable(SOCKET, bool) {}
 void make_abortive(SOCKET socket) { kernel::make_abortive(socket); }
+int32_t as_lingering_says(SOCKET, int32_t how) { return how; }
 void close_and_forget(UniqueSocket& socket) { socket.reset(); }
 Result open_loop_watch(Iocp&, std::function<void()>, std::unique_ptr<LoopWatch>&) { return -1; }
 
