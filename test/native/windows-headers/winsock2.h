@@ -3,11 +3,14 @@
 // The headers beside this one are empty: win.h includes this one first.
 #pragma once
 
+// Windows' struct of this name has shorts: see below.
+#define linger linger_of_linux
 #include <arpa/inet.h>
 #include <net/if.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
 #include <sys/socket.h>
+#undef linger
 
 #include <cstddef>
 #include <cstdint>
@@ -30,6 +33,10 @@ constexpr SOCKET INVALID_SOCKET = ~SOCKET{0};
 inline const HANDLE INVALID_HANDLE_VALUE = reinterpret_cast<HANDLE>(~uintptr_t{0});
 constexpr DWORD INFINITE = 0xffffffff;
 
+struct linger {
+  uint16_t l_onoff;
+  uint16_t l_linger;
+};
 struct OVERLAPPED {
   ULONG_PTR Internal;
   ULONG_PTR InternalHigh;
