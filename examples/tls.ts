@@ -31,9 +31,10 @@ await poller.run(
 poller.close()
 
 function serve(connection: TcpConnection): void {
-  // allowHalfOpen: tls ends the stream itself, and may have more to say after the peer's FIN.
-  const stream = toDuplex(connection, { allowHalfOpen: true })
+  const stream = toDuplex(connection)
   const secure = new TLSSocket(stream, { isServer: true, secureContext })
+  // tls ends the stream itself, and may have more to say after the peer's FIN. Not before it has the stream: it would become half-open too.
+  stream.allowHalfOpen = true
   // Who connects and says nothing must not keep a descriptor.
   const impatience = setTimeout(() => secure.destroy(new Error('no handshake')), HANDSHAKE_TIMEOUT_MS)
   secure.once('secure', () => clearTimeout(impatience))

@@ -31,8 +31,11 @@ export interface ToDuplexOptions extends Pick<DuplexOptions, 'readableHighWaterM
   /** From so many bytes on that the system has not taken, `write()` returns false. */
   writableHighWaterMark?: number | undefined
   /**
-   * Whether the stream may still be written to after the peer has finished. Default false, as with Node's own sockets: it is ended then. `true` for
-   * `tls`, which ends itself, and may have more to say after the peer's FIN.
+   * Whether the stream may still be written to after the peer has finished. Default false, as with Node's own sockets: it is ended then.
+   *
+   * `node:tls` ends the stream itself, and may have more to say after the peer's FIN; but its own socket takes this option over when it is made.
+   * So leave the default, and set `stream.allowHalfOpen = true` when tls has the stream. If it was true before, a secure socket whose peer has
+   * ended stays open, with its descriptor, until you end it.
    */
   allowHalfOpen?: boolean | undefined
   /** After `destroy()`, what was written before may still leave for so many milliseconds; then the connection is reset. Default 5000. */

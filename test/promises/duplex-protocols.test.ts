@@ -122,7 +122,7 @@ test('tls: both sides over pollport, with a certificate of the test: bytes are w
   const { private: key, cert } = await generate([{ name: 'commonName', value: 'lobby.test' }], {
     extensions: [{ name: 'subjectAltName', altNames: [{ type: 2, value: 'lobby.test' }] }]
   })
-  // TLS says by itself that it is at its end; what it has still to say after the peer's FIN must not be cut off.
+  // Of tls's own sockets too: the server's pipe ends them, and the clients are destroyed.
   const halfOpen = { allowHalfOpen: true }
   const secureContext = tls.createSecureContext({ key, cert })
   const { port } = serving((stream) => {
@@ -153,4 +153,41 @@ test('tls: both sides over pollport, with a certificate of the test: bytes are w
   other.write('hello')
   expect(String((await once(other, 'data'))[0])).toBe('hello')
   other.destroy()
+})
+
+/** A TLS server over pollport; each stream becomes half-open when tls has it. */
+async function servingTls(onSecure: (secure: tls.TLSSocket) => void) {
+  const { private: key, cert } = await generate([{ name: 'commonName', value: 'lobby.test' }], {
+    extensions: [{ name: 'subjectAltName', altNames: [{ type: 2, value: 'lobby.test' }] }]
+  })
+  const server = tls.createServer({ key, cert }, onSecure)
+  const open = new Set<ConnectionDuplex>()
+  const { port } = serving((stream) => {
+    open.add(stream)
+    stream.on('close', () => open.delete(stream))
+    server.emit('connection', stream)
+    stream.allowHalfOpen = true
+  })
+  const client = tls.connect({ port, host: LOCAL, servername: 'lobby.test', ca: cert })
+  client.allowHalfOpen = true
+  onTestFinished(() => void client.destroy())
+  await once(client, 'secureConnect')
+  return { open, client }
+}
+
+test('TLS: what the server says after the client has finished arrives', async () => {
+  const answer = randomBytes(1024 * 1024)
+  const { open, client } = await servingTls((secure) => secure.resume().on('end', () => secure.end(answer)))
+  client.end('that is all')
+  const pieces: Buffer[] = []
+  for await (const piece of client) pieces.push(piece as Buffer)
+  expect(sha256(Buffer.concat(pieces))).toBe(sha256(answer))
+  while (open.size > 0) await new Promise((resolve) => setImmediate(resolve))
+})
+
+test('TLS: a client that has finished leaves no connection behind, though the server says nothing', async () => {
+  const { open, client } = await servingTls((secure) => secure.resume())
+  client.end()
+  await once(client.resume(), 'end')
+  while (open.size > 0) await new Promise((resolve) => setImmediate(resolve))
 })
