@@ -6,20 +6,12 @@ import { createHash } from 'node:crypto'
 import { closeSync, copyFileSync, mkdirSync, openSync, readFileSync, readSync, rmSync } from 'node:fs'
 import { join } from 'node:path'
 import { fetchNode, forWindows, makeOnce, temporaryFolder } from './cache.mjs'
+import { debian, debianMirror } from './debian.mjs'
 import { fail, isRoot, needTools, npm, root, run } from './tools.mjs'
 import { buildForWindows, windowsAddon } from './windows-build.mjs'
 
 // Change it when the recipe of makeSystem changes: each has a folder of its own, so that no half-old one is used.
 const recipe = 2
-const debian = 'trixie' // The first Debian whose Wine (10) starts Node 24 and loads Vite's native parts.
-
-/** Debian's mirror as this machine's apt has it. Ubuntu's has none: then debootstrap knows its own. */
-function debianMirror() {
-  const mirrors = run('apt-get', ['indextargets', '--format', '$(LABEL) $(REPO_URI)'], 'apt could not be asked')
-  // The label is Debian's own; that of its security updates, which debootstrap cannot start from, is Debian-Security.
-  const own = mirrors.split('\n').find((line) => line.startsWith('Debian '))
-  return own === undefined ? [] : [own.slice('Debian '.length)]
-}
 
 /** A shell script in namespaces of its own for mounts and processes: nothing of it outlives it, or us. */
 function inNamespaces(script, ...args) {
@@ -53,7 +45,8 @@ function makeSystem(folder) {
     gpgv: 'gpgv',
     '/usr/share/keyrings/debian-archive-keyring.gpg': 'debian-archive-keyring'
   })
-  const args = ['--variant=minbase', '--include=wine64,wine', debian, folder, ...debianMirror()]
+  const mirror = debianMirror() // Where apt has none, as on Ubuntu, debootstrap knows its own.
+  const args = ['--variant=minbase', '--include=wine64,wine', debian, folder, ...(mirror === undefined ? [] : [mirror])]
   run('debootstrap', args, 'debootstrap could not make a Debian with Wine')
   // Without hosts nobody knows localhost, and Vite does not start.
   for (const name of ['hosts', 'resolv.conf']) copyFileSync(join('/etc', name), join(folder, 'etc', name))
