@@ -172,7 +172,7 @@ export class Epoll<U = unknown, S extends Pollable = Socket> {
     native.reapHandles()
     const count = waitInSlices(limit, (ms) => native.epollWait(this.#core, this.#records, maxEvents, ms))
     if (count === WOKEN || check(count, 'epoll_wait') === 0) return []
-    const batch = EventBatch.create<ReadyEvent<U, S>>((event) => this.#entries.get(event.id) !== event.entry)
+    const batch = EventBatch.create<ReadyEvent<U, S>>((event) => this.#entries.get(event.id) === event.entry)
     for (let at = 0; at < count * NUMBERS_PER_EVENT; at += NUMBERS_PER_EVENT) {
       const index = this.#records[at]
       const generation = this.#records[at + 1]
