@@ -5,6 +5,7 @@ import { PACKED_ADDRESS, RELEASE } from '../binding/records.ts'
 import { alreadyClosed, type SocketError, socketError } from '../errors.ts'
 import { getSocketOption, type SocketOptionName, type SocketOptions, setSocketOption } from '../raw/options.ts'
 import { Slots } from '../slots.ts'
+import { bindToThread } from '../thread-bound.ts'
 import { nextPauseMs } from './accept-pause.ts'
 import type { Core } from './core.ts'
 import { Deadline } from './deadlines.ts'
@@ -31,6 +32,7 @@ export class TcpListener<U = unknown> {
     this.userPtr = userPtr
     this.id = core.register(this)
     this.index = Slots.indexOf(this.id)
+    bindToThread(this)
   }
 
   /** Whether the listener is closed. */

@@ -11,6 +11,7 @@ import {
   setSocketOption
 } from '../raw/options.ts'
 import { Slots } from '../slots.ts'
+import { bindToThread } from '../thread-bound.ts'
 import { bytes as toBytes } from '../validate.ts'
 import type { Core } from './core.ts'
 
@@ -50,6 +51,7 @@ export class UdpSocket<U = unknown> {
     this.userPtr = userPtr
     this.id = core.register(this)
     this.index = Slots.indexOf(this.id)
+    bindToThread(this)
   }
 
   /** Whether the socket is closed. */

@@ -1,6 +1,7 @@
 // Ends a wait from any thread. Knows a number, not what it wakes.
 import { addon } from '../binding/load.ts'
 import { invalidArgType, outOfRange } from '../errors.ts'
+import { bindToThread } from '../thread-bound.ts'
 
 /**
  * Ends the `wait()` of an Epoll, Iocp or Poller, from any thread of the process. Many wakes before the wait are one. Post `handle` to a worker
@@ -12,6 +13,7 @@ export class Waker {
 
   private constructor(handle: number) {
     this.handle = handle
+    bindToThread(this)
   }
 
   /** The waker with that handle. Throws TypeError or RangeError for what cannot be a handle. */
