@@ -56,6 +56,11 @@ export class Core<U> {
   /** Inside run(): ends the thread that watches the backend, before the backend goes. */
   onClose: (() => void) | undefined
   #attentive: Sender[] = []
+  /** The batch that the program got last. */
+  #given: PollEvent<U>[] = []
+  /** What diverted connections get of it, and how much of that they have got. */
+  #handed: [OnConnectionEvent<never>, ConnectionEvent<U>][] = []
+  #handedCount = 0
 
   constructor(backend: Backend, memory: BatchMemory, highWaterMark: number) {
     this.backend = backend
@@ -94,8 +99,10 @@ export class Core<U> {
     this.batchNumber++
     this.hasGivenBack = false
     this.hasHandedOut = this.events.length > 0
+    this.#given = []
     if (!this.hasHandedOut) return []
     const events = this.events
+    this.#given = events
     this.events = EventBatch.create<PollEvent<U>>(handOut)
     return this.diverted === 0 ? events : this.#divert(events)
   }
@@ -117,7 +124,8 @@ export class Core<U> {
   /** Gives diverted connections their events, and the rest back. */
   #divert(events: PollEvent<U>[]): PollEvent<U>[] {
     const rest = EventBatch.create<PollEvent<U>>(handOut)
-    const handed: [OnConnectionEvent<never>, ConnectionEvent<U>][] = []
+    const handed = this.#handed
+    this.#given = rest
     for (let at = 0; at < events.length; at++) {
       const event = events[at]
       // An `accept` is the listener's.
@@ -127,11 +135,24 @@ export class Core<U> {
     }
     this.isHandingOut = true
     for (const [takes, event] of handed) {
+      this.#handedCount++
       // One that was handed out before may have closed this one.
       if (handOut(event)) this.handOver(takes, event)
     }
     this.isHandingOut = false
+    this.#handed = []
+    this.#handedCount = 0
     return rest
+  }
+
+  /** Whether bytes of `socket` were received that the program has not come to yet: by an iteration of the batch, its forEach(), or divert(). */
+  hasUnseenBytes(socket: PollSocket<U>): boolean {
+    const isTheirs = (event: PollEvent<U>) => event.type === 'receive' && event.socket === socket
+    return (
+      this.#given.slice(EventBatch.reachedIn(this.#given)).some(isTheirs) ||
+      this.#handed.slice(this.#handedCount).some(([, event]) => isTheirs(event)) ||
+      this.events.some(isTheirs)
+    )
   }
 
   /** What a taker throws is nobody's to catch, as with any listener of Node's: the others still get their events. */

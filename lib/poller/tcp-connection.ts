@@ -7,6 +7,7 @@ import { clockMs } from '../clock.ts'
 import { alreadyClosed, namedSocketError, type SocketError, socketError } from '../errors.ts'
 import { getSocketOption, type SocketOptionName, type SocketOptions, setSocketOption } from '../raw/options.ts'
 import { Slots } from '../slots.ts'
+import { bindToThread } from '../thread-bound.ts'
 import { callback, timeout, uint8Array } from '../validate.ts'
 import type { Core } from './core.ts'
 import { Deadline } from './deadlines.ts'
@@ -94,6 +95,7 @@ export class TcpConnection<U = unknown> {
     this.id = core.register(this)
     core.peers.set(this.index, typeof peer === 'number' ? peer : 0)
     if (typeof peer === 'object') this.#getExtras().peer = peer
+    bindToThread(this)
   }
 
   /** @internal */
@@ -305,13 +307,22 @@ export class TcpConnection<U = unknown> {
 
   /**
    * Gives the connection away: returns the system's handle, which the caller owns from now on, for example to hand it to another thread's
-   * `adopt(Socket.fromHandle(handle, { type: 'tcp' }))`. What is queued is sent first. No event follows, not even `close`.
-   * @throws SocketError `EBUSY` while bytes are queued that the system does not take: wait for `drain`, or until `bufferedBytes` is 0.
+   * `adopt(Socket.fromHandle(handle, { type: 'tcp' }))`. What is queued is sent first. No event follows, not even `close`; an `end` that the batch
+   * still has comes to the next owner as well.
+   * @throws SocketError `EBUSY` while bytes are queued that the system does not take: wait for `drain`, or until `bufferedBytes` is 0. `EBUSY` also while
+   *   the batch has bytes of this connection that you have not come to (by `for … of`, `forEach` or `divert`), which would be lost: `pause()` it, and
+   *   `detach()` after the next `wait()`. What a send has met (`EPIPE`, `ECONNRESET`) if that broke the connection: its `close` is about to come.
    */
   detach(): number {
     this.#assertUsable('detach')
+    if (this.#core.hasUnseenBytes(this)) {
+      const message =
+        'bytes of it in this batch have not been handed out: pause() it, and detach() after the next wait()'
+      throw namedSocketError('EBUSY', 'detach', message)
+    }
     if (this.#core.outbox.bytesOf(this.index) > 0) this.#core.flush()
     if ((this.#state & CLOSED) !== 0) throw alreadyClosed('detach')
+    if (this.#extras?.sendError !== undefined) throw this.#extras.sendError
     if (this.#queue !== undefined || (this.#state & CONNECTING) !== 0) {
       throw namedSocketError('EBUSY', 'detach', 'bytes are still queued, or the connect is not done')
     }

@@ -223,7 +223,9 @@ export class End {
       handle = socket.detach()
     } catch (error) {
       const { code } = error as { code?: string }
-      if (code === 'EBUSY' ? socket.bufferedBytes === 0 : code !== 'EBADF' || !this.peer.isLost)
+      // Its flush may find that the peer is gone: then the connection has closed, or closes with that error when all is received.
+      const isBroken = code === 'EBADF' || code === 'EPIPE' || code === 'ECONNRESET'
+      if (code === 'EBUSY' ? socket.bufferedBytes === 0 : !isBroken || !this.peer.isLost)
         this.fail(`detach() threw ${code} with ${socket.bufferedBytes} bytes queued`)
       return
     }

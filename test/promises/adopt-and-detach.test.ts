@@ -1,12 +1,22 @@
 // Handing sockets over: from the raw floor to a poller, from a poller to the raw floor, and from one thread to another.
 import { once } from 'node:events'
 import { Worker } from 'node:worker_threads'
-import { Socket, type SocketOptions, TcpConnection, TcpListener, toDuplex, UdpSocket, WOULD_BLOCK } from 'pollport'
+import {
+  type PollEvent,
+  Socket,
+  type SocketOptions,
+  TcpConnection,
+  TcpListener,
+  toDuplex,
+  UdpSocket,
+  WOULD_BLOCK
+} from 'pollport'
 import { expect, onTestFinished, test } from 'vitest'
 import { bindPeer } from '../support/dgram-peer.ts'
 import { acceptedPair, acceptPeer, connectPeer, hasIpv6, LOCAL, listenPeer } from '../support/net-peer.ts'
 import { openProbe, thrownBy } from '../support/poller-probe.ts'
 import { patternBytes } from '../support/poller-random.ts'
+import { closing } from '../support/raw-pair.ts'
 import { isWindows } from '../support/system.ts'
 
 const ANY = { address: LOCAL, port: 0 }
@@ -227,6 +237,102 @@ test('detach() while connecting is EBUSY', async () => {
   const connection = probe.poller.connectTcp({ address: LOCAL, port })
   expect(thrownBy(() => connection.detach()).code).toBe('EBUSY')
   await probe.first('connect', connection)
+})
+
+/** A connection whose bytes come in one batch with a wake that stands before them. */
+async function wokenBeforeBytes() {
+  const probe = openProbe()
+  const { connection, peer } = await acceptedPair(probe)
+  peer.socket.write('hello ')
+  while (peer.socket.bytesWritten < 6 || peer.socket.writableLength > 0) await new Promise(setImmediate)
+  probe.poller.wake()
+  return { poller: probe.poller, connection, peer }
+}
+
+const busy = expect.objectContaining({ name: 'SocketError', code: 'EBUSY', syscall: 'detach' })
+
+test('S.24 bytes of the batch that were not handed out: detach() is EBUSY, and after pause() and one more wait() no byte is lost', async () => {
+  const { poller, connection, peer } = await wokenBeforeBytes()
+  let here = ''
+  for (const event of poller.wait(1000)) {
+    if (event.type === 'wake') {
+      expect(() => connection.detach()).toThrow(busy)
+      connection.pause()
+    }
+    if (event.type === 'receive') here += event.data
+  }
+  peer.socket.write('world')
+  expect(poller.wait(0)).toEqual([])
+  const next = openProbe()
+  const adopted = next.poller.adopt(Socket.fromHandle(connection.detach())) as TcpConnection<unknown>
+  await next.until('the rest is there', () => next.bytesOf(adopted).toString() === 'world')
+  expect(here).toBe('hello ')
+})
+
+test.each<[string, boolean, (events: PollEvent[], look: (event: PollEvent) => void) => void]>([
+  ['forEach()', false, (events, look) => events.forEach(look)],
+  ['a spread, which hands out all', true, (events, look) => [...events].forEach(look)],
+  [
+    'an index, which hands out nothing',
+    false,
+    (events, look) => {
+      for (let at = 0; at < events.length; at++) look(events[at])
+    }
+  ]
+])('S.24 the same by %s', async (how, isGiven, walk) => {
+  const { poller, connection } = await wokenBeforeBytes()
+  const outcomes: string[] = []
+  const attempt = () => {
+    try {
+      closing(Socket.fromHandle(connection.detach()))
+      return 'given'
+    } catch (error) {
+      return (error as { code: string }).code
+    }
+  }
+  walk(poller.wait(1000), ({ type }) => {
+    if (!connection.closed) outcomes.push(`${type} ${attempt()}`)
+  })
+  if (isGiven) expect(outcomes).toEqual(['wake given'])
+  else if (how === 'forEach()') expect(outcomes).toEqual(['wake EBUSY', 'receive given'])
+  else expect(outcomes).toEqual(['wake EBUSY', 'receive EBUSY'])
+})
+
+test('S.24 the same between diverted connections', async () => {
+  const probe = openProbe()
+  const pairs = [await acceptedPair(probe), await acceptedPair(probe)]
+  const outcomes: string[] = []
+  for (const { connection, peer } of pairs) {
+    peer.socket.write('hello')
+    while (peer.socket.bytesWritten < 5 || peer.socket.writableLength > 0) await new Promise(setImmediate)
+    connection.divert((event) => {
+      for (const other of pairs) {
+        if (other.connection === connection || event.type !== 'receive') continue
+        try {
+          closing(Socket.fromHandle(other.connection.detach()))
+          outcomes.push('given')
+        } catch (error) {
+          outcomes.push((error as { code: string }).code)
+        }
+      }
+    })
+  }
+  probe.poller.wait(1000)
+  expect(outcomes).toEqual(['EBUSY', 'given'])
+})
+
+test('S.24 the end that the batch still has comes to the next owner as well', async () => {
+  const probe = openProbe()
+  const { connection, peer } = await acceptedPair(probe)
+  peer.socket.end('last words')
+  const next = openProbe()
+  let adopted: TcpConnection<unknown> | undefined
+  probe.onEvent = (event) => {
+    if (event.type !== 'receive' || connection.bytesReceived < 10) return
+    adopted = next.poller.adopt(Socket.fromHandle(connection.detach())) as TcpConnection<unknown>
+  }
+  await probe.until('it is given away', () => adopted !== undefined)
+  await next.first('end', adopted)
 })
 
 test('S.24 a connection wanders through ten pollers and loses no byte', async () => {
