@@ -1,5 +1,5 @@
 // Builds the addon for Windows on Linux: build-windows/x64/pollport.node, by CMake and MinGW. Compiles only what changed.
-// Node-API's import libraries are made from the lists of names in npm's node-api-headers: nothing of Windows' Node is needed.
+// Node-API's delay-import libraries are made from the lists of names in npm's node-api-headers: nothing of Windows' Node is needed.
 // The published binaries come from MSVC on Windows; this one runs the tests under Wine and stands in where no Windows is at hand.
 import { existsSync, mkdirSync, statSync } from 'node:fs'
 import { createRequire } from 'node:module'
@@ -24,9 +24,9 @@ export function buildForWindows() {
   const headers = createRequire(import.meta.url)('node-api-headers')
   mkdirSync(folder, { recursive: true })
   const importLibraries = Object.values(headers.def_paths).map((definitions, index) => {
-    const library = join(folder, `libnode-api-${index}.a`)
+    const library = join(folder, `libnode-api-delayed-${index}.a`)
     if (!existsSync(library) || statSync(library).mtimeMs < statSync(definitions).mtimeMs) {
-      run(`${prefix}dlltool`, ['-d', definitions, '-D', 'node.exe', '-l', library], 'no import library could be made')
+      run(`${prefix}dlltool`, ['-d', definitions, '-D', 'node.exe', '-y', library], 'no import library could be made')
     }
     return library
   })
