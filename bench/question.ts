@@ -2,10 +2,10 @@
 import type { FigureName } from './figures.ts'
 
 /** What a server is asked to do. */
-export type Role = 'echo' | 'http' | 'fanout' | 'tick' | 'udp-echo' | 'udp-fanout'
+export type Role = 'echo' | 'sink' | 'source' | 'http' | 'fanout' | 'tick' | 'udp-echo' | 'udp-fanout'
 
 /** What the load generator does; bench/load/ says how. */
-export type Load = 'echo' | 'http' | 'rate' | 'fanout' | 'accept' | 'idle' | 'udp-echo' | 'udp-fanout'
+export type Load = 'echo' | 'sink' | 'source' | 'http' | 'rate' | 'fanout' | 'accept' | 'idle' | 'udp-echo' | 'udp-fanout'
 
 /** One size of a load. */
 export interface Variant {
@@ -69,6 +69,8 @@ export interface Question {
   nodeOptions?: string[]
   /** Whether the chart shows it: only what is measured in CPU a message, with a C yardstick. */
   inChart?: boolean
+  /** Whether README.md's table leaves it out, for its many variants; results/latest.json has it. */
+  notInReadme?: boolean
 }
 
 export const usualEffort: { full: Effort; quick: Effort } = {

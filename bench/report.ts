@@ -8,6 +8,8 @@ export interface Report {
   isQuick: boolean
   machine: Record<'processor' | 'cores' | 'kernel' | 'node' | 'bun' | 'compiler', string>
   questions: QuestionReport[]
+  /** Later runs of some benchmarks alone: their figures stand in place of those of the whole run. */
+  parts?: Report[]
 }
 
 export interface QuestionReport {
@@ -16,6 +18,7 @@ export interface QuestionReport {
   figure: FigureName
   columns: FigureName[]
   inChart: boolean
+  notInReadme?: boolean
   rows: Row[]
   goals: GoalReport[]
 }
@@ -47,7 +50,7 @@ export interface Run {
 }
 
 export function reportOf(question: Question, runs: Run[]): QuestionReport {
-  const { name, title, figure, columns, inChart = false, competitors } = question
+  const { name, title, figure, columns, inChart = false, notInReadme, competitors } = question
   const variants = question.variants.map((variant) => variant.name)
   const rows = variants.flatMap((variant) => competitors.map((competitor) => rowOf(variant, competitor, runs)))
   const goals = question.goals.flatMap((goal) =>
@@ -55,7 +58,7 @@ export function reportOf(question: Question, runs: Run[]): QuestionReport {
       .filter((variant) => goal.variants === undefined || goal.variants.includes(variant))
       .map((variant) => judge(goal, variant, rows))
   )
-  return { name, title, figure, columns, inChart, rows, goals }
+  return { name, title, figure, columns, inChart, notInReadme, rows, goals }
 }
 
 function rowOf(variant: string, competitor: string, runs: Run[]): Row {
@@ -75,6 +78,19 @@ function judge(goal: Goal, variant: string, rows: Row[]): GoalReport {
     own === other ? own?.median[figure] : compared(own, other, figure, as === 'difference' ? difference : ratio)
   const holds = measured !== undefined && measured <= (atMost ?? measured) && measured >= (atLeast ?? measured)
   return { ...goal, variant, measured, holds }
+}
+
+/** All benchmarks of a whole run and of its parts, each as it was measured last. */
+export function questionsOf(report: Report): QuestionReport[] {
+  return [report, ...(report.parts ?? [])].flatMap(({ questions }) => questions)
+}
+
+/** `part` takes the place of what was measured of its benchmarks before. */
+export function withPart(whole: Report, part: Report): Report {
+  const isElsewhere = ({ name }: QuestionReport) => !part.questions.some((question) => question.name === name)
+  const remainderOf = (report: Report): Report => ({ ...report, questions: report.questions.filter(isElsewhere) })
+  const parts = [...(whole.parts ?? []).map(remainderOf), part].filter(({ questions }) => questions.length > 0)
+  return { ...remainderOf(whole), parts }
 }
 
 export function find(rows: Row[], variant: string, competitor: string): Row | undefined {

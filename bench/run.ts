@@ -1,6 +1,7 @@
 // npm run bench [name…] [-- --quick --rounds N --only C,Poller --out FOLDER --publish --render]
 // Runs every competitor of each benchmark in turn, round by round, so that what the machine does meanwhile falls on all of them alike; prints tables
-// of medians, writes JSON and a chart. --publish puts them into bench/results/ and README.md; --render writes those anew from the last published run.
+// of medians, writes JSON and a chart. --publish puts them into bench/results/ and README.md, those of named benchmarks in the place of the whole run's;
+// --render writes those anew from what was published last.
 import { spawnSync } from 'node:child_process'
 import { mkdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { availableParallelism, cpus, release } from 'node:os'
@@ -11,7 +12,7 @@ import { killAll, LOAD_CORE, measure } from './measure.ts'
 import { type Effort, type Question, usualEffort } from './question.ts'
 import { questions } from './questions/all.ts'
 import { putIntoReadme } from './readme.ts'
-import { type Report, type Run, reportOf } from './report.ts'
+import { type Report, type Run, reportOf, withPart } from './report.ts'
 import { tableOf } from './tables.ts'
 
 // Starting a server, opening connections, ending it.
@@ -99,6 +100,10 @@ function write(report: Report, folder: string): void {
   draw(json, join(folder, 'chart.svg'))
 }
 
+function lastPublished(): Report {
+  return JSON.parse(readFileSync(join(published, 'latest.json'), 'utf8'))
+}
+
 /** In a process of its own: Vega is no dependency of the checkout, and its types are not there. */
 function draw(json: string, svg: string): void {
   const program = join(root, 'bench', 'extras', 'chart.mjs')
@@ -113,10 +118,10 @@ async function main(): Promise<void> {
   prepare()
   if (options.render) {
     draw(join(published, 'latest.json'), join(published, 'chart.svg'))
-    return putIntoReadme(JSON.parse(readFileSync(join(published, 'latest.json'), 'utf8')))
+    return putIntoReadme(lastPublished())
   }
-  if (options.publish && (options.quick || names.length > 0 || options.only !== undefined)) {
-    fail('only a whole run is published: no names, no --quick, no --only')
+  if (options.publish && (options.quick || options.only !== undefined)) {
+    fail('only whole benchmarks are published: no --quick, no --only')
   }
   const chosen = chosenQuestions()
   const seconds = chosen.map(estimatedSeconds).reduce((sum, each) => sum + each, 0)
@@ -144,8 +149,9 @@ async function main(): Promise<void> {
   const failures = report.questions.flatMap((question) => question.rows.flatMap((row) => row.failures))
   if (failures.length > 0) fail(`${failures.length} runs failed, see above`)
   if (options.publish) {
-    write(report, published)
-    putIntoReadme(report)
+    const whole = names.length === 0 ? report : withPart(lastPublished(), report)
+    write(whole, published)
+    putIntoReadme(whole)
   }
 }
 

@@ -1,7 +1,7 @@
 // Writes a report as text: the tables of the terminal, and the section of README.md. A test holds that section to results/latest.json.
 import { markdownTable } from 'markdown-table'
 import { type FigureName, figures, withUnit, written } from './figures.ts'
-import { compared, find, type GoalReport, type QuestionReport, type Report, type Row } from './report.ts'
+import { compared, find, type GoalReport, type QuestionReport, questionsOf, type Report, type Row } from './report.ts'
 
 const NONE = '–'
 const nodesOwn = ['net', 'dgram', 'net + setInterval']
@@ -42,20 +42,31 @@ export function tableOf(question: QuestionReport): string {
 
 /** The section of README.md between its markers. */
 export function readmeSection(report: Report): string {
-  const { machine, questions } = report
   const head = ['benchmark', 'pollport', '× C', '× Node', '× Bun', 'goal']
-  const lines = questions.flatMap((question) => {
-    const variants = [...new Set(question.rows.map((row) => row.variant))]
-    return variants.map((variant) => summary(question, variant)).filter((line) => line !== undefined)
-  })
+  const lines = questionsOf(report)
+    .filter((question) => !question.notInReadme)
+    .flatMap((question) => {
+      const variants = [...new Set(question.rows.map((row) => row.variant))]
+      return variants.map((variant) => summary(question, variant)).filter((line) => line !== undefined)
+    })
   return [
     '![CPU a message, as a multiple of C](bench/results/chart.svg)',
     '',
     markdownTable([head, ...lines], { align: ['l', 'r', 'r', 'r', 'r', 'l'], alignDelimiters: false }),
     '',
-    `Measured on ${report.date} by \`${report.command}\`: ${machine.processor}, ${machine.cores} cores, Linux ${machine.kernel}, Node ${machine.node}, Bun ${machine.bun}, ${machine.compiler}.`,
+    `Measured on ${originOf(report)}.`,
+    ...(report.parts ?? []).flatMap((part) => [
+      '',
+      `Later, ${part.questions.map(({ name }) => name).join(', ')}: on ${originOf(part)}.`
+    ]),
     ''
   ].join('\n')
+}
+
+/** When, by which command and on what. */
+function originOf({ date, command, machine }: Report): string {
+  const { processor, cores, kernel, node, bun, compiler } = machine
+  return `${date} by \`${command}\`: ${processor}, ${cores} cores, Linux ${kernel}, Node ${node}, Bun ${bun}, ${compiler}`
 }
 
 /** One line of README's table, or nothing for a variant without pollport's promise. */

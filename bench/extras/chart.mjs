@@ -3,7 +3,7 @@
 import { readFileSync, writeFileSync } from 'node:fs'
 import { parse, View } from 'vega'
 import { compile } from 'vega-lite'
-import { compared, find } from '../report.ts'
+import { compared, find, questionsOf } from '../report.ts'
 
 const [input, output] = process.argv.slice(2)
 const report = JSON.parse(readFileSync(input, 'utf8'))
@@ -15,7 +15,7 @@ const colours = ['#0b7285', '#74c0c8', '#e8a33d', '#a3a9b1']
 const ink = '#24292f'
 const rule = '#d0d7de'
 
-const bars = report.questions
+const bars = questionsOf(report)
   .filter((question) => question.inChart)
   .flatMap(({ name, rows }) =>
     rows.flatMap((row) => {

@@ -52,6 +52,8 @@ void set_resident(int64_t before, int64_t after);
 // The loads.
 void load_echo(void);
 void load_http(void);
+void load_sink(void);
+void load_source(void);
 void load_rate(void);
 void load_fanout(void);
 void load_accept(void);

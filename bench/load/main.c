@@ -137,9 +137,8 @@ static const struct {
   const char* name;
   void (*run)(void);
 } modes[] = {
-    {"echo", load_echo},         {"rate", load_rate}, {"fanout", load_fanout},         {"accept", load_accept},
-    {"udp-echo", load_udp_echo}, {"idle", load_idle}, {"udp-fanout", load_udp_fanout},
-    {"http", load_http},
+    {"echo", load_echo},         {"sink", load_sink},     {"source", load_source},         {"http", load_http}, {"rate", load_rate},
+    {"fanout", load_fanout},     {"accept", load_accept}, {"idle", load_idle}, {"udp-echo", load_udp_echo}, {"udp-fanout", load_udp_fanout},
 };
 
 static void read_options(int argc, char** argv) {

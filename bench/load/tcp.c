@@ -31,7 +31,6 @@ static struct connection* connections;
 static struct epoll_event events[kBatch];
 static uint8_t buffer[kBufferBytes];
 static uint8_t* message;
-static int64_t answer_bytes;  // of what comes back for a message: its echo, but for http
 static int epoll;
 
 static void prepare(int count) {
@@ -40,7 +39,6 @@ static void prepare(int count) {
   epoll = epoll_create1(EPOLL_CLOEXEC);
   if (connections == NULL || message == NULL || epoll < 0) fail("prepare");
   memset(message, kOurs, (size_t)options.bytes);
-  answer_bytes = options.bytes;
 }
 
 static int open_socket(void) {
@@ -77,10 +75,13 @@ static void send_rest(struct connection* connection) {
   }
 }
 
-static void send_message(struct connection* connection) {
-  connection->unsent = options.bytes;
+// At most a message.
+static void send_bytes(struct connection* connection, int64_t bytes) {
+  connection->unsent = bytes;
   send_rest(connection);
 }
+
+static void send_message(struct connection* connection) { send_bytes(connection, options.bytes); }
 
 // 0 when there is nothing more for now.
 static ssize_t receive(struct connection* connection) {
@@ -118,15 +119,16 @@ static void greet(int from, int to) {
   }
 }
 
-// ---- echo: one message in flight on each connection
+// ---- echo, sink and source: one message in flight on each connection
 
-static void keep_one_in_flight(void) {
+// Sends `request` bytes, and again when `answer` bytes have come back. One of the two is a message; so may both be.
+static void converse(int64_t request, int64_t answer) {
   open_connections(0, options.connections);
   window_begin();
   int64_t now = now_ns();
   for (int index = 0; index < options.connections; index++) {
     connections[index].sent_at = now;
-    send_message(&connections[index]);
+    send_bytes(&connections[index], request);
   }
   while (window_open(now)) {
     int count = wait_for_events(kPatienceMs);
@@ -138,15 +140,15 @@ static void keep_one_in_flight(void) {
       ssize_t received;
       do {
         received = receive(connection);
-        count_bytes((uint64_t)received);
         connection->received += received;
-        if (connection->received < answer_bytes) continue;
+        if (connection->received < answer) continue;
         connection->received = 0;
         count_messages(1);
+        count_bytes((uint64_t)(request > answer ? request : answer));
         int64_t at = now_ns();
         record_latency(at - connection->sent_at);
         connection->sent_at = at;
-        send_message(connection);
+        send_bytes(connection, request);
       } while (received == (ssize_t)sizeof buffer);
     }
   }
@@ -154,7 +156,19 @@ static void keep_one_in_flight(void) {
 
 void load_echo(void) {
   prepare(options.connections);
-  keep_one_in_flight();
+  converse(options.bytes, options.bytes);
+}
+
+// The server says with one byte that it has the whole message.
+void load_sink(void) {
+  prepare(options.connections);
+  converse(options.bytes, 1);
+}
+
+// One byte asks for a message.
+void load_source(void) {
+  prepare(options.connections);
+  converse(1, options.bytes);
 }
 
 // ---- http: one request in flight on each connection, which is kept alive
@@ -185,8 +199,7 @@ void load_http(void) {
   options.bytes = (int)strlen(request);
   prepare(options.connections);
   memcpy(message, request, strlen(request));
-  answer_bytes = length_of_answer();
-  keep_one_in_flight();
+  converse(options.bytes, length_of_answer());
 }
 
 // ---- rate: so many messages a second, whatever the server does; latency counts from when a message was due

@@ -14,7 +14,7 @@ const { values, positionals } = parseArgs({
   }
 })
 
-/** `echo`, `http`, `fanout`, `tick`, `udp-echo` or `udp-fanout`. */
+/** `echo`, `sink`, `source`, `http`, `fanout`, `tick`, `udp-echo` or `udp-fanout`. */
 export const [role] = positionals
 /** How many messages each member gets in a tick of the fan-out. */
 export const each = Number(values.each)
@@ -28,8 +28,10 @@ export const run = values.run
 export const { duplex } = values
 /** net gathers what it writes to a member. */
 export const cork = values.cork
-/** What a fan-out sends. */
+/** What a fan-out and a source send; as long is what comes to a sink. */
 export const message = Buffer.alloc(Number(values.bytes), 'x')
+/** What a sink answers when it has a message. */
+export const done = Buffer.from('d')
 /** A datagram that begins with it says hello; every other one asks for a tick of the fan-out. */
 export const HELLO = 'h'.charCodeAt(0)
 /** What a tick sends to everybody. */

@@ -1,4 +1,4 @@
-// The yardstick: what a C programmer writes on epoll, with accept4, recv and send, and nothing clever.   c-tcp echo|fanout|tick [--bytes B] [--each K] [--hz H]
+// The yardstick: what a C programmer writes on epoll, with accept4, recv and send, and nothing clever.   c-tcp echo|sink|source|fanout|tick [--bytes B] [--each K] [--hz H]
 #define _GNU_SOURCE
 #include <arpa/inet.h>
 #include <errno.h>
@@ -19,7 +19,8 @@ enum { kBatch = 1024, kBufferBytes = 65536, kMostConnections = 65536, kStateByte
 
 struct connection {
   bool is_open;
-  uint32_t slot;      // its place in `open`
+  uint32_t slot;      // its place in `open_fds`
+  int received;       // sink: of the message that is coming in
   uint8_t* pending;   // what the system did not take yet; NULL as long as it takes everything
   size_t pending_bytes, pending_offset;
 };
@@ -30,6 +31,8 @@ static uint32_t open_count;
 static uint8_t buffer[kBufferBytes];
 static uint8_t message[kBufferBytes];
 static int bytes = 64, each = 1, hz = 0;
+// A tick's server echoes as well.
+static enum { kEcho, kSink, kSource, kFanOut } role;
 static int epoll;
 
 static void fail(const char* what) {
@@ -105,12 +108,25 @@ static void fan_out(int control) {
   }
 }
 
-static void receive(int fd, bool is_fanout) {
+// One byte back says that the whole message is here.
+static void sink(int fd, int received) {
+  struct connection* connection = &connections[fd];
+  connection->received += received;
+  if (connection->received < bytes) return;
+  connection->received -= bytes;
+  send_all(fd, message, 1);
+}
+
+static void receive(int fd) {
   ssize_t received = recv(fd, buffer, sizeof buffer, 0);
   if (received < 0 && errno == EAGAIN) return;
   if (received <= 0) return drop(fd);
-  if (is_fanout) fan_out(fd);
-  else send_all(fd, buffer, (size_t)received);
+  switch (role) {
+    case kFanOut: return fan_out(fd);
+    case kSink: return sink(fd, (int)received);
+    case kSource: return send_all(fd, message, (size_t)bytes);
+    default: return send_all(fd, buffer, (size_t)received);
+  }
 }
 
 // ---- ticks
@@ -141,7 +157,9 @@ static int64_t tick(int64_t due, int64_t interval) {
 int main(int argc, char** argv) {
   static const struct option known[] = {{"bytes", 1, 0, 'b'}, {"each", 1, 0, 'e'}, {"hz", 1, 0, 'h'}, {0, 0, 0, 0}};
   if (argc < 2) return 2;
-  bool is_fanout = strcmp(argv[1], "fanout") == 0;
+  if (strcmp(argv[1], "sink") == 0) role = kSink;
+  if (strcmp(argv[1], "source") == 0) role = kSource;
+  if (strcmp(argv[1], "fanout") == 0) role = kFanOut;
   for (int name; (name = getopt_long(argc - 1, argv + 1, "", known, NULL)) != -1;) {
     if (name == 'b') bytes = atoi(optarg);
     if (name == 'e') each = atoi(optarg);
@@ -183,7 +201,7 @@ int main(int argc, char** argv) {
       if (fd == listener) accept_all(listener);
       else if (!connections[fd].is_open) continue;  // dropped earlier in this batch
       else if (connections[fd].pending != NULL) send_pending(fd);
-      else receive(fd, is_fanout);
+      else receive(fd);
     }
   }
 }

@@ -1,11 +1,25 @@
 // The rival that everybody has: Node's own net.
 import { createServer } from 'node:net'
-import { backlog, cork, each, message, role } from './arguments.mjs'
+import { backlog, cork, done, each, message, role } from './arguments.mjs'
 
 const members = new Set()
 
 function echo(socket) {
   socket.on('data', (data) => socket.write(data))
+}
+
+function sink(socket) {
+  let received = 0
+  socket.on('data', (data) => {
+    received += data.length
+    if (received < message.length) return
+    received %= message.length
+    socket.write(done)
+  })
+}
+
+function source(socket) {
+  socket.on('data', () => socket.write(message))
 }
 
 /** Whoever speaks asks for a tick: all the others get their messages. */
@@ -22,7 +36,7 @@ function fanOut(socket) {
   })
 }
 
-const serve = role === 'fanout' ? fanOut : echo
+const serve = { sink, source, fanout: fanOut }[role] ?? echo
 const server = createServer({ noDelay: true }, (socket) => {
   serve(socket)
   socket.on('error', () => socket.destroy())

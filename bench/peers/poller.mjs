@@ -1,6 +1,6 @@
 // pollport's Poller: the wait() loop, or with --run inside Node's own loop.
 import { Poller } from 'pollport'
-import { backlog, each, HELLO, message, role, run } from './arguments.mjs'
+import { backlog, done, each, HELLO, message, role, run } from './arguments.mjs'
 
 const poller = new Poller()
 const members = new Set()
@@ -11,6 +11,18 @@ function echo(event) {
     if (!event.socket.send(event.data)) event.socket.pause() // the queue is full: stop reading until it has drained
   } else if (event.type === 'drain') event.socket.resume()
   else if (event.type === 'end') event.socket.end()
+}
+
+/** `userPtr` is how much of the message that is coming in is here. */
+function sink({ type, socket, data }) {
+  if (type !== 'receive') return
+  const received = (socket.userPtr ?? 0) + data.length
+  socket.userPtr = received % message.length
+  if (received >= message.length) socket.send(done)
+}
+
+function source(event) {
+  if (event.type === 'receive') event.socket.send(message)
 }
 
 /** Whoever speaks asks for a tick: all the others get their messages. */
@@ -34,7 +46,7 @@ function fanOutDatagrams(event) {
   else for (const peer of peers) event.socket.send(message, peer)
 }
 
-const handle = { echo, fanout: fanOut, 'udp-echo': echoDatagram, 'udp-fanout': fanOutDatagrams }[role]
+const handle = { echo, sink, source, fanout: fanOut, 'udp-echo': echoDatagram, 'udp-fanout': fanOutDatagrams }[role]
 const local = { address: '127.0.0.1', port: 0 }
 const server = role.startsWith('udp') ? poller.bindUdp(local) : poller.listenTcp({ ...local, backlog })
 console.log(`port ${server.localAddress.port}`)

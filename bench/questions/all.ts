@@ -9,6 +9,9 @@ import { question as tcpAccept } from './tcp-accept.ts'
 import { question as tcpBroadcast } from './tcp-broadcast.ts'
 import { question as tcpChatty } from './tcp-chatty.ts'
 import { question as tcpEcho } from './tcp-echo.ts'
+import { question as tcpSink } from './tcp-sink.ts'
+import { question as tcpSizes } from './tcp-sizes.ts'
+import { question as tcpSource } from './tcp-source.ts'
 import { question as tcpTransfer } from './tcp-transfer.ts'
 import { question as tick } from './tick.ts'
 import { question as udpEcho } from './udp-echo.ts'
@@ -17,6 +20,9 @@ import { question as udpFanout } from './udp-fanout.ts'
 export const questions: Question[] = [
   tcpEcho,
   tcpTransfer,
+  tcpSizes,
+  tcpSink,
+  tcpSource,
   tcpChatty,
   tcpBroadcast,
   tcpAccept,

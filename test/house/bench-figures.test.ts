@@ -3,7 +3,7 @@ import { expect, test } from 'vitest'
 import { collectionFigures } from '../../bench/collections.ts'
 import type { Question } from '../../bench/question.ts'
 import { readmeWith } from '../../bench/readme.ts'
-import { reportOf } from '../../bench/report.ts'
+import { questionsOf, type Report, reportOf, withPart } from '../../bench/report.ts'
 import { textOf } from './files.ts'
 
 test('README.md shows the figures of bench/results/latest.json', () => {
@@ -11,22 +11,23 @@ test('README.md shows the figures of bench/results/latest.json', () => {
   expect(readme, 'npm run bench -- --render').toBe(readmeWith(readme, JSON.parse(textOf('bench/results/latest.json'))))
 })
 
+const question: Question = {
+  name: 'made-up',
+  title: 'a machine that is slow in its second round',
+  role: 'echo',
+  load: 'echo',
+  variants: [{ name: 'one size', connections: 1, bytes: 64 }],
+  competitors: ['C', 'Poller'],
+  figure: 'cpuUs',
+  columns: [],
+  goals: [
+    { figure: 'cpuUs', to: 'C', atMost: 1.05 },
+    { figure: 'cpuUs', to: 'net', atMost: 1 },
+    { figure: 'cpuUs', atMost: 8 }
+  ]
+}
+
 test('a ratio is the median of the ratios of each round, and a round that failed is left out', () => {
-  const question: Question = {
-    name: 'made-up',
-    title: 'a machine that is slow in its second round',
-    role: 'echo',
-    load: 'echo',
-    variants: [{ name: 'one size', connections: 1, bytes: 64 }],
-    competitors: ['C', 'Poller'],
-    figure: 'cpuUs',
-    columns: [],
-    goals: [
-      { figure: 'cpuUs', to: 'C', atMost: 1.05 },
-      { figure: 'cpuUs', to: 'net', atMost: 1 },
-      { figure: 'cpuUs', atMost: 8 }
-    ]
-  }
   const runs = [4, 8, 4, 4].flatMap((cpuUs, round) => [
     { variant: 'one size', competitor: 'C', outcome: { cpuUs } },
     { variant: 'one size', competitor: 'Poller', outcome: round === 2 ? new Error('lost') : { cpuUs: cpuUs * 1.1 } }
@@ -39,6 +40,22 @@ test('a ratio is the median of the ratios of each round, and a round that failed
   expect(goals[0]).toMatchObject({ measured: expect.closeTo(1.1), holds: false })
   expect(goals[1]).toMatchObject({ measured: undefined, holds: false }) // net was not there
   expect(goals[2]).toMatchObject({ measured: expect.closeTo(4.4), holds: true })
+})
+
+test('a benchmark that is published alone takes the place of its older figures, and of no others', () => {
+  const made = (date: string, ...names: string[]): Report => ({
+    date,
+    command: 'npm run bench',
+    isQuick: false,
+    machine: { processor: '', cores: '2', kernel: '', node: '', bun: '', compiler: '' },
+    questions: names.map((name) => ({ ...reportOf({ ...question, name }, []), title: date }))
+  })
+  const whole = withPart(made('monday', 'echo', 'accept'), made('tuesday', 'accept', 'sizes'))
+  const again = withPart(whole, made('wednesday', 'sizes'))
+  const datesOf = (report: Report) => questionsOf(report).map(({ name, title }) => `${name} ${title}`)
+  expect(datesOf(whole)).toEqual(['echo monday', 'accept tuesday', 'sizes tuesday'])
+  expect(datesOf(again)).toEqual(['echo monday', 'accept tuesday', 'sizes wednesday'])
+  expect(again.parts).toHaveLength(2)
 })
 
 test('what Node prints with --trace-gc is understood: the longest stop of a major collection, and the growth of the heap', () => {
