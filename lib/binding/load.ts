@@ -16,7 +16,12 @@ export type Addon = ClockBinding &
   LoopWatchBinding &
   ExchangeBinding &
   Partial<EpollBinding> &
-  Partial<IocpBinding> & { readonly backend: 'epoll' | 'iocp'; readonly layout: object }
+  Partial<IocpBinding> & {
+    readonly backend: 'epoll' | 'iocp'
+    readonly layout: object
+    /** How many bytes into its page of 4 KiB the first byte lies. */
+    pageOffset(bytes: Uint8Array): number
+  }
 
 const expectedLayout = {
   recordStride: RECORD.stride,

@@ -14,6 +14,7 @@ import {
   type SocketError,
   socketError
 } from '../errors.ts'
+import { pageAligned } from '../page-aligned.ts'
 import { bindToThread } from '../thread-bound.ts'
 import { boolean, integer, object, bytes as toBytes, uint8Array } from '../validate.ts'
 import {
@@ -192,7 +193,7 @@ export class Socket {
     if (typeof target === 'number') {
       integer(target, 'max', 1, 2 ** 30)
       if (scratch === undefined || scratch.length < target)
-        scratch = Buffer.allocUnsafeSlow(Math.max(target, DEFAULT_RECEIVE_BYTES))
+        scratch = pageAligned(Math.max(target, DEFAULT_RECEIVE_BYTES))
       const received = check(addon().socketRecv(handle, scratch.subarray(0, target)), 'recv')
       return received === WOULD_BLOCK ? WOULD_BLOCK : Buffer.from(scratch.subarray(0, received))
     }

@@ -1,10 +1,11 @@
-// The numbers of contract/records.h as an object, for lib/binding/load.ts to compare with its own.
+// The numbers of contract/records.h as an object, for lib/binding/load.ts to compare with its own, and where bytes lie in memory.
 
 #include <initializer_list>
 #include <utility>
 
 #include "../contract/address.h"
 #include "../contract/records.h"
+#include "arguments.h"
 #include "exports.h"
 
 namespace pollport {
@@ -14,6 +15,14 @@ Napi::Object numbers(Napi::Env env, std::initializer_list<std::pair<const char*,
   Napi::Object object = Napi::Object::New(env);
   for (const auto& [name, value] : entries) object.Set(name, Napi::Number::New(env, value));
   return object;
+}
+
+constexpr uintptr_t kPageBytes = 4096;
+
+Napi::Value page_offset(const Napi::CallbackInfo& info) {
+  // Safe: the address is only looked at as a number.
+  const auto address = reinterpret_cast<uintptr_t>(bytes_argument(info, 0).data());
+  return Napi::Number::New(info.Env(), static_cast<double>(address % kPageBytes));
 }
 
 }  // namespace
@@ -43,6 +52,7 @@ void export_layout(Napi::Env env, Napi::Object exports) {
   layout.Set("release",
              numbers(env, {{"detach", kReleaseDetach}, {"close", kReleaseClose}, {"reset", kReleaseReset}, {"finish", kReleaseFinish}}));
   exports.Set("layout", layout);
+  exports.Set("pageOffset", Napi::Function::New(env, page_offset, "pageOffset"));
 }
 
 }  // namespace pollport
