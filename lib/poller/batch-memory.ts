@@ -1,7 +1,7 @@
 // The memory that one exchange with the system writes to: the slab for bytes, the array for records. Knows sizes, not meanings.
 import { markAsUntransferable } from 'node:worker_threads'
 import { PACKED_ADDRESS, RECORD } from '../binding/records.ts'
-import { pageAligned } from '../page-aligned.ts'
+import { midPage } from '../mid-page.ts'
 
 // How many datagrams of the largest size one wait has room for; the native side never asks for more in one call (native/contract/limits.h).
 const DATAGRAM_SLOTS = 64
@@ -54,7 +54,7 @@ export class BatchMemory {
 
   #allocate(): Buffer {
     // Not from Node's pool: the slab must not share its memory with anybody's small buffers. Untouched pages cost nothing.
-    const slab = pageAligned(this.streamBytes + (this.#withDatagrams ? this.#datagramBytes : 0))
+    const slab = midPage(this.streamBytes + (this.#withDatagrams ? this.#datagramBytes : 0))
     // The bytes of every socket of a batch lie here: a program that gives away one event's memory would take the others' bytes with it.
     markAsUntransferable(slab.buffer)
     return slab

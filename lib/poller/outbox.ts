@@ -1,7 +1,7 @@
 // What was queued since the last wait(), of all sockets together: one byte arena and one array of sends, handed to the system in one call.
 // Knows of sockets nothing but their slot index. Its layout is in lib/binding/records.ts.
 import { OUTBOX, PACKED_ADDRESS, SEND_CHAINED, SEND_SKIP } from '../binding/records.ts'
-import { pageAligned } from '../page-aligned.ts'
+import { midPage } from '../mid-page.ts'
 import { grownFor } from './grown.ts'
 
 const FIRST_BYTES = 64 * 1024
@@ -16,7 +16,7 @@ export class Outbox {
   /** A message of so many bytes leaves by a call of its own, which costs less than copying it, unless something of its connection is here already. */
   static readonly directBytes = 8 * 1024
 
-  bytes: Buffer = pageAligned(FIRST_BYTES)
+  bytes: Buffer = midPage(FIRST_BYTES)
   sends: Int32Array = new Int32Array(FIRST_SENDS * OUTBOX.stride)
   count = 0
   /** Goes up with every clear(): offsets of an older generation mean nothing. */
@@ -135,7 +135,7 @@ export class Outbox {
     if (needed > MAX_BYTES) return false
     let size = this.bytes.length
     while (size < needed) size *= 2
-    const grown = pageAligned(size)
+    const grown = midPage(size)
     this.bytes.copy(grown, 0, 0, this.#used)
     this.bytes = grown
     return true

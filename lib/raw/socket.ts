@@ -14,7 +14,7 @@ import {
   type SocketError,
   socketError
 } from '../errors.ts'
-import { pageAligned } from '../page-aligned.ts'
+import { midPage } from '../mid-page.ts'
 import { bindToThread } from '../thread-bound.ts'
 import { boolean, integer, object, bytes as toBytes, uint8Array } from '../validate.ts'
 import {
@@ -192,8 +192,7 @@ export class Socket {
     const handle = this.#open('recv')
     if (typeof target === 'number') {
       integer(target, 'max', 1, 2 ** 30)
-      if (scratch === undefined || scratch.length < target)
-        scratch = pageAligned(Math.max(target, DEFAULT_RECEIVE_BYTES))
+      if (scratch === undefined || scratch.length < target) scratch = midPage(Math.max(target, DEFAULT_RECEIVE_BYTES))
       const received = check(addon().socketRecv(handle, scratch.subarray(0, target)), 'recv')
       return received === WOULD_BLOCK ? WOULD_BLOCK : Buffer.from(scratch.subarray(0, received))
     }
