@@ -5,7 +5,17 @@ import type { FigureName } from './figures.ts'
 export type Role = 'echo' | 'sink' | 'source' | 'http' | 'fanout' | 'tick' | 'udp-echo' | 'udp-fanout'
 
 /** What the load generator does; bench/load/ says how. */
-export type Load = 'echo' | 'sink' | 'source' | 'http' | 'rate' | 'fanout' | 'accept' | 'idle' | 'udp-echo' | 'udp-fanout'
+export type Load =
+  | 'echo'
+  | 'sink'
+  | 'source'
+  | 'http'
+  | 'rate'
+  | 'fanout'
+  | 'accept'
+  | 'idle'
+  | 'udp-echo'
+  | 'udp-fanout'
 
 /** One size of a load. */
 export interface Variant {
