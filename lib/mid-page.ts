@@ -9,8 +9,8 @@ export const MID_PAGE = PAGE_BYTES / 2
  * Uninitialized bytes of their own that begin in the middle of a page.
  *
  * The kernel copies by one instruction, `rep movsb`. On AMD's Zen 3 and 4 that is up to twenty times slower when the target lies a few bytes further into
- * its page than the source (glibc's bug 30994). What the kernel keeps for a connection lies at the beginning of a page, or a few small messages
- * behind it; large blocks of malloc() begin 16 bytes into one. From the middle both ways of the copy have a distance.
+ * its page than the source (glibc's bug 30994). Large blocks of malloc() begin 16 bytes into a page, and the kernel's own copies of large messages often
+ * at its beginning. From the middle both ways of the copy have a distance.
  */
 export function midPage(byteLength: number): Buffer {
   const memory = Buffer.allocUnsafeSlow(byteLength + PAGE_BYTES)
