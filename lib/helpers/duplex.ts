@@ -423,10 +423,15 @@ export class ConnectionDuplex extends Duplex {
     this.#isClosed = true
     this.#isConnecting = false
     this.#closeTimer?.cancel()
-    if (this.destroyed) this.emit('close', this.#hadError)
+    if (this.destroyed) {
+      // A write that the system took before the close has succeeded, and says so before the close is told.
+      this.#sent(this.#isSent ? undefined : (error ?? namedSocketError('ECANCELED', 'write')))
+      atNextTick(() => this.emit('close', this.#hadError))
+      return
+    }
     // Both sides have finished in order: the reader may still have to read, and the stream destroys itself after that. Otherwise it is over; there is
     // no error when the program or the poller closed the connection past the stream.
-    else if (error !== undefined || !this.#hasEnded || !this.writableEnded) this.destroy(error)
+    if (error !== undefined || !this.#hasEnded || !this.writableEnded) this.destroy(error)
     this.#sent(this.#isSent ? undefined : (error ?? namedSocketError('ECANCELED', 'write')))
   }
 }

@@ -141,3 +141,13 @@ test('eight flooding streams leave Node its turns, and each of them its share', 
   const isEnough = () => timers >= 20 && bytes.size === 8 && [...bytes.values()].every((count) => count > 256 * 1024)
   while (!isEnough()) await new Promise((resolve) => setImmediate(resolve))
 })
+
+test('a write that the system took is done, and without an error, before the close of a stream that was destroyed after it', async () => {
+  const { stream, socket } = await streamAndSocket()
+  const told: unknown[] = []
+  stream.write('last words', (error) => told.push(error ?? 'written'))
+  stream.on('close', () => told.push('close')).destroy()
+  expect(String((await once(socket, 'data'))[0])).toBe('last words')
+  while (!told.includes('close')) await new Promise((resolve) => setImmediate(resolve))
+  expect(told).toEqual(['written', 'close'])
+})
