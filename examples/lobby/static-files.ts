@@ -58,9 +58,10 @@ export class StaticFiles {
   }
 }
 
-/** The path of a request, without its query. */
+/** The path of a request, without its query; also of one that names scheme and host before it, as to a proxy (RFC 9112, 3.2.2: servers take both). */
 export function pathOf(request: IncomingMessage): string {
-  return (request.url ?? '').split('?', 1)[0]
+  const [path] = (request.url ?? '').replace(/^https?:\/\/[^/?#]*/i, '').split('?', 1)
+  return path === '' ? '/' : path
 }
 
 function load(file: URL): StaticFile {

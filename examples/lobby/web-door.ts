@@ -1,7 +1,8 @@
 // The door for browsers: the page and its files by HTTP, and WebSockets for players. Speaks over connections that it is handed, with a limit on whatever
 // one of them may cost; knows no players.
 import { readdirSync } from 'node:fs'
-import { createServer, type IncomingMessage, type ServerResponse, STATUS_CODES } from 'node:http'
+import { createServer, type IncomingMessage, ServerResponse, STATUS_CODES } from 'node:http'
+import type { Socket } from 'node:net'
 import type { Duplex } from 'node:stream'
 import { type ConnectionDuplex, type TcpConnection, toDuplex } from 'pollport'
 import { type WebSocket, WebSocketServer } from 'ws'
@@ -107,7 +108,18 @@ export class WebDoor {
     response.writeHead(404, { 'content-type': 'text/plain; charset=utf-8' }).end('there is nothing here\n')
   }
 
+  /** Node's parser has let go of this connection: it is for this one answer. */
+  #answerWithoutUpgrade(request: IncomingMessage, duplex: Duplex): void {
+    const response = new ServerResponse(request)
+    response.shouldKeepAlive = false
+    response.assignSocket(duplex as Socket)
+    response.on('finish', () => (duplex as ConnectionDuplex).destroySoon())
+    this.#onRequest(request, response)
+  }
+
   #onUpgrade(request: IncomingMessage, duplex: Duplex, head: Buffer): void {
+    // An upgrade that we do not speak, such as curl's to HTTP/2 (h2c), is passed over (RFC 9110, 7.8).
+    if (request.headers.upgrade?.toLowerCase() !== 'websocket') return this.#answerWithoutUpgrade(request, duplex)
     if (pathOf(request) !== PLAY) return refuse(duplex, 404)
     if (!isFromOurPage(request)) return refuse(duplex, 403)
     if (this.#visits.get(duplex)?.isServed) return this.#cut(duplex) // the end of that answer would be taken for a frame

@@ -115,10 +115,17 @@ test.each([
   '/index.html',
   '/__proto__',
   '/constructor',
-  'http://elsewhere/page.js'
+  'http://elsewhere/secret',
+  'ftp://elsewhere/page.js'
 ])('%s is not in the table, and so not answered', async (path) => {
   const { ask } = await servingPage()
   expect(await ask(path)).toMatchObject({ status: 404, body: 'not ours' })
+})
+
+test('a request may name a host before the path (RFC 9112, 3.2.2), and no path is the page', async () => {
+  const { ask } = await servingPage()
+  expect(await ask('http://elsewhere/page.js?x=/')).toMatchObject({ status: 200, body: 'export {}' })
+  expect(await ask('HTTPS://elsewhere:1')).toMatchObject({ status: 200, body: PAGE })
 })
 
 test('the disk is read at the start alone', async () => {

@@ -136,6 +136,34 @@ test('the page is served with all its files, under a policy that lets nothing el
   }
 })
 
+test('an upgrade that the door does not speak is passed over: `curl --http2` gets the page', async () => {
+  const { webPort } = await openLobby()
+  const visitor = new Visitor(webPort)
+  // What curl sends (RFC 7540, 3.2).
+  const asks = ['Connection: Upgrade, HTTP2-Settings', 'Upgrade: h2c', 'HTTP2-Settings: AAMAAABkAAQCAAAAAAIAAAAA']
+  visitor.socket.write(`GET / HTTP/1.1\r\nHost: 127.0.0.1:${webPort}\r\n${asks.join('\r\n')}\r\n\r\n`)
+  await until('it has its answer, and the end', () => visitor.socket.readableEnded)
+  const [head, page] = visitor.heard.toString().split('\r\n\r\n')
+  expect(head).toMatch(/^HTTP\/1.1 200 OK\r\n/)
+  expect(head).toMatch(/\r\nConnection: close/)
+  expect(page).toMatch(/^<!doctype html>/i)
+
+  const other = new Visitor(webPort)
+  other.socket.write(`GET /nowhere HTTP/1.1\r\nHost: x\r\n${asks.join('\r\n')}\r\n\r\n`)
+  await other.hears('HTTP/1.1 404')
+})
+
+test('a request that names the host before the path gets what the path alone would get, a WebSocket too', async () => {
+  const server = await openLobby()
+  const origin = `http://127.0.0.1:${server.webPort}`
+  const visitor = new Visitor(server.webPort)
+  visitor.socket.write(`GET ${origin}/ HTTP/1.1\r\nHost: 127.0.0.1:${server.webPort}\r\n\r\n`)
+  await visitor.hears('HTTP/1.1 200')
+  const player = new Visitor(server.webPort)
+  player.socket.write(upgradeRequest(server.webPort, {}, `${origin}/play`))
+  await player.hears('HTTP/1.1 101')
+})
+
 test('there is nothing else: no other path, no other method, no file beside the page', async () => {
   const { webPort } = await openLobby()
   const status = (path: string, method = 'GET') => {
