@@ -48,7 +48,9 @@ for (const [name, createServer] of Object.entries({ https: https.createServer, h
       let accepted = 0
       const poller = runningPoller((connection) => {
         accepted++
-        server.emit('connection', toDuplex(connection))
+        const stream = toDuplex(connection)
+        server.emit('connection', stream)
+        stream.allowHalfOpen = true // now that tls has it
       })
       await leave(poller.listenTcp({ address: LOCAL, port: 0 }).localAddress.port)
       const hasGone = () => accepted === 1 && poller.stats.sockets === 1 // the listener
