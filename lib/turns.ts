@@ -10,7 +10,8 @@ const { nextTick } = process
 // The way to an immediate that stands in no fake's table: Node's module calls its own function. Slower, since it makes promises.
 const yieldTurn = scheduler.yield.bind(scheduler)
 const waitMs = scheduler.wait.bind(scheduler)
-const isFaked = !isNodesOwn()
+/** Whether timers were faked when the library was imported: then it takes the slower way. */
+export const isFaked: boolean = !isNodesOwn()
 
 /** One turn of Node's loop: what {@link inATurnOfItsOwn} was given before has run by then. */
 export function turnOfNodesLoop(): Promise<void> {
@@ -79,7 +80,8 @@ export function throwUncaught(error: unknown): void {
 
 function isNodesOwn(): boolean {
   const immediate: unknown = setImmediate(() => {})
+  // A field of Node's class, which clearImmediate() empties; a fake's immediate has none.
+  const isNodes = typeof (immediate as { _onImmediate?: unknown } | undefined)?._onImmediate === 'function'
   clearImmediate(immediate as NodeJS.Immediate)
-  // A field of Node's class; a fake's immediate has none.
-  return typeof (immediate as { _onImmediate?: unknown } | undefined)?._onImmediate === 'function'
+  return isNodes
 }

@@ -5,7 +5,12 @@ import { LatenessHistogram } from '../../lib/helpers/lateness.ts'
 import { Deadline, Deadlines } from '../../lib/poller/deadlines.ts'
 import { SendQueue } from '../../lib/poller/send-queue.ts'
 import { Slots } from '../../lib/slots.ts'
+import { isFaked } from '../../lib/turns.ts'
 import { newSeed, patternBytes, randomFrom } from '../support/poller-random.ts'
+
+test("timers that nobody faked are Node's own, so that turns of the loop take the short way", () => {
+  expect(isFaked).toBe(false)
+})
 
 describe('Slots', () => {
   test('an id finds its value until it is deleted, and never the next one in its place', () => {
