@@ -151,7 +151,7 @@ describe('LatenessHistogram', () => {
 describe('EventBatch', () => {
   test('its iterator, spread and forEach pass over what has gone stale on the way; an array’s other ways see all', () => {
     const stale = new Set<number>()
-    const batch = EventBatch.create<number>((event) => stale.has(event))
+    const batch = EventBatch.create<number>((event) => !stale.has(event))
     batch.push(1, 2, 3)
     const seen: number[] = []
     for (const event of batch) {
