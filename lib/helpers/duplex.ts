@@ -286,7 +286,8 @@ export class ConnectionDuplex extends Duplex {
         this.#onReceive(event.data)
         break
       case 'drain':
-        this.#later(this.#lookWhetherSent)
+        // No callback of its own: what this calls back, the stream tells the program in a later tick.
+        this.#lookWhetherSent()
         break
       case 'end':
         this.#arrive(null)
@@ -360,7 +361,7 @@ export class ConnectionDuplex extends Duplex {
     let isBroken = false
     try {
       for (const data of gathered(pieces))
-        if (!connection.sendAtOnce(data) && connection.bufferedBytes === 0) isBroken = true
+        if (!connection.send(data) && connection.bufferedBytes === 0) isBroken = true
     } catch (error) {
       return done(error as Error)
     }
