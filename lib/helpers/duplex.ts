@@ -360,8 +360,7 @@ export class ConnectionDuplex extends Duplex {
     const { connection } = this
     let isBroken = false
     try {
-      for (const data of gathered(pieces))
-        if (!connection.send(data) && connection.bufferedBytes === 0) isBroken = true
+      for (const data of gathered(pieces)) if (!connection.send(data) && connection.bufferedBytes === 0) isBroken = true
     } catch (error) {
       return done(error as Error)
     }

@@ -197,18 +197,6 @@ export class TcpConnection<U = unknown> {
   }
 
   /**
-   * As `send()`, but offered to the system at once, by a call for this alone: for what has nothing to be gathered with, or must know how much was taken.
-   * What the system does not take is queued.
-   * @returns and throws what `send()` does.
-   */
-  sendAtOnce(data: Uint8Array | string): boolean {
-    if (this.#isNotPlain && !this.#maySend()) return false
-    const isText = typeof data === 'string'
-    const bytes = isText ? Buffer.from(data) : uint8Array(data, 'data')
-    return bytes.length === 0 || this._sendThrough(bytes, isText)
-  }
-
-  /**
    * Asks for one `drain` event when the system has taken everything that was sent so far, however little that is; at once if it has. None comes
    * after `end()`, and none when the connection breaks first: its `close` follows.
    * @throws SocketError `EBADF` when closed.
@@ -547,10 +535,6 @@ export class TcpConnection<U = unknown> {
   }
 
   // ---- Inside ----
-
-  get #isNotPlain(): boolean {
-    return (this.#state & ~(OVER_MARK | PAUSED | PEER_ENDED | ATTENTIVE | DRAIN_WHEN_EMPTY)) !== 0
-  }
 
   /** In a state other than plainly open: whether a send is possible all the same. */
   #maySend(): boolean {
