@@ -332,9 +332,15 @@ export class ConnectionDuplex extends Duplex {
     this.#restartIdleTimer()
     // A reader may call _read() while it gets this one.
     this.#mayPush = false
-    if (this.push(chunk)) this.#mayPush = true
-    if (this.#mayPush) this.#goOn()
-    else if (!this.#isOver) this.connection.pause()
+    let takesMore = true
+    try {
+      takesMore = this.push(chunk)
+    } finally {
+      // Also when a listener throws: a stream that survives it (by 'uncaughtException') goes on, as a net.Socket does.
+      if (takesMore) this.#mayPush = true
+      if (this.#mayPush) this.#goOn()
+      else if (!this.#isOver) this.connection.pause()
+    }
   }
 
   /** What has arrived already comes first, and only then is more received. */
@@ -431,7 +437,7 @@ export class ConnectionDuplex extends Duplex {
     }
     // Both sides have finished in order: the reader may still have to read, and the stream destroys itself after that. Otherwise it is over; there is
     // no error when the program or the poller closed the connection past the stream.
-    if (error !== undefined || !this.#hasEnded || !this.writableEnded) this.destroy(error)
+    if (error !== undefined || !this.#hasEnded || !this.writableFinished) this.destroy(error)
     this.#sent(this.#isSent ? undefined : (error ?? namedSocketError('ECANCELED', 'write')))
   }
 }

@@ -151,3 +151,25 @@ test('a write that the system took is done, and without an error, before the clo
   while (!told.includes('close')) await new Promise((resolve) => setImmediate(resolve))
   expect(told).toEqual(['written', 'close'])
 })
+
+test('a listener that throws does not make a stream deaf: it goes on as a net.Socket does', async () => {
+  const { stream, socket } = await streamAndSocket({ readableHighWaterMark: 1024 })
+  const uncaught: unknown[] = []
+  const listeners = process.listeners('uncaughtException')
+  process.removeAllListeners('uncaughtException')
+  process.on('uncaughtException', (error) => uncaught.push(error))
+  let read = 0
+  try {
+    stream.on('data', ({ length }: Buffer) => {
+      read += length
+      throw new Error('from a listener')
+    })
+    socket.resume().end(Buffer.alloc(64 * 1024))
+    await once(stream, 'close')
+  } finally {
+    process.removeAllListeners('uncaughtException')
+    for (const listener of listeners) process.on('uncaughtException', listener)
+  }
+  expect(read).toBe(64 * 1024)
+  expect(uncaught).toHaveLength(64)
+})

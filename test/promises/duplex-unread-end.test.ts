@@ -37,3 +37,18 @@ test('with data that nobody reads it stays open, as with net, and closes when th
   stream.resume()
   await once(stream, 'close')
 })
+
+test.each(['the poller', 'the connection'])(
+  '%s closed in the tick in which the stream was ended: it closes',
+  async (what) => {
+    const { poller, stream, socket } = await streamAndSocket({ allowHalfOpen: true })
+    socket.resume().end()
+    await once(stream.resume(), 'end')
+    const told: unknown[] = []
+    stream.end('last words', (error?: Error | null) => told.push(error))
+    if (what === 'the poller') poller.close()
+    else stream.connection.close()
+    await once(stream, 'close')
+    expect(told).toMatchObject([{ code: 'ERR_STREAM_DESTROYED' }])
+  }
+)
