@@ -250,6 +250,7 @@ export class ConnectionDuplex extends Duplex {
     }
     // What nobody will read; the close is kept.
     while (this.#arrived.length > 0 && isRead(this.#arrived[0])) this.#arrived.shift()
+    this.#deliverArrived()
     this.connection.close()
     // A peer that does not read must not keep it for ever.
     if (!this.connection.closed) this.#closeTimer = new Timer(() => this.connection.reset(), this.#closeTimeoutMs)
@@ -320,8 +321,9 @@ export class ConnectionDuplex extends Duplex {
   #deliver(): void {
     this.#deliveries--
     const next = this.#arrived[0]
-    // Dropped by destroy(), or the reader takes no more: _read() goes on.
-    if (next === undefined || (isChunk(next) && !this.#mayPush)) return
+    if (next === undefined) return // dropped by destroy()
+    // The reader takes no more: _read() goes on.
+    if (isChunk(next) && !this.#mayPush) return this.#lookWhetherSent()
     this.#arrived.shift()
     if (next === null) this.#onEnd()
     else if (isChunk(next)) this.#onChunk(next)
@@ -349,6 +351,10 @@ export class ConnectionDuplex extends Duplex {
       if (!this.#isOver) this.connection.resume()
       return
     }
+    this.#deliverArrived()
+  }
+
+  #deliverArrived(): void {
     for (; this.#deliveries < this.#arrived.length; this.#deliveries++) this.#later(this.#deliver)
   }
 
@@ -364,9 +370,10 @@ export class ConnectionDuplex extends Duplex {
   #send(pieces: Piece[], done: (error?: Error | null) => void): void {
     this.#restartIdleTimer()
     const { connection } = this
-    let isBroken = false
+    let isBroken = this.#closeToCome !== undefined
     try {
-      for (const data of gathered(pieces)) if (!connection.send(data) && connection.bufferedBytes === 0) isBroken = true
+      for (const data of isBroken ? [] : gathered(pieces))
+        if (!connection.send(data) && connection.bufferedBytes === 0) isBroken = true
     } catch (error) {
       return done(error as Error)
     }
@@ -389,9 +396,24 @@ export class ConnectionDuplex extends Duplex {
 
   #lookWhetherSent(): void {
     // While connecting the connect tells, and after destroy() the close.
-    if (this.#onSent === undefined || this.#isConnecting || this.#isOver) return
+    if (this.#onSent === undefined || this.#isConnecting || this.destroyed) return
+    const close = this.#closeToCome
+    // Behind what a reader does not take, the close may never come: a write does not wait for that, as from Node's own sockets.
+    if (close !== undefined && !this.#mayPush) this.#sentUntil(close.error)
+    if (this.connection.closed) return
     if (this.#isSent) this.#sent()
     else this.connection.requestDrain()
+  }
+
+  /** The close that has arrived and was not delivered yet. */
+  get #closeToCome(): { readonly error: SocketError | undefined } | undefined {
+    const last = this.#arrived[this.#arrived.length - 1]
+    return last === undefined || isRead(last) ? undefined : last
+  }
+
+  /** A write that the system took before the close has succeeded, any other fails. */
+  #sentUntil(closeError: Error | undefined): void {
+    this.#sent(this.#isSent ? undefined : (closeError ?? namedSocketError('ECANCELED', 'write')))
   }
 
   #sent(error?: Error): void {
@@ -430,15 +452,14 @@ export class ConnectionDuplex extends Duplex {
     this.#isConnecting = false
     this.#closeTimer?.cancel()
     if (this.destroyed) {
-      // A write that the system took before the close has succeeded, and says so before the close is told.
-      this.#sent(this.#isSent ? undefined : (error ?? namedSocketError('ECANCELED', 'write')))
+      this.#sentUntil(error) // before the close is told
       atNextTick(() => this.emit('close', this.#hadError))
       return
     }
     // Both sides have finished in order: the reader may still have to read, and the stream destroys itself after that. Otherwise it is over; there is
     // no error when the program or the poller closed the connection past the stream.
     if (error !== undefined || !this.#hasEnded || !this.writableFinished) this.destroy(error)
-    this.#sent(this.#isSent ? undefined : (error ?? namedSocketError('ECANCELED', 'write')))
+    this.#sentUntil(error)
   }
 }
 
@@ -446,7 +467,7 @@ function isChunk(arrival: Arrival): arrival is Buffer {
   return Buffer.isBuffer(arrival)
 }
 
-function isRead(arrival: Arrival): boolean {
+function isRead(arrival: Arrival): arrival is Buffer | null {
   return arrival === null || isChunk(arrival)
 }
 

@@ -52,3 +52,42 @@ test.each(['the poller', 'the connection'])(
     expect(told).toMatchObject([{ code: 'ERR_STREAM_DESTROYED' }])
   }
 )
+
+/** The peer has sent more than the stream takes without a reader, and has reset the connection. */
+async function resetUnread() {
+  const both = await streamAndSocket({ readableHighWaterMark: 1024 })
+  const { stream, socket } = both
+  socket.write(Buffer.alloc(64 * 1024))
+  while (stream.readableLength === 0) await new Promise((resolve) => setImmediate(resolve))
+  socket.resetAndDestroy()
+  await once(socket, 'close')
+  return both
+}
+
+test('after a reset behind data that nobody reads, a write fails with it, and the stream closes', async () => {
+  const { poller, stream } = await resetUnread()
+  const failed = once(stream, 'error')
+  const closed = new Promise((resolve) => stream.on('close', (hadError?: boolean) => resolve(hadError)))
+  let written: (Error & { code?: string }) | null | undefined
+  while (!stream.destroyed) {
+    // The system may take one more before it has the reset.
+    written = await new Promise((resolve) => stream.write('x', resolve))
+  }
+  expect(['ECONNRESET', 'EPIPE']).toContain(written?.code)
+  expect((await failed)[0]).toBe(written)
+  expect(await closed).toBe(true)
+  expect(poller.stats.sockets).toBe(1) // the listener
+})
+
+test('so it closes when it is destroyed after that, with the close waiting behind the data', async () => {
+  const { stream } = await resetUnread()
+  // Past the stream, which has no write to fail then.
+  while (!stream.connection.closed) {
+    stream.connection.send('x')
+    await new Promise((resolve) => setImmediate(resolve))
+  }
+  for (let turns = 0; turns < 20; turns++) await new Promise((resolve) => setImmediate(resolve))
+  expect(stream.destroyed).toBe(false)
+  stream.destroy()
+  expect(await once(stream, 'close')).toEqual([false])
+})
