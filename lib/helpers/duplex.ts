@@ -287,8 +287,8 @@ export class ConnectionDuplex extends Duplex {
         this.#onReceive(event.data)
         break
       case 'drain':
-        // No callback of its own: what this calls back, the stream tells the program in a later tick.
-        this.#lookWhetherSent()
+        // A tick is enough: a stream calls back what it was given at once, which may not be among other connections' events.
+        atNextTick(() => this.#context.runInAsyncScope(this.#lookWhetherSent, this))
         break
       case 'end':
         this.#arrive(null)

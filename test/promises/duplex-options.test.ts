@@ -128,13 +128,15 @@ test("what comes runs in the async context in which the stream was made, whateve
   await storage.run("the stream's", async () => {
     const stream = toDuplex(poller.connectTcp({ address: LOCAL, port }))
     const closed = new Promise((resolve) => stream.on('close', resolve))
-    for (const name of ['connect', 'data', 'end', 'close']) {
-      stream.on(name, () => {
-        seen[name] = storage.getStore()
-      })
+    const note = (name: string) => () => {
+      seen[name] = storage.getStore()
     }
+    for (const name of ['connect', 'data', 'end', 'close']) stream.on(name, note(name))
+    // More than the system takes at once.
+    stream.write(Buffer.alloc(8 * 1024 * 1024), note("write()'s callback"))
     await new Promise<void>((resolve) => stream.end('x', resolve))
     await closed
   })
-  expect(seen).toEqual(Object.fromEntries(['connect', 'data', 'end', 'close'].map((name) => [name, "the stream's"])))
+  const names = ['connect', 'data', "write()'s callback", 'end', 'close']
+  expect(seen).toEqual(Object.fromEntries(names.map((name) => [name, "the stream's"])))
 })
