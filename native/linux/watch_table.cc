@@ -31,6 +31,7 @@ void set_linger(int fd, const linger& lingering) { setsockopt(fd, SOL_SOCKET, SO
 // does so on a non-blocking socket as well (socket(7)): that is switched off, since nobody else is to be held up. tcp-connection.ts bounds
 // the queue by a deadline.
 int32_t as_lingering_says(int fd, int32_t how) {
+  if (how == kReleaseReset) return how;  // asks for no time anyway
   linger lingering{};
   socklen_t length = sizeof lingering;
   if (getsockopt(fd, SOL_SOCKET, SO_LINGER, &lingering, &length) != 0 || lingering.l_onoff == 0) return how;

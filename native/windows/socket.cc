@@ -157,6 +157,7 @@ Result reset_socket(Handle handle) {
 void make_abortive(SOCKET socket) { set_linger(socket, {1, 0}); }
 
 int32_t as_lingering_says(SOCKET socket, int32_t how) {
+  if (how == kReleaseReset) return how;  // asks for no time anyway
   linger lingering{};
   int length = sizeof lingering;
   // Safe: see chars().
