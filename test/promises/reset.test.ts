@@ -3,6 +3,7 @@ import type { TcpConnection } from 'pollport'
 import { expect, test } from 'vitest'
 import { acceptedPair, connectPeer, LOCAL, listenPeer } from '../support/net-peer.ts'
 import { openProbe, ownPair, thrownBy } from '../support/poller-probe.ts'
+import { isWine } from '../support/system.ts'
 
 test('a reset by the peer is one close event with ECONNRESET', async () => {
   const probe = openProbe()
@@ -99,7 +100,8 @@ test.each([
   expect(connection.bufferedBytes).toBe(0)
 })
 
-test('a paused connection whose end() finds that the peer has reset it says ECONNRESET', async () => {
+// Wine's shutdown() succeeds on a socket that was reset; Windows' answers WSAECONNRESET (Microsoft Learn, "shutdown function").
+test.skipIf(isWine)('a paused connection whose end() finds that the peer has reset it says ECONNRESET', async () => {
   const probe = openProbe()
   const { connection, peer } = await acceptedPair(probe)
   connection.pause()
