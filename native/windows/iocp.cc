@@ -12,10 +12,9 @@
 namespace pollport {
 namespace {
 
-// The system's timer steps 15.6 ms unless somebody asks for more (Microsoft Learn, "timeBeginPeriod function"). Whoever waits for less
-// wants to be told in time.
-constexpr double kTimerStepMs = 16;
-constexpr UINT kFineTimerMs = 1;
+// The system's timer steps 15.6 ms unless somebody asks for more (Microsoft Learn, "timeBeginPeriod function"). A loop with ten ticks a
+// second or more waits so long at most, and each of its ticks would be late by up to a step.
+constexpr double kLongestTickMs = 100;
 // Far below INFINITE; a longer wait is made of several.
 constexpr double kLongestWaitMs = 0x40000000;
 // As many as fit a page; a loop watch has no use for more at once.
@@ -45,10 +44,6 @@ Result Iocp::create(uint32_t concurrency, std::unique_ptr<Iocp>& out) {
   return 0;
 }
 
-Iocp::~Iocp() {
-  if (timer_is_fine_) timeEndPeriod(kFineTimerMs);
-}
-
 Result Iocp::associate(SOCKET socket, ULONG_PTR key) {
   // Safe: a SOCKET is a handle of the kernel's, and this function is documented to take one (Microsoft Learn, "CreateIoCompletionPort
   // function").
@@ -61,7 +56,7 @@ Result Iocp::post(ULONG_PTR key, uint32_t bytes, OVERLAPPED* overlapped) {
 }
 
 Iocp::Waited Iocp::wait(std::span<OVERLAPPED_ENTRY> entries, double timeout_ms) {
-  refine_timer(timeout_ms);
+  if (timeout_ms > 0 && timeout_ms <= kLongestTickMs) fine_timer_.hold();
   const double deadline = timeout_ms > 0 ? clock_ms() + timeout_ms : 0;
   double left_ms = timeout_ms;
   for (;;) {
@@ -120,11 +115,6 @@ size_t Iocp::take_kept(std::span<OVERLAPPED_ENTRY> entries) {
   std::copy_n(kept_.begin(), count, entries.begin());
   kept_.erase(kept_.begin(), kept_.begin() + static_cast<std::ptrdiff_t>(count));
   return count;
-}
-
-void Iocp::refine_timer(double timeout_ms) {
-  if (timer_is_fine_ || timeout_ms <= 0 || timeout_ms >= kTimerStepMs) return;
-  timer_is_fine_ = timeBeginPeriod(kFineTimerMs) == TIMERR_NOERROR;
 }
 
 }  // namespace pollport

@@ -10,6 +10,7 @@
 
 #include "../contract/result.h"
 #include "../contract/waker.h"
+#include "fine_timer.h"
 #include "win.h"
 
 namespace pollport {
@@ -41,7 +42,6 @@ class Iocp {
   explicit Iocp(std::shared_ptr<Waker> waker) : waker_(std::move(waker)) {}
   Iocp(const Iocp&) = delete;
   Iocp& operator=(const Iocp&) = delete;
-  ~Iocp();
 
   // For as long as the socket lives: it has one port, and ERROR_INVALID_PARAMETER says that it has another.
   Result associate(SOCKET socket, ULONG_PTR key);
@@ -63,10 +63,9 @@ class Iocp {
  private:
   // Fills `entries` from what was kept; how many.
   size_t take_kept(std::span<OVERLAPPED_ENTRY> entries);
-  void refine_timer(double timeout_ms);
 
   std::shared_ptr<Waker> waker_;
-  bool timer_is_fine_ = false;
+  FineTimer fine_timer_;  // held from the first wait of a tick on
   std::atomic<bool> waits_limited_ = false;
   std::mutex mutex_;
   std::vector<OVERLAPPED_ENTRY> kept_;

@@ -8,6 +8,7 @@
 #include <mutex>
 
 #include "../contract/clock.h"
+#include "fine_timer.h"
 #include "unique.h"
 
 namespace pollport {
@@ -32,6 +33,8 @@ class PortWatch final : public LoopWatch {
   }
 
   Result start() {
+    // From the start, since nobody knows which wait will be a short one: other threads arm the watch, and Node's own timers end it.
+    fine_timer_.hold();
     // Not std::thread: that one can tell of a failure by an exception alone. Safe: _beginthreadex gives a HANDLE as an integer.
     thread_.reset(reinterpret_cast<HANDLE>(_beginthreadex(nullptr, 0, &PortWatch::enter, this, 0, nullptr)));
     return thread_ ? 0 : -static_cast<Result>(ERROR_NOT_ENOUGH_MEMORY);
@@ -90,6 +93,7 @@ class PortWatch final : public LoopWatch {
   bool waiting_ = false;
   double deadline_ = -1;
   UniqueHandle thread_;
+  FineTimer fine_timer_;
 };
 
 }  // namespace

@@ -71,6 +71,7 @@ std::vector<Pending> pending;
 std::vector<OVERLAPPED*>& left = *std::make_unique<std::vector<OVERLAPPED*>>().release();
 uint64_t next_handle = 4;
 int64_t now_ms = 1000;
+size_t fine_timers = 0;
 DWORD last_error = 0;
 
 [[noreturn]] void die(const char* what) {
@@ -480,14 +481,20 @@ BOOL QueryPerformanceCounter(LARGE_INTEGER* out) {
   return TRUE;
 }
 
-UINT timeBeginPeriod(UINT) { return TIMERR_NOERROR; }
-UINT timeEndPeriod(UINT) { return TIMERR_NOERROR; }
+UINT timeBeginPeriod(UINT) {
+  fine_timers++;
+  return TIMERR_NOERROR;
+}
+UINT timeEndPeriod(UINT) {
+  fine_timers--;
+  return TIMERR_NOERROR;
+}
 
 namespace kernel {
 
 void start() { pending.reserve(size_t{1} << 14); }
 
-Held held() { return {sockets.size(), events.size(), ports.size()}; }
+Held held() { return {sockets.size(), events.size(), ports.size(), fine_timers}; }
 size_t pending_operations() { return pending.size(); }
 size_t pending_operations(SOCKET socket) {
   return static_cast<size_t>(std::count_if(pending.begin(), pending.end(), [&](const Pending& one) { return one.socket == socket; }));

@@ -36,6 +36,7 @@ struct Held {
   size_t sockets;
   size_t events;
   size_t ports;
+  size_t fine_timers;
 };
 // What nobody has closed. Sockets of operations that were left to the system are its own.
 Held held();

@@ -57,7 +57,7 @@ class Scene {
     exchange_.reset();
     kernel::end_everything();
     const kernel::Held held = kernel::held();
-    expect(held.sockets + held.events + held.ports == 0, "nothing is left open");
+    expect(held.sockets + held.events + held.ports + held.fine_timers == 0, "nothing is left open");
     kernel::will = {};
   }
 
@@ -127,6 +127,17 @@ void a_reset_waits_for_nothing() {
   kernel::will.cancels_late = true;
   scene.exchange().release(kIndex, kReleaseReset);
   expect(!kernel::is_open(socket), "a reset takes effect at once");
+}
+
+void the_first_tick_is_in_time() {
+  Scene scene;
+  scene.run(0);
+  scene.run(1000);
+  expect(kernel::held().fine_timers == 0, "looking and long waits cost no power");
+  kernel::will.when_idle = [] { expect(kernel::held().fine_timers == 1, "a tick is waited for with a fine timer"); };
+  scene.run(50);
+  scene.run(50);
+  expect(kernel::held().fine_timers == 1, "which is asked for once");
 }
 
 void a_datagram_socket_hears_again() {
@@ -250,6 +261,7 @@ void keep_promises() {
   a_close_waits_for_the_end_of_the_receive();
   an_exchange_that_ends_closes_all();
   a_reset_waits_for_nothing();
+  the_first_tick_is_in_time();
   a_datagram_socket_hears_again();
   a_connection_lives_without_memory_for_its_receive();
   a_packet_that_cannot_be_posted_is_made_good();

@@ -23,6 +23,12 @@ const sanitizing = ['-fsanitize=address,undefined', '-fno-sanitize-recover=undef
 
 const planted = [
   {
+    what: 'ticks are waited for with the coarse timer',
+    file: 'native/windows/iocp.cc',
+    right: 'fine_timer_.hold()',
+    wrong: 'static_cast<void>(fine_timer_)'
+  },
+  {
     what: 'an operation is freed while the system has it',
     file: 'native/windows/overlapped_pool.cc',
     right: 'operation != nullptr && !operation->in_flight',
