@@ -1,5 +1,6 @@
-// One server of the soak, in a process of its own: it sends everything back. Which one is the argument: wait, run, hand-over or raw. Prints a line of
-// JSON: first its ports, then each second what the process holds. With `--leak-bytes` or `--leak-descriptors` it loses something each second.
+// One server of the soak, in a process of its own: it sends everything back. Its arguments: wait, run, hand-over or raw, and how many milliseconds lie
+// between two samples. Prints lines of JSON: first its ports, then each sample, what the process holds. With `--leak-bytes` or `--leak-descriptors` it
+// loses something each second.
 import { readFileSync, writeSync } from 'node:fs'
 import { setImmediate as nextTurn } from 'node:timers/promises'
 import { Worker } from 'node:worker_threads'
@@ -18,11 +19,11 @@ import {
 import { countDescriptors } from '../support/descriptors.ts'
 
 const ANY = { address: '127.0.0.1', port: 0 }
-const SAMPLE_MS = 1000
 const WAIT_MS = 100
 const LEAK_BYTES = 4 * 1024
 
-const [kind, leak] = process.argv.slice(2)
+const [kind, sampleEvery, leak] = process.argv.slice(2)
+const sampleMs = Number(sampleEvery)
 const leaked: unknown[] = []
 let nextSampleMs = 0
 /** Sockets that the pollers of this process have at the moment. */
@@ -32,12 +33,12 @@ function say(what: object): void {
   writeSync(1, `${JSON.stringify(what)}\n`)
 }
 
-/** Called as often as one likes; does something once a second. */
+/** Called as often as one likes; does something once a sample. */
 function sample(): void {
   const now = performance.now()
   if (now < nextSampleMs) return
-  nextSampleMs = now + SAMPLE_MS
-  if (leak === '--leak-bytes') leaked.push(Buffer.alloc(LEAK_BYTES, 1))
+  nextSampleMs = now + sampleMs
+  if (leak === '--leak-bytes') leaked.push(Buffer.alloc((LEAK_BYTES * sampleMs) / 1000, 1))
   if (leak === '--leak-descriptors') leaked.push(new Socket({ type: 'udp' }))
   globalThis.gc?.() // what is left is held by somebody
   const { rss, heapUsed, external, arrayBuffers } = process.memoryUsage()
@@ -89,7 +90,7 @@ function serveByWait(): void {
 function serveByRun(): void {
   const poller = new Poller({ highWaterMark: 64 * 1024 })
   open(poller)
-  setInterval(sample, SAMPLE_MS / 10)
+  setInterval(sample, 100)
   void poller.run((events) => {
     for (const event of events) echo(event)
   })
@@ -100,7 +101,7 @@ function serveByHandOver(): void {
   const poller = new Poller()
   const worker = new Worker(new URL('adopting.mjs', import.meta.url), { execArgv: [] })
   open(poller)
-  setInterval(sample, SAMPLE_MS / 10)
+  setInterval(sample, 100)
   void poller.run((events) => {
     for (const event of events) {
       if (event.type === 'accept') worker.postMessage(event.socket.detach())
