@@ -214,6 +214,8 @@ export class Batches<U> implements AsyncIterableIterator<PollEvent<U>[]> {
   /** Ends it at once, also for a `next()` that waits. */
   async return(): Promise<IteratorResult<PollEvent<U>[], undefined>> {
     this.#end()
+    // Node takes leave of the watch in its own turn, so that what is dropped next can be collected.
+    await turnOfNodesLoop()
     return { done: true, value: undefined }
   }
 
