@@ -20,6 +20,9 @@ interface Thread {
 }
 
 const workers = await Promise.all(Array.from({ length: Number(threads) }, start))
+// The threads listen now. What the kernel still gave to this listener would be reset with it, so it goes before
+// anybody is told of the port.
+if (canSpread) listener.close()
 const stop = new AbortController()
 process.once('SIGINT', () => stop.abort())
 process.once('SIGTERM', () => stop.abort())
@@ -27,7 +30,6 @@ console.log(`port ${address.port}, ${workers.length} threads, ${canSpread ? 'the
 
 let next = 0
 if (canSpread) {
-  listener.close() // the threads listen; this one only waits for the end
   await once(stop.signal, 'abort')
 } else {
   await poller.run(

@@ -123,7 +123,8 @@ class Program {
       this.#system.handles.delete(connection.detach()) // another's from now on
       this.#given.set(connection, true)
     } catch (error) {
-      if (!['EBUSY', 'EBADF'].includes((error as { code: string }).code)) throw error
+      // ECONNRESET and EPIPE: what a send has met, and its `close` is about to come.
+      if (!['EBUSY', 'EBADF', 'ECONNRESET', 'EPIPE'].includes((error as { code: string }).code)) throw error
     }
   }
 
