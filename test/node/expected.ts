@@ -4,6 +4,8 @@
 interface Difference {
   readonly reason: string
   readonly tests: readonly string[]
+  /** The stream's timing decides, which a quick machine may make pass: it is no failure either way. */
+  readonly varies?: true
 }
 
 export const expectedDifferences: readonly Difference[] = [
@@ -24,6 +26,7 @@ export const expectedDifferences: readonly Difference[] = [
   {
     reason:
       "http2 both ends and resets a stream whose file cannot be read; which of the two the peer sees is a matter of the stream's timing",
-    tests: ['test-http2-respond-file-fd-invalid']
+    tests: ['test-http2-respond-file-fd-invalid'],
+    varies: true
   }
 ]
