@@ -16,7 +16,7 @@ interface Pair {
   other: Side
 }
 
-const poller = new Poller<Pair>({ highWaterMark: 256 * 1024 })
+const poller = new Poller<Pair>({ highWaterMarkBytes: 256 * 1024 })
 const listener = poller.listenTcp({ address: '127.0.0.1', port: Number(port) })
 const stop = new AbortController()
 process.once('SIGINT', () => stop.abort())

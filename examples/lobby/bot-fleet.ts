@@ -217,7 +217,7 @@ export class Fleet {
       guest.isArriving = true
       guest.isEnding = false
       guest.decoder = newDecoder()
-      const receiveBufferSize = guest.bot.receiveBufferBytes
+      const receiveBufferSize = guest.bot.batchBufferBytes
       guest.connection = this.#poller.connectTcp(
         { address, port, timeoutMs: pace.noAnswerMs, receiveBufferSize },
         guest
@@ -398,7 +398,7 @@ export class Fleet {
 }
 
 function newDecoder(): FrameDecoder {
-  return new FrameDecoder({ lengthBytes: LENGTH_BYTES, maxFrame: MAX_REPLY_BYTES })
+  return new FrameDecoder({ lengthBytes: LENGTH_BYTES, maxFrameBytes: MAX_REPLY_BYTES })
 }
 
 class Counts {

@@ -121,7 +121,7 @@ export class Flooder extends Bot {
 /** Asks for a lot and reads nothing of it, until it is cut off. */
 export class SlowReader extends Bot {
   override readonly isHonest = false
-  override readonly receiveBufferBytes = 4_096
+  override readonly batchBufferBytes = 4_096
   #isPaused = false
 
   protected override onConnected(): void {

@@ -66,7 +66,7 @@ export abstract class Bot {
   /** Whether it means well: then it pings, and how long that takes is measured. */
   readonly isHonest: boolean = true
   /** Bytes of its receive buffer in the system; undefined: the system's own choice. */
-  readonly receiveBufferBytes: number | undefined
+  readonly batchBufferBytes: number | undefined
   protected readonly ledger: Ledger
   protected readonly crowd: number
   readonly #wantedName: string

@@ -21,7 +21,7 @@ export interface PhaseReport {
 const MAX_DATAGRAM = 2_048
 const RECEIVE_BUFFER_BYTES = 1024 * 1024
 
-const poller = new Poller<Guest>({ maxDatagram: MAX_DATAGRAM, receiveBufferBytes: RECEIVE_BUFFER_BYTES })
+const poller = new Poller<Guest>({ maxDatagramBytes: MAX_DATAGRAM, batchBufferBytes: RECEIVE_BUFFER_BYTES })
 const options: FleetOptions = JSON.parse(process.argv[2])
 const fleet = new Fleet(poller, options)
 let reportAtMs = performance.now() + pace.reportEveryMs

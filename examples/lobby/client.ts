@@ -160,7 +160,7 @@ function describeRooms({ rooms, from, total }: Extract<ServerMessage, { type: 'r
 /** Plays until the person quits, the input ends or the server goes. Returns the exit code. */
 export async function runClient(address: string, port: number): Promise<number> {
   const poller = new Poller()
-  const decoder = new FrameDecoder({ lengthBytes: LENGTH_BYTES, maxFrame: MAX_REPLY_BYTES })
+  const decoder = new FrameDecoder({ lengthBytes: LENGTH_BYTES, maxFrameBytes: MAX_REPLY_BYTES })
   const connection = poller.connectTcp({ address, port, timeoutMs: 10_000 })
   const isTerminal = Boolean(process.stdin.isTTY && process.stdout.isTTY)
   const terminal = createInterface({ input: process.stdin, output: process.stdout, terminal: isTerminal, prompt: '> ' })

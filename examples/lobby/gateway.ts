@@ -25,7 +25,7 @@ const CHUNK_BYTES = 4 * 1024
 /** How often goodbyes that last too long are looked for. */
 const CLOCK_MS = 50
 /** Between two batches the ticks have their turn: what one batch costs, a tick may be late. These cost about half a millisecond. */
-const SMALL_BATCHES = { maxEvents: 32, readBudget: 64 * 1024 }
+const SMALL_BATCHES = { maxEvents: 32, readBudgetBytes: 64 * 1024 }
 /** So many are told at once, which takes a millisecond, and the next ones after a pause: nobody else waits longer for that. */
 const CROWD = 200
 const CROWD_EVERY_MS = 10
@@ -59,8 +59,8 @@ class Client {
     this.connection = connection
     this.socket = socket
     this.throttle = new Throttle(limits, performance.now())
-    const maxFrame = limits.maxFrameBytes
-    this.decoder = socket === undefined ? new FrameDecoder({ lengthBytes: LENGTH_BYTES, maxFrame }) : undefined
+    const maxFrameBytes = limits.maxFrameBytes
+    this.decoder = socket === undefined ? new FrameDecoder({ lengthBytes: LENGTH_BYTES, maxFrameBytes }) : undefined
   }
 
   /** Queued here, and not yet taken by the system: a browser's waits in two places, since its stream fills the connection's queue first. */
@@ -108,7 +108,7 @@ export class Gateway implements GatewayLink {
     this.#limits = limitsOf(settings)
     this.#log = log
     this.#poller = new Poller({
-      highWaterMark: settings.maxUnreadBytes,
+      highWaterMarkBytes: settings.maxUnreadBytes,
       ...SMALL_BATCHES
     })
     const { address, listen, udpPort } = doors

@@ -200,7 +200,7 @@ export class Refusal extends Error {
   }
 }
 
-const encoder = new FrameEncoder({ lengthBytes: LENGTH_BYTES, maxFrame: MAX_REPLY_BYTES })
+const encoder = new FrameEncoder({ lengthBytes: LENGTH_BYTES, maxFrameBytes: MAX_REPLY_BYTES })
 
 /** A message as it goes over the wire. A broadcast does this once, however many hear it. */
 export function encode(message: Request | ServerMessage): Buffer {

@@ -67,7 +67,7 @@ export class UdpPaths {
   /** Binds its port. Throws a SocketError. */
   constructor({ address, port, limits, onSteer, log }: UdpPathsOptions) {
     // Longer ones are seen to be longer, and need no room.
-    this.#poller = new Poller({ maxDatagram: LONGEST_FROM_PLAYER_BYTES + 1, readBudget: BATCH_BYTES })
+    this.#poller = new Poller({ maxDatagramBytes: LONGEST_FROM_PLAYER_BYTES + 1, readBudgetBytes: BATCH_BYTES })
     this.#limits = limits
     this.#onSteer = onSteer
     this.#log = log

@@ -10,8 +10,8 @@ export interface ExchangeBinding {
   exchangeLimits(
     exchange: number,
     maxEvents: number,
-    readBudget: number,
-    maxDatagram: number,
+    readBudgetBytes: number,
+    maxDatagramBytes: number,
     acceptBudget: number
   ): number
   /** The process-wide handle for {@link WakerBinding.wakerWake}. */

@@ -43,8 +43,8 @@ export const WATCH = {
   accepted: 6
 } as const
 /**
- * `close` does what the socket's `linger` says of a reset; `finish` is for a connection that both sides have finished, and never resets. Neither waits
- * for the peer, whatever time `linger` has.
+ * `close` does what the socket's `lingerMs` says of a reset; `finish` is for a connection that both sides have finished, and never resets. Neither waits
+ * for the peer, whatever time `lingerMs` has.
  */
 export const RELEASE = { detach: 0, close: 1, reset: 2, finish: 3 } as const
 

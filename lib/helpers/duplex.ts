@@ -18,7 +18,7 @@ const MIN_CHUNK_BYTES = 1024
 const MAX_GATHERED_BYTES = 64 * 1024
 /** The longest timer that Node has, in milliseconds. */
 const MAX_TIMER_MS = 2 ** 31 - 1
-/** The longest `keepAliveIdle`: tcp(7) counts to 32,767 seconds. */
+/** The longest `keepAliveIdleMs`: tcp(7) counts to 32,767 seconds. */
 const MAX_KEEP_ALIVE_MS = 32_767_000
 
 /** Options of {@link toDuplex}. */
@@ -191,7 +191,10 @@ export class ConnectionDuplex extends Duplex {
     if (this.#isOver) return this
     this.connection.setOption('keepAlive', Boolean(enable))
     if (enable && initialDelayMs >= 1000)
-      this.connection.setOption('keepAliveIdle', Math.min(Math.trunc(initialDelayMs / 1000) * 1000, MAX_KEEP_ALIVE_MS))
+      this.connection.setOption(
+        'keepAliveIdleMs',
+        Math.min(Math.trunc(initialDelayMs / 1000) * 1000, MAX_KEEP_ALIVE_MS)
+      )
     return this
   }
 

@@ -3,58 +3,61 @@ import { invalidArgValue } from '../errors.ts'
 import { integer, object, uint8Array } from '../validate.ts'
 
 const DEFAULT_LENGTH_BYTES = 4
-const DEFAULT_MAX_FRAME = 1024 * 1024
+const DEFAULT_MAX_FRAME_BYTES = 1024 * 1024
 
 /** How frames look. Both sides of a connection must agree. */
 export interface FrameOptions {
   /** How many bytes the length takes: 1, 2 or 4 (the default). */
   lengthBytes?: 1 | 2 | 4 | undefined
   /** The longest payload, in bytes; at most what the length can say. Default 1 MiB, or what the length can say if that is less. */
-  maxFrame?: number | undefined
+  maxFrameBytes?: number | undefined
 }
 
-/** A frame over `maxFrame`: `ERR_FRAME_TOO_LARGE`. */
+/** A frame over `maxFrameBytes`: `ERR_FRAME_TOO_LARGE`. */
 export class FrameTooLargeError extends RangeError {
   readonly code = 'ERR_FRAME_TOO_LARGE'
   /** How long the frame is, or says that it will be. */
   readonly frameBytes: number
-  readonly maxFrame: number
+  readonly maxFrameBytes: number
 
-  constructor(frameBytes: number, maxFrame: number) {
-    super(`a frame of ${frameBytes} bytes is over the limit of ${maxFrame}`)
+  constructor(frameBytes: number, maxFrameBytes: number) {
+    super(`a frame of ${frameBytes} bytes is over the limit of ${maxFrameBytes}`)
     this.name = 'FrameTooLargeError'
     this.frameBytes = frameBytes
-    this.maxFrame = maxFrame
+    this.maxFrameBytes = maxFrameBytes
   }
 }
 
-function readOptions(options: FrameOptions): { lengthBytes: 1 | 2 | 4; maxFrame: number } {
-  const { lengthBytes = DEFAULT_LENGTH_BYTES, maxFrame } = object(options, 'options')
+function readOptions(options: FrameOptions): { lengthBytes: 1 | 2 | 4; maxFrameBytes: number } {
+  const { lengthBytes = DEFAULT_LENGTH_BYTES, maxFrameBytes } = object(options, 'options')
   if (lengthBytes !== 1 && lengthBytes !== 2 && lengthBytes !== 4)
     throw invalidArgValue('lengthBytes', lengthBytes, 'it is 1, 2 or 4')
   const most = 2 ** (8 * lengthBytes) - 1
   return {
     lengthBytes,
-    maxFrame: maxFrame === undefined ? Math.min(DEFAULT_MAX_FRAME, most) : integer(maxFrame, 'maxFrame', 0, most)
+    maxFrameBytes:
+      maxFrameBytes === undefined
+        ? Math.min(DEFAULT_MAX_FRAME_BYTES, most)
+        : integer(maxFrameBytes, 'maxFrameBytes', 0, most)
   }
 }
 
 /** Puts a length before each payload. */
 export class FrameEncoder {
   readonly lengthBytes: 1 | 2 | 4
-  readonly maxFrame: number
+  readonly maxFrameBytes: number
 
   /** @throws TypeError or RangeError for options out of range */
   constructor(options: FrameOptions = {}) {
-    const { lengthBytes, maxFrame } = readOptions(options)
+    const { lengthBytes, maxFrameBytes } = readOptions(options)
     this.lengthBytes = lengthBytes
-    this.maxFrame = maxFrame
+    this.maxFrameBytes = maxFrameBytes
   }
 
   /** The frame of a payload (a string as UTF-8), ready to be sent. Throws {@link FrameTooLargeError}. */
   encode(payload: Uint8Array | string): Buffer {
     const length = typeof payload === 'string' ? Buffer.byteLength(payload) : uint8Array(payload, 'payload').length
-    if (length > this.maxFrame) throw new FrameTooLargeError(length, this.maxFrame)
+    if (length > this.maxFrameBytes) throw new FrameTooLargeError(length, this.maxFrameBytes)
     const frame = Buffer.allocUnsafe(this.lengthBytes + length)
     frame.writeUIntBE(length, 0, this.lengthBytes)
     if (typeof payload === 'string') frame.write(payload, this.lengthBytes)
@@ -66,7 +69,7 @@ export class FrameEncoder {
 /** Finds the frames in what was received, however it was cut. Keeps at most one unfinished frame. */
 export class FrameDecoder {
   readonly lengthBytes: 1 | 2 | 4
-  readonly maxFrame: number
+  readonly maxFrameBytes: number
   /** The bytes that do not make a whole frame yet, at the front of a buffer with room for the rest. */
   #kept: Buffer = Buffer.alloc(0)
   #keptBytes = 0
@@ -74,9 +77,9 @@ export class FrameDecoder {
 
   /** @throws TypeError or RangeError for options out of range */
   constructor(options: FrameOptions = {}) {
-    const { lengthBytes, maxFrame } = readOptions(options)
+    const { lengthBytes, maxFrameBytes } = readOptions(options)
     this.lengthBytes = lengthBytes
-    this.maxFrame = maxFrame
+    this.maxFrameBytes = maxFrameBytes
   }
 
   /** How many bytes of an unfinished frame are kept. */
@@ -88,7 +91,7 @@ export class FrameDecoder {
    * Takes the next bytes of the stream; gives the payloads that are whole now. A payload that lies whole in `chunk` is a view of it, and lives as
    * long as that: with a poller's `data`, until the next `wait()`. The decoder itself keeps copies only.
    *
-   * A length over `maxFrame` throws {@link FrameTooLargeError} before anything is kept for it, after the frames before it were given out; from
+   * A length over `maxFrameBytes` throws {@link FrameTooLargeError} before anything is kept for it, after the frames before it were given out; from
    * then on every push throws, since the stream cannot be found into again.
    */
   push(chunk: Uint8Array): Iterable<Buffer> {
@@ -140,7 +143,7 @@ export class FrameDecoder {
     if (needed > this.#kept.length) {
       // Grows with what came, not with what the length promises: a peer must send bytes to make us hold bytes.
       const grown = Buffer.allocUnsafeSlow(
-        Math.max(needed, Math.min(this.#kept.length * 2, this.lengthBytes + this.maxFrame), 64)
+        Math.max(needed, Math.min(this.#kept.length * 2, this.lengthBytes + this.maxFrameBytes), 64)
       )
       this.#kept.copy(grown, 0, 0, this.#keptBytes)
       this.#kept = grown
@@ -151,8 +154,8 @@ export class FrameDecoder {
   }
 
   #accept(length: number): boolean {
-    if (length <= this.maxFrame) return true
-    this.#broken = new FrameTooLargeError(length, this.maxFrame)
+    if (length <= this.maxFrameBytes) return true
+    this.#broken = new FrameTooLargeError(length, this.maxFrameBytes)
     this.#kept = Buffer.alloc(0)
     this.#keptBytes = 0
     return false

@@ -19,8 +19,8 @@ export interface BackendWatch {
 
 export interface BackendLimits {
   maxEvents: number
-  readBudget: number
-  maxDatagram: number
+  readBudgetBytes: number
+  maxDatagramBytes: number
   acceptBudget: number
 }
 

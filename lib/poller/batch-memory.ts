@@ -25,9 +25,9 @@ export class BatchMemory {
   readonly #baseRecords: number
   #withDatagrams = false
 
-  constructor(streamBytes: number, maxDatagram: number, maxEvents: number) {
+  constructor(streamBytes: number, maxDatagramBytes: number, maxEvents: number) {
     this.streamBytes = streamBytes
-    this.#datagramBytes = Math.max(DATAGRAM_SLOTS * (PACKED_ADDRESS.bytes + maxDatagram), LEAST_DATAGRAM_BYTES)
+    this.#datagramBytes = Math.max(DATAGRAM_SLOTS * (PACKED_ADDRESS.bytes + maxDatagramBytes), LEAST_DATAGRAM_BYTES)
     this.#baseRecords = maxEvents * RECORDS_PER_SOCKET + EXTRA_RECORDS
     this.records = new Int32Array(this.#baseRecords * RECORD.stride)
     this.slab = this.#allocate()

@@ -26,7 +26,7 @@ export interface Sender {
 export class Core<U> {
   readonly backend: Backend
   readonly memory: BatchMemory
-  readonly highWaterMark: number
+  readonly highWaterMarkBytes: number
   readonly registry: Slots<PollSocket<U>> = new Slots()
   readonly outbox: Outbox = new Outbox()
   readonly peers: Peers = new Peers()
@@ -62,14 +62,14 @@ export class Core<U> {
   #handed: [OnConnectionEvent<never>, ConnectionEvent<U>][] = []
   #handedCount = 0
 
-  constructor(backend: Backend, memory: BatchMemory, highWaterMark: number) {
+  constructor(backend: Backend, memory: BatchMemory, highWaterMarkBytes: number) {
     this.backend = backend
     this.memory = memory
-    this.highWaterMark = highWaterMark
+    this.highWaterMarkBytes = highWaterMarkBytes
   }
 
   get lowWaterMark(): number {
-    return this.highWaterMark / 2
+    return this.highWaterMarkBytes / 2
   }
 
   assertOpen(call: string): void {

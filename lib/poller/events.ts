@@ -37,7 +37,7 @@ export interface ReceiveEvent<U = unknown> {
 }
 
 /**
- * A datagram; 0 bytes are possible. `truncated`: it was longer than `maxDatagram`, and its rest is gone. `data` is valid until the next `wait()`, and is given
+ * A datagram; 0 bytes are possible. `truncated`: it was longer than `maxDatagramBytes`, and its rest is gone. `data` is valid until the next `wait()`, and is given
  * to another thread as that of a {@link ReceiveEvent}.
  */
 export interface DatagramEvent<U = unknown> {

@@ -32,10 +32,10 @@ import { UdpSocket } from './udp-socket.ts'
 
 const DEFAULT_MAX_EVENTS = 1024
 // What a processor's second cache holds beside the rest: a larger buffer is colder each time round (docs/performance.md).
-const DEFAULT_RECEIVE_BUFFER_BYTES = 256 * 1024
-const DEFAULT_READ_BUDGET = 256 * 1024
-const DEFAULT_HIGH_WATER_MARK = 1024 * 1024
-const DEFAULT_MAX_DATAGRAM = 65_535
+const DEFAULT_BATCH_BUFFER_BYTES = 256 * 1024
+const DEFAULT_READ_BUDGET_BYTES = 256 * 1024
+const DEFAULT_HIGH_WATER_MARK_BYTES = 1024 * 1024
+const DEFAULT_MAX_DATAGRAM_BYTES = 65_535
 const DEFAULT_BACKLOG = 511
 // How many connections one listener may give to one wait.
 const ACCEPT_BUDGET = 128
@@ -47,13 +47,13 @@ export interface PollerOptions {
   /** How many sockets one `wait()` serves at most, 1 to 65,536. Default 1,024. */
   maxEvents?: number | undefined
   /** The buffer that all sockets of a `wait()` receive into, 64 KiB to 1 GiB. Default 256 KiB. For whom it has no room, the next `wait()` has. */
-  receiveBufferBytes?: number | undefined
-  /** How many bytes one socket may take of one `wait()`, 1 to `receiveBufferBytes`. Default 256 KiB, or what the buffer has. */
-  readBudget?: number | undefined
+  batchBufferBytes?: number | undefined
+  /** How many bytes one socket may take of one `wait()`, 1 to `batchBufferBytes`. Default 256 KiB, or what the buffer has. */
+  readBudgetBytes?: number | undefined
   /** Above how many queued bytes `send()` returns false, for each socket. `drain` comes at half of it. Default 1 MiB. */
-  highWaterMark?: number | undefined
+  highWaterMarkBytes?: number | undefined
   /** The longest datagram that is received whole, in bytes, 1 to 65,535 (the default); longer ones are truncated. */
-  maxDatagram?: number | undefined
+  maxDatagramBytes?: number | undefined
 }
 
 /** What all sockets can be given when they are made. */
@@ -131,22 +131,32 @@ export class Poller<U = unknown> {
 
   constructor(options: PollerOptions = {}) {
     const given = object(options, 'options')
-    const receiveBufferBytes = integer(
-      or(given.receiveBufferBytes, DEFAULT_RECEIVE_BUFFER_BYTES),
-      'receiveBufferBytes',
+    const batchBufferBytes = integer(
+      or(given.batchBufferBytes, DEFAULT_BATCH_BUFFER_BYTES),
+      'batchBufferBytes',
       64 * 1024,
       2 ** 30
     )
     const maxEvents = integer(or(given.maxEvents, DEFAULT_MAX_EVENTS), 'maxEvents', 1, 65_536)
-    const defaultBudget = Math.min(DEFAULT_READ_BUDGET, receiveBufferBytes)
-    const readBudget = integer(or(given.readBudget, defaultBudget), 'readBudget', 1, receiveBufferBytes)
-    const highWaterMark = integer(or(given.highWaterMark, DEFAULT_HIGH_WATER_MARK), 'highWaterMark', 0, 2 ** 31)
-    const maxDatagram = integer(or(given.maxDatagram, DEFAULT_MAX_DATAGRAM), 'maxDatagram', 1, 65_535)
+    const defaultBudget = Math.min(DEFAULT_READ_BUDGET_BYTES, batchBufferBytes)
+    const readBudgetBytes = integer(or(given.readBudgetBytes, defaultBudget), 'readBudgetBytes', 1, batchBufferBytes)
+    const highWaterMarkBytes = integer(
+      or(given.highWaterMarkBytes, DEFAULT_HIGH_WATER_MARK_BYTES),
+      'highWaterMarkBytes',
+      0,
+      2 ** 31
+    )
+    const maxDatagramBytes = integer(
+      or(given.maxDatagramBytes, DEFAULT_MAX_DATAGRAM_BYTES),
+      'maxDatagramBytes',
+      1,
+      65_535
+    )
     // Before the backend: if there is no memory for it, nothing is left open.
-    const memory = new BatchMemory(receiveBufferBytes, maxDatagram, maxEvents)
+    const memory = new BatchMemory(batchBufferBytes, maxDatagramBytes, maxEvents)
     const backend: Backend = chooseBackend(or(given.backend, 'auto'), this)
-    backend.setLimits({ maxEvents, readBudget, maxDatagram, acceptBudget: ACCEPT_BUDGET })
-    this.#core = new Core(backend, memory, highWaterMark)
+    backend.setLimits({ maxEvents, readBudgetBytes, maxDatagramBytes, acceptBudget: ACCEPT_BUDGET })
+    this.#core = new Core(backend, memory, highWaterMarkBytes)
     bindToThread(this)
   }
 

@@ -166,7 +166,7 @@ export class TcpConnection<U = unknown> {
    * Queues bytes (a string as UTF-8), in order; they are copied, so that the caller may use its buffer again at once. They leave with the next
    * `wait()` or `flush()`, together with whatever else was queued for this connection; one of 8 KiB or more that nothing is
    * queued before leaves at once, and so does one over 64 KiB.
-   * @returns false if more than `highWaterMark` is queued now: the bytes are queued all the same, a `drain` event tells when to go on.
+   * @returns false if more than `highWaterMarkBytes` is queued now: the bytes are queued all the same, a `drain` event tells when to go on.
    *   Also false, with nothing queued, if the connection broke in this very batch: its `close` event follows.
    * @throws SocketError `EBADF` on a closed connection, `EPIPE` after `end()`; TypeError for anything but bytes or a string.
    */
@@ -260,8 +260,8 @@ export class TcpConnection<U = unknown> {
    * could not be sent. A peer that never reads holds up the queue and so the close: `reset()` does not wait. While connecting it gives up, and
    * the `close` has the error `ECANCELED`.
    *
-   * With the option `linger` it waits no longer than that many milliseconds: then what is still queued is dropped, the peer sees `ECONNRESET`, and the
-   * `close` has the error `ETIMEDOUT`. `linger` 0 makes `close()` the same as `reset()`. No call blocks for it, and what the system has taken by then
+   * With the option `lingerMs` it waits no longer than that many milliseconds: then what is still queued is dropped, the peer sees `ECONNRESET`, and the
+   * `close` has the error `ETIMEDOUT`. `lingerMs` 0 makes `close()` the same as `reset()`. No call blocks for it, and what the system has taken by then
    * leaves behind the program's back as it does without the option.
    *
    * "Sends" is: gives to the system. What a peer says after that finds nobody; TCP answers with a reset, and that overtakes what the system
@@ -277,7 +277,7 @@ export class TcpConnection<U = unknown> {
     this.#clearDeadlines()
     if ((this.#state & CONNECTING) !== 0) return this.#finish(namedSocketError('ECANCELED', 'connect'), RELEASE.close)
     if (this.bufferedBytes > 0) {
-      const linger = getSocketOption(this.#handle, 'linger')
+      const linger = getSocketOption(this.#handle, 'lingerMs')
       if (linger === 0) return this.#finish(undefined, RELEASE.reset)
       if (linger !== false) this.#giveUpAfter(linger, 'close')
     }
@@ -581,7 +581,7 @@ export class TcpConnection<U = unknown> {
   }
 
   #isBelowMark(bufferedBytes: number): boolean {
-    if (bufferedBytes <= this.#core.highWaterMark) return true
+    if (bufferedBytes <= this.#core.highWaterMarkBytes) return true
     this.#state |= OVER_MARK
     this.#attend()
     this.#core.mustSettle = true

@@ -35,7 +35,7 @@ export class UdpSocket<U = unknown> {
   #closing = false
   #overMark = false
   // What waits is counted with its packed addresses, so that empty datagrams are bounded as well. What is in the outbox and the queue together keeps to
-  // highWaterMark: the outbox may have to go to the queue, and nothing of it may be dropped then, since send() has said that it was taken.
+  // highWaterMarkBytes: the outbox may have to go to the queue, and nothing of it may be dropped then, since send() has said that it was taken.
   /** Datagrams that the system had no room for: each a packed address and its bytes. */
   #queue: Uint8Array[] = []
   #queuedBytes = 0
@@ -86,7 +86,7 @@ export class UdpSocket<U = unknown> {
   /**
    * Queues one datagram (a string as UTF-8; 0 bytes are allowed); it leaves with the next `wait()` or `flush()`. The bytes are copied.
    * A {@link SocketAddress} from an event is the quickest destination; a socket that was connected before `adopt()` needs none.
-   * @returns true: the system gets it, as soon as it has room. False: the datagram was dropped, because the system has no room and `highWaterMark` bytes
+   * @returns true: the system gets it, as soon as it has room. False: the datagram was dropped, because the system has no room and `highWaterMarkBytes` bytes
    *   wait already (24 more than its own count for each datagram); `drain` tells when to go on.
    * @throws SocketError `EMSGSIZE` for more than 65,507 bytes (IPv6: 65,527), `EAFNOSUPPORT` for an address of the other family, `EBADF` when closed;
    *   TypeError `ERR_INVALID_ADDRESS` for a host name. A datagram that the system refuses later comes as an `error` event.
@@ -104,7 +104,7 @@ export class UdpSocket<U = unknown> {
     const core = this.#core
     const cost = PACKED_ADDRESS.bytes + length
     // Before anything is dropped the system is asked: it may well have room for what waits in the outbox.
-    if (this.#outgoingCount > 0 && this.#outgoingBytes + cost > core.highWaterMark) core.flush()
+    if (this.#outgoingCount > 0 && this.#outgoingBytes + cost > core.highWaterMarkBytes) core.flush()
     if (this.#queue.length === 0) core.makeRoom(cost)
     // Making room may have flushed too, and a flush may have found the system full.
     if (this.#queue.length > 0) return this.#sendQueued(target, bytes)
@@ -292,7 +292,7 @@ export class UdpSocket<U = unknown> {
 
   /** Behind what the system had no room for, as far as the mark allows. */
   #sendQueued(target: SocketAddress | Uint8Array, bytes: Uint8Array): boolean {
-    if (this.#queuedBytes + PACKED_ADDRESS.bytes + bytes.length > this.#core.highWaterMark) {
+    if (this.#queuedBytes + PACKED_ADDRESS.bytes + bytes.length > this.#core.highWaterMarkBytes) {
       this.#overMark = true
       this.#core.stats.datagramsDropped++
       return false

@@ -13,9 +13,9 @@ export interface SocketOptions {
   /** SO_KEEPALIVE: probe an idle peer. */
   keepAlive: boolean
   /** Idle time before the first probe; Linux counts in seconds. */
-  keepAliveIdle: number
+  keepAliveIdleMs: number
   /** Time between probes; Linux counts in seconds. */
-  keepAliveInterval: number
+  keepAliveIntervalMs: number
   /** Unanswered probes until the connection is given up. */
   keepAliveCount: number
   /** SO_REUSEADDR. On Linux: bind although old connections linger. On Windows it would let another socket steal the port: use `exclusiveAddress` there. */
@@ -32,7 +32,7 @@ export interface SocketOptions {
    * SO_LINGER: how long close() waits for unsent bytes; 0 makes it a reset; false = off. Linux counts in seconds, and so does Windows. The `close()` of a
    * raw `Socket` blocks for that long, on Linux also when it is non-blocking (socket(7)); a connection of a `Poller` never does: see its `close()`.
    */
-  linger: number | false
+  lingerMs: number | false
   /** SO_BROADCAST: sending to broadcast addresses is allowed. */
   broadcast: boolean
   /** Hops of unicast packets, 1 to 255. */
@@ -42,9 +42,9 @@ export interface SocketOptions {
   /** IPV6_V6ONLY: an IPv6 socket takes no IPv4. To be set before bind. */
   ipv6Only: boolean
   /** How long a blocking receive waits before it gives WOULD_BLOCK; 0 = for ever. */
-  receiveTimeout: number
+  receiveTimeoutMs: number
   /** How long a blocking send waits before it gives WOULD_BLOCK; 0 = for ever. */
-  sendTimeout: number
+  sendTimeoutMs: number
   /** Hops of multicast packets, 0 to 255. */
   multicastTtl: number
   /** Whether this machine hears its own multicast packets. */
@@ -63,21 +63,21 @@ const keepAliveTime = { min: 1, max: MAX_SECONDS_MS, fractions: true }
 const kinds: { readonly [K in SocketOptionName]: Kind } = {
   noDelay: 'boolean',
   keepAlive: 'boolean',
-  keepAliveIdle: keepAliveTime,
-  keepAliveInterval: keepAliveTime,
+  keepAliveIdleMs: keepAliveTime,
+  keepAliveIntervalMs: keepAliveTime,
   keepAliveCount: { min: 1, max: 127 },
   reuseAddress: 'boolean',
   reusePort: 'boolean',
   exclusiveAddress: 'boolean',
   sendBufferSize: { min: 1, max: INT32_MAX },
   receiveBufferSize: { min: 1, max: INT32_MAX },
-  linger: 'linger',
+  lingerMs: 'linger',
   broadcast: 'boolean',
   ttl: { min: 1, max: 255 },
   tos: { min: 0, max: 255 },
   ipv6Only: 'boolean',
-  receiveTimeout: time,
-  sendTimeout: time,
+  receiveTimeoutMs: time,
+  sendTimeoutMs: time,
   multicastTtl: { min: 0, max: 255 },
   multicastLoop: 'boolean'
 }

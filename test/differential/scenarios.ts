@@ -19,7 +19,7 @@ type Connection = TcpConnection<string>
 
 /** Plays one scenario: its userPtrs are the names under which sockets have their traces. */
 export class Stage {
-  readonly poller = new Poller<string>({ highWaterMark: 256 * 1024 })
+  readonly poller = new Poller<string>({ highWaterMarkBytes: 256 * 1024 })
   readonly traces = new Map<string, string[]>()
   /** Called with each event, after it was noted. */
   onEvent: (event: PollEvent<string>, name: string) => void = () => {}

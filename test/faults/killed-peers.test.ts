@@ -51,7 +51,7 @@ test.each([
 ])('peers %s are killed', async (_, kind) => {
   for (let round = 0; round < ROUNDS; round++) {
     const before = countDescriptors()
-    const probe = openProbe({ highWaterMark: 64 * 1024 })
+    const probe = openProbe({ highWaterMarkBytes: 64 * 1024 })
     const server = new Server(probe, kind === 'takes')
     const listener = probe.poller.listenTcp({ address: LOCAL, port: 0, backlog: 4096 })
     const args = [String(listener.localAddress.port), String(CONNECTIONS), kind]
@@ -85,7 +85,7 @@ test.each([
 })
 
 test('a peer that is stopped for a while holds up nobody else, and nothing of it is lost', async () => {
-  const probe = openProbe({ highWaterMark: 64 * 1024 })
+  const probe = openProbe({ highWaterMarkBytes: 64 * 1024 })
   const server = new Server(probe, false)
   const listener = probe.poller.listenTcp({ address: LOCAL, port: 0 })
   const start = () => {

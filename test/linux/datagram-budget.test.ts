@@ -21,7 +21,7 @@ function socketsOf(options: ConstructorParameters<typeof Poller>[0]) {
 }
 
 test('one wait gives the datagrams of two hundred and fifty players, in order', () => {
-  const { poller, send } = socketsOf({ maxDatagram: 1200 })
+  const { poller, send } = socketsOf({ maxDatagramBytes: 1200 })
   send(250, 23)
   const events = poller.wait(0)
   expect(events.map((event) => (event.type === 'datagram' ? event.data[22] : event.type))).toEqual(
@@ -31,7 +31,7 @@ test('one wait gives the datagrams of two hundred and fifty players, in order', 
 })
 
 test('it gives no more than the read budget has, however short they are, and the rest comes with the next ones', () => {
-  const { poller, send } = socketsOf({ readBudget: 32 * 1024 })
+  const { poller, send } = socketsOf({ readBudgetBytes: 32 * 1024 })
   send(200, 1)
   const counts: number[] = []
   for (let count = poller.wait(0).length; count > 0; count = poller.wait(0).length) counts.push(count)
@@ -39,7 +39,7 @@ test('it gives no more than the read budget has, however short they are, and the
 })
 
 test('large ones count for what they are', () => {
-  const { poller, send } = socketsOf({ readBudget: 64 * 1024 })
+  const { poller, send } = socketsOf({ readBudgetBytes: 64 * 1024 })
   send(1, 16 * 1024)
   expect(poller.wait(0)).toHaveLength(1)
   send(8, 16 * 1024)

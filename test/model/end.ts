@@ -9,7 +9,7 @@ export class Broken extends Error {}
 
 /** One poller as far as its connections need to know it. */
 export interface Home {
-  readonly highWaterMark: number
+  readonly highWaterMarkBytes: number
   /** Counts its waits; a batch is handled between two of them. */
   batch: number
   isHandling: boolean
@@ -142,10 +142,10 @@ export class End {
     if (this.broken) this.fail('a send was queued by a broken connection')
     this.out.give(expected)
     if (expected.length === 0) return true
-    const isOver = socket.bufferedBytes > (this.home as Home).highWaterMark
+    const isOver = socket.bufferedBytes > (this.home as Home).highWaterMarkBytes
     if (said !== undefined && said === isOver)
       this.fail(
-        `send() said ${said} with ${socket.bufferedBytes} bytes queued; the mark is ${this.home?.highWaterMark}`
+        `send() said ${said} with ${socket.bufferedBytes} bytes queued; the mark is ${this.home?.highWaterMarkBytes}`
       )
     if (isOver) {
       this.overMark = true

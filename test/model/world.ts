@@ -9,9 +9,21 @@ import { COUNTS, lineOf, type Operation } from './operations.ts'
 
 const options = [
   {},
-  { receiveBufferBytes: 64 * 1024, readBudget: 4096, highWaterMark: 16 * 1024, maxEvents: 3, maxDatagram: 1000 },
-  { receiveBufferBytes: 64 * 1024, highWaterMark: 0, maxEvents: 1 },
-  { receiveBufferBytes: 128 * 1024, readBudget: 20_000, highWaterMark: 64 * 1024, maxEvents: 16, maxDatagram: 65_535 }
+  {
+    batchBufferBytes: 64 * 1024,
+    readBudgetBytes: 4096,
+    highWaterMarkBytes: 16 * 1024,
+    maxEvents: 3,
+    maxDatagramBytes: 1000
+  },
+  { batchBufferBytes: 64 * 1024, highWaterMarkBytes: 0, maxEvents: 1 },
+  {
+    batchBufferBytes: 128 * 1024,
+    readBudgetBytes: 20_000,
+    highWaterMarkBytes: 64 * 1024,
+    maxEvents: 16,
+    maxDatagramBytes: 65_535
+  }
 ] as const
 
 export interface Counts {
@@ -25,7 +37,7 @@ export interface Counts {
 class PollerModel implements Home {
   readonly number: number
   readonly poller: Poller<unknown>
-  readonly highWaterMark: number
+  readonly highWaterMarkBytes: number
   readonly ends = new Set<End>()
   batch = 0
   isHandling = false
@@ -38,14 +50,14 @@ class PollerModel implements Home {
 
   constructor(number: number) {
     this.number = number
-    const given: { highWaterMark?: number } = options[number]
+    const given: { highWaterMarkBytes?: number } = options[number]
     this.poller = new Poller<unknown>(options[number])
-    this.highWaterMark = given.highWaterMark ?? 1024 * 1024
+    this.highWaterMarkBytes = given.highWaterMarkBytes ?? 1024 * 1024
   }
 
-  get budgets(): { readBudget: number; receiveBufferBytes: number; maxEvents: number } {
-    const all = { readBudget: 256 * 1024, receiveBufferBytes: 256 * 1024, maxEvents: 1024, ...options[this.number] }
-    return { ...all, readBudget: Math.min(all.readBudget, all.receiveBufferBytes) }
+  get budgets(): { readBudgetBytes: number; batchBufferBytes: number; maxEvents: number } {
+    const all = { readBudgetBytes: 256 * 1024, batchBufferBytes: 256 * 1024, maxEvents: 1024, ...options[this.number] }
+    return { ...all, readBudgetBytes: Math.min(all.readBudgetBytes, all.batchBufferBytes) }
   }
 }
 
@@ -360,11 +372,11 @@ export class World {
   }
 
   #checkBatch(home: PollerModel, received: Map<End, number>, bytes: number): void {
-    const { readBudget, receiveBufferBytes, maxEvents } = home.budgets
-    if (bytes > receiveBufferBytes) throw new Broken(`${bytes} bytes in one batch`)
+    const { readBudgetBytes, batchBufferBytes, maxEvents } = home.budgets
+    if (bytes > batchBufferBytes) throw new Broken(`${bytes} bytes in one batch`)
     if (received.size > maxEvents) throw new Broken(`${received.size} sockets in one batch`)
     for (const [end, ofEnd] of received) {
-      if (ofEnd > readBudget) end.fail(`${ofEnd} bytes of one wait, and the budget is ${readBudget}`)
+      if (ofEnd > readBudgetBytes) end.fail(`${ofEnd} bytes of one wait, and the budget is ${readBudgetBytes}`)
       end.checkCounters()
     }
   }

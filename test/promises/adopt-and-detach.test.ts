@@ -23,21 +23,21 @@ const ANY = { address: LOCAL, port: 0 }
 const OPTION_NAMES: (keyof SocketOptions)[] = [
   'noDelay',
   'keepAlive',
-  'keepAliveIdle',
-  'keepAliveInterval',
+  'keepAliveIdleMs',
+  'keepAliveIntervalMs',
   'keepAliveCount',
   'reuseAddress',
   'reusePort',
   'exclusiveAddress',
   'sendBufferSize',
   'receiveBufferSize',
-  'linger',
+  'lingerMs',
   'broadcast',
   'ttl',
   'tos',
   'ipv6Only',
-  'receiveTimeout',
-  'sendTimeout',
+  'receiveTimeoutMs',
+  'sendTimeoutMs',
   'multicastTtl',
   'multicastLoop'
 ]
@@ -219,7 +219,7 @@ test('detach() sends what is queued first', async () => {
 })
 
 test('detach() with bytes that the system does not take is EBUSY, and the connection works on', async () => {
-  const probe = openProbe({ highWaterMark: 64 * 1024 * 1024 })
+  const probe = openProbe({ highWaterMarkBytes: 64 * 1024 * 1024 })
   const { connection, peer } = await acceptedPair(probe, { paused: true })
   const bytes = patternBytes(20_000_000)
   connection.send(bytes)

@@ -66,7 +66,7 @@ test('those that are closed or finished do not count, and do not disturb', async
 })
 
 test('one that does not read keeps its copy in its own queue and holds up nobody', async () => {
-  const probe = openProbe({ highWaterMark: 64 * 1024 * 1024 })
+  const probe = openProbe({ highWaterMarkBytes: 64 * 1024 * 1024 })
   const { listener, connection: slow, peer: slowPeer } = await acceptedPair(probe, { paused: true })
   const { connection: quick, peer: quickPeer } = await acceptPeer(probe, listener)
   const bytes = patternBytes(10_000_000)

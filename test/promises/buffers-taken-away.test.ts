@@ -41,7 +41,7 @@ describe.each(Object.entries(takenAway))('bytes that are %s after the call that 
     ['one past the outbox', 100_000, 0],
     ['one that the system does not take whole', 12_000_000, 0]
   ])('send: %s arrives as it was', async (_, length, offset) => {
-    const probe = openProbe({ highWaterMark: 64 * 1024 * 1024 })
+    const probe = openProbe({ highWaterMarkBytes: 64 * 1024 * 1024 })
     const { connection, peer } = await acceptedPair(probe)
     const bytes = own(length, offset)
     const expected = Buffer.from(bytes)
@@ -52,7 +52,7 @@ describe.each(Object.entries(takenAway))('bytes that are %s after the call that 
   })
 
   test('send behind a queue, and before the connection is made: both arrive as they were', async () => {
-    const probe = openProbe({ highWaterMark: 64 * 1024 * 1024 })
+    const probe = openProbe({ highWaterMarkBytes: 64 * 1024 * 1024 })
     const listener = probe.poller.listenTcp({ address: LOCAL, port: 0 })
     const far = probe.poller.connectTcp(listener.localAddress)
     const pieces = [200, 50_000, 9_000_000, 300].map((length) => own(length))
@@ -67,7 +67,7 @@ describe.each(Object.entries(takenAway))('bytes that are %s after the call that 
   })
 
   test('broadcast, to connections with a queue and without: it arrives as it was', async () => {
-    const probe = openProbe({ highWaterMark: 64 * 1024 * 1024 })
+    const probe = openProbe({ highWaterMarkBytes: 64 * 1024 * 1024 })
     const { listener, connection: idle, peer: first } = await acceptedPair(probe)
     const { connection: busy, peer: second } = await acceptPeer(probe, listener, { paused: true })
     const before = patternBytes(12_000_000, 2)
@@ -279,7 +279,7 @@ test('shared memory that another thread writes and makes longer all the time is 
   onTestFinished(() => void worker.terminate())
   await once(worker, 'message')
   const view = new Uint8Array(shared)
-  const probe = openProbe({ highWaterMark: 2 ** 30 })
+  const probe = openProbe({ highWaterMarkBytes: 2 ** 30 })
   const { near, far } = await ownPair(probe)
   probe.keeps = false
   const udp = probe.poller.bindUdp({ address: LOCAL, port: 0 })

@@ -95,7 +95,7 @@ const givesUp = (name: string) => /close|reset|detach/.test(name)
 
 describe.each(Object.keys(causes))('S.15 while %s is handled', (type) => {
   test.each(Object.keys(actions))('%s does what it says and breaks nothing', async (name) => {
-    const probe = openProbe({ highWaterMark: 1000 })
+    const probe = openProbe({ highWaterMarkBytes: 1000 })
     const bystander = await acceptedPair(probe)
     let subject: TcpConnection<unknown> | undefined
     probe.onEvent = (event) => {
@@ -128,7 +128,7 @@ describe.each(Object.keys(causes))('S.15 while %s is handled', (type) => {
   })
 
   test('closing the listener, and making a new connection, breaks nothing', async () => {
-    const probe = openProbe({ highWaterMark: 1000 })
+    const probe = openProbe({ highWaterMarkBytes: 1000 })
     const { port } = await listenPeer()
     const bystander = await acceptedPair(probe)
     let made: TcpConnection<unknown> | undefined
@@ -148,7 +148,7 @@ describe.each([...Object.keys(causes), ...Object.keys(otherCauses)])('S.15 while
     'another connection that has news gets %s, and nothing but what follows from it',
     async (name) => {
       // A byte a wait, so that it has something to say in the same batch, too.
-      const probe = openProbe({ highWaterMark: 1000, readBudget: 1 })
+      const probe = openProbe({ highWaterMarkBytes: 1000, readBudgetBytes: 1 })
       const { connection, peer } = await acceptedPair(probe)
       let heardBefore = -1
       let isRefused = false

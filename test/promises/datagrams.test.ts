@@ -99,8 +99,8 @@ test('S.17 65,508 bytes are EMSGSIZE at once, and the socket works on', async ()
   expect(await probe.quiet(20)).toEqual([])
 })
 
-test('S.17 what is longer than maxDatagram is cut off and says so; the next is whole', async () => {
-  const probe = openProbe({ maxDatagram: 16 })
+test('S.17 what is longer than maxDatagramBytes is cut off and says so; the next is whole', async () => {
+  const probe = openProbe({ maxDatagramBytes: 16 })
   const socket = probe.poller.bindUdp(ANY)
   const peer = await bindPeer()
   const bytes = patternBytes(100)
@@ -177,7 +177,7 @@ test('S.18 a tiny receive buffer under a flood drops datagrams, and nothing else
 })
 
 test('sending without ever waiting holds a bounded number of datagrams: they leave by themselves', async () => {
-  const probe = openProbe({ highWaterMark: 64 * 1024 })
+  const probe = openProbe({ highWaterMarkBytes: 64 * 1024 })
   const socket = probe.poller.bindUdp(ANY)
   const target = probe.poller.bindUdp({ ...ANY, receiveBufferSize: 4096 })
   let most = 0

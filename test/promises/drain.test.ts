@@ -7,7 +7,7 @@ import { patternBytes } from '../support/poller-random.ts'
 const MARK = 256 * 1024
 
 test('send() says true up to the high-water mark and false above it, without a wait in between', async () => {
-  const probe = openProbe({ highWaterMark: 1000 })
+  const probe = openProbe({ highWaterMarkBytes: 1000 })
   const { connection } = await acceptedPair(probe)
   expect(connection.send(Buffer.alloc(999))).toBe(true)
   expect(connection.send('x')).toBe(true)
@@ -19,7 +19,7 @@ test('send() says true up to the high-water mark and false above it, without a w
 })
 
 test('S.2 after send() said false there is exactly one drain when the peer reads, and all bytes are there', async () => {
-  const probe = openProbe({ highWaterMark: MARK })
+  const probe = openProbe({ highWaterMarkBytes: MARK })
   const { connection, peer } = await acceptedPair(probe, { paused: true })
   const piece = patternBytes(64 * 1024)
   let pieces = 0
@@ -52,7 +52,7 @@ test('S.2 after send() said false there is exactly one drain when the peer reads
 })
 
 test('S.2 a drain comes too when the system takes all at once', async () => {
-  const probe = openProbe({ highWaterMark: 1000 })
+  const probe = openProbe({ highWaterMarkBytes: 1000 })
   const { connection, peer } = await acceptedPair(probe)
   expect(connection.send(Buffer.alloc(2000))).toBe(false)
   await probe.first('drain', connection)
@@ -62,7 +62,7 @@ test('S.2 a drain comes too when the system takes all at once', async () => {
 })
 
 test('that drain does not wait for something else to happen', async () => {
-  const probe = openProbe({ highWaterMark: 1000 })
+  const probe = openProbe({ highWaterMarkBytes: 1000 })
   const { connection } = await acceptedPair(probe)
   expect(connection.send(Buffer.alloc(2000))).toBe(false)
   const start = performance.now()
@@ -71,7 +71,7 @@ test('that drain does not wait for something else to happen', async () => {
 })
 
 test('a program that stays below the mark never sees a drain', async () => {
-  const probe = openProbe({ highWaterMark: 10_000 })
+  const probe = openProbe({ highWaterMarkBytes: 10_000 })
   const { connection, peer } = await acceptedPair(probe)
   for (let rounds = 0; rounds < 50; rounds++) {
     expect(connection.send(Buffer.alloc(10_000))).toBe(true)
@@ -81,7 +81,7 @@ test('a program that stays below the mark never sees a drain', async () => {
 })
 
 test('S.2 every false has its drain, ten times over', async () => {
-  const probe = openProbe({ highWaterMark: 1000 })
+  const probe = openProbe({ highWaterMarkBytes: 1000 })
   const { connection, peer } = await acceptedPair(probe)
   for (let rounds = 1; rounds <= 10; rounds++) {
     expect(connection.send(Buffer.alloc(5_000))).toBe(false)
@@ -94,7 +94,7 @@ test('S.2 every false has its drain, ten times over', async () => {
 
 test('sending on in the handling of a drain keeps a connection busy to the end', async () => {
   const total = 32 * 1024 * 1024
-  const probe = openProbe({ highWaterMark: MARK })
+  const probe = openProbe({ highWaterMarkBytes: MARK })
   probe.keeps = true
   const { connection, peer } = await acceptedPair(probe, { keep: false })
   const piece = patternBytes(100_000)
@@ -120,7 +120,7 @@ test('sending on in the handling of a drain keeps a connection busy to the end',
 })
 
 test('S.2 no drain for a connection that was closed while its queue was full', async () => {
-  const probe = openProbe({ highWaterMark: 1000 })
+  const probe = openProbe({ highWaterMarkBytes: 1000 })
   const { connection, peer } = await acceptedPair(probe, { paused: true })
   connection.send(Buffer.alloc(20_000_000))
   connection.close()

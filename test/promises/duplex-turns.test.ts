@@ -91,8 +91,8 @@ test("a reader that awaits one 'data' after the other gets every byte", async ()
 })
 
 test('a program that waits without turns of the loop holds up the sender: what is not delivered stays bounded', async () => {
-  const readBudget = 64 * 1024
-  const probe = openProbe({ readBudget })
+  const readBudgetBytes = 64 * 1024
+  const probe = openProbe({ readBudgetBytes })
   const { connection, peer } = await acceptedPair(probe)
   const stream = toDuplex(connection)
   const sent = Buffer.alloc(4 * 1024 * 1024, 7)
@@ -101,7 +101,7 @@ test('a program that waits without turns of the loop holds up the sender: what i
   await new Promise((resolve) => setTimeout(resolve, 20))
   for (let waits = 0; waits < 50; waits++) probe.poller.wait(1)
   expect(connection.bytesReceived).toBeGreaterThan(0)
-  expect(connection.bytesReceived).toBeLessThanOrEqual(2 * readBudget)
+  expect(connection.bytesReceived).toBeLessThanOrEqual(2 * readBudgetBytes)
   let read = 0
   stream.on('data', ({ length }) => {
     read += length
@@ -110,7 +110,7 @@ test('a program that waits without turns of the loop holds up the sender: what i
 })
 
 test('eight flooding streams leave Node its turns, and each of them its share', async () => {
-  const poller = new Poller({ readBudget: 16 * 1024 })
+  const poller = new Poller({ readBudgetBytes: 16 * 1024 })
   const bytes = new Map<ConnectionDuplex, number>()
   const running = poller.run((events) => {
     for (const event of events) {

@@ -7,9 +7,9 @@ const turns = async (count: number) => {
   for (let turn = 0; turn < count; turn++) await new Promise(setImmediate)
 }
 
-test('a flooding connection gives at most readBudget bytes a wait, and the others are heard in the same wait or the next', async () => {
-  const readBudget = 64 * 1024
-  const probe = openProbe({ readBudget })
+test('a flooding connection gives at most readBudgetBytes bytes a wait, and the others are heard in the same wait or the next', async () => {
+  const readBudgetBytes = 64 * 1024
+  const probe = openProbe({ readBudgetBytes })
   const { listener, connection: flood, peer: flooder } = await acceptedPair(probe)
   const others = []
   for (let peers = 0; peers < 20; peers++) others.push(await acceptPeer(probe, listener))
@@ -20,14 +20,14 @@ test('a flooding connection gives at most readBudget bytes a wait, and the other
   for (let waits = 0; waits < 2; waits++) {
     const before = flood.bytesReceived
     probe.step(0)
-    expect(flood.bytesReceived - before).toBeLessThanOrEqual(readBudget)
+    expect(flood.bytesReceived - before).toBeLessThanOrEqual(readBudgetBytes)
   }
   expect(others.filter(({ connection }) => connection.bytesReceived === 2)).toHaveLength(20)
   await probe.until('the flood arrives whole nevertheless', () => flood.bytesReceived === 8 * 1024 * 1024)
 })
 
 test('several floods share: each moves on in every few waits', async () => {
-  const probe = openProbe({ readBudget: 16 * 1024, maxEvents: 8 })
+  const probe = openProbe({ readBudgetBytes: 16 * 1024, maxEvents: 8 })
   const { listener, connection, peer } = await acceptedPair(probe)
   const floods = [{ connection, peer }]
   for (let peers = 1; peers < 24; peers++) floods.push(await acceptPeer(probe, listener))
@@ -41,7 +41,7 @@ test('several floods share: each moves on in every few waits', async () => {
 
 test('for whom the receive buffer has no room, the next wait has: floods that fill it take turns', async () => {
   const room = 64 * 1024
-  const probe = openProbe({ receiveBufferBytes: room, readBudget: room })
+  const probe = openProbe({ batchBufferBytes: room, readBudgetBytes: room })
   const { listener, connection, peer } = await acceptedPair(probe)
   const floods = [{ connection, peer }]
   for (let peers = 1; peers < 12; peers++) floods.push(await acceptPeer(probe, listener))

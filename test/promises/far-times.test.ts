@@ -51,7 +51,13 @@ test.each(FAR)('an idle time, and a connect, of %d ms keep nobody busy inside ru
 
 test('options that are times refuse what the system cannot count', () => {
   const socket = closing(new Socket({ type: 'tcp' }))
-  for (const name of ['receiveTimeout', 'sendTimeout', 'linger', 'keepAliveIdle', 'keepAliveInterval'] as const)
+  for (const name of [
+    'receiveTimeoutMs',
+    'sendTimeoutMs',
+    'lingerMs',
+    'keepAliveIdleMs',
+    'keepAliveIntervalMs'
+  ] as const)
     for (const ms of FAR)
       expect(() => socket.setOption(name, ms), `${name} ${ms}`).toThrow(
         expect.objectContaining({ code: 'ERR_OUT_OF_RANGE' })

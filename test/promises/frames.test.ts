@@ -64,7 +64,7 @@ describe.each(sizes)('with %d length bytes', (lengthBytes) => {
   })
 
   test('the longest frame passes, one byte more is ERR_FRAME_TOO_LARGE on both sides', () => {
-    const options = { lengthBytes, maxFrame: 10 }
+    const options = { lengthBytes, maxFrameBytes: 10 }
     const frame = new FrameEncoder(options).encode('0123456789')
     expect(decodeAll(new FrameDecoder(options), [frame])).toEqual(['0123456789'])
     expect(codeOf(() => new FrameEncoder(options).encode('0123456789a'))).toBe('ERR_FRAME_TOO_LARGE')
@@ -75,13 +75,13 @@ describe.each(sizes)('with %d length bytes', (lengthBytes) => {
 })
 
 test('a frame that is too long is refused by its length alone, and nothing is kept for it', () => {
-  const decoder = new FrameDecoder({ lengthBytes: 4, maxFrame: 100 })
+  const decoder = new FrameDecoder({ lengthBytes: 4, maxFrameBytes: 100 })
   expect(codeOf(() => [...decoder.push(Buffer.from([0xff, 0xff, 0xff, 0xff]))])).toBe('ERR_FRAME_TOO_LARGE')
   expect(decoder.bufferedBytes).toBe(0)
 })
 
 test('the frames before one that is too long are given out first; afterwards every push throws', () => {
-  const decoder = new FrameDecoder({ lengthBytes: 1, maxFrame: 3 })
+  const decoder = new FrameDecoder({ lengthBytes: 1, maxFrameBytes: 3 })
   const seen: string[] = []
   expect(
     codeOf(() => {
@@ -93,7 +93,7 @@ test('the frames before one that is too long are given out first; afterwards eve
 })
 
 test('a length that promises much makes nobody hold much: memory grows with what has come', () => {
-  const decoder = new FrameDecoder({ lengthBytes: 4, maxFrame: 0xffff_ffff })
+  const decoder = new FrameDecoder({ lengthBytes: 4, maxFrameBytes: 0xffff_ffff })
   const before = process.memoryUsage().arrayBuffers
   expect([...decoder.push(Buffer.from([0xff, 0xff, 0xff, 0xff, 1, 2, 3]))]).toEqual([])
   expect(decoder.bufferedBytes).toBe(7)
@@ -114,8 +114,8 @@ test('a program that stops in the middle of the frames of a chunk loses none of 
 test('options and arguments that make no sense are refused', () => {
   for (const make of [(options: never) => new FrameEncoder(options), (options: never) => new FrameDecoder(options)]) {
     expect(codeOf(() => make({ lengthBytes: 3 } as never))).toBe('ERR_INVALID_ARG_VALUE')
-    expect(codeOf(() => make({ lengthBytes: 1, maxFrame: 256 } as never))).toBe('ERR_OUT_OF_RANGE')
-    expect(codeOf(() => make({ maxFrame: -1 } as never))).toBe('ERR_OUT_OF_RANGE')
+    expect(codeOf(() => make({ lengthBytes: 1, maxFrameBytes: 256 } as never))).toBe('ERR_OUT_OF_RANGE')
+    expect(codeOf(() => make({ maxFrameBytes: -1 } as never))).toBe('ERR_OUT_OF_RANGE')
     expect(codeOf(() => make(null as never))).toBe('ERR_INVALID_ARG_TYPE')
   }
   expect(codeOf(() => new FrameEncoder().encode(5 as never))).toBe('ERR_INVALID_ARG_TYPE')

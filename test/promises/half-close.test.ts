@@ -77,7 +77,7 @@ test('both finish at once: both have end, then close', async () => {
 })
 
 test('end() sends all that is queued before it finishes, however much that is', async () => {
-  const probe = openProbe({ highWaterMark: 64 * 1024 * 1024 })
+  const probe = openProbe({ highWaterMarkBytes: 64 * 1024 * 1024 })
   const { connection, peer } = await acceptedPair(probe, { paused: true })
   const bytes = patternBytes(20_000_000)
   connection.send(bytes)
@@ -92,7 +92,7 @@ test('end() sends all that is queued before it finishes, however much that is', 
 })
 
 test('close() sends all that is queued before it closes', async () => {
-  const probe = openProbe({ highWaterMark: 64 * 1024 * 1024 })
+  const probe = openProbe({ highWaterMarkBytes: 64 * 1024 * 1024 })
   const { connection, peer } = await acceptedPair(probe, { paused: true })
   const bytes = patternBytes(20_000_000)
   connection.send(bytes)
@@ -117,7 +117,7 @@ test('close() with nothing queued closes: the peer sees the end, and a close eve
 })
 
 test('after close() nothing that comes in is an event any more', async () => {
-  const probe = openProbe({ highWaterMark: 64 * 1024 * 1024 })
+  const probe = openProbe({ highWaterMarkBytes: 64 * 1024 * 1024 })
   const { connection, peer } = await acceptedPair(probe, { paused: true })
   connection.send(Buffer.alloc(20_000_000))
   connection.close()
@@ -195,7 +195,7 @@ test.each(['', 'last words'])('the close event that close() owes ends a long wai
 
 test('close() delivers all that is queued although the peer has sent something that nobody will read', async () => {
   // Closing a socket with unread bytes resets the connection and drops what was still to be delivered (RFC 2525, 2.17): so close() must not leave any.
-  const probe = openProbe({ highWaterMark: 64 * 1024 * 1024 })
+  const probe = openProbe({ highWaterMarkBytes: 64 * 1024 * 1024 })
   const { connection, peer } = await acceptedPair(probe, { paused: true })
   const bytes = patternBytes(1_500_000) // More than the peer's side of the system holds, less than both sides do.
   connection.send(bytes)

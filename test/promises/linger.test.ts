@@ -1,4 +1,4 @@
-// The option `linger`: 0 makes close() a reset, a time bounds it, and neither ever holds up anybody else.
+// The option `lingerMs`: 0 makes close() a reset, a time bounds it, and neither ever holds up anybody else.
 import { Worker } from 'node:worker_threads'
 import { Socket, type TcpConnection } from 'pollport'
 import { expect, onTestFinished, test } from 'vitest'
@@ -29,7 +29,7 @@ test.each([
 ])('S.4 linger 0 makes close() a reset, %s', async (_how, close) => {
   const probe = openProbe()
   const { connection, peer } = await rawPair(probe)
-  connection.setOption('linger', 0)
+  connection.setOption('lingerMs', 0)
   close(connection)
   expect(connection.closed).toBe(true)
   expect((await probe.first('close', connection)).error).toBeUndefined()
@@ -40,11 +40,11 @@ test('S.4 linger 0 of a listener is that of its connections', async () => {
   const probe = openProbe()
   const socket = new Socket({ type: 'tcp' })
   socket.bind(ANY)
-  socket.setOption('linger', 0)
+  socket.setOption('lingerMs', 0)
   socket.listen()
   const listener = probe.poller.adopt(socket)
   const { connection, peer } = await acceptPeer(probe, listener as never)
-  expect(connection.getOption('linger')).toBe(0)
+  expect(connection.getOption('lingerMs')).toBe(0)
   connection.close()
   await probe.until('the peer sees a reset', () => peer.errorCode === 'ECONNRESET')
 })
@@ -52,7 +52,7 @@ test('S.4 linger 0 of a listener is that of its connections', async () => {
 test('S.4 closing the poller is a close() of each: with linger 0 a reset', async () => {
   const probe = openProbe()
   const { connection, peer } = await acceptedPair(probe)
-  connection.setOption('linger', 0)
+  connection.setOption('lingerMs', 0)
   probe.poller.close()
   await until(() => peer.closed)
   expect(peer.errorCode).toBe('ECONNRESET')
@@ -63,7 +63,7 @@ test.each(['before', 'after'])(
   async (when) => {
     const probe = openProbe()
     const { connection, peer } = await acceptedPair(probe)
-    connection.setOption('linger', 0)
+    connection.setOption('lingerMs', 0)
     connection.send('last words')
     if (when === 'before') {
       connection.end()
@@ -84,7 +84,7 @@ test('a close() that lingers holds up nobody, and what the system has taken arri
   const probe = openProbe()
   const { connection, peer, listener } = await acceptedPair(probe, { paused: true })
   const other = await acceptPeer(probe, listener)
-  connection.setOption('linger', LONG_MS)
+  connection.setOption('lingerMs', LONG_MS)
   connection.send(Buffer.alloc(60_000, 'x'))
   const started = performance.now()
   connection.close()
@@ -100,7 +100,7 @@ test('a close() that lingers holds up nobody, and what the system has taken arri
 test('a close() gives its queue as long as linger says: then the peer sees a reset, and the close has ETIMEDOUT', async () => {
   const probe = openProbe()
   const { connection, peer } = await rawPair(probe)
-  connection.setOption('linger', 1000)
+  connection.setOption('lingerMs', 1000)
   connection.send(Buffer.alloc(30_000_000))
   const started = performance.now()
   connection.close()
@@ -113,7 +113,7 @@ test('a close() gives its queue as long as linger says: then the peer sees a res
 test('a queue that goes out in time is a close without an error', async () => {
   const probe = openProbe()
   const { connection, peer } = await acceptedPair(probe, { paused: true, keep: false })
-  connection.setOption('linger', LONG_MS)
+  connection.setOption('lingerMs', LONG_MS)
   connection.send(Buffer.alloc(10_000_000))
   connection.close()
   peer.readOn()
@@ -130,7 +130,7 @@ test('closing a poller of connections that linger takes no time', async () => {
     await acceptPeer(probe, listener, { paused: true })
   ]
   for (const each of [connection, ...others.map((other) => other.connection)]) {
-    each.setOption('linger', LONG_MS)
+    each.setOption('lingerMs', LONG_MS)
     each.send(Buffer.alloc(30_000_000))
   }
   const started = performance.now()

@@ -64,7 +64,7 @@ test('for await: the same', async () => {
 })
 
 test('streams that are flooded leave Node its turns', async () => {
-  const poller = openPoller({ receiveBufferBytes: 64 * 1024 })
+  const poller = openPoller({ batchBufferBytes: 64 * 1024 })
   const counted = countTurns()
   const listener = poller.listenTcp({ address: LOCAL, port: 0 })
   const chunk = Buffer.alloc(64 * 1024)

@@ -39,7 +39,7 @@ test('two hundred pollers with sockets of every kind, one after the other, leave
   timeout: 60_000
 }, async () => {
   const round = () => {
-    using poller = new Poller({ receiveBufferBytes: 64 * 1024 })
+    using poller = new Poller({ batchBufferBytes: 64 * 1024 })
     const listener = poller.listenTcp({ address: LOCAL, port: 0 })
     poller.bindUdp({ address: LOCAL, port: 0, receiveBufferSize: 65_536 }).send('x', { address: LOCAL, port: 9 })
     poller.connectTcp(listener.localAddress).send('x')

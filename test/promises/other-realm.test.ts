@@ -17,7 +17,7 @@ test('the bytes are of another realm', () => {
 })
 
 test.each([1, 10_000, 5_000_000])('a connection sends them, %d times as many, and broadcast() does', async (times) => {
-  const probe = openProbe({ highWaterMark: 2 ** 30 })
+  const probe = openProbe({ highWaterMarkBytes: 2 ** 30 })
   const { connection, peer } = await acceptedPair(probe)
   const many = theirs<(word: Uint8Array, times: number) => Uint8Array>(
     '(word, bytes) => new Uint8Array(bytes).map((_, at) => word[at % word.length])'

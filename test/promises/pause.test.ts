@@ -71,7 +71,7 @@ test('a paused connection whose peer is gone does not make wait() spin', async (
 })
 
 test('sending works while receiving is paused', async () => {
-  const probe = openProbe({ highWaterMark: 64 * 1024 * 1024 })
+  const probe = openProbe({ highWaterMarkBytes: 64 * 1024 * 1024 })
   const { connection, peer } = await acceptedPair(probe)
   connection.pause()
   const bytes = patternBytes(10_000_000)
@@ -95,7 +95,7 @@ test('sending finds out that a peer is gone, paused or not', async () => {
 })
 
 test('pausing in the handling of a receive stops the next one, in the same batch of data', async () => {
-  const probe = openProbe({ readBudget: 1000 })
+  const probe = openProbe({ readBudgetBytes: 1000 })
   const { connection, peer } = await acceptedPair(probe)
   probe.onEvent = (event) => {
     if (event.type === 'receive') event.socket.pause()
@@ -111,7 +111,7 @@ test('pausing in the handling of a receive stops the next one, in the same batch
 })
 
 test('pausing and resuming again and again loses nothing and doubles nothing', async () => {
-  const probe = openProbe({ readBudget: 4096 })
+  const probe = openProbe({ readBudgetBytes: 4096 })
   const { connection, peer } = await acceptedPair(probe)
   const bytes = patternBytes(500_000)
   peer.socket.write(bytes)

@@ -135,19 +135,19 @@ describe('options that are something else', () => {
     ['maxEvents', -1],
     ['maxEvents', 1.5],
     ['maxEvents', 2 ** 40],
-    ['readBudget', 0],
-    ['readBudget', Number.NaN],
-    ['receiveBufferBytes', -1],
-    ['receiveBufferBytes', 2 ** 50],
-    ['highWaterMark', -1],
-    ['highWaterMark', Number.NaN],
-    ['maxDatagram', 0],
-    ['maxDatagram', 65_536]
+    ['readBudgetBytes', 0],
+    ['readBudgetBytes', Number.NaN],
+    ['batchBufferBytes', -1],
+    ['batchBufferBytes', 2 ** 50],
+    ['highWaterMarkBytes', -1],
+    ['highWaterMarkBytes', Number.NaN],
+    ['maxDatagramBytes', 0],
+    ['maxDatagramBytes', 65_536]
   ])('new Poller: %s %s is out of range', (option, value) => {
     expect(thrownBy(() => new Poller({ [option]: value }))).toMatchObject(RANGE)
   })
 
-  test.each(['maxEvents', 'readBudget', 'receiveBufferBytes', 'highWaterMark', 'maxDatagram'])(
+  test.each(['maxEvents', 'readBudgetBytes', 'batchBufferBytes', 'highWaterMarkBytes', 'maxDatagramBytes'])(
     'new Poller: %s of the wrong type',
     (option) => {
       for (const value of ['1024', {}, 10n, true])
@@ -221,7 +221,7 @@ describe('data that is something else', () => {
   })
 
   test('a buffer that is detached after it was sent has been sent', async () => {
-    const probe = openProbe({ highWaterMark: 64 * 1024 * 1024 })
+    const probe = openProbe({ highWaterMarkBytes: 64 * 1024 * 1024 })
     const { connection, peer } = await acceptedPair(probe)
     for (const length of [1_000, 10_000_000]) {
       const bytes = new Uint8Array(length).fill(7)
@@ -343,6 +343,11 @@ test('options that are given as undefined are as if they were left out', () => {
   const connection = poller.connectTcp({ ...to, timeoutMs: undefined, localAddress: undefined, keepAlive: undefined })
   const udp = poller.bindUdp({ address: LOCAL, port: 0, reuseAddress: undefined, ttl: undefined, tos: undefined })
   for (const socket of [listener, connection, udp]) socket.close()
-  new Poller({ backend: undefined, maxEvents: undefined, receiveBufferBytes: undefined, readBudget: undefined }).close()
-  new Poller({ highWaterMark: undefined, maxDatagram: undefined }).close()
+  new Poller({
+    backend: undefined,
+    maxEvents: undefined,
+    batchBufferBytes: undefined,
+    readBudgetBytes: undefined
+  }).close()
+  new Poller({ highWaterMarkBytes: undefined, maxDatagramBytes: undefined }).close()
 })

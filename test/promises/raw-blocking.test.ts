@@ -71,25 +71,25 @@ test('a blocking send stops when the peer does not read, and goes on when it doe
   expect(spentMs).toBeGreaterThanOrEqual(HELD_MS - 20)
 })
 
-test('receiveTimeout ends a blocking recv with WOULD_BLOCK, and not early', () => {
+test('receiveTimeoutMs ends a blocking recv with WOULD_BLOCK, and not early', () => {
   const { near } = rawPair({ nonBlocking: false })
-  near.setOption('receiveTimeout', 80)
+  near.setOption('receiveTimeoutMs', 80)
   const started = performance.now()
   expect(near.recv()).toBe(WOULD_BLOCK)
   expect(performance.now() - started).toBeGreaterThanOrEqual(79)
 })
 
-test('receiveTimeout holds for recvFrom and accept too', () => {
+test('receiveTimeoutMs holds for recvFrom and accept too', () => {
   const udp = rawUdp('127.0.0.1', false)
   const listener = rawListener()
-  for (const socket of [udp, listener]) socket.setOption('receiveTimeout', 40)
+  for (const socket of [udp, listener]) socket.setOption('receiveTimeoutMs', 40)
   expect(udp.recvFrom(Buffer.alloc(10))).toBe(WOULD_BLOCK)
   expect(listener.accept()).toBe(WOULD_BLOCK)
 })
 
-test('sendTimeout ends a blocking send that nobody reads: with what went, then with WOULD_BLOCK', () => {
+test('sendTimeoutMs ends a blocking send that nobody reads: with what went, then with WOULD_BLOCK', () => {
   const { near } = rawPair({ nonBlocking: false })
-  near.setOption('sendTimeout', 60)
+  near.setOption('sendTimeoutMs', 60)
   const bytes = Buffer.alloc(64 * 1024 * 1024)
   const sent: number = near.send(bytes)
   expect(sent).toBeGreaterThan(0)

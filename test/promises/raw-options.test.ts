@@ -9,12 +9,12 @@ import { isWindows } from '../support/system.ts'
 const cases: [SocketOptionName, 'tcp' | 'udp', unknown[]][] = [
   ['noDelay', 'tcp', [true, false]],
   ['keepAlive', 'tcp', [true, false]],
-  ['keepAliveIdle', 'tcp', [30_000, 1000]],
-  ['keepAliveInterval', 'tcp', [5000]],
+  ['keepAliveIdleMs', 'tcp', [30_000, 1000]],
+  ['keepAliveIntervalMs', 'tcp', [5000]],
   ['keepAliveCount', 'tcp', [4]],
   ['reuseAddress', 'tcp', [true, false]],
   ['exclusiveAddress', 'tcp', [true]],
-  ['linger', 'tcp', [0, 5000, false]],
+  ['lingerMs', 'tcp', [0, 5000, false]],
   ['broadcast', 'udp', [true, false]],
   ['ttl', 'udp', [17]],
   ['tos', 'udp', [0x10]],
@@ -41,7 +41,7 @@ test.each(['sendBufferSize', 'receiveBufferSize'] as const)(
   }
 )
 
-test.each(['receiveTimeout', 'sendTimeout'] as const)(
+test.each(['receiveTimeoutMs', 'sendTimeoutMs'] as const)(
   'S.23 %s reads back as set, or rounded up to a tick of the system',
   (name) => {
     const socket = closing(new Socket({ type: 'tcp' }))
@@ -85,16 +85,16 @@ test.runIf(hasIpv6 && isWindows)('tos of an IPv6 socket is ENOTSUP on Windows, i
 
 test('a time is rounded up to what the system counts in, never down to nothing', () => {
   const socket = closing(new Socket({ type: 'tcp' }))
-  socket.setOption('keepAliveIdle', 1)
-  expect(socket.getOption('keepAliveIdle')).toBeGreaterThanOrEqual(1)
-  socket.setOption('receiveTimeout', 0.0001)
-  expect(socket.getOption('receiveTimeout')).toBeGreaterThan(0)
+  socket.setOption('keepAliveIdleMs', 1)
+  expect(socket.getOption('keepAliveIdleMs')).toBeGreaterThanOrEqual(1)
+  socket.setOption('receiveTimeoutMs', 0.0001)
+  expect(socket.getOption('receiveTimeoutMs')).toBeGreaterThan(0)
 })
 
 test('a timeout that was set ends a wait no earlier than it says', () => {
   const socket = closing(new Socket({ type: 'udp' }))
   socket.bind({ address: '127.0.0.1', port: 0 })
-  socket.setOption('receiveTimeout', 30.5)
+  socket.setOption('receiveTimeoutMs', 30.5)
   const started = performance.now()
   expect(socket.recv()).toBe(-1)
   expect(performance.now() - started).toBeGreaterThanOrEqual(30)
@@ -115,8 +115,8 @@ test('S.23 raw (level, name): numbers and bytes go in and come out, and are what
   // struct linger { on, seconds }: two shorts on Windows, two ints on Linux.
   const linger = isWindows ? Buffer.from([1, 0, 7, 0]) : Buffer.from([1, 0, 0, 0, 7, 0, 0, 0])
   socket.setOption(SOL_SOCKET, SO_LINGER, linger)
-  expect(socket.getOption('linger')).toBe(7000)
-  socket.setOption('linger', 3000)
+  expect(socket.getOption('lingerMs')).toBe(7000)
+  socket.setOption('lingerMs', 3000)
   linger[linger.length / 2] = 3
   expect(socket.getOption(SOL_SOCKET, SO_LINGER, 16)).toEqual(linger)
   expect(codeOf(() => socket.getOption(SOL_SOCKET, 9999))).toBe('ENOPROTOOPT')
@@ -140,10 +140,10 @@ test('values of the wrong type or out of range are refused before the system is 
     ['sendBufferSize', 1.5, 'ERR_OUT_OF_RANGE'],
     ['ttl', 256, 'ERR_OUT_OF_RANGE'],
     ['tos', -1, 'ERR_OUT_OF_RANGE'],
-    ['receiveTimeout', -1, 'ERR_OUT_OF_RANGE'],
-    ['receiveTimeout', Number.NaN, 'ERR_OUT_OF_RANGE'],
-    ['linger', true, 'ERR_INVALID_ARG_TYPE'],
-    ['linger', -5, 'ERR_OUT_OF_RANGE']
+    ['receiveTimeoutMs', -1, 'ERR_OUT_OF_RANGE'],
+    ['receiveTimeoutMs', Number.NaN, 'ERR_OUT_OF_RANGE'],
+    ['lingerMs', true, 'ERR_INVALID_ARG_TYPE'],
+    ['lingerMs', -5, 'ERR_OUT_OF_RANGE']
   ] as const) {
     expect(
       codeOf(() => socket.setOption(name, value as never)),

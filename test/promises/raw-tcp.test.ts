@@ -147,7 +147,7 @@ test('S.4 reset(): the peer sees ECONNRESET', async () => {
 
 test('S.4 linger 0 makes close() a reset', () => {
   const { near, far } = rawPair()
-  near.setOption('linger', 0)
+  near.setOption('lingerMs', 0)
   near.close()
   expect(resetCodeOf(far)).toBe('ECONNRESET')
 })

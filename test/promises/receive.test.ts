@@ -68,7 +68,7 @@ test('what was given to send() may be changed at once: it has been taken, not bo
 })
 
 test('the same holds for what is still queued behind a full system', async () => {
-  const probe = openProbe({ highWaterMark: 64 * 1024 * 1024 })
+  const probe = openProbe({ highWaterMarkBytes: 64 * 1024 * 1024 })
   const { connection, peer } = await acceptedPair(probe, { paused: true })
   const hash = createHash('sha256')
   const bytes = Buffer.alloc(100_000)
@@ -95,7 +95,7 @@ test('a string is sent as UTF-8', async () => {
 })
 
 test('a long string, longer than any buffer that was made for short ones, is sent whole', async () => {
-  const probe = openProbe({ highWaterMark: 64 * 1024 * 1024 })
+  const probe = openProbe({ highWaterMarkBytes: 64 * 1024 * 1024 })
   const { connection, peer } = await acceptedPair(probe)
   const text = 'ż'.repeat(1_000_000)
   connection.send(text)
@@ -140,7 +140,7 @@ test('flush() sends what is queued without waiting or receiving', async () => {
 })
 
 test('S.12 ten thousand sends keep their order', async () => {
-  const probe = openProbe({ highWaterMark: 16 * 1024 * 1024 })
+  const probe = openProbe({ highWaterMarkBytes: 16 * 1024 * 1024 })
   const { connection, peer } = await acceptedPair(probe)
   const expected: string[] = []
   for (let number = 0; number < 10_000; number++) {
@@ -171,7 +171,7 @@ test('many connections that send in one turn do not mix their bytes', async () =
 })
 
 test('a receive buffer that is far smaller than what comes loses nothing', async () => {
-  const probe = openProbe({ receiveBufferBytes: 64 * 1024 })
+  const probe = openProbe({ batchBufferBytes: 64 * 1024 })
   const { connection, peer } = await acceptedPair(probe)
   const bytes = patternBytes(1_000_000)
   peer.socket.write(bytes)
@@ -180,7 +180,7 @@ test('a receive buffer that is far smaller than what comes loses nothing', async
 })
 
 test('small sends without a wait, far more than one turn should make, keep their order behind a peer that reads late', async () => {
-  const probe = openProbe({ highWaterMark: 64 * 1024 * 1024 })
+  const probe = openProbe({ highWaterMarkBytes: 64 * 1024 * 1024 })
   const { connection, peer } = await acceptedPair(probe, { paused: true })
   const pieces: Buffer[] = []
   for (let number = 0; number < 20_000; number++) {
@@ -200,7 +200,7 @@ test('small sends without a wait, far more than one turn should make, keep their
 test('S.12 sends of all sizes mixed, strings and bytes, keep their order', async () => {
   const seed = newSeed()
   const random = randomFrom(seed)
-  const probe = openProbe({ highWaterMark: 256 * 1024 * 1024 })
+  const probe = openProbe({ highWaterMarkBytes: 256 * 1024 * 1024 })
   const { connection, peer } = await acceptedPair(probe)
   const pattern = patternBytes(300_000, seed)
   const sizes = [1, 10, 100, 1_000, 10_000, 65_535, 65_536, 65_537, 100_000, 200_000]

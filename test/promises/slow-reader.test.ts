@@ -7,7 +7,7 @@ import { isWindows } from '../support/system.ts'
 
 test('S.22 for a peer that never reads send() says false at the mark, and the queue stays where it was', async () => {
   const mark = 1024 * 1024
-  const probe = openProbe({ highWaterMark: mark })
+  const probe = openProbe({ highWaterMarkBytes: mark })
   const { connection } = await acceptedPair(probe, { paused: true })
   const piece = Buffer.alloc(10_000, 1)
   let sent = 0
@@ -55,7 +55,7 @@ test('S.22 bufferedBytes is exact: what the peer can read without another wait()
 test('S.22 the queue is bounded in memory: a program that stops at false holds no more than the mark', async () => {
   const mark = 256 * 1024
   const count = 40
-  const probe = openProbe({ highWaterMark: mark })
+  const probe = openProbe({ highWaterMarkBytes: mark })
   const { listener, connection } = await acceptedPair(probe, { paused: true })
   const connections = [connection]
   for (let peers = 1; peers < count; peers++)

@@ -53,7 +53,7 @@ test('a datagram of more than 2 GiB is EMSGSIZE everywhere, and nothing is sent 
 test('a connection takes what it is given from 2 GiB on, and delivers it to the last byte', {
   timeout: 60_000
 }, async () => {
-  const probe = openProbe({ receiveBufferBytes: 1024 * 1024, readBudget: 1024 * 1024 })
+  const probe = openProbe({ batchBufferBytes: 1024 * 1024, readBudgetBytes: 1024 * 1024 })
   const { near, far } = await ownPair(probe)
   let end = Buffer.alloc(0)
   probe.keeps = false

@@ -1,4 +1,4 @@
-// A system without room for datagrams, which loopback never is: what send() said true to waits within highWaterMark and is sent, false means dropped,
+// A system without room for datagrams, which loopback never is: what send() said true to waits within highWaterMarkBytes and is sent, false means dropped,
 // and nothing else is. The system is played here; the fault lab shows the same on a slow link.
 import { expect, test } from 'vitest'
 import { KIND, OUTBOX, PACKED_ADDRESS } from '../../lib/binding/records.ts'
@@ -50,11 +50,16 @@ class NarrowSystem {
   }
 }
 
-function open(highWaterMark: number): { system: NarrowSystem; core: Core<unknown>; udp: UdpSocket; types(): string[] } {
+function open(highWaterMarkBytes: number): {
+  system: NarrowSystem
+  core: Core<unknown>
+  udp: UdpSocket
+  types(): string[]
+} {
   const system = new NarrowSystem()
   const memory = new BatchMemory(64 * 1024, 65_535, 16)
   memory.addDatagrams()
-  const core = new Core<unknown>(system as unknown as Backend, memory, highWaterMark)
+  const core = new Core<unknown>(system as unknown as Backend, memory, highWaterMarkBytes)
   const udp = new UdpSocket(core, 1, undefined, 'ipv4')
   return { system, core, udp, types: () => core.takeEvents().map(({ type }) => type) }
 }

@@ -21,7 +21,7 @@ test('S.20 a thousand wakes before a wait end one wait, not the next', () => {
 })
 
 test('a wake does not stand behind what the receive buffer had no room for', async () => {
-  const probe = openProbe({ receiveBufferBytes: 64 * 1024, readBudget: 64 * 1024 })
+  const probe = openProbe({ batchBufferBytes: 64 * 1024, readBudgetBytes: 64 * 1024 })
   const pairs = []
   for (let peers = 0; peers < 20; peers++) pairs.push(await ownPair(probe))
   for (const { far } of pairs) far.send(Buffer.alloc(100_000))

@@ -5,7 +5,7 @@ import { acceptedPair, LOCAL, listenPeer } from '../support/net-peer.ts'
 import { openProbe } from '../support/poller-probe.ts'
 
 test('a connection that breaks in such a flush leaves nothing in the outbox for whoever gets its place', async () => {
-  const probe = openProbe({ highWaterMark: 64 * 1024 * 1024 })
+  const probe = openProbe({ highWaterMarkBytes: 64 * 1024 * 1024 })
   const broken = await acceptedPair(probe)
   const other = await acceptedPair(probe)
   const { port, peers } = await listenPeer()

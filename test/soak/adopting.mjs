@@ -2,7 +2,7 @@
 import { parentPort } from 'node:worker_threads'
 import { Poller, Socket } from 'pollport'
 
-const poller = new Poller({ highWaterMark: 64 * 1024 })
+const poller = new Poller({ highWaterMarkBytes: 64 * 1024 })
 parentPort.on('message', (handle) => {
   const socket = Socket.fromHandle(handle, { type: 'tcp' })
   try {

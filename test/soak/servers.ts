@@ -79,7 +79,7 @@ function open(poller: Poller): TcpListener {
 }
 
 function serveByWait(): void {
-  const poller = new Poller({ highWaterMark: 64 * 1024 })
+  const poller = new Poller({ highWaterMarkBytes: 64 * 1024 })
   open(poller)
   for (;;) {
     for (const event of poller.wait(WAIT_MS)) echo(event)
@@ -88,7 +88,7 @@ function serveByWait(): void {
 }
 
 function serveByRun(): void {
-  const poller = new Poller({ highWaterMark: 64 * 1024 })
+  const poller = new Poller({ highWaterMarkBytes: 64 * 1024 })
   open(poller)
   setInterval(sample, 100)
   void poller.run((events) => {

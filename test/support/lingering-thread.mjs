@@ -11,7 +11,7 @@ while (accepted < peers.length) {
   for (const event of poller.wait()) {
     if (event.type !== 'accept') continue
     accepted++
-    event.socket.setOption('linger', workerData.ms)
+    event.socket.setOption('lingerMs', workerData.ms)
     event.socket.send(Buffer.alloc(30_000_000))
   }
 }

@@ -6,7 +6,7 @@ import { Poller } from 'pollport'
 const [count, parts] = process.argv.slice(2).map(Number)
 const AT_ONCE = 50
 
-const poller = new Poller({ receiveBufferBytes: 64 * 1024 })
+const poller = new Poller({ batchBufferBytes: 64 * 1024 })
 const listener = poller.listenTcp({ address: '127.0.0.1', port: 0 })
 let [accepted, connected, closed, made] = [0, 0, 0, 0]
 

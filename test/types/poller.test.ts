@@ -36,10 +36,10 @@ test('a poller knows the type of its userPtr', () => {
   expectTypeOf(Poller).toBeConstructibleWith({
     backend: 'epoll',
     maxEvents: 1,
-    receiveBufferBytes: 1,
-    readBudget: 1,
-    highWaterMark: 1,
-    maxDatagram: 1
+    batchBufferBytes: 1,
+    readBudgetBytes: 1,
+    highWaterMarkBytes: 1,
+    maxDatagramBytes: 1
   })
   expectTypeOf<Poller['backend']>().toEqualTypeOf<'epoll' | 'iocp'>()
   expectTypeOf<Poller['capabilities']>().toEqualTypeOf<Readonly<Record<string, boolean>>>()

@@ -42,8 +42,8 @@ export abstract class ExchangeBackend implements Backend {
   abstract prepareBind(socket: Socket, isListener: boolean, reuseAddress: boolean): void
 
   setLimits(limits: BackendLimits): void {
-    const { maxEvents, readBudget, maxDatagram, acceptBudget } = limits
-    this.native.exchangeLimits(this.#exchange, maxEvents, readBudget, maxDatagram, acceptBudget)
+    const { maxEvents, readBudgetBytes, maxDatagramBytes, acceptBudget } = limits
+    this.native.exchangeLimits(this.#exchange, maxEvents, readBudgetBytes, maxDatagramBytes, acceptBudget)
   }
 
   watch(index: number, generation: number, handle: number, kind: number): void {

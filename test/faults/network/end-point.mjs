@@ -151,8 +151,8 @@ const roles = {
 
   // Sends more datagrams at once than a slow link takes; says what send() answered, and what was told until everything was on its way.
   async flood() {
-    const { to, count, length, highWaterMark } = options
-    const slow = new Poller({ highWaterMark })
+    const { to, count, length, highWaterMarkBytes } = options
+    const slow = new Poller({ highWaterMarkBytes })
     const udp = slow.bindUdp({ address: '0.0.0.0', port: 0 })
     const answers = { true: 0, false: 0 }
     let most = 0
@@ -186,8 +186,8 @@ const roles = {
   // An idle connection whose keep-alive probes nobody answers.
   async keepAlive() {
     const socket = connectedTo(options.to, { keepAlive: true })
-    socket.setOption('keepAliveIdle', 1)
-    socket.setOption('keepAliveInterval', 1)
+    socket.setOption('keepAliveIdleMs', 1)
+    socket.setOption('keepAliveIntervalMs', 1)
     socket.setOption('keepAliveCount', 2)
     say('ready')
     await asked()

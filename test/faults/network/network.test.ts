@@ -75,8 +75,8 @@ describe.skipIf(reason)('over a link that is slower than the program', () => {
     network.slow(0, 4_000_000)
     const counter = network.start(1, 'counter')
     await counter.at('ready')
-    const highWaterMark = 65_536
-    const sender = network.start(0, 'flood', { to: FAR, count: 800, length: 1000, highWaterMark })
+    const highWaterMarkBytes = 65_536
+    const sender = network.start(0, 'flood', { to: FAR, count: 800, length: 1000, highWaterMarkBytes })
     const { answers, most, events, datagramsSent, datagramsDropped } = await sender.at('done', 60_000)
     const { true: yes, false: no } = answers as Record<string, number>
     expect(no).toBeGreaterThan(0)
@@ -85,8 +85,8 @@ describe.skipIf(reason)('over a link that is slower than the program', () => {
       datagramsDropped: no,
       events: ['drain']
     })
-    expect(most).toBeGreaterThan(highWaterMark / 2)
-    expect(most).toBeLessThanOrEqual(highWaterMark)
+    expect(most).toBeGreaterThan(highWaterMarkBytes / 2)
+    expect(most).toBeLessThanOrEqual(highWaterMarkBytes)
     for (;;) {
       const { seen, delivered } = (await network.counters()).filter(({ udp }) => udp)[0]
       if (seen >= yes && delivered >= yes) break

@@ -12,13 +12,13 @@ interface Found {
 const hex = (bytes: Uint8Array): string => Buffer.from(bytes).toString('hex')
 
 /** The frames of a whole stream, read without any state. */
-function expected(stream: Uint8Array, lengthBytes: 1 | 2 | 4, maxFrame: number): Found {
+function expected(stream: Uint8Array, lengthBytes: 1 | 2 | 4, maxFrameBytes: number): Found {
   const frames: string[] = []
   let at = 0
   while (stream.length - at >= lengthBytes) {
     let length = 0
     for (let digit = 0; digit < lengthBytes; digit++) length = length * 256 + stream[at + digit]
-    if (length > maxFrame) return { frames, tooLarge: length }
+    if (length > maxFrameBytes) return { frames, tooLarge: length }
     if (stream.length - at - lengthBytes < length) break
     frames.push(hex(stream.slice(at + lengthBytes, at + lengthBytes + length)))
     at += lengthBytes + length
@@ -26,8 +26,8 @@ function expected(stream: Uint8Array, lengthBytes: 1 | 2 | 4, maxFrame: number):
   return { frames, tooLarge: undefined }
 }
 
-function decoded(stream: Uint8Array, cuts: Iterable<number>, lengthBytes: 1 | 2 | 4, maxFrame: number): Found {
-  const decoder = new FrameDecoder({ lengthBytes, maxFrame })
+function decoded(stream: Uint8Array, cuts: Iterable<number>, lengthBytes: 1 | 2 | 4, maxFrameBytes: number): Found {
+  const decoder = new FrameDecoder({ lengthBytes, maxFrameBytes })
   const found: Found = { frames: [], tooLarge: undefined }
   let at = 0
   for (const cut of [...cuts, stream.length]) {
@@ -38,11 +38,11 @@ function decoded(stream: Uint8Array, cuts: Iterable<number>, lengthBytes: 1 | 2 
       assert.equal(found.tooLarge, undefined, 'a broken stream is not read on')
     } catch (error) {
       if (!(error instanceof FrameTooLargeError)) throw error
-      assert.equal(error.maxFrame, maxFrame)
+      assert.equal(error.maxFrameBytes, maxFrameBytes)
       found.tooLarge ??= error.frameBytes
     }
     chunk.fill(0xaa) // what the decoder keeps must be its own
-    assert(decoder.bufferedBytes < lengthBytes + Math.max(maxFrame, 1), 'it keeps at most one unfinished frame')
+    assert(decoder.bufferedBytes < lengthBytes + Math.max(maxFrameBytes, 1), 'it keeps at most one unfinished frame')
   }
   return found
 }
@@ -50,20 +50,20 @@ function decoded(stream: Uint8Array, cuts: Iterable<number>, lengthBytes: 1 | 2 
 export function fuzz(data: Uint8Array): void {
   const input = new Input(data)
   const lengthBytes = ([1, 2, 4] as const)[input.below(3)]
-  const maxFrame = Math.min(input.byte() * (1 + input.below(3)), 2 ** (8 * lengthBytes) - 1)
+  const maxFrameBytes = Math.min(input.byte() * (1 + input.below(3)), 2 ** (8 * lengthBytes) - 1)
   const firstCut = input.byte()
   const stream = input.rest()
 
-  const whole = expected(stream, lengthBytes, maxFrame)
-  assert.deepEqual(decoded(stream, [], lengthBytes, maxFrame), whole, 'in one piece')
-  assert.deepEqual(decoded(stream, stream.keys(), lengthBytes, maxFrame), whole, 'byte by byte')
-  assert.deepEqual(decoded(stream, [firstCut, firstCut * 2], lengthBytes, maxFrame), whole, `cut at ${firstCut}`)
+  const whole = expected(stream, lengthBytes, maxFrameBytes)
+  assert.deepEqual(decoded(stream, [], lengthBytes, maxFrameBytes), whole, 'in one piece')
+  assert.deepEqual(decoded(stream, stream.keys(), lengthBytes, maxFrameBytes), whole, 'byte by byte')
+  assert.deepEqual(decoded(stream, [firstCut, firstCut * 2], lengthBytes, maxFrameBytes), whole, `cut at ${firstCut}`)
   // Every place where a stream may be cut in two; only of short ones, for this is quadratic.
   for (let cut = 1; stream.length <= 64 && cut < stream.length; cut++) {
-    assert.deepEqual(decoded(stream, [cut], lengthBytes, maxFrame), whole, `cut at ${cut}`)
+    assert.deepEqual(decoded(stream, [cut], lengthBytes, maxFrameBytes), whole, `cut at ${cut}`)
   }
 
-  const encoder = new FrameEncoder({ lengthBytes, maxFrame })
+  const encoder = new FrameEncoder({ lengthBytes, maxFrameBytes })
   const again = Buffer.concat(whole.frames.map((frame) => encoder.encode(Buffer.from(frame, 'hex'))))
   assert.deepEqual(hex(again), hex(stream.subarray(0, again.length)), 'encoded again')
 }

@@ -59,7 +59,7 @@ class Seat {
   isGone = false
   constructor(table: Table) {
     this.session = table.arrive()
-    this.decoder = new FrameDecoder({ lengthBytes: LENGTH_BYTES, maxFrame: table.limits.maxFrameBytes })
+    this.decoder = new FrameDecoder({ lengthBytes: LENGTH_BYTES, maxFrameBytes: table.limits.maxFrameBytes })
   }
 }
 

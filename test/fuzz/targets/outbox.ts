@@ -57,7 +57,7 @@ function connected(): { exchange: number; peer: Socket } {
   listener.listen()
   const peer = new Socket({ type: 'tcp' })
   peer.connect(listener.localAddress)
-  peer.setOption('receiveTimeout', 10_000)
+  peer.setOption('receiveTimeoutMs', 10_000)
   const accepted = listener.accept()
   assert(accepted !== WOULD_BLOCK)
   listener.close()

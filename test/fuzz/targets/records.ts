@@ -35,7 +35,7 @@ class Program {
   constructor(input: Input, system: FakeSystem) {
     this.#input = input
     this.#system = system
-    this.#poller = new Poller<Known>({ highWaterMark: 100, maxEvents: 8 })
+    this.#poller = new Poller<Known>({ highWaterMarkBytes: 100, maxEvents: 8 })
   }
 
   run(): void {
