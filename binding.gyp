@@ -1,5 +1,6 @@
 {
-  # The release build. CMakeLists.txt is the developer's and lists the same sources, defines and standard: test/house/build-lists.test.ts.
+  # The release build. CMakeLists.txt is the developer's and lists the same sources, defines and
+  # standard: test/house/build-lists.test.ts.
   "targets": [
     {
       "target_name": "pollport",
@@ -15,7 +16,8 @@
         "native/contract/waker.cc"
       ],
       "include_dirs": ["<!(node -p \"require('node-addon-api').include_dir\")"],
-      # The last one: in a worker that is being terminated nothing can be thrown, and node-addon-api would end the process over it.
+      # The last one: in a worker that is being terminated nothing can be thrown, and node-addon-api
+      # would end the process over it.
       "defines": ["NAPI_VERSION=8", "NODE_ADDON_API_DISABLE_CPP_EXCEPTIONS", "NODE_API_SWALLOW_UNTHROWABLE_EXCEPTIONS"],
       "conditions": [
         ["OS=='linux'", {

@@ -8,7 +8,8 @@ export default defineConfig({
     include: ['test/**/*.test.ts', 'examples/**/*.test.ts'],
     // The fault lab runs by itself: `npm run test:faults`.
     exclude: ['**/node_modules/**', 'test/faults/**', ofTheOtherSystem],
-    // Processes of their own: a native addon that goes wrong takes one file with it, and descriptors are counted for one file alone.
+    // Processes of their own: a native addon that goes wrong takes one file with it, and
+    // descriptors are counted for one file alone.
     pool: 'forks',
     maxWorkers: 2,
     testTimeout: 20_000,

@@ -1,5 +1,5 @@
-// Makes ready what the benchmarks need beyond the package: the load generator and the rivals in C, in build-bench/, and Bun and Vega from npm,
-// in bench/extras/. Each only when missing or stale.
+// Makes ready what the benchmarks need beyond the package: the load generator and the rivals in C,
+// in build-bench/, and Bun and Vega from npm, in bench/extras/. Each only when missing or stale.
 import { spawnSync } from 'node:child_process'
 import { existsSync, mkdirSync, readdirSync, statSync } from 'node:fs'
 import { join } from 'node:path'
@@ -24,7 +24,10 @@ export function builtProgram(name: string): string {
   return join(buildFolder, name)
 }
 
-/** npm installs Bun's binary for this system; install scripts, which would put it elsewhere, do not run here. */
+/**
+ * npm installs Bun's binary for this system; install scripts, which would put it elsewhere, do not
+ * run here.
+ */
 export function bunProgram(): string {
   const folder = join(extrasFolder, 'node_modules', '@oven')
   const names = existsSync(folder) ? readdirSync(folder) : []
@@ -68,7 +71,10 @@ function isFresh(output: string, inputs: string[]): boolean {
 
 /** Keeps back what the command says, unless it fails. */
 function run(command: string, args: string[], folder: string): void {
-  const { status, stdout, stderr, error } = spawnSync(command, args, { cwd: folder, encoding: 'utf8' })
+  const { status, stdout, stderr, error } = spawnSync(command, args, {
+    cwd: folder,
+    encoding: 'utf8'
+  })
   if (status === 0) return
   throw new Error(`${command} ${args[0]} failed: ${error?.message ?? `${stdout}${stderr}`}`)
 }

@@ -1,4 +1,5 @@
-// Who competes, by the name of the table's row, and how each is started. The C programs and Bun are made ready by build.ts.
+// Who competes, by the name of the table's row, and how each is started. The C programs and Bun are
+// made ready by build.ts.
 import { fileURLToPath } from 'node:url'
 import { builtProgram, bunProgram } from './build.ts'
 import type { Role } from './question.ts'

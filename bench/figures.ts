@@ -38,7 +38,10 @@ export function overRounds(name: FigureName, values: readonly number[]): number 
   return figure.ofWorstRound ? Math.max(...values) : median(values)
 }
 
-/** A whole number as it is; else three digits that count, at most three of them behind the point. Thousands apart. */
+/**
+ * A whole number as it is; else three digits that count, at most three of them behind the point.
+ * Thousands apart.
+ */
 export function written(value: number): string {
   if (Number.isInteger(value)) return value.toLocaleString('en')
   if (Math.abs(value) < 0.0005) return '0'

@@ -1,4 +1,5 @@
-// One run: starts a server on one core, lets the load generator measure it from another, and ends the server. Nothing of it is left behind.
+// One run: starts a server on one core, lets the load generator measure it from another, and ends
+// the server. Nothing of it is left behind.
 import { type ChildProcess, spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { createInterface } from 'node:readline'
@@ -31,7 +32,12 @@ export function killAll(): void {
   for (const child of running) child.kill('SIGKILL')
 }
 
-export async function measure(question: Question, variant: Variant, name: string, effort: Effort): Promise<Figures> {
+export async function measure(
+  question: Question,
+  variant: Variant,
+  name: string,
+  effort: Effort
+): Promise<Figures> {
   const server = startServer(question, variant, name)
   try {
     const loaded = await load(question, variant, await server.port, server.pid, effort)
@@ -49,8 +55,8 @@ function startServer(question: Question, variant: Variant, name: string) {
     ...options,
     ...argumentsOf({ bytes: variant.bytes, each: variant.each, hz: variant.hz })
   ]
-  // Each of these becomes the next (exec), so that the child is the server: as many descriptors as the system allows, an end with ours
-  // whatever ends us, one core.
+  // Each of these becomes the next (exec), so that the child is the server: as many descriptors as
+  // the system allows, an end with ours whatever ends us, one core.
   const shell = 'ulimit -n "$(ulimit -Hn)" && exec setpriv --pdeathsig KILL taskset -c "$@"'
   const child = start('sh', ['-c', shell, 'sh', String(SERVER_CORE), ...command])
   const complaints = text(child.stderr!)
@@ -61,17 +67,28 @@ function startServer(question: Question, variant: Variant, name: string) {
       if (line.startsWith('port ')) resolve(Number(line.slice('port '.length)))
     })
     child.on('error', reject)
-    child.on('exit', async () => reject(new Error(`${name} ended before it listened: ${await complaints}`)))
+    child.on('exit', async () =>
+      reject(new Error(`${name} ended before it listened: ${await complaints}`))
+    )
   })
   return {
     port,
     pid: child.pid!,
-    figures: (effort: Effort): Figures => ({ ...latenessFigures(lines, effort), ...collectionFigures(lines) }),
+    figures: (effort: Effort): Figures => ({
+      ...latenessFigures(lines, effort),
+      ...collectionFigures(lines)
+    }),
     end: () => end(child)
   }
 }
 
-async function load(question: Question, variant: Variant, port: number, pid: number, effort: Effort): Promise<Loaded> {
+async function load(
+  question: Question,
+  variant: Variant,
+  port: number,
+  pid: number,
+  effort: Effort
+): Promise<Loaded> {
   const { connections, bytes, each, rate, active } = variant
   const args = argumentsOf({
     port,
@@ -111,7 +128,9 @@ async function end(child: ChildProcess): Promise<void> {
 }
 
 function argumentsOf(values: Record<string, number | undefined>): string[] {
-  return Object.entries(values).flatMap(([name, value]) => (value === undefined ? [] : [`--${name}`, String(value)]))
+  return Object.entries(values).flatMap(([name, value]) =>
+    value === undefined ? [] : [`--${name}`, String(value)]
+  )
 }
 
 function figuresOf(question: Question, loaded: Loaded): Figures {
@@ -133,11 +152,16 @@ function figuresOf(question: Question, loaded: Loaded): Figures {
   return figures
 }
 
-/** Of a server that ticks: it tells once a second, and the last seconds are those that were measured. */
+/**
+ * Of a server that ticks: it tells once a second, and the last seconds are those that were
+ * measured.
+ */
 function latenessFigures(lines: string[], effort: Effort): Figures {
   const told = lines.filter((line) => line.startsWith('lateness '))
   if (told.length === 0) return {}
-  const windows = told.slice(-effort.seconds).map((line) => JSON.parse(line.slice('lateness '.length)))
+  const windows = told
+    .slice(-effort.seconds)
+    .map((line) => JSON.parse(line.slice('lateness '.length)))
   const lateMs: number[] = windows.flatMap((window) => window.lateMs)
   return {
     lateP50Ms: percentile(lateMs, 0.5),

@@ -1,8 +1,17 @@
-// What a benchmark is, as data: which load in which sizes, who competes, which figure decides, and what pollport has promised.
+// What a benchmark is, as data: which load in which sizes, who competes, which figure decides, and
+// what pollport has promised.
 import type { FigureName } from './figures.ts'
 
 /** What a server is asked to do. */
-export type Role = 'echo' | 'sink' | 'source' | 'http' | 'fanout' | 'tick' | 'udp-echo' | 'udp-fanout'
+export type Role =
+  | 'echo'
+  | 'sink'
+  | 'source'
+  | 'http'
+  | 'fanout'
+  | 'tick'
+  | 'udp-echo'
+  | 'udp-fanout'
 
 /** What the load generator does; bench/load/ says how. */
 export type Load =
@@ -43,7 +52,8 @@ export interface Effort {
 }
 
 /**
- * What `figure` of pollport must reach: by itself, or as a ratio (or difference) to a competitor in the same variant, or to its own in another variant.
+ * What `figure` of pollport must reach: by itself, or as a ratio (or difference) to a competitor in
+ * the same variant, or to its own in another variant.
  */
 export interface Goal {
   figure: FigureName

@@ -1,11 +1,15 @@
-// Puts the figures of a report into README.md, between its two markers, so that none is ever typed by hand.
+// Puts the figures of a report into README.md, between its two markers, so that none is ever typed
+// by hand.
 import { readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { root } from './build.ts'
 import type { Report } from './report.ts'
 import { readmeSection } from './tables.ts'
 
-export const markers = ['<!-- bench: written by npm run bench -->\n', '<!-- bench: end -->\n'] as const
+export const markers = [
+  '<!-- bench: written by npm run bench -->\n',
+  '<!-- bench: end -->\n'
+] as const
 
 /** README.md with the section of the report in it. */
 export function readmeWith(readme: string, report: Report): string {

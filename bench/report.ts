@@ -1,4 +1,5 @@
-// What a whole run found, as it stands in results/latest.json: every round, the medians, and how each goal came out. Knows no processes.
+// What a whole run found, as it stands in results/latest.json: every round, the medians, and how
+// each goal came out. Knows no processes.
 import { type FigureName, type Figures, median, overRounds } from './figures.ts'
 import type { Goal, Question } from './question.ts'
 
@@ -8,7 +9,9 @@ export interface Report {
   isQuick: boolean
   machine: Record<'processor' | 'cores' | 'kernel' | 'node' | 'bun' | 'compiler', string>
   questions: QuestionReport[]
-  /** Later runs of some benchmarks alone: their figures stand in place of those of the whole run. */
+  /**
+   * Later runs of some benchmarks alone: their figures stand in place of those of the whole run.
+   */
   parts?: Report[]
 }
 
@@ -29,7 +32,9 @@ export interface Row {
   competitor: string
   /** Over the rounds; of what must never happen, the worst round's. */
   median: Figures
-  /** In their order, the same for all rows; of a round that came to nothing there are no figures. */
+  /**
+   * In their order, the same for all rows; of a round that came to nothing there are no figures.
+   */
   rounds: Figures[]
   /** Sentences about the rounds that came to nothing. */
   failures: string[]
@@ -52,7 +57,9 @@ export interface Run {
 export function reportOf(question: Question, runs: Run[]): QuestionReport {
   const { name, title, figure, columns, inChart = false, notInReadme, competitors } = question
   const variants = question.variants.map((variant) => variant.name)
-  const rows = variants.flatMap((variant) => competitors.map((competitor) => rowOf(variant, competitor, runs)))
+  const rows = variants.flatMap((variant) =>
+    competitors.map((competitor) => rowOf(variant, competitor, runs))
+  )
   const goals = question.goals.flatMap((goal) =>
     variants
       .filter((variant) => goal.variants === undefined || goal.variants.includes(variant))
@@ -66,7 +73,9 @@ function rowOf(variant: string, competitor: string, runs: Run[]): Row {
     .filter((run) => run.variant === variant && run.competitor === competitor)
     .map(({ outcome }) => outcome)
   const rounds = outcomes.map((outcome) => (outcome instanceof Error ? {} : rounded(outcome)))
-  const failures = outcomes.flatMap((outcome) => (outcome instanceof Error ? [outcome.message] : []))
+  const failures = outcomes.flatMap((outcome) =>
+    outcome instanceof Error ? [outcome.message] : []
+  )
   return { variant, competitor, median: medians(rounds), rounds, failures }
 }
 
@@ -75,8 +84,11 @@ function judge(goal: Goal, variant: string, rows: Row[]): GoalReport {
   const own = find(rows, variant, of)
   const other = find(rows, toVariant, to)
   const measured =
-    own === other ? own?.median[figure] : compared(own, other, figure, as === 'difference' ? difference : ratio)
-  const holds = measured !== undefined && measured <= (atMost ?? measured) && measured >= (atLeast ?? measured)
+    own === other
+      ? own?.median[figure]
+      : compared(own, other, figure, as === 'difference' ? difference : ratio)
+  const holds =
+    measured !== undefined && measured <= (atMost ?? measured) && measured >= (atLeast ?? measured)
   return { ...goal, variant, measured, holds }
 }
 
@@ -87,9 +99,15 @@ export function questionsOf(report: Report): QuestionReport[] {
 
 /** `part` takes the place of what was measured of its benchmarks before. */
 export function withPart(whole: Report, part: Report): Report {
-  const isElsewhere = ({ name }: QuestionReport) => !part.questions.some((question) => question.name === name)
-  const remainderOf = (report: Report): Report => ({ ...report, questions: report.questions.filter(isElsewhere) })
-  const parts = [...(whole.parts ?? []).map(remainderOf), part].filter(({ questions }) => questions.length > 0)
+  const isElsewhere = ({ name }: QuestionReport) =>
+    !part.questions.some((question) => question.name === name)
+  const remainderOf = (report: Report): Report => ({
+    ...report,
+    questions: report.questions.filter(isElsewhere)
+  })
+  const parts = [...(whole.parts ?? []).map(remainderOf), part].filter(
+    ({ questions }) => questions.length > 0
+  )
   return { ...remainderOf(whole), parts }
 }
 
@@ -98,8 +116,8 @@ export function find(rows: Row[], variant: string, competitor: string): Row | un
 }
 
 /**
- * How one figure compares with another: the median of what the rounds say, each by itself. A machine that is slow for a while is so for all of a
- * round, and not for all of a row.
+ * How one figure compares with another: the median of what the rounds say, each by itself. A
+ * machine that is slow for a while is so for all of a round, and not for all of a row.
  */
 export function compared(
   own: Row | undefined,
@@ -129,5 +147,7 @@ function medians(rounds: Figures[]): Figures {
 
 /** Digits beyond the fifth are noise, and make the file long. */
 function rounded(figures: Figures): Figures {
-  return Object.fromEntries(Object.entries(figures).map(([name, value]) => [name, Number(value.toPrecision(5))]))
+  return Object.fromEntries(
+    Object.entries(figures).map(([name, value]) => [name, Number(value.toPrecision(5))])
+  )
 }

@@ -1,7 +1,8 @@
 // npm run bench [name…] [-- --quick --rounds N --only C,Poller --out FOLDER --publish --render]
-// Runs every competitor of each benchmark in turn, round by round, so that what the machine does meanwhile falls on all of them alike; prints tables
-// of medians, writes JSON and a chart. --publish puts them into bench/results/ and README.md, those of named benchmarks in the place of the whole run's;
-// --render writes those anew from what was published last.
+// Runs every competitor of each benchmark in turn, round by round, so that what the machine does
+// meanwhile falls on all of them alike; prints tables of medians, writes JSON and a chart.
+// --publish puts them into bench/results/ and README.md, those of named benchmarks in the place of
+// the whole run's; --render writes those anew from what was published last.
 import { spawnSync } from 'node:child_process'
 import { mkdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { availableParallelism, cpus, release } from 'node:os'
@@ -39,7 +40,8 @@ function fail(sentence: string): never {
 
 function chosenQuestions(): Question[] {
   const unknown = names.find((name) => !questions.some((question) => question.name === name))
-  if (unknown !== undefined) fail(`there is no "${unknown}"; there are ${questions.map(({ name }) => name).join(', ')}`)
+  if (unknown !== undefined)
+    fail(`there is no "${unknown}"; there are ${questions.map(({ name }) => name).join(', ')}`)
   const only = options.only?.split(',')
   return questions
     .filter((question) => names.length === 0 || names.includes(question.name))
@@ -59,9 +61,12 @@ function effortOf(question: Question): Effort {
 function estimatedSeconds(question: Question): number {
   const { rounds, warmUpSeconds, seconds } = effortOf(question)
   const ofVariants = question.variants.map(
-    ({ connections }) => warmUpSeconds + seconds + SECONDS_AROUND_A_RUN + connections / CONNECTIONS_OPENED_A_SECOND
+    ({ connections }) =>
+      warmUpSeconds + seconds + SECONDS_AROUND_A_RUN + connections / CONNECTIONS_OPENED_A_SECOND
   )
-  return rounds * question.competitors.length * ofVariants.reduce((sum, duration) => sum + duration, 0)
+  return (
+    rounds * question.competitors.length * ofVariants.reduce((sum, duration) => sum + duration, 0)
+  )
 }
 
 /** Rounds outermost, and each round begins with another competitor. */
@@ -72,7 +77,9 @@ async function ask(question: Question): Promise<Run[]> {
     for (const variant of question.variants) {
       for (let turn = 0; turn < question.competitors.length; turn++) {
         const competitor = question.competitors[(round + turn) % question.competitors.length]
-        const outcome = await measure(question, variant, competitor, effort).catch((error: Error) => error)
+        const outcome = await measure(question, variant, competitor, effort).catch(
+          (error: Error) => error
+        )
         runs.push({ variant: variant.name, competitor, outcome })
       }
     }
@@ -95,7 +102,9 @@ function write(report: Report, folder: string): void {
   mkdirSync(folder, { recursive: true })
   const json = join(folder, 'latest.json')
   // A round is one line, so that a reader finds it and a change is short.
-  const text = JSON.stringify(report, undefined, 1).replace(/\{[^{}[\]]*\}/g, (flat) => flat.replace(/\s+/g, ' '))
+  const text = JSON.stringify(report, undefined, 1).replace(/\{[^{}[\]]*\}/g, (flat) =>
+    flat.replace(/\s+/g, ' ')
+  )
   writeFileSync(json, `${text}\n`)
   draw(json, join(folder, 'chart.svg'))
 }
@@ -107,7 +116,9 @@ function lastPublished(): Report {
 /** In a process of its own: Vega is no dependency of the checkout, and its types are not there. */
 function draw(json: string, svg: string): void {
   const program = join(root, 'bench', 'extras', 'chart.mjs')
-  const { status, stderr } = spawnSync(process.execPath, ['--import', 'tsx', program, json, svg], { cwd: root })
+  const { status, stderr } = spawnSync(process.execPath, ['--import', 'tsx', program, json, svg], {
+    cwd: root
+  })
   if (status !== 0) fail(`the chart was not drawn: ${stderr}`)
 }
 
@@ -125,11 +136,16 @@ async function main(): Promise<void> {
   }
   const chosen = chosenQuestions()
   const seconds = chosen.map(estimatedSeconds).reduce((sum, each) => sum + each, 0)
-  console.log(`bench: ${chosen.map(({ name }) => name).join(', ')}: about ${(seconds / 60).toFixed(1)} minutes`)
+  console.log(
+    `bench: ${chosen.map(({ name }) => name).join(', ')}: about ${(seconds / 60).toFixed(1)} minutes`
+  )
   // With the load generator, so that it is not in the server's way.
   spawnSync('taskset', ['-a', '-c', '-p', String(LOAD_CORE), String(process.pid)])
 
-  const command = ['npm run bench', ...(process.argv.length > 2 ? ['--', ...process.argv.slice(2)] : [])].join(' ')
+  const command = [
+    'npm run bench',
+    ...(process.argv.length > 2 ? ['--', ...process.argv.slice(2)] : [])
+  ].join(' ')
   const report: Report = {
     date: new Date().toISOString().slice(0, 10),
     command,
@@ -145,8 +161,12 @@ async function main(): Promise<void> {
   const folder = resolve(root, options.out)
   write(report, folder)
   const goals = report.questions.flatMap((question) => question.goals)
-  console.log(`bench: ${goals.filter((goal) => goal.holds).length} of ${goals.length} goals hold; written to ${folder}`)
-  const failures = report.questions.flatMap((question) => question.rows.flatMap((row) => row.failures))
+  console.log(
+    `bench: ${goals.filter((goal) => goal.holds).length} of ${goals.length} goals hold; written to ${folder}`
+  )
+  const failures = report.questions.flatMap((question) =>
+    question.rows.flatMap((row) => row.failures)
+  )
   if (failures.length > 0) fail(`${failures.length} runs failed, see above`)
   if (options.publish) {
     const whole = names.length === 0 ? report : withPart(lastPublished(), report)

@@ -1,4 +1,5 @@
-// The sizes in which messages are echoed, taken and given: what is received, read and sent together must not grow out of the processor's caches.
+// The sizes in which messages are echoed, taken and given: what is received, read and sent together
+// must not grow out of the processor's caches.
 import type { Goal, Question, Variant } from './question.ts'
 
 const sizesKib = [1, 4, 16, 64]

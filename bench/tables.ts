@@ -1,7 +1,16 @@
-// Writes a report as text: the tables of the terminal, and the section of README.md. A test holds that section to results/latest.json.
+// Writes a report as text: the tables of the terminal, and the section of README.md. A test holds
+// that section to results/latest.json.
 import { markdownTable } from 'markdown-table'
 import { type FigureName, figures, withUnit, written } from './figures.ts'
-import { compared, find, type GoalReport, type QuestionReport, questionsOf, type Report, type Row } from './report.ts'
+import {
+  compared,
+  find,
+  type GoalReport,
+  type QuestionReport,
+  questionsOf,
+  type Report,
+  type Row
+} from './report.ts'
 
 const NONE = '–'
 const nodesOwn = ['net', 'dgram', 'net + setInterval']
@@ -13,7 +22,13 @@ export function tableOf(question: QuestionReport): string {
     { name: 'of C', rivals: ['C'] },
     { name: 'of Node', rivals: nodesOwn }
   ].filter(({ rivals }) => rows.some((row) => rivals.includes(row.competitor)))
-  const head = ['', heading(figure), ...yardsticks.map(({ name }) => name), 'spread', ...columns.map(heading)]
+  const head = [
+    '',
+    heading(figure),
+    ...yardsticks.map(({ name }) => name),
+    'spread',
+    ...columns.map(heading)
+  ]
   const variants = [...new Set(rows.map((row) => row.variant))]
   const parts = variants.map((variant) => {
     const ofVariant = rows.filter((row) => row.variant === variant)
@@ -47,12 +62,17 @@ export function readmeSection(report: Report): string {
     .filter((question) => !question.notInReadme)
     .flatMap((question) => {
       const variants = [...new Set(question.rows.map((row) => row.variant))]
-      return variants.map((variant) => summary(question, variant)).filter((line) => line !== undefined)
+      return variants
+        .map((variant) => summary(question, variant))
+        .filter((line) => line !== undefined)
     })
   return [
     '![CPU a message, as a multiple of C](bench/results/chart.svg)',
     '',
-    markdownTable([head, ...lines], { align: ['l', 'r', 'r', 'r', 'r', 'l'], alignDelimiters: false }),
+    markdownTable([head, ...lines], {
+      align: ['l', 'r', 'r', 'r', 'r', 'l'],
+      alignDelimiters: false
+    }),
     '',
     `Measured on ${originOf(report)}.`,
     ...(report.parts ?? []).flatMap((part) => [
@@ -83,7 +103,9 @@ function summary(question: QuestionReport, variant: string): string[] | undefine
     ratio(row, ['C'], question, figure),
     ratio(row, nodesOwn, question, figure),
     ratio(row, ['Bun'], question, figure),
-    goals.map((goal) => `${termOf(goal)}: ${goal.holds ? verdictOf(goal) : `**${verdictOf(goal)}**`}`).join('<br>')
+    goals
+      .map((goal) => `${termOf(goal)}: ${goal.holds ? verdictOf(goal) : `**${verdictOf(goal)}**`}`)
+      .join('<br>')
   ]
 }
 
@@ -107,7 +129,9 @@ export function verdictOf(goal: GoalReport): string {
   const found = isRatio ? measured.toFixed(2) : withUnit(figure, measured)
   if (holds) return `${found}, holds`
   const limit = (atMost ?? atLeast)!
-  return limit === 0 ? `${found}, missed` : `${found}, missed by ${percents(Math.abs(measured / limit - 1))}`
+  return limit === 0
+    ? `${found}, missed`
+    : `${found}, missed by ${percents(Math.abs(measured / limit - 1))}`
 }
 
 function percents(share: number): string {
@@ -124,12 +148,21 @@ function value(number: number | undefined): string {
 }
 
 /** How many times the figure of the rival, whichever of them competes here. */
-function ratio(row: Row, rivals: readonly string[], question: QuestionReport, figure = question.figure): string {
-  const rival = rivals.map((name) => find(question.rows, row.variant, name)).find((found) => found !== undefined)
+function ratio(
+  row: Row,
+  rivals: readonly string[],
+  question: QuestionReport,
+  figure = question.figure
+): string {
+  const rival = rivals
+    .map((name) => find(question.rows, row.variant, name))
+    .find((found) => found !== undefined)
   const times = compared(row, rival, figure)
   return times === undefined || !Number.isFinite(times) ? NONE : times.toFixed(2)
 }
 
 function spread(values: number[]): string {
-  return values.length === 0 ? NONE : `${written(Math.min(...values))}–${written(Math.max(...values))}`
+  return values.length === 0
+    ? NONE
+    : `${written(Math.min(...values))}–${written(Math.max(...values))}`
 }

@@ -39,7 +39,8 @@ await poller.run(
           event.socket.end() // sends what is queued for it first
           break
         case 'close':
-          if (clients.delete(event.socket as TcpConnection<Client>)) say(`* ${event.userPtr?.name} left\n`)
+          if (clients.delete(event.socket as TcpConnection<Client>))
+            say(`* ${event.userPtr?.name} left\n`)
           break
         case 'error':
           console.error(event.error.message) // out of descriptors: the listener rests and goes on
@@ -64,7 +65,8 @@ function read(socket: TcpConnection<Client>, data: Buffer): void {
   // Bytes become text line by line, since a chunk may end in the middle of a character.
   const lines = (client.rest + data.toString('latin1')).split('\n')
   client.rest = lines.pop() as string
-  for (const line of lines) say(`${client.name}: ${Buffer.from(line, 'latin1').toString().trimEnd()}\n`, socket)
+  for (const line of lines)
+    say(`${client.name}: ${Buffer.from(line, 'latin1').toString().trimEnd()}\n`, socket)
   if (client.rest.length > MAX_LINE_BYTES) socket.reset()
 }
 

@@ -1,8 +1,7 @@
-// A TCP proxy: `node --import tsx examples/proxy.ts 8080 10.0.0.5:80`, addresses are numeric.
-// Shows two connections that know each other by userPtr, backpressure in both directions, half-close.
+// A TCP proxy: `node --import tsx examples/proxy.ts 8080 10.0.0.5:80`, addresses are numeric. Shows
+// two connections that know each other by userPtr, backpressure in both directions, half-close.
 // Nothing is read from a client before its other side is connected, and never more than is sent on.
-// End it with Ctrl-C.
-// It refuses to know what the bytes mean.
+// End it with Ctrl-C. It refuses to know what the bytes mean.
 import { Poller, type TcpConnection } from 'pollport'
 
 const [port = '0', target = ''] = process.argv.slice(2)

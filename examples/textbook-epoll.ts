@@ -1,5 +1,6 @@
-// The textbook epoll loop: one listener, many players, one thread. Whatever a player sends comes back to that player.
-// Linux. Run it with `node --import tsx examples/textbook-epoll.ts`, and end it with Ctrl-C.
+// The textbook epoll loop: one listener, many players, one thread. Whatever a player sends comes
+// back to that player. Linux. Run it with `node --import tsx examples/textbook-epoll.ts`, and end
+// it with Ctrl-C.
 import { Epoll, Socket, WOULD_BLOCK } from 'pollport'
 
 interface Player {

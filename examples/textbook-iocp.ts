@@ -1,5 +1,6 @@
-// The textbook IOCP loop: one listener, many players, one thread. Whatever a player sends comes back to that player.
-// Windows. Run it with `node --import tsx examples/textbook-iocp.ts`, and end it with Ctrl-C.
+// The textbook IOCP loop: one listener, many players, one thread. Whatever a player sends comes
+// back to that player. Windows. Run it with `node --import tsx examples/textbook-iocp.ts`, and end
+// it with Ctrl-C.
 import { Iocp, Overlapped, Socket } from 'pollport'
 
 interface Player {

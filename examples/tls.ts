@@ -9,8 +9,12 @@ import { Poller, type TcpConnection, toDuplex } from 'pollport'
 
 const HANDSHAKE_TIMEOUT_MS = 10_000
 const [keyFile, certificateFile, port = '0'] = process.argv.slice(2)
-if (keyFile === undefined || certificateFile === undefined) throw new Error('usage: tls.ts KEY CERTIFICATE [PORT]')
-const secureContext = createSecureContext({ key: readFileSync(keyFile), cert: readFileSync(certificateFile) })
+if (keyFile === undefined || certificateFile === undefined)
+  throw new Error('usage: tls.ts KEY CERTIFICATE [PORT]')
+const secureContext = createSecureContext({
+  key: readFileSync(keyFile),
+  cert: readFileSync(certificateFile)
+})
 
 const poller = new Poller()
 const listener = poller.listenTcp({ address: '127.0.0.1', port: Number(port) })
@@ -33,10 +37,14 @@ poller.close()
 function serve(connection: TcpConnection): void {
   const stream = toDuplex(connection)
   const secure = new TLSSocket(stream, { isServer: true, secureContext })
-  // tls ends the stream itself, and may have more to say after the peer's FIN. Not before it has the stream: it would become half-open too.
+  // tls ends the stream itself, and may have more to say after the peer's FIN. Not before it has
+  // the stream: it would become half-open too.
   stream.allowHalfOpen = true
   // Who connects and says nothing must not keep a descriptor.
-  const impatience = setTimeout(() => secure.destroy(new Error('no handshake')), HANDSHAKE_TIMEOUT_MS)
+  const impatience = setTimeout(
+    () => secure.destroy(new Error('no handshake')),
+    HANDSHAKE_TIMEOUT_MS
+  )
   secure.once('secure', () => clearTimeout(impatience))
   secure.once('close', () => clearTimeout(impatience))
   secure.on('error', (error) => console.error(error.message))

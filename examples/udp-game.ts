@@ -1,8 +1,8 @@
 // A UDP game tick: players send where they move, the server answers everybody 30 times a second.
-// Shows runLoop(), one datagram in and one out a player and tick, and players who fall silent.
-// Run it with `node --import tsx examples/udp-game.ts`; a bot of its own joins: `… udp-game.ts 0 --bot`.
-// End it with Ctrl-C.
-// It refuses to know reliability: what is lost is lost, and the next snapshot has it all anyway.
+// Shows runLoop(), one datagram in and one out a player and tick, and players who fall silent. Run
+// it with `node --import tsx examples/udp-game.ts`; a bot of its own joins:
+// `… udp-game.ts 0 --bot`. End it with Ctrl-C. It refuses to know reliability: what is lost is
+// lost, and the next snapshot has it all anyway.
 import { Poller, runLoop, type SocketAddress } from 'pollport'
 
 const HZ = 30
@@ -28,7 +28,9 @@ process.once('SIGINT', () => stop.abort())
 process.once('SIGTERM', () => stop.abort())
 console.log(`game on port ${server.localAddress.port}`)
 
-const bot = process.argv.includes('--bot') ? poller.bindUdp({ address: '127.0.0.1', port: 0 }) : undefined
+const bot = process.argv.includes('--bot')
+  ? poller.bindUdp({ address: '127.0.0.1', port: 0 })
+  : undefined
 
 const stats = await runLoop(poller, {
   hz: HZ,
@@ -72,7 +74,10 @@ function moveOf(dx: number, dy: number): Buffer {
   return Buffer.from(Int8Array.of(dx, dy))
 }
 
-/** The tick, how many players, and each one's id and place: 5 + 6 bytes a player, which fits into one packet. */
+/**
+ * The tick, how many players, and each one's id and place: 5 + 6 bytes a player, which fits into
+ * one packet.
+ */
 function snapshotOf(tick: number): Buffer {
   const snapshot = Buffer.alloc(5 + players.size * 6)
   snapshot.writeUInt32LE(tick, 0)

@@ -1,8 +1,8 @@
 // HTTP and WebSockets over pollport: a page, and a socket on which it counts visitors, on one port.
-// Shows Node's own http server without its listen(), and the `ws` package on its upgrade.
-// Run it with `node --import tsx examples/web.ts 8080` and open the address that it prints.
-// Needs `npm install ws`. End it with Ctrl-C.
-// It refuses to know files, routes and cookies: take the framework that you know, it gets the same `http`.
+// Shows Node's own http server without its listen(), and the `ws` package on its upgrade. Run it
+// with `node --import tsx examples/web.ts 8080` and open the address that it prints. Needs
+// `npm install ws`. End it with Ctrl-C. It refuses to know files, routes and cookies: take the
+// framework that you know, it gets the same `http`.
 import { createServer } from 'node:http'
 import { Poller, toDuplex } from 'pollport'
 import { type WebSocket, WebSocketServer } from 'ws'
@@ -33,7 +33,8 @@ console.log(`http://127.0.0.1:${listener.localAddress.port}/`)
 await poller.run(
   (events) => {
     for (const event of events) {
-      if (event.type === 'accept') http.emit('connection', toDuplex(event.socket, { allowHalfOpen: true }))
+      if (event.type === 'accept')
+        http.emit('connection', toDuplex(event.socket, { allowHalfOpen: true }))
       if (event.type === 'error') console.error(event.error.message)
     }
   },

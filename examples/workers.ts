@@ -1,8 +1,8 @@
-// One echo server on all cores: a poller a thread.
-// On Linux each thread listens on the port itself (reusePort) and the kernel spreads the connections;
-// elsewhere the main thread accepts and hands each connection to the next thread (detach and adopt).
-// Run it with `node --import tsx examples/workers.ts 8080 4`; a third word, `hand-over`, takes that way anywhere.
-// End it with Ctrl-C.
+// One echo server on all cores: a poller a thread. On Linux each thread listens on the port itself
+// (reusePort) and the kernel spreads the connections; elsewhere the main thread accepts and hands
+// each connection to the next thread (detach and adopt). Run it with
+// `node --import tsx examples/workers.ts 8080 4`; a third word, `hand-over`, takes that way
+// anywhere. End it with Ctrl-C.
 import { once } from 'node:events'
 import { availableParallelism } from 'node:os'
 import { Worker } from 'node:worker_threads'
@@ -11,7 +11,11 @@ import { Poller, Waker } from 'pollport'
 const [port = '0', threads = String(availableParallelism()), how = ''] = process.argv.slice(2)
 const poller = new Poller()
 const canSpread = poller.capabilities.reusePort && how !== 'hand-over'
-const listener = poller.listenTcp({ address: '127.0.0.1', port: Number(port), reusePort: canSpread })
+const listener = poller.listenTcp({
+  address: '127.0.0.1',
+  port: Number(port),
+  reusePort: canSpread
+})
 const address = listener.localAddress
 
 interface Thread {
@@ -20,13 +24,15 @@ interface Thread {
 }
 
 const workers = await Promise.all(Array.from({ length: Number(threads) }, start))
-// The threads listen now. What the kernel still gave to this listener would be reset with it, so it goes before
-// anybody is told of the port.
+// The threads listen now. What the kernel still gave to this listener would be reset with it, so it
+// goes before anybody is told of the port.
 if (canSpread) listener.close()
 const stop = new AbortController()
 process.once('SIGINT', () => stop.abort())
 process.once('SIGTERM', () => stop.abort())
-console.log(`port ${address.port}, ${workers.length} threads, ${canSpread ? 'the kernel spreads' : 'handed over'}`)
+console.log(
+  `port ${address.port}, ${workers.length} threads, ${canSpread ? 'the kernel spreads' : 'handed over'}`
+)
 
 let next = 0
 if (canSpread) {

@@ -1,4 +1,5 @@
-// End points: text for people, 24 packed bytes for native code (PACKED_ADDRESS in binding/records.ts). Refuses names: resolving blocks.
+// End points: text for people, 24 packed bytes for native code (PACKED_ADDRESS in
+// binding/records.ts). Refuses names: resolving blocks.
 import { isIPv4 } from 'node:net'
 import { addon } from './binding/load.ts'
 import { PACKED_ADDRESS } from './binding/records.ts'
@@ -9,7 +10,14 @@ import { port as checkPort, object } from './validate.ts'
 export type CompactAddress = number
 const PORTS = 65_536
 
-const { bytes: PACKED_BYTES, family: FAMILY, flag: FLAG, port: PORT, scope: SCOPE, address: ADDRESS } = PACKED_ADDRESS
+const {
+  bytes: PACKED_BYTES,
+  family: FAMILY,
+  flag: FLAG,
+  port: PORT,
+  scope: SCOPE,
+  address: ADDRESS
+} = PACKED_ADDRESS
 
 /** Where a socket is or is to go: a numeric address and a port. */
 export interface EndPoint {
@@ -17,7 +25,10 @@ export interface EndPoint {
   port: number
 }
 
-/** A numeric address with a port, as the system gives it. Fits wherever an {@link EndPoint} is asked for, and is the quickest one to send to. */
+/**
+ * A numeric address with a port, as the system gives it. Fits wherever an {@link EndPoint} is asked
+ * for, and is the quickest one to send to.
+ */
 export class SocketAddress {
   // IPv4 as one number, so that an address a datagram costs no text; IPv6 as packed bytes.
   readonly #ipv4: number
@@ -26,8 +37,9 @@ export class SocketAddress {
   #text: string | undefined
 
   /**
-   * @throws TypeError `ERR_INVALID_ADDRESS` for anything but a numeric address, `ERR_INVALID_ARG_VALUE` for a family that is not the address's;
-   *   RangeError for a port outside 0 to 65,535
+   * @throws TypeError `ERR_INVALID_ADDRESS` for anything but a numeric address,
+   *   `ERR_INVALID_ARG_VALUE` for a family that is not the address's; RangeError for a port outside
+   *   0 to 65,535
    */
   constructor(endPoint: EndPoint & { family?: 'ipv4' | 'ipv6' | undefined }) {
     if (endPoint instanceof Packed) {
@@ -47,7 +59,8 @@ export class SocketAddress {
 
   /** The numeric address: `'127.0.0.1'`, `'::1'`, `'fe80::1%eth0'`. */
   get address(): string {
-    this.#text ??= this.#ipv6 === undefined ? ipv4Text(this.#ipv4) : addon().addressFormat(this.#ipv6, 0)
+    this.#text ??=
+      this.#ipv6 === undefined ? ipv4Text(this.#ipv4) : addon().addressFormat(this.#ipv6, 0)
     return this.#text
   }
 
@@ -62,7 +75,9 @@ export class SocketAddress {
 
   /** `'127.0.0.1:80'`, `'[::1]:80'`. */
   toString(): string {
-    return this.#ipv6 === undefined ? `${this.address}:${this.port}` : `[${this.address}]:${this.port}`
+    return this.#ipv6 === undefined
+      ? `${this.address}:${this.port}`
+      : `[${this.address}]:${this.port}`
   }
 
   toJSON(): { address: string; port: number; family: 'ipv4' | 'ipv6' } {
@@ -77,11 +92,18 @@ export class SocketAddress {
   /** @internal Copies what it needs. */
   static fromPacked(bytes: Uint8Array, offset: number): SocketAddress {
     const isIpv6 = bytes[offset + FAMILY] === 6
-    const ipv6 = isIpv6 ? Uint8Array.prototype.slice.call(bytes, offset, offset + PACKED_BYTES) : undefined
-    return new SocketAddress(parts.set(isIpv6 ? 0 : readIpv4(bytes, offset), ipv6, readPort(bytes, offset)))
+    const ipv6 = isIpv6
+      ? Uint8Array.prototype.slice.call(bytes, offset, offset + PACKED_BYTES)
+      : undefined
+    return new SocketAddress(
+      parts.set(isIpv6 ? 0 : readIpv4(bytes, offset), ipv6, readPort(bytes, offset))
+    )
   }
 
-  /** @internal The same for one of tens of thousands that few will ask for: an IPv4 end point as a number. */
+  /**
+   * @internal The same for one of tens of thousands that few will ask for: an IPv4 end point as a
+   *   number.
+   */
   static compactFromPacked(bytes: Uint8Array, offset: number): CompactAddress | SocketAddress {
     if (bytes[offset + FAMILY] === 6) return SocketAddress.fromPacked(bytes, offset)
     return (readIpv4(bytes, offset) >>> 0) * PORTS + readPort(bytes, offset)
@@ -99,7 +121,8 @@ export class SocketAddress {
       out.set(this.#ipv6, offset)
       return 6
     }
-    // Of an IPv4 address nobody reads the rest; one by one, since a call to fill() costs more than all of this.
+    // Of an IPv4 address nobody reads the rest; one by one, since a call to fill() costs more than
+    // all of this.
     out[offset + FAMILY] = 4
     out[offset + FLAG] = 0
     out[offset + SCOPE] = 0
@@ -148,7 +171,8 @@ export function familyOf(where: SocketAddress | EndPoint): 'ipv4' | 'ipv6' {
   return parse(where)[FAMILY] === 6 ? 'ipv6' : 'ipv4'
 }
 
-// A program sends to the same few texts again and again. When full it starts afresh, which costs one parse each.
+// A program sends to the same few texts again and again. When full it starts afresh, which costs
+// one parse each.
 const MAX_PARSED = 1024
 const parsed = new Map<string, Uint8Array>()
 

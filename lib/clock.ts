@@ -1,8 +1,11 @@
-// The library's own clock. It comes from native code: a test that fakes `performance` or `Date`, before it imports the library or after, must
-// neither stop a wait nor hurry it.
+// The library's own clock. It comes from native code: a test that fakes `performance` or `Date`,
+// before it imports the library or after, must neither stop a wait nor hurry it.
 import { addon } from './binding/load.ts'
 
-/** Milliseconds, with fractions, since a moment that means nothing. Never goes back, and nobody can replace it. */
+/**
+ * Milliseconds, with fractions, since a moment that means nothing. Never goes back, and nobody can
+ * replace it.
+ */
 export function clockMs(): number {
   return addon().clockMs()
 }

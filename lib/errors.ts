@@ -1,4 +1,5 @@
-// The one room where errors are made: from the system's numbers, and for arguments. Refuses to know where they are thrown.
+// The one room where errors are made: from the system's numbers, and for arguments. Refuses to know
+// where they are thrown.
 import { getSystemErrorMap } from 'node:util'
 import { loaded } from './binding/load.ts'
 import { WOULD_BLOCK_RESULT } from './binding/socket.ts'
@@ -51,10 +52,17 @@ export class SocketError extends Error {
 /** From the system's number, positive. */
 export function socketError(errno: number, syscall: string, where?: Where): SocketError {
   const code = table.names[errno] ?? `E${errno}`
-  return new SocketError(code, errno, syscall, errorMessages[code] ?? 'the system gives no reason', where)
+  return new SocketError(
+    code,
+    errno,
+    syscall,
+    errorMessages[code] ?? 'the system gives no reason',
+    where
+  )
 }
 
-// Where Winsock's own numbers begin (Microsoft Learn, "Windows Sockets Error Codes"); those below are the kernel's.
+// Where Winsock's own numbers begin (Microsoft Learn, "Windows Sockets Error Codes"); those below
+// are the kernel's.
 const WINSOCK_BASE = 10_000
 
 /** One number for each name: the lowest of the sockets' own, or else the lowest. */
@@ -63,28 +71,46 @@ function numbersOf({ names }: ErrorTable): Map<string, number> {
   for (const [key, name] of Object.entries(names)) {
     const number = Number(key)
     const known = numbers.get(name)
-    if (known === undefined || (known < WINSOCK_BASE && number >= WINSOCK_BASE)) numbers.set(name, number)
+    if (known === undefined || (known < WINSOCK_BASE && number >= WINSOCK_BASE))
+      numbers.set(name, number)
   }
   return numbers
 }
 
 /** From the POSIX name, for what pollport finds out by itself. */
-export function namedSocketError(code: string, syscall: string, message?: string, where?: Where): SocketError {
+export function namedSocketError(
+  code: string,
+  syscall: string,
+  message?: string,
+  where?: Where
+): SocketError {
   numbersByName ??= numbersOf(table)
-  return new SocketError(code, numbersByName.get(code) ?? 0, syscall, message ?? errorMessages[code] ?? code, where)
+  return new SocketError(
+    code,
+    numbersByName.get(code) ?? 0,
+    syscall,
+    message ?? errorMessages[code] ?? code,
+    where
+  )
 }
 
 // What a call is called in the errors of Node's own sockets.
 const nodesCalls: Readonly<Record<string, string>> = { recv: 'read', send: 'write' }
 let nodesNumbers: Map<string, number> | undefined
 
-/** The same as an error of Node's own sockets has it: the calls have Node's names, and `errno` is libuv's number, which is negative. */
+/**
+ * The same as an error of Node's own sockets has it: the calls have Node's names, and `errno` is
+ * libuv's number, which is negative.
+ */
 export function asNodesError(error: SocketError): SocketError {
   nodesNumbers ??= new Map([...getSystemErrorMap()].map(([number, [name]]) => [name, number]))
   const { code, message, address, port } = error
   const syscall = nodesCalls[error.syscall] ?? error.syscall
   const reason = message.slice(message.lastIndexOf(': ') + 2)
-  const same = new SocketError(code, nodesNumbers.get(code) ?? -error.errno, syscall, reason, { address, port })
+  const same = new SocketError(code, nodesNumbers.get(code) ?? -error.errno, syscall, reason, {
+    address,
+    port
+  })
   return Object.assign(same, { cause: error })
 }
 
@@ -105,23 +131,40 @@ function withCode<E extends Error>(error: E, code: string): E & { code: string }
 }
 
 function show(value: unknown): string {
-  if (typeof value === 'string') return value.length > 40 ? `'${value.slice(0, 40)}…'` : `'${value}'`
-  if (value === null || value === undefined || typeof value === 'number' || typeof value === 'boolean')
+  if (typeof value === 'string')
+    return value.length > 40 ? `'${value.slice(0, 40)}…'` : `'${value}'`
+  if (
+    value === null ||
+    value === undefined ||
+    typeof value === 'number' ||
+    typeof value === 'boolean'
+  )
     return String(value)
   if (typeof value === 'function') return 'a function'
-  return typeof value === 'object' ? `an instance of ${value.constructor?.name ?? 'Object'}` : `a ${typeof value}`
+  return typeof value === 'object'
+    ? `an instance of ${value.constructor?.name ?? 'Object'}`
+    : `a ${typeof value}`
 }
 
 export function invalidArgType(name: string, expected: string, actual: unknown): TypeError {
-  return withCode(new TypeError(`${name} must be ${expected}; got ${show(actual)}`), 'ERR_INVALID_ARG_TYPE')
+  return withCode(
+    new TypeError(`${name} must be ${expected}; got ${show(actual)}`),
+    'ERR_INVALID_ARG_TYPE'
+  )
 }
 
 export function invalidArgValue(name: string, actual: unknown, why: string): TypeError {
-  return withCode(new TypeError(`${name} cannot be ${show(actual)}: ${why}`), 'ERR_INVALID_ARG_VALUE')
+  return withCode(
+    new TypeError(`${name} cannot be ${show(actual)}: ${why}`),
+    'ERR_INVALID_ARG_VALUE'
+  )
 }
 
 export function outOfRange(name: string, range: string, actual: unknown): RangeError {
-  return withCode(new RangeError(`${name} must be ${range}; got ${show(actual)}`), 'ERR_OUT_OF_RANGE')
+  return withCode(
+    new RangeError(`${name} must be ${range}; got ${show(actual)}`),
+    'ERR_OUT_OF_RANGE'
+  )
 }
 
 export function invalidAddress(actual: unknown): TypeError {

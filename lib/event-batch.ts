@@ -1,5 +1,6 @@
-// The array that wait() returns. Its iterator asks about each event when the program comes to it, since the program may have changed or closed the
-// event's socket while handling an earlier one. Knows nothing of events but that question.
+// The array that wait() returns. Its iterator asks about each event when the program comes to it,
+// since the program may have changed or closed the event's socket while handling an earlier one.
+// Knows nothing of events but that question.
 
 export class EventBatch<E> extends Array<E> {
   #handOut: (event: E) => boolean = always
@@ -7,14 +8,20 @@ export class EventBatch<E> extends Array<E> {
   #reached = 0
   #iterator: HandedOut<E> | undefined
 
-  /** An empty batch. `handOut` is called when the program comes to an event, not before; false passes the event over. */
+  /**
+   * An empty batch. `handOut` is called when the program comes to an event, not before; false
+   * passes the event over.
+   */
   static create<E>(handOut: (event: E) => boolean): EventBatch<E> {
     const batch = new EventBatch<E>()
     batch.#handOut = handOut
     return batch
   }
 
-  /** How many events an iteration or forEach() has come to; 0 also for a batch that was read in another way. */
+  /**
+   * How many events an iteration or forEach() has come to; 0 also for a batch that was read in
+   * another way.
+   */
   static reachedIn<E>(batch: E[]): number {
     if (!(#reached in batch)) return 0
     return Math.max(batch.#reached, batch.#iterator === undefined ? 0 : batch.#iterator.position)
@@ -35,7 +42,8 @@ export class EventBatch<E> extends Array<E> {
   }
 }
 
-// To a program a batch is an array: map() and filter() of one give plain arrays, and a comparison with `[…]` compares its elements.
+// To a program a batch is an array: map() and filter() of one give plain arrays, and a comparison
+// with `[…]` compares its elements.
 EventBatch.prototype.constructor = Array
 
 function always(): boolean {

@@ -27,7 +27,12 @@ export type {
   TimeoutEvent,
   WakeEvent
 } from './poller/events.ts'
-export type { BindUdpOptions, ConnectTcpOptions, ListenTcpOptions, PollerOptions } from './poller/poller.ts'
+export type {
+  BindUdpOptions,
+  ConnectTcpOptions,
+  ListenTcpOptions,
+  PollerOptions
+} from './poller/poller.ts'
 export { Poller } from './poller/poller.ts'
 export type { RunOptions } from './poller/run.ts'
 export type { PollerStats } from './poller/stats.ts'

@@ -1,5 +1,5 @@
-// A generational map: a value keeps its number for as long as it lives, and a number that outlived its value finds nothing.
-// Knows nothing of what it holds.
+// A generational map: a value keeps its number for as long as it lives, and a number that outlived
+// its value finds nothing. Knows nothing of what it holds.
 
 const INDEX_BITS = 22
 const INDEX_COUNT = 2 ** INDEX_BITS

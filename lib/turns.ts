@@ -1,5 +1,6 @@
-// What the library asks of Node's own loop. A test that fakes timers replaces the functions of the same names, globally and in node:timers, perhaps
-// before it imports the library: nothing here may be one of those.
+// What the library asks of Node's own loop. A test that fakes timers replaces the functions of the
+// same names, globally and in node:timers, perhaps before it imports the library: nothing here may
+// be one of those.
 import * as timers from 'node:timers'
 import { scheduler } from 'node:timers/promises'
 import { addon } from './binding/load.ts'
@@ -7,7 +8,8 @@ import { addon } from './binding/load.ts'
 // Copies: the module's own names would be the faked ones later.
 const { setImmediate, clearImmediate, setTimeout, clearTimeout } = timers
 const { nextTick } = process
-// The way to an immediate that stands in no fake's table: Node's module calls its own function. Slower, since it makes promises.
+// The way to an immediate that stands in no fake's table: Node's module calls its own function.
+// Slower, since it makes promises.
 const yieldTurn = scheduler.yield.bind(scheduler)
 const waitMs = scheduler.wait.bind(scheduler)
 /** Whether timers were faked when the library was imported: then it takes the slower way. */
@@ -19,26 +21,36 @@ export function turnOfNodesLoop(): Promise<void> {
 }
 
 /**
- * Calls back in a later turn of Node's loop, as `setImmediate()` does: in the order in which it was asked for, with `process.nextTick()` callbacks and
- * microtasks between two of them. What `callback` throws is an uncaught exception.
+ * Calls back in a later turn of Node's loop, as `setImmediate()` does: in the order in which it was
+ * asked for, with `process.nextTick()` callbacks and microtasks between two of them. What
+ * `callback` throws is an uncaught exception.
  */
 export function inATurnOfItsOwn(callback: () => void): void {
   if (isFaked) void yieldTurn().then(callback).catch(throwUncaught)
   else setImmediate(callback)
 }
 
-/** Calls back when the JavaScript that runs now has returned to Node, before Node's loop goes on. `callback` throws nothing. */
+/**
+ * Calls back when the JavaScript that runs now has returned to Node, before Node's loop goes on.
+ * `callback` throws nothing.
+ */
 export function beforeNodesLoopGoesOn(callback: () => void): void {
   // No fake replaces promises.
   void Promise.resolve().then(callback)
 }
 
-/** As `process.nextTick()`. Streams of Node's do not work where that is faked before they are loaded, so nothing is done about it. */
+/**
+ * As `process.nextTick()`. Streams of Node's do not work where that is faked before they are
+ * loaded, so nothing is done about it.
+ */
 export function atNextTick(callback: () => void): void {
   nextTick(callback)
 }
 
-/** Calls back once after so many milliseconds, 0 to 2^31-1, unless it is restarted or cancelled before. Does not keep the process alive. */
+/**
+ * Calls back once after so many milliseconds, 0 to 2^31-1, unless it is restarted or cancelled
+ * before. Does not keep the process alive.
+ */
 export class Timer {
   readonly #callback: () => void
   readonly #ms: number
@@ -81,7 +93,8 @@ export function throwUncaught(error: unknown): void {
 function isNodesOwn(): boolean {
   const immediate: unknown = setImmediate(() => {})
   // A field of Node's class, which clearImmediate() empties; a fake's immediate has none.
-  const isNodes = typeof (immediate as { _onImmediate?: unknown } | undefined)?._onImmediate === 'function'
+  const isNodes =
+    typeof (immediate as { _onImmediate?: unknown } | undefined)?._onImmediate === 'function'
   clearImmediate(immediate as NodeJS.Immediate)
   return isNodes
 }

@@ -1,5 +1,6 @@
-// Checks arguments and gives them back typed. Knows ranges and words, nothing of sockets. What the language or Node makes is recognized by what it
-// is, never by `instanceof`: bytes and signals of another realm (node:vm, Jest, jsdom) are bytes and signals.
+// Checks arguments and gives them back typed. Knows ranges and words, nothing of sockets. What the
+// language or Node makes is recognized by what it is, never by `instanceof`: bytes and signals of
+// another realm (node:vm, Jest, jsdom) are bytes and signals.
 import { types } from 'node:util'
 import { invalidArgType, invalidArgValue, outOfRange } from './errors.ts'
 
@@ -24,7 +25,8 @@ export function integer(value: unknown, name: string, min: number, max: number):
 /** A number from `min` to `max`, fractions allowed. */
 export function number(value: unknown, name: string, min: number, max: number): number {
   if (typeof value !== 'number') throw invalidArgType(name, 'a number', value)
-  if (!(value >= min && value <= max)) throw outOfRange(name, `a number from ${min} to ${max}`, value)
+  if (!(value >= min && value <= max))
+    throw outOfRange(name, `a number from ${min} to ${max}`, value)
   return value
 }
 
@@ -50,7 +52,12 @@ export function callback<T>(value: T, name: string): T {
 
 export function abortSignal(value: unknown, name: string): AbortSignal {
   // As Node's own calls do: other realms have an AbortSignal of their own, and so has jsdom.
-  if (value === null || typeof value !== 'object' || !('aborted' in value) || !('addEventListener' in value))
+  if (
+    value === null ||
+    typeof value !== 'object' ||
+    !('aborted' in value) ||
+    !('addEventListener' in value)
+  )
     throw invalidArgType(name, 'an AbortSignal', value)
   return value as AbortSignal
 }
@@ -65,12 +72,17 @@ export function bytes(value: unknown, name: string): Uint8Array {
 export function uint8Array(value: unknown, name: string): Uint8Array {
   if (!types.isUint8Array(value)) throw invalidArgType(name, 'a Uint8Array or a string', value)
   if (value.length === 0 && isGone(value))
-    throw invalidArgValue(name, value, 'its ArrayBuffer is detached (it was transferred), or was made too short for it')
+    throw invalidArgValue(
+      name,
+      value,
+      'its ArrayBuffer is detached (it was transferred), or was made too short for it'
+    )
   return value
 }
 
 function isGone(view: Uint8Array): boolean {
-  // No property tells a view of nothing from one whose memory has gone; each method does (ECMAScript, "ValidateTypedArray").
+  // No property tells a view of nothing from one whose memory has gone; each method does
+  // (ECMAScript, "ValidateTypedArray").
   try {
     view.at(0)
     return false

@@ -1,4 +1,5 @@
-// The addon's entry: one environment for each JavaScript thread that loads it, and what its build has to offer.
+// The addon's entry: one environment for each JavaScript thread that loads it, and what its build
+// has to offer.
 
 #include <napi.h>
 

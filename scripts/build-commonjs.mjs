@@ -1,6 +1,7 @@
-// Makes dist/commonjs/ from lib/ and dist/: the package for those whose require() takes no ES module, such as Jest, and for programs that
-// TypeScript checks as CommonJS. One file of code, and the declarations again, since TypeScript tells the kinds apart by their names.
-// Node itself never loads it: there import and require give the same ES modules ("module-sync" in package.json).
+// Makes dist/commonjs/ from lib/ and dist/: the package for those whose require() takes no ES
+// module, such as Jest, and for programs that TypeScript checks as CommonJS. One file of code, and
+// the declarations again, since TypeScript tells the kinds apart by their names. Node itself never
+// loads it: there import and require give the same ES modules ("module-sync" in package.json).
 import { mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { dirname, join } from 'node:path'
 import { build } from 'esbuild'
@@ -25,6 +26,12 @@ for (const name of readdirSync(join(root, 'dist'), { recursive: true })) {
   const text = readFileSync(join(root, 'dist', name), 'utf8')
   const file = join(target, name.replace(/\.ts$/, '.cts'))
   mkdirSync(dirname(file), { recursive: true })
-  // './address.ts' stands for address.d.ts, './address.cts' for address.d.cts. The map would lead nowhere.
-  writeFileSync(file, text.replace(/(['"]\.[^'"]*)\.ts(['"])/g, '$1.cts$2').replace(/^\/\/# sourceMappingURL=.*$/m, ''))
+  // './address.ts' stands for address.d.ts, './address.cts' for address.d.cts. The map would lead
+  // nowhere.
+  writeFileSync(
+    file,
+    text
+      .replace(/(['"]\.[^'"]*)\.ts(['"])/g, '$1.cts$2')
+      .replace(/^\/\/# sourceMappingURL=.*$/m, '')
+  )
 }

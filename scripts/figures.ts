@@ -1,6 +1,10 @@
-// The figures of docs/reliability.md: each run that is published leaves one file in docs/reliability/, and the page's tables are made of those files.
-//   npx tsx scripts/figures.ts      writes the tables anew
-// A file is one column of one table: `{ table, column, command, day, ranOn, rows: [[what, figure], …] }`.
+// The figures of docs/reliability.md: each run that is published leaves one file in
+// docs/reliability/, and the page's tables are made of those files. To write them anew:
+//
+//   npx tsx scripts/figures.ts
+//
+// A file is one column of one table:
+// `{ table, column, command, day, ranOn, rows: [[what, figure], …] }`.
 import { mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { arch, release } from 'node:os'
 import { join } from 'node:path'
@@ -21,7 +25,9 @@ export interface Run {
   readonly column: string
   /** How to run it again. */
   readonly command: string
-  /** System, architecture and Node, if the run was another process's than the one that publishes it. */
+  /**
+   * System, architecture and Node, if the run was another process's than the one that publishes it.
+   */
   readonly ranOn?: string
   /** In the order of the table; runs of one table with the same words stand side by side. */
   readonly rows: readonly Row[]
@@ -32,7 +38,10 @@ export interface PublishedRun extends Run {
   readonly ranOn: string
 }
 
-/** The tables in the order of the page. A run of any other name is refused, so that none is forgotten here. */
+/**
+ * The tables in the order of the page. A run of any other name is refused, so that none is
+ * forgotten here.
+ */
 const tables = ['Conformance', 'Random model', 'Faults', 'Sanitizers', 'Fuzzing', 'Soak']
 
 /** A number with commas between its thousands; anything else as it is. */
@@ -43,10 +52,13 @@ function tableOf(name: string, runs: readonly PublishedRun[]): string {
   const columns = runs.filter((run) => run.table === name)
   if (columns.length === 0) return ''
   const labels = [...new Set(columns.flatMap((run) => run.rows.map(([what]) => what)))]
-  const cell = (run: PublishedRun, label: string) => shown(run.rows.find(([what]) => what === label)?.[1] ?? '')
+  const cell = (run: PublishedRun, label: string) =>
+    shown(run.rows.find(([what]) => what === label)?.[1] ?? '')
   const head = ['', ...columns.map((run) => run.column)]
   const body = labels.map((label) => [label, ...columns.map((run) => cell(run, label))])
-  const sources = columns.map((run) => `- ${run.column}: \`${run.command}\`, ${run.day}, ${run.ranOn}`)
+  const sources = columns.map(
+    (run) => `- ${run.column}: \`${run.command}\`, ${run.day}, ${run.ranOn}`
+  )
   return [
     `### ${name}`,
     markdownTable([head, ...body], { align: ['l', ...columns.map(() => 'r')] }),
@@ -80,8 +92,12 @@ function thisMachine(): string {
 }
 
 /** Publishes a run: writes `docs/reliability/<name>.json` and the page. */
-export function publish(name: string, { table, column, command, ranOn = thisMachine(), rows }: Run): void {
-  if (!tables.includes(table)) throw new Error(`docs/reliability.md has no table "${table}": see scripts/figures.ts`)
+export function publish(
+  name: string,
+  { table, column, command, ranOn = thisMachine(), rows }: Run
+): void {
+  if (!tables.includes(table))
+    throw new Error(`docs/reliability.md has no table "${table}": see scripts/figures.ts`)
   const day = new Date().toISOString().slice(0, 10)
   mkdirSync(folder, { recursive: true })
   writeFileSync(

@@ -1,8 +1,18 @@
-// Fuzzing, guided by coverage:   npm run fuzz [-- target… --seconds 60 --keep --publish], or   npm run fuzz -- target input…   to run inputs again.
-// Targets are the files of test/fuzz/targets (TypeScript, without sanitizers) and of test/fuzz/native (C++, under AddressSanitizer and
-// UndefinedBehaviorSanitizer). libFuzzer drives both. --keep puts what was found into test/fuzz/corpus, minimised. Findings end with status 1.
+// Fuzzing, guided by coverage: npm run fuzz [-- target… --seconds 60 --keep --publish], or npm run
+// fuzz -- target input… to run inputs again. Targets are the files of test/fuzz/targets
+// (TypeScript, without sanitizers) and of test/fuzz/native (C++, under AddressSanitizer and
+// UndefinedBehaviorSanitizer). libFuzzer drives both. --keep puts what was found into
+// test/fuzz/corpus, minimised. Findings end with status 1.
 import { spawn, spawnSync } from 'node:child_process'
-import { existsSync, mkdirSync, readdirSync, renameSync, rmSync, statSync, writeFileSync } from 'node:fs'
+import {
+  existsSync,
+  mkdirSync,
+  readdirSync,
+  renameSync,
+  rmSync,
+  statSync,
+  writeFileSync
+} from 'node:fs'
 import { availableParallelism } from 'node:os'
 import { join, relative, resolve } from 'node:path'
 import { parseArgs } from 'node:util'
@@ -36,20 +46,43 @@ const namesIn = (kind, ending) =>
     .map((file) => relative(join(folder, kind), file).slice(0, -ending.length))
     .sort()
 
-/** What a target is called, how it is run, and the corpus it lives on: one for both languages where they read the same inputs. */
+/**
+ * What a target is called, how it is run, and the corpus it lives on: one for both languages where
+ * they read the same inputs.
+ */
 const targets = [
   ...namesIn('targets', '.ts').map((name) => ({ name, corpus: name, ...javascript(name) })),
-  ...namesIn('native', '.cc').map((name) => ({ name: `native-${name}`, corpus: name, ...native(name) }))
+  ...namesIn('native', '.cc').map((name) => ({
+    name: `native-${name}`,
+    corpus: name,
+    ...native(name)
+  }))
 ]
 
 function javascript(name) {
   const engine = join(build, 'engine.node')
-  const command = [process.execPath, '--enable-source-maps', join(folder, 'engine', 'javascript.mjs'), name, engine]
+  const command = [
+    process.execPath,
+    '--enable-source-maps',
+    join(folder, 'engine', 'javascript.mjs'),
+    name,
+    engine
+  ]
   const napi = ['node-addon-api', 'node-api-headers/include'].map(
     (path) => `-isystem${join(root, 'node_modules', path)}`
   )
-  const flags = ['-O2', '-shared', '-fPIC', '-DNAPI_VERSION=8', '-DNODE_ADDON_API_DISABLE_CPP_EXCEPTIONS', ...napi]
-  return { command, prepare: () => compile(engine, [join(folder, 'engine', 'engine.cc'), runtime], flags) }
+  const flags = [
+    '-O2',
+    '-shared',
+    '-fPIC',
+    '-DNAPI_VERSION=8',
+    '-DNODE_ADDON_API_DISABLE_CPP_EXCEPTIONS',
+    ...napi
+  ]
+  return {
+    command,
+    prepare: () => compile(engine, [join(folder, 'engine', 'engine.cc'), runtime], flags)
+  }
 }
 
 function native(name) {
@@ -60,17 +93,30 @@ function native(name) {
     '-fno-sanitize-recover=undefined',
     '-fno-omit-frame-pointer'
   ]
-  const inputs = [join(folder, 'native', `${name}.cc`), join(folder, 'native', 'input.h'), ...sources]
-  return { command: [program], prepare: () => compile(program, inputs, ['-g', '-O1', '-fno-rtti', ...sanitizers]) }
+  const inputs = [
+    join(folder, 'native', `${name}.cc`),
+    join(folder, 'native', 'input.h'),
+    ...sources
+  ]
+  return {
+    command: [program],
+    prepare: () => compile(program, inputs, ['-g', '-O1', '-fno-rtti', ...sanitizers])
+  }
 }
 
 function compile(output, inputs, flags) {
-  const isFresh = existsSync(output) && inputs.every((input) => statSync(input).mtimeMs <= statSync(output).mtimeMs)
+  const isFresh =
+    existsSync(output) &&
+    inputs.every((input) => statSync(input).mtimeMs <= statSync(output).mtimeMs)
   if (isFresh) return
   console.log(`fuzz: compiling ${relative(root, output)}`)
   const given = inputs.filter((input) => !input.endsWith('.h'))
   const rules = ['-std=c++20', '-fno-exceptions', '-Wall', '-Wextra', '-Werror']
-  run(compiler, [...rules, ...flags, ...given, '-o', output], `${relative(root, output)} was not built`)
+  run(
+    compiler,
+    [...rules, ...flags, ...given, '-o', output],
+    `${relative(root, output)} was not built`
+  )
 }
 
 function corpusOf({ corpus }) {
@@ -79,7 +125,10 @@ function corpusOf({ corpus }) {
   return path
 }
 
-/** Runs a target for its time. What is new is kept in build-fuzz/, so that the next run begins where this one ended. */
+/**
+ * Runs a target for its time. What is new is kept in build-fuzz/, so that the next run begins where
+ * this one ended.
+ */
 async function fuzz(target) {
   const found = join(build, 'corpus', target.name)
   mkdirSync(found, { recursive: true })
@@ -93,7 +142,9 @@ async function fuzz(target) {
     found,
     corpusOf(target)
   ]
-  const child = spawn(target.command[0], [...target.command.slice(1), ...args], { stdio: ['ignore', 'pipe', 'pipe'] })
+  const child = spawn(target.command[0], [...target.command.slice(1), ...args], {
+    stdio: ['ignore', 'pipe', 'pipe']
+  })
   let log = ''
   for (const stream of [child.stdout, child.stderr]) stream.on('data', (chunk) => (log += chunk)) // a few kB a minute
   const status = await new Promise((end) => child.on('close', (code) => end(code ?? 1)))
@@ -114,7 +165,9 @@ async function fuzz(target) {
     writeFileSync(join(findings, `${target.name}.log`), log)
     console.error(log.slice(-6000))
     const input = /Test unit written to (\S+)/.exec(log)?.[1]
-    console.error(input && `fuzz: run it again by   npm run fuzz -- ${target.name} ${relative(root, input)}`)
+    console.error(
+      input && `fuzz: run it again by   npm run fuzz -- ${target.name} ${relative(root, input)}`
+    )
   }
   return result
 }
@@ -128,7 +181,11 @@ function keep(sharing) {
     const into = join(merged, target.name)
     mkdirSync(into, { recursive: true })
     const args = ['-set_cover_merge=1', ...limits, into, path, join(build, 'corpus', target.name)]
-    run(target.command[0], [...target.command.slice(1), ...args], `the corpus of ${target.name} was not minimised`)
+    run(
+      target.command[0],
+      [...target.command.slice(1), ...args],
+      `the corpus of ${target.name} was not minimised`
+    )
   }
   rmSync(path, { recursive: true })
   mkdirSync(path)
@@ -153,15 +210,17 @@ if (inputs.length > 0) {
   if (chosen.length !== 1) fail('which target? npm run fuzz -- target input…')
   const [{ command }] = chosen
   process.exit(
-    spawnSync(command[0], [...command.slice(1), ...inputs.map((path) => resolve(path))], { stdio: 'inherit' }).status ??
-      1
+    spawnSync(command[0], [...command.slice(1), ...inputs.map((path) => resolve(path))], {
+      stdio: 'inherit'
+    }).status ?? 1
   )
 }
 
 const waiting = [...chosen]
 const results = []
 async function work() {
-  for (let next = waiting.shift(); next !== undefined; next = waiting.shift()) results.push(await fuzz(next))
+  for (let next = waiting.shift(); next !== undefined; next = waiting.shift())
+    results.push(await fuzz(next))
 }
 await Promise.all(Array.from({ length: availableParallelism() }, work))
 const failed = results.filter((result) => result.failed)
@@ -185,4 +244,6 @@ if (options.publish) {
   }
 }
 if (failed.length > 0)
-  fail(`findings: ${failed.map(({ target }) => target.name).join(', ')}; the inputs are in build-fuzz/findings`)
+  fail(
+    `findings: ${failed.map(({ target }) => target.name).join(', ')}; the inputs are in build-fuzz/findings`
+  )

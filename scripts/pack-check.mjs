@@ -1,7 +1,9 @@
-// Packs the package as it would be published and uses it as a stranger would: what is inside, how big, whether its types resolve, and whether
-// it works where install scripts do not run and there is no compiler, on every line of Node, on Windows' too where the lab can be had.
-// Builds the prebuilt binaries first; --gathered takes those in prebuilds/ and refuses if a target is missing; --own leaves Windows' out.
-// --keep FOLDER leaves the tarball there; --tarball FOLDER packs nothing and only uses the tarball that is there.
+// Packs the package as it would be published and uses it as a stranger would: what is inside, how
+// big, whether its types resolve, and whether it works where install scripts do not run and there
+// is no compiler, on every line of Node, on Windows' too where the lab can be had. Builds the
+// prebuilt binaries first; --gathered takes those in prebuilds/ and refuses if a target is missing;
+// --own leaves Windows' out. --keep FOLDER leaves the tarball there; --tarball FOLDER packs nothing
+// and only uses the tarball that is there.
 import { spawnSync } from 'node:child_process'
 import {
   copyFileSync,
@@ -46,7 +48,8 @@ function require(condition, sentence) {
   if (!condition) fail(`pack-check: ${sentence}`)
 }
 
-// What the installed package must do. Runs in the empty project, by import and by require; the echo goes through Node's own net.
+// What the installed package must do. Runs in the empty project, by import and by require; the echo
+// goes through Node's own net.
 const program = `
 import { createRequire } from 'node:module'
 import { connect } from 'node:net'
@@ -83,7 +86,9 @@ console.log('echo by ' + loaded[0])
 const work = realpathSync(mkdtempSync(join(tmpdir(), 'pollport-pack-')))
 process.on('exit', () => rmSync(work, { recursive: true, force: true }))
 
-/** A package without binaries must not be packed by mistake: a copy of what npm looks at has none. */
+/**
+ * A package without binaries must not be packed by mistake: a copy of what npm looks at has none.
+ */
 function refusesWithoutBinaries() {
   const folder = join(work, 'without-binaries')
   for (const part of ['package.json', 'scripts', 'dist'])
@@ -95,7 +100,9 @@ function refusesWithoutBinaries() {
     shell: process.platform === 'win32'
   })
   require(status !== 0 &&
-    stderr.includes('prebuilds/linux-x64/pollport.glibc.node'), 'a package without binaries is packed')
+    stderr.includes(
+      'prebuilds/linux-x64/pollport.glibc.node'
+    ), 'a package without binaries is packed')
   ok('npm pack refuses a package without binaries')
 }
 
@@ -108,19 +115,27 @@ function pack() {
     ok('prebuilt binaries')
   }
   refusesWithoutBinaries()
-  // The published package is packed as npm does it for anyone; what one machine has made by itself only so.
+  // The published package is packed as npm does it for anyone; what one machine has made by itself
+  // only so.
   const env = options.gathered ? process.env : { ...process.env, POLLPORT_PARTIAL: '1' }
-  const packing = npm(['pack', '--json', '--foreground-scripts=false', '--pack-destination', work], 'npm pack failed', {
-    env
-  })
+  const packing = npm(
+    ['pack', '--json', '--foreground-scripts=false', '--pack-destination', work],
+    'npm pack failed',
+    {
+      env
+    }
+  )
   const [packed] = JSON.parse(ok('npm pack', packing))
   const tarball = join(work, packed.filename)
   const names = packed.files.map((file) => file.path)
   const binaries = names.filter((name) => name.endsWith('.node'))
   const count = `${names.length} files, ${binaries.length} binaries among them`
-  console.log(`pack-check: ${packed.filename}: ${count}, ${packed.size} bytes packed, ${packed.unpackedSize} unpacked`)
+  console.log(
+    `pack-check: ${packed.filename}: ${count}, ${packed.size} bytes packed, ${packed.unpackedSize} unpacked`
+  )
   const budgetBytes = 1024 * (budget.kibForAll + budget.kibForEachBinary * binaries.length)
-  require(packed.size <= budgetBytes, `the tarball has ${packed.size} bytes, over the budget of ${budgetBytes}`)
+  require(packed.size <=
+    budgetBytes, `the tarball has ${packed.size} bytes, over the budget of ${budgetBytes}`)
   for (const needed of [
     ...(options.gathered ? everyTarget : [own]).map((binary) => `prebuilds/${binary}`),
     'dist/index.js',
@@ -133,7 +148,9 @@ function pack() {
     'README.md',
     'LICENSE'
   ]) {
-    require(names.includes(needed), `${needed} is not in the tarball; is it made, and in "files" of package.json?`)
+    require(names.includes(
+      needed
+    ), `${needed} is not in the tarball; is it made, and in "files" of package.json?`)
   }
   const strangers = names.filter((name) =>
     /^(test|build|examples|bench|scripts|node_modules)\b|\.(pdb|o|log|tgz)$/.test(name)
@@ -160,12 +177,18 @@ function pack() {
 
 /** Every binary for glibc that is in the package, whoever made it. */
 function checkGlibcs(binaries) {
-  for (const name of binaries.filter((binary) => binary.endsWith('.glibc.node'))) checkGlibc(join(root, name))
-  // The checkout's own addon is built without regard to old systems: where glibc is newer than 2.34, the check has to see that.
-  const [major, minor] = (process.report.getReport().header.glibcVersionRuntime ?? '0.0').split('.').map(Number)
+  for (const name of binaries.filter((binary) => binary.endsWith('.glibc.node')))
+    checkGlibc(join(root, name))
+  // The checkout's own addon is built without regard to old systems: where glibc is newer than
+  // 2.34, the check has to see that.
+  const [major, minor] = (process.report.getReport().header.glibcVersionRuntime ?? '0.0')
+    .split('.')
+    .map(Number)
   if (major > 2 || minor >= 34) {
     const reason = whyNotOnPromisedGlibc(join(root, 'build', 'Release', 'pollport.node'))
-    require(reason?.includes('glibc 2.3'), 'the check of glibc does not see what a new glibc brings along')
+    require(reason?.includes(
+      'glibc 2.3'
+    ), 'the check of glibc does not see what a new glibc brings along')
   }
   ok(`binaries load on glibc ${promisedGlibc}`)
 }
@@ -188,8 +211,18 @@ const bare = process.platform === 'win32' ? {} : { env: { ...process.env, PATH: 
 const project = mkdtempSync(join(work, 'project-'))
 writeFileSync(join(project, 'package.json'), '{ "private": true, "type": "module" }')
 writeFileSync(join(project, 'main.mjs'), program)
-const install = ['install', '--ignore-scripts', '--no-audit', '--no-fund', '--prefer-offline', tarball]
-ok('install without scripts', npm(install, 'the tarball could not be installed', { cwd: project, ...bare }))
+const install = [
+  'install',
+  '--ignore-scripts',
+  '--no-audit',
+  '--no-fund',
+  '--prefer-offline',
+  tarball
+]
+ok(
+  'install without scripts',
+  npm(install, 'the tarball could not be installed', { cwd: project, ...bare })
+)
 const installed = readdirSync(join(project, 'node_modules', 'pollport'))
 require(!installed.includes('build'), 'something was compiled during the installation')
 
@@ -205,12 +238,16 @@ function tryOn(node, what) {
 
 tryOn(process.execPath, `${process.platform}, Node ${process.versions.node}`)
 if (process.platform === 'linux' && isGlibc) {
-  for (const line of nodeLines) tryOn(join(fetchNode(line, 'linux', process.arch), 'node'), `Linux, Node ${line}`)
+  for (const line of nodeLines)
+    tryOn(join(fetchNode(line, 'linux', process.arch), 'node'), `Linux, Node ${line}`)
   const reason = options.own ? 'its binary was not asked for (--own)' : whyNoLab()
   if (reason !== undefined) console.log(`pack-check: echo on Windows: SKIPPED: ${reason}`)
   for (const line of reason === undefined ? ['20', '24'] : []) {
-    const code = await runInLab(prepareLab(line), { folder: project }, ['main.mjs'], { timeoutMs: 120_000 })
-    require(code === 0, `the installed package does not work on Windows' Node ${line} (exit code ${code})`)
+    const code = await runInLab(prepareLab(line), { folder: project }, ['main.mjs'], {
+      timeoutMs: 120_000
+    })
+    require(code ===
+      0, `the installed package does not work on Windows' Node ${line} (exit code ${code})`)
     ok(`echo on Windows (Wine), Node ${line}`)
   }
 }

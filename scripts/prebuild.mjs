@@ -1,6 +1,8 @@
-// Makes the binaries that travel in the package: prebuilds/<platform>-<arch>/pollport[.glibc|.musl].node for this machine's system, by
-// prebuildify, and on Linux x64 with glibc also Linux arm64's, by Debian's cross compiler, and Windows', by MinGW, unless --own is given. Refuses a binary that needs a newer glibc than
-// we promise. Builds in build-prebuild/, so that build/, which a checkout runs from, stays as it is.
+// Makes the binaries that travel in the package:
+// prebuilds/<platform>-<arch>/pollport[.glibc|.musl].node for this machine's system, by
+// prebuildify, and on Linux x64 with glibc also Linux arm64's, by Debian's cross compiler, and
+// Windows', by MinGW, unless --own is given. Refuses a binary that needs a newer glibc than we
+// promise. Builds in build-prebuild/, so that build/, which a checkout runs from, stays as it is.
 import { copyFileSync, cpSync, mkdirSync, readdirSync, rmSync, statSync } from 'node:fs'
 import { createRequire } from 'node:module'
 import { dirname, join } from 'node:path'
@@ -8,7 +10,13 @@ import { checkGlibc } from './glibc.mjs'
 import { needTools, root, run } from './tools.mjs'
 import { buildForWindows, windowsAddon } from './windows-build.mjs'
 
-const wrapped = ['pthread_create', 'pthread_join', 'pthread_sigmask', 'pthread_once', '__pthread_key_create']
+const wrapped = [
+  'pthread_create',
+  'pthread_join',
+  'pthread_sigmask',
+  'pthread_once',
+  '__pthread_key_create'
+]
 
 const stage = join(root, 'build-prebuild')
 const isGlibc = process.report.getReport().header.glibcVersionRuntime !== undefined
@@ -24,7 +32,9 @@ function folderOf(target) {
 
 function report(target, folder) {
   for (const name of readdirSync(folder)) {
-    console.log(`pollport: made prebuilds/${target}/${name} (${statSync(join(folder, name)).size} bytes)`)
+    console.log(
+      `pollport: made prebuilds/${target}/${name} (${statSync(join(folder, name)).size} bytes)`
+    )
   }
 }
 
@@ -50,11 +60,30 @@ export function prebuildFor(arch) {
   if (isGlibc) {
     const compat = join(stage, 'old-glibc.o')
     const source = join(root, 'scripts', 'old-glibc.c')
-    run(env.CC ?? 'gcc', ['-O2', '-fPIC', '-Wall', '-Werror', '-c', source, '-o', compat], 'old-glibc.c did not build')
-    env.LDFLAGS = [env.LDFLAGS ?? '', compat, ...wrapped.map((name) => `-Wl,--wrap=${name}`), '-lpthread'].join(' ')
+    run(
+      env.CC ?? 'gcc',
+      ['-O2', '-fPIC', '-Wall', '-Werror', '-c', source, '-o', compat],
+      'old-glibc.c did not build'
+    )
+    env.LDFLAGS = [
+      env.LDFLAGS ?? '',
+      compat,
+      ...wrapped.map((name) => `-Wl,--wrap=${name}`),
+      '-lpthread'
+    ].join(' ')
   }
-  const prebuildify = join(dirname(createRequire(import.meta.url).resolve('prebuildify/package.json')), 'bin.js')
-  const args = [prebuildify, stage, '--napi', '--strip', `--out=${root}`, `--target=${process.versions.node}`]
+  const prebuildify = join(
+    dirname(createRequire(import.meta.url).resolve('prebuildify/package.json')),
+    'bin.js'
+  )
+  const args = [
+    prebuildify,
+    stage,
+    '--napi',
+    '--strip',
+    `--out=${root}`,
+    `--target=${process.versions.node}`
+  ]
   args.push(`--arch=${arch}`)
   if (process.platform === 'linux') args.push('--tag-libc') // glibc's and musl's binaries live side by side in linux-<arch>.
   run(process.execPath, args, 'the prebuilt binary was not made', { env })
@@ -71,7 +100,9 @@ function prebuildWindows() {
 }
 
 if (process.argv[1] === import.meta.filename) {
-  run(process.execPath, [join(root, 'scripts', 'setup.mjs'), '--no-addon'], 'setup failed', { stdio: 'inherit' })
+  run(process.execPath, [join(root, 'scripts', 'setup.mjs'), '--no-addon'], 'setup failed', {
+    stdio: 'inherit'
+  })
   if (isGlibc) needTools({ gcc: 'gcc' })
   prebuildFor(process.arch)
   if (isGlibc && process.arch === 'x64' && !isOwnOnly) {

@@ -1,13 +1,15 @@
-// npm runs this before it packs or publishes: refuses a package that lacks a target's binary, or what tsc makes. Strangers' installations run
-// no scripts and often have no compiler, so such a package would install and not work. POLLPORT_PARTIAL=1 packs what there is; the pack
-// check does so on a machine that cannot make every binary, and looks at what came of it.
+// npm runs this before it packs or publishes: refuses a package that lacks a target's binary, or
+// what tsc makes. Strangers' installations run no scripts and often have no compiler, so such a
+// package would install and not work. POLLPORT_PARTIAL=1 packs what there is; the pack check does
+// so on a machine that cannot make every binary, and looks at what came of it.
 import { existsSync } from 'node:fs'
 import { join } from 'node:path'
 import { everyTarget } from './targets.mjs'
 import { fail, root } from './tools.mjs'
 
 const needed = ['dist/index.js', 'dist/commonjs/index.cjs']
-if (process.env.POLLPORT_PARTIAL !== '1') needed.push(...everyTarget.map((target) => `prebuilds/${target}`))
+if (process.env.POLLPORT_PARTIAL !== '1')
+  needed.push(...everyTarget.map((target) => `prebuilds/${target}`))
 const lacking = needed.filter((path) => !existsSync(join(root, path)))
 if (lacking.length > 0) {
   fail(

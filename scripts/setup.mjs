@@ -1,9 +1,18 @@
-// Makes a checkout ready to run, then runs what follows `--` with Node:   node scripts/setup.mjs [--no-addon] [-- file arguments…]
-// Three steps, each only when something is missing or stale: installs the packages, builds the native addon, builds dist/.
-// Node's builtins only, since it runs before anything is installed. Silent when there is nothing to do.
+// Makes a checkout ready to run, then runs what follows `--` with Node: node scripts/setup.mjs
+// [--no-addon] [-- file arguments…] Three steps, each only when something is missing or stale:
+// installs the packages, builds the native addon, builds dist/. Node's builtins only, since it runs
+// before anything is installed. Silent when there is nothing to do.
 import { spawn, spawnSync } from 'node:child_process'
 import { createHash } from 'node:crypto'
-import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs'
+import {
+  existsSync,
+  mkdirSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  statSync,
+  writeFileSync
+} from 'node:fs'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 
@@ -23,16 +32,22 @@ function readJson(path) {
   }
 }
 
-/** Runs npm and keeps its output back, unless it fails: then everything it said is what the reader needs. */
+/**
+ * Runs npm and keeps its output back, unless it fails: then everything it said is what the reader
+ * needs.
+ */
 function npm(args, whatFailed) {
   const shared = { cwd: root, encoding: 'utf8', maxBuffer: 256 * 1024 * 1024 }
-  // npm says where it lives when it started us; otherwise the one on the PATH, which on Windows is a .cmd and needs a shell.
+  // npm says where it lives when it started us; otherwise the one on the PATH, which on Windows is
+  // a .cmd and needs a shell.
   const result = process.env.npm_execpath
     ? spawnSync(process.execPath, [process.env.npm_execpath, ...args], shared)
     : spawnSync('npm', args, { ...shared, shell: process.platform === 'win32' })
   if (result.status === 0) return
   process.stderr.write(`${result.stdout ?? ''}${result.stderr ?? ''}`)
-  fail(result.error ? `${whatFailed}: npm could not be started (${result.error.message})` : whatFailed)
+  fail(
+    result.error ? `${whatFailed}: npm could not be started (${result.error.message})` : whatFailed
+  )
 }
 
 /** A hash over the names and contents of files and folders, given relative to the root. */
@@ -52,8 +67,9 @@ function hashOf(paths) {
 }
 
 /**
- * Runs `build` unless the recorded hash of its inputs, and the time of its output, are those of now. The output's time is part of it so
- * that a build done by hand, of whatever sources there were then, is never taken for ours.
+ * Runs `build` unless the recorded hash of its inputs, and the time of its output, are those of
+ * now. The output's time is part of it so that a build done by hand, of whatever sources there were
+ * then, is never taken for ours.
  */
 function buildWhenStale(name, inputs, output, build) {
   const stamps = readJson(stampFile) ?? {}
@@ -73,11 +89,14 @@ function buildWhenStale(name, inputs, output, build) {
 function packagesAreInstalled() {
   const wanted = readJson(join(root, 'package-lock.json'))?.packages
   const present = readJson(join(root, 'node_modules', '.package-lock.json'))?.packages
-  if (wanted === undefined) fail('package-lock.json is missing or unreadable; restore it from the repository')
+  if (wanted === undefined)
+    fail('package-lock.json is missing or unreadable; restore it from the repository')
   if (present === undefined) return false
   // The root itself is not listed there, and an optional package may belong to another system.
   return Object.entries(wanted).every(([path, entry]) => {
-    return path === '' || entry.optional || entry.devOptional || present[path]?.version === entry.version
+    return (
+      path === '' || entry.optional || entry.devOptional || present[path]?.version === entry.version
+    )
   })
 }
 
@@ -105,10 +124,15 @@ function setup(withAddon) {
   checkNode()
   if (!packagesAreInstalled()) {
     console.log('pollport: installing packages (npm ci)')
-    // No install scripts, as npm 12 does it by itself, so that every machine gets the same; and the development packages whatever NODE_ENV says.
-    npm(['ci', '--include=dev', '--ignore-scripts', '--no-audit', '--no-fund'], 'npm ci failed, see above')
+    // No install scripts, as npm 12 does it by itself, so that every machine gets the same; and the
+    // development packages whatever NODE_ENV says.
+    npm(
+      ['ci', '--include=dev', '--ignore-scripts', '--no-audit', '--no-fund'],
+      'npm ci failed, see above'
+    )
   }
-  // Node's version is no input: the addon uses Node-API, which is the same for all of them. Architecture is, for shared folders.
+  // Node's version is no input: the addon uses Node-API, which is the same for all of them.
+  // Architecture is, for shared folders.
   const kind = `${process.platform}-${process.arch}`
   const system = process.platform === 'win32' ? 'windows' : 'linux'
   const sources = ['addon.cc', 'binding', 'contract', system].map((name) => `native/${name}`)
@@ -131,14 +155,16 @@ function setup(withAddon) {
 /** Runs Node with `args` in the foreground and ends as it ends. */
 function runNode(args) {
   const child = spawn(process.execPath, args, { cwd: root, stdio: 'inherit' })
-  // At a terminal Ctrl-C reaches the child directly, as a member of the foreground group; a signal sent to this process alone does not.
+  // At a terminal Ctrl-C reaches the child directly, as a member of the foreground group; a signal
+  // sent to this process alone does not.
   const forward = { SIGINT: !process.stdin.isTTY, SIGTERM: true, SIGHUP: !process.stdin.isTTY }
   for (const [signal, isForwarded] of Object.entries(forward)) {
     process.on(signal, () => {
       if (isForwarded) child.kill(signal)
     })
   }
-  // npm passes a signal on to its shell, and a shell such as dash dies of it without telling us. An orphan ends its child.
+  // npm passes a signal on to its shell, and a shell such as dash dies of it without telling us. An
+  // orphan ends its child.
   const parent = process.ppid
   setInterval(() => {
     if (process.ppid !== parent) child.kill('SIGTERM')

@@ -1,12 +1,18 @@
-// Runs the tests on Linux on Node's other lines, whatever Node this machine has:   npm run test:matrix [-- --node 26] [vitest arguments…]
-// Without --node on each line in turn. Ends with the status of the first run that failed. The Nodes are npm's (scripts/cache.mjs).
+// Runs the tests on Linux on Node's other lines, whatever Node this machine has: npm run
+// test:matrix [-- --node 26] [vitest arguments…] Without --node on each line in turn. Ends with the
+// status of the first run that failed. The Nodes are npm's (scripts/cache.mjs).
 import { spawnSync } from 'node:child_process'
 import { delimiter, join } from 'node:path'
 import { fetchNode, nodeLines, takeNodeLine } from './cache.mjs'
 import { fail, root } from './tools.mjs'
 
-if (process.platform !== 'linux' || process.report.getReport().header.glibcVersionRuntime === undefined)
-  fail("npm has Nodes of other lines for Linux with glibc; elsewhere run 'npm test' with another Node")
+if (
+  process.platform !== 'linux' ||
+  process.report.getReport().header.glibcVersionRuntime === undefined
+)
+  fail(
+    "npm has Nodes of other lines for Linux with glibc; elsewhere run 'npm test' with another Node"
+  )
 const args = process.argv.slice(2)
 const asked = takeNodeLine(args)
 let status = 0

@@ -17,7 +17,8 @@ function fail(sentence) {
   process.exit(1)
 }
 
-if (spawnSync('clang-tidy', ['--version']).error) fail('needs clang-tidy (Debian: apt-get install clang-tidy)')
+if (spawnSync('clang-tidy', ['--version']).error)
+  fail('needs clang-tidy (Debian: apt-get install clang-tidy)')
 if (spawnSync('cmake', ['--version']).error) fail('needs cmake (Debian: apt-get install cmake)')
 const cmakeJs = join(root, 'node_modules', 'cmake-js', 'bin', 'cmake-js')
 const configured = spawnSync(process.execPath, [cmakeJs, 'configure', '-O', 'build-dev'], {
@@ -32,13 +33,21 @@ if (configured.status !== 0) {
 /** The files of native/ that a database of compile commands lists. */
 function filesOf(folder) {
   const commands = JSON.parse(readFileSync(join(folder, 'compile_commands.json'), 'utf8'))
-  return [...new Set(commands.map((command) => command.file))].filter((file) => file.startsWith(join(root, 'native')))
+  return [...new Set(commands.map((command) => command.file))].filter((file) =>
+    file.startsWith(join(root, 'native'))
+  )
 }
 
-/** Where the cross compiler has C++'s and Windows' headers. Not those of its own built-in functions: clang has others. */
+/**
+ * Where the cross compiler has C++'s and Windows' headers. Not those of its own built-in functions:
+ * clang has others.
+ */
 function crossHeaders() {
-  const asked = spawnSync(crossCompiler, ['-xc++', '-E', '-v', '/dev/null'], { encoding: 'utf8' }).stderr
-  const listed = /#include <\.\.\.> search starts here:\n([\s\S]*?)\nEnd of search list/.exec(asked)?.[1] ?? ''
+  const asked = spawnSync(crossCompiler, ['-xc++', '-E', '-v', '/dev/null'], {
+    encoding: 'utf8'
+  }).stderr
+  const listed =
+    /#include <\.\.\.> search starts here:\n([\s\S]*?)\nEnd of search list/.exec(asked)?.[1] ?? ''
   return listed
     .split('\n')
     .map((line) => line.trim())
@@ -66,15 +75,20 @@ async function work() {
     const { file, folder, extra } = next
     // Static objects die at exit while other threads still run.
     const flags = [...extra, '--extra-arg=-Wexit-time-destructors']
-    const child = spawn('clang-tidy', ['-p', folder, ...flags, '--quiet', '--warnings-as-errors=*', file], {
-      cwd: root,
-      stdio: ['ignore', 'pipe', 'pipe']
-    })
+    const child = spawn(
+      'clang-tidy',
+      ['-p', folder, ...flags, '--quiet', '--warnings-as-errors=*', file],
+      {
+        cwd: root,
+        stdio: ['ignore', 'pipe', 'pipe']
+      }
+    )
     let findings = ''
     child.stdout.on('data', (chunk) => {
       findings += chunk
     })
-    // Its standard error counts the warnings it kept back in other people's headers: only shown when something is wrong.
+    // Its standard error counts the warnings it kept back in other people's headers: only shown
+    // when something is wrong.
     let remarks = ''
     child.stderr.on('data', (chunk) => {
       remarks += chunk

@@ -1,5 +1,6 @@
-// What several scripts need: the project's root, ending with one clear sentence, and command-line tools that a new machine lacks.
-// Installs Debian packages only as root; anyone else is told which to install. Node's builtins only.
+// What several scripts need: the project's root, ending with one clear sentence, and command-line
+// tools that a new machine lacks. Installs Debian packages only as root; anyone else is told which
+// to install. Node's builtins only.
 import { spawnSync } from 'node:child_process'
 import { existsSync, realpathSync } from 'node:fs'
 import { delimiter, resolve } from 'node:path'
@@ -18,7 +19,9 @@ function pathOf(command) {
   return folders.map((folder) => resolve(folder, command)).find((path) => existsSync(path))
 }
 
-/** Runs a command and returns its standard output; shows all that it printed, and ends, if it fails. */
+/**
+ * Runs a command and returns its standard output; shows all that it printed, and ends, if it fails.
+ */
 export function run(command, args, whatFailed, options = {}) {
   const result = spawnSync(command, args, {
     cwd: root,
@@ -34,15 +37,22 @@ export function run(command, args, whatFailed, options = {}) {
   )
 }
 
-/** Runs npm: the one that started us, or else the one on the PATH, found now since a caller may give it another PATH. */
+/**
+ * Runs npm: the one that started us, or else the one on the PATH, found now since a caller may give
+ * it another PATH.
+ */
 export function npm(args, whatFailed, options) {
   const onPath = pathOf('npm')
   const program = process.env.npm_execpath ?? (onPath && realpathSync(onPath))
-  if (program?.endsWith('.js')) return run(process.execPath, [program, ...args], whatFailed, options)
+  if (program?.endsWith('.js'))
+    return run(process.execPath, [program, ...args], whatFailed, options)
   return run('npm', args, whatFailed, { shell: process.platform === 'win32', ...options })
 }
 
-/** Sees to it that commands, or files by their whole path, are there; `packages` says which Debian package has which. */
+/**
+ * Sees to it that commands, or files by their whole path, are there; `packages` says which Debian
+ * package has which.
+ */
 export function needTools(packages) {
   const lacking = () => Object.keys(packages).filter((command) => pathOf(command) === undefined)
   const names = [...new Set(lacking().map((command) => packages[command]))]
@@ -55,5 +65,6 @@ export function needTools(packages) {
   spawnSync('apt-get', ['update', '-qq'], { env, stdio: 'ignore' }) // An old package list may still do.
   const install = ['install', '-y', '-qq', '--no-install-recommends', ...names]
   run('apt-get', install, `apt-get could not install ${names.join(', ')}`, { env })
-  if (lacking().length > 0) fail(`installed ${names.join(', ')}, and still ${lacking().join(', ')} cannot be found`)
+  if (lacking().length > 0)
+    fail(`installed ${names.join(', ')}, and still ${lacking().join(', ')} cannot be found`)
 }

@@ -1,6 +1,7 @@
-// Builds the addon for Windows on Linux: build-windows/x64/pollport.node, by CMake and MinGW. Compiles only what changed.
-// Node-API's delay-import libraries are made from the lists of names in npm's node-api-headers: nothing of Windows' Node is needed.
-// The published binaries come from MSVC on Windows; this one runs the tests under Wine and stands in where no Windows is at hand.
+// Builds the addon for Windows on Linux: build-windows/x64/pollport.node, by CMake and MinGW.
+// Compiles only what changed. Node-API's delay-import libraries are made from the lists of names in
+// npm's node-api-headers: nothing of Windows' Node is needed. The published binaries come from MSVC
+// on Windows; this one runs the tests under Wine and stands in where no Windows is at hand.
 import { existsSync, mkdirSync, statSync } from 'node:fs'
 import { createRequire } from 'node:module'
 import { availableParallelism } from 'node:os'
@@ -26,7 +27,11 @@ export function buildForWindows() {
   const importLibraries = Object.values(headers.def_paths).map((definitions, index) => {
     const library = join(folder, `libnode-api-delayed-${index}.a`)
     if (!existsSync(library) || statSync(library).mtimeMs < statSync(definitions).mtimeMs) {
-      run(`${prefix}dlltool`, ['-d', definitions, '-D', 'node.exe', '-y', library], 'no import library could be made')
+      run(
+        `${prefix}dlltool`,
+        ['-d', definitions, '-D', 'node.exe', '-y', library],
+        'no import library could be made'
+      )
     }
     return library
   })
@@ -38,13 +43,20 @@ export function buildForWindows() {
   ]
   run('cmake', configure, 'CMake could not configure build-windows')
   const before = existsSync(windowsAddon) ? statSync(windowsAddon).mtimeMs : 0
-  run('cmake', ['--build', folder, '--parallel', String(availableParallelism())], "Windows' addon did not build")
+  run(
+    'cmake',
+    ['--build', folder, '--parallel', String(availableParallelism())],
+    "Windows' addon did not build"
+  )
   if (!existsSync(windowsAddon)) fail(`the build ended well, but ${windowsAddon} is not there`)
   const { mtimeMs, size } = statSync(windowsAddon)
-  if (mtimeMs !== before) console.log(`pollport: built build-windows/x64/pollport.node (${size} bytes)`)
+  if (mtimeMs !== before)
+    console.log(`pollport: built build-windows/x64/pollport.node (${size} bytes)`)
 }
 
 if (process.argv[1] === import.meta.filename) {
-  run(process.execPath, [join(root, 'scripts', 'setup.mjs'), '--no-addon'], 'setup failed', { stdio: 'inherit' })
+  run(process.execPath, [join(root, 'scripts', 'setup.mjs'), '--no-addon'], 'setup failed', {
+    stdio: 'inherit'
+  })
   buildForWindows()
 }

@@ -1,19 +1,32 @@
-// Runs Windows' node.exe on Linux: a Debian with Wine in a folder of the cache, entered by chroot, in which a folder of this machine is
-// Z:\pollport. The checkout appears there with Windows' node_modules and addon in place of Linux's. Needs root and the right to mount. One
-// run sees nothing of another: Wine's files, /tmp and the processes are its own and end with it.
+// Runs Windows' node.exe on Linux: a Debian with Wine in a folder of the cache, entered by chroot,
+// in which a folder of this machine is Z:\pollport. The checkout appears there with Windows'
+// node_modules and addon in place of Linux's. Needs root and the right to mount. One run sees
+// nothing of another: Wine's files, /tmp and the processes are its own and end with it.
 import { spawn, spawnSync } from 'node:child_process'
 import { createHash } from 'node:crypto'
-import { closeSync, copyFileSync, mkdirSync, openSync, readFileSync, readSync, rmSync } from 'node:fs'
+import {
+  closeSync,
+  copyFileSync,
+  mkdirSync,
+  openSync,
+  readFileSync,
+  readSync,
+  rmSync
+} from 'node:fs'
 import { join } from 'node:path'
 import { fetchNode, forWindows, makeOnce, temporaryFolder } from './cache.mjs'
 import { debian, debianMirror } from './debian.mjs'
 import { fail, isRoot, needTools, npm, root, run } from './tools.mjs'
 import { buildForWindows, windowsAddon } from './windows-build.mjs'
 
-// Change it when the recipe of makeSystem changes: each has a folder of its own, so that no half-old one is used.
+// Change it when the recipe of makeSystem changes: each has a folder of its own, so that no
+// half-old one is used.
 const recipe = 2
 
-/** A shell script in namespaces of its own for mounts and processes: nothing of it outlives it, or us. */
+/**
+ * A shell script in namespaces of its own for mounts and processes: nothing of it outlives it, or
+ * us.
+ */
 function inNamespaces(script, ...args) {
   const own = ['--mount', '--pid', '--fork', '--kill-child', '--propagation', 'private']
   return ['--pdeathsig', 'KILL', 'unshare', ...own, 'sh', '-c', script, 'sh', ...args]
@@ -27,7 +40,8 @@ mount -t proc proc "$lab/proc"
 mount --bind /dev "$lab/dev"
 mount -t tmpfs tmpfs "$lab/tmp"
 `
-// The whole environment of Wine, and of node.exe, which adds Windows' own. PATH is this machine's until chroot.
+// The whole environment of Wine, and of node.exe, which adds Windows' own. PATH is this machine's
+// until chroot.
 const environment = {
   PATH: process.env.PATH,
   HOME: '/root',
@@ -46,13 +60,21 @@ function makeSystem(folder) {
     '/usr/share/keyrings/debian-archive-keyring.gpg': 'debian-archive-keyring'
   })
   const mirror = debianMirror() // Where apt has none, as on Ubuntu, debootstrap knows its own.
-  const args = ['--variant=minbase', '--include=wine64,wine', debian, folder, ...(mirror === undefined ? [] : [mirror])]
+  const args = [
+    '--variant=minbase',
+    '--include=wine64,wine',
+    debian,
+    folder,
+    ...(mirror === undefined ? [] : [mirror])
+  ]
   run('debootstrap', args, 'debootstrap could not make a Debian with Wine')
   // Without hosts nobody knows localhost, and Vite does not start.
-  for (const name of ['hosts', 'resolv.conf']) copyFileSync(join('/etc', name), join(folder, 'etc', name))
+  for (const name of ['hosts', 'resolv.conf'])
+    copyFileSync(join('/etc', name), join(folder, 'etc', name))
   for (const name of ['wine', 'pollport', 'node', 'out']) mkdirSync(join(folder, name))
   rmSync(join(folder, 'var', 'cache', 'apt', 'archives'), { recursive: true, force: true })
-  // Wine's own first start, once for all runs. wineserver -w waits until the registry has been written.
+  // Wine's own first start, once for all runs. wineserver -w waits until the registry has been
+  // written.
   const boot = `${enter}
 ${intoLab} sh -c 'wineboot -i </dev/null >/tmp/boot 2>&1; wineserver -w; test -e /wine/system.reg || { cat /tmp/boot; exit 1; }'`
   run('setpriv', inNamespaces(boot, folder), 'Wine could not be started', {
@@ -66,19 +88,24 @@ function windowsModules() {
     .update(readFileSync(join(root, 'package-lock.json')))
     .digest('hex')
     .slice(0, 16)
-  const folder = makeOnce(`windows-modules-${hash}`, "installing Windows' packages (npm ci)", (unfinished) => {
-    const lobby = join('examples', 'lobby') // the one workspace
-    mkdirSync(join(unfinished, lobby), { recursive: true })
-    const needed = ['package.json', 'package-lock.json', join(lobby, 'package.json')]
-    for (const name of needed) copyFileSync(join(root, name), join(unfinished, name))
-    npm(['ci', '--include=dev', ...forWindows], 'npm ci for Windows failed', { cwd: unfinished })
-  })
+  const folder = makeOnce(
+    `windows-modules-${hash}`,
+    "installing Windows' packages (npm ci)",
+    (unfinished) => {
+      const lobby = join('examples', 'lobby') // the one workspace
+      mkdirSync(join(unfinished, lobby), { recursive: true })
+      const needed = ['package.json', 'package-lock.json', join(lobby, 'package.json')]
+      for (const name of needed) copyFileSync(join(root, name), join(unfinished, name))
+      npm(['ci', '--include=dev', ...forWindows], 'npm ci for Windows failed', { cwd: unfinished })
+    }
+  )
   return join(folder, 'node_modules')
 }
 
 /** Why there can be no lab here, or undefined. */
 export function whyNoLab() {
-  if (process.platform !== 'linux' || process.arch !== 'x64') return "Windows' side runs under Wine on Linux x64 only"
+  if (process.platform !== 'linux' || process.arch !== 'x64')
+    return "Windows' side runs under Wine on Linux x64 only"
   if (!isRoot)
     return "Windows' side runs in a chroot with mounts of its own, which needs root (sudo, or a container's root)"
   needTools({ unshare: 'util-linux', setpriv: 'util-linux', mount: 'mount' })
@@ -92,18 +119,24 @@ export function prepareLab(line) {
   const reason = whyNoLab()
   if (reason !== undefined) fail(reason)
   const what = `making a Debian ${debian} with Wine (once, 2.2 GB, a minute or two)`
-  return { system: makeOnce(`windows-lab-${recipe}`, what, makeSystem), node: fetchNode(line, 'win', 'x64') }
+  return {
+    system: makeOnce(`windows-lab-${recipe}`, what, makeSystem),
+    node: fetchNode(line, 'win', 'x64')
+  }
 }
 
 /** Makes the checkout ready to run in a lab: dist, Windows' addon, Windows' packages. */
 export function prepareCheckout() {
-  run(process.execPath, [join(root, 'scripts', 'setup.mjs'), '--no-addon'], 'setup failed', { stdio: 'inherit' })
+  run(process.execPath, [join(root, 'scripts', 'setup.mjs'), '--no-addon'], 'setup failed', {
+    stdio: 'inherit'
+  })
   buildForWindows()
   return { folder: root, modules: windowsModules(), addon: windowsAddon }
 }
 
-// $1 Debian, $2 Node's folder, $3 a folder for the output, $4 the folder to run in, $5 Windows' node_modules for it and $6 addon, or empty;
-// then node.exe's arguments. The checkout is put together from its parts, without what Linux built: nothing can be mistaken.
+// $1 Debian, $2 Node's folder, $3 a folder for the output, $4 the folder to run in, $5 Windows'
+// node_modules for it and $6 addon, or empty; then node.exe's arguments. The checkout is put
+// together from its parts, without what Linux built: nothing can be mistaken.
 const program = `${enter}
 node=$1; out=$2; folder=$3; modules=$4; addon=$5; shift 5
 mkdir "$lab/tmp/upper" "$lab/tmp/work"
@@ -158,16 +191,20 @@ function follow(file, stream) {
 }
 
 /**
- * Runs node.exe with `args` in a folder and resolves with its exit code; 124 after `timeoutMs`. The first Ctrl-C is node.exe's with
- * `passCtrlC`; every other signal ends everything at once.
+ * Runs node.exe with `args` in a folder and resolves with its exit code; 124 after `timeoutMs`. The
+ * first Ctrl-C is node.exe's with `passCtrlC`; every other signal ends everything at once.
  * @param {{ system: string, node: string }} lab from prepareLab
- * @param {{ folder: string, modules?: string, addon?: string }} view from prepareCheckout, or a folder to be seen as it is
+ * @param {{ folder: string, modules?: string, addon?: string }} view from prepareCheckout, or a
+ *   folder to be seen as it is
  * @param {string[]} args
  * @param {{ timeoutMs?: number, passCtrlC?: boolean }} [options]
  */
 export async function runInLab(lab, view, args, { timeoutMs, passCtrlC = false } = {}) {
   const out = temporaryFolder('run')
-  const ends = [follow(join(out, 'stdout'), process.stdout), follow(join(out, 'stderr'), process.stderr)]
+  const ends = [
+    follow(join(out, 'stdout'), process.stdout),
+    follow(join(out, 'stderr'), process.stderr)
+  ]
   const passed = Object.entries(process.env).filter(([name]) =>
     /^(CI|NODE_OPTIONS|NODE_DEBUG|POLLPORT_\w+)$/.test(name)
   )
@@ -196,6 +233,9 @@ export async function runInLab(lab, view, args, { timeoutMs, passCtrlC = false }
   const code = await new Promise((resolve) => child.on('close', (status) => resolve(status ?? 130)))
   clearTimeout(late)
   for (const finish of ends) finish()
-  if (isLate) console.error(`pollport: ended after ${timeoutMs / 60_000} minutes, which is longer than it may take`)
+  if (isLate)
+    console.error(
+      `pollport: ended after ${timeoutMs / 60_000} minutes, which is longer than it may take`
+    )
   return isLate ? 124 : code
 }

@@ -1,5 +1,6 @@
-// Runs the tests on Windows' node.exe under Wine, on Linux, from a fresh clone:   npm run test:windows [-- --node 24] [vitest arguments…]
-// Ends with Vitest's exit code. What Wine shows and what it cannot is told in CONTRIBUTING.md.
+// Runs the tests on Windows' node.exe under Wine, on Linux, from a fresh clone: npm run
+// test:windows [-- --node 24] [vitest arguments…] Ends with Vitest's exit code. What Wine shows and
+// what it cannot is told in CONTRIBUTING.md.
 import { takeNodeLine } from './cache.mjs'
 import { prepareCheckout, prepareLab, runInLab } from './windows-lab.mjs'
 

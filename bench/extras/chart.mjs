@@ -1,5 +1,6 @@
-// Draws the chart of a report:   node --import tsx bench/extras/chart.mjs latest.json chart.svg
-// Plain JavaScript in a program of its own, since Vega is installed by the benchmarks only and the checkout's type checker has to do without it.
+// Draws the chart of a report: node --import tsx bench/extras/chart.mjs latest.json chart.svg Plain
+// JavaScript in a program of its own, since Vega is installed by the benchmarks only and the
+// checkout's type checker has to do without it.
 import { readFileSync, writeFileSync } from 'node:fs'
 import { parse, View } from 'vega'
 import { compile } from 'vega-lite'
@@ -9,7 +10,13 @@ const [input, output] = process.argv.slice(2)
 const report = JSON.parse(readFileSync(input, 'utf8'))
 
 // Who is drawn, under which name; C itself is the line at 1.
-const shown = { Poller: 'pollport Poller', Epoll: 'pollport Epoll', Bun: 'Bun', net: 'Node', dgram: 'Node' }
+const shown = {
+  Poller: 'pollport Poller',
+  Epoll: 'pollport Epoll',
+  Bun: 'Bun',
+  net: 'Node',
+  dgram: 'Node'
+}
 const names = ['pollport Poller', 'pollport Epoll', 'Bun', 'Node']
 const colours = ['#0b7285', '#74c0c8', '#e8a33d', '#a3a9b1']
 const ink = '#24292f'
@@ -60,19 +67,36 @@ const spec = {
           type: 'quantitative',
           title: 'times C',
           scale: { domain: [0, most * 1.06], nice: false },
-          axis: { orient: 'top', tickCount: 6, gridColor: rule, gridDash: [2, 3], domain: false, ticks: false }
+          axis: {
+            orient: 'top',
+            tickCount: 6,
+            gridColor: rule,
+            gridDash: [2, 3],
+            domain: false,
+            ticks: false
+          }
         },
         color: {
           field: 'name',
           type: 'nominal',
           scale: { domain: names, range: colours },
-          legend: { orient: 'bottom', title: null, symbolType: 'square', columnPadding: 14, offset: 12 }
+          legend: {
+            orient: 'bottom',
+            title: null,
+            symbolType: 'square',
+            columnPadding: 14,
+            offset: 12
+          }
         }
       }
     },
     {
       mark: { type: 'text', align: 'left', dx: 4, fontSize: 9, color: ink },
-      encoding: { ...place, x: { field: 'ratio', type: 'quantitative' }, text: { field: 'ratio', format: '.2f' } }
+      encoding: {
+        ...place,
+        x: { field: 'ratio', type: 'quantitative' },
+        text: { field: 'ratio', format: '.2f' }
+      }
     },
     {
       data: { values: [{ c: 1 }] },
@@ -83,10 +107,22 @@ const spec = {
   config: {
     font: 'Helvetica, Arial, sans-serif',
     view: { stroke: null },
-    axis: { labelColor: ink, titleColor: ink, labelFontSize: 11, titleFontSize: 11, titleFontWeight: 'normal' },
+    axis: {
+      labelColor: ink,
+      titleColor: ink,
+      labelFontSize: 11,
+      titleFontSize: 11,
+      titleFontWeight: 'normal'
+    },
     axisY: { labelFontSize: 12, labelPadding: 8 },
     legend: { labelColor: ink, labelFontSize: 12 },
-    title: { color: ink, fontSize: 16, subtitleColor: '#57606a', subtitleFontSize: 11, subtitlePadding: 6 }
+    title: {
+      color: ink,
+      fontSize: 16,
+      subtitleColor: '#57606a',
+      subtitleFontSize: 11,
+      subtitlePadding: 6
+    }
   }
 }
 

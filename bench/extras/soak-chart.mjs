@@ -1,5 +1,5 @@
-// Draws what the servers of the soak held over time:   node bench/extras/soak-chart.mjs series.json chart.svg
-// Beside the chart of the benchmarks, since both need Vega.
+// Draws what the servers of the soak held over time: node bench/extras/soak-chart.mjs series.json
+// chart.svg Beside the chart of the benchmarks, since both need Vega.
 import { readFileSync, writeFileSync } from 'node:fs'
 import { parse, View } from 'vega'
 import { compile } from 'vega-lite'

@@ -1,4 +1,5 @@
-// What every load has in common: the options, the clock, the window that is measured, the latencies, and the server seen from outside.
+// What every load has in common: the options, the clock, the window that is measured, the
+// latencies, and the server seen from outside.
 #pragma once
 
 #include <netinet/in.h>
@@ -24,10 +25,12 @@ struct options {
 
 extern struct options options;
 
-// The first byte of everything that the generator sends as a message; what a server sends of its own accord begins otherwise.
+// The first byte of everything that the generator sends as a message; what a server sends of its
+// own accord begins otherwise.
 enum { kOurs = 0xe5 };
 
-// A server that takes longer than this to answer at all has lost something: the run fails rather than lasts.
+// A server that takes longer than this to answer at all has lost something: the run fails rather
+// than lasts.
 enum { kPatienceMs = 20000 };
 
 _Noreturn void fail(const char* what);
@@ -35,7 +38,8 @@ _Noreturn void fail_with(const char* sentence);
 int64_t now_ns(void);
 struct sockaddr_in server_address(void);
 
-// The window: nothing counts until the warm-up is over. `window_open` is asked once a turn of a loop; it starts and ends the measuring.
+// The window: nothing counts until the warm-up is over. `window_open` is asked once a turn of a
+// loop; it starts and ends the measuring.
 void window_begin(void);
 bool window_open(int64_t now);
 bool measuring(void);

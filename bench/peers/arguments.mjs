@@ -1,4 +1,5 @@
-// What every rival is told on its command line:   <rival> <role> [--bytes B] [--each K] [--hz H] [options of its own]
+// What every rival is told on its command line: <rival> <role> [--bytes B] [--each K] [--hz H]
+// [options of its own]
 import { parseArgs } from 'node:util'
 
 const { values, positionals } = parseArgs({

@@ -67,7 +67,11 @@ function echoDatagram(socket, data, port, address) {
 }
 
 function bindUdp() {
-  return Bun.udpSocket({ hostname, port: 0, socket: { data: role === 'udp-fanout' ? fanOutDatagrams : echoDatagram } })
+  return Bun.udpSocket({
+    hostname,
+    port: 0,
+    socket: { data: role === 'udp-fanout' ? fanOutDatagrams : echoDatagram }
+  })
 }
 
 const server = role.startsWith('udp') ? await bindUdp() : listenTcp()

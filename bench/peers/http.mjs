@@ -9,8 +9,11 @@ if (duplex) {
   const listener = poller.listenTcp({ address: '127.0.0.1', port: 0, backlog })
   console.log(`port ${listener.localAddress.port}`)
   await poller.run((events) => {
-    for (const event of events) if (event.type === 'accept') server.emit('connection', toDuplex(event.socket))
+    for (const event of events)
+      if (event.type === 'accept') server.emit('connection', toDuplex(event.socket))
   })
 } else {
-  server.listen({ host: '127.0.0.1', port: 0, backlog }, () => console.log(`port ${server.address().port}`))
+  server.listen({ host: '127.0.0.1', port: 0, backlog }, () =>
+    console.log(`port ${server.address().port}`)
+  )
 }

@@ -1,6 +1,10 @@
-// How late the ticks of a server were: kept, and told once a second on standard output as `lateness {"missed":n,"lateMs":[…]}`.
+// How late the ticks of a server were: kept, and told once a second on standard output as
+// `lateness {"missed":n,"lateMs":[…]}`.
 
-/** What to call with each tick: how many milliseconds it was off, and how many ticks were left out before it. */
+/**
+ * What to call with each tick: how many milliseconds it was off, and how many ticks were left out
+ * before it.
+ */
 export function latenessTeller(hz) {
   let lateMs = []
   let missed = 0

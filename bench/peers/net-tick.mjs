@@ -1,4 +1,5 @@
-// Fixed ticks on Node's own net: an echo server that sends a state to everybody, too. --loop set-interval | set-immediate
+// Fixed ticks on Node's own net: an echo server that sends a state to everybody, too. --loop
+// set-interval | set-immediate
 import { createServer } from 'node:net'
 import { backlog, hz, loop, state } from './arguments.mjs'
 import { latenessTeller } from './lateness.mjs'
@@ -10,7 +11,9 @@ const server = createServer({ noDelay: true }, (socket) => {
   socket.on('close', () => members.delete(socket))
   socket.on('error', () => socket.destroy())
 })
-server.listen({ host: '127.0.0.1', port: 0, backlog }, () => console.log(`port ${server.address().port}`))
+server.listen({ host: '127.0.0.1', port: 0, backlog }, () =>
+  console.log(`port ${server.address().port}`)
+)
 
 const periodMs = 1000 / hz
 const tell = latenessTeller(hz)
@@ -21,7 +24,10 @@ function tick(offMs, missed) {
   tell(offMs, missed)
 }
 
-/** Due is one period after the tick before, which forgives that setInterval drifts; it may be early as well as late. */
+/**
+ * Due is one period after the tick before, which forgives that setInterval drifts; it may be early
+ * as well as late.
+ */
 function onInterval() {
   const now = performance.now()
   tick(Math.abs(now - dueMs), Math.max(0, Math.floor((now - dueMs) / periodMs)))

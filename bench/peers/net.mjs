@@ -41,4 +41,6 @@ const server = createServer({ noDelay: true }, (socket) => {
   serve(socket)
   socket.on('error', () => socket.destroy())
 })
-server.listen({ host: '127.0.0.1', port: 0, backlog }, () => console.log(`port ${server.address().port}`))
+server.listen({ host: '127.0.0.1', port: 0, backlog }, () =>
+  console.log(`port ${server.address().port}`)
+)

@@ -1,4 +1,5 @@
-// Fixed ticks on pollport: an echo server whose runLoop sends a state to everybody, too. --loop run-loop | exclusive
+// Fixed ticks on pollport: an echo server whose runLoop sends a state to everybody, too. --loop
+// run-loop | exclusive
 import { Poller, runLoop } from 'pollport'
 import { backlog, hz, loop, state } from './arguments.mjs'
 import { latenessTeller } from './lateness.mjs'

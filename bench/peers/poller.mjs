@@ -46,9 +46,18 @@ function fanOutDatagrams(event) {
   else for (const peer of peers) event.socket.send(message, peer)
 }
 
-const handle = { echo, sink, source, fanout: fanOut, 'udp-echo': echoDatagram, 'udp-fanout': fanOutDatagrams }[role]
+const handle = {
+  echo,
+  sink,
+  source,
+  fanout: fanOut,
+  'udp-echo': echoDatagram,
+  'udp-fanout': fanOutDatagrams
+}[role]
 const local = { address: '127.0.0.1', port: 0 }
-const server = role.startsWith('udp') ? poller.bindUdp(local) : poller.listenTcp({ ...local, backlog })
+const server = role.startsWith('udp')
+  ? poller.bindUdp(local)
+  : poller.listenTcp({ ...local, backlog })
 console.log(`port ${server.localAddress.port}`)
 if (run) {
   await poller.run((events) => {

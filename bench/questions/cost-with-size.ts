@@ -1,4 +1,5 @@
-// Whether connections that say nothing make the others dearer: the same messages, among more and more connections.
+// Whether connections that say nothing make the others dearer: the same messages, among more and
+// more connections.
 import type { Question } from '../question.ts'
 
 const load = { bytes: 64, rate: 20_000, active: 100 }
@@ -16,6 +17,13 @@ export const question: Question = {
   competitors: ['C', 'net', 'Poller'],
   figure: 'cpuUs',
   columns: ['perSecond', 'p50Us', 'p99Us', 'p999Us'],
-  goals: [{ figure: 'cpuUs', toVariant: '100 connections', atMost: 1.15, variants: ['19,000 connections'] }],
+  goals: [
+    {
+      figure: 'cpuUs',
+      toVariant: '100 connections',
+      atMost: 1.15,
+      variants: ['19,000 connections']
+    }
+  ],
   quick: { rounds: 1 }
 }

@@ -1,4 +1,5 @@
-// Whether a server at full speed stops to collect garbage, and whether its heap grows: what Node's --trace-gc tells.
+// Whether a server at full speed stops to collect garbage, and whether its heap grows: what Node's
+// --trace-gc tells.
 import type { Question } from '../question.ts'
 
 export const question: Question = {

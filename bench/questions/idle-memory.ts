@@ -1,5 +1,5 @@
-// What a connection that says nothing costs in memory. The first thousand are not counted, nor the 50,000 messages that they have echoed: with them
-// the server makes what it makes once.
+// What a connection that says nothing costs in memory. The first thousand are not counted, nor the
+// 50,000 messages that they have echoed: with them the server makes what it makes once.
 import type { Question } from '../question.ts'
 
 export const question: Question = {

@@ -3,7 +3,8 @@ import type { Question } from '../question.ts'
 
 export const question: Question = {
   name: 'run-in-node',
-  title: "one 64-byte message in flight on each connection, echoed: inside Node's own loop, and by wait()",
+  title:
+    "one 64-byte message in flight on each connection, echoed: inside Node's own loop, and by wait()",
   role: 'echo',
   load: 'echo',
   variants: [
@@ -14,7 +15,20 @@ export const question: Question = {
   figure: 'cpuUs',
   columns: ['perSecond', 'p50Us', 'p99Us', 'p999Us'],
   goals: [
-    { figure: 'cpuUs', of: 'Poller run()', to: 'Poller', atMost: 1.2, variants: ['1,000 connections'] },
-    { figure: 'p50Us', of: 'Poller run()', to: 'Poller', as: 'difference', atMost: 60, variants: ['1 connection'] }
+    {
+      figure: 'cpuUs',
+      of: 'Poller run()',
+      to: 'Poller',
+      atMost: 1.2,
+      variants: ['1,000 connections']
+    },
+    {
+      figure: 'p50Us',
+      of: 'Poller run()',
+      to: 'Poller',
+      as: 'difference',
+      atMost: 60,
+      variants: ['1 connection']
+    }
   ]
 }

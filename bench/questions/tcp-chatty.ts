@@ -1,4 +1,5 @@
-// Several small messages to each connection in one tick, each sent by itself: a game server that is not written to gather them.
+// Several small messages to each connection in one tick, each sent by itself: a game server that is
+// not written to gather them.
 import type { Question } from '../question.ts'
 
 export const question: Question = {

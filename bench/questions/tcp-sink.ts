@@ -4,7 +4,8 @@ import { ofAllSizes } from '../sizes.ts'
 
 export const question: Question = {
   name: 'tcp-sink',
-  title: 'one message in flight on each connection, which the server reads and answers with one byte',
+  title:
+    'one message in flight on each connection, which the server reads and answers with one byte',
   role: 'sink',
   load: 'sink',
   ...ofAllSizes,

@@ -1,4 +1,5 @@
-// Middle and large messages back and forth: what is received is soon sent, so that it costs least while it is still in the processor's caches.
+// Middle and large messages back and forth: what is received is soon sent, so that it costs least
+// while it is still in the processor's caches.
 import type { Question } from '../question.ts'
 import { ofAllSizes } from '../sizes.ts'
 

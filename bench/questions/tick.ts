@@ -1,9 +1,11 @@
-// How exactly the ticks of a busy server come: it echoes 10,000 messages a second, and sends a state of 64 bytes to everybody at each tick.
+// How exactly the ticks of a busy server come: it echoes 10,000 messages a second, and sends a
+// state of 64 bytes to everybody at each tick.
 import type { Question } from '../question.ts'
 
 export const question: Question = {
   name: 'tick',
-  title: 'how late ticks are under 1,000 clients: 10,000 echoes a second, and a state to everybody at each tick',
+  title:
+    'how late ticks are under 1,000 clients: 10,000 echoes a second, and a state to everybody at each tick',
   role: 'tick',
   load: 'rate',
   variants: [

@@ -1,4 +1,5 @@
-// Where to steer: towards a coin, as a person would, who takes a moment to see that the coin is gone. Pure arithmetic.
+// Where to steer: towards a coin, as a person would, who takes a moment to see that the coin is
+// gone. Pure arithmetic.
 import type { Direction, MatchState } from './protocol.ts'
 
 interface Point {
@@ -12,7 +13,10 @@ const MOST_THINKING = 6
 /** Nearer than this, in the arena's units, there is no way to go: less than two ticks. */
 const ARRIVED = 8
 
-/** The one of the eight directions that comes nearest to the way from one point to another; 0 when they are one. */
+/**
+ * The one of the eight directions that comes nearest to the way from one point to another; 0 when
+ * they are one.
+ */
 export function directionTo(from: Point, to: Point): Direction {
   const right = to.x - from.x
   const down = to.y - from.y
@@ -54,7 +58,8 @@ export class CoinHunter {
     const target = this.#target
     if (target === undefined || !coins.some(({ x, y }) => x === target.x && y === target.y)) {
       if (target !== undefined)
-        this.#thinking = LEAST_THINKING + Math.floor(this.#random() * (MOST_THINKING - LEAST_THINKING))
+        this.#thinking =
+          LEAST_THINKING + Math.floor(this.#random() * (MOST_THINKING - LEAST_THINKING))
       this.#target = nearestOf(me, coins)
     }
     if (this.#thinking-- > 0 || this.#target === undefined) return 0

@@ -1,16 +1,39 @@
-// Any number of bots on pollport's client side, on one Poller: their connections, their datagrams, whose turn it is, and how long they wait for
-// answers. Knows sockets and time; how a bot behaves is in bot-*.ts.
+// Any number of bots on pollport's client side, on one Poller: their connections, their datagrams,
+// whose turn it is, and how long they wait for answers. Knows sockets and time; how a bot behaves
+// is in bot-*.ts.
 import { build, type Histogram } from 'hdr-histogram-js'
-import { FrameDecoder, type PollEvent, type Poller, SocketAddress, type TcpConnection, type UdpSocket } from 'pollport'
+import {
+  FrameDecoder,
+  type PollEvent,
+  type Poller,
+  SocketAddress,
+  type TcpConnection,
+  type UdpSocket
+} from 'pollport'
 import type { Bot, Deed, Ledger } from './bot.ts'
-import { type Behaviour, badBehaviours, behaviourNames, inOrder, type Mix, newBot, sizeOf } from './bot-mix.ts'
+import {
+  type Behaviour,
+  badBehaviours,
+  behaviourNames,
+  inOrder,
+  type Mix,
+  newBot,
+  sizeOf
+} from './bot-mix.ts'
 import { pace } from './bot-pace.ts'
 import { DatagramWay, SteerClock } from './bot-udp.ts'
 import { Wheel } from './bot-wheel.ts'
 import { MAX_REPLY_BYTES } from './config.ts'
 import { decodeToPlayer, encodeFromPlayer, type FromPlayer } from './datagram.ts'
 import type { BotFigures, BotReport, Times } from './figures.ts'
-import { encode, LENGTH_BYTES, type MatchState, parseMessage, type Request, type ServerMessage } from './protocol.ts'
+import {
+  encode,
+  LENGTH_BYTES,
+  type MatchState,
+  parseMessage,
+  type Request,
+  type ServerMessage
+} from './protocol.ts'
 
 /** What the process of the bots is told at its start, as JSON. */
 export interface FleetOptions {
@@ -62,7 +85,9 @@ const TCP_REPEAT = 10
 export class Fleet {
   readonly #poller: Poller<Guest>
   readonly #options: Required<FleetOptions>
-  readonly #byBehaviour = new Map<Behaviour, Set<Guest>>(behaviourNames.map((behaviour) => [behaviour, new Set()]))
+  readonly #byBehaviour = new Map<Behaviour, Set<Guest>>(
+    behaviourNames.map((behaviour) => [behaviour, new Set()])
+  )
   readonly #acts: Wheel<Guest>
   readonly #pings: Wheel<Guest>
   readonly #steers: Wheel<Guest>
@@ -173,7 +198,12 @@ export class Fleet {
   }
 
   #add(behaviour: Behaviour, crowd: number): void {
-    const options = { name: `bot ${++this.#named}`, random: Math.random, ledger: this.#ledgerOf(behaviour), crowd }
+    const options = {
+      name: `bot ${++this.#named}`,
+      random: Math.random,
+      ledger: this.#ledgerOf(behaviour),
+      crowd
+    }
     const guest: Guest = {
       behaviour,
       bot: newBot(behaviour, options),
@@ -195,20 +225,30 @@ export class Fleet {
     }
     this.#byBehaviour.get(behaviour)?.add(guest)
     this.#queue.push(guest)
-    if (guest.bot.isHonest) this.#pings.add(guest, performance.now() + Math.random() * pace.pingEveryMs)
+    if (guest.bot.isHonest)
+      this.#pings.add(guest, performance.now() + Math.random() * pace.pingEveryMs)
   }
 
-  /** What a bad guest has brought upon itself is told with its behaviour: a reset is what a slow reader should come to, and nobody else. */
+  /**
+   * What a bad guest has brought upon itself is told with its behaviour: a reset is what a slow
+   * reader should come to, and nobody else.
+   */
   #ledgerOf(behaviour: Behaviour): Ledger {
     if (!badBehaviours.has(behaviour)) return this.#ledger
     const { error, expected } = this.#ledger
-    return { error: (kind) => error(`${behaviour} ${kind}`), expected: (kind) => expected(`${behaviour} ${kind}`) }
+    return {
+      error: (kind) => error(`${behaviour} ${kind}`),
+      expected: (kind) => expected(`${behaviour} ${kind}`)
+    }
   }
 
   /** A paced ramp, so that ten thousand bots do not overflow the listener's backlog. */
   #connectSome(): void {
     const { address, port, connectsPerSecond, maxArriving } = this.#options
-    this.#mayConnect = Math.min(this.#mayConnect + connectsPerSecond / pace.ticksPerSecond, maxArriving)
+    this.#mayConnect = Math.min(
+      this.#mayConnect + connectsPerSecond / pace.ticksPerSecond,
+      maxArriving
+    )
     while (this.#mayConnect >= 1 && this.#arriving < maxArriving && this.#queue.length > 0) {
       const guest = this.#queue.shift() as Guest
       if (guest.isDismissed) continue
@@ -282,7 +322,10 @@ export class Fleet {
 
   // ---- What comes in ----
 
-  /** Most of what comes is known by four letters, and need not be parsed: thousands hear what is said to the lobby, and make nothing of it. */
+  /**
+   * Most of what comes is known by four letters, and need not be parsed: thousands hear what is
+   * said to the lobby, and make nothing of it.
+   */
   #onFrame(guest: Guest, frame: Buffer): void {
     const letters = frame.length > TYPE_AT + 4 ? frame.readUInt32BE(TYPE_AT) : 0
     if (letters === CHAT) return
@@ -348,7 +391,10 @@ export class Fleet {
 
   #openWay(guest: Guest, port: number, token: string): void {
     const { address } = this.#options
-    guest.udp ??= this.#poller.bindUdp({ address: address.includes(':') ? '::' : '0.0.0.0', port: 0 }, guest)
+    guest.udp ??= this.#poller.bindUdp(
+      { address: address.includes(':') ? '::' : '0.0.0.0', port: 0 },
+      guest
+    )
     guest.way = new DatagramWay(token)
     guest.udpServer = new SocketAddress({ address, port }) // parsed once, and not for each datagram
     this.#startSteering(guest, performance.now())
@@ -428,7 +474,12 @@ class Clock {
   take(): Times {
     const histogram = this.#histogram
     const ms = (share: number) => histogram.getValueAtPercentile(share) / 1000
-    const times = { count: histogram.totalCount, p50Ms: ms(50), p99Ms: ms(99), maxMs: histogram.maxValue / 1000 }
+    const times = {
+      count: histogram.totalCount,
+      p50Ms: ms(50),
+      p99Ms: ms(99),
+      maxMs: histogram.maxValue / 1000
+    }
     histogram.reset()
     return times
   }
@@ -440,6 +491,10 @@ class Measured {
   readonly lateness = new Clock()
 
   take(): BotFigures {
-    return { roundTrips: this.roundTrips.take(), steers: this.steers.take(), lateness: this.lateness.take() }
+    return {
+      roundTrips: this.roundTrips.take(),
+      steers: this.steers.take(),
+      lateness: this.lateness.take()
+    }
   }
 }

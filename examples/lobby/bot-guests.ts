@@ -1,4 +1,5 @@
-// The bots that do not play: the quiet ones, those who go and come back, and those who test the server's patience and expect to be sent away.
+// The bots that do not play: the quiet ones, those who go and come back, and those who test the
+// server's patience and expect to be sent away.
 import { Bot, type Deed } from './bot.ts'
 import type { Request, ServerMessage } from './protocol.ts'
 
@@ -26,7 +27,10 @@ export class Lurker extends Bot {
   }
 }
 
-/** Loses its connection and comes back to its room within the time for that; or signs out and comes back as somebody new. */
+/**
+ * Loses its connection and comes back to its room within the time for that; or signs out and comes
+ * back as somebody new.
+ */
 export class Quitter extends Bot {
   #room: string | undefined
   /** It has come back, and should be told of its room: that follows the welcome. */
@@ -44,7 +48,8 @@ export class Quitter extends Bot {
         this.#isWaiting = false
         break
       case 'joined':
-        if (this.#isReturning && message.room !== this.#room) this.ledger.error('back in another room')
+        if (this.#isReturning && message.room !== this.#room)
+          this.ledger.error('back in another room')
         this.#isReturning = false
         this.#isWaiting = false
         this.#room = message.room

@@ -1,7 +1,10 @@
 // How fast bots do what they do. Every number has its unit in its name.
 
 export const pace = {
-  /** Of the bots' loop. Many, so that few of ten thousand act in the same tick: real players do not move in step. */
+  /**
+   * Of the bots' loop. Many, so that few of ten thousand act in the same tick: real players do not
+   * move in step.
+   */
   ticksPerSecond: 200,
   /** Between two things that a bot does, evenly spread. */
   minPauseMs: 400,
@@ -17,13 +20,19 @@ export const pace = {
   reconnectMs: 2_000,
   reportEveryMs: 1_000,
 
-  /** A hello by datagram without an answer is sent again, so often; then the match is played over TCP. */
+  /**
+   * A hello by datagram without an answer is sent again, so often; then the match is played over
+   * TCP.
+   */
   helloEveryMs: 300,
   maxHellos: 10,
   /** Once the way is open: a hello now and then keeps it so. */
   helloAgainMs: 10_000,
 
-  /** The ramp: new connections, and no more than so many that are not signed in yet, which the listener's backlog holds easily. */
+  /**
+   * The ramp: new connections, and no more than so many that are not signed in yet, which the
+   * listener's backlog holds easily.
+   */
   connectsPerSecond: 500,
   maxArriving: 64
 }

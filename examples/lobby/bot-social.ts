@@ -1,5 +1,6 @@
-// The bots that meet others in rooms: players, who play one match after the other, and chatters, who talk and join in when a person wants to play.
-// Both leave seats free for people, and wait until the people in their room are ready.
+// The bots that meet others in rooms: players, who play one match after the other, and chatters,
+// who talk and join in when a person wants to play. Both leave seats free for people, and wait
+// until the people in their room are ready.
 
 import { BOT_NAME, Bot, type Course, type Deed } from './bot.ts'
 import { CoinHunter } from './bot-arena.ts'
@@ -27,11 +28,24 @@ const smallTalk = [
   'two coins in one go, just now',
   'so close the last time'
 ]
-const afterMatch = ['well played', 'again!', 'good game', 'one more', 'that was close', 'next time…']
+const afterMatch = [
+  'well played',
+  'again!',
+  'good game',
+  'one more',
+  'that was close',
+  'next time…'
+]
 const greetings = ['hello', 'hi', 'welcome', 'good to see you']
 
 const moves = new Set<Request['type']>(['create', 'join', 'queue', 'leave'])
-const answersToMoves = new Set<ServerMessage['type']>(['joined', 'queued', 'left', 'kicked', 'error'])
+const answersToMoves = new Set<ServerMessage['type']>([
+  'joined',
+  'queued',
+  'left',
+  'kicked',
+  'error'
+])
 
 type Match = Extract<ServerMessage, { type: 'match-started' }>
 type MatchState = Extract<ServerMessage, { type: 'state' }>
@@ -40,7 +54,9 @@ type MatchState = Extract<ServerMessage, { type: 'state' }>
 abstract class SocialBot extends Bot {
   protected rooms: readonly RoomInfo[] | undefined
   protected roomTotal = 0
-  protected room: { readonly name: string; readonly capacity: number; readonly isPrivate: boolean } | undefined
+  protected room:
+    | { readonly name: string; readonly capacity: number; readonly isPrivate: boolean }
+    | undefined
   /** Those in the room, this bot too. */
   protected readonly members = new Map<string, MemberInfo>()
   protected isQueued = false
@@ -79,7 +95,11 @@ abstract class SocialBot extends Bot {
       case 'joined':
         this.#leaveRoom()
         this.isQueued = false
-        this.room = { name: message.room, capacity: message.capacity, isPrivate: message.code !== undefined }
+        this.room = {
+          name: message.room,
+          capacity: message.capacity,
+          isPrivate: message.code !== undefined
+        }
         for (const member of message.members) this.members.set(member.name, member)
         return this.replyMs
       case 'left':
@@ -87,7 +107,12 @@ abstract class SocialBot extends Bot {
         this.#leaveRoom()
         break
       case 'member-joined':
-        this.members.set(message.name, { name: message.name, ready: false, away: false, spectator: message.spectator })
+        this.members.set(message.name, {
+          name: message.name,
+          ready: false,
+          away: false,
+          spectator: message.spectator
+        })
         if (isPerson(message.name)) this.#newcomer = message.name
         break
       case 'member-left':
@@ -127,12 +152,20 @@ abstract class SocialBot extends Bot {
 
   override steer(): Course | undefined {
     if (this.match === undefined || this.#state?.match !== this.match.match) return undefined
-    return { match: this.match.match, direction: (this.#hunter as CoinHunter).directionIn(this.#state) }
+    return {
+      match: this.match.match,
+      direction: (this.#hunter as CoinHunter).directionIn(this.#state)
+    }
   }
 
   protected override live(): Deed | undefined {
     if (this.#isMoving) return undefined
-    const request = this.room === undefined ? this.inLobby() : this.match === undefined ? this.inRoom() : this.inMatch()
+    const request =
+      this.room === undefined
+        ? this.inLobby()
+        : this.match === undefined
+          ? this.inRoom()
+          : this.inMatch()
     if (request === undefined) return undefined
     this.#isMoving = moves.has(request.type)
     return { send: [request] }
@@ -152,9 +185,16 @@ abstract class SocialBot extends Bot {
     return [...this.members.values()].filter(({ spectator }) => !spectator).length - 1
   }
 
-  /** Too many have come at once, and the seats that people should find free are taken; of a private room that is meant so. */
+  /**
+   * Too many have come at once, and the seats that people should find free are taken; of a private
+   * room that is meant so.
+   */
   protected get isCrowded(): boolean {
-    return this.room !== undefined && !this.room.isPrivate && this.company + 1 > seatsForBots(this.room.capacity)
+    return (
+      this.room !== undefined &&
+      !this.room.isPrivate &&
+      this.company + 1 > seatsForBots(this.room.capacity)
+    )
   }
 
   /** undefined unless it wants to play and is not ready yet. */
@@ -187,7 +227,9 @@ abstract class SocialBot extends Bot {
     return this.chance(Math.min(MOST_LOBBY_CHAT, USUAL_PAUSE_MS / LOBBY_CHAT_EVERY_MS / this.crowd))
   }
 
-  /** One page of the list, from anywhere: so that the bots do not all crowd into the oldest rooms. */
+  /**
+   * One page of the list, from anywhere: so that the bots do not all crowd into the oldest rooms.
+   */
   protected lookAround(filter?: string): Request {
     const from = Math.floor(this.between(0, Math.max(this.roomTotal - PAGE / 2, 0)))
     return { type: 'rooms', from, open: true, ...(filter === undefined ? {} : { filter }) }
@@ -198,7 +240,8 @@ abstract class SocialBot extends Bot {
     const { rooms } = this
     this.rooms = undefined
     return rooms?.filter(
-      ({ players, capacity, isPlaying, hasPassword }) => !isPlaying && !hasPassword && players < seatsForBots(capacity)
+      ({ players, capacity, isPlaying, hasPassword }) =>
+        !isPlaying && !hasPassword && players < seatsForBots(capacity)
     )
   }
 
@@ -230,7 +273,8 @@ export class Player extends SocialBot {
     const ofPeople = rooms.filter(({ name }) => !name.startsWith(BOT_NAME))
     if (ofPeople.length > 0) return { type: 'join', room: this.oneOf(ofPeople).name }
     const toPlay = rooms.filter(({ name }) => !name.endsWith(TALK))
-    if (toPlay.length > 0 && !this.chance(0.03)) return { type: 'join', room: this.oneOf(toPlay).name }
+    if (toPlay.length > 0 && !this.chance(0.03))
+      return { type: 'join', room: this.oneOf(toPlay).name }
     // Not all who find none at once: each would sit in a room alone.
     return this.chance(0.3) ? { type: 'create', room: `${this.name}'s den` } : undefined
   }
@@ -240,7 +284,8 @@ export class Player extends SocialBot {
     if (this.isCrowded && this.chance(0.5)) return { type: 'leave' }
     const friendly = this.beFriendly()
     if (friendly !== undefined) return friendly
-    if (people.length > 0) return people.some(({ ready }) => ready) ? this.beReady() : this.sometimes()
+    if (people.length > 0)
+      return people.some(({ ready }) => ready) ? this.beReady() : this.sometimes()
     if (this.company === 0) return this.chance(0.3) ? { type: 'leave' } : undefined
     return this.chance(0.02) ? { type: 'leave' } : (this.beReady() ?? this.sometimes())
   }
@@ -260,7 +305,8 @@ export class Chatter extends SocialBot {
     if (this.isHeardByLobby) return this.talk()
     const rooms = this.takeRooms()
     if (rooms === undefined) return this.lookAround(TALK)
-    if (rooms.length === 0 || this.chance(0.05)) return { type: 'create', room: `${this.name}'s ${TALK}` }
+    if (rooms.length === 0 || this.chance(0.05))
+      return { type: 'create', room: `${this.name}'s ${TALK}` }
     return { type: 'join', room: this.oneOf(rooms).name }
   }
 

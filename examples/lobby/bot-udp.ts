@@ -1,4 +1,5 @@
-// A bot's part in datagrams: the handshake that opens the way for them, and from which steer to which state it takes. Pure; knows no sockets.
+// A bot's part in datagrams: the handshake that opens the way for them, and from which steer to
+// which state it takes. Pure; knows no sockets.
 import { pace } from './bot-pace.ts'
 import type { FromPlayer, ToPlayer } from './datagram.ts'
 import type { MatchState } from './protocol.ts'

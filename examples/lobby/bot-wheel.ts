@@ -1,4 +1,5 @@
-// What is due when, for very many: adding costs the same however many there are, and a turn costs only what is due. Knows nothing of what it keeps.
+// What is due when, for very many: adding costs the same however many there are, and a turn costs
+// only what is due. Knows nothing of what it keeps.
 
 export class Wheel<T> {
   readonly #slotMs: number
@@ -11,7 +12,10 @@ export class Wheel<T> {
     this.#turned = Math.floor(nowMs / slotMs)
   }
 
-  /** What is due already comes with the next turn. Nothing is taken out again: who adds an item twice looks at `dueMs` when it comes. */
+  /**
+   * What is due already comes with the next turn. Nothing is taken out again: who adds an item
+   * twice looks at `dueMs` when it comes.
+   */
   add(item: T, dueMs: number): void {
     const slot = Math.max(Math.floor(dueMs / this.#slotMs), this.#turned) + 1
     const entries = this.#slots.get(slot)

@@ -1,9 +1,13 @@
-// What every bot is: it signs in, comes back with its token when its connection is lost, and tells what should not have happened from what it brought
-// upon itself. Pure, as the server's rules are: no sockets, and time and chance are passed in. The behaviours are in bot-*.ts.
+// What every bot is: it signs in, comes back with its token when its connection is lost, and tells
+// what should not have happened from what it brought upon itself. Pure, as the server's rules are:
+// no sockets, and time and chance are passed in. The behaviours are in bot-*.ts.
 import { pace } from './bot-pace.ts'
 import type { Direction, RefusalCode, Request, ServerMessage } from './protocol.ts'
 
-/** Where a bot writes down what did not go smoothly, by its kind: a refusal's code, a socket's error, or a word of its own. */
+/**
+ * Where a bot writes down what did not go smoothly, by its kind: a refusal's code, a socket's
+ * error, or a word of its own.
+ */
 export interface Ledger {
   /** It should not have happened. */
   error(kind: string): void
@@ -75,7 +79,10 @@ export abstract class Bot {
   #token: string | undefined
   #isAsking = false
   #hasSignedOut = false
-  /** The server has said why it ends the connection, or the bot ends it itself: the end is no surprise. */
+  /**
+   * The server has said why it ends the connection, or the bot ends it itself: the end is no
+   * surprise.
+   */
   #isEndKnown = false
 
   constructor({ name, random, ledger, crowd }: BotOptions) {
@@ -138,7 +145,10 @@ export abstract class Bot {
     return false
   }
 
-  /** Where it wants to go, asked about ten times a second; undefined when it does not know yet, or plays no match. */
+  /**
+   * Where it wants to go, asked about ten times a second; undefined when it does not know yet, or
+   * plays no match.
+   */
   steer(): Course | undefined {
     return undefined
   }
@@ -148,7 +158,10 @@ export abstract class Bot {
     this.#isEndKnown = true
   }
 
-  /** The connection is closed; `code` is the SocketError's if it did not go in order. Returns after how many milliseconds it comes back. */
+  /**
+   * The connection is closed; `code` is the SocketError's if it did not go in order. Returns after
+   * how many milliseconds it comes back.
+   */
   gone(code: string | undefined): number {
     if (!this.#isEndKnown) {
       const kind = code ?? 'closed without a word'
@@ -172,7 +185,9 @@ export abstract class Bot {
     this.#isAsking = true
     return {
       send: [
-        this.#token === undefined ? { type: 'name', name: this.#wantedName } : { type: 'resume', token: this.#token }
+        this.#token === undefined
+          ? { type: 'name', name: this.#wantedName }
+          : { type: 'resume', token: this.#token }
       ]
     }
   }

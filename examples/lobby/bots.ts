@@ -1,5 +1,6 @@
-// The process of the bots: one argument, a FleetOptions as JSON. Whoever starts it has a channel to it: a BotReport comes once a second, and when the
-// channel closes, the bots end. A BotsCommand may be sent to it. Knows arguments and the channel; what bots do is in bot-fleet.ts.
+// The process of the bots: one argument, a FleetOptions as JSON. Whoever starts it has a channel to
+// it: a BotReport comes once a second, and when the channel closes, the bots end. A BotsCommand may
+// be sent to it. Knows arguments and the channel; what bots do is in bot-fleet.ts.
 import { Poller, runLoop } from 'pollport'
 import { Fleet, type FleetOptions, type Guest } from './bot-fleet.ts'
 import type { Mix } from './bot-mix.ts'
@@ -8,7 +9,10 @@ import type { BotFigures } from './figures.ts'
 
 /** What may be said to this process. */
 export type BotsCommand =
-  /** A phase ends, and the next one begins: the answer is a {@link PhaseReport} of the one that ends. */
+  /**
+   * A phase ends, and the next one begins: the answer is a {@link PhaseReport} of the one that
+   * ends.
+   */
   | { do: 'phase' }
   /** From now on so many of each. */
   | { do: 'mix'; mix: Mix }
@@ -21,7 +25,10 @@ export interface PhaseReport {
 const MAX_DATAGRAM = 2_048
 const RECEIVE_BUFFER_BYTES = 1024 * 1024
 
-const poller = new Poller<Guest>({ maxDatagramBytes: MAX_DATAGRAM, batchBufferBytes: RECEIVE_BUFFER_BYTES })
+const poller = new Poller<Guest>({
+  maxDatagramBytes: MAX_DATAGRAM,
+  batchBufferBytes: RECEIVE_BUFFER_BYTES
+})
 const options: FleetOptions = JSON.parse(process.argv[2])
 const fleet = new Fleet(poller, options)
 let reportAtMs = performance.now() + pace.reportEveryMs
@@ -35,7 +42,8 @@ process.on('message', (command: BotsCommand) => {
   else fleet.setMix(command.mix)
 })
 
-// runLoop() and not run(): a tick is when the bots act, and round trips are measured best by a thread that itself waits for the answers.
+// runLoop() and not run(): a tick is when the bots act, and round trips are measured best by a
+// thread that itself waits for the answers.
 await runLoop(poller, {
   hz: pace.ticksPerSecond,
   signal: end.signal,
@@ -50,6 +58,7 @@ await runLoop(poller, {
 poller.close()
 
 function tell(message: object): void {
-  // The callback takes what goes wrong when the server vanishes in this very moment: 'disconnect' tells that too.
+  // The callback takes what goes wrong when the server vanishes in this very moment: 'disconnect'
+  // tells that too.
   if (process.connected) process.send?.(message, undefined, undefined, () => {})
 }

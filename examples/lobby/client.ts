@@ -1,9 +1,16 @@
-// A person's client for the command line: typed lines in, friendly lines out; at a terminal or in a pipe. It stands on pollport's client side,
-// inside Node's own loop, which readline needs.
+// A person's client for the command line: typed lines in, friendly lines out; at a terminal or in a
+// pipe. It stands on pollport's client side, inside Node's own loop, which readline needs.
 import { createInterface } from 'node:readline'
 import { FrameDecoder, Poller } from 'pollport'
 import { CLIENT_PING_MS, MAX_REPLY_BYTES } from './config.ts'
-import { type Direction, encode, LENGTH_BYTES, parseMessage, type Request, type ServerMessage } from './protocol.ts'
+import {
+  type Direction,
+  encode,
+  LENGTH_BYTES,
+  parseMessage,
+  type Request,
+  type ServerMessage
+} from './protocol.ts'
 
 const help = `/name Ann      choose your name
 /rooms         list the rooms (/rooms 20: from the twentieth on; /rooms den: those with "den" in their names)
@@ -19,7 +26,17 @@ const help = `/name Ann      choose your name
 /say hello     say something to your room, or to the lobby; the same as just typing it
 /quit          leave`
 
-const directions = ['stop', 'up', 'up-right', 'right', 'down-right', 'down', 'down-left', 'left', 'up-left']
+const directions = [
+  'stop',
+  'up',
+  'up-right',
+  'right',
+  'down-right',
+  'down',
+  'down-left',
+  'left',
+  'up-left'
+]
 
 /** Becomes a 'steer' as soon as it is known in which match. */
 export interface Go {
@@ -38,7 +55,9 @@ export function parseLine(line: string): Request | Go | 'help' | 'quit' | undefi
     case '/name':
       return { type: 'name', name: rest }
     case '/rooms':
-      return /^\d*$/.test(rest) ? { type: 'rooms', from: Number(rest) } : { type: 'rooms', filter: rest }
+      return /^\d*$/.test(rest)
+        ? { type: 'rooms', from: Number(rest) }
+        : { type: 'rooms', filter: rest }
     case '/players':
       return { type: 'players', from: Number(rest) || 0 }
     case '/create':
@@ -124,7 +143,9 @@ export function describe(message: ServerMessage): string | undefined {
     case 'ready':
       return `* ${message.name} is ${message.ready ? 'ready' : 'not ready yet'}`
     case 'chat':
-      return message.to === 'lobby' ? `[lobby] ${message.from}: ${message.text}` : `${message.from}: ${message.text}`
+      return message.to === 'lobby'
+        ? `[lobby] ${message.from}: ${message.text}`
+        : `${message.from}: ${message.text}`
     case 'match-started':
       return `*** A match: ${message.players.join(', ')}, for ${Math.ceil(message.endsInMs / 1000)} seconds. /go up, /go left …`
     case 'scored':
@@ -148,7 +169,9 @@ export function describe(message: ServerMessage): string | undefined {
 
 function describeRooms({ rooms, from, total }: Extract<ServerMessage, { type: 'rooms' }>): string {
   if (rooms.length === 0)
-    return total === 0 ? 'There are no rooms. /create Den opens one.' : `There are only ${total} rooms.`
+    return total === 0
+      ? 'There are no rooms. /create Den opens one.'
+      : `There are only ${total} rooms.`
   const lines = rooms.map(({ name, players, capacity, isPlaying, hasPassword }) => {
     return `  ${name}: ${players} of ${capacity}${isPlaying ? ', playing' : ''}${hasPassword ? ', with a password' : ''}`
   })
@@ -163,7 +186,12 @@ export async function runClient(address: string, port: number): Promise<number> 
   const decoder = new FrameDecoder({ lengthBytes: LENGTH_BYTES, maxFrameBytes: MAX_REPLY_BYTES })
   const connection = poller.connectTcp({ address, port, timeoutMs: 10_000 })
   const isTerminal = Boolean(process.stdin.isTTY && process.stdout.isTTY)
-  const terminal = createInterface({ input: process.stdin, output: process.stdout, terminal: isTerminal, prompt: '> ' })
+  const terminal = createInterface({
+    input: process.stdin,
+    output: process.stdout,
+    terminal: isTerminal,
+    prompt: '> '
+  })
   const closed = new AbortController()
   let isQuitting = false
   let exitCode = 0

@@ -1,5 +1,6 @@
-// What travels by UDP while a match runs: steering from players, the arena's state to them. Everything is big-endian; byte 0 says what it is. Nothing
-// is believed without its player's token, and nothing is sent to an address before it has shown that it hears. Pure; knows no sockets.
+// What travels by UDP while a match runs: steering from players, the arena's state to them.
+// Everything is big-endian; byte 0 says what it is. Nothing is believed without its player's token,
+// and nothing is sent to an address before it has shown that it hears. Pure; knows no sockets.
 import { DIRECTIONS, type Direction, type MatchState } from './protocol.ts'
 
 /** From a player; each of them begins with the kind and the player's token. */
@@ -19,15 +20,31 @@ const COIN_BYTES = 2 + 2
 
 /** What a player sends. `token` is in hexadecimal, as in the message 'udp'. */
 export type FromPlayer =
-  /** "I am here": the answer is a challenge, or `open` if this address is known already. Repeated, it keeps the way open. */
+  /**
+   * "I am here": the answer is a challenge, or `open` if this address is known already. Repeated,
+   * it keeps the way open.
+   */
   | { kind: 'hello'; token: string }
   /** The nonce of the challenge: whoever knows it hears what is sent to this address. */
   | { kind: 'proof'; token: string; nonce: string }
-  /** `heardTick`: of the last state of this match that came by a datagram, so that the server knows that they arrive; 0 before the first. */
-  | { kind: 'steer'; token: string; match: number; seq: number; heardTick: number; direction: Direction }
+  /**
+   * `heardTick`: of the last state of this match that came by a datagram, so that the server knows
+   * that they arrive; 0 before the first.
+   */
+  | {
+      kind: 'steer'
+      token: string
+      match: number
+      seq: number
+      heardTick: number
+      direction: Direction
+    }
 
 /** What a player is sent. */
-export type ToPlayer = { kind: 'challenge'; nonce: string } | { kind: 'open' } | { kind: 'state'; state: MatchState }
+export type ToPlayer =
+  | { kind: 'challenge'; nonce: string }
+  | { kind: 'open' }
+  | { kind: 'state'; state: MatchState }
 
 export function encodeFromPlayer(message: FromPlayer): Buffer {
   const lengths = { hello: TOKEN_END, proof: PROOF_BYTES, steer: STEER_BYTES }
@@ -82,7 +99,9 @@ export function encodeOpen(): Buffer {
 
 /** At most 255 players and as many coins. */
 export function encodeState({ match, tick, players, coins }: MatchState): Buffer {
-  const bytes = Buffer.allocUnsafe(STATE_HEAD_BYTES + players.length * PLAYER_BYTES + coins.length * COIN_BYTES)
+  const bytes = Buffer.allocUnsafe(
+    STATE_HEAD_BYTES + players.length * PLAYER_BYTES + coins.length * COIN_BYTES
+  )
   bytes[0] = TO_PLAYER.state
   bytes.writeUInt32BE(match, 1)
   bytes.writeUInt32BE(tick, 5)
@@ -109,7 +128,9 @@ export function encodeState({ match, tick, players, coins }: MatchState): Buffer
 export function decodeToPlayer(bytes: Buffer): ToPlayer | undefined {
   switch (bytes[0]) {
     case TO_PLAYER.challenge:
-      return bytes.length === 1 + NONCE_BYTES ? { kind: 'challenge', nonce: bytes.toString('hex', 1) } : undefined
+      return bytes.length === 1 + NONCE_BYTES
+        ? { kind: 'challenge', nonce: bytes.toString('hex', 1) }
+        : undefined
     case TO_PLAYER.open:
       return bytes.length === 1 ? { kind: 'open' } : undefined
     case TO_PLAYER.state: {

@@ -1,4 +1,5 @@
-// The live figures: what is shown of a second, and how a line is shown. Knows neither server nor bots.
+// The live figures: what is shown of a second, and how a line is shown. Knows neither server nor
+// bots.
 import type { ServerFigures } from './server-figures.ts'
 
 /** Times in milliseconds; all 0 when nothing was measured. */
@@ -19,7 +20,10 @@ export interface BotFigures {
   lateness: Times
 }
 
-/** What the bots' process tells once a second: how it went in that second, and counts since the start. */
+/**
+ * What the bots' process tells once a second: how it went in that second, and counts since the
+ * start.
+ */
 export interface BotReport extends BotFigures {
   bots: number
   /** Of them, those who are signed in now, and who have been at some time. */
@@ -36,7 +40,12 @@ export interface BotReport extends BotFigures {
 }
 
 /** One line about the time between two looks at the server, and about the bots if there are any. */
-export function formatFigures(now: ServerFigures, before: ServerFigures, seconds: number, bots?: BotReport): string {
+export function formatFigures(
+  now: ServerFigures,
+  before: ServerFigures,
+  seconds: number,
+  bots?: BotReport
+): string {
   const perSecond = (count: number) => whole(count / seconds)
   const parts = [
     `${whole(now.players)} players`,
@@ -46,7 +55,10 @@ export function formatFigures(now: ServerFigures, before: ServerFigures, seconds
     `${perSecond(now.messagesOut - before.messagesOut)} msg/s out`
   ]
   if (bots !== undefined) {
-    parts.push(`p50 ${bots.roundTrips.p50Ms.toFixed(2)} ms`, `p99 ${bots.roundTrips.p99Ms.toFixed(2)} ms`)
+    parts.push(
+      `p50 ${bots.roundTrips.p50Ms.toFixed(2)} ms`,
+      `p99 ${bots.roundTrips.p99Ms.toFixed(2)} ms`
+    )
     const errors = sumOf(bots.errors)
     if (errors > 0) parts.push(`${whole(errors)} errors`)
   }

@@ -29,7 +29,11 @@ const hub: HubLink = {
   enter: (client, address) => mailbox.send('enter', client, address),
   receive: (client, frame) => {
     if (!isFull()) mailbox.send('receive', client, ownBytes(frame))
-    else gateway.deliver([client], encode(new Refusal('too-fast', 'the server does not keep up').toMessage()))
+    else
+      gateway.deliver(
+        [client],
+        encode(new Refusal('too-fast', 'the server does not keep up').toMessage())
+      )
   },
   steer: (client, match, seq, direction) => {
     if (!isFull()) mailbox.send('steer', client, match, seq, direction)
@@ -40,7 +44,11 @@ const hub: HubLink = {
 }
 
 const figures = setInterval(() => mailbox.send('figures', gateway.figures), FIGURES_EVERY_MS)
-mailbox.send('listening', { port: gateway.port, webPort: gateway.webPort, udpPort: gateway.udpPort })
+mailbox.send('listening', {
+  port: gateway.port,
+  webPort: gateway.webPort,
+  udpPort: gateway.udpPort
+})
 await gateway.run(hub)
 clearInterval(figures)
 port.close()
@@ -57,7 +65,8 @@ function obey([method, ...args]: Call): void {
       gateway.dismiss(args[0] as number, args[1] as Uint8Array)
       break
     case 'adopt':
-      // First, and at once: of a thread that ends just now it must be known what it has, or a handle would be closed twice.
+      // First, and at once: of a thread that ends just now it must be known what it has, or a
+      // handle would be closed twice.
       mailbox.send('taken', args[0])
       mailbox.flush()
       gateway.adopt(args[0] as number, args[1] as boolean)

@@ -1,5 +1,6 @@
-// The connections of one thread: bytes in, frames to the hub, frames out, and an end for whoever costs too much. With server.ts the only file of the
-// server that knows pollport; it knows no rules.
+// The connections of one thread: bytes in, frames to the hub, frames out, and an end for whoever
+// costs too much. With server.ts the only file of the server that knows pollport; it knows no
+// rules.
 import type { Logger } from 'pino'
 import {
   type ConnectionDuplex,
@@ -24,14 +25,25 @@ import { WebDoor } from './web-door.ts'
 const CHUNK_BYTES = 4 * 1024
 /** How often goodbyes that last too long are looked for. */
 const CLOCK_MS = 50
-/** Between two batches the ticks have their turn: what one batch costs, a tick may be late. These cost about half a millisecond. */
+/**
+ * Between two batches the ticks have their turn: what one batch costs, a tick may be late. These
+ * cost about half a millisecond.
+ */
 const SMALL_BATCHES = { maxEvents: 32, readBudgetBytes: 64 * 1024 }
-/** So many are told at once, which takes a millisecond, and the next ones after a pause: nobody else waits longer for that. */
+/**
+ * So many are told at once, which takes a millisecond, and the next ones after a pause: nobody else
+ * waits longer for that.
+ */
 const CROWD = 200
 const CROWD_EVERY_MS = 10
-/** Messages to larger crowds that may be on their way; one more is left out. What is said in the lobby is worth little when it comes late. */
+/**
+ * Messages to larger crowds that may be on their way; one more is left out. What is said in the
+ * lobby is worth little when it comes late.
+ */
 const MAX_CROWDS = 50
-/** A state is not sent to who has more than that of earlier messages unread: a newer one comes soon. */
+/**
+ * A state is not sent to who has more than that of earlier messages unread: a newer one comes soon.
+ */
 const STATE_BACKLOG_BYTES = 4096
 
 /** Where a gateway listens. */
@@ -51,19 +63,33 @@ class Client {
   readonly throttle: Throttle
   readonly decoder: FrameDecoder | undefined
   path: UdpPath | undefined
-  /** When a client that is being said goodbye to is cut off, if it has not gone by itself; undefined for everybody else. */
+  /**
+   * When a client that is being said goodbye to is cut off, if it has not gone by itself; undefined
+   * for everybody else.
+   */
   resetAtMs: number | undefined
 
-  constructor(id: number, connection: TcpConnection<Client>, socket: WebSocket | undefined, limits: Limits) {
+  constructor(
+    id: number,
+    connection: TcpConnection<Client>,
+    socket: WebSocket | undefined,
+    limits: Limits
+  ) {
     this.id = id
     this.connection = connection
     this.socket = socket
     this.throttle = new Throttle(limits, performance.now())
     const maxFrameBytes = limits.maxFrameBytes
-    this.decoder = socket === undefined ? new FrameDecoder({ lengthBytes: LENGTH_BYTES, maxFrameBytes }) : undefined
+    this.decoder =
+      socket === undefined
+        ? new FrameDecoder({ lengthBytes: LENGTH_BYTES, maxFrameBytes })
+        : undefined
   }
 
-  /** Queued here, and not yet taken by the system: a browser's waits in two places, since its stream fills the connection's queue first. */
+  /**
+   * Queued here, and not yet taken by the system: a browser's waits in two places, since its stream
+   * fills the connection's queue first.
+   */
   get bufferedBytes(): number {
     return this.connection.bufferedBytes + (this.socket?.bufferedAmount ?? 0)
   }
@@ -93,7 +119,9 @@ export class Gateway implements GatewayLink {
   /** More is queued for them than anybody may keep waiting. */
   readonly #lagging = new Set<Client>()
   readonly #stopped = new AbortController()
-  /** Messages to more than a few, on their way; the first one is told to the end before the next. */
+  /**
+   * Messages to more than a few, on their way; the first one is told to the end before the next.
+   */
   readonly #crowds: { ids: readonly number[]; frame: Uint8Array; next: number }[] = []
   #isServingCrowds = false
   #hub: HubLink | undefined
@@ -103,7 +131,9 @@ export class Gateway implements GatewayLink {
   #messagesIn = 0
   #messagesOut = 0
 
-  /** Listens at its doors. Throws a SocketError, for example `EADDRINUSE`, with address and port. */
+  /**
+   * Listens at its doors. Throws a SocketError, for example `EADDRINUSE`, with address and port.
+   */
   constructor(doors: Doors, settings: Settings, log: Logger) {
     this.#limits = limitsOf(settings)
     this.#log = log
@@ -114,9 +144,15 @@ export class Gateway implements GatewayLink {
     const { address, listen, udpPort } = doors
     try {
       if (listen !== undefined) {
-        const shared = { address, reusePort: listen.isShared, sendBufferSize: settings.sendBufferBytes }
+        const shared = {
+          address,
+          reusePort: listen.isShared,
+          sendBufferSize: settings.sendBufferBytes
+        }
         this.#listener = at(listen.port, (port) => this.#poller.listenTcp({ ...shared, port }))
-        this.#webListener = at(listen.webPort, (port) => this.#poller.listenTcp({ ...shared, port }))
+        this.#webListener = at(listen.webPort, (port) =>
+          this.#poller.listenTcp({ ...shared, port })
+        )
       }
       this.#paths = at(udpPort, (port) => {
         const onSteer: HubLink['steer'] = (...steer) => this.#hub?.steer(...steer)
@@ -147,7 +183,10 @@ export class Gateway implements GatewayLink {
     this.#hub = hub
     const clock = setInterval(() => this.#onClock(), CLOCK_MS)
     const { signal } = this.#stopped
-    const serving = [this.#poller.run((events) => this.#onEvents(events), { signal }), this.#paths.run(signal)]
+    const serving = [
+      this.#poller.run((events) => this.#onEvents(events), { signal }),
+      this.#paths.run(signal)
+    ]
     try {
       await Promise.all(serving)
     } finally {
@@ -176,15 +215,23 @@ export class Gateway implements GatewayLink {
   // ---- What the hub asks ----
 
   deliver(ids: readonly number[], frame: Uint8Array): void {
-    // Half as many wait, too, while others do: what is told to a crowd that has become a little smaller must not come before what was told to all of it.
+    // Half as many wait, too, while others do: what is told to a crowd that has become a little
+    // smaller must not come before what was told to all of it.
     const least = this.#crowds.length > 0 ? CROWD / 2 : CROWD
     if (ids.length <= least) this.#deliverNow(ids, frame)
     else if (this.#crowds.length < MAX_CROWDS) this.#crowds.push({ ids, frame, next: 0 })
-    else this.#log.warn({ clients: ids.length }, 'a message to a crowd is left out: too many are on their way')
+    else
+      this.#log.warn(
+        { clients: ids.length },
+        'a message to a crowd is left out: too many are on their way'
+      )
     if (this.#crowds.length > 0 && !this.#isServingCrowds) this.#serveCrowds()
   }
 
-  /** A part of the first crowd: to tell thousands something would hold up everything else for as long as that takes. */
+  /**
+   * A part of the first crowd: to tell thousands something would hold up everything else for as
+   * long as that takes.
+   */
   #serveCrowds(): void {
     const [crowd] = this.#crowds
     this.#isServingCrowds = crowd !== undefined && !this.#isStopping
@@ -206,7 +253,8 @@ export class Gateway implements GatewayLink {
     if (connections.length === 0) return
     this.#messagesOut += this.#poller.broadcast(connections, frame)
     for (const connection of connections) {
-      if (connection.bufferedBytes > this.#limits.maxUnreadBytes) this.#lagging.add(connection.userPtr as Client)
+      if (connection.bufferedBytes > this.#limits.maxUnreadBytes)
+        this.#lagging.add(connection.userPtr as Client)
     }
   }
 
@@ -219,7 +267,8 @@ export class Gateway implements GatewayLink {
     for (const id of ids) {
       const client = this.#clients.get(id)
       if (client === undefined || client.resetAtMs !== undefined) continue
-      if (client.path !== undefined && this.#paths.send(client.path, bytes, match, tick, nowMs)) continue
+      if (client.path !== undefined && this.#paths.send(client.path, bytes, match, tick, nowMs))
+        continue
       if (client.bufferedBytes <= STATE_BACKLOG_BYTES) others.push(id)
     }
     const decoded = others.length > 0 ? decodeState(state) : undefined
@@ -285,7 +334,8 @@ export class Gateway implements GatewayLink {
         case 'error':
           this.#log.error({ err: event.error }, 'listener') // out of descriptors, say; it goes on when there are some
           break
-        // 'connect', 'datagram', 'wake' do not happen here; for 'drain' nobody waits: who lags that far is cut off.
+        // 'connect', 'datagram', 'wake' do not happen here; for 'drain' nobody waits: who lags that
+        // far is cut off.
       }
     }
     this.#cutLagging()
@@ -299,7 +349,12 @@ export class Gateway implements GatewayLink {
   }
 
   #onBrowser(socket: WebSocket, stream: ConnectionDuplex): void {
-    const client = new Client(this.#nextId++, stream.connection as TcpConnection<Client>, socket, this.#limits)
+    const client = new Client(
+      this.#nextId++,
+      stream.connection as TcpConnection<Client>,
+      socket,
+      this.#limits
+    )
     this.#webConnections++
     socket.on('message', (data, isBinary) => {
       if (client.resetAtMs !== undefined) return
@@ -313,7 +368,8 @@ export class Gateway implements GatewayLink {
       this.#webConnections--
       this.#onClose(client)
     })
-    // Something that is no WebSocket: it has been told so, and has as long to go as anybody who is sent away.
+    // Something that is no WebSocket: it has been told so, and has as long to go as anybody who is
+    // sent away.
     socket.on('error', (error) => {
       this.#log.debug({ err: error }, 'WebSocket')
       this.#lose(client)
@@ -336,23 +392,30 @@ export class Gateway implements GatewayLink {
     const { idleMs } = this.#limits
     const nowMs = performance.now()
     // Who plays by datagrams says nothing else.
-    if (client.path !== undefined && nowMs - client.path.receivedAtMs < idleMs) client.connection.setIdleTimeout(idleMs)
+    if (client.path !== undefined && nowMs - client.path.receivedAtMs < idleMs)
+      client.connection.setIdleTimeout(idleMs)
     else this.#sendAway(client, new Refusal('idle', 'nothing was heard for a long time'))
   }
 
   #onReceive(client: Client, data: Buffer): void {
     try {
-      // Leaving: read and forgotten. Were it left unread, the system would answer our close with a reset, which overtakes our last words.
+      // Leaving: read and forgotten. Were it left unread, the system would answer our close with a
+      // reset, which overtakes our last words.
       if (client.resetAtMs !== undefined) return
       for (let at = 0; at < data.length; at += CHUNK_BYTES) {
-        for (const frame of (client.decoder as FrameDecoder).push(data.subarray(at, at + CHUNK_BYTES))) {
+        for (const frame of (client.decoder as FrameDecoder).push(
+          data.subarray(at, at + CHUNK_BYTES)
+        )) {
           this.#onFrame(client, frame)
           if (client.resetAtMs !== undefined) return // that was one too many
         }
       }
     } catch (error) {
       if ((error as { code?: unknown }).code !== 'ERR_FRAME_TOO_LARGE') throw error
-      this.#sendAway(client, new Refusal('frame-too-large', `a frame has at most ${this.#limits.maxFrameBytes} bytes`))
+      this.#sendAway(
+        client,
+        new Refusal('frame-too-large', `a frame has at most ${this.#limits.maxFrameBytes} bytes`)
+      )
     }
   }
 
@@ -366,8 +429,10 @@ export class Gateway implements GatewayLink {
   #admits(client: Client): boolean {
     if (client.resetAtMs !== undefined) return false
     const admission = client.throttle.admit(performance.now())
-    if (admission === 'warn') this.#refuse(client, new Refusal('too-fast', 'too many commands; some are dropped'))
-    if (admission === 'cut') this.#sendAway(client, new Refusal('flood', 'far too many commands; goodbye'))
+    if (admission === 'warn')
+      this.#refuse(client, new Refusal('too-fast', 'too many commands; some are dropped'))
+    if (admission === 'cut')
+      this.#sendAway(client, new Refusal('flood', 'far too many commands; goodbye'))
     return admission === 'do'
   }
 
@@ -466,7 +531,9 @@ export class Gateway implements GatewayLink {
 
 const MAX_UDP_REQUEST_BYTES = 64
 
-/** Whether it is the command 'udp', the only one that concerns the connection and not the player. */
+/**
+ * Whether it is the command 'udp', the only one that concerns the connection and not the player.
+ */
 function isUdpRequest(frame: Buffer): boolean {
   if (!frame.includes('udp')) return false
   try {

@@ -1,5 +1,5 @@
-// The rules, and who is behind which connection of which gateway. Frames come in from the gateways; what the rules say goes out, encoded once however
-// many hear it. Knows no sockets and no threads.
+// The rules, and who is behind which connection of which gateway. Frames come in from the gateways;
+// what the rules say goes out, encoded once however many hear it. Knows no sockets and no threads.
 import type { Logger } from 'pino'
 import { type Limits, TICK_PARTS, TICKS_PER_SECOND } from './config.ts'
 import { encodeState } from './datagram.ts'
@@ -121,7 +121,9 @@ export class Hub {
     for (const guest of guests.values()) this.lobby.lose(guest, performance.now())
   }
 
-  /** No new players and no new matches; those that go on may end, then {@link HubOptions.onDrained}. */
+  /**
+   * No new players and no new matches; those that go on may end, then {@link HubOptions.onDrained}.
+   */
   drain(): void {
     if (this.isDraining) return
     const { drainMs, log } = this.#options
@@ -142,7 +144,8 @@ export class Hub {
   #tick(nowMs: number, part: number): void {
     this.lobby.tick(nowMs, part)
     if (this.#drainedMs === undefined) return
-    if ((this.lobby.matchCount === 0 && this.#keeping === 0) || nowMs >= this.#drainedMs) this.#options.onDrained()
+    if ((this.lobby.matchCount === 0 && this.#keeping === 0) || nowMs >= this.#drainedMs)
+      this.#options.onDrained()
   }
 
   #deliver(to: Iterable<Session>, message: ServerMessage): void {
@@ -193,7 +196,10 @@ export class Hub {
     this.refusals[reason] = (this.refusals[reason] ?? 0) + 1
   }
 
-  /** The connections, sorted by who holds them; but for those that are gone. Most messages go to one gateway, and most servers have one. */
+  /**
+   * The connections, sorted by who holds them; but for those that are gone. Most messages go to one
+   * gateway, and most servers have one.
+   */
   #byGateway(to: Iterable<Session>): Map<GatewayLink, number[]> {
     const clients = new Map<GatewayLink, number[]>()
     for (const session of to) {

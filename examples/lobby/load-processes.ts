@@ -1,4 +1,5 @@
-// The processes of a load run: the server on a core of its own, the bots on the others. Knows processes, cores and descriptors; no rules, no figures.
+// The processes of a load run: the server on a core of its own, the bots on the others. Knows
+// processes, cores and descriptors; no rules, no figures.
 import { type ChildProcess, spawn, spawnSync } from 'node:child_process'
 import { once } from 'node:events'
 import { readFileSync } from 'node:fs'
@@ -29,14 +30,18 @@ process.on('exit', () => {
 /** The cores that this process may use, if the system has a way to give each process its own. */
 export function findCores(): number[] {
   if (process.platform !== 'linux' || spawnSync('taskset', ['--version']).status !== 0) return []
-  const list = /Cpus_allowed_list:\s*(\S+)/.exec(readFileSync('/proc/self/status', 'utf8'))?.[1] ?? ''
+  const list =
+    /Cpus_allowed_list:\s*(\S+)/.exec(readFileSync('/proc/self/status', 'utf8'))?.[1] ?? ''
   return list.split(',').flatMap((range) => {
     const [first, last = first] = range.split('-').map(Number)
     return Array.from({ length: last - first + 1 }, (_, at) => first + at)
   })
 }
 
-/** How many descriptors a process may have; Node raises its own soft limit to it. Windows has no such limit. */
+/**
+ * How many descriptors a process may have; Node raises its own soft limit to it. Windows has no
+ * such limit.
+ */
 export function descriptorLimit(): number {
   if (process.platform === 'win32') return Number.POSITIVE_INFINITY
   const said = spawnSync('sh', ['-c', 'ulimit -Hn'], { encoding: 'utf8' }).stdout.trim()
@@ -44,12 +49,17 @@ export function descriptorLimit(): number {
 }
 
 /**
- * Node's flags for the server, as npm start has them. The young generation has its full size from the start: it costs its 40 MB at once, little grows old
- * that is garbage soon, and the whole heap, which holds up a tick for tens of milliseconds on a core that V8's threads share, is seldom looked through.
+ * Node's flags for the server, as npm start has them. The young generation has its full size from
+ * the start: it costs its 40 MB at once, little grows old that is garbage soon, and the whole heap,
+ * which holds up a tick for tens of milliseconds on a core that V8's threads share, is seldom
+ * looked through.
  */
 const SERVER_NODE_FLAGS = ['--min-semi-space-size=16', '--max-semi-space-size=16']
 
-/** How a process is started: on which cores, all of them if there are none, and where its profile goes. */
+/**
+ * How a process is started: on which cores, all of them if there are none, and where its profile
+ * goes.
+ */
 export interface Setting {
   cores: number[]
   profile: string | undefined
@@ -63,7 +73,9 @@ function start(
   stdio: ('ignore' | 'pipe' | 'inherit' | 'ipc')[]
 ): ChildProcess {
   const profiling =
-    profile === undefined ? [] : ['--cpu-prof', `--cpu-prof-name=${script}.cpuprofile`, '--cpu-prof-dir', profile]
+    profile === undefined
+      ? []
+      : ['--cpu-prof', `--cpu-prof-name=${script}.cpuprofile`, '--cpu-prof-dir', profile]
   const command = [process.execPath, ...nodeFlags, ...profiling, '--import', 'tsx', script, ...args]
   if (cores.length > 0) command.unshift('taskset', '-c', cores.join(','))
   const child = spawn(command[0], command.slice(1), { cwd: here, stdio })
@@ -80,10 +92,14 @@ async function stop(child: ChildProcess, ask: () => void): Promise<void> {
   clearTimeout(impatience)
 }
 
-/** Seconds of a processor that a process has used, with all its threads; undefined where the system does not tell. */
+/**
+ * Seconds of a processor that a process has used, with all its threads; undefined where the system
+ * does not tell.
+ */
 function cpuSecondsOf(pid: number): number | undefined {
   try {
-    // Fields 14 and 15 of proc_pid_stat(5), in ticks of a hundredth of a second; counted behind the name, which may have spaces.
+    // Fields 14 and 15 of proc_pid_stat(5), in ticks of a hundredth of a second; counted behind the
+    // name, which may have spaces.
     const fields = readFileSync(`/proc/${pid}/stat`, 'utf8').split(') ')[1].split(' ')
     return (Number(fields[11]) + Number(fields[12])) / 100
   } catch {
@@ -103,7 +119,11 @@ export class ServerProcess {
   }
 
   /** `flags` as of main.ts. Throws a {@link Mistake} when it does not open. */
-  static async start(flags: string[], setting: Setting, signal: AbortSignal): Promise<ServerProcess> {
+  static async start(
+    flags: string[],
+    setting: Setting,
+    signal: AbortSignal
+  ): Promise<ServerProcess> {
     const child = start(SERVER_NODE_FLAGS, 'main.ts', flags, setting, ['ignore', 'pipe', 'inherit'])
     let said = ''
     const door = await new Promise<{ port: number; operators: string }>((resolve, reject) => {
@@ -143,7 +163,9 @@ export class ServerProcess {
   }
 
   async figures(): Promise<ServerFigures> {
-    const answer = await fetch(`${this.#operators}/figures`, { signal: AbortSignal.timeout(ANSWER_MS) })
+    const answer = await fetch(`${this.#operators}/figures`, {
+      signal: AbortSignal.timeout(ANSWER_MS)
+    })
     if (!answer.ok) throw new Mistake(`The server answers for its figures: ${answer.status}`)
     return (await answer.json()) as ServerFigures
   }
@@ -159,7 +181,12 @@ export class BotsProcess {
   #onPhase: ((figures: BotFigures) => void) | undefined
 
   constructor(options: FleetOptions, setting: Setting) {
-    this.#child = start([], 'bots.ts', [JSON.stringify(options)], setting, ['ignore', 'inherit', 'inherit', 'ipc'])
+    this.#child = start([], 'bots.ts', [JSON.stringify(options)], setting, [
+      'ignore',
+      'inherit',
+      'inherit',
+      'ipc'
+    ])
     this.#child.on('message', (message: BotReport | PhaseReport) => {
       if ('phase' in message) this.#onPhase?.(message.phase)
       else this.#last = message

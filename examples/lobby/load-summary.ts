@@ -1,4 +1,5 @@
-// What a load run comes to: the figures, each with its goal if it has one, and the table that shows them. Pure.
+// What a load run comes to: the figures, each with its goal if it has one, and the table that shows
+// them. Pure.
 import { sumOf, type Times, whole } from './figures.ts'
 import { latenessAt, latenessSince, type ServerFigures } from './server-figures.ts'
 
@@ -20,7 +21,10 @@ export interface LoadRun {
   first: ServerFigures
   last: ServerFigures
   seconds: number
-  /** What the bots measured, they measured in this time: longer than `seconds` by the asking for figures before and after. */
+  /**
+   * What the bots measured, they measured in this time: longer than `seconds` by the asking for
+   * figures before and after.
+   */
   phaseSeconds: number
   /** Players in matches, at each look. */
   playing: number[]
@@ -44,7 +48,13 @@ export interface Row {
   holds?: boolean
 }
 
-const GOALS = { roundTripP99Ms: 50, tickLatenessP99Ms: 5, bytesAPlayer: 4_000, playing: 0.98, quarter: 0.25 }
+const GOALS = {
+  roundTripP99Ms: 50,
+  tickLatenessP99Ms: 5,
+  bytesAPlayer: 4_000,
+  playing: 0.98,
+  quarter: 0.25
+}
 
 /** Bots that are later than this do not measure the server alone. */
 const BUSY_MS = 20
@@ -169,7 +179,13 @@ export function rowsOfRounds(
       // Less is luck, and no harm.
       holds: change < GOALS.quarter
     },
-    { name: 'errors', figure: errors, text: count === 0 ? 'none' : kindsOf(errors), goal: 'none', holds: count === 0 },
+    {
+      name: 'errors',
+      figure: errors,
+      text: count === 0 ? 'none' : kindsOf(errors),
+      goal: 'none',
+      holds: count === 0
+    },
     { name: 'expected refusals and cuts', figure: expected, text: kindsOf(expected) || 'none' }
   ]
 }
@@ -213,7 +229,9 @@ function kindsOf(counts: Record<string, number>): string {
 }
 
 function ms(value: number): string {
-  return value === Number.POSITIVE_INFINITY ? 'very late' : `${value.toFixed(value < 10 ? 2 : 1)} ms`
+  return value === Number.POSITIVE_INFINITY
+    ? 'very late'
+    : `${value.toFixed(value < 10 ? 2 : 1)} ms`
 }
 
 function mb(bytes: number): string {

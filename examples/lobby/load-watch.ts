@@ -1,4 +1,5 @@
-// The progress line of a load run: looks at the server and at the bots once a second, and shows what it sees. Knows nothing of what is measured.
+// The progress line of a load run: looks at the server and at the bots once a second, and shows
+// what it sees. Knows nothing of what is measured.
 import { setTimeout as delay } from 'node:timers/promises'
 import { SingleBar } from 'cli-progress'
 import { formatFigures } from './figures.ts'
@@ -23,7 +24,12 @@ export class Watch {
     hideCursor: true
   })
 
-  constructor(server: ServerProcess, bots: BotsProcess, figures: ServerFigures, signal: AbortSignal) {
+  constructor(
+    server: ServerProcess,
+    bots: BotsProcess,
+    figures: ServerFigures,
+    signal: AbortSignal
+  ) {
     this.#signal = signal
     this.server = server
     this.bots = bots
@@ -40,12 +46,19 @@ export class Watch {
 
   /** A look, once a second; `value` is how far it is. */
   async look(value: (figures: ServerFigures) => number): Promise<ServerFigures> {
-    await delay(LOOK_EVERY_MS, undefined, { signal: this.#signal }).catch(() => this.#signal.throwIfAborted())
+    await delay(LOOK_EVERY_MS, undefined, { signal: this.#signal }).catch(() =>
+      this.#signal.throwIfAborted()
+    )
     if (this.server.hasEnded) throw new Mistake('The server has ended.')
     if (this.bots.hasEnded) throw new Mistake('The bots have ended.')
     const now = await this.server.figures()
     const nowMs = performance.now()
-    const figures = formatFigures(now, this.#before, (nowMs - this.#beforeMs) / 1000, this.bots.report)
+    const figures = formatFigures(
+      now,
+      this.#before,
+      (nowMs - this.#beforeMs) / 1000,
+      this.bots.report
+    )
     this.#bar.update(value(now), { figures })
     this.#before = now
     this.#beforeMs = nowMs

@@ -1,11 +1,19 @@
-// The load command: starts a server of its own and very many bots, watches both, and prints what it came to: npm run load -- --players 10000
-// --playing 2000. Exit code 1 when a goal is missed. Everything stays on this machine.
+// The load command: starts a server of its own and very many bots, watches both, and prints what it
+// came to: npm run load -- --players 10000 --playing 2000. Exit code 1 when a goal is missed.
+// Everything stays on this machine.
 import { writeFileSync } from 'node:fs'
 import { availableParallelism, cpus } from 'node:os'
 import { resolve } from 'node:path'
 import { parseArgs } from 'node:util'
 import { type Mix, sizeOf } from './bot-mix.ts'
-import { BotsProcess, descriptorLimit, findCores, Mistake, OTHER_DESCRIPTORS, ServerProcess } from './load-processes.ts'
+import {
+  BotsProcess,
+  descriptorLimit,
+  findCores,
+  Mistake,
+  OTHER_DESCRIPTORS,
+  ServerProcess
+} from './load-processes.ts'
 import {
   allHold,
   type LoadOptions,
@@ -34,10 +42,16 @@ const usage = `Load: a server of its own, and very many bots, on this machine.
   --help             show this
   -- FLAGS           for the server, as of npm start`
 
-/** Between two matches players wait for each other: so many more take part than are to play at any time. */
+/**
+ * Between two matches players wait for each other: so many more take part than are to play at any
+ * time.
+ */
 const MORE_PLAYERS = 0.04
 const LEAST_MORE_PLAYERS = 8
-/** Nobody has won before the time is up: how many play at a time does not hang on how well they do, and that on how quick the server is. */
+/**
+ * Nobody has won before the time is up: how many play at a time does not hang on how well they do,
+ * and that on how quick the server is.
+ */
 const COINS_TO_WIN = 255
 const CHATTERS = 0.05
 const QUITTERS = 0.01
@@ -80,7 +94,12 @@ function readArguments(): Arguments | undefined {
   const { values, positionals } = parse()
   if (values.help) return undefined
   const players = readNumber('--players', values.players ?? '1000', 2, 1_000_000)
-  const playing = readNumber('--playing', values.playing ?? String(Math.floor(players / 5)), 0, players)
+  const playing = readNumber(
+    '--playing',
+    values.playing ?? String(Math.floor(players / 5)),
+    0,
+    players
+  )
   return {
     players,
     playing,
@@ -153,7 +172,9 @@ async function main(): Promise<number> {
   const all = findCores()
   // A server of several threads takes what there is.
   const cores =
-    all.length > 1 && options.workers === 0 ? { server: all.slice(0, 1), bots: all.slice(1) } : { server: [], bots: [] }
+    all.length > 1 && options.workers === 0
+      ? { server: all.slice(0, 1), bots: all.slice(1) }
+      : { server: [], bots: [] }
   console.log(describe(options, mix, cores.server))
 
   const server = await ServerProcess.start(
@@ -165,7 +186,10 @@ async function main(): Promise<number> {
   let rows: Row[]
   try {
     const empty = await server.figures()
-    bots = new BotsProcess({ address: '127.0.0.1', port: server.port, mix, ...RAMP }, { cores: cores.bots, profile })
+    bots = new BotsProcess(
+      { address: '127.0.0.1', port: server.port, mix, ...RAMP },
+      { cores: cores.bots, profile }
+    )
     const watch = new Watch(server, bots, empty, end.signal)
     const signedInAfterSeconds = await rampUp(watch, options)
     rows = options.badGuests
@@ -180,13 +204,26 @@ async function main(): Promise<number> {
   console.log(holds ? 'All goals are met.' : 'Not all goals are met.')
   if (options.json !== undefined) {
     const { players, playing, seconds, workers } = options
-    const what = { players, playing, seconds, workers, mix, node: process.version, cpu: cpus()[0]?.model, rows, holds }
+    const what = {
+      players,
+      playing,
+      seconds,
+      workers,
+      mix,
+      node: process.version,
+      cpu: cpus()[0]?.model,
+      rows,
+      holds
+    }
     writeFileSync(options.json, `${JSON.stringify(what, null, 2)}\n`)
   }
   return holds ? 0 : 1
 }
 
-/** The limits that so many players ask for, and matches that last; everything else as it is by default. */
+/**
+ * The limits that so many players ask for, and matches that last; everything else as it is by
+ * default.
+ */
 function serverFlags({ players, workers, serverFlags }: Arguments, badGuests: number): string[] {
   const settings = {
     port: 0,
@@ -200,10 +237,17 @@ function serverFlags({ players, workers, serverFlags }: Arguments, badGuests: nu
     'coins-to-win': COINS_TO_WIN,
     workers
   }
-  return [...Object.entries(settings).flatMap(([name, value]) => [`--${name}`, String(value)]), ...serverFlags]
+  return [
+    ...Object.entries(settings).flatMap(([name, value]) => [`--${name}`, String(value)]),
+    ...serverFlags
+  ]
 }
 
-function describe({ players, seconds, workers, badGuests, rounds }: Arguments, mix: Mix, cores: number[]): string {
+function describe(
+  { players, seconds, workers, badGuests, rounds }: Arguments,
+  mix: Mix,
+  cores: number[]
+): string {
   const parts = Object.entries(mix).map(([behaviour, count]) => `${count} ${behaviour}s`)
   const where =
     cores.length > 0
@@ -220,7 +264,8 @@ async function rampUp(watch: Watch, { players, playing }: LoadOptions): Promise<
   watch.begin('signing in', players)
   try {
     while (arrived() < players) {
-      if (performance.now() > deadlineMs) throw new Mistake(`Only ${arrived()} of ${players} are signed in.`)
+      if (performance.now() > deadlineMs)
+        throw new Mistake(`Only ${arrived()} of ${players} are signed in.`)
       await watch.look(arrived)
     }
   } finally {
@@ -254,7 +299,11 @@ async function measure(
   try {
     while (performance.now() - startMs < seconds * 1000) {
       playing.push(
-        (await watch.look(() => Math.min(Math.round((performance.now() - startMs) / 1000), seconds))).playing
+        (
+          await watch.look(() =>
+            Math.min(Math.round((performance.now() - startMs) / 1000), seconds)
+          )
+        ).playing
       )
     }
   } finally {
@@ -282,8 +331,14 @@ async function measure(
   }
 }
 
-/** Phases without and with bad guests by turns, so that whatever else the machine does is in both. */
-async function measureRounds(watch: Watch, { seconds, rounds: count }: Arguments, mix: Mix): Promise<Row[]> {
+/**
+ * Phases without and with bad guests by turns, so that whatever else the machine does is in both.
+ */
+async function measureRounds(
+  watch: Watch,
+  { seconds, rounds: count }: Arguments,
+  mix: Mix
+): Promise<Row[]> {
   const phaseMs = (seconds * 1000) / (2 * count)
   const rounds: Round[] = []
   let steps = 0
@@ -301,7 +356,8 @@ async function measureRounds(watch: Watch, { seconds, rounds: count }: Arguments
   }
   watch.begin('rounds', 2 * count)
   try {
-    for (let round = 0; round < count; round++) rounds.push({ quiet: await phase({}), bad: await phase(BAD_GUESTS) })
+    for (let round = 0; round < count; round++)
+      rounds.push({ quiet: await phase({}), bad: await phase(BAD_GUESTS) })
   } finally {
     watch.end()
   }

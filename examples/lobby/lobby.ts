@@ -1,4 +1,5 @@
-// The rules of the house: who may do what, and who hears of it. Takes frames and gives messages. Knows no sockets; the time is passed in.
+// The rules of the house: who may do what, and who hears of it. Takes frames and gives messages.
+// Knows no sockets; the time is passed in.
 import { type Limits, TICK_PARTS } from './config.ts'
 import type { MatchResult } from './match.ts'
 import { Player, sessionsOf } from './player.ts'
@@ -13,7 +14,14 @@ import {
   type ServerMessage
 } from './protocol.ts'
 import { QuickMatch } from './quick-match.ts'
-import { type Deliver, type DeliverState, type KeptMatch, Room, type RoomOptions, type RoomOutlet } from './room.ts'
+import {
+  type Deliver,
+  type DeliverState,
+  type KeptMatch,
+  Room,
+  type RoomOptions,
+  type RoomOutlet
+} from './room.ts'
 import { RoomList } from './room-list.ts'
 import type { RoomPage } from './server-figures.ts'
 import { type Session, TokenBucket } from './session.ts'
@@ -29,7 +37,10 @@ export interface Outlet {
   deliver: Deliver
   deliverState: DeliverState
   dismiss: Dismiss
-  /** Keeps a match, and the skills after it. Calls `then` when no kill can lose it any more, or when that has failed. */
+  /**
+   * Keeps a match, and the skills after it. Calls `then` when no kill can lose it any more, or when
+   * that has failed.
+   */
   keep(match: MatchRecord, then: (saved: boolean) => void): void
   newSeed(): number
 }
@@ -62,7 +73,10 @@ export class Lobby {
   #isDraining = false
   /** The players who are in no room: the lobby proper. */
   readonly #inLobby = new Set<Player>()
-  /** What they may hear of each other: a few who talk all the time would otherwise be all that thousands hear. */
+  /**
+   * What they may hear of each other: a few who talk all the time would otherwise be all that
+   * thousands hear.
+   */
   readonly #lobbyTalk: TokenBucket
   /** Those whose connection is lost, the longest away first. */
   readonly #away = new Set<Player>()
@@ -76,7 +90,11 @@ export class Lobby {
     this.#skills = skills
     this.#list = new RoomList(limits, outlet.deliver)
     this.#queue = new QuickMatch(limits)
-    this.#lobbyTalk = new TokenBucket(2 * limits.lobbyHearersPerSecond, limits.lobbyHearersPerSecond, 0)
+    this.#lobbyTalk = new TokenBucket(
+      2 * limits.lobbyHearersPerSecond,
+      limits.lobbyHearersPerSecond,
+      0
+    )
     this.#ofRooms = {
       deliver: outlet.deliver,
       deliverState: outlet.deliverState,
@@ -128,7 +146,9 @@ export class Lobby {
     return { rooms: page.map((room) => room.detail(nowMs)), from, total: this.#rooms.size }
   }
 
-  /** From now on nobody new comes in and no match begins; who has a seat may still come back to it. */
+  /**
+   * From now on nobody new comes in and no match begins; who has a seat may still come back to it.
+   */
   drain(withinMs: number, nowMs: number): void {
     this.#isDraining = true
     for (const player of this.#queue.clear()) this.#tell(player, { type: 'unqueued' })
@@ -147,7 +167,10 @@ export class Lobby {
       return
     }
     if (count > this.#limits.maxConnectionsPerAddress) {
-      this.#dismiss(session, new Refusal('too-many-connections', 'there are too many connections from your address'))
+      this.#dismiss(
+        session,
+        new Refusal('too-many-connections', 'there are too many connections from your address')
+      )
       return
     }
     const { maxFrameBytes } = this.#limits
@@ -180,12 +203,16 @@ export class Lobby {
     this.#list.watch(player, undefined)
     this.#queue.delete(player) // a match must not begin without its players
     player.room?.lose(player, nowMs)
-    // More than could all come back at once: whoever connects, takes a name and goes, over and over, shall not fill the house with empty seats.
+    // More than could all come back at once: whoever connects, takes a name and goes, over and
+    // over, shall not fill the house with empty seats.
     const [longestAway] = this.#away
     if (this.#away.size > this.#limits.maxConnections) this.#remove(longestAway, nowMs)
   }
 
-  /** A frame came in, from somebody who does not talk too fast. Whatever is wrong with it is between the server and its sender. */
+  /**
+   * A frame came in, from somebody who does not talk too fast. Whatever is wrong with it is between
+   * the server and its sender.
+   */
   receive(session: Session, frame: Uint8Array, nowMs: number): void {
     try {
       this.#obey(session, parseCommand(frame, this.#limits), nowMs)
@@ -201,7 +228,10 @@ export class Lobby {
     player?.room?.steer(player, match, seq, direction)
   }
 
-  /** Does what is due by the clock. With `part` only the rooms of that part, of {@link TICK_PARTS}, move on. */
+  /**
+   * Does what is due by the clock. With `part` only the rooms of that part, of {@link TICK_PARTS},
+   * move on.
+   */
   tick(nowMs: number, part?: number): void {
     for (const session of this.#arrivals) {
       if (nowMs - session.arrivedMs < this.#limits.signInMs) break
@@ -239,11 +269,16 @@ export class Lobby {
         this.#signOut(session, nowMs)
         break
       case 'rooms':
-        this.#tell(player, { type: 'rooms', from: command.from, ...this.#list.page(command.from, command.filter) })
+        this.#tell(player, {
+          type: 'rooms',
+          from: command.from,
+          ...this.#list.page(command.from, command.filter)
+        })
         break
       case 'watch-rooms':
         this.#list.watch(player, command.on ? command.filter : undefined)
-        if (command.on) this.#tell(player, { type: 'rooms', from: 0, ...this.#list.page(0, command.filter) })
+        if (command.on)
+          this.#tell(player, { type: 'rooms', from: 0, ...this.#list.page(0, command.filter) })
         break
       case 'players':
         this.#tell(player, this.#presences(command.from))
@@ -256,11 +291,15 @@ export class Lobby {
         break
       case 'join':
         this.#mustBeInLobby(player)
-        this.#enterRoom(player, this.#find(command.room), (room) => room.join(player, command.password, nowMs))
+        this.#enterRoom(player, this.#find(command.room), (room) =>
+          room.join(player, command.password, nowMs)
+        )
         break
       case 'spectate':
         this.#mustBeInLobby(player)
-        this.#enterRoom(player, this.#find(command.room), (room) => room.spectate(player, command.password, nowMs))
+        this.#enterRoom(player, this.#find(command.room), (room) =>
+          room.spectate(player, command.password, nowMs)
+        )
         break
       case 'queue':
         this.#enqueue(player, nowMs)
@@ -307,7 +346,10 @@ export class Lobby {
     this.#seat(session, player, nowMs)
   }
 
-  /** Whoever shows a player's last token is that player. Nothing is touched before the token has passed every check. */
+  /**
+   * Whoever shows a player's last token is that player. Nothing is touched before the token has
+   * passed every check.
+   */
   #resume(session: Session, token: string, nowMs: number): void {
     this.#mustBeNobody(session)
     const claim = this.#tokens.verify(token)
@@ -315,7 +357,8 @@ export class Lobby {
     const player = this.#byId.get(claim.id)
     if (player === undefined || nowMs >= claim.expiresMs)
       throw new Refusal('token-expired', 'the seat has been given up')
-    if (player.tokenSerial !== claim.serial) throw new Refusal('token-used', 'this token has been used')
+    if (player.tokenSerial !== claim.serial)
+      throw new Refusal('token-used', 'this token has been used')
     const before = player.session
     if (before !== undefined) {
       // The old connection may be dead without knowing it: the new one counts.
@@ -335,7 +378,12 @@ export class Lobby {
     player.tokenSerial++
     const expiresMs = Math.floor(nowMs + this.#limits.tokenMs)
     const token = this.#tokens.sign({ id: player.id, serial: player.tokenSerial, expiresMs })
-    this.#deliver([session], { type: 'welcome', name: player.name, token, resumeMs: this.#limits.resumeMs })
+    this.#deliver([session], {
+      type: 'welcome',
+      name: player.name,
+      token,
+      resumeMs: this.#limits.resumeMs
+    })
   }
 
   /** The connection stays, and belongs to nobody again. */
@@ -354,7 +402,12 @@ export class Lobby {
     else this.#addresses.delete(session.address)
   }
 
-  #finish(room: Room, players: readonly string[], result: MatchResult, then: (kept: KeptMatch) => void): void {
+  #finish(
+    room: Room,
+    players: readonly string[],
+    result: MatchResult,
+    then: (kept: KeptMatch) => void
+  ): void {
     const skills = this.#skills.record(players, result.winners)
     const record = { endedAtMs: Date.now(), room: room.name, ...result, skills }
     this.#outlet.keep(record, (saved) => then({ skills, saved }))
@@ -374,7 +427,11 @@ export class Lobby {
     let position = 0
     for (const player of this.#players.values()) {
       if (position++ < from) continue
-      if (players.push({ name: player.name, where: this.#whereIs(player) }) === this.#limits.maxListedRooms) break
+      if (
+        players.push({ name: player.name, where: this.#whereIs(player) }) ===
+        this.#limits.maxListedRooms
+      )
+        break
     }
     return { type: 'players', players, from, total: this.#players.size }
   }
@@ -389,7 +446,8 @@ export class Lobby {
     }
     const key = keyOf(command.room)
     if (this.#rooms.has(key)) throw new Refusal('room-taken', 'there is a room of this name')
-    if (this.#rooms.size >= maxRooms) throw new Refusal('too-many-rooms', 'there are too many rooms')
+    if (this.#rooms.size >= maxRooms)
+      throw new Refusal('too-many-rooms', 'there are too many rooms')
     const room = this.#newRoom(command.room, { capacity, isPrivate: command.private, password })
     this.#rooms.set(key, room)
     if (room.code !== undefined) this.#byCode.set(room.code, room)
@@ -445,7 +503,11 @@ export class Lobby {
       this.#leaveLobby(player)
     }
     const name = this.#nameForQuickMatch()
-    const room = this.#newRoom(name, { capacity: players.length, isPrivate: true, password: undefined })
+    const room = this.#newRoom(name, {
+      capacity: players.length,
+      isPrivate: true,
+      password: undefined
+    })
     this.#rooms.set(keyOf(name), room)
     if (room.code !== undefined) this.#byCode.set(room.code, room)
     room.seat(players, nowMs)
@@ -516,7 +578,8 @@ export class Lobby {
   }
 
   #mustBeNobody(session: Session): void {
-    if (session.player !== undefined) throw new Refusal('already-named', `your name is ${session.player.name}`)
+    if (session.player !== undefined)
+      throw new Refusal('already-named', `your name is ${session.player.name}`)
   }
 
   #whereIs(player: Player): Presence {

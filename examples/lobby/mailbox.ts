@@ -1,5 +1,6 @@
-// Calls that travel between two threads: collected, and posted together once a turn. The other side confirms each post, so that it is known how much is
-// on its way: somebody who has stopped reading must not fill the memory of who goes on writing.
+// Calls that travel between two threads: collected, and posted together once a turn. The other side
+// confirms each post, so that it is known how much is on its way: somebody who has stopped reading
+// must not fill the memory of who goes on writing.
 import type { MessagePort } from 'node:worker_threads'
 
 /** A method's name and its arguments. */

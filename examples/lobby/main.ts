@@ -1,4 +1,5 @@
-// The command: opens a lobby, with bots if asked for, or joins one as a person. Knows arguments, signals and child processes, no rules.
+// The command: opens a lobby, with bots if asked for, or joins one as a person. Knows arguments,
+// signals and child processes, no rules.
 import { type ChildProcess, fork } from 'node:child_process'
 import { lookup } from 'node:dns/promises'
 import { once } from 'node:events'
@@ -37,7 +38,8 @@ class Mistake extends Error {}
 try {
   process.exitCode = await main()
 } catch (error) {
-  if (!(error instanceof Mistake || error instanceof SettingsError || error instanceof StoreError)) throw error
+  if (!(error instanceof Mistake || error instanceof SettingsError || error instanceof StoreError))
+    throw error
   console.error(error.message)
   process.exitCode = 1
 }
@@ -51,7 +53,8 @@ async function main(): Promise<number> {
   const settings = readSettings(flags, process.env)
   const { host, port } = settings
   const botCount = readNumber('--bots', String(flags.bots), 0, settings.maxConnections - 1)
-  if (flags.client && port === 0) throw new Mistake('--port wants a whole number from 1 to 65535, not "0".')
+  if (flags.client && port === 0)
+    throw new Mistake('--port wants a whole number from 1 to 65535, not "0".')
   const address = await addressOf(host)
   return flags.client ? runClient(address, port) : serve(address, settings, botCount)
 }
@@ -154,14 +157,25 @@ function urlOf(host: string, port: number): string {
   return `http://${reachable.includes(':') ? `[${reachable}]` : reachable}:${port}/`
 }
 
-async function openServer(address: string, operatorAddress: string, settings: Settings): Promise<LobbyServer> {
+async function openServer(
+  address: string,
+  operatorAddress: string,
+  settings: Settings
+): Promise<LobbyServer> {
   const log = pino({ level: settings.logLevel }, pino.destination({ dest: 2, sync: true }))
   try {
     return await LobbyServer.open(address, operatorAddress, settings, { log })
   } catch (error) {
-    const { code, message, address, port } = error as NodeJS.ErrnoException & { address?: string; port?: number }
+    const { code, message, address, port } = error as NodeJS.ErrnoException & {
+      address?: string
+      port?: number
+    }
     if (code === 'EADDRINUSE') {
-      const flags = { port: settings.port, 'web-port': settings.webPort, 'operator-port': settings.operatorPort }
+      const flags = {
+        port: settings.port,
+        'web-port': settings.webPort,
+        'operator-port': settings.operatorPort
+      }
       const flag = Object.entries(flags).find(([, number]) => number === port)?.[0] ?? 'udp-port'
       throw new Mistake(
         `Port ${port} of ${address} is in use, perhaps by another lobby. --${flag} chooses another one.`
@@ -173,14 +187,19 @@ async function openServer(address: string, operatorAddress: string, settings: Se
   }
 }
 
-/** A process of its own, with a channel to this one: when either end closes, by whatever misfortune, the bots end. */
+/**
+ * A process of its own, with a channel to this one: when either end closes, by whatever misfortune,
+ * the bots end.
+ */
 function startBots(address: string, port: number, count: number): ChildProcess {
   const any = new Map([
     ['0.0.0.0', '127.0.0.1'],
     ['::', '::1']
   ]) // one can listen there, but not everywhere connect to it
   const script = fileURLToPath(new URL('./bots.ts', import.meta.url))
-  return fork(script, [JSON.stringify({ address: any.get(address) ?? address, port, mix: livelyMix(count) })])
+  return fork(script, [
+    JSON.stringify({ address: any.get(address) ?? address, port, mix: livelyMix(count) })
+  ])
 }
 
 async function endOf(child: ChildProcess): Promise<void> {

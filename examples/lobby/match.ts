@@ -1,5 +1,6 @@
-// The game: players steer through an arena and pick up coins. Pure: the same seed, the same players and the same steering give the same match. All
-// numbers are whole, so that it is so on every machine.
+// The game: players steer through an arena and pick up coins. Pure: the same seed, the same players
+// and the same steering give the same match. All numbers are whole, so that it is so on every
+// machine.
 import { type ArenaInfo, DIRECTIONS, type Direction, type MatchState } from './protocol.ts'
 
 const WIDTH = 1024
@@ -70,15 +71,22 @@ export class Match {
     return this.#tick
   }
 
-  /** From the next tick on; passed over when it is older than what was heard already, or of nobody who plays. */
+  /**
+   * From the next tick on; passed over when it is older than what was heard already, or of nobody
+   * who plays.
+   */
   steer(name: string, seq: number, direction: Direction): void {
     const runner = this.#runners.get(name)
-    if (runner === undefined || seq <= runner.seq || direction < 0 || direction >= DIRECTIONS) return
+    if (runner === undefined || seq <= runner.seq || direction < 0 || direction >= DIRECTIONS)
+      return
     runner.seq = seq
     runner.direction = direction
   }
 
-  /** One tick: everybody moves, then coins are picked up, by whoever sits first if two touch the same. Returns who has picked one up. */
+  /**
+   * One tick: everybody moves, then coins are picked up, by whoever sits first if two touch the
+   * same. Returns who has picked one up.
+   */
   step(): { name: string; score: number }[] {
     this.#tick++
     for (const runner of this.#runners.values()) {
@@ -88,7 +96,11 @@ export class Match {
     const scored: { name: string; score: number }[] = []
     for (const runner of this.#runners.values()) {
       for (const [at, coin] of this.#coins.entries()) {
-        if ((runner.x - coin.x) ** 2 + (runner.y - coin.y) ** 2 > (PLAYER_RADIUS + COIN_RADIUS) ** 2) continue
+        if (
+          (runner.x - coin.x) ** 2 + (runner.y - coin.y) ** 2 >
+          (PLAYER_RADIUS + COIN_RADIUS) ** 2
+        )
+          continue
         this.#coins[at] = this.#newCoin()
         runner.score++
         scored.push({ name: runner.name, score: runner.score })
@@ -108,12 +120,15 @@ export class Match {
     return this.#isWon || this.#runners.size < 2 || nowMs >= this.rules.endsMs
   }
 
-  /** The highest scores win, if there is one above 0; a player who is left alone wins without one. */
+  /**
+   * The highest scores win, if there is one above 0; a player who is left alone wins without one.
+   */
   result(): MatchResult {
     const scores = this.scores()
     if (this.#runners.size < 2) return { winners: [...this.#runners.keys()], scores }
     const highest = Math.max(...scores.map(({ score }) => score))
-    const winners = highest === 0 ? [] : scores.filter(({ score }) => score === highest).map(({ name }) => name)
+    const winners =
+      highest === 0 ? [] : scores.filter(({ score }) => score === highest).map(({ name }) => name)
     return { winners, scores }
   }
 
@@ -122,7 +137,13 @@ export class Match {
   }
 
   state(): MatchState {
-    const players = [...this.#runners.values()].map(({ seat, x, y, score, seq }) => ({ seat, x, y, score, seq }))
+    const players = [...this.#runners.values()].map(({ seat, x, y, score, seq }) => ({
+      seat,
+      x,
+      y,
+      score,
+      seq
+    }))
     return { match: this.rules.number, tick: this.#tick, players, coins: this.#coins }
   }
 
@@ -132,8 +153,8 @@ export class Match {
 
   /** A random place on an axis, where a player can touch it. */
   #below(length: number): number {
-    // One step of a linear congruential generator modulo 2^32, multiplier and increment as in Numerical Recipes; its upper bits, since the lower ones
-    // repeat soon.
+    // One step of a linear congruential generator modulo 2^32, multiplier and increment as in
+    // Numerical Recipes; its upper bits, since the lower ones repeat soon.
     this.#random = (Math.imul(this.#random, 1_664_525) + 1_013_904_223) >>> 0
     return COIN_RADIUS + Math.floor(((this.#random >>> 8) / 2 ** 24) * (length - 2 * COIN_RADIUS))
   }

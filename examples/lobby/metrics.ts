@@ -1,4 +1,5 @@
-// The server's figures in Prometheus' words, and what prom-client tells of the process. Knows what each number is, not where it comes from.
+// The server's figures in Prometheus' words, and what prom-client tells of the process. Knows what
+// each number is, not where it comes from.
 import { Counter, collectDefaultMetrics, Gauge, type Metric, Registry } from 'prom-client'
 import type { GatewayFigures, LatenessCounts, ServerFigures } from './server-figures.ts'
 
@@ -6,7 +7,8 @@ type NumberOf<T> = { [K in keyof T]: T[K] extends number ? K : never }[keyof T]
 type Kind = 'gauge' | 'counter'
 type Reading = [labels: Record<string, string | number>, value: number]
 
-// `satisfies`: a number that the server learns to tell has to be described here before it compiles. Milliseconds are told as seconds, below.
+// `satisfies`: a number that the server learns to tell has to be described here before it compiles.
+// Milliseconds are told as seconds, below.
 const numbers = {
   connections: ['gauge', 'Connections of players, signed in or not'],
   webConnections: ['gauge', 'Of the connections, those of browsers'],
@@ -45,7 +47,10 @@ const numbersOfGateways = {
 
 /** gauge messagesIn -> messages_in, counter messagesIn -> messages_in_total */
 function wordsOf(figure: string, kind: Kind): string {
-  return figure.replace(/[A-Z]/g, (letter) => `_${letter.toLowerCase()}`) + (kind === 'counter' ? '_total' : '')
+  return (
+    figure.replace(/[A-Z]/g, (letter) => `_${letter.toLowerCase()}`) +
+    (kind === 'counter' ? '_total' : '')
+  )
 }
 
 export class Metrics {
@@ -59,13 +64,26 @@ export class Metrics {
     for (const [figure, [kind, help]] of typedEntries(numbers)) {
       this.#add(kind, wordsOf(figure, kind), help, [], (figures) => [[{}, figures[figure]]])
     }
-    this.#add('gauge', 'draining', '1 while the server drains', [], ({ isDraining }) => [[{}, Number(isDraining)]])
-    this.#add('gauge', 'uptime_seconds', 'Since the start', [], ({ uptimeMs }) => [[{}, uptimeMs / 1000]])
-    this.#add('counter', 'refusals_total', 'What players were refused, by code', ['code'], ({ refusals }) =>
-      Object.entries(refusals).map(([code, count]) => [{ code }, count])
+    this.#add('gauge', 'draining', '1 while the server drains', [], ({ isDraining }) => [
+      [{}, Number(isDraining)]
+    ])
+    this.#add('gauge', 'uptime_seconds', 'Since the start', [], ({ uptimeMs }) => [
+      [{}, uptimeMs / 1000]
+    ])
+    this.#add(
+      'counter',
+      'refusals_total',
+      'What players were refused, by code',
+      ['code'],
+      ({ refusals }) => Object.entries(refusals).map(([code, count]) => [{ code }, count])
     )
-    this.#add('gauge', 'memory_bytes', 'Memory of the process and of its main thread', ['kind'], ({ memory }) =>
-      Object.entries(memory).map(([kind, bytes]) => [{ kind: wordsOf(kind, 'gauge') }, bytes])
+    this.#add(
+      'gauge',
+      'memory_bytes',
+      'Memory of the process and of its main thread',
+      ['kind'],
+      ({ memory }) =>
+        Object.entries(memory).map(([kind, bytes]) => [{ kind: wordsOf(kind, 'gauge') }, bytes])
     )
     for (const [figure, kind] of typedEntries(numbersOfGateways)) {
       const help = `${numbers[figure][1]}, by the thread that holds the connections`
@@ -73,7 +91,8 @@ export class Metrics {
         gateways.map((gateway, index) => [{ gateway: index }, gateway[figure]])
       )
     }
-    // Its types know only metrics of its own classes; a registry asks a metric for its name and for get().
+    // Its types know only metrics of its own classes; a registry asks a metric for its name and for
+    // get().
     this.#registry.registerMetric(this.#lateness as unknown as Metric)
     collectDefaultMetrics({ register: this.#registry })
   }
@@ -84,7 +103,13 @@ export class Metrics {
     return await this.#registry.metrics()
   }
 
-  #add(kind: Kind, words: string, help: string, labelNames: string[], read: (figures: ServerFigures) => Reading[]) {
+  #add(
+    kind: Kind,
+    words: string,
+    help: string,
+    labelNames: string[],
+    read: (figures: ServerFigures) => Reading[]
+  ) {
     const options = { name: `lobby_${words}`, help, labelNames, registers: [this.#registry] }
     const metric = kind === 'gauge' ? new Gauge(options) : new Counter(options)
     this.#updates.push((figures) => {
@@ -98,8 +123,9 @@ export class Metrics {
 }
 
 /**
- * What prom-client's Histogram is, for values that were counted elsewhere: that one wants to observe each value by itself. It has no `_sum`, since nobody
- * has kept the values; quantiles need none.
+ * What prom-client's Histogram is, for values that were counted elsewhere: that one wants to
+ * observe each value by itself. It has no `_sum`, since nobody has kept the values; quantiles need
+ * none.
  */
 class LatenessHistogram {
   readonly name = 'lobby_tick_lateness_seconds'

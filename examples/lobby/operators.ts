@@ -1,6 +1,12 @@
-// What operators ask over HTTP: the monitor page and its figures, figures for Prometheus, is it well. Speaks HTTP over connections that it is handed,
-// with a limit on whatever one of them may cost; knows no rules of the lobby.
-import { createServer, type IncomingMessage, type OutgoingHttpHeaders, type ServerResponse } from 'node:http'
+// What operators ask over HTTP: the monitor page and its figures, figures for Prometheus, is it
+// well. Speaks HTTP over connections that it is handed, with a limit on whatever one of them may
+// cost; knows no rules of the lobby.
+import {
+  createServer,
+  type IncomingMessage,
+  type OutgoingHttpHeaders,
+  type ServerResponse
+} from 'node:http'
 import { createRequire } from 'node:module'
 import type { Duplex } from 'node:stream'
 import { pathToFileURL } from 'node:url'
@@ -18,7 +24,10 @@ export interface OperatorsSource {
 export const defaultOperatorLimits = {
   /** At once; a browser opens six for a page. */
   maxConnections: 64,
-  /** From connecting, or from the last answer, to the end of the next request, and then for the answer to be taken. Who is slower is cut off. */
+  /**
+   * From connecting, or from the last answer, to the end of the next request, and then for the
+   * answer to be taken. Who is slower is cut off.
+   */
   requestMs: 10_000,
   /** A request's line and headers. */
   maxRequestBytes: 8 * 1024
@@ -44,20 +53,24 @@ export class Operators {
   readonly #metrics = new Metrics()
   readonly #http
   /**
-   * Of each connection that is open. An `http.Server` that does not listen itself checks no `headersTimeout` (see `toDuplex`), and its `timeout` begins
-   * anew with every byte: who sends one now and then would stay for ever.
+   * Of each connection that is open. An `http.Server` that does not listen itself checks no
+   * `headersTimeout` (see `toDuplex`), and its `timeout` begins anew with every byte: who sends one
+   * now and then would stay for ever.
    */
   readonly #deadlines = new Map<Duplex, NodeJS.Timeout>()
 
   constructor(source: OperatorsSource, limits: Partial<typeof defaultOperatorLimits> = {}) {
     this.#source = source
     this.#limits = { ...defaultOperatorLimits, ...limits }
-    this.#http = createServer({ maxHeaderSize: this.#limits.maxRequestBytes }, (request, response) => {
-      const deadline = this.#deadlines.get(request.socket)
-      deadline?.refresh()
-      response.once('close', () => deadline?.refresh())
-      this.#answer(request, response).catch((error) => send(response, 500, `${error}\n`))
-    })
+    this.#http = createServer(
+      { maxHeaderSize: this.#limits.maxRequestBytes },
+      (request, response) => {
+        const deadline = this.#deadlines.get(request.socket)
+        deadline?.refresh()
+        response.once('close', () => deadline?.refresh())
+        this.#answer(request, response).catch((error) => send(response, 500, `${error}\n`))
+      }
+    )
   }
 
   /** A connection that was accepted at the operators' port. */
@@ -97,9 +110,15 @@ export class Operators {
       }
       case '/healthz':
         // 503: whoever shares out players should send no more.
-        return this.#source.figures().isDraining ? send(response, 503, 'draining\n') : send(response, 200, 'ok\n')
+        return this.#source.figures().isDraining
+          ? send(response, 503, 'draining\n')
+          : send(response, 200, 'ok\n')
       default:
-        return send(response, 404, 'there are / (the monitor page), /figures, /rooms?from=0, /metrics and /healthz\n')
+        return send(
+          response,
+          404,
+          'there are / (the monitor page), /figures, /rooms?from=0, /metrics and /healthz\n'
+        )
     }
   }
 }
@@ -112,7 +131,18 @@ function sendJson(response: ServerResponse, value: object): void {
   send(response, 200, JSON.stringify(value), { 'content-type': 'application/json' })
 }
 
-function send(response: ServerResponse, status: number, body: string, headers: OutgoingHttpHeaders = {}): void {
-  const common = { ...securityHeaders, 'cache-control': 'no-store', 'content-type': 'text/plain; charset=utf-8' }
-  response.writeHead(status, { ...common, 'content-length': Buffer.byteLength(body), ...headers }).end(body)
+function send(
+  response: ServerResponse,
+  status: number,
+  body: string,
+  headers: OutgoingHttpHeaders = {}
+): void {
+  const common = {
+    ...securityHeaders,
+    'cache-control': 'no-store',
+    'content-type': 'text/plain; charset=utf-8'
+  }
+  response
+    .writeHead(status, { ...common, 'content-length': Buffer.byteLength(body), ...headers })
+    .end(body)
 }

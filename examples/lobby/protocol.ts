@@ -1,5 +1,6 @@
-// What travels: commands from a player, messages to a player, one JSON object a frame of two length bytes. Nothing from a client is believed
-// before it has passed parseCommand(). Knows no rooms and no sockets.
+// What travels: commands from a player, messages to a player, one JSON object a frame of two length
+// bytes. Nothing from a client is believed before it has passed parseCommand(). Knows no rooms and
+// no sockets.
 import { FrameEncoder } from 'pollport'
 import { type Limits, MAX_REPLY_BYTES } from './config.ts'
 import { TOKEN_CHARS } from './tokens.ts'
@@ -28,7 +29,13 @@ export type Command =
   /** The first page, and from then on every change. */
   | { type: 'watch-rooms'; on: boolean; filter: RoomFilter }
   | { type: 'players'; from: number }
-  | { type: 'create'; room: string; capacity: number | undefined; private: boolean; password: string | undefined }
+  | {
+      type: 'create'
+      room: string
+      capacity: number | undefined
+      private: boolean
+      password: string | undefined
+    }
   /** `room`, in these, is a name or the code of a private one. */
   | { type: 'hold'; room: string; password: string | undefined }
   | { type: 'join'; room: string; password: string | undefined }
@@ -40,12 +47,18 @@ export type Command =
   | { type: 'kick'; name: string }
   | { type: 'host'; name: string }
   | { type: 'ready'; ready: boolean }
-  /** Where the player wants to go in the match of that number: see {@link Direction}. The highest `seq` counts; what comes late is passed over. */
+  /**
+   * Where the player wants to go in the match of that number: see {@link Direction}. The highest
+   * `seq` counts; what comes late is passed over.
+   */
   | { type: 'steer'; match: number; seq: number; direction: Direction }
   /** To the room, or, for who is in none, to the lobby. */
   | { type: 'say'; text: string }
   | { type: 'ping'; id: number }
-  /** Asks for a token with which datagrams are believed; a new one makes the one before worthless. Answered by whoever holds the connection. */
+  /**
+   * Asks for a token with which datagrams are believed; a new one makes the one before worthless.
+   * Answered by whoever holds the connection.
+   */
   | { type: 'udp' }
 
 /** 0 stands still; 1 is up, 2 up and right, and so on clockwise to 8, up and left. */
@@ -66,7 +79,10 @@ export interface MatchState {
   match: number
   /** Counts up: an older one than the last is passed over. */
   tick: number
-  /** `seat`: the player's place in `players` of 'match-started'. `seq`: of the last steer that counted. Who has left is not in it. */
+  /**
+   * `seat`: the player's place in `players` of 'match-started'. `seq`: of the last steer that
+   * counted. Who has left is not in it.
+   */
   players: { seat: number; x: number; y: number; score: number; seq: number }[]
   coins: { x: number; y: number }[]
 }
@@ -98,7 +114,10 @@ export interface RoomInfo {
 
 export type ServerMessage =
   | { type: 'hello'; version: number; maxFrameBytes: number }
-  /** `token` brings the player back after a lost connection, within `resumeMs`. A new one comes with each use. */
+  /**
+   * `token` brings the player back after a lost connection, within `resumeMs`. A new one comes with
+   * each use.
+   */
   | { type: 'welcome'; name: string; token: string; resumeMs: number }
   | { type: 'rooms'; rooms: RoomInfo[]; from: number; total: number }
   | { type: 'rooms-changed'; rooms: RoomInfo[]; gone: string[] }
@@ -107,7 +126,14 @@ export type ServerMessage =
   | { type: 'unqueued' }
   | { type: 'held'; room: string; forMs: number }
   /** `code` brings others into a private room. */
-  | { type: 'joined'; room: string; code?: string; host: string; capacity: number; members: MemberInfo[] }
+  | {
+      type: 'joined'
+      room: string
+      code?: string
+      host: string
+      capacity: number
+      members: MemberInfo[]
+    }
   | { type: 'signed-out' }
   | { type: 'left'; room: string }
   | { type: 'member-joined'; name: string; spectator: boolean }
@@ -121,12 +147,23 @@ export type ServerMessage =
   | { type: 'countdown'; startsInMs: number }
   | { type: 'countdown-stopped' }
   | { type: 'chat'; from: string; to: 'room' | 'lobby'; text: string }
-  /** `match` is its number, `players` the order in which {@link MatchState} has them. Also for who comes in or back while it runs. */
-  | { type: 'match-started'; match: number; players: readonly string[]; endsInMs: number; arena: ArenaInfo }
+  /**
+   * `match` is its number, `players` the order in which {@link MatchState} has them. Also for who
+   * comes in or back while it runs.
+   */
+  | {
+      type: 'match-started'
+      match: number
+      players: readonly string[]
+      endsInMs: number
+      arena: ArenaInfo
+    }
   /** Thirty times a second, to whom no datagram gets through. */
   | ({ type: 'state' } & MatchState)
   | { type: 'scored'; name: string; score: number }
-  /** `saved`: the result and the skills are in the store, and stay whatever happens to the server. */
+  /**
+   * `saved`: the result and the skills are in the store, and stay whatever happens to the server.
+   */
   | {
       type: 'match-ended'
       match: number
@@ -140,7 +177,10 @@ export type ServerMessage =
   | { type: 'udp'; port: number; token: string }
   | { type: 'pong'; id: number }
   | { type: 'error'; code: RefusalCode; message: string }
-  /** The server is about to end: nobody comes in, no match begins, and those that go on have so long. */
+  /**
+   * The server is about to end: nobody comes in, no match begins, and those that go on have so
+   * long.
+   */
   | { type: 'draining'; withinMs: number }
   /** The server ends. */
   | { type: 'bye' }
@@ -221,16 +261,25 @@ export function parseCommand(frame: Uint8Array, limits: Limits): Command {
     case 'resume':
       return { type: 'resume', token: checkToken(fields.token) }
     case 'rooms':
-      return { type: 'rooms', from: checkInteger(fields.from ?? 0, 'from'), filter: checkFilter(fields, limits) }
+      return {
+        type: 'rooms',
+        from: checkInteger(fields.from ?? 0, 'from'),
+        filter: checkFilter(fields, limits)
+      }
     case 'watch-rooms':
-      return { type: 'watch-rooms', on: checkBoolean(fields.on ?? true, 'on'), filter: checkFilter(fields, limits) }
+      return {
+        type: 'watch-rooms',
+        on: checkBoolean(fields.on ?? true, 'on'),
+        filter: checkFilter(fields, limits)
+      }
     case 'players':
       return { type: 'players', from: checkInteger(fields.from ?? 0, 'from') }
     case 'create':
       return {
         type: 'create',
         room: checkName(fields.room, limits),
-        capacity: fields.capacity === undefined ? undefined : checkInteger(fields.capacity, 'capacity'),
+        capacity:
+          fields.capacity === undefined ? undefined : checkInteger(fields.capacity, 'capacity'),
         private: checkBoolean(fields.private ?? false, 'private'),
         password: checkPassword(fields.password, limits)
       }
@@ -292,15 +341,18 @@ function parseObject(frame: Uint8Array): Record<string, unknown> {
   return value as Record<string, unknown>
 }
 
-// Letters, digits, punctuation and symbols with single spaces between them: no control characters, nothing invisible, no text direction tricks.
+// Letters, digits, punctuation and symbols with single spaces between them: no control characters,
+// nothing invisible, no text direction tricks.
 const namePattern = /^(?! )(?!.* {2})[\p{L}\p{M}\p{N}\p{P}\p{S} ]+(?<! )$/u
 /**
- * More marks on one character than any language writes (30 is what UAX #15 allows in "stream-safe" text). They cover the lines around, and to sort
- * thousands of them, which normalizing does, takes as long as hundreds of other commands.
+ * More marks on one character than any language writes (30 is what UAX #15 allows in "stream-safe"
+ * text). They cover the lines around, and to sort thousands of them, which normalizing does, takes
+ * as long as hundreds of other commands.
  */
 const heapOfMarks = /\p{M}{31}/u
 const invisible = /[\p{Default_Ignorable_Code_Point}\u2800]/u
-// Chat may have what writing needs, but nothing that moves a terminal's cursor or turns the line around; a lone surrogate is no character.
+// Chat may have what writing needs, but nothing that moves a terminal's cursor or turns the line
+// around; a lone surrogate is no character.
 const forbiddenInText = /[\p{Cc}\p{Cs}\p{Zl}\p{Zp}\u202a-\u202e\u2066-\u2069]/u
 
 function checkName(value: unknown, limits: Limits): string {
@@ -310,7 +362,10 @@ function checkName(value: unknown, limits: Limits): string {
     throw new Refusal('bad-name', `a name has 1 to ${limits.maxNameChars} characters`)
   }
   if (!namePattern.test(name) || invisible.test(name)) {
-    throw new Refusal('bad-name', 'a name has 1 or more visible characters, and spaces only one at a time between them')
+    throw new Refusal(
+      'bad-name',
+      'a name has 1 or more visible characters, and spaces only one at a time between them'
+    )
   }
   return name
 }
@@ -324,7 +379,10 @@ function checkPassword(value: unknown, limits: Limits): string | undefined {
   return value
 }
 
-function checkFilter({ filter = '', open = false }: Record<string, unknown>, limits: Limits): RoomFilter {
+function checkFilter(
+  { filter = '', open = false }: Record<string, unknown>,
+  limits: Limits
+): RoomFilter {
   if (typeof filter !== 'string') throw new Refusal('bad-message', '"filter" must be a string')
   if ([...filter].length > limits.maxNameChars) {
     throw new Refusal('bad-message', `"filter" has at most ${limits.maxNameChars} characters`)
@@ -342,13 +400,17 @@ function checkText(value: unknown, limits: Limits): string {
   if (typeof value !== 'string') throw new Refusal('bad-message', '"text" must be a string')
   const text = heapOfMarks.test(value) ? '' : value.normalize('NFC').trim()
   if (text === '' || [...text].length > limits.maxTextChars || forbiddenInText.test(text)) {
-    throw new Refusal('bad-text', `a chat line has 1 to ${limits.maxTextChars} characters and no control characters`)
+    throw new Refusal(
+      'bad-text',
+      `a chat line has 1 to ${limits.maxTextChars} characters and no control characters`
+    )
   }
   return text
 }
 
 function checkInteger(value: unknown, field: string, most = Number.MAX_SAFE_INTEGER): number {
-  if (Number.isSafeInteger(value) && (value as number) >= 0 && (value as number) <= most) return value as number
+  if (Number.isSafeInteger(value) && (value as number) >= 0 && (value as number) <= most)
+    return value as number
   const range = most === Number.MAX_SAFE_INTEGER ? '0 or more' : `from 0 to ${most}`
   throw new Refusal('bad-message', `"${field}" must be a whole number, ${range}`)
 }

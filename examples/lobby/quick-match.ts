@@ -1,5 +1,5 @@
-// The queue for players who want a match with anybody of about their skill. Who waits longer accepts more. Knows no rooms and no sockets; the time is
-// passed in.
+// The queue for players who want a match with anybody of about their skill. Who waits longer
+// accepts more. Knows no rooms and no sockets; the time is passed in.
 import type { Limits } from './config.ts'
 import type { Player } from './player.ts'
 
@@ -49,9 +49,10 @@ export class QuickMatch {
   }
 
   /**
-   * The groups that can be made now, taken out of the queue. The longest waiting comes first and is given those next in line whose skill is near enough;
-   * how near is for the one who waited longest to say, or newcomers would pass over somebody whom few are like. A group that is not full is made when
-   * its first has waited for long.
+   * The groups that can be made now, taken out of the queue. The longest waiting comes first and is
+   * given those next in line whose skill is near enough; how near is for the one who waited longest
+   * to say, or newcomers would pass over somebody whom few are like. A group that is not full is
+   * made when its first has waited for long.
    */
   takeGroups(nowMs: number): Player[][] {
     if (nowMs < this.#lookAtMs) return []
@@ -64,9 +65,11 @@ export class QuickMatch {
       const group = [first.player]
       for (const other of this.#queue.values()) {
         if (group.length === quickMatchPlayers) break
-        if (other !== first && Math.abs(other.skill - first.skill) <= reach) group.push(other.player)
+        if (other !== first && Math.abs(other.skill - first.skill) <= reach)
+          group.push(other.player)
       }
-      const enough = nowMs - first.sinceMs >= smallGroupAfterMs ? minMatchPlayers : quickMatchPlayers
+      const enough =
+        nowMs - first.sinceMs >= smallGroupAfterMs ? minMatchPlayers : quickMatchPlayers
       if (group.length < enough) continue
       for (const player of group) this.#queue.delete(player)
       groups.push(group)
@@ -78,6 +81,8 @@ export class QuickMatch {
   #reachOf({ sinceMs }: Waiting, nowMs: number): number {
     const { skillReach, skillReachPerSecond, anySkillAfterMs } = this.#limits
     const waitedMs = nowMs - sinceMs
-    return waitedMs >= anySkillAfterMs ? Number.POSITIVE_INFINITY : skillReach + (waitedMs / 1000) * skillReachPerSecond
+    return waitedMs >= anySkillAfterMs
+      ? Number.POSITIVE_INFINITY
+      : skillReach + (waitedMs / 1000) * skillReachPerSecond
   }
 }

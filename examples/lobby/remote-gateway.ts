@@ -7,11 +7,19 @@ import { type Call, Mailbox, ownBytes } from './mailbox.ts'
 import type { Direction, RefusalCode } from './protocol.ts'
 import type { GatewayFigures } from './server-figures.ts'
 
-/** On its way to a thread that does not keep up: states are left out from here on, since newer ones come soon. */
+/**
+ * On its way to a thread that does not keep up: states are left out from here on, since newer ones
+ * come soon.
+ */
 const MANY_UNDER_WAY_BYTES = 1024 * 1024
-/** A thread that is so far behind will not come back: its players are better served by another one. */
+/**
+ * A thread that is so far behind will not come back: its players are better served by another one.
+ */
 const MAX_UNDER_WAY_BYTES = 64 * 1024 * 1024
-/** A thread tells its figures twice a second. Looked for once a second, so many times in vain: it hangs. */
+/**
+ * A thread tells its figures twice a second. Looked for once a second, so many times in vain: it
+ * hangs.
+ */
 const LOOK_EVERY_MS = 1_000
 const MAX_LOOKS_IN_VAIN = 10
 
@@ -101,7 +109,10 @@ export class RemoteGateway implements GatewayLink {
     this.#send('stop', ownBytes(frame))
   }
 
-  /** Hands a connection over: the handle is the thread's from now on, or is closed when that ends before it has taken it. */
+  /**
+   * Hands a connection over: the handle is the thread's from now on, or is closed when that ends
+   * before it has taken it.
+   */
   adopt(handle: number, isWeb: boolean): void {
     this.#handles.add(handle)
     this.#send('adopt', handle, isWeb)
@@ -116,11 +127,13 @@ export class RemoteGateway implements GatewayLink {
 
   #send(...call: Call): void {
     this.#mailbox.send(...call)
-    if (this.#mailbox.underWayBytes > MAX_UNDER_WAY_BYTES) this.terminate(new Error('the thread does not keep up'))
+    if (this.#mailbox.underWayBytes > MAX_UNDER_WAY_BYTES)
+      this.terminate(new Error('the thread does not keep up'))
   }
 
   #look(): void {
-    if (this.#isOpen && ++this.#looksInVain > MAX_LOOKS_IN_VAIN) this.terminate(new Error('the thread hangs'))
+    if (this.#isOpen && ++this.#looksInVain > MAX_LOOKS_IN_VAIN)
+      this.terminate(new Error('the thread hangs'))
   }
 
   #obey([method, ...args]: Call): void {
@@ -142,7 +155,12 @@ export class RemoteGateway implements GatewayLink {
         this.hub?.receive(args[0] as number, args[1] as Uint8Array)
         break
       case 'steer':
-        this.hub?.steer(args[0] as number, args[1] as number, args[2] as number, args[3] as Direction)
+        this.hub?.steer(
+          args[0] as number,
+          args[1] as number,
+          args[2] as number,
+          args[3] as Direction
+        )
         break
       case 'lose':
         this.hub?.lose(args[0] as number)

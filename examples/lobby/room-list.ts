@@ -1,10 +1,13 @@
-// The list of rooms that a player sees: a page of it, or a page that is kept up to date. Private rooms are not in it. Knows no rules and no sockets.
+// The list of rooms that a player sees: a page of it, or a page that is kept up to date. Private
+// rooms are not in it. Knows no rules and no sockets.
 import type { Limits } from './config.ts'
 import { type Player, sessionsOf } from './player.ts'
 import { keyOf, type RoomFilter, type RoomInfo } from './protocol.ts'
 import type { Deliver, Room } from './room.ts'
 
-/** Players who watch for the same. Most do: each message is made, and encoded, once for all of them. */
+/**
+ * Players who watch for the same. Most do: each message is made, and encoded, once for all of them.
+ */
 interface Watch {
   readonly filter: RoomFilter
   readonly players: Set<Player>
@@ -70,11 +73,18 @@ export class RoomList {
     this.#watchOf.set(player, name)
   }
 
-  /** Tells the watchers when it is time, once however much has changed. A room that passes no longer is gone, for them. */
+  /**
+   * Tells the watchers when it is time, once however much has changed. A room that passes no longer
+   * is gone, for them.
+   */
   tellChanges(nowMs: number): void {
     if (this.#changed.size === 0 || nowMs < this.#tellAtMs) return
     this.#tellAtMs = nowMs + this.#limits.roomListEveryMs
-    const changes = [...this.#changed].map((room) => ({ room, key: keyOf(room.name), info: room.info }))
+    const changes = [...this.#changed].map((room) => ({
+      room,
+      key: keyOf(room.name),
+      info: room.info
+    }))
     this.#changed.clear()
     for (const { filter, players } of this.#watches.values()) {
       const wanted = keyOf(filter.text)

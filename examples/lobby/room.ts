@@ -1,4 +1,5 @@
-// A room: its seats, its host, who is ready, and the match that runs in it. Tells those inside what happens. Knows no sockets; the time is passed in.
+// A room: its seats, its host, who is ready, and the match that runs in it. Tells those inside what
+// happens. Knows no sockets; the time is passed in.
 import { randomInt } from 'node:crypto'
 import { type Limits, TICKS_PER_SECOND } from './config.ts'
 import { Match, type MatchResult } from './match.ts'
@@ -33,7 +34,12 @@ export interface RoomOutlet {
   /** What the list shows of this room may be different now. */
   changed(room: Room): void
   /** A match has ended. Calls `then` when its result is kept, at once or later. */
-  finished(room: Room, players: readonly string[], result: MatchResult, then: (kept: KeptMatch) => void): void
+  finished(
+    room: Room,
+    players: readonly string[],
+    result: MatchResult,
+    then: (kept: KeptMatch) => void
+  ): void
   /** A number that no other match of this server has had, and a seed. */
   newMatch(): { number: number; seed: number }
   /** Whether matches may begin. */
@@ -56,7 +62,10 @@ export const CODE_CHARS = 8
 const MAX_KICKED = 1_000
 
 function newCode(): string {
-  return Array.from({ length: CODE_CHARS }, () => CODE_LETTERS[randomInt(CODE_LETTERS.length)]).join('')
+  return Array.from(
+    { length: CODE_CHARS },
+    () => CODE_LETTERS[randomInt(CODE_LETTERS.length)]
+  ).join('')
 }
 
 export class Room {
@@ -72,15 +81,26 @@ export class Room {
   readonly #members = new Set<Player>()
   readonly #spectators = new Set<Player>()
   readonly #ready = new Set<Player>()
-  /** Seats that are kept for somebody on the way in, and until when; the first one to end comes first. */
+  /**
+   * Seats that are kept for somebody on the way in, and until when; the first one to end comes
+   * first.
+   */
   readonly #held = new Map<Player, number>()
-  /** Who was sent out, and until when the door is shut to them; the first one to end comes first. */
+  /**
+   * Who was sent out, and until when the door is shut to them; the first one to end comes first.
+   */
   readonly #kicked = new Map<string, number>()
   #host: Player | undefined
   #startsMs: number | undefined
   #match: Match | undefined
 
-  constructor(name: string, options: RoomOptions, part: number, limits: Limits, outlet: RoomOutlet) {
+  constructor(
+    name: string,
+    options: RoomOptions,
+    part: number,
+    limits: Limits,
+    outlet: RoomOutlet
+  ) {
     this.name = name
     this.options = options
     this.part = part
@@ -163,7 +183,8 @@ export class Room {
   /** To look on: also while a match runs. */
   spectate(player: Player, password: string | undefined, nowMs: number): void {
     this.#checkDoor(player, password, nowMs)
-    if (this.#spectators.size >= this.#limits.maxSpectators) throw new Refusal('room-full', 'too many look on already')
+    if (this.#spectators.size >= this.#limits.maxSpectators)
+      throw new Refusal('room-full', 'too many look on already')
     this.#tell({ type: 'member-joined', name: player.name, spectator: true })
     this.#spectators.add(player)
     player.room = this
@@ -172,7 +193,9 @@ export class Room {
     this.#outlet.changed(this)
   }
 
-  /** The connection of somebody inside is lost: the seat stays, and who is not here is not ready. */
+  /**
+   * The connection of somebody inside is lost: the seat stays, and who is not here is not ready.
+   */
   lose(player: Player, nowMs: number): void {
     this.#ready.delete(player)
     this.#tell({ type: 'member-away', name: player.name })
@@ -214,7 +237,8 @@ export class Room {
   kick(by: Player, name: string, nowMs: number): Player {
     this.#mustBeHost(by)
     const player = this.#find(name)
-    if (player === by) throw new Refusal('no-such-member', 'nobody can send out themselves: leave instead')
+    if (player === by)
+      throw new Refusal('no-such-member', 'nobody can send out themselves: leave instead')
     this.#kicked.delete(player.id) // to the end of the line
     this.#kicked.set(player.id, nowMs + this.#limits.kickedMs)
     for (const [id, untilMs] of this.#kicked) {
@@ -228,7 +252,8 @@ export class Room {
   handOver(by: Player, name: string): void {
     this.#mustBeHost(by)
     const player = this.#find(name)
-    if (!this.#members.has(player)) throw new Refusal('no-such-member', 'who only looks on cannot be host')
+    if (!this.#members.has(player))
+      throw new Refusal('no-such-member', 'who only looks on cannot be host')
     this.#setHost(player)
   }
 
@@ -264,7 +289,10 @@ export class Room {
     this.#startIfAllAreReady(nowMs)
   }
 
-  /** Does what is due: the next step of the match, seats that were kept too long, the end of the countdown, and of a match. */
+  /**
+   * Does what is due: the next step of the match, seats that were kept too long, the end of the
+   * countdown, and of a match.
+   */
   tick(nowMs: number): void {
     if (this.#match !== undefined) this.#step(this.#match)
     for (const [player, untilMs] of this.#held) {
@@ -283,7 +311,11 @@ export class Room {
       hasPassword: this.options.password !== undefined,
       capacity: this.options.capacity,
       players: [...this.#members].map((member) => {
-        return { name: member.name, away: member.session === undefined, ready: this.#ready.has(member) }
+        return {
+          name: member.name,
+          away: member.session === undefined,
+          ready: this.#ready.has(member)
+        }
       }),
       spectators: [...this.#spectators].map(({ name }) => name),
       match: match && {
@@ -309,7 +341,12 @@ export class Room {
     if (player.session === undefined) return
     const members = this.#inside().map((member): MemberInfo => {
       const spectator = this.#spectators.has(member)
-      return { name: member.name, ready: this.#ready.has(member), away: member.session === undefined, spectator }
+      return {
+        name: member.name,
+        ready: this.#ready.has(member),
+        away: member.session === undefined,
+        spectator
+      }
     })
     const { capacity } = this.options
     const host = this.#host?.name ?? ''
@@ -330,19 +367,26 @@ export class Room {
 
   #find(name: string): Player {
     const player = this.#inside().find((member) => member.name === name)
-    if (player === undefined) throw new Refusal('no-such-member', 'nobody of this name is in the room')
+    if (player === undefined)
+      throw new Refusal('no-such-member', 'nobody of this name is in the room')
     return player
   }
 
   #mustBeHost(player: Player): void {
-    if (this.#host !== player) throw new Refusal('not-host', 'only the host of the room can do that')
+    if (this.#host !== player)
+      throw new Refusal('not-host', 'only the host of the room can do that')
   }
 
   #checkDoor(player: Player, password: string | undefined, nowMs: number): void {
     const shutUntilMs = this.#kicked.get(player.id)
-    if (shutUntilMs !== undefined && nowMs < shutUntilMs) throw new Refusal('kicked', 'the host has sent you out')
+    if (shutUntilMs !== undefined && nowMs < shutUntilMs)
+      throw new Refusal('kicked', 'the host has sent you out')
     // A seat that is kept was let in already.
-    if (this.options.password !== undefined && player.heldRoom !== this && password !== this.options.password) {
+    if (
+      this.options.password !== undefined &&
+      player.heldRoom !== this &&
+      password !== this.options.password
+    ) {
       throw new Refusal('wrong-password', 'this room has another password')
     }
   }
@@ -350,7 +394,8 @@ export class Room {
   #checkSeat(player: Player): void {
     if (this.isPlaying) throw new Refusal('match-running', 'a match is running in this room')
     const others = this.#held.size - (this.#held.has(player) ? 1 : 0)
-    if (this.#members.size + others >= this.options.capacity) throw new Refusal('room-full', 'this room is full')
+    if (this.#members.size + others >= this.options.capacity)
+      throw new Refusal('room-full', 'this room is full')
   }
 
   #setHost(player: Player): void {
@@ -369,7 +414,10 @@ export class Room {
   #startIfAllAreReady(nowMs: number): void {
     const count = this.#members.size
     const all =
-      this.#outlet.mayStart() && !this.isPlaying && count >= this.#limits.minMatchPlayers && this.#ready.size === count
+      this.#outlet.mayStart() &&
+      !this.isPlaying &&
+      count >= this.#limits.minMatchPlayers &&
+      this.#ready.size === count
     if (!all && this.#startsMs !== undefined) {
       this.#startsMs = undefined
       this.#tell({ type: 'countdown-stopped' })
@@ -406,7 +454,9 @@ export class Room {
     this.#outlet.deliverState(sessionsOf(this.#inside()), match.state())
   }
 
-  /** The room is open again, and nobody is ready. Nobody is told who has won before that is kept. */
+  /**
+   * The room is open again, and nobody is ready. Nobody is told who has won before that is kept.
+   */
   #end(match: Match): void {
     this.#match = undefined
     this.#ready.clear()

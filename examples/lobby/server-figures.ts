@@ -1,4 +1,5 @@
-// What a running server tells of itself: operators, the live line and the load command read it. Types, and the arithmetic of lateness. Pure.
+// What a running server tells of itself: operators, the live line and the load command read it.
+// Types, and the arithmetic of lateness. Pure.
 
 /** Of the connections of one thread: how it is now, and counts since its start. */
 export interface GatewayFigures {
@@ -30,7 +31,10 @@ export const GATEWAY_COUNTERS = [
 
 /** Of the whole server: the sums of its gateways', and what only the rules know. */
 export interface ServerFigures extends GatewayFigures {
-  /** With a name; and of them, those whose connection is lost, who wait for a match, and who play one. */
+  /**
+   * With a name; and of them, those whose connection is lost, who wait for a match, and who play
+   * one.
+   */
   players: number
   away: number
   queued: number
@@ -63,7 +67,12 @@ export interface RoomDetail {
   players: { name: string; away: boolean; ready: boolean }[]
   spectators: string[]
   /** Of the match that goes on. */
-  match?: { number: number; tick: number; endsInMs: number; scores: { name: string; score: number }[] }
+  match?: {
+    number: number
+    tick: number
+    endsInMs: number
+    scores: { name: string; score: number }[]
+  }
 }
 
 export interface RoomPage {
@@ -72,7 +81,10 @@ export interface RoomPage {
   total: number
 }
 
-/** How many ticks were how late: `counts[n]` at most `boundsMs[n]`, and the last one more than all bounds. */
+/**
+ * How many ticks were how late: `counts[n]` at most `boundsMs[n]`, and the last one more than all
+ * bounds.
+ */
 export interface LatenessCounts {
   boundsMs: readonly number[]
   counts: readonly number[]
@@ -82,7 +94,8 @@ export interface LatenessCounts {
 
 // Fine where the goal is (5 ms), coarse beyond.
 export const LATENESS_BOUNDS_MS: readonly number[] = [
-  0.1, 0.25, 0.5, 0.75, 1, 1.25, 1.5, 1.75, 2, 2.5, 3, 3.5, 4, 4.5, 5, 6, 7, 8, 10, 15, 20, 33, 50, 100, 250, 1000
+  0.1, 0.25, 0.5, 0.75, 1, 1.25, 1.5, 1.75, 2, 2.5, 3, 3.5, 4, 4.5, 5, 6, 7, 8, 10, 15, 20, 33, 50,
+  100, 250, 1000
 ]
 
 /** What came after `before`. */
@@ -91,8 +104,14 @@ export function latenessSince(now: LatenessCounts, before: LatenessCounts): Late
   return { boundsMs: now.boundsMs, counts, sumMs: now.sumMs - before.sumMs }
 }
 
-/** The bound that this share of the ticks (0.99, say) kept; Infinity when it is over all bounds, 0 without ticks. */
-export function latenessAt({ boundsMs, counts }: Pick<LatenessCounts, 'boundsMs' | 'counts'>, share: number): number {
+/**
+ * The bound that this share of the ticks (0.99, say) kept; Infinity when it is over all bounds, 0
+ * without ticks.
+ */
+export function latenessAt(
+  { boundsMs, counts }: Pick<LatenessCounts, 'boundsMs' | 'counts'>,
+  share: number
+): number {
   const total = counts.reduce((sum, count) => sum + count, 0)
   let seen = 0
   for (const [at, count] of counts.entries()) {

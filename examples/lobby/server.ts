@@ -1,4 +1,5 @@
-// A lobby: the hub with its rules and its store, the gateways that hold the connections, in this thread or in workers, and the door for operators.
+// A lobby: the hub with its rules and its store, the gateways that hold the connections, in this
+// thread or in workers, and the door for operators.
 import { randomInt } from 'node:crypto'
 import { type Logger, pino } from 'pino'
 import { type PollEvent, Poller, type TcpConnection, type TcpListener } from 'pollport'
@@ -11,13 +12,19 @@ import { GATEWAY_COUNTERS, type GatewayFigures, type ServerFigures } from './ser
 import { Skills } from './skills.ts'
 import { memoryStore, openStore, type Store } from './store.ts'
 
-/** A thread that ends by a fault is started anew, and its players come back by their tokens; but more often than that it makes no sense. */
+/**
+ * A thread that ends by a fault is started anew, and its players come back by their tokens; but
+ * more often than that it makes no sense.
+ */
 const MAX_NEW_THREADS = 10
 const NEW_THREADS_WITHIN_MS = 60_000
 
 export interface LobbyOptions {
   log?: Logger
-  /** With workers, whether this thread accepts and hands over. Default: where the system cannot share a port among listeners, which is Windows. */
+  /**
+   * With workers, whether this thread accepts and hands over. Default: where the system cannot
+   * share a port among listeners, which is Windows.
+   */
   handOver?: boolean
   /** Of each match: where its coins lie. By default nobody can foretell it. */
   newSeed?: () => number
@@ -41,7 +48,9 @@ export class LobbyServer {
   #ports: OpenPorts = { port: 0, webPort: 0, udpPort: 0 }
   #local: Gateway | undefined
   #doors: { game: TcpListener<never>; web: TcpListener<never> } | undefined
-  /** What threads that have ended had counted: a sum that shrinks would be taken for a new start. */
+  /**
+   * What threads that have ended had counted: a sum that shrinks would be taken for a new start.
+   */
   readonly #countedByGone = new Map<keyof GatewayFigures, number>()
   #nextRemote = 0
   /** When they were started anew, lately. */
@@ -51,12 +60,27 @@ export class LobbyServer {
   #startedMs = performance.now()
   #finish: (error?: Error) => void = () => {}
 
-  /** Listens at all its ports. Rejected with a SocketError, for example `EADDRINUSE`, with the port, or with a StoreError. */
-  static async open(address: string, operatorAddress: string, settings: Settings, options: LobbyOptions = {}) {
+  /**
+   * Listens at all its ports. Rejected with a SocketError, for example `EADDRINUSE`, with the port,
+   * or with a StoreError.
+   */
+  static async open(
+    address: string,
+    operatorAddress: string,
+    settings: Settings,
+    options: LobbyOptions = {}
+  ) {
     const store = settings.store === '' ? memoryStore() : await openStore(settings.store)
     let server: LobbyServer | undefined
     try {
-      server = new LobbyServer(address, operatorAddress, settings, options, store, new Skills(await store.skills()))
+      server = new LobbyServer(
+        address,
+        operatorAddress,
+        settings,
+        options,
+        store,
+        new Skills(await store.skills())
+      )
       await server.#start()
       return server
     } catch (error) {
@@ -93,7 +117,8 @@ export class LobbyServer {
       rooms: (from) => this.#hub.roomPage(from)
     })
     this.#poller = new Poller()
-    this.#handsOver = settings.workers > 0 && (options.handOver ?? !this.#poller.capabilities.reusePort)
+    this.#handsOver =
+      settings.workers > 0 && (options.handOver ?? !this.#poller.capabilities.reusePort)
     try {
       this.#operatorListener = this.#listen(operatorAddress, settings.operatorPort)
     } catch (error) {
@@ -134,9 +159,14 @@ export class LobbyServer {
   get figures(): ServerFigures {
     const { lobby, ticker, refusals, unsavedMatches, isDraining } = this.#hub
     const gateways =
-      this.#local === undefined ? [...this.#remotes].map(({ figures }) => figures) : [this.#local.figures]
+      this.#local === undefined
+        ? [...this.#remotes].map(({ figures }) => figures)
+        : [this.#local.figures]
     const sum = (name: keyof GatewayFigures) => {
-      return gateways.reduce((total, figures) => total + figures[name], this.#countedByGone.get(name) ?? 0)
+      return gateways.reduce(
+        (total, figures) => total + figures[name],
+        this.#countedByGone.get(name) ?? 0
+      )
     }
     const { rss, heapUsed, external, arrayBuffers } = process.memoryUsage()
     return {
@@ -194,7 +224,8 @@ export class LobbyServer {
       game.resume()
       web.resume()
     } else {
-      // Threads share their ports with each other, and so they would with another lobby that is there already.
+      // Threads share their ports with each other, and so they would with another lobby that is
+      // there already.
       const { game, web } = this.#openDoors(port, webPort)
       game.close()
       web.close()
@@ -205,17 +236,24 @@ export class LobbyServer {
     }
     this.#hub.ticker.start()
     const { webPort: web } = this
-    this.#log.info({ port: this.port, webPort: web, operatorPort: this.operatorPort, workers }, 'listening')
+    this.#log.info(
+      { port: this.port, webPort: web, operatorPort: this.operatorPort, workers },
+      'listening'
+    )
   }
 
   async #startThreads(from: number, to: number): Promise<void> {
-    await Promise.all(Array.from({ length: to - from }, (_, number) => this.#startThread(from + number)))
+    await Promise.all(
+      Array.from({ length: to - from }, (_, number) => this.#startThread(from + number))
+    )
   }
 
   async #startThread(number: number): Promise<OpenPorts> {
     const { port, webPort } = this.#ports
     const udpPort = this.#settings.udpPort === 0 ? 0 : this.#settings.udpPort + number
-    const listen = this.#handsOver ? undefined : { port: port as number, webPort: webPort as number, isShared: true }
+    const listen = this.#handsOver
+      ? undefined
+      : { port: port as number, webPort: webPort as number, isShared: true }
     const doors: Doors = { address: this.#address, listen, udpPort }
     const remote = new RemoteGateway({ doors, settings: this.#settings })
     remote.hub = this.#hub.connect(remote)
@@ -225,7 +263,11 @@ export class LobbyServer {
     return remote.listening
   }
 
-  async #onThreadEnded(number: number, remote: RemoteGateway, failure: Error | undefined): Promise<void> {
+  async #onThreadEnded(
+    number: number,
+    remote: RemoteGateway,
+    failure: Error | undefined
+  ): Promise<void> {
     this.#remotes.delete(remote)
     for (const name of GATEWAY_COUNTERS) {
       this.#countedByGone.set(name, (this.#countedByGone.get(name) ?? 0) + remote.figures[name])
@@ -233,14 +275,19 @@ export class LobbyServer {
     this.#hub.disconnect(remote)
     // One that has never served is the concern of whoever started it.
     if (this.#isStopping || !remote.isOpen) return
-    this.#log.error({ err: failure, thread: number }, 'a thread has ended; its players may come back to another one')
+    this.#log.error(
+      { err: failure, thread: number },
+      'a thread has ended; its players may come back to another one'
+    )
     await this.#startAnew(number)
   }
 
   async #startAnew(number: number): Promise<void> {
     while (!this.#isStopping) {
       const nowMs = performance.now()
-      this.#newThreads = this.#newThreads.filter((startedMs) => nowMs - startedMs < NEW_THREADS_WITHIN_MS)
+      this.#newThreads = this.#newThreads.filter(
+        (startedMs) => nowMs - startedMs < NEW_THREADS_WITHIN_MS
+      )
       if (this.#newThreads.push(nowMs) > MAX_NEW_THREADS) {
         this.#fail(new Error('threads end again and again'))
         return
@@ -280,7 +327,9 @@ export class LobbyServer {
     const finished = new Promise<void>((resolve, reject) => {
       this.#finish = (error) => (error === undefined ? resolve() : reject(error))
     })
-    const serving = this.#poller.run((events) => this.#onEvents(events), { signal: this.#quiet.signal })
+    const serving = this.#poller.run((events) => this.#onEvents(events), {
+      signal: this.#quiet.signal
+    })
     serving.catch((error) => this.#fail(error))
     try {
       await finished

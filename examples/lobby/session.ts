@@ -27,7 +27,10 @@ export class TokenBucket {
   }
 }
 
-/** What becomes of a command: done; dropped and its sender warned; dropped in silence (one warning is enough); or it was one too many. */
+/**
+ * What becomes of a command: done; dropped and its sender warned; dropped in silence (one warning
+ * is enough); or it was one too many.
+ */
 export type Admission = 'do' | 'warn' | 'drop' | 'cut'
 
 /** How fast one connection may talk. */
@@ -41,7 +44,9 @@ export class Throttle {
     this.#maxDropped = limits.maxDroppedMessages
   }
 
-  /** Asked for each frame before it is looked at, so that a flood of nonsense counts like any other. */
+  /**
+   * Asked for each frame before it is looked at, so that a flood of nonsense counts like any other.
+   */
   admit(nowMs: number): Admission {
     if (this.#bucket.take(1, nowMs)) {
       this.#droppedInARow = 0

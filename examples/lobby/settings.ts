@@ -1,5 +1,6 @@
-// Where a setting comes from: a flag, else the environment, else a file, else the default. Every mistake is told with the place where it was made,
-// and all of them at once. Knows what config.ts says of each setting, and no rules.
+// Where a setting comes from: a flag, else the environment, else a file, else the default. Every
+// mistake is told with the place where it was made, and all of them at once. Knows what config.ts
+// says of each setting, and no rules.
 import { readFileSync } from 'node:fs'
 import { defaultSettings, type Settings, settingsSchema } from './config.ts'
 
@@ -25,15 +26,20 @@ interface Given {
 }
 
 /**
- * The settings. `flags` are the values of {@link settingFlags}, and of `--config` the file's path; `environment` is process.env.
+ * The settings. `flags` are the values of {@link settingFlags}, and of `--config` the file's path;
+ * `environment` is process.env.
  * @throws SettingsError
  */
-export function readSettings(flags: Record<string, unknown>, environment: NodeJS.ProcessEnv): Settings {
+export function readSettings(
+  flags: Record<string, unknown>,
+  environment: NodeJS.ProcessEnv
+): Settings {
   const given = new Map<string, Given>()
   const mistakes: string[] = []
   const file = flags.config ?? environment[`${ENVIRONMENT}CONFIG`]
   if (typeof file === 'string') {
-    for (const [name, value] of Object.entries(readFile(file))) given.set(name, { value, from: `${name} in ${file}` })
+    for (const [name, value] of Object.entries(readFile(file)))
+      given.set(name, { value, from: `${name} in ${file}` })
   }
   const byVariable = new Map(names.map((name) => [variableOf(name), name]))
   for (const [variable, value] of Object.entries(environment)) {
@@ -47,11 +53,14 @@ export function readSettings(flags: Record<string, unknown>, environment: NodeJS
     if (value !== undefined) given.set(name, { value, from: `--${flagOf(name)}` })
   }
 
-  const result = settingsSchema.safeParse(Object.fromEntries([...given].map(([name, { value }]) => [name, value])))
+  const result = settingsSchema.safeParse(
+    Object.fromEntries([...given].map(([name, { value }]) => [name, value]))
+  )
   if (!result.success) {
     for (const issue of result.error.issues) {
       if (issue.code === 'unrecognized_keys') {
-        for (const key of issue.keys) mistakes.push(`${given.get(key)?.from}: there is no such setting`)
+        for (const key of issue.keys)
+          mistakes.push(`${given.get(key)?.from}: there is no such setting`)
         continue
       }
       const { value, from } = given.get(String(issue.path[0])) as Given

@@ -1,4 +1,5 @@
-// How good players are, as far as their matches tell: Elo's arithmetic, each match counted as one against each other player of it. Pure.
+// How good players are, as far as their matches tell: Elo's arithmetic, each match counted as one
+// against each other player of it. Pure.
 import { keyOf } from './protocol.ts'
 
 /** Of whom nothing is known. */
@@ -9,8 +10,9 @@ const K = 32
 const TENFOLD = 400
 
 /**
- * So many players are known; one more, and who has not played for longest is forgotten, and starts anew. Names come from strangers: without a bound
- * they would fill the memory and the store. Each costs about 70 bytes here, with a name of usual length.
+ * So many players are known; one more, and who has not played for longest is forgotten, and starts
+ * anew. Names come from strangers: without a bound they would fill the memory and the store. Each
+ * costs about 70 bytes here, with a name of usual length.
  */
 export const MAX_SKILLS = 100_000
 
@@ -19,7 +21,10 @@ export class Skills {
   readonly #byKey = new Map<string, number>()
   readonly #max: number
 
-  /** Goes on from what a store has kept: by the keys of names, which are not keyed again, in the order of {@link Store.skills}. */
+  /**
+   * Goes on from what a store has kept: by the keys of names, which are not keyed again, in the
+   * order of {@link Store.skills}.
+   */
   constructor(kept: Iterable<readonly [key: string, skill: number]> = [], max = MAX_SKILLS) {
     this.#max = max
     for (const [key, skill] of kept) this.#set(key, skill)
@@ -34,8 +39,14 @@ export class Skills {
     return this.#byKey.get(keyOf(name)) ?? FIRST_SKILL
   }
 
-  /** Counts a match; returns what the skills are now, in the order of `players`. A match without a winner changes nothing, and makes nobody known. */
-  record(players: readonly string[], winners: readonly string[]): { name: string; skill: number }[] {
+  /**
+   * Counts a match; returns what the skills are now, in the order of `players`. A match without a
+   * winner changes nothing, and makes nobody known.
+   */
+  record(
+    players: readonly string[],
+    winners: readonly string[]
+  ): { name: string; skill: number }[] {
     const before = players.map((name) => this.of(name))
     if (winners.length === 0) return players.map((name, at) => ({ name, skill: before[at] }))
     const won = players.map((name) => winners.includes(name))

@@ -1,5 +1,6 @@
-// What outlives the server: how good players are, and what came of their matches. In a folder, by LevelDB; or in memory alone. Knows no rules of the
-// game: what it is given it keeps, whole or not at all.
+// What outlives the server: how good players are, and what came of their matches. In a folder, by
+// LevelDB; or in memory alone. Knows no rules of the game: what it is given it keeps, whole or not
+// at all.
 import { join } from 'node:path'
 import { type BatchOperation, ClassicLevel } from 'classic-level'
 import { keyOf } from './protocol.ts'
@@ -20,13 +21,17 @@ export interface MatchRecord {
 /** Where it is kept. */
 export interface Store {
   /**
-   * Keeps a match and the skills after it, both or neither. Fulfilled when no end of the process, kill -9 included, can lose it. Rejected with a
-   * {@link StoreError} when it may be lost. Matches should come in the order in which they ended.
+   * Keeps a match and the skills after it, both or neither. Fulfilled when no end of the process,
+   * kill -9 included, can lose it. Rejected with a {@link StoreError} when it may be lost. Matches
+   * should come in the order in which they ended.
    */
   keep(match: MatchRecord): Promise<void>
   /** The last matches, the newest first. */
   recent(count: number): Promise<MatchRecord[]>
-  /** For the start of a server: the skills that it goes on from, by {@link keyOf} of the names. Who has not played for longest comes first. */
+  /**
+   * For the start of a server: the skills that it goes on from, by {@link keyOf} of the names. Who
+   * has not played for longest comes first.
+   */
   skills(): Promise<[key: string, skill: number][]>
   /** Waits for what is being kept. Harmless when repeated. */
   close(): Promise<void>
@@ -34,7 +39,10 @@ export interface Store {
 
 /** The store is of no use now; its message is a sentence for an operator. */
 export class StoreError extends Error {
-  /** LevelDB's (`LEVEL_LOCKED`), the system's (`EACCES`), `STORE_CLOSED`, or `STORE_BUSY`: too many matches wait already. */
+  /**
+   * LevelDB's (`LEVEL_LOCKED`), the system's (`EACCES`), `STORE_CLOSED`, or `STORE_BUSY`: too many
+   * matches wait already.
+   */
   readonly code: string
 
   constructor(code: string, message: string, cause?: unknown) {
@@ -45,7 +53,10 @@ export class StoreError extends Error {
 }
 
 export interface StoreOptions {
-  /** Matches that are kept; then the oldest goes as a new one comes. 10,000 of four players are about 3 MB, with 100,000 skills. */
+  /**
+   * Matches that are kept; then the oldest goes as a new one comes. 10,000 of four players are
+   * about 3 MB, with 100,000 skills.
+   */
   maxMatches?: number
   /** Players whose skill is kept: no more than {@link Skills} knows, and the same ones. */
   maxSkills?: number
@@ -53,22 +64,33 @@ export interface StoreOptions {
   maxWaiting?: number
 }
 
-/** Opens the store in a folder, or makes one. Rejected with a {@link StoreError}: it is in use, damaged, or cannot be written. */
+/**
+ * Opens the store in a folder, or makes one. Rejected with a {@link StoreError}: it is in use,
+ * damaged, or cannot be written.
+ */
 export async function openStore(folder: string, options: StoreOptions = {}): Promise<Store> {
-  const store = new LevelStore(folder, { maxMatches: 10_000, maxSkills: MAX_SKILLS, maxWaiting: 10_000, ...options })
+  const store = new LevelStore(folder, {
+    maxMatches: 10_000,
+    maxSkills: MAX_SKILLS,
+    maxWaiting: 10_000,
+    ...options
+  })
   await store.open()
   return store
 }
 
 /**
- * Of more, a batch would hold up the ticks: handing over a match to LevelDB takes some 70 µs of the main thread, so these take about 2 ms. The
- * thread is free between two batches.
+ * Of more, a batch would hold up the ticks: handing over a match to LevelDB takes some 70 µs of the
+ * main thread, so these take about 2 ms. The thread is free between two batches.
  */
 const MAX_BATCH_MATCHES = 32
 
 const MAX_REMEMBERED = 100
 
-/** Keeps the last hundred matches, and nothing beyond the process: a server that starts with it knows nobody. */
+/**
+ * Keeps the last hundred matches, and nothing beyond the process: a server that starts with it
+ * knows nobody.
+ */
 export function memoryStore(): Store {
   const matches: MatchRecord[] = []
   return {
@@ -98,11 +120,15 @@ interface KeptSkill {
 type Operation = BatchOperation<ClassicLevel, string, MatchRecord | KeptSkill>
 
 function databaseIn(folder: string) {
-  // A folder of its own inside: whatever is named like a file of LevelDB (12.log) is one to it, and may be removed.
+  // A folder of its own inside: whatever is named like a file of LevelDB (12.log) is one to it, and
+  // may be removed.
   const db = new ClassicLevel(join(folder, 'leveldb'))
   return {
     db,
-    /** By their numbers, which count up as they are kept: so they never collide, and a clock that is set back changes no order. */
+    /**
+     * By their numbers, which count up as they are kept: so they never collide, and a clock that is
+     * set back changes no order.
+     */
     matches: db.sublevel<string, MatchRecord>('matches', { valueEncoding: 'json' }),
     /** By the keys of names, which may hold any character. */
     skills: db.sublevel<string, KeptSkill>('skills', { valueEncoding: 'json' })
@@ -153,7 +179,10 @@ class LevelStore implements Store {
     this.#mustBeOpen()
     if (this.#waiting.length >= this.#options.maxWaiting) {
       const { length } = this.#waiting
-      throw new StoreError('STORE_BUSY', `The store in ${this.#folder} is too slow: ${length} matches wait already.`)
+      throw new StoreError(
+        'STORE_BUSY',
+        `The store in ${this.#folder} is too slow: ${length} matches wait already.`
+      )
     }
     this.#writing ??= this.#writeAll()
     await new Promise<void>((resolve, reject) => this.#waiting.push({ match, resolve, reject }))
@@ -192,7 +221,10 @@ class LevelStore implements Store {
     return entries.sort(([, a], [, b]) => a.match - b.match).map(([key, { skill }]) => [key, skill])
   }
 
-  /** Writes what waits, and what comes meanwhile, until nothing waits. One sync of the disk serves all that came during the last one. */
+  /**
+   * Writes what waits, and what comes meanwhile, until nothing waits. One sync of the disk serves
+   * all that came during the last one.
+   */
   async #writeAll(): Promise<void> {
     await undefined // what ends in the same tick is kept together
     while (this.#waiting.length > 0) {
@@ -238,8 +270,10 @@ class LevelStore implements Store {
   }
 
   /**
-   * After a write that failed (the disk was full) LevelDB goes on behind what it had written of it. Once opened again it cannot read what stands
-   * there: later matches would seem kept, and be lost. So it is opened again first, which begins a new file; and what we thought was kept is read anew.
+   * After a write that failed (the disk was full) LevelDB goes on behind what it had written of it.
+   * Once opened again it cannot read what stands there: later matches would seem kept, and be lost.
+   * So it is opened again first, which begins a new file; and what we thought was kept is read
+   * anew.
    */
   async #reopen(): Promise<void> {
     await this.#database.db.close()
@@ -248,13 +282,15 @@ class LevelStore implements Store {
   }
 
   #mustBeOpen(): void {
-    if (this.#closing !== undefined) throw new StoreError('STORE_CLOSED', `The store in ${this.#folder} is closed.`)
+    if (this.#closing !== undefined)
+      throw new StoreError('STORE_CLOSED', `The store in ${this.#folder} is closed.`)
   }
 
   /** What an operator is told. */
   #explain(error: unknown, what: string): StoreError {
     if (error instanceof StoreError) return error
-    // Of LevelDB's errors when it does not open, this one says no more than that, and has the reason in it.
+    // Of LevelDB's errors when it does not open, this one says no more than that, and has the
+    // reason in it.
     const { code: outer, cause = error } = error as NodeJS.ErrnoException
     const reason = (outer === 'LEVEL_DATABASE_NOT_OPEN' ? cause : error) as NodeJS.ErrnoException
     const { code = 'STORE_FAILED', message } = reason

@@ -1,6 +1,7 @@
-// Fixed ticks inside Node's own loop, by the rules of pollport's runLoop: tick n is due n periods after the start, whatever the ones before did, and
-// who is late by a whole tick or more leaves those ticks out. (runLoop itself would hold Node's loop between the ticks, where pages, WebSockets and
-// threads' messages are served.) Knows no rules.
+// Fixed ticks inside Node's own loop, by the rules of pollport's runLoop: tick n is due n periods
+// after the start, whatever the ones before did, and who is late by a whole tick or more leaves
+// those ticks out. (runLoop itself would hold Node's loop between the ticks, where pages,
+// WebSockets and threads' messages are served.) Knows no rules.
 import { LATENESS_BOUNDS_MS, type LatenessCounts } from './server-figures.ts'
 
 export class Ticker {
@@ -18,8 +19,8 @@ export class Ticker {
   #timer: NodeJS.Timeout | undefined
 
   /**
-   * With `parts`, each of so many parts has its own ticks, evenly spread over the period, so that what all of them do is not done at once. Each call counts
-   * as a tick.
+   * With `parts`, each of so many parts has its own ticks, evenly spread over the period, so that
+   * what all of them do is not done at once. Each call counts as a tick.
    */
   constructor(ticksPerSecond: number, onTick: (nowMs: number, part: number) => void, parts = 1) {
     this.#parts = parts
@@ -43,7 +44,8 @@ export class Ticker {
   }
 
   #arm(): void {
-    // Whole milliseconds, rounded down: Node's timers are late already, and one that is early is armed again.
+    // Whole milliseconds, rounded down: Node's timers are late already, and one that is early is
+    // armed again.
     const leftMs = this.#startMs + this.#next * this.#partMs - performance.now()
     this.#timer = setTimeout(() => this.#look(), Math.max(Math.floor(leftMs), 0))
   }
@@ -56,7 +58,8 @@ export class Ticker {
       const at = LATENESS_BOUNDS_MS.findIndex((boundMs) => lateMs <= boundMs)
       this.#counts[at === -1 ? LATENESS_BOUNDS_MS.length : at]++
       this.#lateSumMs += lateMs
-      // Whole periods only: a part that is a little late is not left out for the sake of the next one.
+      // Whole periods only: a part that is a little late is not left out for the sake of the next
+      // one.
       const left = Math.floor(lateMs / this.#periodMs) * this.#parts
       this.missed += left
       this.#next += 1 + left

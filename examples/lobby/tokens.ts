@@ -1,8 +1,10 @@
-// Resume tokens: what lets a player who lost the connection take the same seat again. Signed, so that nobody can guess or make one; each is good
-// once, and for a time. Knows neither seats nor sockets; the time is passed in.
+// Resume tokens: what lets a player who lost the connection take the same seat again. Signed, so
+// that nobody can guess or make one; each is good once, and for a time. Knows neither seats nor
+// sockets; the time is passed in.
 import { createHmac, randomBytes, timingSafeEqual } from 'node:crypto'
 
-// 16 bytes who, 4 bytes which of that player's tokens, 6 bytes until when (milliseconds since 1970), and 32 bytes of signature (HMAC-SHA256).
+// 16 bytes who, 4 bytes which of that player's tokens, 6 bytes until when (milliseconds since
+// 1970), and 32 bytes of signature (HMAC-SHA256).
 const ID_BYTES = 16
 const SERIAL_AT = ID_BYTES
 const EXPIRES_AT = SERIAL_AT + 4
@@ -27,7 +29,10 @@ export function newPlayerId(): string {
 export class TokenSigner {
   readonly #key: Buffer
 
-  /** Tokens are good for as long as the key lives: one of its own for each run of the server, unless one is given. */
+  /**
+   * Tokens are good for as long as the key lives: one of its own for each run of the server, unless
+   * one is given.
+   */
   constructor(key: Buffer = randomBytes(32)) {
     this.#key = key
   }
@@ -41,7 +46,10 @@ export class TokenSigner {
     return token.toString('base64url')
   }
 
-  /** What the token says, or undefined when it is not one of ours. Whether it is still good is for its reader to decide. */
+  /**
+   * What the token says, or undefined when it is not one of ours. Whether it is still good is for
+   * its reader to decide.
+   */
   verify(text: string): TokenClaim | undefined {
     if (text.length !== TOKEN_CHARS) return undefined
     const token = Buffer.from(text, 'base64url')

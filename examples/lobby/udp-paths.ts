@@ -1,8 +1,15 @@
-// Datagrams of one gateway: whose they are, where they may be sent, and whether they arrive. An address is sent nothing but a challenge, which is no
-// longer than what came from it, before it has shown that it hears; a token is believed only from the address that has. Knows no rules.
+// Datagrams of one gateway: whose they are, where they may be sent, and whether they arrive. An
+// address is sent nothing but a challenge, which is no longer than what came from it, before it has
+// shown that it hears; a token is believed only from the address that has. Knows no rules.
 import { createHmac, randomBytes, timingSafeEqual } from 'node:crypto'
 import type { Logger } from 'pino'
-import { type DatagramEvent, type PollEvent, Poller, type SocketAddress, type UdpSocket } from 'pollport'
+import {
+  type DatagramEvent,
+  type PollEvent,
+  Poller,
+  type SocketAddress,
+  type UdpSocket
+} from 'pollport'
 import type { Limits } from './config.ts'
 import {
   decodeFromPlayer,
@@ -15,7 +22,10 @@ import {
 import type { Direction } from './protocol.ts'
 import { TokenBucket } from './session.ts'
 
-/** Between two batches the ticks have their turn. Each datagram counts for at least 256 bytes, so a batch has 32, a quarter of a millisecond's work. */
+/**
+ * Between two batches the ticks have their turn. Each datagram counts for at least 256 bytes, so a
+ * batch has 32, a quarter of a millisecond's work.
+ */
 const BATCH_BYTES = 32 * 256
 
 /** Who hears nothing is still sent one state of so many, to find out when that is over. */
@@ -53,8 +63,8 @@ export class UdpPaths {
   in = 0
   out = 0
   refused = 0
-  // A poller of its own: a fair one gives each socket its turn, and among ten thousand connections the one that hears two thousand players
-  // would have its turn far too seldom.
+  // A poller of its own: a fair one gives each socket its turn, and among ten thousand connections
+  // the one that hears two thousand players would have its turn far too seldom.
   readonly #poller: Poller<never>
   readonly #socket: UdpSocket<never>
   readonly #limits: Limits
@@ -67,12 +77,19 @@ export class UdpPaths {
   /** Binds its port. Throws a SocketError. */
   constructor({ address, port, limits, onSteer, log }: UdpPathsOptions) {
     // Longer ones are seen to be longer, and need no room.
-    this.#poller = new Poller({ maxDatagramBytes: LONGEST_FROM_PLAYER_BYTES + 1, readBudgetBytes: BATCH_BYTES })
+    this.#poller = new Poller({
+      maxDatagramBytes: LONGEST_FROM_PLAYER_BYTES + 1,
+      readBudgetBytes: BATCH_BYTES
+    })
     this.#limits = limits
     this.#onSteer = onSteer
     this.#log = log
     try {
-      this.#socket = this.#poller.bindUdp({ address, port, receiveBufferSize: limits.udpBufferBytes })
+      this.#socket = this.#poller.bindUdp({
+        address,
+        port,
+        receiveBufferSize: limits.udpBufferBytes
+      })
     } catch (error) {
       this.#poller.close()
       throw error
@@ -115,7 +132,8 @@ export class UdpPaths {
   /** How many are sent datagrams now. Counted when asked for. */
   countHearing(nowMs: number): number {
     let count = 0
-    for (const path of this.#byToken.values()) if (path.match > 0 && this.#isHearing(path, nowMs)) count++
+    for (const path of this.#byToken.values())
+      if (path.match > 0 && this.#isHearing(path, nowMs)) count++
     return count
   }
 
@@ -129,14 +147,16 @@ export class UdpPaths {
     }
     const isHearing = this.#isHearing(path, nowMs)
     // What the system has no room for is dropped, as any datagram may be.
-    if ((isHearing || tick % PROBE_EVERY_TICKS === 0) && this.#socket.send(state, path.address)) this.out++
+    if ((isHearing || tick % PROBE_EVERY_TICKS === 0) && this.#socket.send(state, path.address))
+      this.out++
     return isHearing
   }
 
   #onEvents(events: PollEvent<never>[]): void {
     for (const event of events) {
       if (event.type === 'datagram') this.#receive(event)
-      // One that does not go out is lost like any other; where it was to go is for strangers to say, who shall not fill the log.
+      // One that does not go out is lost like any other; where it was to go is for strangers to
+      // say, who shall not fill the log.
       if (event.type === 'error') this.#log.debug({ err: event.error }, 'datagram')
     }
   }
@@ -154,7 +174,10 @@ export class UdpPaths {
     if (isKnown) path.receivedAtMs = nowMs
     switch (message.kind) {
       case 'hello':
-        this.#answer(isKnown ? encodeOpen() : encodeChallenge(this.#nonce(path, address).toString('hex')), address)
+        this.#answer(
+          isKnown ? encodeOpen() : encodeChallenge(this.#nonce(path, address).toString('hex')),
+          address
+        )
         break
       case 'proof':
         if (!timingSafeEqual(Buffer.from(message.nonce, 'hex'), this.#nonce(path, address))) {

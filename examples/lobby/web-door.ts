@@ -1,5 +1,5 @@
-// The door for browsers: the page and its files by HTTP, and WebSockets for players. Speaks over connections that it is handed, with a limit on whatever
-// one of them may cost; knows no players.
+// The door for browsers: the page and its files by HTTP, and WebSockets for players. Speaks over
+// connections that it is handed, with a limit on whatever one of them may cost; knows no players.
 import { readdirSync } from 'node:fs'
 import { createServer, type IncomingMessage, ServerResponse, STATUS_CODES } from 'node:http'
 import type { Socket } from 'node:net'
@@ -12,9 +12,15 @@ import { pathOf, StaticFiles } from './static-files.ts'
 const PLAY = '/play'
 /** A request's line and headers: browsers send less than half of it. */
 const MAX_REQUEST_BYTES = 8 * 1024
-/** So much is looked at before who sent too much can be cut off: no honest request is longer, and no message. */
+/**
+ * So much is looked at before who sent too much can be cut off: no honest request is longer, and no
+ * message.
+ */
 const CHUNK_BYTES = 4 * 1024
-/** Of a message: browsers send a short one whole. Each piece costs memory or time of its own, however little is in it. */
+/**
+ * Of a message: browsers send a short one whole. Each piece costs memory or time of its own,
+ * however little is in it.
+ */
 const MAX_FRAGMENTS = 16
 const MAX_CHUNKS = 256
 
@@ -36,11 +42,14 @@ function pages(): StaticFiles {
 export class WebDoor {
   readonly #limits: Limits
   readonly #files = pages()
-  readonly #http = createServer({ maxHeaderSize: MAX_REQUEST_BYTES, keepAliveTimeout: 0 }, this.#onRequest.bind(this))
+  readonly #http = createServer(
+    { maxHeaderSize: MAX_REQUEST_BYTES, keepAliveTimeout: 0 },
+    this.#onRequest.bind(this)
+  )
   readonly #sockets: WebSocketServer
   /**
-   * Whoever is to be cut off first comes first. (An `http.Server` that does not listen itself checks no `headersTimeout`: see `toDuplex`. And its
-   * `timeout` begins anew with every byte.)
+   * Whoever is to be cut off first comes first. (An `http.Server` that does not listen itself
+   * checks no `headersTimeout`: see `toDuplex`. And its `timeout` begins anew with every byte.)
    */
   readonly #visits = new Map<Duplex, Visit>()
   readonly #onPlayer: (socket: WebSocket, stream: ConnectionDuplex) => void
@@ -64,10 +73,13 @@ export class WebDoor {
 
   /** A connection that was accepted at this door. */
   accept(connection: TcpConnection<never> | TcpConnection<unknown>): void {
-    // Too many: whoever has been here longest without getting anywhere goes. Browsers become players, or are answered, in a moment.
+    // Too many: whoever has been here longest without getting anywhere goes. Browsers become
+    // players, or are answered, in a moment.
     const [first] = this.#visits.keys()
     if (this.#visits.size >= this.#limits.maxVisitors) this.#cut(first)
-    const duplex = toDuplex(connection as TcpConnection<unknown>, { readableHighWaterMark: CHUNK_BYTES })
+    const duplex = toDuplex(connection as TcpConnection<unknown>, {
+      readableHighWaterMark: CHUNK_BYTES
+    })
     this.#visits.set(duplex, this.#newVisit())
     duplex.on('close', () => this.#visits.delete(duplex))
     duplex.on('error', () => {}) // 'close' follows, and nobody has asked for more
@@ -98,14 +110,17 @@ export class WebDoor {
   #onRequest(request: IncomingMessage, response: ServerResponse): void {
     const duplex: Duplex = request.socket
     const visit = this.#visits.get(duplex)
-    // Browsers wait for an answer before they ask for more: a thousand requests in one packet would be a thousand answers in our memory.
+    // Browsers wait for an answer before they ask for more: a thousand requests in one packet would
+    // be a thousand answers in our memory.
     if (visit === undefined || visit.isServed) return this.#cut(duplex)
     visit.isServed = true
     response.on('close', () => {
       if (this.#visits.delete(duplex)) this.#visits.set(duplex, this.#newVisit()) // to the end of the line
     })
     if (this.#files.answer(request, response)) return
-    response.writeHead(404, { 'content-type': 'text/plain; charset=utf-8' }).end('there is nothing here\n')
+    response
+      .writeHead(404, { 'content-type': 'text/plain; charset=utf-8' })
+      .end('there is nothing here\n')
   }
 
   /** Node's parser has let go of this connection: it is for this one answer. */
@@ -118,8 +133,10 @@ export class WebDoor {
   }
 
   #onUpgrade(request: IncomingMessage, duplex: Duplex, head: Buffer): void {
-    // An upgrade that we do not speak, such as curl's to HTTP/2 (h2c), is passed over (RFC 9110, 7.8).
-    if (request.headers.upgrade?.toLowerCase() !== 'websocket') return this.#answerWithoutUpgrade(request, duplex)
+    // An upgrade that we do not speak, such as curl's to HTTP/2 (h2c), is passed over (RFC 9110,
+    // 7.8).
+    if (request.headers.upgrade?.toLowerCase() !== 'websocket')
+      return this.#answerWithoutUpgrade(request, duplex)
     if (pathOf(request) !== PLAY) return refuse(duplex, 404)
     if (!isFromOurPage(request)) return refuse(duplex, 403)
     if (this.#visits.get(duplex)?.isServed) return this.#cut(duplex) // the end of that answer would be taken for a frame
@@ -130,11 +147,16 @@ export class WebDoor {
   }
 }
 
-/** Browsers say which page opens a WebSocket: one of another site must not play in its visitor's name. Programs say nothing. */
+/**
+ * Browsers say which page opens a WebSocket: one of another site must not play in its visitor's
+ * name. Programs say nothing.
+ */
 function isFromOurPage({ headers: { origin, host } }: IncomingMessage): boolean {
   return origin === undefined || origin === `http://${host}` || origin === `https://${host}`
 }
 
 function refuse(duplex: Duplex, status: number): void {
-  duplex.end(`HTTP/1.1 ${status} ${STATUS_CODES[status]}\r\nConnection: close\r\nContent-Length: 0\r\n\r\n`)
+  duplex.end(
+    `HTTP/1.1 ${status} ${STATUS_CODES[status]}\r\nConnection: close\r\nContent-Length: 0\r\n\r\n`
+  )
 }

@@ -1,4 +1,5 @@
-// Each example of one file does what its head says. The other side is Node's own net, dgram, tls and http, or `ws`.
+// Each example of one file does what its head says. The other side is Node's own net, dgram, tls
+// and http, or `ws`.
 import { type ChildProcess, spawn } from 'node:child_process'
 import { createSocket } from 'node:dgram'
 import { once } from 'node:events'
@@ -15,11 +16,18 @@ import WebSocket from 'ws'
 const root = fileURLToPath(new URL('../..', import.meta.url))
 
 /** Starts an example; resolves with the port in the first line that names one. */
-async function start(name: string, ...args: string[]): Promise<{ port: number; child: ChildProcess }> {
-  const child = spawn(process.execPath, ['--import', 'tsx', join(root, 'examples', name), ...args], {
-    cwd: root,
-    stdio: ['ignore', 'pipe', 'pipe']
-  })
+async function start(
+  name: string,
+  ...args: string[]
+): Promise<{ port: number; child: ChildProcess }> {
+  const child = spawn(
+    process.execPath,
+    ['--import', 'tsx', join(root, 'examples', name), ...args],
+    {
+      cwd: root,
+      stdio: ['ignore', 'pipe', 'pipe']
+    }
+  )
   const ended = once(child, 'close')
   onTestFinished(async () => {
     child.kill('SIGKILL') // one that has ended does not mind
@@ -54,7 +62,9 @@ function clientOf(port: number): { socket: Socket; until(text: string): Promise<
   return { socket, until: untilReceived }
 }
 
-test('chat: a line of one client reaches the others, with its name', { timeout: 60_000 }, async () => {
+test('chat: a line of one client reaches the others, with its name', {
+  timeout: 60_000
+}, async () => {
   const { port } = await start('chat.ts')
   const ann = clientOf(port)
   await ann.until('you are guest 1; 1 here')
@@ -70,7 +80,9 @@ test('chat: a line of one client reaches the others, with its name', { timeout: 
   await bob.until('guest 1 left')
 })
 
-test('udp-game: each player gets snapshots in which it has moved', { timeout: 60_000 }, async () => {
+test('udp-game: each player gets snapshots in which it has moved', {
+  timeout: 60_000
+}, async () => {
   const { port } = await start('udp-game.ts')
   const player = createSocket('udp4')
   onTestFinished(() => void player.close())
@@ -84,7 +96,10 @@ test('udp-game: each player gets snapshots in which it has moved', { timeout: 60
     ticks++
     player.send(Buffer.from(Int8Array.of(1, 0)), port, '127.0.0.1')
   })
-  const moves = setInterval(() => player.send(Buffer.from(Int8Array.of(1, 0)), port, '127.0.0.1'), 50)
+  const moves = setInterval(
+    () => player.send(Buffer.from(Int8Array.of(1, 0)), port, '127.0.0.1'),
+    50
+  )
   while (x < 5 || ticks < 5) await once(player, 'message')
   clearInterval(moves)
 })
@@ -102,7 +117,11 @@ test('proxy: bytes and half-close go through in both directions, however slowly 
   }).listen(0, '127.0.0.1')
   await once(server, 'listening')
   onTestFinished(() => void server.close())
-  const { port } = await start('proxy.ts', '0', `127.0.0.1:${(server.address() as AddressInfo).port}`)
+  const { port } = await start(
+    'proxy.ts',
+    '0',
+    `127.0.0.1:${(server.address() as AddressInfo).port}`
+  )
   const client = connect({ port, host: '127.0.0.1', allowHalfOpen: true })
   client.end(Buffer.alloc(total))
   let bytes = 0
@@ -152,7 +171,9 @@ test('tls: echoes to a client of node:tls', { timeout: 60_000 }, async () => {
   expect(echoed).toBe('in secret')
 })
 
-test('web: serves its page, and counts who is there over WebSockets', { timeout: 60_000 }, async () => {
+test('web: serves its page, and counts who is there over WebSockets', {
+  timeout: 60_000
+}, async () => {
   const { port } = await start('web.ts')
   const page = await fetch(`http://127.0.0.1:${port}/`)
   expect(await page.text()).toContain('new WebSocket')

@@ -1,4 +1,5 @@
-// Finds the addon, once for each thread, and says in full what is wrong if there is none. Importing never throws: only using does.
+// Finds the addon, once for each thread, and says in full what is wrong if there is none. Importing
+// never throws: only using does.
 import { dirname } from 'node:path'
 import type { ClockBinding } from './clock.ts'
 import type { EpollBinding } from './epoll.ts'
@@ -41,7 +42,9 @@ export const loaded: Addon | undefined = load()
 export const supported: boolean = loaded !== undefined
 
 /** The mechanisms that a Poller may stand on here: `['epoll']`, `['iocp']`, or `[]`. */
-export const backends: readonly string[] = Object.freeze(loaded === undefined ? [] : [loaded.backend])
+export const backends: readonly string[] = Object.freeze(
+  loaded === undefined ? [] : [loaded.backend]
+)
 
 /** The addon; throws the reason where there is none. */
 export function addon(): Addon {
@@ -66,9 +69,13 @@ function load(): Addon | undefined {
   return undefined
 }
 
-/** Where the package is: its own name leads to it from inside, and from any place that has it installed. */
+/**
+ * Where the package is: its own name leads to it from inside, and from any place that has it
+ * installed.
+ */
 function find(name: string): string {
-  // A bundler may have put this file elsewhere: `import.meta` is empty then (esbuild, for CommonJS) or says where it was (webpack).
+  // A bundler may have put this file elsewhere: `import.meta` is empty then (esbuild, for CommonJS)
+  // or says where it was (webpack).
   const places = [import.meta.url, process.argv[1]]
   let failed: unknown
   for (const place of places) {
@@ -82,7 +89,8 @@ function find(name: string): string {
 }
 
 function requireAt(place: string): NodeJS.Require {
-  // Not imported: webpack follows an imported createRequire, and fails at a path that it cannot know; Jest replaces it.
+  // Not imported: webpack follows an imported createRequire, and fails at a path that it cannot
+  // know; Jest replaces it.
   return process.getBuiltinModule('node:module').createRequire(place)
 }
 
@@ -97,7 +105,8 @@ function whyMissing(root: string, error: Error): Error {
   }
   const libc =
     platform === 'linux'
-      ? (process.report?.getReport() as { header?: { glibcVersionRuntime?: string } })?.header?.glibcVersionRuntime
+      ? (process.report?.getReport() as { header?: { glibcVersionRuntime?: string } })?.header
+          ?.glibcVersionRuntime
         ? ' (glibc)'
         : ' (musl)'
       : ''

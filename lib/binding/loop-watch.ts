@@ -1,12 +1,22 @@
-// The typed face of native/binding/loop_watch.cc: a thread that waits beside Node's loop and calls back into it once for each arm().
+// The typed face of native/binding/loop_watch.cc: a thread that waits beside Node's loop and calls
+// back into it once for each arm().
 
 export interface LoopWatchBinding {
-  /** Starts a watcher of an exchange. `onReady` is called on Node's thread. Keeps the process alive while open. Returns its number. */
+  /**
+   * Starts a watcher of an exchange. `onReady` is called on Node's thread. Keeps the process alive
+   * while open. Returns its number.
+   */
   loopWatchOpen(exchange: number, onReady: () => void): number
-  /** One call of `onReady` is due when the exchange has something, when it is woken, or after `timeoutMs` (-1: no limit). Arming again replaces the time. */
+  /**
+   * One call of `onReady` is due when the exchange has something, when it is woken, or after
+   * `timeoutMs` (-1: no limit). Arming again replaces the time.
+   */
   loopWatchArm(watch: number, timeoutMs: number): number
   /** Ends the thread. `onReady` is not called afterwards. */
   loopWatchClose(watch: number): number
-  /** Node's 'uncaughtException' with `error`, at once; without a listener the process or the worker ends as it does for any exception. */
+  /**
+   * Node's 'uncaughtException' with `error`, at once; without a listener the process or the worker
+   * ends as it does for any exception.
+   */
   throwUncaught(error: unknown): void
 }

@@ -1,5 +1,6 @@
-// Windows' error numbers that sockets and overlapped operations answer with. Pure data. The names are those that Node gives to
-// the same numbers, so that a program's checks hold on every system; numbers from "Windows Sockets Error Codes" and "System Error Codes" (Microsoft Learn).
+// Windows' error numbers that sockets and overlapped operations answer with. Pure data. The names
+// are those that Node gives to the same numbers, so that a program's checks hold on every system;
+// numbers from "Windows Sockets Error Codes" and "System Error Codes" (Microsoft Learn).
 const names: Record<number, string> = {
   1: 'EINVAL', // ERROR_INVALID_FUNCTION
   4: 'EMFILE', // ERROR_TOO_MANY_OPEN_FILES

@@ -1,5 +1,6 @@
-// A connection as a stream of Node's, for whatever speaks over streams: http, tls, WebSocket libraries, pipeline(). It behaves as a net.Socket does, in
-// what it emits and when, and knows the public connection alone.
+// A connection as a stream of Node's, for whatever speaks over streams: http, tls, WebSocket
+// libraries, pipeline(). It behaves as a net.Socket does, in what it emits and when, and knows the
+// public connection alone.
 import { AsyncResource } from 'node:async_hooks'
 import { Duplex, type DuplexOptions } from 'node:stream'
 import type { SocketAddress } from '../address.ts'
@@ -22,23 +23,29 @@ const MAX_TIMER_MS = 2 ** 31 - 1
 const MAX_KEEP_ALIVE_MS = 32_767_000
 
 /** Options of {@link toDuplex}. */
-export interface ToDuplexOptions extends Pick<DuplexOptions, 'readableHighWaterMark' | 'writableHighWaterMark'> {
+export interface ToDuplexOptions
+  extends Pick<DuplexOptions, 'readableHighWaterMark' | 'writableHighWaterMark'> {
   /**
-   * Above so many unread bytes the connection is paused. If given, it is also the most that a chunk has (from 1,024 up to the 64 KiB that it is
-   * otherwise).
+   * Above so many unread bytes the connection is paused. If given, it is also the most that a chunk
+   * has (from 1,024 up to the 64 KiB that it is otherwise).
    */
   readableHighWaterMark?: number | undefined
   /** From so many bytes on that the system has not taken, `write()` returns false. */
   writableHighWaterMark?: number | undefined
   /**
-   * Whether the stream may still be written to after the peer has finished. Default false, as with Node's own sockets: it is ended then.
+   * Whether the stream may still be written to after the peer has finished. Default false, as with
+   * Node's own sockets: it is ended then.
    *
-   * `node:tls` ends the stream itself, and may have more to say after the peer's FIN; but its own socket takes this option over when it is made.
-   * So leave the default, and set `stream.allowHalfOpen = true` when tls has the stream. If it was true before, a secure socket whose peer has
-   * ended stays open, with its descriptor, until you end it.
+   * `node:tls` ends the stream itself, and may have more to say after the peer's FIN; but its own
+   * socket takes this option over when it is made. So leave the default, and set
+   * `stream.allowHalfOpen = true` when tls has the stream. If it was true before, a secure socket
+   * whose peer has ended stays open, with its descriptor, until you end it.
    */
   allowHalfOpen?: boolean | undefined
-  /** After `destroy()`, what was written before may still leave for so many milliseconds; then the connection is reset. Default 5000. */
+  /**
+   * After `destroy()`, what was written before may still leave for so many milliseconds; then the
+   * connection is reset. Default 5000.
+   */
   closeTimeoutMs?: number | undefined
 }
 
@@ -52,11 +59,15 @@ interface Piece {
 }
 
 /**
- * A connection as a `stream.Duplex`, with what Node's libraries ask of a socket beside: addresses, `setTimeout`, `destroySoon` and the like. Made by
- * {@link toDuplex}. What is not described here is as `net.Socket` has it.
+ * A connection as a `stream.Duplex`, with what Node's libraries ask of a socket beside: addresses,
+ * `setTimeout`, `destroySoon` and the like. Made by {@link toDuplex}. What is not described here is
+ * as `net.Socket` has it.
  */
 export class ConnectionDuplex extends Duplex {
-  /** The connection itself. Its events are the stream's; sending to it past the stream mixes with what the stream sends. */
+  /**
+   * The connection itself. Its events are the stream's; sending to it past the stream mixes with
+   * what the stream sends.
+   */
   readonly connection: TcpConnection<unknown>
   /** What was given to `setTimeout()` last. */
   timeout: number | undefined
@@ -74,7 +85,10 @@ export class ConnectionDuplex extends Duplex {
   #deliveries = 0
   /** The reader takes more. */
   #mayPush = true
-  /** Goes on when the system has all that was written: the write, or the end, that is waiting for it. */
+  /**
+   * Goes on when the system has all that was written: the write, or the end, that is waiting for
+   * it.
+   */
   #onSent: ((error?: Error) => void) | undefined
   /** `connection.bytesSent` when the system has all that was written. */
   #bytesToSend = 0
@@ -84,7 +98,11 @@ export class ConnectionDuplex extends Duplex {
 
   /** @internal */
   constructor(connection: TcpConnection<unknown>, options: ToDuplexOptions) {
-    const { closeTimeoutMs = DEFAULT_CLOSE_TIMEOUT_MS, allowHalfOpen = false, ...sizes } = object(options, 'options')
+    const {
+      closeTimeoutMs = DEFAULT_CLOSE_TIMEOUT_MS,
+      allowHalfOpen = false,
+      ...sizes
+    } = object(options, 'options')
     number(closeTimeoutMs, 'closeTimeoutMs', 0, MAX_TIMER_MS)
     // 'close' comes when the connection is closed, and not when destroy() was called.
     super({ ...sizes, allowHalfOpen, decodeStrings: false, emitClose: false })
@@ -97,7 +115,10 @@ export class ConnectionDuplex extends Duplex {
     connection.divert((event) => this.#onEvent(event))
   }
 
-  /** The peer's address; undefined while connecting. It stays known after the close, as do port and family. */
+  /**
+   * The peer's address; undefined while connecting. It stays known after the close, as do port and
+   * family.
+   */
   get remoteAddress(): string | undefined {
     return this.#peer?.address
   }
@@ -127,7 +148,9 @@ export class ConnectionDuplex extends Duplex {
   /** This side's end point; `{}` when closed. */
   address(): { address?: string; family?: string; port?: number } {
     const local = this.#local
-    return local === undefined ? {} : { address: local.address, family: familyOf(local), port: local.port }
+    return local === undefined
+      ? {}
+      : { address: local.address, family: familyOf(local), port: local.port }
   }
 
   /** Bytes received from the peer. */
@@ -165,7 +188,10 @@ export class ConnectionDuplex extends Duplex {
     return this.writable ? 'writeOnly' : 'closed'
   }
 
-  /** `'timeout'` when nothing was received or sent for `ms` milliseconds, also while connecting; 0 = never. The stream stays open. */
+  /**
+   * `'timeout'` when nothing was received or sent for `ms` milliseconds, also while connecting; 0 =
+   * never. The stream stays open.
+   */
   setTimeout(ms: number, onTimeout?: () => void): this {
     if (this.destroyed) return this
     this.timeout = ms
@@ -226,7 +252,11 @@ export class ConnectionDuplex extends Duplex {
     this.#goOn()
   }
 
-  override _write(chunk: Buffer | string, encoding: BufferEncoding, done: (error?: Error | null) => void): void {
+  override _write(
+    chunk: Buffer | string,
+    encoding: BufferEncoding,
+    done: (error?: Error | null) => void
+  ): void {
     this.#send([{ chunk, encoding }], done)
   }
 
@@ -256,7 +286,8 @@ export class ConnectionDuplex extends Duplex {
     this.#deliverArrived()
     this.connection.close()
     // A peer that does not read must not keep it for ever.
-    if (!this.connection.closed) this.#closeTimer = new Timer(() => this.connection.reset(), this.#closeTimeoutMs)
+    if (!this.connection.closed)
+      this.#closeTimer = new Timer(() => this.connection.reset(), this.#closeTimeoutMs)
   }
 
   // ---- Inside ----
@@ -274,8 +305,9 @@ export class ConnectionDuplex extends Duplex {
   }
 
   /**
-   * In a callback of its own for each event, as from Node's own sockets: ticks and microtasks run in between, so that a program which has awaited one event
-   * listens before the next. And in the stream's async context.
+   * In a callback of its own for each event, as from Node's own sockets: ticks and microtasks run
+   * in between, so that a program which has awaited one event listens before the next. And in the
+   * stream's async context.
    */
   #later(deliver: () => void): void {
     inATurnOfItsOwn(() => this.#context.runInAsyncScope(deliver, this))
@@ -290,7 +322,8 @@ export class ConnectionDuplex extends Duplex {
         this.#onReceive(event.data)
         break
       case 'drain':
-        // A tick is enough: a stream calls back what it was given at once, which may not be among other connections' events.
+        // A tick is enough: a stream calls back what it was given at once, which may not be among
+        // other connections' events.
         atNextTick(() => this.#context.runInAsyncScope(this.#lookWhetherSent, this))
         break
       case 'end':
@@ -307,7 +340,8 @@ export class ConnectionDuplex extends Duplex {
   // ---- Receiving ----
 
   #onReceive(data: Buffer): void {
-    // The owner calls wait() without turns of Node's loop in between: no more than two batches may come to lie here.
+    // The owner calls wait() without turns of Node's loop in between: no more than two batches may
+    // come to lie here.
     if (this.#arrived.length > 0) this.connection.pause()
     for (let at = 0; at < data.length; at += this.#chunkBytes) {
       // A copy, since `data` is gone before it is delivered.
@@ -341,7 +375,8 @@ export class ConnectionDuplex extends Duplex {
     try {
       takesMore = this.push(chunk)
     } finally {
-      // Also when a listener throws: a stream that survives it (by 'uncaughtException') goes on, as a net.Socket does.
+      // Also when a listener throws: a stream that survives it (by 'uncaughtException') goes on, as
+      // a net.Socket does.
       if (takesMore) this.#mayPush = true
       if (this.#mayPush) this.#goOn()
       else if (!this.#isOver) this.connection.pause()
@@ -381,11 +416,16 @@ export class ConnectionDuplex extends Duplex {
       return done(error as Error)
     }
     // A broken one takes nothing: its `close` tells why.
-    this.#bytesToSend = isBroken ? Number.POSITIVE_INFINITY : connection.bytesSent + connection.bufferedBytes
+    this.#bytesToSend = isBroken
+      ? Number.POSITIVE_INFINITY
+      : connection.bytesSent + connection.bufferedBytes
     this.#whenSent(done)
   }
 
-  /** Calls `done`, not at once, when the system has all that was sent, or with the error that prevents it. */
+  /**
+   * Calls `done`, not at once, when the system has all that was sent, or with the error that
+   * prevents it.
+   */
   #whenSent(done: (error?: Error) => void): void {
     this.#onSent = done
     // A tick later, so that what this tick writes still is written together.
@@ -401,7 +441,8 @@ export class ConnectionDuplex extends Duplex {
     // While connecting the connect tells, and after destroy() the close.
     if (this.#onSent === undefined || this.#isConnecting || this.destroyed) return
     const close = this.#closeToCome
-    // Behind what a reader does not take, the close may never come: a write does not wait for that, as from Node's own sockets.
+    // Behind what a reader does not take, the close may never come: a write does not wait for that,
+    // as from Node's own sockets.
     if (close !== undefined && !this.#mayPush) this.#sentUntil(close.error)
     if (this.connection.closed) return
     if (this.#isSent) this.#sent()
@@ -459,8 +500,9 @@ export class ConnectionDuplex extends Duplex {
       atNextTick(() => this.emit('close', this.#hadError))
       return
     }
-    // Both sides have finished in order: the reader may still have to read, and the stream destroys itself after that. Otherwise it is over; there is
-    // no error when the program or the poller closed the connection past the stream.
+    // Both sides have finished in order: the reader may still have to read, and the stream destroys
+    // itself after that. Otherwise it is over; there is no error when the program or the poller
+    // closed the connection past the stream.
     if (error !== undefined || !this.#hasEnded || !this.writableFinished) this.destroy(error)
     this.#sentUntil(error)
   }
@@ -476,7 +518,9 @@ function isRead(arrival: Arrival): arrival is Buffer | null {
 
 /** Small pieces as one, so that they leave by one system call. */
 function gathered(pieces: Piece[]): Uint8Array[] {
-  const all = pieces.map(({ chunk, encoding }) => (typeof chunk === 'string' ? Buffer.from(chunk, encoding) : chunk))
+  const all = pieces.map(({ chunk, encoding }) =>
+    typeof chunk === 'string' ? Buffer.from(chunk, encoding) : chunk
+  )
   if (all.length === 1) return all
   const bytes = all.reduce((sum, { length }) => sum + length, 0)
   return bytes <= MAX_GATHERED_BYTES ? [Buffer.concat(all, bytes)] : all
@@ -488,24 +532,34 @@ function familyOf(address: SocketAddress | undefined): string | undefined {
 }
 
 /**
- * Makes a `stream.Duplex` of a connection, for Node's `http`, `tls` and any other library that speaks over streams:
+ * Makes a `stream.Duplex` of a connection, for Node's `http`, `tls` and any other library that
+ * speaks over streams:
  *
  * ```ts
  * if (event.type === 'accept') httpServer.emit('connection', toDuplex(event.socket))
  * ```
  *
- * From then on the connection's events are the stream's and no longer in the batches (see {@link TcpConnection.divert}); its owner goes on calling
- * `wait()` or `run()`, and gives Node's loop its turns, as `run()` does. As with a `net.Socket`, each chunk (of up to 64 KiB), the end and the close
- * come in a callback of their own, in the async context in which the stream was made. Backpressure goes both ways: nothing more is received while the
- * reader does not keep up, and a write is done when the system has it. An `http.Server` that does not listen itself checks no `headersTimeout` and no
- * `requestTimeout` (they begin with its `'listening'`); its `timeout` counts.
- * @param connection an open or a connecting one; best in its `accept` event, or right after `connectTcp()`, also when that has failed at once: then an
- *   `'error'` follows
- * @returns a stream that is closed when the connection is. `destroy()` lets what was written leave, for `closeTimeoutMs`. Its errors have `code`,
- *   `syscall` and `errno` as those of Node's sockets have them (`'read'`, `'write'`, a negative number); their `cause` is the {@link SocketError}.
- * @throws TypeError for anything but a TcpConnection, RangeError for `closeTimeoutMs` below 0; SocketError `EBADF` when it is closed.
+ * From then on the connection's events are the stream's and no longer in the batches (see
+ * {@link TcpConnection.divert}); its owner goes on calling `wait()` or `run()`, and gives Node's
+ * loop its turns, as `run()` does. As with a `net.Socket`, each chunk (of up to 64 KiB), the end
+ * and the close come in a callback of their own, in the async context in which the stream was made.
+ * Backpressure goes both ways: nothing more is received while the reader does not keep up, and a
+ * write is done when the system has it. An `http.Server` that does not listen itself checks no
+ * `headersTimeout` and no `requestTimeout` (they begin with its `'listening'`); its `timeout`
+ * counts.
+ * @param connection an open or a connecting one; best in its `accept` event, or right after
+ *   `connectTcp()`, also when that has failed at once: then an `'error'` follows
+ * @returns a stream that is closed when the connection is. `destroy()` lets what was written leave,
+ *   for `closeTimeoutMs`. Its errors have `code`, `syscall` and `errno` as those of Node's sockets
+ *   have them (`'read'`, `'write'`, a negative number); their `cause` is the {@link SocketError}.
+ * @throws TypeError for anything but a TcpConnection, RangeError for `closeTimeoutMs` below 0;
+ *   SocketError `EBADF` when it is closed.
  */
-export function toDuplex<U>(connection: TcpConnection<U>, options: ToDuplexOptions = {}): ConnectionDuplex {
-  if (!(connection instanceof TcpConnection)) throw invalidArgType('connection', 'a TcpConnection', connection)
+export function toDuplex<U>(
+  connection: TcpConnection<U>,
+  options: ToDuplexOptions = {}
+): ConnectionDuplex {
+  if (!(connection instanceof TcpConnection))
+    throw invalidArgType('connection', 'a TcpConnection', connection)
   return new ConnectionDuplex(connection, options)
 }

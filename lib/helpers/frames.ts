@@ -1,4 +1,5 @@
-// Length-prefixed frames over a stream of bytes: a big-endian length, then that many bytes. Knows nothing of sockets.
+// Length-prefixed frames over a stream of bytes: a big-endian length, then that many bytes. Knows
+// nothing of sockets.
 import { invalidArgValue } from '../errors.ts'
 import { integer, object, uint8Array } from '../validate.ts'
 
@@ -9,7 +10,10 @@ const DEFAULT_MAX_FRAME_BYTES = 1024 * 1024
 export interface FrameOptions {
   /** How many bytes the length takes: 1, 2 or 4 (the default). */
   lengthBytes?: 1 | 2 | 4 | undefined
-  /** The longest payload, in bytes; at most what the length can say. Default 1 MiB, or what the length can say if that is less. */
+  /**
+   * The longest payload, in bytes; at most what the length can say. Default 1 MiB, or what the
+   * length can say if that is less.
+   */
   maxFrameBytes?: number | undefined
 }
 
@@ -54,9 +58,15 @@ export class FrameEncoder {
     this.maxFrameBytes = maxFrameBytes
   }
 
-  /** The frame of a payload (a string as UTF-8), ready to be sent. Throws {@link FrameTooLargeError}. */
+  /**
+   * The frame of a payload (a string as UTF-8), ready to be sent. Throws
+   * {@link FrameTooLargeError}.
+   */
   encode(payload: Uint8Array | string): Buffer {
-    const length = typeof payload === 'string' ? Buffer.byteLength(payload) : uint8Array(payload, 'payload').length
+    const length =
+      typeof payload === 'string'
+        ? Buffer.byteLength(payload)
+        : uint8Array(payload, 'payload').length
     if (length > this.maxFrameBytes) throw new FrameTooLargeError(length, this.maxFrameBytes)
     const frame = Buffer.allocUnsafe(this.lengthBytes + length)
     frame.writeUIntBE(length, 0, this.lengthBytes)
@@ -66,11 +76,15 @@ export class FrameEncoder {
   }
 }
 
-/** Finds the frames in what was received, however it was cut. Keeps at most one unfinished frame. */
+/**
+ * Finds the frames in what was received, however it was cut. Keeps at most one unfinished frame.
+ */
 export class FrameDecoder {
   readonly lengthBytes: 1 | 2 | 4
   readonly maxFrameBytes: number
-  /** The bytes that do not make a whole frame yet, at the front of a buffer with room for the rest. */
+  /**
+   * The bytes that do not make a whole frame yet, at the front of a buffer with room for the rest.
+   */
   #kept: Buffer = Buffer.alloc(0)
   #keptBytes = 0
   #broken: FrameTooLargeError | undefined
@@ -88,11 +102,13 @@ export class FrameDecoder {
   }
 
   /**
-   * Takes the next bytes of the stream; gives the payloads that are whole now. A payload that lies whole in `chunk` is a view of it, and lives as
-   * long as that: with a poller's `data`, until the next `wait()`. The decoder itself keeps copies only.
+   * Takes the next bytes of the stream; gives the payloads that are whole now. A payload that lies
+   * whole in `chunk` is a view of it, and lives as long as that: with a poller's `data`, until the
+   * next `wait()`. The decoder itself keeps copies only.
    *
-   * A length over `maxFrameBytes` throws {@link FrameTooLargeError} before anything is kept for it, after the frames before it were given out; from
-   * then on every push throws, since the stream cannot be found into again.
+   * A length over `maxFrameBytes` throws {@link FrameTooLargeError} before anything is kept for it,
+   * after the frames before it were given out; from then on every push throws, since the stream
+   * cannot be found into again.
    */
   push(chunk: Uint8Array): Iterable<Buffer> {
     if (this.#broken !== undefined) throw this.#broken
@@ -141,7 +157,8 @@ export class FrameDecoder {
     const taken = Math.min(wanted, bytes.length - at)
     const needed = this.#keptBytes + taken
     if (needed > this.#kept.length) {
-      // Grows with what came, not with what the length promises: a peer must send bytes to make us hold bytes.
+      // Grows with what came, not with what the length promises: a peer must send bytes to make us
+      // hold bytes.
       const grown = Buffer.allocUnsafeSlow(
         Math.max(needed, Math.min(this.#kept.length * 2, this.lengthBytes + this.maxFrameBytes), 64)
       )

@@ -1,5 +1,5 @@
-// How late ticks were, in a bounded histogram: buckets of one microsecond up to 64, then 32 for each doubling, which keeps the error under 3 %.
-// Knows numbers only.
+// How late ticks were, in a bounded histogram: buckets of one microsecond up to 64, then 32 for
+// each doubling, which keeps the error under 3 %. Knows numbers only.
 
 const LINEAR_US = 64
 const BUCKETS_PER_DOUBLING = 32
@@ -40,7 +40,10 @@ export class LatenessHistogram {
     }
   }
 
-  /** The upper end of the bucket in which that share of the ticks is reached, but not more than the latest one. */
+  /**
+   * The upper end of the bucket in which that share of the ticks is reached, but not more than the
+   * latest one.
+   */
   #percentile(share: number): number {
     let left = Math.ceil(this.#count * share)
     for (let bucket = 0; bucket < this.#counts.length; bucket++) {

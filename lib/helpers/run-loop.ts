@@ -18,20 +18,26 @@ export interface LoopOptions<U> {
   /** Ticks a second, 1e-9 to 10,000; fractions allowed. */
   hz: number
   /**
-   * Gets every batch that `wait()` gives, before the tick that follows. What it throws rejects the promise of {@link runLoop}; what its `for … of` had
-   * not come to of the batch comes with the next `wait()`, or all of the batch if it had not begun one. An async function is not waited for.
+   * Gets every batch that `wait()` gives, before the tick that follows. What it throws rejects the
+   * promise of {@link runLoop}; what its `for … of` had not come to of the batch comes with the
+   * next `wait()`, or all of the batch if it had not begun one. An async function is not waited
+   * for.
    */
   onEvents?: ((events: PollEvent<U>[]) => void) | undefined
   /**
-   * The game's step. `tick` counts from 0 and counts missed ticks too; `lateMs` is how late it comes. `false` ends the loop. What it sends leaves at
-   * once after it, also in the last tick.
+   * The game's step. `tick` counts from 0 and counts missed ticks too; `lateMs` is how late it
+   * comes. `false` ends the loop. What it sends leaves at once after it, also in the last tick.
    */
   onTick(tick: number, lateMs: number): void | boolean
-  /** Ends the loop before its next tick. With `process.once('SIGINT', () => controller.abort())` that is what Ctrl-C does. */
+  /**
+   * Ends the loop before its next tick. With `process.once('SIGINT', () => controller.abort())`
+   * that is what Ctrl-C does.
+   */
   signal?: AbortSignal | undefined
   /**
-   * Never return to Node's loop until the end: the steadiest ticks, but no promise, timer or signal handler of Node runs meanwhile, so that only
-   * `onTick` can end it, and SIGINT and SIGTERM end the process as the system does it unless they have handlers, which are not called. Default
+   * Never return to Node's loop until the end: the steadiest ticks, but no promise, timer or signal
+   * handler of Node runs meanwhile, so that only `onTick` can end it, and SIGINT and SIGTERM end
+   * the process as the system does it unless they have handlers, which are not called. Default
    * false: Node's loop gets one turn a tick.
    */
   exclusive?: boolean | undefined
@@ -48,13 +54,18 @@ export interface LoopStats {
 }
 
 /**
- * Calls `onTick` at a fixed rate without drift: tick n is due n periods after the start, whatever the ones before did. Between ticks it waits in
- * `poller.wait()`, with fractions of a millisecond. A loop that is late by a whole tick or more leaves those ticks out instead of hurrying after them.
+ * Calls `onTick` at a fixed rate without drift: tick n is due n periods after the start, whatever
+ * the ones before did. Between ticks it waits in `poller.wait()`, with fractions of a millisecond.
+ * A loop that is late by a whole tick or more leaves those ticks out instead of hurrying after
+ * them.
  *
- * Handlers may be async functions, though nobody waits for them: the loop ends and is rejected when one of their promises is, seen after the tick.
- * With `exclusive` no promise has a turn before the loop ends: it is seen then.
- * @returns a promise of {@link LoopStats}, fulfilled when `onTick` gives false, the signal aborts or the poller is closed; rejected by what a handler throws
- * @throws (as a rejection) TypeError or RangeError for wrong options, SocketError `EBUSY` inside `run()`
+ * Handlers may be async functions, though nobody waits for them: the loop ends and is rejected when
+ * one of their promises is, seen after the tick. With `exclusive` no promise has a turn before the
+ * loop ends: it is seen then.
+ * @returns a promise of {@link LoopStats}, fulfilled when `onTick` gives false, the signal aborts
+ *   or the poller is closed; rejected by what a handler throws
+ * @throws (as a rejection) TypeError or RangeError for wrong options, SocketError `EBUSY` inside
+ *   `run()`
  */
 export async function runLoop<U>(poller: Poller<U>, options: LoopOptions<U>): Promise<LoopStats> {
   const { hz, onEvents = ignore, onTick, signal, exclusive = false } = object(options, 'options')
@@ -103,8 +114,15 @@ export async function runLoop<U>(poller: Poller<U>, options: LoopOptions<U>): Pr
   return { ticks, missed, lateness: lateness.summary() }
 }
 
-/** Handles events until the tick is due, and at least once, so that a late loop still receives. False when a handler closed the poller. */
-function waitUntil<U>(poller: Poller<U>, dueMs: number, onEvents: (events: PollEvent<U>[]) => void): boolean {
+/**
+ * Handles events until the tick is due, and at least once, so that a late loop still receives.
+ * False when a handler closed the poller.
+ */
+function waitUntil<U>(
+  poller: Poller<U>,
+  dueMs: number,
+  onEvents: (events: PollEvent<U>[]) => void
+): boolean {
   for (;;) {
     if (poller.closed) return false
     const events = poller.wait(Math.max(dueMs - clockMs(), 0))

@@ -1,8 +1,12 @@
-// What a system must supply so that the unified floor can stand on it. Prose first, since this is the promise that both sides are held to:
+// What a system must supply so that the unified floor can stand on it. Prose first, since this is
+// the promise that both sides are held to:
 //
-// - A backend knows sockets by slot index and generation (see lib/slots.ts) and never by object. It reports by records (lib/binding/records.ts).
-// - It is completion-shaped: received bytes lie in the batch already, accepted sockets are open already, a connect has its answer.
-// - It takes bytes to send at once or says how many it took; for what it did not take, one `writable` record comes when asking again makes sense.
+// - A backend knows sockets by slot index and generation (see lib/slots.ts) and never by object. It
+//   reports by records (lib/binding/records.ts).
+// - It is completion-shaped: received bytes lie in the batch already, accepted sockets are open
+//   already, a connect has its answer.
+// - It takes bytes to send at once or says how many it took; for what it did not take, one
+//   `writable` record comes when asking again makes sense.
 // - From watch() or connect() on, it owns the handle, until release() closes it or gives it back.
 // - After an `ended` or `failed` record it reports nothing more of the receiving side.
 // - It makes no choices: how much, how long and who first are arguments.
@@ -12,7 +16,10 @@ import type { Outbox } from './outbox.ts'
 
 /** A thread that watches the backend while Node's own loop runs; see run.ts. */
 export interface BackendWatch {
-  /** One call of `onReady` is due: when there is something to take, or after `timeoutMs` (-1 = no limit). */
+  /**
+   * One call of `onReady` is due: when there is something to take, or after `timeoutMs` (-1 = no
+   * limit).
+   */
   arm(timeoutMs: number): void
   close(): void
 }
@@ -33,21 +40,42 @@ export interface Backend {
   readonly wakerHandle: number
 
   setLimits(limits: BackendLimits): void
-  /** Options that a socket needs on this system before it is bound: each has its own idea of what may share an address. */
+  /**
+   * Options that a socket needs on this system before it is bound: each has its own idea of what
+   * may share an address.
+   */
   prepareBind(socket: Socket, isListener: boolean, reuseAddress: boolean): void
-  /** Starts receiving (or accepting) on a non-blocking socket. `kind` is one of WATCH. Throws SocketError; the caller then still owns the handle. */
+  /**
+   * Starts receiving (or accepting) on a non-blocking socket. `kind` is one of WATCH. Throws
+   * SocketError; the caller then still owns the handle.
+   */
   watch(index: number, generation: number, handle: number, kind: number): void
-  /** Starts connecting: 0 = connected already, WOULD_BLOCK_RESULT = a `connected` record follows, else minus the error number (nothing is watched then). */
+  /**
+   * Starts connecting: 0 = connected already, WOULD_BLOCK_RESULT = a `connected` record follows,
+   * else minus the error number (nothing is watched then).
+   */
   connect(index: number, generation: number, handle: number, address: Uint8Array): number
   /** Receiving or accepting on or off. */
   setReceiving(index: number, on: boolean): void
-  /** Takes the socket out and closes it (RELEASE.close, RELEASE.reset) or gives the handle back (RELEASE.detach). */
+  /**
+   * Takes the socket out and closes it (RELEASE.close, RELEASE.reset) or gives the handle back
+   * (RELEASE.detach).
+   */
   release(index: number, how: number): number
   /** Bytes taken, or minus the error number. */
   send(index: number, bytes: Uint8Array, offset: number, length: number): number
   /** 1 = taken, 0 = no room now, or minus the error number. */
-  sendDatagram(index: number, bytes: Uint8Array, offset: number, length: number, addressOffset: number): number
-  /** Sends the outbox, waits, receives into `batch`. Returns how many records, or minus the error number. */
+  sendDatagram(
+    index: number,
+    bytes: Uint8Array,
+    offset: number,
+    length: number,
+    addressOffset: number
+  ): number
+  /**
+   * Sends the outbox, waits, receives into `batch`. Returns how many records, or minus the error
+   * number.
+   */
   exchange(outbox: Outbox, batch: BatchMemory, timeoutMs: number): number
   /** Only sends the outbox. */
   flush(outbox: Outbox, batch: BatchMemory): number

@@ -1,5 +1,6 @@
-// What a poller and its sockets share: the backend, who is registered, the outbox, the batch that is being made, deadlines and counters.
-// Sends what is queued and settles accounts afterwards. Refuses to wait: poller.ts does.
+// What a poller and its sockets share: the backend, who is registered, the outbox, the batch that
+// is being made, deadlines and counters. Sends what is queued and settles accounts afterwards.
+// Refuses to wait: poller.ts does.
 import { KIND, RECORD, RELEASE } from '../binding/records.ts'
 import { clockMs } from '../clock.ts'
 import { alreadyClosed } from '../errors.ts'
@@ -9,14 +10,23 @@ import { beforeNodesLoopGoesOn, throwUncaught } from '../turns.ts'
 import type { Backend } from './backend.ts'
 import type { BatchMemory } from './batch-memory.ts'
 import { type Deadline, Deadlines } from './deadlines.ts'
-import { type ConnectionEvent, handOut, type OnConnectionEvent, type PollEvent, type PollSocket } from './events.ts'
+import {
+  type ConnectionEvent,
+  handOut,
+  type OnConnectionEvent,
+  type PollEvent,
+  type PollSocket
+} from './events.ts'
 import { Outbox } from './outbox.ts'
 import { Peers } from './peers.ts'
 import { Counters } from './stats.ts'
 
 /** A socket that can have something in the outbox. */
 export interface Sender {
-  /** After {@link Core.attend}: what was in the outbox is with the system, but for what {@link Sender._onSendShort} took back. */
+  /**
+   * After {@link Core.attend}: what was in the outbox is with the system, but for what
+   * {@link Sender._onSendShort} took back.
+   */
   _onFlushed(): void
   /** The system took `taken` bytes of the send at `position`, and nothing of what follows it. */
   _onSendShort(position: number, taken: number): void
@@ -34,9 +44,14 @@ export class Core<U> {
   readonly stats: Counters = new Counters()
   /** The batch that the next wait() returns. */
   events: PollEvent<U>[] = EventBatch.create<PollEvent<U>>(handOut)
-  /** `events` begins with what an earlier batch had, whose bytes the next exchange with the system writes over: it is given out first. */
+  /**
+   * `events` begins with what an earlier batch had, whose bytes the next exchange with the system
+   * writes over: it is given out first.
+   */
   hasGivenBack = false
-  /** Whether the last {@link takeEvents} had anything, for the program or for a diverted connection. */
+  /**
+   * Whether the last {@link takeEvents} had anything, for the program or for a diverted connection.
+   */
   hasHandedOut = false
   /** Diverted connections are being given their events. */
   isHandingOut = false
@@ -45,13 +60,19 @@ export class Core<U> {
   /** clockMs(), read once a wait. */
   now: number = clockMs()
   closed = false
-  /** Something depends on how sending goes (an end, a close, a drain): that has to be known before the system is told to wait. */
+  /**
+   * Something depends on how sending goes (an end, a close, a drain): that has to be known before
+   * the system is told to wait.
+   */
   mustSettle = false
   /** Bytes of connections in the outbox. */
   outgoingBytes = 0
   /** Connections whose events do not go into the batch. */
   diverted = 0
-  /** Inside run(): called when the program did something that must not wait for the next event: `false` for what a flush() alone brings about. */
+  /**
+   * Inside run(): called when the program did something that must not wait for the next event:
+   * `false` for what a flush() alone brings about.
+   */
   onTouch: ((mustCollect: boolean) => void) | undefined
   /** Inside run(): ends the thread that watches the backend, before the backend goes. */
   onClose: (() => void) | undefined
@@ -107,11 +128,15 @@ export class Core<U> {
     return this.diverted === 0 ? events : this.#divert(events)
   }
 
-  /** What the program had not come to of the batch that it got last is given out again by the next takeEvents(). */
+  /**
+   * What the program had not come to of the batch that it got last is given out again by the next
+   * takeEvents().
+   */
   giveBack(batch: PollEvent<U>[]): void {
     const rest = batch.slice(EventBatch.reachedIn(batch))
     if (this.closed || rest.length === 0) return
-    // It counts as the same batch: what closed in it may be used without an error until the program has come to the `close`.
+    // It counts as the same batch: what closed in it may be used without an error until the program
+    // has come to the `close`.
     this.batchNumber--
     this.hasGivenBack = true
     const later = this.events
@@ -129,7 +154,8 @@ export class Core<U> {
     for (let at = 0; at < events.length; at++) {
       const event = events[at]
       // An `accept` is the listener's.
-      const takes = event.type === 'wake' || event.type === 'accept' ? undefined : takerOf(event.socket)
+      const takes =
+        event.type === 'wake' || event.type === 'accept' ? undefined : takerOf(event.socket)
       if (takes === undefined) rest[rest.length] = event
       else handed.push([takes, event as ConnectionEvent<U>])
     }
@@ -145,7 +171,10 @@ export class Core<U> {
     return rest
   }
 
-  /** Whether bytes of `socket` were received that the program has not come to yet: by an iteration of the batch, its forEach(), or divert(). */
+  /**
+   * Whether bytes of `socket` were received that the program has not come to yet: by an iteration
+   * of the batch, its forEach(), or divert().
+   */
   hasUnseenBytes(socket: PollSocket<U>): boolean {
     const isTheirs = (event: PollEvent<U>) => event.type === 'receive' && event.socket === socket
     return (
@@ -155,7 +184,10 @@ export class Core<U> {
     )
   }
 
-  /** What a taker throws is nobody's to catch, as with any listener of Node's: the others still get their events. */
+  /**
+   * What a taker throws is nobody's to catch, as with any listener of Node's: the others still get
+   * their events.
+   */
   handOver(takes: OnConnectionEvent<never>, event: ConnectionEvent<U>): void {
     if (event.type === 'close') this.diverted--
     try {
@@ -178,20 +210,29 @@ export class Core<U> {
     this.stats.closed++
   }
 
-  /** Room in the outbox for one more send of `byteLength` bytes. May flush, after which any connection may have a queue or be closed. */
+  /**
+   * Room in the outbox for one more send of `byteLength` bytes. May flush, after which any
+   * connection may have a queue or be closed.
+   */
   makeRoom(byteLength: number): void {
     if (this.outbox.makeRoom(byteLength)) return
     this.flush()
     this.outbox.makeRoom(byteLength)
   }
 
-  /** Queues bytes that are in the outbox's arena for a socket that has no queue of its own. Returns how many of its bytes are there now. */
+  /**
+   * Queues bytes that are in the outbox's arena for a socket that has no queue of its own. Returns
+   * how many of its bytes are there now.
+   */
   queue(index: number, offset: number, length: number, addressOffset: number): number {
     if (this.onTouch !== undefined) this.onTouch(false)
     return this.outbox.add(index, offset, length, addressOffset)
   }
 
-  /** `sender` is told when the outbox has been sent. Most need not know, so that a small message costs nothing afterwards. */
+  /**
+   * `sender` is told when the outbox has been sent. Most need not know, so that a small message
+   * costs nothing afterwards.
+   */
   attend(sender: Sender): void {
     this.#attentive.push(sender)
   }
@@ -205,7 +246,8 @@ export class Core<U> {
   }
 
   /**
-   * After the outbox went to the system: handles the first records, which tell what was not taken. Returns how many those were.
+   * After the outbox went to the system: handles the first records, which tell what was not taken.
+   * Returns how many those were.
    */
   settle(count: number, slab: Buffer): number {
     this.mustSettle = false
@@ -217,10 +259,16 @@ export class Core<U> {
       if (kind !== KIND.sendShort && kind !== KIND.sendFailed && kind !== KIND.datagramFailed) break
       const socket = this.registry.at(records[at + RECORD.index], records[at + RECORD.generation])
       if (socket === undefined || !('_onFlushed' in socket)) continue
-      if (kind === KIND.sendShort) socket._onSendShort(records[at + RECORD.a], records[at + RECORD.b])
+      if (kind === KIND.sendShort)
+        socket._onSendShort(records[at + RECORD.a], records[at + RECORD.b])
       else if (kind === KIND.sendFailed) socket._onSendFailed(records[at + RECORD.a])
       else if ('_onDatagramFailed' in socket)
-        socket._onDatagramFailed(slab, records[at + RECORD.a], records[at + RECORD.b], records[at + RECORD.c] === 1)
+        socket._onDatagramFailed(
+          slab,
+          records[at + RECORD.a],
+          records[at + RECORD.b],
+          records[at + RECORD.c] === 1
+        )
     }
     this.outbox.clear()
     this.stats.bytesSent += this.outgoingBytes

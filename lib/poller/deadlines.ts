@@ -1,5 +1,6 @@
-// When something is due: idle time-outs, connect time-outs, the pause of a listener. A binary heap from which entries can be taken out.
-// Knows times and callbacks, not sockets. Each socket has at most one entry for each purpose, so the heap is bounded by the sockets.
+// When something is due: idle time-outs, connect time-outs, the pause of a listener. A binary heap
+// from which entries can be taken out. Knows times and callbacks, not sockets. Each socket has at
+// most one entry for each purpose, so the heap is bounded by the sockets.
 
 export class Deadline {
   /** In milliseconds on the clock of clockMs(). */
@@ -43,7 +44,10 @@ export class Deadlines {
     this.#down(last.position)
   }
 
-  /** Calls what is due by `now`. A callback may set its own or another deadline again, but not in the past. */
+  /**
+   * Calls what is due by `now`. A callback may set its own or another deadline again, but not in
+   * the past.
+   */
   expire(now: number): void {
     while (this.#heap.length > 0 && this.#heap[0].at <= now) {
       const deadline = this.#heap[0]

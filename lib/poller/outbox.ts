@@ -1,5 +1,6 @@
-// What was queued since the last wait(), of all sockets together: one byte arena and one array of sends, handed to the system in one call.
-// Knows of sockets nothing but their slot index. Its layout is in lib/binding/records.ts.
+// What was queued since the last wait(), of all sockets together: one byte arena and one array of
+// sends, handed to the system in one call. Knows of sockets nothing but their slot index. Its
+// layout is in lib/binding/records.ts.
 import { OUTBOX, PACKED_ADDRESS, SEND_CHAINED, SEND_SKIP } from '../binding/records.ts'
 import { midPage } from '../mid-page.ts'
 import { grownFor } from './grown.ts'
@@ -11,9 +12,15 @@ const MAX_SENDS = 16 * 1024
 const FIRST_SLOTS = 1024
 
 export class Outbox {
-  /** A message of more bytes than this does not go through the outbox: one system call for it alone is cheaper than copying it. */
+  /**
+   * A message of more bytes than this does not go through the outbox: one system call for it alone
+   * is cheaper than copying it.
+   */
   static readonly maxMessageBytes = 64 * 1024
-  /** A message of so many bytes leaves by a call of its own, which costs less than copying it, unless something of its connection is here already. */
+  /**
+   * A message of so many bytes leaves by a call of its own, which costs less than copying it,
+   * unless something of its connection is here already.
+   */
   static readonly directBytes = 8 * 1024
 
   bytes: Buffer = midPage(FIRST_BYTES)
@@ -24,8 +31,9 @@ export class Outbox {
   #used = 0
   /** By position: the slot index of the socket whose send it is. */
   #owners = new Int32Array(FIRST_SENDS)
-  // By slot index: the socket's chain, and the bytes in it. Kept here and not in the sockets, of which most have nothing to send. What stands there
-  // from an earlier round means nothing: a chain counts while its last send is in use and belongs to that socket.
+  // By slot index: the socket's chain, and the bytes in it. Kept here and not in the sockets, of
+  // which most have nothing to send. What stands there from an earlier round means nothing: a chain
+  // counts while its last send is in use and belongs to that socket.
   #first = new Int32Array(FIRST_SLOTS)
   #last = new Int32Array(FIRST_SLOTS)
   #queued = new Int32Array(FIRST_SLOTS)
@@ -34,13 +42,19 @@ export class Outbox {
     return this.count === 0
   }
 
-  /** Whether one more send of this size fits; grows up to a bound. False: the caller flushes first. */
+  /**
+   * Whether one more send of this size fits; grows up to a bound. False: the caller flushes first.
+   */
   makeRoom(byteLength: number): boolean {
-    if (this.#used + byteLength > this.bytes.length && !this.#growBytes(this.#used + byteLength)) return false
+    if (this.#used + byteLength > this.bytes.length && !this.#growBytes(this.#used + byteLength))
+      return false
     return this.count < this.sends.length / OUTBOX.stride || this.#growSends()
   }
 
-  /** Copies the first `length` bytes to `end`; returns how many. The caller has made room for so many, and `data` had them then. */
+  /**
+   * Copies the first `length` bytes to `end`; returns how many. The caller has made room for so
+   * many, and `data` had them then.
+   */
   copy(data: Uint8Array, length: number): number {
     // Another thread may have made a SharedArrayBuffer longer since it was measured.
     this.bytes.set(data.length === length ? data : data.subarray(0, length), this.#used)
@@ -48,7 +62,10 @@ export class Outbox {
     return length
   }
 
-  /** Writes text to `end` as UTF-8; returns how many bytes. The caller has made room for three bytes a code unit. */
+  /**
+   * Writes text to `end` as UTF-8; returns how many bytes. The caller has made room for three bytes
+   * a code unit.
+   */
   write(text: string): number {
     const written = this.bytes.write(text, this.#used)
     this.#used += written
@@ -68,8 +85,8 @@ export class Outbox {
   }
 
   /**
-   * Queues bytes that lie in the arena already behind what the socket in slot `index` has queued. Several sends may share the same bytes.
-   * Returns how many bytes of that socket are here now.
+   * Queues bytes that lie in the arena already behind what the socket in slot `index` has queued.
+   * Several sends may share the same bytes. Returns how many bytes of that socket are here now.
    */
   add(index: number, offset: number, length: number, addressOffset: number): number {
     const position = this.count++
@@ -101,7 +118,10 @@ export class Outbox {
     return this.#hasChain(index) ? this.#queued[index] : 0
   }
 
-  /** Drops what a socket has queued here, before the system has seen it; returns how many bytes that were. */
+  /**
+   * Drops what a socket has queued here, before the system has seen it; returns how many bytes that
+   * were.
+   */
   skip(index: number): number {
     if (!this.#hasChain(index)) return 0
     this.sends[this.#first[index] * OUTBOX.stride + OUTBOX.index] = SEND_SKIP
@@ -109,7 +129,9 @@ export class Outbox {
     return this.#queued[index]
   }
 
-  /** Calls `each` for what is left of a chain from `position` on, of which `taken` bytes were sent. */
+  /**
+   * Calls `each` for what is left of a chain from `position` on, of which `taken` bytes were sent.
+   */
   forEachLeft(
     position: number,
     taken: number,
@@ -118,7 +140,11 @@ export class Outbox {
     const sends = this.sends
     while (position >= 0) {
       const at = position * OUTBOX.stride
-      each(sends[at + OUTBOX.offset] + taken, sends[at + OUTBOX.length] - taken, sends[at + OUTBOX.address])
+      each(
+        sends[at + OUTBOX.offset] + taken,
+        sends[at + OUTBOX.length] - taken,
+        sends[at + OUTBOX.address]
+      )
       taken = 0
       position = sends[at + OUTBOX.next]
     }

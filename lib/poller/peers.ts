@@ -1,4 +1,5 @@
-// Where accepted connections came from, by slot index: eight bytes for each IPv4 end point, and no object until somebody asks. Knows no connection.
+// Where accepted connections came from, by slot index: eight bytes for each IPv4 end point, and no
+// object until somebody asks. Knows no connection.
 import type { CompactAddress } from '../address.ts'
 import { grownFor } from './grown.ts'
 

@@ -1,4 +1,5 @@
-// The unified floor's entrance: makes sockets, and wait() = send what is queued, wait, deliver. Refuses to know systems (backends/) and queues.
+// The unified floor's entrance: makes sockets, and wait() = send what is queued, wait, deliver.
+// Refuses to know systems (backends/) and queues.
 import { SocketAddress as Address, type EndPoint, packed, type SocketAddress } from '../address.ts'
 import { addon } from '../binding/load.ts'
 import { KIND, PACKED_ADDRESS, RECORD, WATCH } from '../binding/records.ts'
@@ -16,7 +17,15 @@ import { Socket } from '../raw/socket.ts'
 import { Waker } from '../raw/waker.ts'
 import { Slots } from '../slots.ts'
 import { bindToThread } from '../thread-bound.ts'
-import { abortSignal, boolean, callback, integer, object, timeout, bytes as toBytes } from '../validate.ts'
+import {
+  abortSignal,
+  boolean,
+  callback,
+  integer,
+  object,
+  timeout,
+  bytes as toBytes
+} from '../validate.ts'
 import { FOREVER_MS, SLICE_MS } from '../wait-slices.ts'
 import type { Backend } from './backend.ts'
 import { chooseBackend } from './backends/choose.ts'
@@ -31,7 +40,8 @@ import { TcpListener } from './tcp-listener.ts'
 import { UdpSocket } from './udp-socket.ts'
 
 const DEFAULT_MAX_EVENTS = 1024
-// What a processor's second cache holds beside the rest: a larger buffer is colder each time round (docs/performance.md).
+// What a processor's second cache holds beside the rest: a larger buffer is colder each time round
+// (docs/performance.md).
 const DEFAULT_BATCH_BUFFER_BYTES = 256 * 1024
 const DEFAULT_READ_BUDGET_BYTES = 256 * 1024
 const DEFAULT_HIGH_WATER_MARK_BYTES = 1024 * 1024
@@ -46,13 +56,25 @@ export interface PollerOptions {
   backend?: 'auto' | 'epoll' | 'iocp' | undefined
   /** How many sockets one `wait()` serves at most, 1 to 65,536. Default 1,024. */
   maxEvents?: number | undefined
-  /** The buffer that all sockets of a `wait()` receive into, 64 KiB to 1 GiB. Default 256 KiB. For whom it has no room, the next `wait()` has. */
+  /**
+   * The buffer that all sockets of a `wait()` receive into, 64 KiB to 1 GiB. Default 256 KiB. For
+   * whom it has no room, the next `wait()` has.
+   */
   batchBufferBytes?: number | undefined
-  /** How many bytes one socket may take of one `wait()`, 1 to `batchBufferBytes`. Default 256 KiB, or what the buffer has. */
+  /**
+   * How many bytes one socket may take of one `wait()`, 1 to `batchBufferBytes`. Default 256 KiB,
+   * or what the buffer has.
+   */
   readBudgetBytes?: number | undefined
-  /** Above how many queued bytes `send()` returns false, for each socket. `drain` comes at half of it. Default 1 MiB. */
+  /**
+   * Above how many queued bytes `send()` returns false, for each socket. `drain` comes at half of
+   * it. Default 1 MiB.
+   */
   highWaterMarkBytes?: number | undefined
-  /** The longest datagram that is received whole, in bytes, 1 to 65,535 (the default); longer ones are truncated. */
+  /**
+   * The longest datagram that is received whole, in bytes, 1 to 65,535 (the default); longer ones
+   * are truncated.
+   */
   maxDatagramBytes?: number | undefined
 }
 
@@ -74,11 +96,17 @@ interface CommonOptions {
 export interface ListenTcpOptions extends CommonOptions {
   /** How many connections may wait to be accepted; the system may cut it. Default 511. */
   backlog?: number | undefined
-  /** Several sockets share the port, the system spreads connections over them (Linux). `true` throws `ENOTSUP` where there is no such thing, `'try'` goes on without. */
+  /**
+   * Several sockets share the port, the system spreads connections over them (Linux). `true` throws
+   * `ENOTSUP` where there is no such thing, `'try'` goes on without.
+   */
   reusePort?: boolean | 'try' | undefined
   /** An IPv6 socket refuses IPv4 clients. Default false. */
   ipv6Only?: boolean | undefined
-  /** TCP_NODELAY for the connections. Default true: `wait()` gathers what a tick sends, so Nagle's algorithm would only delay it. */
+  /**
+   * TCP_NODELAY for the connections. Default true: `wait()` gathers what a tick sends, so Nagle's
+   * algorithm would only delay it.
+   */
   noDelay?: boolean | undefined
   /** SO_KEEPALIVE for the connections. */
   keepAlive?: boolean | undefined
@@ -90,7 +118,10 @@ export interface ConnectTcpOptions extends CommonOptions {
   localAddress?: string | undefined
   /** Bind to this port first. */
   localPort?: number | undefined
-  /** Give up after this many milliseconds: `close` with `ETIMEDOUT`. Default: the system's own time, minutes. */
+  /**
+   * Give up after this many milliseconds: `close` with `ETIMEDOUT`. Default: the system's own time,
+   * minutes.
+   */
   timeoutMs?: number | undefined
   /** TCP_NODELAY. Default true. */
   noDelay?: boolean | undefined
@@ -106,7 +137,10 @@ export interface BindUdpOptions extends CommonOptions {
   reuseAddress?: boolean | undefined
   /** An IPv6 socket takes no IPv4 datagrams. Default false. */
   ipv6Only?: boolean | undefined
-  /** Report an `error` event (`ECONNREFUSED`, …) with the peer's end point when a datagram came back as undeliverable. Default false. */
+  /**
+   * Report an `error` event (`ECONNREFUSED`, …) with the peer's end point when a datagram came back
+   * as undeliverable. Default false.
+   */
   reportUnreachable?: boolean | undefined
   /** Allow sending to broadcast addresses. */
   broadcast?: boolean | undefined
@@ -119,11 +153,13 @@ export interface BindUdpOptions extends CommonOptions {
 }
 
 /**
- * Waits for many sockets at once and gives what happened as an array of events, the same on epoll and on I/O completion ports.
+ * Waits for many sockets at once and gives what happened as an array of events, the same on epoll
+ * and on I/O completion ports.
  *
- * It belongs to the thread that made it; from another thread only its {@link Waker} may be used. `U` is the type of the `userPtr` that the
- * program attaches to its sockets.
- * @throws Error `ERR_UNSUPPORTED_PLATFORM` where the system has no backend; SocketError `EMFILE` and the like if the system refuses.
+ * It belongs to the thread that made it; from another thread only its {@link Waker} may be used.
+ * `U` is the type of the `userPtr` that the program attaches to its sockets.
+ * @throws Error `ERR_UNSUPPORTED_PLATFORM` where the system has no backend; SocketError `EMFILE`
+ *   and the like if the system refuses.
  */
 export class Poller<U = unknown> {
   readonly #core: Core<U>
@@ -139,7 +175,12 @@ export class Poller<U = unknown> {
     )
     const maxEvents = integer(or(given.maxEvents, DEFAULT_MAX_EVENTS), 'maxEvents', 1, 65_536)
     const defaultBudget = Math.min(DEFAULT_READ_BUDGET_BYTES, batchBufferBytes)
-    const readBudgetBytes = integer(or(given.readBudgetBytes, defaultBudget), 'readBudgetBytes', 1, batchBufferBytes)
+    const readBudgetBytes = integer(
+      or(given.readBudgetBytes, defaultBudget),
+      'readBudgetBytes',
+      1,
+      batchBufferBytes
+    )
     const highWaterMarkBytes = integer(
       or(given.highWaterMarkBytes, DEFAULT_HIGH_WATER_MARK_BYTES),
       'highWaterMarkBytes',
@@ -182,7 +223,8 @@ export class Poller<U = unknown> {
 
   /**
    * Listens for TCP connections; each comes as an `accept` event.
-   * @throws SocketError `EADDRINUSE`, `EADDRNOTAVAIL`, `EACCES`, `ENOTSUP` (reusePort), …; TypeError `ERR_INVALID_ADDRESS` for a host name; RangeError for a port outside 0 to 65,535.
+   * @throws SocketError `EADDRINUSE`, `EADDRNOTAVAIL`, `EACCES`, `ENOTSUP` (reusePort), …;
+   *   TypeError `ERR_INVALID_ADDRESS` for a host name; RangeError for a port outside 0 to 65,535.
    */
   listenTcp(options: ListenTcpOptions, userPtr?: U): TcpListener<U> {
     this.#core.assertOpen('listen')
@@ -190,7 +232,8 @@ export class Poller<U = unknown> {
     const backlog = integer(or(options.backlog, DEFAULT_BACKLOG), 'backlog', 0, 2 ** 31 - 1)
     return this.#make('tcp', address, (socket) => {
       this.#setReuse(socket, options.reusePort, true, false)
-      if (address.family === 'ipv6') socket.setOption('ipv6Only', boolean(or(options.ipv6Only, false), 'ipv6Only'))
+      if (address.family === 'ipv6')
+        socket.setOption('ipv6Only', boolean(or(options.ipv6Only, false), 'ipv6Only'))
       setOptions(socket, options, ['sendBufferSize', 'receiveBufferSize', 'keepAlive', 'tos'])
       // Set on the listener, since connections inherit it: no system call for each.
       socket.setOption('noDelay', boolean(or(options.noDelay, true), 'noDelay'))
@@ -201,8 +244,10 @@ export class Poller<U = unknown> {
   }
 
   /**
-   * Begins to connect. `connect` or `close` with an error follows; what is sent before that is queued.
-   * @throws SocketError for what is wrong at once, such as `EADDRNOTAVAIL` for `localAddress`; never for an unreachable or refusing peer.
+   * Begins to connect. `connect` or `close` with an error follows; what is sent before that is
+   * queued.
+   * @throws SocketError for what is wrong at once, such as `EADDRNOTAVAIL` for `localAddress`;
+   *   never for an unreachable or refusing peer.
    */
   connectTcp(options: ConnectTcpOptions, userPtr?: U): TcpConnection<U> {
     const core = this.#core
@@ -224,7 +269,8 @@ export class Poller<U = unknown> {
         packed(peer)
       )
       if (result < 0 && result !== WOULD_BLOCK_RESULT) {
-        // Refused before it began: told by an event like any other refusal, so that a program needs one place for it.
+        // Refused before it began: told by an event like any other refusal, so that a program needs
+        // one place for it.
         socket.close()
         connection._onConnectRefused(socketError(-result, 'connect', peer))
         return connection
@@ -238,15 +284,22 @@ export class Poller<U = unknown> {
 
   /**
    * Binds a UDP socket; each datagram comes as a `datagram` event.
-   * @throws SocketError `EADDRINUSE`, `EADDRNOTAVAIL`, `ENOTSUP` (reusePort), …; TypeError and RangeError as for `listenTcp`.
+   * @throws SocketError `EADDRINUSE`, `EADDRNOTAVAIL`, `ENOTSUP` (reusePort), …; TypeError and
+   *   RangeError as for `listenTcp`.
    */
   bindUdp(options: BindUdpOptions, userPtr?: U): UdpSocket<U> {
     this.#core.assertOpen('bind')
     const address = new Address(endPointOf(options))
     const reportUnreachable = boolean(or(options.reportUnreachable, false), 'reportUnreachable')
     return this.#make('udp', address, (socket) => {
-      this.#setReuse(socket, options.reusePort, false, boolean(or(options.reuseAddress, false), 'reuseAddress'))
-      if (address.family === 'ipv6') socket.setOption('ipv6Only', boolean(or(options.ipv6Only, false), 'ipv6Only'))
+      this.#setReuse(
+        socket,
+        options.reusePort,
+        false,
+        boolean(or(options.reuseAddress, false), 'reuseAddress')
+      )
+      if (address.family === 'ipv6')
+        socket.setOption('ipv6Only', boolean(or(options.ipv6Only, false), 'ipv6Only'))
       setOptions(socket, options, [
         'sendBufferSize',
         'receiveBufferSize',
@@ -262,10 +315,13 @@ export class Poller<U = unknown> {
   }
 
   /**
-   * Takes over a raw socket: a listening one becomes a listener, a connected one a connection, a UDP one a UDP socket. The `Socket` object is
-   * closed by that; the handle lives on here. Nothing but the class of the result tells of it: no `accept` or `connect` event follows.
-   * @throws SocketError `ENOTCONN` for a TCP socket that neither listens nor is connected, such as one that its peer has reset on the way from another
-   *   thread. A socket that is refused, for this or for want of memory, is still the caller's, to be closed, and all its options are as they were.
+   * Takes over a raw socket: a listening one becomes a listener, a connected one a connection, a
+   * UDP one a UDP socket. The `Socket` object is closed by that; the handle lives on here. Nothing
+   * but the class of the result tells of it: no `accept` or `connect` event follows.
+   * @throws SocketError `ENOTCONN` for a TCP socket that neither listens nor is connected, such as
+   *   one that its peer has reset on the way from another thread. A socket that is refused, for
+   *   this or for want of memory, is still the caller's, to be closed, and all its options are as
+   *   they were.
    */
   adopt(socket: Socket, userPtr?: U): TcpListener<U> | TcpConnection<U> | UdpSocket<U> {
     const core = this.#core
@@ -285,12 +341,17 @@ export class Poller<U = unknown> {
   }
 
   /**
-   * Sends everything that was queued, waits until something happens or the time is over, and gives what happened; `[]` when nothing did.
+   * Sends everything that was queued, waits until something happens or the time is over, and gives
+   * what happened; `[]` when nothing did.
    *
-   * While the program walks through the array, events of sockets that it closes on the way are passed over by the array's iterator (`for … of`,
-   * spread) and by `forEach`, and each event has its socket's `userPtr` of the moment when they come to it. `data` of `receive` and `datagram` events is valid until the next `wait()`.
-   * @param timeoutMs milliseconds, fractions allowed; -1 (the default) waits for ever, 0 does not wait. Never early; how fine the system's clock is: `capabilities.subMillisecondWait`.
-   * @throws SocketError `EBADF` after `close()`; `EBUSY` inside of `run()`, and in the handler of a diverted connection; RangeError for other negative numbers and NaN.
+   * While the program walks through the array, events of sockets that it closes on the way are
+   * passed over by the array's iterator (`for … of`, spread) and by `forEach`, and each event has
+   * its socket's `userPtr` of the moment when they come to it. `data` of `receive` and `datagram`
+   * events is valid until the next `wait()`.
+   * @param timeoutMs milliseconds, fractions allowed; -1 (the default) waits for ever, 0 does not
+   *   wait. Never early; how fine the system's clock is: `capabilities.subMillisecondWait`.
+   * @throws SocketError `EBADF` after `close()`; `EBUSY` inside of `run()`, and in the handler of a
+   *   diverted connection; RangeError for other negative numbers and NaN.
    */
   wait(timeoutMs?: number): PollEvent<U>[] {
     const limit = timeout(timeoutMs)
@@ -300,16 +361,19 @@ export class Poller<U = unknown> {
   }
 
   /**
-   * Queues the same bytes for many connections: one copy of them, and one native call for all with the next `wait()` or `flush()`.
-   * @returns how many connections took it; closed and ended ones do not. A connection over its high-water mark takes it all the same: look at
-   *   `bufferedBytes` to find those that do not keep up.
+   * Queues the same bytes for many connections: one copy of them, and one native call for all with
+   * the next `wait()` or `flush()`.
+   * @returns how many connections took it; closed and ended ones do not. A connection over its
+   *   high-water mark takes it all the same: look at `bufferedBytes` to find those that do not keep
+   *   up.
    */
   broadcast(to: Iterable<TcpConnection<U>>, data: Uint8Array | string): number {
     const core = this.#core
     core.assertOpen('send')
     if (to === null || typeof to !== 'object' || !(Symbol.iterator in to))
       throw invalidArgType('to', 'an iterable of TcpConnection', to)
-    // All of them first: an iterator may be the program's own, and do anything to the bytes and to this poller while it is asked.
+    // All of them first: an iterator may be the program's own, and do anything to the bytes and to
+    // this poller while it is asked.
     const connections = [...to]
     const bytes = toBytes(data, 'data')
     const { length } = bytes
@@ -319,7 +383,8 @@ export class Poller<U = unknown> {
     let generation = -1
     let taken = 0
     for (const connection of connections) {
-      if (!(connection instanceof TcpConnection)) throw invalidArgType('to', 'an iterable of TcpConnection', connection)
+      if (!(connection instanceof TcpConnection))
+        throw invalidArgType('to', 'an iterable of TcpConnection', connection)
       if (!connection._belongsTo(core))
         throw invalidArgValue('to', connection, 'it holds a connection of another poller')
       if (!connection._takesData) continue
@@ -330,7 +395,8 @@ export class Poller<U = unknown> {
         connection._sendThrough(shared, true)
         continue
       }
-      // A flush in between empties the outbox, and the bytes with it; and it may find this connection's send buffer full, or broken.
+      // A flush in between empties the outbox, and the bytes with it; and it may find this
+      // connection's send buffer full, or broken.
       if (generation !== outbox.generation || !outbox.makeRoom(0)) {
         core.makeRoom(length)
         offset = outbox.end
@@ -360,22 +426,30 @@ export class Poller<U = unknown> {
     addon().wakerWake(this.#core.backend.wakerHandle)
   }
 
-  /** What another thread may end a `wait()` with: post its `handle` there, and use `Waker.from(handle)`. */
+  /**
+   * What another thread may end a `wait()` with: post its `handle` there, and use
+   * `Waker.from(handle)`.
+   */
   waker(): Waker {
     this.#core.assertOpen('waker')
     return Waker.from(this.#core.backend.wakerHandle)
   }
 
   /**
-   * Runs inside Node's own event loop: `onEvents` gets each batch, one for each turn of that loop, and timers, promises and other servers go on.
-   * What is done outside of `onEvents`, in a timer or a promise, takes effect in the same turn of Node's loop: a send, an option, a deadline. Keeps the
-   * process alive. Each batch is followed by a turn of Node's loop, also one whose events all went to diverted connections.
+   * Runs inside Node's own event loop: `onEvents` gets each batch, one for each turn of that loop,
+   * and timers, promises and other servers go on. What is done outside of `onEvents`, in a timer or
+   * a promise, takes effect in the same turn of Node's loop: a send, an option, a deadline. Keeps
+   * the process alive. Each batch is followed by a turn of Node's loop, also one whose events all
+   * went to diverted connections.
    *
-   * `onEvents` may be an async function; nobody waits for it, so that its `data` is valid until its first `await`. When its promise is rejected,
-   * `run()` is; a second rejection, or one after the end, is an unhandled one.
-   * @returns a promise that is fulfilled when `signal` aborts or the poller is closed, and rejected when `onEvents` throws; the poller is usable
-   *   afterwards. What the handler's `for … of` (or `forEach`) had not come to of its batch then comes first with the next `wait()` or `run()`: all of
-   *   the batch when it had not begun one, as with a loop that counts an index. Of an async function that holds while no later batch has come.
+   * `onEvents` may be an async function; nobody waits for it, so that its `data` is valid until its
+   * first `await`. When its promise is rejected, `run()` is; a second rejection, or one after the
+   * end, is an unhandled one.
+   * @returns a promise that is fulfilled when `signal` aborts or the poller is closed, and rejected
+   *   when `onEvents` throws; the poller is usable afterwards. What the handler's `for … of` (or
+   *   `forEach`) had not come to of its batch then comes first with the next `wait()` or `run()`:
+   *   all of the batch when it had not begun one, as with a loop that counts an index. Of an async
+   *   function that holds while no later batch has come.
    * @throws SocketError `EBUSY` (as a rejection) if it runs already.
    */
   async run(onEvents: (events: PollEvent<U>[]) => void, options: RunOptions = {}): Promise<void> {
@@ -386,14 +460,18 @@ export class Poller<U = unknown> {
   }
 
   /**
-   * The batches of {@link run} for `for await`: the next one is taken when it is asked for. `break` ends it, and closing the poller does; `return()`
-   * ends it at once, also for a `next()` that waits. What a `for … of` over the last batch was broken off before comes with the next batch.
+   * The batches of {@link run} for `for await`: the next one is taken when it is asked for. `break`
+   * ends it, and closing the poller does; `return()` ends it at once, also for a `next()` that
+   * waits. What a `for … of` over the last batch was broken off before comes with the next batch.
    */
   [Symbol.asyncIterator](): AsyncIterableIterator<PollEvent<U>[]> {
     return new Batches(() => this.#openLoop())
   }
 
-  /** Closes all its sockets, without events, and itself. Queued bytes go out as far as the system takes them at once. Closing twice is harmless. */
+  /**
+   * Closes all its sockets, without events, and itself. Queued bytes go out as far as the system
+   * takes them at once. Closing twice is harmless.
+   */
   close(): void {
     this.#core.close()
   }
@@ -403,14 +481,20 @@ export class Poller<U = unknown> {
     this.close()
   }
 
-  /** @internal For a helper whose handler threw: what it had not come to of the batch that `wait()` gave last comes with the next `wait()`. */
+  /**
+   * @internal For a helper whose handler threw: what it had not come to of the batch that `wait()`
+   *   gave last comes with the next `wait()`.
+   */
   _giveBack(events: PollEvent<U>[]): void {
     this.#core.giveBack(events)
   }
 
   // ---- Making sockets ----
 
-  /** Opens a socket for `build`, which hands it over to the backend; what goes wrong before that closes it again. */
+  /**
+   * Opens a socket for `build`, which hands it over to the backend; what goes wrong before that
+   * closes it again.
+   */
   #make<T>(type: 'tcp' | 'udp', address: SocketAddress, build: (socket: Socket) => T): T {
     const socket = new Socket({ type, family: address.family, nonBlocking: true })
     try {
@@ -421,7 +505,12 @@ export class Poller<U = unknown> {
     }
   }
 
-  #setReuse(socket: Socket, reusePort: boolean | 'try' | undefined, isListener: boolean, reuseAddress: boolean): void {
+  #setReuse(
+    socket: Socket,
+    reusePort: boolean | 'try' | undefined,
+    isListener: boolean,
+    reuseAddress: boolean
+  ): void {
     if (reusePort !== undefined && reusePort !== 'try') boolean(reusePort, 'reusePort')
     this.#core.backend.prepareBind(socket, isListener, reuseAddress)
     if (reusePort === undefined || reusePort === false) return
@@ -440,7 +529,12 @@ export class Poller<U = unknown> {
     return listener
   }
 
-  #adoptUdp(socket: Socket, family: 'ipv4' | 'ipv6', userPtr: U | undefined, isConnected: boolean): UdpSocket<U> {
+  #adoptUdp(
+    socket: Socket,
+    family: 'ipv4' | 'ipv6',
+    userPtr: U | undefined,
+    isConnected: boolean
+  ): UdpSocket<U> {
     if (!isConnected) return this.#watchUdp(socket, family, userPtr, false)
     // A connected socket hears of it when its peer is not there (udp(7)), and goes on doing so.
     const udp = this.#watchUdp(socket, family, userPtr, true, socket.remoteAddress)
@@ -469,7 +563,8 @@ export class Poller<U = unknown> {
     userPtr: U | undefined
   ): TcpListener<U> | TcpConnection<U> | UdpSocket<U> {
     const family = (what & DESCRIBE.ipv6) !== 0 ? 'ipv6' : 'ipv4'
-    if ((what & DESCRIBE.udp) !== 0) return this.#adoptUdp(socket, family, userPtr, (what & DESCRIBE.connected) !== 0)
+    if ((what & DESCRIBE.udp) !== 0)
+      return this.#adoptUdp(socket, family, userPtr, (what & DESCRIBE.connected) !== 0)
     if ((what & DESCRIBE.listening) !== 0) return this.#watchListener(socket, userPtr)
     const address = new Uint8Array(PACKED_ADDRESS.bytes)
     if (addon().socketRemoteAddress(socket.handle, address) < 0)
@@ -495,9 +590,14 @@ export class Poller<U = unknown> {
   // ---- Waiting ----
 
   #assertIdle(call: string): void {
-    if (this.#inRun) throw namedSocketError('EBUSY', call, 'the poller is inside run() or an async iteration')
+    if (this.#inRun)
+      throw namedSocketError('EBUSY', call, 'the poller is inside run() or an async iteration')
     if (this.#core.isHandingOut)
-      throw namedSocketError('EBUSY', call, 'a diverted connection is being given an event of this poller')
+      throw namedSocketError(
+        'EBUSY',
+        call,
+        'a diverted connection is being given an event of this poller'
+      )
   }
 
   #openLoop(): NodesLoop<U> {
@@ -537,7 +637,10 @@ export class Poller<U = unknown> {
     }
   }
 
-  /** How long the system may wait: until the caller's deadline, ours, or the end of a slice. -1 = for ever. */
+  /**
+   * How long the system may wait: until the caller's deadline, ours, or the end of a slice. -1 =
+   * for ever.
+   */
   #nextWaitMs(deadline: number): number {
     if (this.#core.events.length > 0) return 0
     const until = Math.min(deadline, this.#core.deadlines.next)
@@ -548,7 +651,11 @@ export class Poller<U = unknown> {
   #deliver(from: number, count: number): void {
     const core = this.#core
     const { records, slab } = core.memory
-    for (let at = from * RECORD.stride, end = count * RECORD.stride; at < end; at += RECORD.stride) {
+    for (
+      let at = from * RECORD.stride, end = count * RECORD.stride;
+      at < end;
+      at += RECORD.stride
+    ) {
       const kind = records[at + RECORD.kind]
       if (kind === KIND.woken) {
         core.emit({ type: 'wake' })
@@ -585,9 +692,15 @@ export class Poller<U = unknown> {
     const peer = Address.compactFromPacked(core.memory.slab, peerOffset)
     const connection = new TcpConnection<U>(core, handle, undefined, peer, false)
     try {
-      core.backend.watch(connection.index, Slots.generationOf(connection.id), handle, WATCH.accepted)
+      core.backend.watch(
+        connection.index,
+        Slots.generationOf(connection.id),
+        handle,
+        WATCH.accepted
+      )
     } catch (error) {
-      // Out of memory for one more watch: the same state as out of descriptors, and told in the same way.
+      // Out of memory for one more watch: the same state as out of descriptors, and told in the
+      // same way.
       core.unregister(connection)
       addon().socketReset(handle)
       listener._onAcceptFailed(error as SocketError)
@@ -613,7 +726,11 @@ type NumericOption = 'sendBufferSize' | 'receiveBufferSize' | 'tos' | 'ttl' | 'm
 type BooleanOption = 'keepAlive' | 'broadcast' | 'multicastLoop'
 
 /** Sets those of the named options that were given. */
-function setOptions(socket: Socket, options: object, names: readonly (NumericOption | BooleanOption)[]): void {
+function setOptions(
+  socket: Socket,
+  options: object,
+  names: readonly (NumericOption | BooleanOption)[]
+): void {
   const given = options as Partial<Record<string, never>>
   for (const name of names) {
     if (given[name] !== undefined) socket.setOption(name, given[name])

@@ -1,4 +1,5 @@
-// The poller inside Node's own loop: a thread watches the backend, and each batch is followed by one turn of that loop. Refuses to know events.
+// The poller inside Node's own loop: a thread watches the backend, and each batch is followed by
+// one turn of that loop. Refuses to know events.
 import { clockMs } from '../clock.ts'
 import { EventBatch } from '../event-batch.ts'
 import { whenRejected } from '../rejections.ts'
@@ -16,7 +17,10 @@ export interface RunOptions {
 /** What it does at the moment, which decides what a touch has to bring about. */
 type Phase = 'collecting' | 'waiting' | 'turning' | 'elsewhere'
 
-/** Gives batch after batch without holding up Node's loop. Open from the first `next()` until `close()`. */
+/**
+ * Gives batch after batch without holding up Node's loop. Open from the first `next()` until
+ * `close()`.
+ */
 export class NodesLoop<U> {
   readonly #core: Core<U>
   readonly #collect: () => PollEvent<U>[]
@@ -43,7 +47,10 @@ export class NodesLoop<U> {
     core.onClose = () => this.close()
   }
 
-  /** The next batch that has something; undefined once it is stopped. Throws what `fail()` was given. */
+  /**
+   * The next batch that has something; undefined once it is stopped. Throws what `fail()` was
+   * given.
+   */
   async next(): Promise<PollEvent<U>[] | undefined> {
     for (;;) {
       if (this.#hasTurnDue) await this.#turn()
@@ -55,7 +62,8 @@ export class NodesLoop<U> {
         return events
       }
       if (this.#hasTurnDue) continue
-      // A watch that reports what a wait does not find must not hold up Node's loop either: its calls may come in one turn.
+      // A watch that reports what a wait does not find must not hold up Node's loop either: its
+      // calls may come in one turn.
       this.#hasTurnDue = this.#hasFoundNothing
       this.#hasFoundNothing = true
       if (!this.#hasTurnDue) this.#hasTurnDue = await this.#wait()
@@ -77,9 +85,12 @@ export class NodesLoop<U> {
     this.#core.giveBack(events)
   }
 
-  /** What a `for … of` over the latest batch was broken off before comes again with the next one. */
+  /**
+   * What a `for … of` over the latest batch was broken off before comes again with the next one.
+   */
   giveBackLatest(): void {
-    if (this.#latest !== undefined && EventBatch.reachedIn(this.#latest) > 0) this.#core.giveBack(this.#latest)
+    if (this.#latest !== undefined && EventBatch.reachedIn(this.#latest) > 0)
+      this.#core.giveBack(this.#latest)
   }
 
   /** A `next()` that waits gives undefined, and so do all later ones. */
@@ -119,7 +130,10 @@ export class NodesLoop<U> {
     this.#hasFoundNothing = false
   }
 
-  /** Until there may be something to collect. True if the program did something, which may have been in this very turn. */
+  /**
+   * Until there may be something to collect. True if the program did something, which may have been
+   * in this very turn.
+   */
   async #wait(): Promise<boolean> {
     const { next } = this.#core.deadlines
     const waiting = new Promise<boolean>((resolve) => {
@@ -146,7 +160,8 @@ export class NodesLoop<U> {
     if (mustCollect) this.#stopWaiting(true)
   }
 
-  // Once for everything that the same callback sends, and before Node's loop goes on, so that it leaves in this turn.
+  // Once for everything that the same callback sends, and before Node's loop goes on, so that it
+  // leaves in this turn.
   #flushSoon(): void {
     if (this.#hasFlushDue) return
     this.#hasFlushDue = true
@@ -175,7 +190,11 @@ export async function runInNodesLoop<U>(
   }
 }
 
-function handle<U>(loop: NodesLoop<U>, events: PollEvent<U>[], onEvents: (events: PollEvent<U>[]) => unknown): void {
+function handle<U>(
+  loop: NodesLoop<U>,
+  events: PollEvent<U>[],
+  onEvents: (events: PollEvent<U>[]) => unknown
+): void {
   let result: unknown
   try {
     result = onEvents(events)

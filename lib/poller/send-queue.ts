@@ -1,11 +1,13 @@
-// What the system did not take yet, of one connection, in order. Knows bytes, not sockets. Exists only while something is left.
+// What the system did not take yet, of one connection, in order. Knows bytes, not sockets. Exists
+// only while something is left.
 
 // Small messages behind a full send buffer are put together into pieces of this size.
 const PIECE_BYTES = 16 * 1024
 
 export class SendQueue {
   bytes = 0
-  // Pieces with [start, end) still to be sent; the head is at #head so that taking from the front does not move the rest.
+  // Pieces with [start, end) still to be sent; the head is at #head so that taking from the front
+  // does not move the rest.
   #pieces: Uint8Array[] = []
   #head = 0
   #headStart = 0
@@ -39,8 +41,8 @@ export class SendQueue {
   }
 
   /**
-   * Offers the pieces in order until `send` takes less than it was offered, or reports an error by a negative number.
-   * Returns that negative number, or 0.
+   * Offers the pieces in order until `send` takes less than it was offered, or reports an error by
+   * a negative number. Returns that negative number, or 0.
    */
   pump(send: (bytes: Uint8Array, offset: number, length: number) => number): number {
     while (this.bytes > 0) {

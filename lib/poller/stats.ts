@@ -1,6 +1,9 @@
 // The poller's counters. Knows nothing but numbers.
 
-/** Counters of one poller since it was made; read them at any time, they never go back (except `sockets`). */
+/**
+ * Counters of one poller since it was made; read them at any time, they never go back (except
+ * `sockets`).
+ */
 export interface PollerStats {
   /** Calls of `wait()`, and turns of `run()`. */
   readonly waits: number
@@ -22,8 +25,9 @@ export interface PollerStats {
   /** Datagrams that the system took. */
   readonly datagramsSent: number
   /**
-   * Datagrams that were not sent: `send()` returned false, the system refused them (an `error` event says so), or their socket was closed while the system
-   * had no room for them. Nothing else is dropped on the way out.
+   * Datagrams that were not sent: `send()` returned false, the system refused them (an `error`
+   * event says so), or their socket was closed while the system had no room for them. Nothing else
+   * is dropped on the way out.
    */
   readonly datagramsDropped: number
   /** How often a listener was paused because descriptors or memory had run out. */

@@ -1,11 +1,17 @@
-// One connection of the unified floor: its states, its queue, and what it tells. Refuses to know which system it is on.
+// One connection of the unified floor: its states, its queue, and what it tells. Refuses to know
+// which system it is on.
 import { type CompactAddress, SocketAddress } from '../address.ts'
 import { addon } from '../binding/load.ts'
 import { PACKED_ADDRESS, RELEASE } from '../binding/records.ts'
 import { SHUTDOWN } from '../binding/socket.ts'
 import { clockMs } from '../clock.ts'
 import { alreadyClosed, namedSocketError, type SocketError, socketError } from '../errors.ts'
-import { getSocketOption, type SocketOptionName, type SocketOptions, setSocketOption } from '../raw/options.ts'
+import {
+  getSocketOption,
+  type SocketOptionName,
+  type SocketOptions,
+  setSocketOption
+} from '../raw/options.ts'
 import { Slots } from '../slots.ts'
 import { bindToThread } from '../thread-bound.ts'
 import { callback, timeout, uint8Array } from '../validate.ts'
@@ -15,7 +21,8 @@ import type { OnConnectionEvent } from './events.ts'
 import { Outbox } from './outbox.ts'
 import { SendQueue } from './send-queue.ts'
 
-// States and marks of a connection, as bits of one small number: a server may hold tens of thousands of these objects.
+// States and marks of a connection, as bits of one small number: a server may hold tens of
+// thousands of these objects.
 const CONNECTING = 1
 /** end() was called. */
 const ENDING = 2
@@ -38,7 +45,10 @@ const ATTENTIVE = 1024
 /** requestDrain() was called: the `drain` is due when nothing is queued any more. */
 const DRAIN_WHEN_EMPTY = 2048
 
-/** Whatever the type of the userPtr: a connection would otherwise not be assignable to one of a wider type. */
+/**
+ * Whatever the type of the userPtr: a connection would otherwise not be assignable to one of a
+ * wider type.
+ */
 type Taker = OnConnectionEvent<never>
 
 // What shutdown() says of a connection that the peer has broken.
@@ -51,9 +61,15 @@ interface Extras {
   idleDeadline: Deadline | undefined
   /** When connecting is given up, or closing. */
   giveUpDeadline: Deadline | undefined
-  /** Sending failed; what the peer sent before is still to be received, then the connection closes with this. */
+  /**
+   * Sending failed; what the peer sent before is still to be received, then the connection closes
+   * with this.
+   */
   sendError: SocketError | undefined
-  /** The peer, as far as it does not lie in {@link Core.peers}: asked for already, no IPv4 address, or the connection is closed. */
+  /**
+   * The peer, as far as it does not lie in {@link Core.peers}: asked for already, no IPv4 address,
+   * or the connection is closed.
+   */
   peer: SocketAddress | CompactAddress | undefined
   closedInBatch: number
   /** Who gets the events instead of the batch. */
@@ -61,10 +77,11 @@ interface Extras {
 }
 
 /**
- * A TCP connection of a {@link Poller}: made by `connectTcp()`, by `adopt()`, or given by an `accept` event.
+ * A TCP connection of a {@link Poller}: made by `connectTcp()`, by `adopt()`, or given by an
+ * `accept` event.
  *
- * Methods throw {@link SocketError} `EBADF` once the program has closed the connection, or once a `wait()` after its `close` event has begun;
- * `close()`, `end()` and `reset()` never do.
+ * Methods throw {@link SocketError} `EBADF` once the program has closed the connection, or once a
+ * `wait()` after its `close` event has begun; `close()`, `end()` and `reset()` never do.
  */
 export class TcpConnection<U = unknown> {
   /** Unique among the sockets of its poller, for as long as that lives. */
@@ -108,7 +125,9 @@ export class TcpConnection<U = unknown> {
     return (this.#state & GIVEN_UP) !== 0
   }
 
-  /** Whether the connection is closed: its `close` event was given out or is in the coming batch. */
+  /**
+   * Whether the connection is closed: its `close` event was given out or is in the coming batch.
+   */
   get closed(): boolean {
     return (this.#state & CLOSED) !== 0
   }
@@ -118,7 +137,10 @@ export class TcpConnection<U = unknown> {
     return (this.#state & (CONNECTING | CLOSED)) === CONNECTING
   }
 
-  /** The system's number of the socket, for diagnostics. Whoever closes it behind the poller's back breaks the poller. */
+  /**
+   * The system's number of the socket, for diagnostics. Whoever closes it behind the poller's back
+   * breaks the poller.
+   */
   get handle(): number {
     return this.#handle
   }
@@ -155,35 +177,49 @@ export class TcpConnection<U = unknown> {
     return this.#bytesAccepted - this.bufferedBytes
   }
 
-  /** Bytes that were given to `send()` and that the system has not taken yet, in wait()'s outbox or behind a full send buffer. */
+  /**
+   * Bytes that were given to `send()` and that the system has not taken yet, in wait()'s outbox or
+   * behind a full send buffer.
+   */
   get bufferedBytes(): number {
     // Of a closed one nothing is left, and its slot may be another's.
     if ((this.#state & CLOSED) !== 0) return 0
-    return this.#core.outbox.bytesOf(this.index) + (this.#queue === undefined ? 0 : this.#queue.bytes)
+    return (
+      this.#core.outbox.bytesOf(this.index) + (this.#queue === undefined ? 0 : this.#queue.bytes)
+    )
   }
 
   /**
-   * Queues bytes (a string as UTF-8), in order; they are copied, so that the caller may use its buffer again at once. They leave with the next
-   * `wait()` or `flush()`, together with whatever else was queued for this connection; one of 8 KiB or more that nothing is
-   * queued before leaves at once, and so does one over 64 KiB.
-   * @returns false if more than `highWaterMarkBytes` is queued now: the bytes are queued all the same, a `drain` event tells when to go on.
-   *   Also false, with nothing queued, if the connection broke in this very batch: its `close` event follows.
-   * @throws SocketError `EBADF` on a closed connection, `EPIPE` after `end()`; TypeError for anything but bytes or a string.
+   * Queues bytes (a string as UTF-8), in order; they are copied, so that the caller may use its
+   * buffer again at once. They leave with the next `wait()` or `flush()`, together with whatever
+   * else was queued for this connection; one of 8 KiB or more that nothing is queued before leaves
+   * at once, and so does one over 64 KiB.
+   * @returns false if more than `highWaterMarkBytes` is queued now: the bytes are queued all the
+   *   same, a `drain` event tells when to go on. Also false, with nothing queued, if the connection
+   *   broke in this very batch: its `close` event follows.
+   * @throws SocketError `EBADF` on a closed connection, `EPIPE` after `end()`; TypeError for
+   *   anything but bytes or a string.
    */
   send(data: Uint8Array | string): boolean {
-    if ((this.#state & ~(OVER_MARK | PAUSED | PEER_ENDED | ATTENTIVE | DRAIN_WHEN_EMPTY)) !== 0 && !this.#maySend())
+    if (
+      (this.#state & ~(OVER_MARK | PAUSED | PEER_ENDED | ATTENTIVE | DRAIN_WHEN_EMPTY)) !== 0 &&
+      !this.#maySend()
+    )
       return false
     const core = this.#core
     const isText = typeof data === 'string'
     if (!isText) uint8Array(data, 'data')
-    // Three bytes a code unit is the most that UTF-8 takes, so that a text need not be measured first.
+    // Three bytes a code unit is the most that UTF-8 takes, so that a text need not be measured
+    // first.
     const most = isText ? data.length * 3 : data.length
-    if (most > Outbox.maxMessageBytes) return this._sendThrough(isText ? Buffer.from(data) : data, isText)
+    if (most > Outbox.maxMessageBytes)
+      return this._sendThrough(isText ? Buffer.from(data) : data, isText)
     if (most >= Outbox.directBytes && !isText && core.outbox.bytesOf(this.index) === 0)
       return this._sendThrough(data, false)
     if (most === 0) return true
     core.makeRoom(most)
-    // Making room may have flushed, and the flush may have found the send buffer full or the connection broken.
+    // Making room may have flushed, and the flush may have found the send buffer full or the
+    // connection broken.
     if ((this.#state & (CLOSED | SEND_BROKEN)) !== 0) return false
     if (this.#queue !== undefined) {
       const bytes = isText ? Buffer.from(data) : data.subarray(0, most)
@@ -197,8 +233,9 @@ export class TcpConnection<U = unknown> {
   }
 
   /**
-   * Asks for one `drain` event when the system has taken everything that was sent so far, however little that is; at once if it has. None comes
-   * after `end()`, and none when the connection breaks first: its `close` follows.
+   * Asks for one `drain` event when the system has taken everything that was sent so far, however
+   * little that is; at once if it has. None comes after `end()`, and none when the connection
+   * breaks first: its `close` follows.
    * @throws SocketError `EBADF` when closed.
    */
   requestDrain(): void {
@@ -211,28 +248,34 @@ export class TcpConnection<U = unknown> {
   }
 
   /**
-   * No more `receive` and no `end` until `resume()`: the peer is slowed down by TCP. An event that is in the current batch already still comes. A paused
-   * connection whose peer a send finds gone closes without them.
+   * No more `receive` and no `end` until `resume()`: the peer is slowed down by TCP. An event that
+   * is in the current batch already still comes. A paused connection whose peer a send finds gone
+   * closes without them.
    */
   pause(): void {
-    // Broken: what is left to receive is received and the close told, whoever would rather not read it now.
+    // Broken: what is left to receive is received and the close told, whoever would rather not read
+    // it now.
     if (!this.#isUsable('pause') || (this.#state & (PAUSED | SEND_BROKEN)) !== 0) return
     this.#state |= PAUSED
-    if ((this.#state & (CONNECTING | PEER_ENDED)) === 0) this.#core.backend.setReceiving(this.index, false)
+    if ((this.#state & (CONNECTING | PEER_ENDED)) === 0)
+      this.#core.backend.setReceiving(this.index, false)
   }
 
   /** Ends a `pause()`. */
   resume(): void {
     if (!this.#isUsable('resume') || (this.#state & PAUSED) === 0) return
-    // It may throw for want of memory: then the connection is paused still, and a later resume() tries again.
-    if ((this.#state & (CONNECTING | PEER_ENDED)) === 0) this.#core.backend.setReceiving(this.index, true)
+    // It may throw for want of memory: then the connection is paused still, and a later resume()
+    // tries again.
+    if ((this.#state & (CONNECTING | PEER_ENDED)) === 0)
+      this.#core.backend.setReceiving(this.index, true)
     this.#state &= ~PAUSED
     this.#core.touch()
   }
 
   /**
-   * A `timeout` event when nothing was received or sent for `ms` milliseconds (fractions allowed, 0 = never, the default). It comes once; the
-   * next byte starts the time anew, and so does the connect. What to do about it is the program's choice.
+   * A `timeout` event when nothing was received or sent for `ms` milliseconds (fractions allowed, 0
+   * = never, the default). It comes once; the next byte starts the time anew, and so does the
+   * connect. What to do about it is the program's choice.
    */
   setIdleTimeout(ms: number): void {
     timeout(ms, 'ms')
@@ -248,7 +291,10 @@ export class TcpConnection<U = unknown> {
     this.#core.setDeadline(extras.idleDeadline, extras.lastActive + extras.idleMs)
   }
 
-  /** Sends what is queued, then FIN: the peer sees the end. Receiving goes on; the `close` event comes when the peer has finished too. */
+  /**
+   * Sends what is queued, then FIN: the peer sees the end. Receiving goes on; the `close` event
+   * comes when the peer has finished too.
+   */
   end(): void {
     if ((this.#state & (CLOSED | CLOSING | ENDING)) !== 0) return
     this.#state |= ENDING
@@ -256,17 +302,21 @@ export class TcpConnection<U = unknown> {
   }
 
   /**
-   * Sends what is queued, then closes; nothing more is received. The `close` event comes in a later `wait()`; without an error, unless the queue
-   * could not be sent. A peer that never reads holds up the queue and so the close: `reset()` does not wait. While connecting it gives up, and
-   * the `close` has the error `ECANCELED`.
+   * Sends what is queued, then closes; nothing more is received. The `close` event comes in a later
+   * `wait()`; without an error, unless the queue could not be sent. A peer that never reads holds
+   * up the queue and so the close: `reset()` does not wait. While connecting it gives up, and the
+   * `close` has the error `ECANCELED`.
    *
-   * With the option `lingerMs` it waits no longer than that many milliseconds: then what is still queued is dropped, the peer sees `ECONNRESET`, and the
-   * `close` has the error `ETIMEDOUT`. `lingerMs` 0 makes `close()` the same as `reset()`. No call blocks for it, and what the system has taken by then
-   * leaves behind the program's back as it does without the option.
+   * With the option `lingerMs` it waits no longer than that many milliseconds: then what is still
+   * queued is dropped, the peer sees `ECONNRESET`, and the `close` has the error `ETIMEDOUT`.
+   * `lingerMs` 0 makes `close()` the same as `reset()`. No call blocks for it, and what the system
+   * has taken by then leaves behind the program's back as it does without the option.
    *
-   * "Sends" is: gives to the system. What a peer says after that finds nobody; TCP answers with a reset, and that overtakes what the system
-   * could not send at once (RFC 1122, 4.2.2.13), on Windows also what the peer has not read yet. The peer then sees `ECONNRESET` and no `end`. `end()`
-   * takes in what the peer still says: use it for last words to a peer that talks, with `setIdleTimeout()` for one that never ends.
+   * "Sends" is: gives to the system. What a peer says after that finds nobody; TCP answers with a
+   * reset, and that overtakes what the system could not send at once (RFC 1122, 4.2.2.13), on
+   * Windows also what the peer has not read yet. The peer then sees `ECONNRESET` and no `end`.
+   * `end()` takes in what the peer still says: use it for last words to a peer that talks, with
+   * `setIdleTimeout()` for one that never ends.
    */
   close(): void {
     const wasOpen = (this.#state & (CLOSED | CLOSING)) === 0
@@ -275,13 +325,15 @@ export class TcpConnection<U = unknown> {
     if (!wasOpen) return
     this.#state |= CLOSING
     this.#clearDeadlines()
-    if ((this.#state & CONNECTING) !== 0) return this.#finish(namedSocketError('ECANCELED', 'connect'), RELEASE.close)
+    if ((this.#state & CONNECTING) !== 0)
+      return this.#finish(namedSocketError('ECANCELED', 'connect'), RELEASE.close)
     if (this.bufferedBytes > 0) {
       const linger = getSocketOption(this.#handle, 'lingerMs')
       if (linger === 0) return this.#finish(undefined, RELEASE.reset)
       if (linger !== false) this.#giveUpAfter(linger, 'close')
     }
-    if ((this.#state & (PAUSED | PEER_ENDED)) === 0) this.#core.backend.setReceiving(this.index, false)
+    if ((this.#state & (PAUSED | PEER_ENDED)) === 0)
+      this.#core.backend.setReceiving(this.index, false)
     this.#advanceEnding()
   }
 
@@ -290,16 +342,22 @@ export class TcpConnection<U = unknown> {
     this.#state |= GIVEN_UP
     if ((this.#state & CLOSED) !== 0) return
     const wasConnecting = (this.#state & CONNECTING) !== 0
-    this.#finish(wasConnecting ? namedSocketError('ECANCELED', 'connect') : undefined, RELEASE.reset)
+    this.#finish(
+      wasConnecting ? namedSocketError('ECANCELED', 'connect') : undefined,
+      RELEASE.reset
+    )
   }
 
   /**
-   * Gives the connection away: returns the system's handle, which the caller owns from now on, for example to hand it to another thread's
-   * `adopt(Socket.fromHandle(handle, { type: 'tcp' }))`. What is queued is sent first. No event follows, not even `close`; an `end` that the batch
-   * still has comes to the next owner as well.
-   * @throws SocketError `EBUSY` while bytes are queued that the system does not take: wait for `drain`, or until `bufferedBytes` is 0. `EBUSY` also while
-   *   the batch has bytes of this connection that you have not come to (by `for … of`, `forEach` or `divert`), which would be lost: `pause()` it, and
-   *   `detach()` after the next `wait()`. What a send has met (`EPIPE`, `ECONNRESET`) if that broke the connection: its `close` is about to come.
+   * Gives the connection away: returns the system's handle, which the caller owns from now on, for
+   * example to hand it to another thread's `adopt(Socket.fromHandle(handle, { type: 'tcp' }))`.
+   * What is queued is sent first. No event follows, not even `close`; an `end` that the batch still
+   * has comes to the next owner as well.
+   * @throws SocketError `EBUSY` while bytes are queued that the system does not take: wait for
+   *   `drain`, or until `bufferedBytes` is 0. `EBUSY` also while the batch has bytes of this
+   *   connection that you have not come to (by `for … of`, `forEach` or `divert`), which would be
+   *   lost: `pause()` it, and `detach()` after the next `wait()`. What a send has met (`EPIPE`,
+   *   `ECONNRESET`) if that broke the connection: its `close` is about to come.
    */
   detach(): number {
     this.#assertUsable('detach')
@@ -312,7 +370,11 @@ export class TcpConnection<U = unknown> {
     if ((this.#state & CLOSED) !== 0) throw alreadyClosed('detach')
     if (this.#extras?.sendError !== undefined) throw this.#extras.sendError
     if (this.#queue !== undefined || (this.#state & CONNECTING) !== 0) {
-      throw namedSocketError('EBUSY', 'detach', 'bytes are still queued, or the connect is not done')
+      throw namedSocketError(
+        'EBUSY',
+        'detach',
+        'bytes are still queued, or the connect is not done'
+      )
     }
     this.#state |= GIVEN_UP
     this.#setTaker(undefined)
@@ -324,17 +386,21 @@ export class TcpConnection<U = unknown> {
   }
 
   /**
-   * From the next `wait()` on, the events of this connection go to `onEvent` and not into the batch; `undefined` ends that. They are handed over in
-   * their order at the end of that `wait()`, or of that turn of `run()`; what it gives is the batch of all the others, which may be empty. A `data`
-   * is valid until `onEvent` returns, and what `onEvent` throws is an uncaught exception. Closing the poller hands over a `close`.
+   * From the next `wait()` on, the events of this connection go to `onEvent` and not into the
+   * batch; `undefined` ends that. They are handed over in their order at the end of that `wait()`,
+   * or of that turn of `run()`; what it gives is the batch of all the others, which may be empty. A
+   * `data` is valid until `onEvent` returns, and what `onEvent` throws is an uncaught exception.
+   * Closing the poller hands over a `close`.
    *
-   * For code that owns a connection by itself, such as {@link toDuplex}. Best called in the `accept` event, or right after `connectTcp()`, also when
-   * that failed at once and only the `close` is to come: what is in a batch already stays there.
+   * For code that owns a connection by itself, such as {@link toDuplex}. Best called in the
+   * `accept` event, or right after `connectTcp()`, also when that failed at once and only the
+   * `close` is to come: what is in a batch already stays there.
    * @throws SocketError `EBADF` when closed; TypeError for anything but a function or undefined.
    */
   divert(onEvent: OnConnectionEvent<U> | undefined): void {
     if (onEvent !== undefined) callback(onEvent, 'onEvent')
-    const isCloseToCome = this.closed && !this._silent && this.#getExtras().closedInBatch === this.#core.batchNumber
+    const isCloseToCome =
+      this.closed && !this._silent && this.#getExtras().closedInBatch === this.#core.batchNumber
     if (!isCloseToCome) this.#assertUsable('divert')
     this.#setTaker(onEvent)
   }
@@ -389,7 +455,10 @@ export class TcpConnection<U = unknown> {
     return this.#queue !== undefined || (this.#state & CONNECTING) !== 0
   }
 
-  /** @internal A large message: offered to the system at once, and only what it does not take is copied (not even that if `isOwn`). */
+  /**
+   * @internal A large message: offered to the system at once, and only what it does not take is
+   *   copied (not even that if `isOwn`).
+   */
   _sendThrough(data: Uint8Array, isOwn: boolean): boolean {
     const core = this.#core
     // Measured once: another thread may make a SharedArrayBuffer longer meanwhile.
@@ -431,9 +500,11 @@ export class TcpConnection<U = unknown> {
   /** @internal The system's answer to connect(). */
   _onConnected(errno: number): void {
     if ((this.#state & CONNECTING) === 0) return // given up since
-    if (errno !== 0) return this.#finish(socketError(errno, 'connect', this.#knownPeer()), RELEASE.close)
+    if (errno !== 0)
+      return this.#finish(socketError(errno, 'connect', this.#knownPeer()), RELEASE.close)
     this.#state &= ~CONNECTING
-    if (this.#extras?.giveUpDeadline !== undefined) this.#core.deadlines.delete(this.#extras.giveUpDeadline)
+    if (this.#extras?.giveUpDeadline !== undefined)
+      this.#core.deadlines.delete(this.#extras.giveUpDeadline)
     this.#touchIdle(this.#core.now) // From here on silence counts.
     this.#core.stats.connected++
     this.#core.emit({ type: 'connect', socket: this, userPtr: this.userPtr })
@@ -460,24 +531,33 @@ export class TcpConnection<U = unknown> {
   _onEnded(): void {
     this.#state |= PEER_ENDED
     if (!this._silent) this.#core.emit({ type: 'end', socket: this, userPtr: this.userPtr })
-    if ((this.#state & (FINISHED | SEND_BROKEN)) !== 0) this.#finish(this.#extras?.sendError, RELEASE.finish)
+    if ((this.#state & (FINISHED | SEND_BROKEN)) !== 0)
+      this.#finish(this.#extras?.sendError, RELEASE.finish)
   }
 
   /** @internal The receiving side broke. */
   _onFailed(errno: number): void {
     const sendError = this.#extras?.sendError
-    // EPIPE says that sending is over; why it is over, such as a reset, is what the receiving side has heard.
+    // EPIPE says that sending is over; why it is over, such as a reset, is what the receiving side
+    // has heard.
     const hasReason = sendError !== undefined && sendError.code !== 'EPIPE'
-    this.#finish(hasReason ? sendError : socketError(errno, 'recv', this.#knownPeer()), RELEASE.close)
+    this.#finish(
+      hasReason ? sendError : socketError(errno, 'recv', this.#knownPeer()),
+      RELEASE.close
+    )
   }
 
-  /** @internal The system takes bytes again; it has taken the first `taken` of the queue already. */
+  /**
+   * @internal The system takes bytes again; it has taken the first `taken` of the queue already.
+   */
   _onWritable(taken: number): void {
     const queue = this.#queue
     if (queue !== undefined) {
       const before = queue.bytes
       queue.drop(taken)
-      const result = queue.pump((bytes, offset, length) => this.#core.backend.send(this.index, bytes, offset, length))
+      const result = queue.pump((bytes, offset, length) =>
+        this.#core.backend.send(this.index, bytes, offset, length)
+      )
       this.#onSent(before - queue.bytes)
       if (result < 0) return this._onSendFailed(-result)
       if (queue.bytes === 0) this.#queue = undefined
@@ -506,7 +586,8 @@ export class TcpConnection<U = unknown> {
     const error = socketError(errno, 'send', this.#knownPeer())
     this.#dropUnsent()
     this.#state &= ~(OVER_MARK | DRAIN_WHEN_EMPTY) // what is dropped has not drained
-    // A reset that a send finds may have data before it: that is received first, as it would be had nobody sent.
+    // A reset that a send finds may have data before it: that is received first, as it would be had
+    // nobody sent.
     const peerIsGone = error.code === 'EPIPE' || error.code === 'ECONNRESET'
     if (peerIsGone && (this.#state & (PEER_ENDED | PAUSED | CLOSING)) === 0) {
       this.#state |= SEND_BROKEN
@@ -531,7 +612,8 @@ export class TcpConnection<U = unknown> {
     this.#markClosed()
     this.#dropUnsent()
     const taker = this._taker
-    if (taker !== undefined) this.#core.handOver(taker, { type: 'close', socket: this, userPtr: this.userPtr })
+    if (taker !== undefined)
+      this.#core.handOver(taker, { type: 'close', socket: this, userPtr: this.userPtr })
   }
 
   // ---- Inside ----
@@ -548,10 +630,17 @@ export class TcpConnection<U = unknown> {
     return true
   }
 
-  /** False: its `close` is in the batch that the program is handling, or in the next, so that the program cannot know yet. */
+  /**
+   * False: its `close` is in the batch that the program is handling, or in the next, so that the
+   * program cannot know yet.
+   */
   #isUsable(call: string): boolean {
     if ((this.#state & (CLOSED | CLOSING)) === 0) return true
-    if ((this.#state & GIVEN_UP) === 0 && this.#getExtras().closedInBatch >= this.#core.batchNumber - 1) return false
+    if (
+      (this.#state & GIVEN_UP) === 0 &&
+      this.#getExtras().closedInBatch >= this.#core.batchNumber - 1
+    )
+      return false
     throw alreadyClosed(call)
   }
 
@@ -644,14 +733,16 @@ export class TcpConnection<U = unknown> {
     const extras = this.#extras
     if (extras === undefined || extras.idleMs === 0) return
     extras.lastActive = now
-    // After a time-out the deadline is gone; otherwise it is moved only when it comes up, which costs nothing a message.
+    // After a time-out the deadline is gone; otherwise it is moved only when it comes up, which
+    // costs nothing a message.
     const deadline = extras.idleDeadline as Deadline
     if (deadline.position < 0) this.#core.setDeadline(deadline, extras.lastActive + extras.idleMs)
   }
 
   #onIdleDeadline(now: number): void {
     const extras = this.#getExtras()
-    // `connect` comes first, or never: how long that may take is timeoutMs's concern. The connect starts the time anew.
+    // `connect` comes first, or never: how long that may take is timeoutMs's concern. The connect
+    // starts the time anew.
     if ((this.#state & CONNECTING) !== 0) return
     const due = extras.lastActive + extras.idleMs
     if (due > now) {
@@ -678,7 +769,8 @@ export class TcpConnection<U = unknown> {
 
   /** Takes the next step of end() or close() when nothing is left to send. */
   #advanceEnding(): void {
-    if ((this.#state & (ENDING | CLOSING)) === 0 || (this.#state & (CLOSED | CONNECTING)) !== 0) return
+    if ((this.#state & (ENDING | CLOSING)) === 0 || (this.#state & (CLOSED | CONNECTING)) !== 0)
+      return
     if (this.bufferedBytes > 0) {
       this.#attend()
       this.#core.mustSettle = true
@@ -694,7 +786,8 @@ export class TcpConnection<U = unknown> {
     const error = socketError(-result, 'shutdown', this.#knownPeer())
     // Anything else would leave the peer waiting for an end.
     if (!breaks.has(error.code)) return this.#finish(error, RELEASE.reset)
-    // The peer's reset came first, which the receiving side is about to tell, unless it is not asked.
+    // The peer's reset came first, which the receiving side is about to tell, unless it is not
+    // asked.
     if ((this.#state & PAUSED) !== 0) this.#finish(this.#reasonOfBreak(), RELEASE.reset)
   }
 

@@ -1,16 +1,25 @@
-// A listening socket of the unified floor. Refuses to know how connections are taken: the backend gives them ready.
+// A listening socket of the unified floor. Refuses to know how connections are taken: the backend
+// gives them ready.
 import { SocketAddress } from '../address.ts'
 import { addon } from '../binding/load.ts'
 import { PACKED_ADDRESS, RELEASE } from '../binding/records.ts'
 import { alreadyClosed, type SocketError, socketError } from '../errors.ts'
-import { getSocketOption, type SocketOptionName, type SocketOptions, setSocketOption } from '../raw/options.ts'
+import {
+  getSocketOption,
+  type SocketOptionName,
+  type SocketOptions,
+  setSocketOption
+} from '../raw/options.ts'
 import { Slots } from '../slots.ts'
 import { bindToThread } from '../thread-bound.ts'
 import { nextPauseMs } from './accept-pause.ts'
 import type { Core } from './core.ts'
 import { Deadline } from './deadlines.ts'
 
-/** A listener of a {@link Poller}, made by `listenTcp()` or `adopt()`. Each connection comes as an `accept` event. */
+/**
+ * A listener of a {@link Poller}, made by `listenTcp()` or `adopt()`. Each connection comes as an
+ * `accept` event.
+ */
 export class TcpListener<U = unknown> {
   /** Unique among the sockets of its poller, for as long as that lives. */
   readonly id: number
@@ -45,7 +54,10 @@ export class TcpListener<U = unknown> {
     return this.#handle
   }
 
-  /** Where it listens: with port 0 asked for, the port that the system chose. Throws `EBADF` when closed. */
+  /**
+   * Where it listens: with port 0 asked for, the port that the system chose. Throws `EBADF` when
+   * closed.
+   */
   get localAddress(): SocketAddress {
     if (this.#closed) throw alreadyClosed('getsockname')
     const packed = new Uint8Array(PACKED_ADDRESS.bytes)
@@ -70,7 +82,10 @@ export class TcpListener<U = unknown> {
     this.#core.touch()
   }
 
-  /** Stops listening at once; clients in the backlog are refused. A `close` event follows. Connections taken before stay. */
+  /**
+   * Stops listening at once; clients in the backlog are refused. A `close` event follows.
+   * Connections taken before stay.
+   */
   close(): void {
     if (this.#closed) return
     this.#closed = true
@@ -98,7 +113,10 @@ export class TcpListener<U = unknown> {
     this.close()
   }
 
-  /** @internal Nothing could be accepted: descriptors or memory have run out. Rests for a while, so that it neither spins nor dies. */
+  /**
+   * @internal Nothing could be accepted: descriptors or memory have run out. Rests for a while, so
+   *   that it neither spins nor dies.
+   */
   _onAcceptFailed(error: SocketError): void {
     // It rests already: the same shortage met another connection of this batch.
     if (this.#closed || this.#pauseEnd.position >= 0) return

@@ -1,4 +1,5 @@
-// A UDP socket of the unified floor: datagrams out through the outbox, datagrams in as events. Refuses to know which system it is on.
+// A UDP socket of the unified floor: datagrams out through the outbox, datagrams in as events.
+// Refuses to know which system it is on.
 import { type EndPoint, packed, SocketAddress } from '../address.ts'
 import { addon } from '../binding/load.ts'
 import { PACKED_ADDRESS, RELEASE } from '../binding/records.ts'
@@ -15,11 +16,15 @@ import { bindToThread } from '../thread-bound.ts'
 import { bytes as toBytes } from '../validate.ts'
 import type { Core } from './core.ts'
 
-// 65,535 bytes of an IP packet less its header and UDP's: RFC 768 with RFC 791; IPv6 counts without its own header (RFC 8200).
+// 65,535 bytes of an IP packet less its header and UDP's: RFC 768 with RFC 791; IPv6 counts without
+// its own header (RFC 8200).
 const MAX_IPV4_DATAGRAM = 65_507
 const MAX_IPV6_DATAGRAM = 65_527
 
-/** A UDP socket of a {@link Poller}, made by `bindUdp()` or `adopt()`. Each datagram comes as a `datagram` event. */
+/**
+ * A UDP socket of a {@link Poller}, made by `bindUdp()` or `adopt()`. Each datagram comes as a
+ * `datagram` event.
+ */
 export class UdpSocket<U = unknown> {
   /** Unique among the sockets of its poller, for as long as that lives. */
   readonly id: number
@@ -34,8 +39,10 @@ export class UdpSocket<U = unknown> {
   #closed = false
   #closing = false
   #overMark = false
-  // What waits is counted with its packed addresses, so that empty datagrams are bounded as well. What is in the outbox and the queue together keeps to
-  // highWaterMarkBytes: the outbox may have to go to the queue, and nothing of it may be dropped then, since send() has said that it was taken.
+  // What waits is counted with its packed addresses, so that empty datagrams are bounded as well.
+  // What is in the outbox and the queue together keeps to highWaterMarkBytes: the outbox may have
+  // to go to the queue, and nothing of it may be dropped then, since send() has said that it was
+  // taken.
   /** Datagrams that the system had no room for: each a packed address and its bytes. */
   #queue: Uint8Array[] = []
   #queuedBytes = 0
@@ -43,7 +50,13 @@ export class UdpSocket<U = unknown> {
   #outgoingBytes = 0
 
   /** @internal `peer`: of a socket that was connected before it was adopted. */
-  constructor(core: Core<U>, handle: number, userPtr: U | undefined, family: 'ipv4' | 'ipv6', peer?: SocketAddress) {
+  constructor(
+    core: Core<U>,
+    handle: number,
+    userPtr: U | undefined,
+    family: 'ipv4' | 'ipv6',
+    peer?: SocketAddress
+  ) {
     this.#core = core
     this.#handle = handle
     this.#family = family === 'ipv4' ? 4 : 6
@@ -64,7 +77,10 @@ export class UdpSocket<U = unknown> {
     return this.#handle
   }
 
-  /** Where it is bound: with port 0 asked for, the port that the system chose. Throws `EBADF` when closed. */
+  /**
+   * Where it is bound: with port 0 asked for, the port that the system chose. Throws `EBADF` when
+   * closed.
+   */
   get localAddress(): SocketAddress {
     this.#assertOpen('getsockname')
     const address = new Uint8Array(PACKED_ADDRESS.bytes)
@@ -72,7 +88,10 @@ export class UdpSocket<U = unknown> {
     return SocketAddress.fromPacked(address, 0)
   }
 
-  /** The only end point that it hears, and that `send()` goes to without an address: of a raw socket that was connected before `adopt()`. */
+  /**
+   * The only end point that it hears, and that `send()` goes to without an address: of a raw socket
+   * that was connected before `adopt()`.
+   */
   get remoteAddress(): SocketAddress | undefined {
     return this.#peer
   }
@@ -80,21 +99,31 @@ export class UdpSocket<U = unknown> {
   /** Bytes given to `send()` that the system has not taken yet. */
   get bufferedBytes(): number {
     if (this.#closed) return 0
-    return this.#core.outbox.bytesOf(this.index) + this.#queuedBytes - this.#queue.length * PACKED_ADDRESS.bytes
+    return (
+      this.#core.outbox.bytesOf(this.index) +
+      this.#queuedBytes -
+      this.#queue.length * PACKED_ADDRESS.bytes
+    )
   }
 
   /**
-   * Queues one datagram (a string as UTF-8; 0 bytes are allowed); it leaves with the next `wait()` or `flush()`. The bytes are copied.
-   * A {@link SocketAddress} from an event is the quickest destination; a socket that was connected before `adopt()` needs none.
-   * @returns true: the system gets it, as soon as it has room. False: the datagram was dropped, because the system has no room and `highWaterMarkBytes` bytes
-   *   wait already (24 more than its own count for each datagram); `drain` tells when to go on.
-   * @throws SocketError `EMSGSIZE` for more than 65,507 bytes (IPv6: 65,527), `EAFNOSUPPORT` for an address of the other family, `EBADF` when closed;
-   *   TypeError `ERR_INVALID_ADDRESS` for a host name. A datagram that the system refuses later comes as an `error` event.
+   * Queues one datagram (a string as UTF-8; 0 bytes are allowed); it leaves with the next `wait()`
+   * or `flush()`. The bytes are copied. A {@link SocketAddress} from an event is the quickest
+   * destination; a socket that was connected before `adopt()` needs none.
+   * @returns true: the system gets it, as soon as it has room. False: the datagram was dropped,
+   *   because the system has no room and `highWaterMarkBytes` bytes wait already (24 more than its
+   *   own count for each datagram); `drain` tells when to go on.
+   * @throws SocketError `EMSGSIZE` for more than 65,507 bytes (IPv6: 65,527), `EAFNOSUPPORT` for an
+   *   address of the other family, `EBADF` when closed; TypeError `ERR_INVALID_ADDRESS` for a host
+   *   name. A datagram that the system refuses later comes as an `error` event.
    */
   send(data: Uint8Array | string, to: SocketAddress | EndPoint | undefined = this.#peer): boolean {
     this.#assertOpen('sendto')
     const target = to instanceof SocketAddress ? to : this.#readEndPoint(to)
-    const isIpv6 = target instanceof SocketAddress ? target.family === 'ipv6' : target[PACKED_ADDRESS.family] === 6
+    const isIpv6 =
+      target instanceof SocketAddress
+        ? target.family === 'ipv6'
+        : target[PACKED_ADDRESS.family] === 6
     if (isIpv6 !== (this.#family === 6))
       throw namedSocketError('EAFNOSUPPORT', 'sendto', `the socket is IPv${this.#family}`, to)
     const bytes = toBytes(data, 'data')
@@ -103,8 +132,10 @@ export class UdpSocket<U = unknown> {
       throw namedSocketError('EMSGSIZE', 'sendto', undefined, to)
     const core = this.#core
     const cost = PACKED_ADDRESS.bytes + length
-    // Before anything is dropped the system is asked: it may well have room for what waits in the outbox.
-    if (this.#outgoingCount > 0 && this.#outgoingBytes + cost > core.highWaterMarkBytes) core.flush()
+    // Before anything is dropped the system is asked: it may well have room for what waits in the
+    // outbox.
+    if (this.#outgoingCount > 0 && this.#outgoingBytes + cost > core.highWaterMarkBytes)
+      core.flush()
     if (this.#queue.length === 0) core.makeRoom(cost)
     // Making room may have flushed too, and a flush may have found the system full.
     if (this.#queue.length > 0) return this.#sendQueued(target, bytes)
@@ -120,7 +151,10 @@ export class UdpSocket<U = unknown> {
     return true
   }
 
-  /** No more `datagram` events until `resume()`: datagrams wait in the system's receive buffer, and are dropped by it when that is full. */
+  /**
+   * No more `datagram` events until `resume()`: datagrams wait in the system's receive buffer, and
+   * are dropped by it when that is full.
+   */
   pause(): void {
     this.#assertOpen('pause')
     this.#core.backend.setReceiving(this.index, false)
@@ -134,25 +168,36 @@ export class UdpSocket<U = unknown> {
   }
 
   /**
-   * Joins a multicast group, on the interface that has the address `networkInterface`, or on the system's choice. Of an IPv6 interface any address with its
-   * scope will do (`'::%eth0'`). On Linux a dual-stack socket joins IPv4 groups as well; Windows may refuse that.
-   * @throws SocketError `EADDRNOTAVAIL` when no interface has that address, `EAFNOSUPPORT` when the families of socket, group and interface do not go
-   *   together, `EINVAL` for an address that is no group, `EADDRINUSE` when it was joined there already
+   * Joins a multicast group, on the interface that has the address `networkInterface`, or on the
+   * system's choice. Of an IPv6 interface any address with its scope will do (`'::%eth0'`). On
+   * Linux a dual-stack socket joins IPv4 groups as well; Windows may refuse that.
+   * @throws SocketError `EADDRNOTAVAIL` when no interface has that address, `EAFNOSUPPORT` when the
+   *   families of socket, group and interface do not go together, `EINVAL` for an address that is
+   *   no group, `EADDRINUSE` when it was joined there already
    */
   joinMulticast(group: string, networkInterface?: string): void {
     this.#assertOpen('setsockopt')
     setMembership(this.#handle, this.#family === 4 ? 'ipv4' : 'ipv6', true, group, networkInterface)
   }
 
-  /** Leaves a multicast group, on the interface on which it was joined. Throws `EADDRNOTAVAIL` if it was not joined there. */
+  /**
+   * Leaves a multicast group, on the interface on which it was joined. Throws `EADDRNOTAVAIL` if it
+   * was not joined there.
+   */
   leaveMulticast(group: string, networkInterface?: string): void {
     this.#assertOpen('setsockopt')
-    setMembership(this.#handle, this.#family === 4 ? 'ipv4' : 'ipv6', false, group, networkInterface)
+    setMembership(
+      this.#handle,
+      this.#family === 4 ? 'ipv4' : 'ipv6',
+      false,
+      group,
+      networkInterface
+    )
   }
 
   /**
-   * Sends what was queued, as far as the system has room, and closes; the rest is dropped, which {@link PollerStats.datagramsDropped} counts. A `close` event
-   * follows.
+   * Sends what was queued, as far as the system has room, and closes; the rest is dropped, which
+   * {@link PollerStats.datagramsDropped} counts. A `close` event follows.
    */
   close(): void {
     if (this.#closed || this.#closing) return
@@ -207,18 +252,33 @@ export class UdpSocket<U = unknown> {
     }
     if (this._silent) return
     const to = addressOffset >= 0 ? SocketAddress.fromPacked(slab, addressOffset) : this.#peer
-    this.#core.emit({ type: 'error', socket: this, userPtr: this.userPtr, error: socketError(errno, 'sendto', to) })
+    this.#core.emit({
+      type: 'error',
+      socket: this,
+      userPtr: this.userPtr,
+      error: socketError(errno, 'sendto', to)
+    })
   }
 
   /** @internal */
   _onReceiveFailed(errno: number): void {
     if (this._silent) return
-    this.#core.emit({ type: 'error', socket: this, userPtr: this.userPtr, error: socketError(errno, 'recvfrom') })
+    this.#core.emit({
+      type: 'error',
+      socket: this,
+      userPtr: this.userPtr,
+      error: socketError(errno, 'recvfrom')
+    })
   }
 
   /** @internal */
   _onSendFailed(errno: number): void {
-    this.#core.emit({ type: 'error', socket: this, userPtr: this.userPtr, error: socketError(errno, 'sendto') })
+    this.#core.emit({
+      type: 'error',
+      socket: this,
+      userPtr: this.userPtr,
+      error: socketError(errno, 'sendto')
+    })
   }
 
   /** @internal */
@@ -283,7 +343,10 @@ export class UdpSocket<U = unknown> {
 
   // ---- Inside ----
 
-  /** Before the bytes are looked at: reading an end point may run code of the program, which may do anything to them and to this poller. */
+  /**
+   * Before the bytes are looked at: reading an end point may run code of the program, which may do
+   * anything to them and to this poller.
+   */
   #readEndPoint(to: EndPoint | undefined): Uint8Array {
     const address = packed(to as EndPoint)
     this.#assertOpen('sendto')

@@ -1,11 +1,17 @@
-// Epoll as the system has it: epoll_create1, epoll_ctl, epoll_pwait2. Knows what it watches (sockets, other epolls) and userPtrs; refuses to receive or
-// send anything.
+// Epoll as the system has it: epoll_create1, epoll_ctl, epoll_pwait2. Knows what it watches
+// (sockets, other epolls) and userPtrs; refuses to receive or send anything.
 
 import { EPOLL_OP, type EpollBinding } from '../binding/epoll.ts'
 import { addon } from '../binding/load.ts'
 import { WOKEN } from '../binding/waker.ts'
 import { EPOLLERR, EPOLLHUP, EPOLLIN, EPOLLOUT, EPOLLPRI, EPOLLRDHUP } from '../constants.ts'
-import { alreadyClosed, check, invalidArgType, namedSocketError, unsupportedPlatform } from '../errors.ts'
+import {
+  alreadyClosed,
+  check,
+  invalidArgType,
+  namedSocketError,
+  unsupportedPlatform
+} from '../errors.ts'
 import { EventBatch } from '../event-batch.ts'
 import { Slots } from '../slots.ts'
 import { bindToThread } from '../thread-bound.ts'
@@ -17,7 +23,10 @@ import { Waker } from './waker.ts'
 const DEFAULT_MAX_EVENTS = 1024
 const NUMBERS_PER_EVENT = 3
 
-/** What an epoll may watch. An epoll in another is readable there while it has events of its own, or was woken. */
+/**
+ * What an epoll may watch. An epoll in another is readable there while it has events of its own, or
+ * was woken.
+ */
 export type Pollable = Socket | Epoll<unknown, Pollable>
 
 /** What `Epoll.wait` tells of a socket; or of an inner epoll, if `S` lets such in. */
@@ -27,7 +36,10 @@ export interface EpollEvent<U, S extends Pollable = Socket> {
   readonly userPtr: U
   /** The mask as the kernel gave it. */
   readonly events: number
-  /** EPOLLIN, EPOLLPRI, EPOLLRDHUP: a receive will not block (it may say that the peer finished, or throw the pending error). */
+  /**
+   * EPOLLIN, EPOLLPRI, EPOLLRDHUP: a receive will not block (it may say that the peer finished, or
+   * throw the pending error).
+   */
   readonly readable: boolean
   /** EPOLLOUT: a send will not block. */
   readonly writable: boolean
@@ -79,9 +91,11 @@ class ReadyEvent<U, S extends Pollable> implements EpollEvent<U, S> {
 }
 
 /**
- * Tells which of many sockets are *ready* (Linux; epoll(7)). The program receives and sends by itself. It belongs to the thread that made it.
- * `new Epoll<U, Epoll>()` watches other epolls, `new Epoll<U, Pollable>()` sockets and epolls.
- * @throws Error `ERR_UNSUPPORTED_PLATFORM` on other systems; SocketError `EMFILE`, … from epoll_create1
+ * Tells which of many sockets are *ready* (Linux; epoll(7)). The program receives and sends by
+ * itself. It belongs to the thread that made it. `new Epoll<U, Epoll>()` watches other epolls,
+ * `new Epoll<U, Pollable>()` sockets and epolls.
+ * @throws Error `ERR_UNSUPPORTED_PLATFORM` on other systems; SocketError `EMFILE`, … from
+ *   epoll_create1
  */
 export class Epoll<U = unknown, S extends Pollable = Socket> {
   readonly #native: EpollBinding & ReturnType<typeof addon>
@@ -116,10 +130,11 @@ export class Epoll<U = unknown, S extends Pollable = Socket> {
   }
 
   /**
-   * Watches a socket, or another epoll; `userPtr` comes with each of its events. `events` is an OR of EPOLL… masks, by default `EPOLLIN`,
-   * level-triggered.
-   * @throws SocketError `EEXIST` when it is watched already, `EBADF` when closed, `EINVAL` for the epoll itself, `ELOOP` when epolls would watch each
-   * other in a circle or more than five deep, `ENOSPC`, `ENOMEM`
+   * Watches a socket, or another epoll; `userPtr` comes with each of its events. `events` is an OR
+   * of EPOLL… masks, by default `EPOLLIN`, level-triggered.
+   * @throws SocketError `EEXIST` when it is watched already, `EBADF` when closed, `EINVAL` for the
+   * epoll itself, `ELOOP` when epolls would watch each other in a circle or more than five deep,
+   * `ENOSPC`, `ENOMEM`
    */
   add(socket: S, userPtr: U, events: number = EPOLLIN): void {
     this.#assertOpen('epoll_ctl')
@@ -137,7 +152,10 @@ export class Epoll<U = unknown, S extends Pollable = Socket> {
     socket._addWatcher(this)
   }
 
-  /** Changes what is watched for, and arms a one-shot again. Throws `ENOENT` when the socket is not watched. */
+  /**
+   * Changes what is watched for, and arms a one-shot again. Throws `ENOENT` when the socket is not
+   * watched.
+   */
   modify(socket: S, events: number): void {
     this.#assertOpen('epoll_ctl')
     checkSocket(socket)
@@ -146,7 +164,10 @@ export class Epoll<U = unknown, S extends Pollable = Socket> {
     check(this.#control(EPOLL_OP.modify, socket, mask, this.#idOf(socket)), 'epoll_ctl')
   }
 
-  /** Watches a socket no more. Closing the socket does the same. Throws `ENOENT` when it is not watched. */
+  /**
+   * Watches a socket no more. Closing the socket does the same. Throws `ENOENT` when it is not
+   * watched.
+   */
   remove(socket: S): void {
     this.#assertOpen('epoll_ctl')
     checkSocket(socket)
@@ -157,9 +178,11 @@ export class Epoll<U = unknown, S extends Pollable = Socket> {
   }
 
   /**
-   * Waits until a socket is ready, the time is over, or a wake; gives what is ready, `[]` for nothing. A signal does not shorten it. The array's
-   * iterator passes over sockets that the program closed or removed while it handles the ones before.
-   * @param timeoutMs milliseconds, fractions allowed (epoll_pwait2; whole ones, rounded up, on kernels before 5.11); -1 = for ever, 0 = do not wait
+   * Waits until a socket is ready, the time is over, or a wake; gives what is ready, `[]` for
+   * nothing. A signal does not shorten it. The array's iterator passes over sockets that the
+   * program closed or removed while it handles the ones before.
+   * @param timeoutMs milliseconds, fractions allowed (epoll_pwait2; whole ones, rounded up, on
+   *   kernels before 5.11); -1 = for ever, 0 = do not wait
    * @param maxEvents 1 to 65,536, default 1,024; what is beyond comes with the next wait
    */
   wait(timeoutMs?: number, maxEvents: number = DEFAULT_MAX_EVENTS): EpollEvent<U, S>[] {
@@ -170,30 +193,43 @@ export class Epoll<U = unknown, S extends Pollable = Socket> {
       this.#records = new Int32Array(maxEvents * NUMBERS_PER_EVENT)
     const native = this.#native
     native.reapHandles()
-    const count = waitInSlices(limit, (ms) => native.epollWait(this.#core, this.#records, maxEvents, ms))
+    const count = waitInSlices(limit, (ms) =>
+      native.epollWait(this.#core, this.#records, maxEvents, ms)
+    )
     if (count === WOKEN || check(count, 'epoll_wait') === 0) return []
-    const batch = EventBatch.create<ReadyEvent<U, S>>((event) => this.#entries.get(event.id) === event.entry)
+    const batch = EventBatch.create<ReadyEvent<U, S>>(
+      (event) => this.#entries.get(event.id) === event.entry
+    )
     for (let at = 0; at < count * NUMBERS_PER_EVENT; at += NUMBERS_PER_EVENT) {
       const index = this.#records[at]
       const generation = this.#records[at + 1]
       const entry = this.#entries.at(index, generation)
-      if (entry !== undefined) batch.push(new ReadyEvent(entry, Slots.idOf(index, generation), this.#records[at + 2]))
+      if (entry !== undefined)
+        batch.push(new ReadyEvent(entry, Slots.idOf(index, generation), this.#records[at + 2]))
     }
     return batch
   }
 
-  /** Ends the current or the next `wait()`, which may give `[]` then. Many wakes before it are one. */
+  /**
+   * Ends the current or the next `wait()`, which may give `[]` then. Many wakes before it are one.
+   */
   wake(): void {
     this.waker().wake()
   }
 
-  /** What another thread may end a `wait()` with: post its `handle` there, and use `Waker.from(handle)`. */
+  /**
+   * What another thread may end a `wait()` with: post its `handle` there, and use
+   * `Waker.from(handle)`.
+   */
   waker(): Waker {
     this.#assertOpen('epoll_wait')
     return Waker.from(this.#native.epollWakerHandle(this.#core))
   }
 
-  /** Closes the epoll; what it watches stays open. Closing twice is harmless. It leaves the epolls that watch it first. */
+  /**
+   * Closes the epoll; what it watches stays open. Closing twice is harmless. It leaves the epolls
+   * that watch it first.
+   */
   close(): void {
     if (this.#closed) return
     for (const watcher of [...this.#watchers]) watcher._forget(this)
@@ -229,7 +265,14 @@ export class Epoll<U = unknown, S extends Pollable = Socket> {
 
   #control(op: number, socket: Pollable, mask: number, id: number): number {
     const handle = socket instanceof Epoll ? socket.fd : socket.handle
-    return this.#native.epollControl(this.#core, op, handle, mask, Slots.indexOf(id), Slots.generationOf(id))
+    return this.#native.epollControl(
+      this.#core,
+      op,
+      handle,
+      mask,
+      Slots.indexOf(id),
+      Slots.generationOf(id)
+    )
   }
 
   #drop(socket: Pollable, id: number): void {

@@ -1,13 +1,26 @@
-// I/O completion ports as the system has them: CreateIoCompletionPort, GetQueuedCompletionStatusEx, PostQueuedCompletionStatus. Knows sockets and
-// userPtrs; refuses to start operations: sockets do.
+// I/O completion ports as the system has them: CreateIoCompletionPort, GetQueuedCompletionStatusEx,
+// PostQueuedCompletionStatus. Knows sockets and userPtrs; refuses to start operations: sockets do.
 import { COMPLETION } from '../binding/iocp.ts'
 import { WOKEN } from '../binding/waker.ts'
-import { alreadyClosed, check, invalidArgType, namedSocketError, type SocketError } from '../errors.ts'
+import {
+  alreadyClosed,
+  check,
+  invalidArgType,
+  namedSocketError,
+  type SocketError
+} from '../errors.ts'
 import { Slots } from '../slots.ts'
 import { bindToThread } from '../thread-bound.ts'
 import { integer, object, timeout } from '../validate.ts'
 import { waitInSlices } from '../wait-slices.ts'
-import { type Completions, native, Overlapped, operationsAt, overlappedOf, overlappedPool } from './overlapped.ts'
+import {
+  type Completions,
+  native,
+  Overlapped,
+  operationsAt,
+  overlappedOf,
+  overlappedPool
+} from './overlapped.ts'
 import { Socket } from './socket.ts'
 import { Waker } from './waker.ts'
 
@@ -23,7 +36,10 @@ export interface Completion<U> {
   readonly overlapped: Overlapped | undefined
   /** For a receive 0 = the peer finished sending. For a `post` what was given to it. */
   readonly bytesTransferred: number
-  /** Why the operation failed: `ECONNRESET`, `ECONNREFUSED`, `ECANCELED` (cancelled, or its socket was closed), … */
+  /**
+   * Why the operation failed: `ECONNRESET`, `ECONNREFUSED`, `ECANCELED` (cancelled, or its socket
+   * was closed), …
+   */
   readonly error?: SocketError
 }
 
@@ -40,9 +56,11 @@ interface Entry<U> {
 }
 
 /**
- * Tells which overlapped operations of many sockets are *complete* (Windows). Sockets are added once, operations are started by the sockets'
- * `overlapped…` methods, and each gives exactly one completion. It belongs to the thread that made it.
- * @throws Error `ERR_UNSUPPORTED_PLATFORM` on other systems; SocketError from CreateIoCompletionPort
+ * Tells which overlapped operations of many sockets are *complete* (Windows). Sockets are added
+ * once, operations are started by the sockets' `overlapped…` methods, and each gives exactly one
+ * completion. It belongs to the thread that made it.
+ * @throws Error `ERR_UNSUPPORTED_PLATFORM` on other systems; SocketError from
+ *   CreateIoCompletionPort
  */
 export class Iocp<U = unknown> {
   readonly #native: ReturnType<typeof native>
@@ -53,7 +71,10 @@ export class Iocp<U = unknown> {
   #numbers = new Float64Array(DEFAULT_MAX_EVENTS * COMPLETION.stride)
   #closed = false
 
-  /** `concurrency`: how many threads the system lets work off completions at once; 0, the default, means as many as there are processors. */
+  /**
+   * `concurrency`: how many threads the system lets work off completions at once; 0, the default,
+   * means as many as there are processors.
+   */
   constructor(options: { concurrency?: number | undefined } = {}) {
     const { concurrency = 0 } = object(options, 'options')
     this.#native = native('Iocp')
@@ -72,8 +93,10 @@ export class Iocp<U = unknown> {
   }
 
   /**
-   * Binds a socket to the port, for as long as the socket lives; `userPtr` comes with each of its completions.
-   * @throws SocketError `EEXIST` when it was added already, `EINVAL` when another port has it, `EBADF` when closed
+   * Binds a socket to the port, for as long as the socket lives; `userPtr` comes with each of its
+   * completions.
+   * @throws SocketError `EEXIST` when it was added already, `EINVAL` when another port has it,
+   *   `EBADF` when closed
    */
   add(socket: Socket, userPtr: U): void {
     this.#assertOpen('CreateIoCompletionPort')
@@ -81,8 +104,19 @@ export class Iocp<U = unknown> {
     if (socket.closed) throw alreadyClosed('CreateIoCompletionPort')
     if (this.#ids.has(socket)) throw namedSocketError('EEXIST', 'CreateIoCompletionPort')
     const completions = { port: this.#port, inFlight: 0 }
-    const id = this.#entries.insert({ socket, userPtr, overlapped: undefined, completions, isLeaving: false })
-    const result = this.#native.iocpAssociate(this.#port, socket.handle, Slots.indexOf(id), Slots.generationOf(id))
+    const id = this.#entries.insert({
+      socket,
+      userPtr,
+      overlapped: undefined,
+      completions,
+      isLeaving: false
+    })
+    const result = this.#native.iocpAssociate(
+      this.#port,
+      socket.handle,
+      Slots.indexOf(id),
+      Slots.generationOf(id)
+    )
     if (result < 0) {
       this.#entries.delete(id)
       check(result, 'CreateIoCompletionPort')
@@ -93,8 +127,10 @@ export class Iocp<U = unknown> {
   }
 
   /**
-   * Waits until operations are complete, the time is over, or a wake; gives what is complete, `[]` for nothing.
-   * @param timeoutMs milliseconds; fractions are rounded up to whole ones, and the system's timer may add some; -1 = for ever, 0 = do not wait
+   * Waits until operations are complete, the time is over, or a wake; gives what is complete, `[]`
+   * for nothing.
+   * @param timeoutMs milliseconds; fractions are rounded up to whole ones, and the system's timer
+   *   may add some; -1 = for ever, 0 = do not wait
    * @param maxEvents 1 to 65,536, default 1,024; what is beyond comes with the next wait
    */
   wait(timeoutMs?: number, maxEvents: number = DEFAULT_MAX_EVENTS): Completion<U>[] {
@@ -117,7 +153,8 @@ export class Iocp<U = unknown> {
   }
 
   /**
-   * Puts a packet of the program's own into the port (PostQueuedCompletionStatus); `wait` gives it in its turn, as it was posted.
+   * Puts a packet of the program's own into the port (PostQueuedCompletionStatus); `wait` gives it
+   * in its turn, as it was posted.
    * @param bytes 0 to 2^32-1, given back as `bytesTransferred`
    * @param overlapped given back as it is; it is not started, and may even be pending
    */
@@ -126,26 +163,43 @@ export class Iocp<U = unknown> {
     integer(bytes, 'bytes', 0, 2 ** 32 - 1)
     if (overlapped !== undefined && !(overlapped instanceof Overlapped))
       throw invalidArgType('overlapped', 'an Overlapped', overlapped)
-    const id = this.#entries.insert({ socket: undefined, userPtr, overlapped, completions: undefined, isLeaving: true })
-    const result = this.#native.iocpPost(this.#port, Slots.indexOf(id), Slots.generationOf(id), bytes)
+    const id = this.#entries.insert({
+      socket: undefined,
+      userPtr,
+      overlapped,
+      completions: undefined,
+      isLeaving: true
+    })
+    const result = this.#native.iocpPost(
+      this.#port,
+      Slots.indexOf(id),
+      Slots.generationOf(id),
+      bytes
+    )
     if (result < 0) this.#entries.delete(id)
     check(result, 'PostQueuedCompletionStatus')
   }
 
-  /** Ends the current or the next `wait()`, which may give `[]` then. Many wakes before it are one. */
+  /**
+   * Ends the current or the next `wait()`, which may give `[]` then. Many wakes before it are one.
+   */
   wake(): void {
     this.waker().wake()
   }
 
-  /** What another thread may end a `wait()` with: post its `handle` there, and use `Waker.from(handle)`. */
+  /**
+   * What another thread may end a `wait()` with: post its `handle` there, and use
+   * `Waker.from(handle)`.
+   */
   waker(): Waker {
     this.#assertOpen('PostQueuedCompletionStatus')
     return Waker.from(this.#native.iocpWakerHandle(this.#port))
   }
 
   /**
-   * Closes the port: what is in flight is cancelled, and its memory is given back by the system before this returns. The sockets stay open, but no
-   * other port takes them. Closing twice is harmless.
+   * Closes the port: what is in flight is cancelled, and its memory is given back by the system
+   * before this returns. The sockets stay open, but no other port takes them. Closing twice is
+   * harmless.
    */
   close(): void {
     if (this.#closed) return

@@ -1,4 +1,5 @@
-// Socket options by name: what type each has, and which numbers it takes. The system's own names for them are native's (native/<system>/system.cc).
+// Socket options by name: what type each has, and which numbers it takes. The system's own names
+// for them are native's (native/<system>/system.cc).
 import { packed } from '../address.ts'
 import { addon } from '../binding/load.ts'
 import { PACKED_ADDRESS } from '../binding/records.ts'
@@ -6,9 +7,15 @@ import { LINGER_OFF } from '../binding/socket.ts'
 import { check, invalidArgValue, namedSocketError, socketError } from '../errors.ts'
 import { boolean, integer, number } from '../validate.ts'
 
-/** The options of a socket and their values. Times are milliseconds. A system may round a value up to what it counts in. */
+/**
+ * The options of a socket and their values. Times are milliseconds. A system may round a value up
+ * to what it counts in.
+ */
 export interface SocketOptions {
-  /** TCP_NODELAY: small segments are sent at once instead of waiting for the peer's acknowledgement (tcp(7)). */
+  /**
+   * TCP_NODELAY: small segments are sent at once instead of waiting for the peer's acknowledgement
+   * (tcp(7)).
+   */
   noDelay: boolean
   /** SO_KEEPALIVE: probe an idle peer. */
   keepAlive: boolean
@@ -18,26 +25,37 @@ export interface SocketOptions {
   keepAliveIntervalMs: number
   /** Unanswered probes until the connection is given up. */
   keepAliveCount: number
-  /** SO_REUSEADDR. On Linux: bind although old connections linger. On Windows it would let another socket steal the port: use `exclusiveAddress` there. */
+  /**
+   * SO_REUSEADDR. On Linux: bind although old connections linger. On Windows it would let another
+   * socket steal the port: use `exclusiveAddress` there.
+   */
   reuseAddress: boolean
   /** SO_REUSEPORT: several sockets share a port (Linux; socket(7)). */
   reusePort: boolean
-  /** The address for this socket alone: SO_EXCLUSIVEADDRUSE on Windows; on Linux the opposite of the two above. */
+  /**
+   * The address for this socket alone: SO_EXCLUSIVEADDRUSE on Windows; on Linux the opposite of the
+   * two above.
+   */
   exclusiveAddress: boolean
   /** SO_SNDBUF in bytes. Linux doubles what is set, and reads back the double (socket(7)). */
   sendBufferSize: number
   /** SO_RCVBUF in bytes; doubled as well. */
   receiveBufferSize: number
   /**
-   * SO_LINGER: how long close() waits for unsent bytes; 0 makes it a reset; false = off. Linux counts in seconds, and so does Windows. The `close()` of a
-   * raw `Socket` blocks for that long, on Linux also when it is non-blocking (socket(7)); a connection of a `Poller` never does: see its `close()`.
+   * SO_LINGER: how long close() waits for unsent bytes; 0 makes it a reset; false = off. Linux
+   * counts in seconds, and so does Windows. The `close()` of a raw `Socket` blocks for that long,
+   * on Linux also when it is non-blocking (socket(7)); a connection of a `Poller` never does: see
+   * its `close()`.
    */
   lingerMs: number | false
   /** SO_BROADCAST: sending to broadcast addresses is allowed. */
   broadcast: boolean
   /** Hops of unicast packets, 1 to 255. */
   ttl: number
-  /** The type-of-service byte or traffic class, 0 to 255. Windows has none for IPv6 sockets: `ENOTSUP`. */
+  /**
+   * The type-of-service byte or traffic class, 0 to 255. Windows has none for IPv6 sockets:
+   * `ENOTSUP`.
+   */
   tos: number
   /** IPV6_V6ONLY: an IPv6 socket takes no IPv4. To be set before bind. */
   ipv6Only: boolean
@@ -82,14 +100,24 @@ const kinds: { readonly [K in SocketOptionName]: Kind } = {
   multicastLoop: 'boolean'
 }
 
-/** @internal Throws `ERR_INVALID_ARG_VALUE` for an unknown name, SocketError for what the system refuses. */
-export function setSocketOption<K extends SocketOptionName>(handle: number, name: K, value: SocketOptions[K]): void {
+/**
+ * @internal Throws `ERR_INVALID_ARG_VALUE` for an unknown name, SocketError for what the system
+ *   refuses.
+ */
+export function setSocketOption<K extends SocketOptionName>(
+  handle: number,
+  name: K,
+  value: SocketOptions[K]
+): void {
   const kind = kindOf(name)
   check(addon().socketSetOption(handle, indexOf(name), toNumber(kind, name, value)), 'setsockopt')
 }
 
 /** @internal */
-export function getSocketOption<K extends SocketOptionName>(handle: number, name: K): SocketOptions[K] {
+export function getSocketOption<K extends SocketOptionName>(
+  handle: number,
+  name: K
+): SocketOptions[K] {
   const kind = kindOf(name)
   const value = check(addon().socketGetOption(handle, indexOf(name)), 'getsockopt')
   if (kind === 'boolean') return (value !== 0) as SocketOptions[K]
@@ -97,8 +125,10 @@ export function getSocketOption<K extends SocketOptionName>(handle: number, name
 }
 
 /**
- * @internal Joins or leaves a multicast group on the interface that has the address `networkInterface`, or on the system's choice.
- * Throws `EAFNOSUPPORT` for families that do not go together, `EADDRNOTAVAIL` when no interface has the address, or when the group to leave was not joined.
+ * @internal Joins or leaves a multicast group on the interface that has the address
+ * `networkInterface`, or on the system's choice. Throws `EAFNOSUPPORT` for families that do not go
+ * together, `EADDRNOTAVAIL` when no interface has the address, or when the group to leave was not
+ * joined.
  */
 export function setMembership(
   handle: number,
@@ -109,11 +139,14 @@ export function setMembership(
 ): void {
   const packedGroup = packed({ address: group, port: 0 })
   const isIpv6 = packedGroup[PACKED_ADDRESS.family] === 6
-  const via = networkInterface === undefined ? undefined : packed({ address: networkInterface, port: 0 })
+  const via =
+    networkInterface === undefined ? undefined : packed({ address: networkInterface, port: 0 })
   const refuse = (why: string) => namedSocketError('EAFNOSUPPORT', 'setsockopt', why)
   if (isIpv6 && family === 'ipv4') throw refuse(`the socket is IPv4, and ${group} is an IPv6 group`)
   if (via !== undefined && (via[PACKED_ADDRESS.family] === 6) !== isIpv6)
-    throw refuse(`${group} and the interface's address ${networkInterface} are of different families`)
+    throw refuse(
+      `${group} and the interface's address ${networkInterface} are of different families`
+    )
   if (!isIpv6 && family === 'ipv6' && getSocketOption(handle, 'ipv6Only'))
     throw refuse(`the socket takes IPv6 only (ipv6Only), and ${group} is an IPv4 group`)
   const native = addon()
@@ -132,16 +165,20 @@ export function setMembership(
 function toNumber(kind: Kind, name: string, value: unknown): number {
   if (kind === 'boolean') return boolean(value, name) ? 1 : 0
   if (kind === 'linger') return value === false ? -1 : number(value, name, 0, MAX_SECONDS_MS)
-  return kind.fractions ? number(value, name, kind.min, kind.max) : integer(value, name, kind.min, kind.max)
+  return kind.fractions
+    ? number(value, name, kind.min, kind.max)
+    : integer(value, name, kind.min, kind.max)
 }
 
 function kindOf(name: SocketOptionName): Kind {
-  if (!Object.hasOwn(kinds, name)) throw invalidArgValue('name', name, `it is one of ${Object.keys(kinds).join(', ')}`)
+  if (!Object.hasOwn(kinds, name))
+    throw invalidArgValue('name', name, `it is one of ${Object.keys(kinds).join(', ')}`)
   return kinds[name]
 }
 
 function indexOf(name: SocketOptionName): number {
   const index = addon().optionNames.indexOf(name)
-  // The name is right, the system lacks it: the native side answers ENOPROTOOPT for an index that it does not have.
+  // The name is right, the system lacks it: the native side answers ENOPROTOOPT for an index that
+  // it does not have.
   return index
 }

@@ -1,4 +1,5 @@
-// Overlapped operations (Windows): the map from token to Overlapped, and what is left when one is done. Refuses to know ports beyond their number.
+// Overlapped operations (Windows): the map from token to Overlapped, and what is left when one is
+// done. Refuses to know ports beyond their number.
 import { SocketAddress } from '../address.ts'
 import type { IocpBinding } from '../binding/iocp.ts'
 import { addon, loaded } from '../binding/load.ts'
@@ -48,9 +49,11 @@ interface Operation {
 type Native = IocpBinding & ReturnType<typeof addon>
 
 const NO_DATA = Buffer.alloc(0)
-// How long a close waits for one cancelled operation that no port gives back: cancelling takes microseconds.
+// How long a close waits for one cancelled operation that no port gives back: cancelling takes
+// microseconds.
 const CANCEL_WAIT_MS = 5000
-// The same for a receive that a port gives back, of which a close only wants that the system is done with it.
+// The same for a receive that a port gives back, of which a close only wants that the system is
+// done with it.
 const RECEIVE_WAIT_MS = 100
 
 // The tokens of this thread, and the native memory behind them.
@@ -76,9 +79,11 @@ export function overlappedOf(token: number): Overlapped | undefined {
 }
 
 /**
- * One overlapped operation of a socket (Windows): the OVERLAPPED structure and its buffer, which belong to the system until the operation's completion
- * was taken from its {@link Iocp}, or, for a socket without one, until {@link Overlapped.getResult} has seen the end. Each `overlapped…` method of
- * Socket makes one, or uses the one that it is given again. It may be used for one operation at a time.
+ * One overlapped operation of a socket (Windows): the OVERLAPPED structure and its buffer, which
+ * belong to the system until the operation's completion was taken from its {@link Iocp}, or, for a
+ * socket without one, until {@link Overlapped.getResult} has seen the end. Each `overlapped…`
+ * method of Socket makes one, or uses the one that it is given again. It may be used for one
+ * operation at a time.
  * @throws Error `ERR_UNSUPPORTED_PLATFORM` on other systems, when constructed
  */
 export class Overlapped {
@@ -121,9 +126,11 @@ export class Overlapped {
   }
 
   /**
-   * The bytes transferred by the last operation (GetOverlappedResult). While it is pending `WOULD_BLOCK`, or, with `wait`, after its end. The completion
-   * of an operation whose socket has an {@link Iocp} still comes from that port.
-   * @throws SocketError what the operation failed with: `ECONNRESET`, `ECONNREFUSED`, `ECANCELED`, …
+   * The bytes transferred by the last operation (GetOverlappedResult). While it is pending
+   * `WOULD_BLOCK`, or, with `wait`, after its end. The completion of an operation whose socket has
+   * an {@link Iocp} still comes from that port.
+   * @throws SocketError what the operation failed with: `ECONNRESET`, `ECONNREFUSED`, `ECANCELED`,
+   *   …
    */
   getResult(wait = false): number | WouldBlock {
     const operation = this.#operation
@@ -132,7 +139,8 @@ export class Overlapped {
       return this.#bytes
     }
     const calls = native('Overlapped')
-    const ask = (waitMs: number) => calls.overlappedResult(overlappedPool(), operation.token, waitMs)
+    const ask = (waitMs: number) =>
+      calls.overlappedResult(overlappedPool(), operation.token, waitMs)
     // waitInSlices goes on while the answer is 0, which here is one of the ends.
     let result = WOULD_BLOCK_RESULT
     waitInSlices(wait ? -1 : 0, (ms) => {
@@ -140,7 +148,8 @@ export class Overlapped {
       return result === WOULD_BLOCK_RESULT ? 0 : 1
     })
     if (result === WOULD_BLOCK_RESULT) return WOULD_BLOCK
-    if (operation.completions.port === 0) this._finish(Math.max(result, 0), result < 0 ? -result : 0)
+    if (operation.completions.port === 0)
+      this._finish(Math.max(result, 0), result < 0 ? -result : 0)
     else return check(result, operation.call)
     return this.getResult()
   }
@@ -154,7 +163,11 @@ export class Overlapped {
     start: (calls: Native, pool: number, token: number, port: number) => number
   ): this {
     if (this.#operation !== undefined)
-      throw namedSocketError('EBUSY', call, 'this Overlapped has an operation in flight; use another one')
+      throw namedSocketError(
+        'EBUSY',
+        call,
+        'this Overlapped has an operation in flight; use another one'
+      )
     const calls = native('Overlapped')
     const token = tokens.insert(this)
     this.#operation = { call, socket, handle: socket.handle, completions, token, adopt }
@@ -193,14 +206,18 @@ export class Overlapped {
     const { call } = operation
     const calls = native('Overlapped')
     const packed = new Uint8Array(PACKED_ADDRESS.bytes)
-    const into = call === 'WSARecv' || call === 'WSARecvFrom' ? Buffer.allocUnsafeSlow(bytes) : NO_DATA
+    const into =
+      call === 'WSARecv' || call === 'WSARecvFrom' ? Buffer.allocUnsafeSlow(bytes) : NO_DATA
     const taken = calls.overlappedTake(overlappedPool(), operation.token, into, packed)
     // A datagram that did not fit is an error to Windows, with the first bytes in the buffer.
     this.#truncated = packed[PACKED_ADDRESS.flag] === 1
     if (errno !== 0 && !this.#truncated) {
-      // A socket that was closed by this program cancels what is in flight, whatever the system calls it.
+      // A socket that was closed by this program cancels what is in flight, whatever the system
+      // calls it.
       this.#error =
-        operation.socket.handle === operation.handle ? socketError(errno, call) : namedSocketError('ECANCELED', call)
+        operation.socket.handle === operation.handle
+          ? socketError(errno, call)
+          : namedSocketError('ECANCELED', call)
       return this.#error
     }
     if (taken < 0) {
@@ -214,7 +231,10 @@ export class Overlapped {
     return undefined
   }
 
-  /** @internal Its socket is about to go, or is given away: ends an operation that no port would give back. */
+  /**
+   * @internal Its socket is about to go, or is given away: ends an operation that no port would
+   *   give back.
+   */
   _cancelAndFinish(): void {
     const operation = this.#operation
     if (operation === undefined) return
@@ -225,8 +245,9 @@ export class Overlapped {
   }
 
   /**
-   * @internal Its socket is about to be closed, which over a receive that is in flight sends a reset: ends a receive that a port gives back.
-   * A driver that lets a cancelled one wait gets its reset.
+   * @internal Its socket is about to be closed, which over a receive that is in flight sends a
+   * reset: ends a receive that a port gives back. A driver that lets a cancelled one wait gets its
+   * reset.
    */
   _cancelReceive(): void {
     const operation = this.#operation
@@ -263,7 +284,8 @@ export class Overlapped {
   }
 }
 
-// A slice for the main thread, which nobody can terminate: long, and far from what the system's own types overflow at.
+// A slice for the main thread, which nobody can terminate: long, and far from what the system's own
+// types overflow at.
 const LONG_MS = 2 ** 30
 
 /** @internal Everything in flight whose completion goes there. */

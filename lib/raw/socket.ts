@@ -1,4 +1,5 @@
-// The raw socket: one method, one system call, nothing hidden. Refuses to know polling, but tells those who watch it before its handle goes.
+// The raw socket: one method, one system call, nothing hidden. Refuses to know polling, but tells
+// those who watch it before its handle goes.
 import { type EndPoint, packed, SocketAddress } from '../address.ts'
 import { addon } from '../binding/load.ts'
 import { PACKED_ADDRESS } from '../binding/records.ts'
@@ -65,13 +66,15 @@ export interface Watcher {
   _forget(watched: object): void
 }
 
-// One for each thread: the convenient recv() receives here first, since it cannot know how much will come.
+// One for each thread: the convenient recv() receives here first, since it cannot know how much
+// will come.
 let scratch: Buffer | undefined
 
 /**
- * A socket as the system makes it: it blocks until told otherwise. Every method is one system call. Failures throw {@link SocketError};
- * "would block" is the value {@link WOULD_BLOCK}. Close what you open: a socket that is dropped is only closed when its memory is collected and a
- * later call notices.
+ * A socket as the system makes it: it blocks until told otherwise. Every method is one system call.
+ * Failures throw {@link SocketError}; "would block" is the value {@link WOULD_BLOCK}. Close what
+ * you open: a socket that is dropped is only closed when its memory is collected and a later call
+ * notices.
  */
 export class Socket {
   #handle: number
@@ -83,7 +86,8 @@ export class Socket {
 
   /**
    * Makes a socket (socket(2), WSASocketW).
-   * @throws SocketError `EMFILE`, `EAFNOSUPPORT`, …; TypeError for wrong options; Error `ERR_UNSUPPORTED_PLATFORM` where pollport has no backend
+   * @throws SocketError `EMFILE`, `EAFNOSUPPORT`, …; TypeError for wrong options; Error
+   *   `ERR_UNSUPPORTED_PLATFORM` where pollport has no backend
    */
   constructor(init: SocketInit) {
     bindToThread(this)
@@ -100,16 +104,24 @@ export class Socket {
     boolean(nonBlocking, 'nonBlocking')
     const native = addon()
     native.reapHandles()
-    this.#handle = check(native.socketOpen(this, SOCKET_TYPE[type], this.#isIpv6 ? 6 : 4, nonBlocking), 'socket')
+    this.#handle = check(
+      native.socketOpen(this, SOCKET_TYPE[type], this.#isIpv6 ? 6 : 4, nonBlocking),
+      'socket'
+    )
   }
 
   /**
-   * Takes over a handle that came from `detach()`, in this thread or another. The socket owns it from now on.
+   * Takes over a handle that came from `detach()`, in this thread or another. The socket owns it
+   * from now on.
    * @throws SocketError `ENOTSOCK`, `EBADF`, or `EPROTOTYPE` if it is no socket of that type
    */
-  static fromHandle(handle: number, init?: { [Option in keyof SocketInit]?: SocketInit[Option] | undefined }): Socket {
+  static fromHandle(
+    handle: number,
+    init?: { [Option in keyof SocketInit]?: SocketInit[Option] | undefined }
+  ): Socket {
     if (typeof handle !== 'number') throw invalidArgType('handle', 'a number', handle)
-    if (!Number.isSafeInteger(handle) || handle < 0) throw outOfRange('handle', 'the handle of a socket', handle)
+    if (!Number.isSafeInteger(handle) || handle < 0)
+      throw outOfRange('handle', 'the handle of a socket', handle)
     const native = addon()
     const what = check(native.socketDescribe(handle), 'getsockopt')
     const isUdp = (what & DESCRIBE.udp) !== 0
@@ -142,57 +154,81 @@ export class Socket {
     check(addon().socketSetNonBlocking(this.#open('fcntl'), boolean(on, 'nonBlocking')), 'fcntl')
   }
 
-  /** Binds to an address of this machine; port 0 lets the system choose. Throws `EADDRINUSE`, `EADDRNOTAVAIL`, `EACCES`, … */
+  /**
+   * Binds to an address of this machine; port 0 lets the system choose. Throws `EADDRINUSE`,
+   * `EADDRNOTAVAIL`, `EACCES`, …
+   */
   bind(address: SocketAddress | EndPoint): void {
     const handle = this.#open('bind')
     check(addon().socketBind(handle, this.#pack(address, 'bind')), 'bind', address)
   }
 
-  /** Starts listening. `backlog`: how many connections may wait to be accepted, 0 to 2^31-1; the system may cut it. Default 511. */
+  /**
+   * Starts listening. `backlog`: how many connections may wait to be accepted, 0 to 2^31-1; the
+   * system may cut it. Default 511.
+   */
   listen(backlog: number = DEFAULT_BACKLOG): void {
     const handle = this.#open('listen')
     check(addon().socketListen(handle, integer(backlog, 'backlog', 0, 2 ** 31 - 1)), 'listen')
   }
 
-  /** Takes a connection from the backlog. The new socket blocks, on both systems, whatever this one does. */
+  /**
+   * Takes a connection from the backlog. The new socket blocks, on both systems, whatever this one
+   * does.
+   */
   accept(): Socket | WouldBlock {
     const peer = new Uint8Array(PACKED_ADDRESS.bytes)
     const handle = check(addon().socketAccept(this.#open('accept'), peer), 'accept')
-    return handle === WOULD_BLOCK ? WOULD_BLOCK : new Socket(new Adopted(handle, this.#isUdp, this.#isIpv6))
+    return handle === WOULD_BLOCK
+      ? WOULD_BLOCK
+      : new Socket(new Adopted(handle, this.#isUdp, this.#isIpv6))
   }
 
   /**
-   * Connects. `WOULD_BLOCK` (non-blocking sockets): it is in progress; the socket becomes writable, and `error` tells how it went.
-   * For UDP it sets the peer. Throws `ECONNREFUSED`, `ETIMEDOUT`, `ENETUNREACH`, …
+   * Connects. `WOULD_BLOCK` (non-blocking sockets): it is in progress; the socket becomes writable,
+   * and `error` tells how it went. For UDP it sets the peer. Throws `ECONNREFUSED`, `ETIMEDOUT`,
+   * `ENETUNREACH`, …
    */
   connect(address: SocketAddress | EndPoint): undefined | WouldBlock {
     const handle = this.#open('connect')
-    const result = check(addon().socketConnect(handle, this.#pack(address, 'connect')), 'connect', address)
+    const result = check(
+      addon().socketConnect(handle, this.#pack(address, 'connect')),
+      'connect',
+      address
+    )
     this.#connecting = result === WOULD_BLOCK
     return this.#connecting ? WOULD_BLOCK : undefined
   }
 
   /**
-   * Sends bytes (a string as UTF-8). Returns how many the system took, which may be fewer than given on a non-blocking TCP socket.
-   * Throws `EPIPE`, `ECONNRESET`, `ENOTCONN`, `EMSGSIZE` (UDP), …
+   * Sends bytes (a string as UTF-8). Returns how many the system took, which may be fewer than
+   * given on a non-blocking TCP socket. Throws `EPIPE`, `ECONNRESET`, `ENOTCONN`, `EMSGSIZE` (UDP),
+   * …
    */
   send(data: Uint8Array | string, offset = 0, length?: number): number | WouldBlock {
     const handle = this.#open('send')
     const bytes = toBytes(data, 'data')
     integer(offset, 'offset', 0, bytes.length)
-    const count = length === undefined ? bytes.length - offset : integer(length, 'length', 0, bytes.length - offset)
+    const count =
+      length === undefined
+        ? bytes.length - offset
+        : integer(length, 'length', 0, bytes.length - offset)
     return check(addon().socketSend(handle, bytes, offset, count), 'send')
   }
 
   /** Receives into `into`; returns how many bytes, 0 when the peer finished sending (TCP). */
   recv(into: Uint8Array): number | WouldBlock
-  /** Receives at most `max` bytes (default 65,536) as a Buffer of their own; an empty one when the peer finished sending (TCP). */
+  /**
+   * Receives at most `max` bytes (default 65,536) as a Buffer of their own; an empty one when the
+   * peer finished sending (TCP).
+   */
   recv(max?: number): Buffer | WouldBlock
   recv(target: Uint8Array | number = DEFAULT_RECEIVE_BYTES): number | Buffer | WouldBlock {
     const handle = this.#open('recv')
     if (typeof target === 'number') {
       integer(target, 'max', 1, 2 ** 30)
-      if (scratch === undefined || scratch.length < target) scratch = midPage(Math.max(target, DEFAULT_RECEIVE_BYTES))
+      if (scratch === undefined || scratch.length < target)
+        scratch = midPage(Math.max(target, DEFAULT_RECEIVE_BYTES))
       const received = check(addon().socketRecv(handle, scratch.subarray(0, target)), 'recv')
       return received === WOULD_BLOCK ? WOULD_BLOCK : Buffer.from(scratch.subarray(0, received))
     }
@@ -202,7 +238,8 @@ export class Socket {
   /** Sends one datagram. Throws `EMSGSIZE`, `EAFNOSUPPORT`, `ENETUNREACH`, … */
   sendTo(data: Uint8Array | string, address: SocketAddress | EndPoint): number | WouldBlock {
     const handle = this.#open('sendto')
-    // Before the bytes are measured: reading the address may run code of the program, which may take them away.
+    // Before the bytes are measured: reading the address may run code of the program, which may
+    // take them away.
     const to = this.#pack(address, 'sendto')
     const bytes = toBytes(data, 'data')
     return check(addon().socketSendTo(handle, bytes, 0, bytes.length, to), 'sendto', address)
@@ -214,60 +251,94 @@ export class Socket {
     const peer = new Uint8Array(PACKED_ADDRESS.bytes)
     const bytes = check(addon().socketRecvFrom(handle, uint8Array(into, 'into'), peer), 'recvfrom')
     if (bytes === WOULD_BLOCK) return WOULD_BLOCK
-    return { bytes, address: SocketAddress.fromPacked(peer, 0), truncated: peer[PACKED_ADDRESS.flag] === 1 }
+    return {
+      bytes,
+      address: SocketAddress.fromPacked(peer, 0),
+      truncated: peer[PACKED_ADDRESS.flag] === 1
+    }
   }
 
-  /** Ends one direction: `'write'` sends FIN after what was sent (half-close), `'read'` refuses more, `'both'` does both. */
+  /**
+   * Ends one direction: `'write'` sends FIN after what was sent (half-close), `'read'` refuses
+   * more, `'both'` does both.
+   */
   shutdown(how: 'read' | 'write' | 'both'): void {
     const handle = this.#open('shutdown')
-    if (!Object.hasOwn(SHUTDOWN, how)) throw invalidArgValue('how', how, "it is one of 'read', 'write', 'both'")
+    if (!Object.hasOwn(SHUTDOWN, how))
+      throw invalidArgValue('how', how, "it is one of 'read', 'write', 'both'")
     check(addon().socketShutdown(handle, SHUTDOWN[how]), 'shutdown')
   }
 
   // ---- Overlapped operations (Windows) ----
 
   /**
-   * Starts to receive up to `bytes` bytes (WSARecv); 0 waits for data without taking any (TCP). Like every `overlapped…` method it returns at once: the
-   * {@link Overlapped} that was given, or a new one, is complete when the socket's {@link Iocp} gives it, or when `getResult` says so. A completion
-   * follows exactly if the method does not throw.
-   * @throws SocketError `EBUSY` if the Overlapped is in flight, `ENOTCONN`, `ECONNRESET`, …; Error `ERR_UNSUPPORTED_PLATFORM` on other systems
+   * Starts to receive up to `bytes` bytes (WSARecv); 0 waits for data without taking any (TCP).
+   * Like every `overlapped…` method it returns at once: the {@link Overlapped} that was given, or a
+   * new one, is complete when the socket's {@link Iocp} gives it, or when `getResult` says so. A
+   * completion follows exactly if the method does not throw.
+   * @throws SocketError `EBUSY` if the Overlapped is in flight, `ENOTCONN`, `ECONNRESET`, …; Error
+   *   `ERR_UNSUPPORTED_PLATFORM` on other systems
    */
   overlappedReceive(bytes: number, overlapped?: Overlapped): Overlapped {
     return this.#start('WSARecv', overlapped, (calls, pool, token, port) =>
-      calls.wsaRecv(pool, this.#handle, token, port, integer(bytes, 'bytes', 0, MAX_OVERLAPPED_BYTES))
+      calls.wsaRecv(
+        pool,
+        this.#handle,
+        token,
+        port,
+        integer(bytes, 'bytes', 0, MAX_OVERLAPPED_BYTES)
+      )
     )
   }
 
   /**
-   * Starts to send (WSASend) up to 1 GiB; the bytes are copied, so that the caller may use its buffer again at once. They are sent whole, or the operation
-   * fails. Throws RangeError for more.
+   * Starts to send (WSASend) up to 1 GiB; the bytes are copied, so that the caller may use its
+   * buffer again at once. They are sent whole, or the operation fails. Throws RangeError for more.
    */
   overlappedSend(data: Uint8Array | string, overlapped?: Overlapped): Overlapped {
     const bytes = toBytes(data, 'data')
-    if (bytes.length > MAX_OVERLAPPED_BYTES) throw outOfRange('data.length', 'at most 2^30 bytes', bytes.length)
+    if (bytes.length > MAX_OVERLAPPED_BYTES)
+      throw outOfRange('data.length', 'at most 2^30 bytes', bytes.length)
     return this.#start('WSASend', overlapped, (calls, pool, token, port) =>
       calls.wsaSend(pool, this.#handle, token, port, bytes, 0, bytes.length)
     )
   }
 
-  /** Starts to receive one datagram of up to `bytes` bytes (WSARecvFrom). Its sender is `overlapped.address`. */
+  /**
+   * Starts to receive one datagram of up to `bytes` bytes (WSARecvFrom). Its sender is
+   * `overlapped.address`.
+   */
   overlappedReceiveFrom(bytes: number, overlapped?: Overlapped): Overlapped {
     return this.#start('WSARecvFrom', overlapped, (calls, pool, token, port) =>
-      calls.wsaRecvFrom(pool, this.#handle, token, port, integer(bytes, 'bytes', 0, MAX_OVERLAPPED_BYTES))
+      calls.wsaRecvFrom(
+        pool,
+        this.#handle,
+        token,
+        port,
+        integer(bytes, 'bytes', 0, MAX_OVERLAPPED_BYTES)
+      )
     )
   }
 
   /** Starts to send one datagram (WSASendTo). */
-  overlappedSendTo(data: Uint8Array | string, address: SocketAddress | EndPoint, overlapped?: Overlapped): Overlapped {
+  overlappedSendTo(
+    data: Uint8Array | string,
+    address: SocketAddress | EndPoint,
+    overlapped?: Overlapped
+  ): Overlapped {
     return this.#start('WSASendTo', overlapped, (calls, pool, token, port) => {
       const to = this.#pack(address, 'WSASendTo')
       const bytes = toBytes(data, 'data')
-      if (bytes.length > MAX_OVERLAPPED_BYTES) throw namedSocketError('EMSGSIZE', 'WSASendTo', undefined, address)
+      if (bytes.length > MAX_OVERLAPPED_BYTES)
+        throw namedSocketError('EMSGSIZE', 'WSASendTo', undefined, address)
       return calls.wsaSendTo(pool, this.#handle, token, port, bytes, 0, bytes.length, to)
     })
   }
 
-  /** Starts to accept one connection (AcceptEx); it is `overlapped.accepted` afterwards, and knows its peer (SO_UPDATE_ACCEPT_CONTEXT). It blocks. */
+  /**
+   * Starts to accept one connection (AcceptEx); it is `overlapped.accepted` afterwards, and knows
+   * its peer (SO_UPDATE_ACCEPT_CONTEXT). It blocks.
+   */
   overlappedAccept(overlapped?: Overlapped): Overlapped {
     const adopt = (handle: number) => new Socket(new Adopted(handle, this.#isUdp, this.#isIpv6))
     return this.#start(
@@ -278,7 +349,10 @@ export class Socket {
     )
   }
 
-  /** Starts to connect (ConnectEx); an unbound socket is bound to any address first, since ConnectEx asks for it. */
+  /**
+   * Starts to connect (ConnectEx); an unbound socket is bound to any address first, since ConnectEx
+   * asks for it.
+   */
   overlappedConnect(address: SocketAddress | EndPoint, overlapped?: Overlapped): Overlapped {
     return this.#start('ConnectEx', overlapped, (calls, pool, token, port) =>
       calls.connectEx(pool, this.#handle, token, port, this.#pack(address, 'ConnectEx'))
@@ -292,7 +366,10 @@ export class Socket {
     )
   }
 
-  /** Cancels one operation in flight, or all of this socket (CancelIoEx): it completes with `ECANCELED`, or as it would have if it was done already. */
+  /**
+   * Cancels one operation in flight, or all of this socket (CancelIoEx): it completes with
+   * `ECANCELED`, or as it would have if it was done already.
+   */
   cancel(overlapped?: Overlapped): void {
     const handle = this.#open('CancelIoEx')
     const calls = native('cancel')
@@ -301,14 +378,16 @@ export class Socket {
   }
 
   /**
-   * Closes. Closing twice is harmless. It leaves every Epoll first; what is in flight completes with `ECANCELED`. On Windows the receives of this
-   * thread are cancelled before the close, since Windows would send a reset for one that is in flight.
+   * Closes. Closing twice is harmless. It leaves every Epoll first; what is in flight completes
+   * with `ECANCELED`. On Windows the receives of this thread are cancelled before the close, since
+   * Windows would send a reset for one that is in flight.
    */
   close(): void {
     if (this.closed) return
     const completions = this.#completions
     if (completions !== undefined && completions.port !== 0 && completions.inFlight > 0) {
-      for (const overlapped of operationsAt((theirs) => theirs === completions)) overlapped._cancelReceive()
+      for (const overlapped of operationsAt((theirs) => theirs === completions))
+        overlapped._cancelReceive()
     }
     addon().socketClose(this.#letGo())
   }
@@ -319,7 +398,10 @@ export class Socket {
     addon().socketReset(this.#letGo())
   }
 
-  /** Gives the handle away: the caller owns it from now on, for `fromHandle()` here or in another thread. The socket counts as closed. */
+  /**
+   * Gives the handle away: the caller owns it from now on, for `fromHandle()` here or in another
+   * thread. The socket counts as closed.
+   */
   detach(): number {
     this.#open('detach')
     const handle = this.#letGo()
@@ -341,7 +423,10 @@ export class Socket {
     return SocketAddress.fromPacked(address, 0)
   }
 
-  /** The pending error (SO_ERROR), once: reading it clears it. After a connect in progress it tells how that went. */
+  /**
+   * The pending error (SO_ERROR), once: reading it clears it. After a connect in progress it tells
+   * how that went.
+   */
   get error(): SocketError | undefined {
     const pending = check(addon().socketTakeError(this.#open('getsockopt')), 'getsockopt')
     const syscall = this.#connecting ? 'connect' : 'getsockopt'
@@ -352,25 +437,39 @@ export class Socket {
 
   /**
    * Sets an option by its name, or any other by the system's level and name.
-   * @throws TypeError `ERR_INVALID_ARG_VALUE` for an unknown name; RangeError for a value out of range; SocketError for what the system refuses
+   * @throws TypeError `ERR_INVALID_ARG_VALUE` for an unknown name; RangeError for a value out of
+   *   range; SocketError for what the system refuses
    */
   setOption<K extends SocketOptionName>(name: K, value: SocketOptions[K]): void
   setOption(level: number, name: number, value: number | Uint8Array): void
-  setOption(nameOrLevel: SocketOptionName | number, valueOrName: unknown, rawValue?: number | Uint8Array): void {
+  setOption(
+    nameOrLevel: SocketOptionName | number,
+    valueOrName: unknown,
+    rawValue?: number | Uint8Array
+  ): void {
     const handle = this.#open('setsockopt')
-    if (typeof nameOrLevel !== 'number') return setSocketOption(handle, nameOrLevel, valueOrName as never)
+    if (typeof nameOrLevel !== 'number')
+      return setSocketOption(handle, nameOrLevel, valueOrName as never)
     const name = integer(valueOrName, 'name', -(2 ** 31), 2 ** 31 - 1)
     const value =
       typeof rawValue === 'number'
         ? new Uint8Array(Int32Array.of(integer(rawValue, 'value', -(2 ** 31), 2 ** 31 - 1)).buffer)
         : uint8Array(rawValue, 'value')
     check(
-      addon().socketSetRawOption(handle, integer(nameOrLevel, 'level', -(2 ** 31), 2 ** 31 - 1), name, value),
+      addon().socketSetRawOption(
+        handle,
+        integer(nameOrLevel, 'level', -(2 ** 31), 2 ** 31 - 1),
+        name,
+        value
+      ),
       'setsockopt'
     )
   }
 
-  /** Reads an option by its name; or any other by level and name: as a number, or as bytes when `length` says how many to ask for. */
+  /**
+   * Reads an option by its name; or any other by level and name: as a number, or as bytes when
+   * `length` says how many to ask for.
+   */
   getOption<K extends SocketOptionName>(name: K): SocketOptions[K]
   getOption(level: number, name: number): number
   getOption(level: number, name: number, length: number): Buffer
@@ -383,22 +482,29 @@ export class Socket {
     if (typeof nameOrLevel !== 'number') return getSocketOption(handle, nameOrLevel)
     const level = integer(nameOrLevel, 'level', -(2 ** 31), 2 ** 31 - 1)
     const name = integer(rawName, 'name', -(2 ** 31), 2 ** 31 - 1)
-    const into = Buffer.alloc(length === undefined ? 4 : integer(length, 'length', 1, MAX_OPTION_BYTES))
+    const into = Buffer.alloc(
+      length === undefined ? 4 : integer(length, 'length', 1, MAX_OPTION_BYTES)
+    )
     const filled = check(addon().socketGetRawOption(handle, level, name, into), 'getsockopt')
     return length === undefined ? into.readInt32LE() : into.subarray(0, filled)
   }
 
   /**
-   * Joins a multicast group, on the interface that has the address `networkInterface`, or on the system's choice. Of an IPv6 interface any address with its
-   * scope will do (`'::%eth0'`). On Linux a dual-stack socket joins IPv4 groups as well; Windows may refuse that.
-   * @throws SocketError `EADDRNOTAVAIL` when no interface has that address, `EAFNOSUPPORT` when the families of socket, group and interface do not go
-   *   together, `EINVAL` for an address that is no group, `EADDRINUSE` when it was joined there already
+   * Joins a multicast group, on the interface that has the address `networkInterface`, or on the
+   * system's choice. Of an IPv6 interface any address with its scope will do (`'::%eth0'`). On
+   * Linux a dual-stack socket joins IPv4 groups as well; Windows may refuse that.
+   * @throws SocketError `EADDRNOTAVAIL` when no interface has that address, `EAFNOSUPPORT` when the
+   *   families of socket, group and interface do not go together, `EINVAL` for an address that is
+   *   no group, `EADDRINUSE` when it was joined there already
    */
   joinMulticast(group: string, networkInterface?: string): void {
     setMembership(this.#open('setsockopt'), this.#family, true, group, networkInterface)
   }
 
-  /** Leaves a multicast group, on the interface on which it was joined. Throws `EADDRNOTAVAIL` if it was not joined there. */
+  /**
+   * Leaves a multicast group, on the interface on which it was joined. Throws `EADDRNOTAVAIL` if it
+   * was not joined there.
+   */
   leaveMulticast(group: string, networkInterface?: string): void {
     setMembership(this.#open('setsockopt'), this.#family, false, group, networkInterface)
   }
@@ -446,14 +552,17 @@ export class Socket {
   }
 
   #letGo(): number {
-    // Before the handle goes: with a duplicate of it alive, nobody could take it out of an epoll any more.
-    if (this.#watchers !== undefined) for (const watcher of [...this.#watchers]) watcher._forget(this)
+    // Before the handle goes: with a duplicate of it alive, nobody could take it out of an epoll
+    // any more.
+    if (this.#watchers !== undefined)
+      for (const watcher of [...this.#watchers]) watcher._forget(this)
     const completions = this.#completions
     const handle = this.#handle
     this.#handle = -1
     // No port would ever give these back.
     if (completions?.port === 0 && completions.inFlight > 0) {
-      for (const overlapped of operationsAt((theirs) => theirs === completions)) overlapped._cancelAndFinish()
+      for (const overlapped of operationsAt((theirs) => theirs === completions))
+        overlapped._cancelAndFinish()
     }
     return handle
   }
@@ -461,7 +570,12 @@ export class Socket {
   #pack(address: SocketAddress | EndPoint, call: string): Uint8Array {
     const packedAddress = packed(address)
     if ((packedAddress[PACKED_ADDRESS.family] === 6) !== this.#isIpv6) {
-      throw namedSocketError('EAFNOSUPPORT', call, `the socket is ${this.#isIpv6 ? 'IPv6' : 'IPv4'}`, address)
+      throw namedSocketError(
+        'EAFNOSUPPORT',
+        call,
+        `the socket is ${this.#isIpv6 ? 'IPv6' : 'IPv4'}`,
+        address
+      )
     }
     return packedAddress
   }
@@ -486,6 +600,7 @@ function checkType(type: unknown): 'tcp' | 'udp' {
 }
 
 function checkFamily(family: unknown): 'ipv4' | 'ipv6' {
-  if (family !== 'ipv4' && family !== 'ipv6') throw invalidArgValue('family', family, "it is 'ipv4' or 'ipv6'")
+  if (family !== 'ipv4' && family !== 'ipv6')
+    throw invalidArgValue('family', family, "it is 'ipv4' or 'ipv6'")
   return family
 }

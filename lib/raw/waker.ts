@@ -4,8 +4,9 @@ import { invalidArgType, outOfRange } from '../errors.ts'
 import { bindToThread } from '../thread-bound.ts'
 
 /**
- * Ends the `wait()` of an Epoll, Iocp or Poller, from any thread of the process. Many wakes before the wait are one. Post `handle` to a worker
- * and make another Waker of it there; handles are never used twice, so a wake that comes after the owner was closed reaches nobody.
+ * Ends the `wait()` of an Epoll, Iocp or Poller, from any thread of the process. Many wakes before
+ * the wait are one. Post `handle` to a worker and make another Waker of it there; handles are never
+ * used twice, so a wake that comes after the owner was closed reaches nobody.
  */
 export class Waker {
   /** A number that may be posted to another thread. */
@@ -19,11 +20,15 @@ export class Waker {
   /** The waker with that handle. Throws TypeError or RangeError for what cannot be a handle. */
   static from(handle: number): Waker {
     if (typeof handle !== 'number') throw invalidArgType('handle', 'a number', handle)
-    if (!Number.isSafeInteger(handle) || handle < 1) throw outOfRange('handle', 'the handle of a Waker', handle)
+    if (!Number.isSafeInteger(handle) || handle < 1)
+      throw outOfRange('handle', 'the handle of a Waker', handle)
     return new Waker(handle)
   }
 
-  /** Ends the wait, or the next one if nobody waits. Does nothing when the owner is closed. Never blocks. */
+  /**
+   * Ends the wait, or the next one if nobody waits. Does nothing when the owner is closed. Never
+   * blocks.
+   */
   wake(): void {
     addon().wakerWake(this.handle)
   }

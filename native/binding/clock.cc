@@ -7,10 +7,14 @@
 namespace pollport {
 namespace {
 
-Napi::Value clock_ms_now(const Napi::CallbackInfo& info) { return Napi::Number::New(info.Env(), clock_ms()); }
+Napi::Value clock_ms_now(const Napi::CallbackInfo& info) {
+  return Napi::Number::New(info.Env(), clock_ms());
+}
 
 }  // namespace
 
-void export_clock(Napi::Env env, Napi::Object exports) { exports.Set("clockMs", Napi::Function::New<clock_ms_now>(env, "clockMs")); }
+void export_clock(Napi::Env env, Napi::Object exports) {
+  exports.Set("clockMs", Napi::Function::New<clock_ms_now>(env, "clockMs"));
+}
 
 }  // namespace pollport

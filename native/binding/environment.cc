@@ -18,7 +18,8 @@ napi_ref weak_reference(Napi::Env env, Napi::Object owner) {
 
 bool is_dead(Napi::Env env, napi_ref reference) {
   napi_value owner = nullptr;
-  return reference == nullptr || napi_get_reference_value(env, reference, &owner) != napi_ok || owner == nullptr;
+  return reference == nullptr || napi_get_reference_value(env, reference, &owner) != napi_ok ||
+         owner == nullptr;
 }
 
 }  // namespace
@@ -31,7 +32,8 @@ void Environment::create(Napi::Env env) {
 }
 
 Environment::~Environment() {
-  // The last made first: a watch stands on the object it watches. References die with the environment.
+  // The last made first: a watch stands on the object it watches. References die with the
+  // environment.
   while (!objects_.empty()) objects_.erase(std::prev(objects_.end()));
   for (const auto& [handle, owner] : sockets_) close_socket(handle);
   for (const Handle handle : held_) close_socket(handle);
@@ -43,7 +45,8 @@ void Environment::own(Napi::Env env, Napi::Object owner, Handle handle) {
 }
 
 void Environment::disown(Napi::Env env, Handle handle) {
-  if (const auto held = std::find(held_.begin(), held_.end(), handle); held != held_.end()) held_.erase(held);
+  if (const auto held = std::find(held_.begin(), held_.end(), handle); held != held_.end())
+    held_.erase(held);
   const auto found = sockets_.find(handle);
   if (found == sockets_.end()) return;
   napi_delete_reference(env, found->second);

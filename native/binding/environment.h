@@ -1,6 +1,6 @@
-// What one JavaScript thread owns natively: raw sockets, and the objects behind numbers. Everything ends with the thread at the latest.
-// Refuses to rely on finalizers: a thread that never returns to Node's loop runs none, so what was dropped is found by asking weak
-// references.
+// What one JavaScript thread owns natively: raw sockets, and the objects behind numbers. Everything
+// ends with the thread at the latest. Refuses to rely on finalizers: a thread that never returns to
+// Node's loop runs none, so what was dropped is found by asking weak references.
 #pragma once
 
 #include <napi.h>
@@ -19,7 +19,8 @@ struct Closable {
   Closable(const Closable&) = delete;
   Closable& operator=(const Closable&) = delete;
   virtual ~Closable() = default;
-  // What the object is; each class has one number, so that a wrong number from TypeScript finds nothing instead of a stranger.
+  // What the object is; each class has one number, so that a wrong number from TypeScript finds
+  // nothing instead of a stranger.
   virtual int kind() const = 0;
 };
 
@@ -36,8 +37,8 @@ class Environment {
   // Raw sockets. `owner` is held weakly.
   void own(Napi::Env env, Napi::Object owner, Handle handle);
   void disown(Napi::Env env, Handle handle);
-  // A socket on its way to its owner through JavaScript, which may be terminated between any two of its instructions. own() and disown()
-  // end it.
+  // A socket on its way to its owner through JavaScript, which may be terminated between any two of
+  // its instructions. own() and disown() end it.
   void hold(Handle handle) { held_.push_back(handle); }
 
   // Objects behind numbers, which are never used twice. `owner` is held weakly.
@@ -50,7 +51,8 @@ class Environment {
   }
   void remove(Napi::Env env, int32_t number);
 
-  // Closes what lost its owner, looking at a bounded number of owners a call. Returns how many it closed.
+  // Closes what lost its owner, looking at a bounded number of owners a call. Returns how many it
+  // closed.
   int32_t reap(Napi::Env env);
 
  private:
@@ -59,7 +61,8 @@ class Environment {
     napi_ref owner = nullptr;
   };
 
-  // Ordered, so that a reap goes on where the last one stopped, and so that what was made last ends first.
+  // Ordered, so that a reap goes on where the last one stopped, and so that what was made last ends
+  // first.
   std::map<int32_t, Object> objects_;
   std::map<Handle, napi_ref> sockets_;
   // Taken in the order in which they came.

@@ -1,4 +1,5 @@
-// epoll as functions on `exports`: reads arguments, calls linux/, gives numbers back. Refuses to decide anything.
+// epoll as functions on `exports`: reads arguments, calls linux/, gives numbers back. Refuses to
+// decide anything.
 
 #include "../linux/epoll.h"
 
@@ -23,7 +24,9 @@ struct EpollHolder final : Closable {
   std::vector<epoll_event> events;  // epollWait's, kept so that a wait allocates nothing
 };
 
-EpollHolder* core_of(const Napi::CallbackInfo& info) { return Environment::of(info.Env()).find<EpollHolder>(int32_argument(info, 0)); }
+EpollHolder* core_of(const Napi::CallbackInfo& info) {
+  return Environment::of(info.Env()).find<EpollHolder>(int32_argument(info, 0));
+}
 
 // The words that a program never sees: TypeScript checks for closed objects first.
 Napi::Value closed(Napi::Env env) { return answer(env, -EBADF); }
@@ -32,7 +35,9 @@ Napi::Value epoll_create(const Napi::CallbackInfo& info) {
   std::unique_ptr<Epoll> epoll;
   if (const Result made = Epoll::create(epoll); made < 0) return answer(info.Env(), made);
   auto core = std::make_unique<EpollHolder>(std::move(epoll));
-  return answer(info.Env(), Environment::of(info.Env()).add(info.Env(), object_argument(info, 0), std::move(core)));
+  return answer(
+      info.Env(),
+      Environment::of(info.Env()).add(info.Env(), object_argument(info, 0), std::move(core)));
 }
 
 Napi::Value epoll_close(const Napi::CallbackInfo& info) {
@@ -56,7 +61,8 @@ Napi::Value epoll_control(const Napi::CallbackInfo& info) {
   if (core == nullptr) return closed(info.Env());
   const auto index = static_cast<uint32_t>(int32_argument(info, 4));
   const auto generation = static_cast<uint32_t>(int32_argument(info, 5));
-  return answer(info.Env(), core->epoll->control(int32_argument(info, 1), int32_argument(info, 2), uint32_argument(info, 3),
+  return answer(info.Env(), core->epoll->control(int32_argument(info, 1), int32_argument(info, 2),
+                                                 uint32_argument(info, 3),
                                                  static_cast<uint64_t>(generation) << 32 | index));
 }
 
@@ -83,7 +89,9 @@ Napi::Value epoll_wait_raw(const Napi::CallbackInfo& info) {
 }  // namespace
 
 void export_system_objects(Napi::Env env, Napi::Object exports) {
-  const auto put = [&](const char* name, auto function) { exports.Set(name, Napi::Function::New(env, function, name)); };
+  const auto put = [&](const char* name, auto function) {
+    exports.Set(name, Napi::Function::New(env, function, name));
+  };
   put("epollCreate", epoll_create);
   put("epollClose", epoll_close);
   put("epollFd", epoll_fd);

@@ -1,5 +1,5 @@
-// The exchange of the unified floor as functions on `exports`: reads arguments, calls the system's Exchange, gives numbers back. Refuses to
-// decide anything.
+// The exchange of the unified floor as functions on `exports`: reads arguments, calls the system's
+// Exchange, gives numbers back. Refuses to decide anything.
 
 #include "../contract/exchange.h"
 
@@ -20,7 +20,8 @@ Exchange* exchange_of(const Napi::CallbackInfo& info) {
   return holder == nullptr ? nullptr : holder->exchange.get();
 }
 
-// The exchange has the socket now, if it took it. In the same call, so that the thread cannot end while both or neither would close it.
+// The exchange has the socket now, if it took it. In the same call, so that the thread cannot end
+// while both or neither would close it.
 Result taken_over(const Napi::CallbackInfo& info, Handle handle, Result result) {
   if (result >= 0 || result == kWouldBlock) Environment::of(info.Env()).disown(info.Env(), handle);
   return result;
@@ -42,8 +43,11 @@ Napi::Value with_exchange(const Napi::CallbackInfo& info, Use use) {
 
 Napi::Value exchange_create(const Napi::CallbackInfo& info) {
   auto holder = std::make_unique<ExchangeHolder>();
-  if (const Result made = create_exchange(holder->exchange); made < 0) return answer(info.Env(), made);
-  return answer(info.Env(), Environment::of(info.Env()).add(info.Env(), object_argument(info, 0), std::move(holder)));
+  if (const Result made = create_exchange(holder->exchange); made < 0)
+    return answer(info.Env(), made);
+  return answer(
+      info.Env(),
+      Environment::of(info.Env()).add(info.Env(), object_argument(info, 0), std::move(holder)));
 }
 
 Napi::Value exchange_close(const Napi::CallbackInfo& info) {
@@ -55,7 +59,9 @@ Napi::Value exchange_close(const Napi::CallbackInfo& info) {
 
 Napi::Value exchange_limits(const Napi::CallbackInfo& info) {
   return with_exchange(info, [&](Exchange& exchange) {
-    const auto size_at = [&](size_t position) { return static_cast<size_t>(int32_argument(info, position)); };
+    const auto size_at = [&](size_t position) {
+      return static_cast<size_t>(int32_argument(info, position));
+    };
     exchange.set_limits({size_at(1), size_at(2), size_at(3), int32_argument(info, 4)});
     return Result{0};
   });
@@ -68,54 +74,67 @@ Napi::Value exchange_waker_handle(const Napi::CallbackInfo& info) {
 Napi::Value exchange_watch(const Napi::CallbackInfo& info) {
   return with_exchange(info, [&](Exchange& exchange) {
     const Handle handle = handle_argument(info, 3);
-    return taken_over(info, handle, exchange.watch(int32_argument(info, 1), int32_argument(info, 2), handle, int32_argument(info, 4)));
+    return taken_over(info, handle,
+                      exchange.watch(int32_argument(info, 1), int32_argument(info, 2), handle,
+                                     int32_argument(info, 4)));
   });
 }
 
 Napi::Value exchange_connect(const Napi::CallbackInfo& info) {
   return with_exchange(info, [&](Exchange& exchange) {
     const Handle handle = handle_argument(info, 3);
-    return taken_over(info, handle, exchange.connect(int32_argument(info, 1), int32_argument(info, 2), handle, address_argument(info, 4)));
+    return taken_over(info, handle,
+                      exchange.connect(int32_argument(info, 1), int32_argument(info, 2), handle,
+                                       address_argument(info, 4)));
   });
 }
 
 Napi::Value exchange_receive(const Napi::CallbackInfo& info) {
-  return with_exchange(info,
-                       [&](Exchange& exchange) { return exchange.set_receiving(int32_argument(info, 1), boolean_argument(info, 2)); });
+  return with_exchange(info, [&](Exchange& exchange) {
+    return exchange.set_receiving(int32_argument(info, 1), boolean_argument(info, 2));
+  });
 }
 
 Napi::Value exchange_release(const Napi::CallbackInfo& info) {
-  return with_exchange(info, [&](Exchange& exchange) { return exchange.release(int32_argument(info, 1), int32_argument(info, 2)); });
+  return with_exchange(info, [&](Exchange& exchange) {
+    return exchange.release(int32_argument(info, 1), int32_argument(info, 2));
+  });
 }
 
 Napi::Value exchange_send(const Napi::CallbackInfo& info) {
   return with_exchange(info, [&](Exchange& exchange) {
-    return exchange.send(int32_argument(info, 1), bytes_argument(info, 2, int64_argument(info, 3), int64_argument(info, 4)));
+    return exchange.send(int32_argument(info, 1),
+                         bytes_argument(info, 2, int64_argument(info, 3), int64_argument(info, 4)));
   });
 }
 
 Napi::Value exchange_send_datagram(const Napi::CallbackInfo& info) {
   return with_exchange(info, [&](Exchange& exchange) {
-    const std::span<const uint8_t> bytes = bytes_argument(info, 2, int64_argument(info, 3), int64_argument(info, 4));
-    return exchange.send_datagram(int32_argument(info, 1), bytes, address_argument(info, 2, int64_argument(info, 5)));
+    const std::span<const uint8_t> bytes =
+        bytes_argument(info, 2, int64_argument(info, 3), int64_argument(info, 4));
+    return exchange.send_datagram(int32_argument(info, 1), bytes,
+                                  address_argument(info, 2, int64_argument(info, 5)));
   });
 }
 
 Napi::Value exchange_run(const Napi::CallbackInfo& info) {
   return with_exchange(info, [&](Exchange& exchange) {
-    const Outbox outbox(bytes_argument(info, 1), int32_span_argument(info, 2), int32_argument(info, 3));
+    const Outbox outbox(bytes_argument(info, 1), int32_span_argument(info, 2),
+                        int32_argument(info, 3));
     const std::span<int32_t> records = int32_span_argument(info, 5);
     Batch batch(bytes_argument(info, 4), static_cast<size_t>(int32_argument(info, 7)), records);
     const Result result = exchange.run(outbox, batch, double_argument(info, 6));
     hold_accepted(info, records, batch.count());
-    // A wait that fails must not take with it what sending before it had to tell: the next one fails again, if it has to.
+    // A wait that fails must not take with it what sending before it had to tell: the next one
+    // fails again, if it has to.
     return result < 0 && batch.count() == 0 ? result : static_cast<Result>(batch.count());
   });
 }
 
 Napi::Value exchange_flush(const Napi::CallbackInfo& info) {
   return with_exchange(info, [&](Exchange& exchange) {
-    const Outbox outbox(bytes_argument(info, 1), int32_span_argument(info, 2), int32_argument(info, 3));
+    const Outbox outbox(bytes_argument(info, 1), int32_span_argument(info, 2),
+                        int32_argument(info, 3));
     const std::span<uint8_t> slab = bytes_argument(info, 4);
     Batch batch(slab, slab.size(), int32_span_argument(info, 5));
     exchange.flush(outbox, batch);
@@ -126,7 +145,9 @@ Napi::Value exchange_flush(const Napi::CallbackInfo& info) {
 }  // namespace
 
 void export_exchange(Napi::Env env, Napi::Object exports) {
-  const auto put = [&](const char* name, auto function) { exports.Set(name, Napi::Function::New(env, function, name)); };
+  const auto put = [&](const char* name, auto function) {
+    exports.Set(name, Napi::Function::New(env, function, name));
+  };
   put("exchangeCreate", exchange_create);
   put("exchangeClose", exchange_close);
   put("exchangeLimits", exchange_limits);

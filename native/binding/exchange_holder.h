@@ -1,4 +1,5 @@
-// What the number of exchangeCreate stands for. Seen by the bindings of the exchange and of the loop watch, by nobody else.
+// What the number of exchangeCreate stands for. Seen by the bindings of the exchange and of the
+// loop watch, by nobody else.
 #pragma once
 
 #include <memory>

@@ -1,4 +1,5 @@
-// The completion port as functions on `exports`: reads arguments, calls windows/, gives numbers back. Refuses to decide anything.
+// The completion port as functions on `exports`: reads arguments, calls windows/, gives numbers
+// back. Refuses to decide anything.
 
 #include "../windows/iocp.h"
 
@@ -27,21 +28,27 @@ struct IocpHolder final : Closable {
   std::vector<OVERLAPPED_ENTRY> entries;  // iocpWait's, kept so that a wait allocates nothing
 };
 
-IocpHolder* holder_of(const Napi::CallbackInfo& info) { return Environment::of(info.Env()).find<IocpHolder>(int32_argument(info, 0)); }
+IocpHolder* holder_of(const Napi::CallbackInfo& info) {
+  return Environment::of(info.Env()).find<IocpHolder>(int32_argument(info, 0));
+}
 
 Result closed() { return -static_cast<Result>(ERROR_INVALID_HANDLE); }
 
 Napi::Value iocp_create(const Napi::CallbackInfo& info) {
   std::unique_ptr<Iocp> iocp;
-  if (const Result made = Iocp::create(uint32_argument(info, 1), iocp); made < 0) return answer(info.Env(), made);
+  if (const Result made = Iocp::create(uint32_argument(info, 1), iocp); made < 0)
+    return answer(info.Env(), made);
   auto holder = std::make_unique<IocpHolder>(std::move(iocp));
-  return answer(info.Env(), Environment::of(info.Env()).add(info.Env(), object_argument(info, 0), std::move(holder)));
+  return answer(
+      info.Env(),
+      Environment::of(info.Env()).add(info.Env(), object_argument(info, 0), std::move(holder)));
 }
 
 Napi::Value iocp_close(const Napi::CallbackInfo& info) {
   IocpHolder* holder = holder_of(info);
   if (holder == nullptr) return answer(info.Env(), closed());
-  if (RawOperations* operations = raw_operations(info, 1)) operations->drain(*holder->iocp, int32_argument(info, 0));
+  if (RawOperations* operations = raw_operations(info, 1))
+    operations->drain(*holder->iocp, int32_argument(info, 0));
   Environment::of(info.Env()).remove(info.Env(), int32_argument(info, 0));
   return answer(info.Env(), 0);
 }
@@ -50,7 +57,8 @@ Napi::Value iocp_associate(const Napi::CallbackInfo& info) {
   IocpHolder* holder = holder_of(info);
   if (holder == nullptr) return answer(info.Env(), closed());
   const ULONG_PTR key = key_of(int32_argument(info, 2), int32_argument(info, 3));
-  return answer(info.Env(), holder->iocp->associate(static_cast<SOCKET>(handle_argument(info, 1)), key));
+  return answer(info.Env(),
+                holder->iocp->associate(static_cast<SOCKET>(handle_argument(info, 1)), key));
 }
 
 Napi::Value iocp_post(const Napi::CallbackInfo& info) {
@@ -66,7 +74,8 @@ Napi::Value iocp_wait(const Napi::CallbackInfo& info) {
   if (holder == nullptr || operations == nullptr) return answer(info.Env(), closed());
   const std::span<double> into = float64_span_argument(info, 2);
   const auto capacity = static_cast<size_t>(std::max(int32_argument(info, 3), 1));
-  if (into.size() < capacity * kNumbersPerCompletion) return answer(info.Env(), -static_cast<Result>(ERROR_INVALID_PARAMETER));
+  if (into.size() < capacity * kNumbersPerCompletion)
+    return answer(info.Env(), -static_cast<Result>(ERROR_INVALID_PARAMETER));
   if (holder->entries.size() < capacity) holder->entries.resize(capacity);
   const std::span<OVERLAPPED_ENTRY> entries(holder->entries.data(), capacity);
   const Iocp::Waited waited = holder->iocp->wait(entries, double_argument(info, 4));
@@ -94,12 +103,16 @@ Napi::Value iocp_waker_handle(const Napi::CallbackInfo& info) {
   return answer(info.Env(), holder == nullptr ? closed() : holder->iocp->waker().number());
 }
 
-Napi::Value handle_count(const Napi::CallbackInfo& info) { return answer(info.Env(), count_handles(uint32_argument(info, 0))); }
+Napi::Value handle_count(const Napi::CallbackInfo& info) {
+  return answer(info.Env(), count_handles(uint32_argument(info, 0)));
+}
 
 }  // namespace
 
 void export_system_objects(Napi::Env env, Napi::Object exports) {
-  const auto put = [&](const char* name, auto function) { exports.Set(name, Napi::Function::New(env, function, name)); };
+  const auto put = [&](const char* name, auto function) {
+    exports.Set(name, Napi::Function::New(env, function, name));
+  };
   put("iocpCreate", iocp_create);
   put("iocpClose", iocp_close);
   put("iocpAssociate", iocp_associate);

@@ -1,4 +1,5 @@
-// The numbers of contract/records.h as an object, for lib/binding/load.ts to compare with its own, and where bytes lie in memory.
+// The numbers of contract/records.h as an object, for lib/binding/load.ts to compare with its own,
+// and where bytes lie in memory.
 
 #include <initializer_list>
 #include <utility>
@@ -11,7 +12,8 @@
 namespace pollport {
 namespace {
 
-Napi::Object numbers(Napi::Env env, std::initializer_list<std::pair<const char*, int32_t>> entries) {
+Napi::Object numbers(Napi::Env env,
+                     std::initializer_list<std::pair<const char*, int32_t>> entries) {
   Napi::Object object = Napi::Object::New(env);
   for (const auto& [name, value] : entries) object.Set(name, Napi::Number::New(env, value));
   return object;
@@ -28,9 +30,10 @@ Napi::Value page_offset(const Napi::CallbackInfo& info) {
 }  // namespace
 
 void export_layout(Napi::Env env, Napi::Object exports) {
-  Napi::Object layout = numbers(env, {{"recordStride", kRecordStride},
-                                      {"outboxStride", kOutboxStride},
-                                      {"packedAddressBytes", static_cast<int32_t>(sizeof(PackedAddress))}});
+  Napi::Object layout =
+      numbers(env, {{"recordStride", kRecordStride},
+                    {"outboxStride", kOutboxStride},
+                    {"packedAddressBytes", static_cast<int32_t>(sizeof(PackedAddress))}});
   layout.Set("kinds", numbers(env, {{"accepted", kKindAccepted},
                                     {"acceptFailed", kKindAcceptFailed},
                                     {"connected", kKindConnected},
@@ -49,8 +52,10 @@ void export_layout(Napi::Env env, Napi::Object exports) {
                                     {"datagram", kWatchDatagram},
                                     {"datagramReportingErrors", kWatchDatagramReportingErrors},
                                     {"accepted", kWatchAccepted}}));
-  layout.Set("release",
-             numbers(env, {{"detach", kReleaseDetach}, {"close", kReleaseClose}, {"reset", kReleaseReset}, {"finish", kReleaseFinish}}));
+  layout.Set("release", numbers(env, {{"detach", kReleaseDetach},
+                                      {"close", kReleaseClose},
+                                      {"reset", kReleaseReset},
+                                      {"finish", kReleaseFinish}}));
   exports.Set("layout", layout);
   exports.Set("pageOffset", Napi::Function::New(env, page_offset, "pageOffset"));
 }

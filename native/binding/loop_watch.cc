@@ -1,4 +1,5 @@
-// The loop watch as functions on `exports`: brings a call from the watching thread to JavaScript's by a threadsafe function.
+// The loop watch as functions on `exports`: brings a call from the watching thread to JavaScript's
+// by a threadsafe function.
 
 #include "../contract/loop_watch.h"
 
@@ -25,10 +26,11 @@ struct WatchHolder final : Closable {
     napi_remove_env_cleanup_hook(env, &WatchHolder::at_environment_end, this);
   }
 
-  // Node takes threadsafe functions down in a hook of its own, before instance data goes. Hooks run last in, first out, so that this one
-  // ends the thread while the function still lives.
+  // Node takes threadsafe functions down in a hook of its own, before instance data goes. Hooks run
+  // last in, first out, so that this one ends the thread while the function still lives.
   static void at_environment_end(void* self) {
-    // Safe: registered with `this` by loop_watch_open, and taken back by close(), which the destructor calls.
+    // Safe: registered with `this` by loop_watch_open, and taken back by close(), which the
+    // destructor calls.
     auto* holder = static_cast<WatchHolder*>(self);
     holder->watch.reset();
   }
@@ -68,7 +70,8 @@ Napi::Value loop_watch_open(const Napi::CallbackInfo& info) {
   const Napi::ThreadSafeFunction function = holder->function;
   auto* watched = environment.find<ExchangeHolder>(int32_argument(info, 0));
   const auto on_ready_there = [function] { function.NonBlockingCall(call_ready); };
-  const Result opened = watched == nullptr ? -1 : watched->exchange->open_watch(on_ready_there, holder->watch);
+  const Result opened =
+      watched == nullptr ? -1 : watched->exchange->open_watch(on_ready_there, holder->watch);
   if (opened < 0) {
     holder->function.Release();
     return Napi::Number::New(env, static_cast<double>(opened));
@@ -79,7 +82,8 @@ Napi::Value loop_watch_open(const Napi::CallbackInfo& info) {
 
 Napi::Value loop_watch_arm(const Napi::CallbackInfo& info) {
   WatchHolder* holder = Environment::of(info.Env()).find<WatchHolder>(int32_argument(info, 0));
-  const Result armed = holder == nullptr || !holder->watch ? -1 : holder->watch->arm(double_argument(info, 1));
+  const Result armed =
+      holder == nullptr || !holder->watch ? -1 : holder->watch->arm(double_argument(info, 1));
   return Napi::Number::New(info.Env(), static_cast<double>(armed));
 }
 

@@ -1,4 +1,5 @@
-// Overlapped operations as functions on `exports`: reads arguments, starts one, gives its result back. Refuses to decide anything.
+// Overlapped operations as functions on `exports`: reads arguments, starts one, gives its result
+// back. Refuses to decide anything.
 
 #include "overlapped.h"
 
@@ -87,7 +88,8 @@ Operation* begin(const Napi::CallbackInfo& info, OperationKind kind) {
   RawOperations* operations = raw_operations(info, 0);
   if (operations == nullptr) return nullptr;
   const int32_t port = int32_argument(info, 3);
-  Operation& operation = operations->take(kind, static_cast<SOCKET>(handle_argument(info, 1)), handle_argument(info, 2), port);
+  Operation& operation = operations->take(kind, static_cast<SOCKET>(handle_argument(info, 1)),
+                                          handle_argument(info, 2), port);
   // Without a port only an event can tell the end of one operation among several of a socket.
   if (port == 0) operation.need_memory().event.reset(CreateEventW(nullptr, TRUE, FALSE, nullptr));
   return &operation;
@@ -117,7 +119,9 @@ void copy_in(Operation& operation, std::span<const uint8_t> bytes) {
 }
 
 Napi::Value overlapped_create(const Napi::CallbackInfo& info) {
-  return answer(info.Env(), Environment::of(info.Env()).add(info.Env(), object_argument(info, 0), std::make_unique<RawOperations>()));
+  return answer(info.Env(),
+                Environment::of(info.Env())
+                    .add(info.Env(), object_argument(info, 0), std::make_unique<RawOperations>()));
 }
 
 Napi::Value wsa_recv(const Napi::CallbackInfo& info) {
@@ -149,15 +153,20 @@ Napi::Value wsa_send_to(const Napi::CallbackInfo& info) {
 }
 
 Napi::Value accept_ex(const Napi::CallbackInfo& info) {
-  return start(info, OperationKind::kAccept, [&](Operation& operation) { return start_accept(operation, boolean_argument(info, 4)); });
+  return start(info, OperationKind::kAccept, [&](Operation& operation) {
+    return start_accept(operation, boolean_argument(info, 4));
+  });
 }
 
 Napi::Value connect_ex(const Napi::CallbackInfo& info) {
-  return start(info, OperationKind::kConnect, [&](Operation& operation) { return start_connect(operation, address_argument(info, 4)); });
+  return start(info, OperationKind::kConnect, [&](Operation& operation) {
+    return start_connect(operation, address_argument(info, 4));
+  });
 }
 
 Napi::Value disconnect_ex(const Napi::CallbackInfo& info) {
-  return start(info, OperationKind::kDisconnect, [](Operation& operation) { return start_disconnect(operation); });
+  return start(info, OperationKind::kDisconnect,
+               [](Operation& operation) { return start_disconnect(operation); });
 }
 
 Napi::Value cancel_io_ex(const Napi::CallbackInfo& info) {
@@ -166,18 +175,21 @@ Napi::Value cancel_io_ex(const Napi::CallbackInfo& info) {
   Operation* operation = operations == nullptr || token < 0 ? nullptr : operations->find(token);
   // Finished and given back: nothing to cancel, which is no error.
   if (token >= 0 && operation == nullptr) return answer(info.Env(), 0);
-  return answer(info.Env(), cancel_operation(static_cast<SOCKET>(handle_argument(info, 1)), operation));
+  return answer(info.Env(),
+                cancel_operation(static_cast<SOCKET>(handle_argument(info, 1)), operation));
 }
 
 Napi::Value overlapped_result(const Napi::CallbackInfo& info) {
   RawOperations* operations = raw_operations(info, 0);
-  Operation* operation = operations == nullptr ? nullptr : operations->find(handle_argument(info, 1));
+  Operation* operation =
+      operations == nullptr ? nullptr : operations->find(handle_argument(info, 1));
   if (operation == nullptr) return answer(info.Env(), -static_cast<Result>(ERROR_INVALID_HANDLE));
   const double deadline = clock_ms() + double_argument(info, 2);
   while (operation->in_flight && !is_complete(*operation)) {
     const double left_ms = deadline - clock_ms();
     if (left_ms <= 0) return answer(info.Env(), kWouldBlock);
-    // One that goes to a port has no event: the port is what tells, and this only what a program asks beside it.
+    // One that goes to a port has no event: the port is what tells, and this only what a program
+    // asks beside it.
     if (operation->memory && operation->memory->event) {
       WaitForSingleObject(operation->memory->event.get(), static_cast<DWORD>(left_ms) + 1);
     } else {
@@ -187,16 +199,22 @@ Napi::Value overlapped_result(const Napi::CallbackInfo& info) {
   finish(*operation);
   if (operation->port == 0) operation->in_flight = false;
   // A datagram that did not fit is there as far as it did; overlappedTake says so.
-  const bool is_done = operation->error == 0 || (receives(*operation) && is_truncation(operation->error));
-  return answer(info.Env(), is_done ? static_cast<Result>(operation->bytes) : -static_cast<Result>(operation->error));
+  const bool is_done =
+      operation->error == 0 || (receives(*operation) && is_truncation(operation->error));
+  return answer(info.Env(), is_done ? static_cast<Result>(operation->bytes)
+                                    : -static_cast<Result>(operation->error));
 }
 
 Napi::Value overlapped_take(const Napi::CallbackInfo& info) {
   RawOperations* operations = raw_operations(info, 0);
-  Operation* operation = operations == nullptr ? nullptr : operations->find(handle_argument(info, 1));
-  if (operation == nullptr || operation->in_flight) return answer(info.Env(), -static_cast<Result>(ERROR_INVALID_HANDLE));
+  Operation* operation =
+      operations == nullptr ? nullptr : operations->find(handle_argument(info, 1));
+  if (operation == nullptr || operation->in_flight)
+    return answer(info.Env(), -static_cast<Result>(ERROR_INVALID_HANDLE));
   const std::span<uint8_t> into = bytes_argument(info, 2);
-  if (!into.empty()) std::memcpy(into.data(), operation->memory->bytes.get(), std::min(into.size(), operation->memory->capacity));
+  if (!into.empty())
+    std::memcpy(into.data(), operation->memory->bytes.get(),
+                std::min(into.size(), operation->memory->capacity));
   Result result = 0;
   PackedAddress peer{};
   if (operation->kind == OperationKind::kAccept && operation->error == 0) {
@@ -207,7 +225,8 @@ Napi::Value overlapped_take(const Napi::CallbackInfo& info) {
     result = finish_connect(*operation);
   } else if (receives(*operation)) {
     // A receive of a connected socket has no address.
-    if (operation->kind == OperationKind::kReceiveFrom) from_sockaddr(operation->memory->address, operation->memory->address_length, peer);
+    if (operation->kind == OperationKind::kReceiveFrom)
+      from_sockaddr(operation->memory->address, operation->memory->address_length, peer);
     peer.flag = is_truncation(operation->error) ? 1 : 0;
   }
   store_address(info, 3, peer);
@@ -218,7 +237,9 @@ Napi::Value overlapped_take(const Napi::CallbackInfo& info) {
 }  // namespace
 
 void export_overlapped(Napi::Env env, Napi::Object exports) {
-  const auto put = [&](const char* name, auto function) { exports.Set(name, Napi::Function::New(env, function, name)); };
+  const auto put = [&](const char* name, auto function) {
+    exports.Set(name, Napi::Function::New(env, function, name));
+  };
   put("overlappedCreate", overlapped_create);
   put("wsaRecv", wsa_recv);
   put("wsaRecvFrom", wsa_recv_from);

@@ -1,4 +1,5 @@
-// The raw floor's operations of one thread, by the tokens that TypeScript gives them. Seen by the bindings of ports and of operations.
+// The raw floor's operations of one thread, by the tokens that TypeScript gives them. Seen by the
+// bindings of ports and of operations.
 #pragma once
 
 #include <napi.h>

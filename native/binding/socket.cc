@@ -1,4 +1,5 @@
-// The socket calls as functions on `exports`: reads arguments, makes one call, gives its number back. Refuses to decide anything.
+// The socket calls as functions on `exports`: reads arguments, makes one call, gives its number
+// back. Refuses to decide anything.
 
 #include "../contract/socket.h"
 
@@ -42,7 +43,9 @@ Napi::Value socket_reset(const Napi::CallbackInfo& info) {
   return answer(info.Env(), reset_socket(handle_argument(info, 0)));
 }
 
-Napi::Value reap_handles(const Napi::CallbackInfo& info) { return answer(info.Env(), Environment::of(info.Env()).reap(info.Env())); }
+Napi::Value reap_handles(const Napi::CallbackInfo& info) {
+  return answer(info.Env(), Environment::of(info.Env()).reap(info.Env()));
+}
 
 Napi::Value socket_bind(const Napi::CallbackInfo& info) {
   return answer(info.Env(), bind_socket(handle_argument(info, 0), address_argument(info, 1)));
@@ -67,8 +70,9 @@ Napi::Value socket_connect(const Napi::CallbackInfo& info) {
 }
 
 Napi::Value socket_send(const Napi::CallbackInfo& info) {
-  return answer(info.Env(),
-                send_socket(handle_argument(info, 0), bytes_argument(info, 1, int64_argument(info, 2), int64_argument(info, 3))));
+  return answer(info.Env(), send_socket(handle_argument(info, 0),
+                                        bytes_argument(info, 1, int64_argument(info, 2),
+                                                       int64_argument(info, 3))));
 }
 
 Napi::Value socket_recv(const Napi::CallbackInfo& info) {
@@ -76,8 +80,10 @@ Napi::Value socket_recv(const Napi::CallbackInfo& info) {
 }
 
 Napi::Value socket_send_to(const Napi::CallbackInfo& info) {
-  const std::span<const uint8_t> bytes = bytes_argument(info, 1, int64_argument(info, 2), int64_argument(info, 3));
-  return answer(info.Env(), send_to_socket(handle_argument(info, 0), bytes, address_argument(info, 4)));
+  const std::span<const uint8_t> bytes =
+      bytes_argument(info, 1, int64_argument(info, 2), int64_argument(info, 3));
+  return answer(info.Env(),
+                send_to_socket(handle_argument(info, 0), bytes, address_argument(info, 4)));
 }
 
 Napi::Value socket_recv_from(const Napi::CallbackInfo& info) {
@@ -88,7 +94,8 @@ Napi::Value socket_recv_from(const Napi::CallbackInfo& info) {
 }
 
 Napi::Value socket_shutdown(const Napi::CallbackInfo& info) {
-  return answer(info.Env(), shutdown_socket(handle_argument(info, 0), static_cast<Shutdown>(int32_argument(info, 1))));
+  return answer(info.Env(), shutdown_socket(handle_argument(info, 0),
+                                            static_cast<Shutdown>(int32_argument(info, 1))));
 }
 
 Napi::Value socket_set_non_blocking(const Napi::CallbackInfo& info) {
@@ -113,12 +120,17 @@ Napi::Value socket_remote_address(const Napi::CallbackInfo& info) {
   return answer(info.Env(), result);
 }
 
-Napi::Value socket_take_error(const Napi::CallbackInfo& info) { return answer(info.Env(), take_error(handle_argument(info, 0))); }
+Napi::Value socket_take_error(const Napi::CallbackInfo& info) {
+  return answer(info.Env(), take_error(handle_argument(info, 0)));
+}
 
-Napi::Value socket_describe(const Napi::CallbackInfo& info) { return answer(info.Env(), describe_socket(handle_argument(info, 0))); }
+Napi::Value socket_describe(const Napi::CallbackInfo& info) {
+  return answer(info.Env(), describe_socket(handle_argument(info, 0)));
+}
 
 Napi::Value socket_set_option(const Napi::CallbackInfo& info) {
-  return answer(info.Env(), set_option(handle_argument(info, 0), int32_argument(info, 1), double_argument(info, 2)));
+  return answer(info.Env(), set_option(handle_argument(info, 0), int32_argument(info, 1),
+                                       double_argument(info, 2)));
 }
 
 Napi::Value socket_get_option(const Napi::CallbackInfo& info) {
@@ -128,34 +140,38 @@ Napi::Value socket_get_option(const Napi::CallbackInfo& info) {
 }
 
 Napi::Value socket_set_raw_option(const Napi::CallbackInfo& info) {
-  return answer(info.Env(),
-                set_raw_option(handle_argument(info, 0), int32_argument(info, 1), int32_argument(info, 2), bytes_argument(info, 3)));
+  return answer(info.Env(), set_raw_option(handle_argument(info, 0), int32_argument(info, 1),
+                                           int32_argument(info, 2), bytes_argument(info, 3)));
 }
 
 Napi::Value socket_get_raw_option(const Napi::CallbackInfo& info) {
-  return answer(info.Env(),
-                get_raw_option(handle_argument(info, 0), int32_argument(info, 1), int32_argument(info, 2), bytes_argument(info, 3)));
+  return answer(info.Env(), get_raw_option(handle_argument(info, 0), int32_argument(info, 1),
+                                           int32_argument(info, 2), bytes_argument(info, 3)));
 }
 
 Napi::Value multicast(const Napi::CallbackInfo& info, bool join) {
   const bool has_interface = !info[2].IsUndefined();
   const PackedAddress interface_address = address_argument(info, 2);
-  return answer(info.Env(),
-                join_multicast(handle_argument(info, 0), address_argument(info, 1), has_interface ? &interface_address : nullptr, join));
+  return answer(info.Env(), join_multicast(handle_argument(info, 0), address_argument(info, 1),
+                                           has_interface ? &interface_address : nullptr, join));
 }
 
 Napi::Value socket_join_multicast(const Napi::CallbackInfo& info) { return multicast(info, true); }
-Napi::Value socket_leave_multicast(const Napi::CallbackInfo& info) { return multicast(info, false); }
+Napi::Value socket_leave_multicast(const Napi::CallbackInfo& info) {
+  return multicast(info, false);
+}
 
 Napi::Value address_parse(const Napi::CallbackInfo& info) {
   PackedAddress address{};
   if (!info[0].IsString()) return answer(info.Env(), -1);
-  const bool numeric = parse_address(info[0].As<Napi::String>().Utf8Value(), static_cast<uint16_t>(int32_argument(info, 1)), address);
+  const bool numeric = parse_address(info[0].As<Napi::String>().Utf8Value(),
+                                     static_cast<uint16_t>(int32_argument(info, 1)), address);
   return answer(info.Env(), numeric && store_address(info, 2, address) ? 0 : -1);
 }
 
 Napi::Value address_format(const Napi::CallbackInfo& info) {
-  return Napi::String::New(info.Env(), format_address(address_argument(info, 0, int64_argument(info, 1))));
+  return Napi::String::New(info.Env(),
+                           format_address(address_argument(info, 0, int64_argument(info, 1))));
 }
 
 }  // namespace
@@ -163,7 +179,9 @@ Napi::Value address_format(const Napi::CallbackInfo& info) {
 void export_socket(Napi::Env env, Napi::Object exports) {
   // A failure is told by the first socket that is made.
   start_sockets();
-  const auto put = [&](const char* name, auto function) { exports.Set(name, Napi::Function::New(env, function, name)); };
+  const auto put = [&](const char* name, auto function) {
+    exports.Set(name, Napi::Function::New(env, function, name));
+  };
   put("socketOpen", socket_open);
   put("socketOwn", socket_own);
   put("socketDisown", socket_disown);
@@ -198,7 +216,8 @@ void export_socket(Napi::Env env, Napi::Object exports) {
   for (const char* name : option_names()) names.Set(names.Length(), Napi::String::New(env, name));
   exports.Set("optionNames", names);
   Napi::Object values = Napi::Object::New(env);
-  for (const Constant& constant : constants()) values.Set(constant.name, Napi::Number::New(env, static_cast<double>(constant.value)));
+  for (const Constant& constant : constants())
+    values.Set(constant.name, Napi::Number::New(env, static_cast<double>(constant.value)));
   exports.Set("constants", values);
   exports.Set("waitsForFractions", Napi::Boolean::New(env, waits_for_fractions()));
   exports.Set("backend", Napi::String::New(env, backend_name()));

@@ -8,10 +8,14 @@
 namespace pollport {
 namespace {
 
-Napi::Value waker_wake(const Napi::CallbackInfo& info) { return answer(info.Env(), wake_by_number(handle_argument(info, 0)) ? 1 : 0); }
+Napi::Value waker_wake(const Napi::CallbackInfo& info) {
+  return answer(info.Env(), wake_by_number(handle_argument(info, 0)) ? 1 : 0);
+}
 
 }  // namespace
 
-void export_waker(Napi::Env env, Napi::Object exports) { exports.Set("wakerWake", Napi::Function::New(env, waker_wake, "wakerWake")); }
+void export_waker(Napi::Env env, Napi::Object exports) {
+  exports.Set("wakerWake", Napi::Function::New(env, waker_wake, "wakerWake"));
+}
 
 }  // namespace pollport

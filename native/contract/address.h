@@ -1,4 +1,5 @@
-// A packed address: how an end point crosses between TypeScript and native code. Refuses to know sockaddr.
+// A packed address: how an end point crosses between TypeScript and native code. Refuses to know
+// sockaddr.
 #pragma once
 
 #include <cstddef>

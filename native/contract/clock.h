@@ -1,4 +1,5 @@
-// The clock by which every wait and deadline is measured. The JavaScript one can be replaced, and a test that fakes time does so.
+// The clock by which every wait and deadline is measured. The JavaScript one can be replaced, and a
+// test that fakes time does so.
 #pragma once
 
 namespace pollport {

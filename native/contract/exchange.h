@@ -1,5 +1,6 @@
-// One wait() of the unified floor and the sockets that it serves, by slot index and generation. Every system supplies the class behind
-// create_exchange(); lib/poller/backend.ts says in prose what is promised. Refuses to know ids' owners.
+// One wait() of the unified floor and the sockets that it serves, by slot index and generation.
+// Every system supplies the class behind create_exchange(); lib/poller/backend.ts says in prose
+// what is promised. Refuses to know ids' owners.
 #pragma once
 
 #include <cstddef>
@@ -36,15 +37,18 @@ class Exchange {
 
   // Owns the handle from now on, unless it fails. `kind` is one of kWatch….
   virtual Result watch(int32_t index, int32_t generation, Handle handle, int32_t kind) = 0;
-  // 0 = connected, kWouldBlock = kKindConnected follows; otherwise the handle is still the caller's.
-  virtual Result connect(int32_t index, int32_t generation, Handle handle, const PackedAddress& address) = 0;
+  // 0 = connected, kWouldBlock = kKindConnected follows; otherwise the handle is still the
+  // caller's.
+  virtual Result connect(int32_t index, int32_t generation, Handle handle,
+                         const PackedAddress& address) = 0;
   virtual Result set_receiving(int32_t index, bool on) = 0;
   // `how` is one of kRelease…; the handle for kReleaseDetach, else 0.
   virtual Result release(int32_t index, int32_t how) = 0;
   // Bytes taken.
   virtual Result send(int32_t index, std::span<const uint8_t> bytes) = 0;
   // 1 = taken, 0 = no room now.
-  virtual Result send_datagram(int32_t index, std::span<const uint8_t> bytes, const PackedAddress& to) = 0;
+  virtual Result send_datagram(int32_t index, std::span<const uint8_t> bytes,
+                               const PackedAddress& to) = 0;
 
   // Only the sending part of run().
   virtual void flush(const Outbox& outbox, Batch& batch) = 0;

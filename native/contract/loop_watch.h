@@ -1,5 +1,6 @@
-// A thread that waits on a system object while Node's own loop runs, and says once, for each arm(), that there is something to take.
-// Every system supplies this class; only the words of open() differ, since each watches an object of its own.
+// A thread that waits on a system object while Node's own loop runs, and says once, for each arm(),
+// that there is something to take. Every system supplies this class; only the words of open()
+// differ, since each watches an object of its own.
 #pragma once
 
 #include <functional>
@@ -11,9 +12,10 @@ namespace pollport {
 
 class LoopWatch {
  public:
-  virtual ~LoopWatch() = default;  // ends the thread and waits for it; on_ready is not called any more
-  // on_ready runs on the watching thread: once when the object has something, or after timeout_ms (negative: no limit). Arming again while
-  // armed replaces the timeout.
+  virtual ~LoopWatch() =
+      default;  // ends the thread and waits for it; on_ready is not called any more
+  // on_ready runs on the watching thread: once when the object has something, or after timeout_ms
+  // (negative: no limit). Arming again while armed replaces the timeout.
   virtual Result arm(double timeout_ms) = 0;
 };
 

@@ -1,4 +1,5 @@
-// Reads what TypeScript queued since the last wait: sends and their bytes, both borrowed for one call. Refuses to know sockets.
+// Reads what TypeScript queued since the last wait: sends and their bytes, both borrowed for one
+// call. Refuses to know sockets.
 #pragma once
 
 #include <cstdint>
@@ -19,26 +20,31 @@ struct Send {
 
 class Outbox {
  public:
-  Outbox(std::span<const uint8_t> bytes, std::span<const int32_t> sends, int32_t count) : bytes_(bytes), sends_(sends) {
+  Outbox(std::span<const uint8_t> bytes, std::span<const int32_t> sends, int32_t count)
+      : bytes_(bytes), sends_(sends) {
     const auto capacity = static_cast<int32_t>(sends.size() / kOutboxStride);
     count_ = count < 0 ? 0 : count < capacity ? count : capacity;
   }
 
   int32_t count() const { return count_; }
 
-  // False when the numbers point outside of the outbox: such a send is passed over, memory is never read on TypeScript's word alone.
+  // False when the numbers point outside of the outbox: such a send is passed over, memory is never
+  // read on TypeScript's word alone.
   bool read(int32_t position, Send& out) const {
     if (position < 0 || position >= count_) return false;
     const int32_t* send = sends_.data() + static_cast<size_t>(position) * kOutboxStride;
     out = {send[0], send[1], send[2], send[3], send[4]};
     return within(out.offset, out.length);
   }
-  bool has_address(const Send& send) const { return within(send.address, static_cast<int32_t>(sizeof(PackedAddress))); }
+  bool has_address(const Send& send) const {
+    return within(send.address, static_cast<int32_t>(sizeof(PackedAddress)));
+  }
   const uint8_t* at(int32_t offset) const { return bytes_.data() + offset; }
 
  private:
   bool within(int32_t offset, int32_t length) const {
-    return offset >= 0 && length >= 0 && static_cast<size_t>(offset) + static_cast<size_t>(length) <= bytes_.size();
+    return offset >= 0 && length >= 0 &&
+           static_cast<size_t>(offset) + static_cast<size_t>(length) <= bytes_.size();
   }
 
   std::span<const uint8_t> bytes_;

@@ -1,5 +1,6 @@
-// How a batch and an outbox lie in memory: the same numbers as lib/binding/records.ts, which says what they mean. layout.cc exports these,
-// so that the TypeScript side can refuse a binary that was built from other ones.
+// How a batch and an outbox lie in memory: the same numbers as lib/binding/records.ts, which says
+// what they mean. layout.cc exports these, so that the TypeScript side can refuse a binary that was
+// built from other ones.
 #pragma once
 
 #include <cstdint>

@@ -1,5 +1,6 @@
-// What a call into the system answers: zero or more is the answer, kWouldBlock says that it would have to wait, anything else below zero is
-// the system's own error number, negated. lib/binding/socket.ts has the same numbers.
+// What a call into the system answers: zero or more is the answer, kWouldBlock says that it would
+// have to wait, anything else below zero is the system's own error number, negated.
+// lib/binding/socket.ts has the same numbers.
 #pragma once
 
 #include <cstdint>

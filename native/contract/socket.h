@@ -1,5 +1,6 @@
-// The socket calls, one function each; every system supplies them in its own socket.cc, join_multicast in its multicast.cc. All follow
-// result.h; none throws, and all but join_multicast allocate nothing.
+// The socket calls, one function each; every system supplies them in its own socket.cc,
+// join_multicast in its multicast.cc. All follow result.h; none throws, and all but join_multicast
+// allocate nothing.
 #pragma once
 
 #include <cstdint>
@@ -42,7 +43,9 @@ Result take_error(Handle handle);
 Result describe_socket(Handle handle);
 Result set_raw_option(Handle handle, int32_t level, int32_t name, std::span<const uint8_t> value);
 Result get_raw_option(Handle handle, int32_t level, int32_t name, std::span<uint8_t> into);
-// The interface that has the address, or, of IPv6, the one of its scope. No interface, or the address that means any: the system's choice.
-Result join_multicast(Handle handle, const PackedAddress& group, const PackedAddress* interface_address, bool join);
+// The interface that has the address, or, of IPv6, the one of its scope. No interface, or the
+// address that means any: the system's choice.
+Result join_multicast(Handle handle, const PackedAddress& group,
+                      const PackedAddress* interface_address, bool join);
 
 }  // namespace pollport

@@ -1,4 +1,5 @@
-// What a system offers beside calls: its socket options under pollport's names, and constants that a program may pass back.
+// What a system offers beside calls: its socket options under pollport's names, and constants that
+// a program may pass back.
 #pragma once
 
 #include <cstdint>
@@ -22,10 +23,12 @@ bool waits_for_fractions();
 std::span<const Constant> constants();
 std::span<const char* const> option_names();
 
-// Linger as an option's value when it is off: set as -1, read as this, since below zero is an error.
+// Linger as an option's value when it is off: set as -1, read as this, since below zero is an
+// error.
 constexpr Result kLingerOff = 0x7fffffff;
 
-// `option` is an index into option_names(). Booleans are 0 or 1; times are milliseconds, rounded up to what the system counts in.
+// `option` is an index into option_names(). Booleans are 0 or 1; times are milliseconds, rounded up
+// to what the system counts in.
 Result set_option(Handle handle, int32_t option, double value);
 Result get_option(Handle handle, int32_t option, double& value);
 

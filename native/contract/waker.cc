@@ -30,7 +30,8 @@ void Waker::create(int64_t system_object, std::shared_ptr<Waker>& out) {
 }
 
 Waker::~Waker() {
-  // Under the lock that wake_by_number holds while it signals: the object is not closed, and its number used by somebody else, in between.
+  // Under the lock that wake_by_number holds while it signals: the object is not closed, and its
+  // number used by somebody else, in between.
   const std::lock_guard lock(table().mutex);
   table().wakers.erase(number_);
   close_wake_object(system_object_);
@@ -51,8 +52,9 @@ bool Waker::take() {
 
 void Waker::drain() {
   static_cast<void>(clear_wake_object(system_object_));
-  // After the clearing: a wake in between belongs to the wait that is just ending. Before it, that wake's signal would be cleared with its
-  // mark left standing, and no later wake would ever signal again.
+  // After the clearing: a wake in between belongs to the wait that is just ending. Before it, that
+  // wake's signal would be cleared with its mark left standing, and no later wake would ever signal
+  // again.
   signalled_.store(false);
 }
 

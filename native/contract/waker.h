@@ -1,5 +1,5 @@
-// Ends a wait from any thread. Wakers are known by a number of the whole process, which is never used twice: a late wake reaches nobody
-// instead of a stranger.
+// Ends a wait from any thread. Wakers are known by a number of the whole process, which is never
+// used twice: a late wake reaches nobody instead of a stranger.
 #pragma once
 
 #include <atomic>

@@ -43,12 +43,16 @@ bool parse_address(const std::string& text, uint16_t port, PackedAddress& out) {
 
 std::string format_address(const PackedAddress& address) {
   std::array<char, INET6_ADDRSTRLEN> text{};
-  if (inet_ntop(address.family == 4 ? AF_INET : AF_INET6, address.bytes, text.data(), text.size()) == nullptr) return {};
+  if (inet_ntop(address.family == 4 ? AF_INET : AF_INET6, address.bytes, text.data(),
+                text.size()) == nullptr)
+    return {};
   std::string formatted(text.data());
   if (address.family == 4 || address.scope == 0) return formatted;
   std::array<char, IF_NAMESIZE> name{};
   // An interface may be gone since: then its number has to do.
-  return formatted + '%' + (if_indextoname(address.scope, name.data()) != nullptr ? name.data() : std::to_string(address.scope));
+  return formatted + '%' +
+         (if_indextoname(address.scope, name.data()) != nullptr ? name.data()
+                                                                : std::to_string(address.scope));
 }
 
 socklen_t to_sockaddr(const PackedAddress& packed, sockaddr_storage& out) {

@@ -12,6 +12,8 @@ socklen_t to_sockaddr(const PackedAddress& packed, sockaddr_storage& out);
 bool from_sockaddr(const sockaddr_storage& address, socklen_t length, PackedAddress& out);
 
 // Safe: sockaddr_storage is made to be seen as any sockaddr (POSIX, <sys/socket.h>).
-inline sockaddr* as_sockaddr(sockaddr_storage& address) { return reinterpret_cast<sockaddr*>(&address); }
+inline sockaddr* as_sockaddr(sockaddr_storage& address) {
+  return reinterpret_cast<sockaddr*>(&address);
+}
 
 }  // namespace pollport

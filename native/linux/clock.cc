@@ -1,4 +1,5 @@
-// CLOCK_MONOTONIC: the clock of epoll's timeouts, and of libuv's, so that Node's timers and a poller's deadlines agree.
+// CLOCK_MONOTONIC: the clock of epoll's timeouts, and of libuv's, so that Node's timers and a
+// poller's deadlines agree.
 
 #include "../contract/clock.h"
 

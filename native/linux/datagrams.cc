@@ -19,8 +19,9 @@ namespace {
 
 bool would_block(int error) { return error == EAGAIN || error == EWOULDBLOCK; }
 
-// An error of a send may be an older one that waits on the socket (an ICMP answer, with IP_RECVERR): then this datagram was not tried.
-// Trying once more tells the two apart; more often would be a loop.
+// An error of a send may be an older one that waits on the socket (an ICMP answer, with
+// IP_RECVERR): then this datagram was not tried. Trying once more tells the two apart; more often
+// would be a loop.
 Result send_one(int fd, const msghdr& message) {
   for (int attempt = 0;; attempt++) {
     const ssize_t sent = ::sendmsg(fd, &message, MSG_NOSIGNAL);
@@ -59,7 +60,8 @@ int32_t keep_address(Batch& batch, const sockaddr_storage& from, socklen_t lengt
   return batch.keep_stream(sizeof packed);
 }
 
-void tell_refusal(const Outbox& outbox, const Send& send, int32_t index, const Watched& watched, int error, Batch& batch) {
+void tell_refusal(const Outbox& outbox, const Send& send, int32_t index, const Watched& watched,
+                  int error, Batch& batch) {
   int32_t at = -1;
   if (outbox.has_address(send) && batch.stream_room().size() >= sizeof(PackedAddress)) {
     std::memcpy(batch.stream_room().data(), outbox.at(send.address), sizeof(PackedAddress));
@@ -76,9 +78,11 @@ struct Taken {
 };
 
 // One call: at most `wanted` datagrams.
-Taken receive_some_datagrams(Watched& watched, int32_t index, size_t max_datagram, size_t wanted, Batch& batch) {
+Taken receive_some_datagrams(Watched& watched, int32_t index, size_t max_datagram, size_t wanted,
+                             Batch& batch) {
   const size_t slot = sizeof(PackedAddress) + max_datagram;
-  const size_t count = std::min({wanted, kMaxDatagramsPerCall, batch.datagram_room().size() / slot, batch.records_room()});
+  const size_t count = std::min(
+      {wanted, kMaxDatagramsPerCall, batch.datagram_room().size() / slot, batch.records_room()});
   if (count == 0) return {};
 
   std::array<mmsghdr, kMaxDatagramsPerCall> headers;
@@ -95,7 +99,8 @@ Taken receive_some_datagrams(Watched& watched, int32_t index, size_t max_datagra
   }
   int received;
   do {
-    received = ::recvmmsg(watched.fd.get(), headers.data(), static_cast<unsigned>(count), MSG_DONTWAIT, nullptr);
+    received = ::recvmmsg(watched.fd.get(), headers.data(), static_cast<unsigned>(count),
+                          MSG_DONTWAIT, nullptr);
   } while (received < 0 && errno == EINTR);
   if (received < 0) {
     const int error = errno;
@@ -114,14 +119,16 @@ Taken receive_some_datagrams(Watched& watched, int32_t index, size_t max_datagra
     taken.cost += std::max(length, kLeastDatagramCost);
     PackedAddress from{};
     from_sockaddr(addresses[i], header.msg_namelen, from);
-    // Moved together, so that what the next socket needs is what was received and not what might have been. The target never lies behind
-    // the source, and memmove takes overlap.
+    // Moved together, so that what the next socket needs is what was received and not what might
+    // have been. The target never lies behind the source, and memmove takes overlap.
     uint8_t* target = batch.datagram_room().data();
     std::memmove(target + sizeof from, vectors[i].iov_base, length);
     std::memcpy(target, &from, sizeof from);
-    const int32_t offset = batch.keep_datagram(sizeof from + length) + static_cast<int32_t>(sizeof from);
+    const int32_t offset =
+        batch.keep_datagram(sizeof from + length) + static_cast<int32_t>(sizeof from);
     const bool truncated = (header.msg_flags & MSG_TRUNC) != 0;
-    batch.add(kKindDatagram, index, watched.generation, offset, static_cast<int32_t>(length), truncated ? 1 : 0);
+    batch.add(kKindDatagram, index, watched.generation, offset, static_cast<int32_t>(length),
+              truncated ? 1 : 0);
   }
   watched.datagram_bytes = static_cast<uint32_t>(largest);
   taken.more = static_cast<size_t>(received) == count;
@@ -130,19 +137,23 @@ Taken receive_some_datagrams(Watched& watched, int32_t index, size_t max_datagra
 
 }  // namespace
 
-Result send_datagram(Epoll& epoll, WatchTable& table, int32_t index, std::span<const uint8_t> bytes, const PackedAddress& to) {
+Result send_datagram(Epoll& epoll, WatchTable& table, int32_t index, std::span<const uint8_t> bytes,
+                     const PackedAddress& to) {
   Watched* watched = table.find(index);
   if (watched == nullptr) return -EBADF;
   Message message{};
   msghdr header{};
   message.aim(header, to, bytes.data(), bytes.size());
   const Result sent = send_one(watched->fd.get(), header);
-  // A datagram that is refused leaves nothing to wait for either: writability would be reported for ever.
-  if (const Result updated = table.set_sending(epoll, index, sent == 0); updated < 0) return updated;
+  // A datagram that is refused leaves nothing to wait for either: writability would be reported for
+  // ever.
+  if (const Result updated = table.set_sending(epoll, index, sent == 0); updated < 0)
+    return updated;
   return sent;
 }
 
-void send_datagram_chain(Epoll& epoll, WatchTable& table, const Outbox& outbox, int32_t first, Batch& batch) {
+void send_datagram_chain(Epoll& epoll, WatchTable& table, const Outbox& outbox, int32_t first,
+                         Batch& batch) {
   Send send{};
   if (!outbox.read(first, send)) return;
   const int32_t index = send.index;
@@ -156,7 +167,8 @@ void send_datagram_chain(Epoll& epoll, WatchTable& table, const Outbox& outbox, 
   while (position >= 0) {
     unsigned count = 0;
     while (count < headers.size() && outbox.read(position, send)) {
-      messages[count].aim(headers[count].msg_hdr, address_at(outbox, send), outbox.at(send.offset), static_cast<size_t>(send.length));
+      messages[count].aim(headers[count].msg_hdr, address_at(outbox, send), outbox.at(send.offset),
+                          static_cast<size_t>(send.length));
       positions[count++] = position;
       // A chain only goes forward: anything else would be a loop.
       position = send.next > position ? send.next : -1;
@@ -165,29 +177,35 @@ void send_datagram_chain(Epoll& epoll, WatchTable& table, const Outbox& outbox, 
     if (count == 0) return;
 
     for (unsigned done = 0; done < count;) {
-      const int sent = ::sendmmsg(watched->fd.get(), headers.data() + done, count - done, MSG_NOSIGNAL);
+      const int sent =
+          ::sendmmsg(watched->fd.get(), headers.data() + done, count - done, MSG_NOSIGNAL);
       if (sent > 0) {
         done += static_cast<unsigned>(sent);
         continue;
       }
       if (sent < 0 && errno == EINTR) continue;
-      // sendmmsg keeps the error of a later datagram to itself until that datagram comes first, which is now.
+      // sendmmsg keeps the error of a later datagram to itself until that datagram comes first,
+      // which is now.
       const Result one = send_one(watched->fd.get(), headers[done].msg_hdr);
       if (one == 0) {
         batch.add(kKindSendShort, index, watched->generation, positions[done], 0);
         if (const Result updated = table.set_sending(epoll, index, true); updated < 0) {
-          batch.add(kKindDatagramFailed, index, watched->generation, static_cast<int32_t>(-updated), -1);
+          batch.add(kKindDatagramFailed, index, watched->generation, static_cast<int32_t>(-updated),
+                    -1);
         }
         return;
       }
-      if (one < 0 && outbox.read(positions[done], send)) tell_refusal(outbox, send, index, *watched, static_cast<int>(-one), batch);
+      if (one < 0 && outbox.read(positions[done], send))
+        tell_refusal(outbox, send, index, *watched, static_cast<int>(-one), batch);
       done++;
     }
   }
 }
 
-void receive_datagrams(Watched& watched, int32_t index, size_t max_datagram, size_t budget_bytes, Batch& batch) {
-  // One socket may be all that a server has: what came for its thousands of players since the last wait is more than one call gives.
+void receive_datagrams(Watched& watched, int32_t index, size_t max_datagram, size_t budget_bytes,
+                       Batch& batch) {
+  // One socket may be all that a server has: what came for its thousands of players since the last
+  // wait is more than one call gives.
   while (budget_bytes > 0) {
     const size_t expected = std::max<size_t>(watched.datagram_bytes, kLeastDatagramCost);
     const size_t wanted = std::max<size_t>(budget_bytes / expected, 1);
@@ -197,14 +215,17 @@ void receive_datagrams(Watched& watched, int32_t index, size_t max_datagram, siz
   }
 }
 
-bool has_datagram(const Watched& watched) { return ::recv(watched.fd.get(), nullptr, 0, MSG_PEEK | MSG_DONTWAIT) >= 0; }
+bool has_datagram(const Watched& watched) {
+  return ::recv(watched.fd.get(), nullptr, 0, MSG_PEEK | MSG_DONTWAIT) >= 0;
+}
 
 Result keep_datagram_errors(int fd) {
   int domain = 0;
   socklen_t length = sizeof domain;
   if (getsockopt(fd, SOL_SOCKET, SO_DOMAIN, &domain, &length) != 0) return -errno;
   const int on = 1;
-  if (domain == AF_INET6 && setsockopt(fd, IPPROTO_IPV6, IPV6_RECVERR, &on, sizeof on) != 0) return -errno;
+  if (domain == AF_INET6 && setsockopt(fd, IPPROTO_IPV6, IPV6_RECVERR, &on, sizeof on) != 0)
+    return -errno;
   // Of an IPv6 socket too: to its IPv4 peers a dual-stack one is an IPv4 socket.
   return setsockopt(fd, IPPROTO_IP, IP_RECVERR, &on, sizeof on) == 0 ? 0 : -errno;
 }
@@ -225,22 +246,26 @@ size_t receive_datagram_errors(Watched& watched, int32_t index, Batch& batch) {
     header.msg_controllen = control.size();
     if (::recvmsg(watched.fd.get(), &header, MSG_ERRQUEUE | MSG_DONTWAIT) < 0) break;
 
-    for (cmsghdr* part = CMSG_FIRSTHDR(&header); part != nullptr; part = CMSG_NXTHDR(&header, part)) {
+    for (cmsghdr* part = CMSG_FIRSTHDR(&header); part != nullptr;
+         part = CMSG_NXTHDR(&header, part)) {
       const bool told = (part->cmsg_level == IPPROTO_IP && part->cmsg_type == IP_RECVERR) ||
                         (part->cmsg_level == IPPROTO_IPV6 && part->cmsg_type == IPV6_RECVERR);
       if (!told || part->cmsg_len < CMSG_LEN(sizeof(sock_extended_err))) continue;
       sock_extended_err error{};
       std::memcpy(&error, CMSG_DATA(part), sizeof error);
-      batch.add(kKindDatagramFailed, index, watched.generation, static_cast<int32_t>(error.ee_errno),
+      batch.add(kKindDatagramFailed, index, watched.generation,
+                static_cast<int32_t>(error.ee_errno),
                 keep_address(batch, address, header.msg_namelen));
       told_of++;
     }
   }
-  // The error that goes with the queue would make every wait return at once: reading SO_ERROR takes it away.
+  // The error that goes with the queue would make every wait return at once: reading SO_ERROR takes
+  // it away.
   int pending = 0;
   socklen_t length = sizeof pending;
   getsockopt(watched.fd.get(), SOL_SOCKET, SO_ERROR, &pending, &length);
-  // Without a message in the queue it is news: of a connected socket, from before the queue was asked for.
+  // Without a message in the queue it is news: of a connected socket, from before the queue was
+  // asked for.
   if (told_of == 0 && pending != 0 && batch.records_room() > 0) {
     batch.add(kKindDatagramFailed, index, watched.generation, pending, -1);
     told_of++;

@@ -16,8 +16,9 @@
 namespace pollport {
 namespace {
 
-// So many in a row are no longer an error of theirs (a sandbox that forbids accept4 says EPERM each time): passed over as well, the
-// listener would be reported by every wait, for ever, and nobody would be told.
+// So many in a row are no longer an error of theirs (a sandbox that forbids accept4 says EPERM each
+// time): passed over as well, the listener would be reported by every wait, for ever, and nobody
+// would be told.
 constexpr int kMaxPassedOver = 100;
 
 constexpr uint32_t kPeerIsDone = EPOLLRDHUP | EPOLLHUP | EPOLLERR;
@@ -35,18 +36,22 @@ ssize_t receive(int fd, std::span<uint8_t> into) {
 int accept_one(int listener, sockaddr_storage& peer, socklen_t& length) {
   length = sizeof peer;
   // Safe: sockaddr_storage is made to be seen as any sockaddr (POSIX, <sys/socket.h>).
-  return ::accept4(listener, reinterpret_cast<sockaddr*>(&peer), &length, SOCK_NONBLOCK | SOCK_CLOEXEC);
+  return ::accept4(listener, reinterpret_cast<sockaddr*>(&peer), &length,
+                   SOCK_NONBLOCK | SOCK_CLOEXEC);
 }
 
-// accept(2) passes on errors of the connection that it would have given out; the next one in the backlog may be well.
+// accept(2) passes on errors of the connection that it would have given out; the next one in the
+// backlog may be well.
 bool is_of_that_connection(int error) {
-  return error == EINTR || error == ECONNABORTED || error == EPROTO || error == ENETDOWN || error == ENOPROTOOPT || error == EHOSTDOWN ||
-         error == ENONET || error == EHOSTUNREACH || error == EOPNOTSUPP || error == ENETUNREACH || error == EPERM;
+  return error == EINTR || error == ECONNABORTED || error == EPROTO || error == ENETDOWN ||
+         error == ENOPROTOOPT || error == EHOSTDOWN || error == ENONET || error == EHOSTUNREACH ||
+         error == EOPNOTSUPP || error == ENETUNREACH || error == EPERM;
 }
 
 }  // namespace
 
-void drain_connection(Epoll& epoll, WatchTable& table, int32_t index, uint32_t events, size_t budget_bytes, Batch& batch) {
+void drain_connection(Epoll& epoll, WatchTable& table, int32_t index, uint32_t events,
+                      size_t budget_bytes, Batch& batch) {
   Watched* watched = table.find(index);
   if (watched == nullptr || !watched->receiving) return;
   const std::span<uint8_t> room = batch.stream_room();
@@ -61,7 +66,8 @@ void drain_connection(Epoll& epoll, WatchTable& table, int32_t index, uint32_t e
     if (last < 0) error = errno;
     if (last <= 0) break;
     taken += static_cast<size_t>(last);
-    // Fewer than asked: nothing is left. Only if the peer is done does asking again say more, namely that its end or its reset is next.
+    // Fewer than asked: nothing is left. Only if the peer is done does asking again say more,
+    // namely that its end or its reset is next.
     if (static_cast<size_t>(last) < asked && (events & kPeerIsDone) == 0) break;
   }
   // After a reset that a send was told of, a receive sees the same as after an end.
@@ -85,7 +91,8 @@ void drain_connection(Epoll& epoll, WatchTable& table, int32_t index, uint32_t e
 }
 
 void discard_error_messages(const Watched& watched) {
-  // 512 bytes of control messages, and of the packet nothing: what does not fit is cut off, and the message is gone all the same.
+  // 512 bytes of control messages, and of the packet nothing: what does not fit is cut off, and the
+  // message is gone all the same.
   alignas(cmsghdr) std::array<uint8_t, 512> control;
   msghdr header{};
   for (size_t i = 0; i < kMaxQueuedErrorsPerWait; i++) {
@@ -95,21 +102,24 @@ void discard_error_messages(const Watched& watched) {
   }
 }
 
-void drain_listener(WatchTable& table, int32_t index, int32_t budget, UniqueFd& spare, Batch& batch) {
+void drain_listener(WatchTable& table, int32_t index, int32_t budget, UniqueFd& spare,
+                    Batch& batch) {
   Watched* watched = table.find(index);
   if (watched == nullptr || !watched->receiving) return;
   const int listener = watched->fd.get();
   sockaddr_storage peer{};
   socklen_t length = 0;
   int passed_over = 0;
-  while (budget-- > 0 && batch.records_room() > 0 && batch.stream_room().size() >= sizeof(PackedAddress)) {
+  while (budget-- > 0 && batch.records_room() > 0 &&
+         batch.stream_room().size() >= sizeof(PackedAddress)) {
     const int accepted = accept_one(listener, peer, length);
     if (accepted >= 0) {
       PackedAddress address{};
       from_sockaddr(peer, length, address);
       std::memcpy(batch.stream_room().data(), &address, sizeof address);
       passed_over = 0;
-      batch.add(kKindAccepted, index, watched->generation, accepted, batch.keep_stream(sizeof address));
+      batch.add(kKindAccepted, index, watched->generation, accepted,
+                batch.keep_stream(sizeof address));
       continue;
     }
     const int error = errno;
@@ -133,7 +143,8 @@ void finish_connect(Epoll& epoll, WatchTable& table, int32_t index, Batch& batch
   socklen_t length = sizeof error;
   if (getsockopt(watched->fd.get(), SOL_SOCKET, SO_ERROR, &error, &length) != 0) error = errno;
   if (error == 0) {
-    if (const Result updated = table.set_connected(epoll, index); updated < 0) error = static_cast<int>(-updated);
+    if (const Result updated = table.set_connected(epoll, index); updated < 0)
+      error = static_cast<int>(-updated);
   }
   batch.add(kKindConnected, index, watched->generation, error);
 }

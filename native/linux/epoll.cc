@@ -1,4 +1,5 @@
-// epoll_create1, epoll_ctl and epoll_pwait2 (epoll_wait where the kernel has no epoll_pwait2), and what a signal does to a wait.
+// epoll_create1, epoll_ctl and epoll_pwait2 (epoll_wait where the kernel has no epoll_pwait2), and
+// what a signal does to a wait.
 
 #include "epoll.h"
 
@@ -16,17 +17,20 @@ namespace {
 constexpr uint64_t kWakerData = 0;
 constexpr int64_t kNanosecondsPerMillisecond = 1'000'000;
 constexpr int64_t kForever = -1;
-// What epoll_wait can be told, 24 days: TypeScript refuses longer timeouts, this keeps the arithmetic from overflowing.
+// What epoll_wait can be told, 24 days: TypeScript refuses longer timeouts, this keeps the
+// arithmetic from overflowing.
 constexpr double kLongestTimeoutMs = 2147483647.0;
 
-// The kernel's own layout of a 64-bit timespec (include/uapi/linux/time_types.h), which epoll_pwait2 takes on every architecture.
+// The kernel's own layout of a 64-bit timespec (include/uapi/linux/time_types.h), which
+// epoll_pwait2 takes on every architecture.
 struct KernelTimespec {
   int64_t seconds;
   int64_t nanoseconds;
 };
 
 #ifndef SYS_epoll_pwait2
-// Old headers, newer kernel: the number is the same on all architectures since system calls were unified (Linux 5.11).
+// Old headers, newer kernel: the number is the same on all architectures since system calls were
+// unified (Linux 5.11).
 constexpr long kEpollPwait2 = 441;
 #else
 constexpr long kEpollPwait2 = SYS_epoll_pwait2;
@@ -40,29 +44,35 @@ int64_t now_ns() {
 
 int64_t to_ns(double timeout_ms) {
   if (timeout_ms < 0) return kForever;
-  return static_cast<int64_t>(std::ceil(std::fmin(timeout_ms, kLongestTimeoutMs) * kNanosecondsPerMillisecond));
+  return static_cast<int64_t>(
+      std::ceil(std::fmin(timeout_ms, kLongestTimeoutMs) * kNanosecondsPerMillisecond));
 }
 
-// epoll_wait counts whole milliseconds: rounded up, so that it is late by less than one rather than early.
+// epoll_wait counts whole milliseconds: rounded up, so that it is late by less than one rather than
+// early.
 int to_whole_ms(int64_t timeout_ns) {
   if (timeout_ns < 0) return -1;
-  return static_cast<int>((timeout_ns + kNanosecondsPerMillisecond - 1) / kNanosecondsPerMillisecond);
+  return static_cast<int>((timeout_ns + kNanosecondsPerMillisecond - 1) /
+                          kNanosecondsPerMillisecond);
 }
 
 int wait_once(int epoll, std::span<epoll_event> events, int64_t timeout_ns) {
   const int capacity = static_cast<int>(events.size());
   // Without a time to wait, or without an end, the older call says the same.
-  if (timeout_ns <= 0 || !Epoll::has_fine_timeouts()) return epoll_wait(epoll, events.data(), capacity, to_whole_ms(timeout_ns));
+  if (timeout_ns <= 0 || !Epoll::has_fine_timeouts())
+    return epoll_wait(epoll, events.data(), capacity, to_whole_ms(timeout_ns));
   const KernelTimespec timeout{timeout_ns / 1'000'000'000, timeout_ns % 1'000'000'000};
-  return static_cast<int>(syscall(kEpollPwait2, epoll, events.data(), capacity, &timeout, nullptr, 0));
+  return static_cast<int>(
+      syscall(kEpollPwait2, epoll, events.data(), capacity, &timeout, nullptr, 0));
 }
 
 }  // namespace
 
 bool Epoll::has_fine_timeouts() {
-  // Asked of no descriptor: EBADF comes from a kernel that has the call. One that lacks it says ENOSYS, and the seccomp profile of an old
-  // container engine EPERM.
-  static const bool has = syscall(kEpollPwait2, -1, nullptr, 1, nullptr, nullptr, 0) < 0 && errno == EBADF;
+  // Asked of no descriptor: EBADF comes from a kernel that has the call. One that lacks it says
+  // ENOSYS, and the seccomp profile of an old container engine EPERM.
+  static const bool has =
+      syscall(kEpollPwait2, -1, nullptr, 1, nullptr, nullptr, 0) < 0 && errno == EBADF;
   return has;
 }
 
@@ -77,7 +87,8 @@ Result Epoll::create(std::unique_ptr<Epoll>& out) {
   epoll_event event{};
   event.events = EPOLLIN;
   event.data.u64 = kWakerData;
-  if (epoll_ctl(epoll.get(), EPOLL_CTL_ADD, static_cast<int>(waker->system_object()), &event) != 0) return -errno;
+  if (epoll_ctl(epoll.get(), EPOLL_CTL_ADD, static_cast<int>(waker->system_object()), &event) != 0)
+    return -errno;
   out = std::make_unique<Epoll>(std::move(epoll), std::move(waker));
   return 0;
 }

@@ -31,11 +31,19 @@ class EpollExchange final : public Exchange {
     next_ = ready_ = 0;  // whoever loses his turn by that is told of again
   }
   Result watch(int32_t index, int32_t generation, Handle handle, int32_t kind) override;
-  Result connect(int32_t index, int32_t generation, Handle handle, const PackedAddress& address) override;
-  Result set_receiving(int32_t index, bool on) override { return table_.set_receiving(*epoll_, index, on); }
-  Result release(int32_t index, int32_t how) override { return table_.release(*epoll_, index, how); }
-  Result send(int32_t index, std::span<const uint8_t> bytes) override { return send_stream(*epoll_, table_, index, bytes); }
-  Result send_datagram(int32_t index, std::span<const uint8_t> bytes, const PackedAddress& to) override {
+  Result connect(int32_t index, int32_t generation, Handle handle,
+                 const PackedAddress& address) override;
+  Result set_receiving(int32_t index, bool on) override {
+    return table_.set_receiving(*epoll_, index, on);
+  }
+  Result release(int32_t index, int32_t how) override {
+    return table_.release(*epoll_, index, how);
+  }
+  Result send(int32_t index, std::span<const uint8_t> bytes) override {
+    return send_stream(*epoll_, table_, index, bytes);
+  }
+  Result send_datagram(int32_t index, std::span<const uint8_t> bytes,
+                       const PackedAddress& to) override {
     return pollport::send_datagram(*epoll_, table_, index, bytes, to);
   }
   void flush(const Outbox& outbox, Batch& batch) override;
@@ -51,8 +59,8 @@ class EpollExchange final : public Exchange {
   WatchTable table_;
   ExchangeLimits limits_{1, 1, 1, 1};
   std::vector<epoll_event> events_ = std::vector<epoll_event>(1);
-  // Of events_, [next_, ready_) had no room in the last batch and come first in the next: asked again, epoll would begin with the same
-  // ones.
+  // Of events_, [next_, ready_) had no room in the last batch and come first in the next: asked
+  // again, epoll would begin with the same ones.
   size_t next_ = 0;
   size_t ready_ = 0;
   UniqueFd spare_;
@@ -62,7 +70,9 @@ Result EpollExchange::watch(int32_t index, int32_t generation, Handle handle, in
   const int fd = static_cast<int>(handle);
   if (kind == kWatchListener && !spare_) spare_ = open_spare();
   const auto watched_kind = static_cast<uint8_t>(kind == kWatchAccepted ? kWatchConnection : kind);
-  if (const Result watched = table_.watch(*epoll_, index, generation, fd, watched_kind); watched < 0) return watched;
+  if (const Result watched = table_.watch(*epoll_, index, generation, fd, watched_kind);
+      watched < 0)
+    return watched;
   if (kind != kWatchDatagramReportingErrors) return 0;
   // Last, so that a socket that cannot be watched keeps its options.
   const Result kept = keep_datagram_errors(fd);
@@ -70,17 +80,20 @@ Result EpollExchange::watch(int32_t index, int32_t generation, Handle handle, in
   return kept;
 }
 
-Result EpollExchange::connect(int32_t index, int32_t generation, Handle handle, const PackedAddress& address) {
+Result EpollExchange::connect(int32_t index, int32_t generation, Handle handle,
+                              const PackedAddress& address) {
   const Result result = connect_socket(handle, address);
   if (result < 0 && result != kWouldBlock) return result;
-  const Result watched = watch(index, generation, handle, result == 0 ? kWatchConnection : kWatchConnecting);
+  const Result watched =
+      watch(index, generation, handle, result == 0 ? kWatchConnection : kWatchConnecting);
   return watched < 0 ? watched : result;
 }
 
 void EpollExchange::flush(const Outbox& outbox, Batch& batch) {
   Send send{};
   for (int32_t position = 0; position < outbox.count(); position++) {
-    if (!outbox.read(position, send) || send.index < 0) continue;  // skipped, or reached through its chain
+    if (!outbox.read(position, send) || send.index < 0)
+      continue;  // skipped, or reached through its chain
     const Watched* watched = table_.find(send.index);
     if (watched == nullptr) continue;
     if (watched->kind == kWatchConnection) {
@@ -107,7 +120,8 @@ Result EpollExchange::run(const Outbox& outbox, Batch& batch, double timeout_ms)
   }
   for (; next_ < ready_; next_++) {
     const size_t budget_bytes = batch.stream_budget(limits_.read_budget);
-    // Three is the most that one socket adds below, apart from datagrams and accepted sockets, which count for themselves.
+    // Three is the most that one socket adds below, apart from datagrams and accepted sockets,
+    // which count for themselves.
     if (budget_bytes == 0 || batch.records_room() < 3) break;
     take(events_[next_], budget_bytes, batch);
   }
@@ -128,18 +142,22 @@ void EpollExchange::take(const epoll_event& event, size_t budget_bytes, Batch& b
       finish_connect(*epoll_, table_, index, batch);
       return;
     case kWatchConnection:
-      // An error alone does not make a socket writable, and is reported until somebody asks: a send does.
-      if ((event.events & (EPOLLOUT | EPOLLERR)) != 0 && watched->sending) batch.add(kKindWritable, index, generation);
+      // An error alone does not make a socket writable, and is reported until somebody asks: a send
+      // does.
+      if ((event.events & (EPOLLOUT | EPOLLERR)) != 0 && watched->sending)
+        batch.add(kKindWritable, index, generation);
       drain_connection(*epoll_, table_, index, event.events, budget_bytes, batch);
       if ((event.events & EPOLLERR) != 0) discard_error_messages(*watched);
       return;
     default:
-      if ((event.events & EPOLLOUT) != 0 && watched->sending) batch.add(kKindWritable, index, generation);
+      if ((event.events & EPOLLOUT) != 0 && watched->sending)
+        batch.add(kKindWritable, index, generation);
       if ((event.events & EPOLLERR) != 0) receive_datagram_errors(*watched, index, batch);
       if ((event.events & EPOLLIN) != 0 && watched->receiving)
         receive_datagrams(*watched, index, limits_.max_datagram, limits_.read_budget, batch);
       // Shut down for receiving, it is called readable for ever.
-      if ((event.events & EPOLLRDHUP) != 0 && watched->receiving && !has_datagram(*watched)) table_.set_receiving(*epoll_, index, false);
+      if ((event.events & EPOLLRDHUP) != 0 && watched->receiving && !has_datagram(*watched))
+        table_.set_receiving(*epoll_, index, false);
       return;
   }
 }

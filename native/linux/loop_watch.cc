@@ -18,7 +18,8 @@
 namespace pollport {
 namespace {
 
-// A tv_sec that a 32-bit time_t holds: ppoll(2) answers EINVAL to what does not fit. Who wanted more is called too early, and arms again.
+// A tv_sec that a 32-bit time_t holds: ppoll(2) answers EINVAL to what does not fit. Who wanted
+// more is called too early, and arms again.
 constexpr double kLongestTimeoutMs = 2147483647.0;
 constexpr long kNoMemoryPauseNs = 10'000'000;
 
@@ -39,7 +40,8 @@ class PollWatch final : public LoopWatch {
   }
 
   Result start() {
-    // Signals are for the program's own threads: Node's handlers run on its main thread, and a wait here must not be theirs to interrupt.
+    // Signals are for the program's own threads: Node's handlers run on its main thread, and a wait
+    // here must not be theirs to interrupt.
     sigset_t all;
     sigset_t before;
     sigfillset(&all);
@@ -85,8 +87,10 @@ class PollWatch final : public LoopWatch {
         armed = armed_;
         timeout_ms = timeout_ms_;
       }
-      // Unarmed, only the eventfd counts: what is ready stays ready, and would otherwise be reported for ever.
-      std::array<pollfd, 2> watched{pollfd{control_.get(), POLLIN, 0}, pollfd{descriptor_, POLLIN, 0}};
+      // Unarmed, only the eventfd counts: what is ready stays ready, and would otherwise be
+      // reported for ever.
+      std::array<pollfd, 2> watched{pollfd{control_.get(), POLLIN, 0},
+                                    pollfd{descriptor_, POLLIN, 0}};
       timespec limit{};
       const bool limited = armed && timeout_ms >= 0;
       if (limited) {
@@ -97,14 +101,16 @@ class PollWatch final : public LoopWatch {
       }
       const int ready = ppoll(watched.data(), armed ? 2 : 1, limited ? &limit : nullptr, nullptr);
       if (ready < 0) {
-        // ENOMEM is the only error left: the next round tries again, and lets others give some back first.
+        // ENOMEM is the only error left: the next round tries again, and lets others give some back
+        // first.
         const timespec pause{0, kNoMemoryPauseNs};
         nanosleep(&pause, nullptr);
         continue;
       }
       if ((watched[0].revents & POLLIN) != 0) {
         uint64_t told = 0;
-        // Non-blocking, and a failed read only means that there was nothing: the state above is what counts.
+        // Non-blocking, and a failed read only means that there was nothing: the state above is
+        // what counts.
         if (read(control_.get(), &told, sizeof told) < 0) continue;
         continue;
       }
@@ -130,7 +136,8 @@ class PollWatch final : public LoopWatch {
 
 }  // namespace
 
-Result open_loop_watch(int descriptor, std::function<void()> on_ready, std::unique_ptr<LoopWatch>& out) {
+Result open_loop_watch(int descriptor, std::function<void()> on_ready,
+                       std::unique_ptr<LoopWatch>& out) {
   UniqueFd control(eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC));
   if (!control) return -errno;
   auto watch = std::make_unique<PollWatch>(descriptor, std::move(control), std::move(on_ready));

@@ -1,5 +1,5 @@
-// The socket calls of Linux. A signal never shortens one: EINTR is answered by calling again, with what is left of the socket's own
-// timeout.
+// The socket calls of Linux. A signal never shortens one: EINTR is answered by calling again, with
+// what is left of the socket's own timeout.
 
 #include "../contract/socket.h"
 
@@ -31,8 +31,9 @@ int64_t now_ms() {
   return static_cast<int64_t>(now.tv_sec) * 1000 + now.tv_nsec / 1'000'000;
 }
 
-// Calls until it is not a signal that ended the call. `timeout_option` is SO_RCVTIMEO or SO_SNDTIMEO: a blocking call that is made again
-// would get the whole time anew, and signals that keep coming would make it wait for ever; so the rest is waited out in poll().
+// Calls until it is not a signal that ended the call. `timeout_option` is SO_RCVTIMEO or
+// SO_SNDTIMEO: a blocking call that is made again would get the whole time anew, and signals that
+// keep coming would make it wait for ever; so the rest is waited out in poll().
 template <typename Call>
 ssize_t through_signals(int fd, int timeout_option, short events, Call call) {
   const int64_t started = now_ms();
@@ -43,7 +44,8 @@ ssize_t through_signals(int fd, int timeout_option, short events, Call call) {
     socklen_t length = sizeof timeout;
     getsockopt(fd, SOL_SOCKET, timeout_option, &timeout, &length);
     if (timeout.tv_sec == 0 && timeout.tv_usec == 0) continue;
-    const int64_t whole = static_cast<int64_t>(timeout.tv_sec) * 1000 + (timeout.tv_usec + 999) / 1000;
+    const int64_t whole =
+        static_cast<int64_t>(timeout.tv_sec) * 1000 + (timeout.tv_usec + 999) / 1000;
     const int64_t left = whole - (now_ms() - started);
     pollfd waiting{fd, events, 0};
     if (left <= 0 || poll(&waiting, 1, static_cast<int>(std::min<int64_t>(left, INT_MAX))) == 0) {
@@ -69,13 +71,15 @@ Result integer_option(Handle handle, int level, int name) {
 }  // namespace
 
 Result open_socket(SocketType type, bool ipv6, bool non_blocking) {
-  const int kind = (type == SocketType::kTcp ? SOCK_STREAM : SOCK_DGRAM) | SOCK_CLOEXEC | (non_blocking ? SOCK_NONBLOCK : 0);
+  const int kind = (type == SocketType::kTcp ? SOCK_STREAM : SOCK_DGRAM) | SOCK_CLOEXEC |
+                   (non_blocking ? SOCK_NONBLOCK : 0);
   const int fd = socket(ipv6 ? AF_INET6 : AF_INET, kind, 0);
   return fd >= 0 ? fd : -errno;
 }
 
 Result close_socket(Handle handle) {
-  // Not retried on EINTR: the descriptor is gone by then (close(2)), and may already be somebody else's.
+  // Not retried on EINTR: the descriptor is gone by then (close(2)), and may already be somebody
+  // else's.
   return close(fd_of(handle)) == 0 || errno == EINTR ? 0 : -errno;
 }
 
@@ -91,7 +95,9 @@ Result bind_socket(Handle handle, const PackedAddress& address) {
   return bind(fd_of(handle), as_sockaddr(native), length) == 0 ? 0 : -errno;
 }
 
-Result listen_socket(Handle handle, int32_t backlog) { return listen(fd_of(handle), backlog) == 0 ? 0 : -errno; }
+Result listen_socket(Handle handle, int32_t backlog) {
+  return listen(fd_of(handle), backlog) == 0 ? 0 : -errno;
+}
 
 Result accept_socket(Handle handle, PackedAddress& peer) {
   sockaddr_storage address{};
@@ -110,10 +116,11 @@ Result connect_socket(Handle handle, const PackedAddress& address) {
   const socklen_t length = to_sockaddr(address, native);
   if (connect(fd_of(handle), as_sockaddr(native), length) == 0) return 0;
   if (errno == EINPROGRESS) return kWouldBlock;
-  // EAGAIN too: of a connect it says that local ports, or routes, have run out (connect(2)), and nothing is under way.
+  // EAGAIN too: of a connect it says that local ports, or routes, have run out (connect(2)), and
+  // nothing is under way.
   if (errno != EINTR) return -errno;
-  // A connect that a signal interrupts goes on by itself (connect(2)); calling again would say EALREADY. A blocking one's answer is waited
-  // for.
+  // A connect that a signal interrupts goes on by itself (connect(2)); calling again would say
+  // EALREADY. A blocking one's answer is waited for.
   if (get_non_blocking(handle) == 1) return kWouldBlock;
   pollfd waiting{fd_of(handle), POLLOUT, 0};
   while (poll(&waiting, 1, -1) < 0) {
@@ -123,14 +130,16 @@ Result connect_socket(Handle handle, const PackedAddress& address) {
 }
 
 Result send_socket(Handle handle, std::span<const uint8_t> bytes) {
-  const ssize_t sent =
-      through_signals(fd_of(handle), SO_SNDTIMEO, POLLOUT, [&] { return send(fd_of(handle), bytes.data(), bytes.size(), MSG_NOSIGNAL); });
+  const ssize_t sent = through_signals(fd_of(handle), SO_SNDTIMEO, POLLOUT, [&] {
+    return send(fd_of(handle), bytes.data(), bytes.size(), MSG_NOSIGNAL);
+  });
   return sent >= 0 ? sent : failure();
 }
 
 Result recv_socket(Handle handle, std::span<uint8_t> into) {
-  const ssize_t received =
-      through_signals(fd_of(handle), SO_RCVTIMEO, POLLIN, [&] { return recv(fd_of(handle), into.data(), into.size(), 0); });
+  const ssize_t received = through_signals(fd_of(handle), SO_RCVTIMEO, POLLIN, [&] {
+    return recv(fd_of(handle), into.data(), into.size(), 0);
+  });
   return received >= 0 ? received : failure();
 }
 
@@ -138,7 +147,8 @@ Result send_to_socket(Handle handle, std::span<const uint8_t> bytes, const Packe
   sockaddr_storage native{};
   const socklen_t length = to_sockaddr(to, native);
   const ssize_t sent = through_signals(fd_of(handle), SO_SNDTIMEO, POLLOUT, [&] {
-    return sendto(fd_of(handle), bytes.data(), bytes.size(), MSG_NOSIGNAL, as_sockaddr(native), length);
+    return sendto(fd_of(handle), bytes.data(), bytes.size(), MSG_NOSIGNAL, as_sockaddr(native),
+                  length);
   });
   return sent >= 0 ? sent : failure();
 }
@@ -162,7 +172,9 @@ Result recv_from_socket(Handle handle, std::span<uint8_t> into, PackedAddress& p
 }
 
 Result shutdown_socket(Handle handle, Shutdown how) {
-  const int native = how == Shutdown::kRead ? SHUT_RD : how == Shutdown::kWrite ? SHUT_WR : SHUT_RDWR;
+  const int native = how == Shutdown::kRead    ? SHUT_RD
+                     : how == Shutdown::kWrite ? SHUT_WR
+                                               : SHUT_RDWR;
   return shutdown(fd_of(handle), native) == 0 ? 0 : -errno;
 }
 
@@ -178,9 +190,13 @@ Result get_non_blocking(Handle handle) {
   return flags < 0 ? -errno : (flags & O_NONBLOCK) != 0 ? 1 : 0;
 }
 
-Result local_address(Handle handle, PackedAddress& out) { return address_of(handle, out, getsockname); }
+Result local_address(Handle handle, PackedAddress& out) {
+  return address_of(handle, out, getsockname);
+}
 
-Result remote_address(Handle handle, PackedAddress& out) { return address_of(handle, out, getpeername); }
+Result remote_address(Handle handle, PackedAddress& out) {
+  return address_of(handle, out, getpeername);
+}
 
 Result take_error(Handle handle) { return integer_option(handle, SOL_SOCKET, SO_ERROR); }
 
@@ -191,7 +207,8 @@ Result describe_socket(Handle handle) {
   const Result domain = integer_option(handle, SOL_SOCKET, SO_DOMAIN);
   if (domain < 0) return domain;
   if (domain != AF_INET && domain != AF_INET6) return -EAFNOSUPPORT;
-  Result described = (type == SOCK_DGRAM ? kDescribeUdp : 0) | (domain == AF_INET6 ? kDescribeIpv6 : 0);
+  Result described =
+      (type == SOCK_DGRAM ? kDescribeUdp : 0) | (domain == AF_INET6 ? kDescribeIpv6 : 0);
   if (integer_option(handle, SOL_SOCKET, SO_ACCEPTCONN) > 0) described |= kDescribeListening;
   PackedAddress peer{};
   if (remote_address(handle, peer) == 0) described |= kDescribeConnected;
@@ -201,12 +218,17 @@ Result describe_socket(Handle handle) {
 Result set_raw_option(Handle handle, int32_t level, int32_t name, std::span<const uint8_t> value) {
   // The kernel counts with int, and would take a longer one for its length modulo 2^32.
   if (value.size() > INT_MAX) return -EINVAL;
-  return setsockopt(fd_of(handle), level, name, value.data(), static_cast<socklen_t>(value.size())) == 0 ? 0 : -errno;
+  return setsockopt(fd_of(handle), level, name, value.data(),
+                    static_cast<socklen_t>(value.size())) == 0
+             ? 0
+             : -errno;
 }
 
 Result get_raw_option(Handle handle, int32_t level, int32_t name, std::span<uint8_t> into) {
   auto length = static_cast<socklen_t>(into.size());
-  return getsockopt(fd_of(handle), level, name, into.data(), &length) == 0 ? static_cast<Result>(length) : -errno;
+  return getsockopt(fd_of(handle), level, name, into.data(), &length) == 0
+             ? static_cast<Result>(length)
+             : -errno;
 }
 
 }  // namespace pollport

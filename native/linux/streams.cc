@@ -22,15 +22,17 @@ Result send_vectors(int fd, iovec* vectors, size_t count) {
   message.msg_iovlen = count;
   ssize_t sent;
   do {
-    // One buffer is the usual case, and send() is cheaper for the kernel to take in than a message header.
-    sent = count == 1 ? ::send(fd, vectors[0].iov_base, vectors[0].iov_len, MSG_NOSIGNAL) : ::sendmsg(fd, &message, MSG_NOSIGNAL);
+    // One buffer is the usual case, and send() is cheaper for the kernel to take in than a message
+    // header.
+    sent = count == 1 ? ::send(fd, vectors[0].iov_base, vectors[0].iov_len, MSG_NOSIGNAL)
+                      : ::sendmsg(fd, &message, MSG_NOSIGNAL);
   } while (sent < 0 && errno == EINTR);
   if (sent >= 0) return sent;
   return would_block(errno) ? 0 : -errno;
 }
 
-// EPIPE: the peer has finished, and what it sent can still be received up to that end. Anything else is told once only, and has been told
-// here.
+// EPIPE: the peer has finished, and what it sent can still be received up to that end. Anything
+// else is told once only, and has been told here.
 void remember_break(Watched& watched, Result error) {
   if (error != -EPIPE) watched.broken = static_cast<int>(-error);
 }
@@ -44,13 +46,15 @@ Result send_stream(Epoll& epoll, WatchTable& table, int32_t index, std::span<con
   iovec vector{const_cast<uint8_t*>(bytes.data()), bytes.size()};
   const Result sent = send_vectors(watched->fd.get(), &vector, 1);
   if (sent < 0) remember_break(*watched, sent);
-  // After an error nothing waits to be sent: writability would be reported until the receiving side is done too.
+  // After an error nothing waits to be sent: writability would be reported until the receiving side
+  // is done too.
   const bool left = sent >= 0 && static_cast<size_t>(sent) < bytes.size();
   if (const Result updated = table.set_sending(epoll, index, left); updated < 0) return updated;
   return sent;
 }
 
-void send_stream_chain(Epoll& epoll, WatchTable& table, const Outbox& outbox, int32_t first, Batch& batch) {
+void send_stream_chain(Epoll& epoll, WatchTable& table, const Outbox& outbox, int32_t first,
+                       Batch& batch) {
   Send send{};
   if (!outbox.read(first, send)) return;
   const int32_t index = send.index;
@@ -66,7 +70,8 @@ void send_stream_chain(Epoll& epoll, WatchTable& table, const Outbox& outbox, in
     while (count < vectors.size() && outbox.read(position, send)) {
       const uint8_t* data = outbox.at(send.offset);
       // Messages to one connection often lie one behind the other: then they are one vector.
-      if (count > 0 && static_cast<uint8_t*>(vectors[count - 1].iov_base) + vectors[count - 1].iov_len == data) {
+      if (count > 0 &&
+          static_cast<uint8_t*>(vectors[count - 1].iov_base) + vectors[count - 1].iov_len == data) {
         vectors[count - 1].iov_len += static_cast<size_t>(send.length);
       } else {
         vectors[count++] = {const_cast<uint8_t*>(data), static_cast<size_t>(send.length)};

@@ -49,13 +49,16 @@ constexpr Option kOptions[] = {
     {"ipv6Only", Form::kBoolean, IPPROTO_IPV6, IPV6_V6ONLY},
     {"receiveTimeoutMs", Form::kTimeval, SOL_SOCKET, SO_RCVTIMEO},
     {"sendTimeoutMs", Form::kTimeval, SOL_SOCKET, SO_SNDTIMEO},
-    {"multicastTtl", Form::kInteger, IPPROTO_IP, IP_MULTICAST_TTL, IPPROTO_IPV6, IPV6_MULTICAST_HOPS},
-    {"multicastLoop", Form::kBoolean, IPPROTO_IP, IP_MULTICAST_LOOP, IPPROTO_IPV6, IPV6_MULTICAST_LOOP},
+    {"multicastTtl", Form::kInteger, IPPROTO_IP, IP_MULTICAST_TTL, IPPROTO_IPV6,
+     IPV6_MULTICAST_HOPS},
+    {"multicastLoop", Form::kBoolean, IPPROTO_IP, IP_MULTICAST_LOOP, IPPROTO_IPV6,
+     IPV6_MULTICAST_LOOP},
 };
 
 constexpr auto kNames = [] {
   std::array<const char*, std::size(kOptions)> names{};
-  std::transform(std::begin(kOptions), std::end(kOptions), names.begin(), [](const Option& option) { return option.name; });
+  std::transform(std::begin(kOptions), std::end(kOptions), names.begin(),
+                 [](const Option& option) { return option.name; });
   return names;
 }();
 
@@ -101,10 +104,13 @@ Result get(Handle handle, int level, int name, void* value, socklen_t length) {
   return getsockopt(static_cast<int>(handle), level, name, value, &length) == 0 ? 0 : -errno;
 }
 
-Result set_integer(Handle handle, int level, int name, int value) { return set(handle, level, name, &value, sizeof value); }
+Result set_integer(Handle handle, int level, int name, int value) {
+  return set(handle, level, name, &value, sizeof value);
+}
 
 const Option* find(int32_t option) {
-  return option >= 0 && static_cast<size_t>(option) < std::size(kOptions) ? &kOptions[option] : nullptr;
+  return option >= 0 && static_cast<size_t>(option) < std::size(kOptions) ? &kOptions[option]
+                                                                          : nullptr;
 }
 
 // Level and name for the socket's own family.
@@ -113,7 +119,8 @@ Result resolve(Handle handle, const Option& option, int& level, int& name) {
   name = option.option;
   if (option.level6 == 0) return 0;
   int domain = 0;
-  if (const Result got = get(handle, SOL_SOCKET, SO_DOMAIN, &domain, sizeof domain); got < 0) return got;
+  if (const Result got = get(handle, SOL_SOCKET, SO_DOMAIN, &domain, sizeof domain); got < 0)
+    return got;
   if (domain != AF_INET6) return 0;
   level = option.level6;
   name = option.option6;
@@ -143,7 +150,8 @@ Result set_option(Handle handle, int32_t index, double value) {
       const double microseconds = std::ceil(value * 1000);
       timeval timeout{};
       timeout.tv_sec = static_cast<time_t>(std::floor(microseconds / 1e6));
-      timeout.tv_usec = static_cast<suseconds_t>(microseconds - static_cast<double>(timeout.tv_sec) * 1e6);
+      timeout.tv_usec =
+          static_cast<suseconds_t>(microseconds - static_cast<double>(timeout.tv_sec) * 1e6);
       return set(handle, level, name, &timeout, sizeof timeout);
     }
     case Form::kLinger: {
@@ -159,7 +167,9 @@ Result set_option(Handle handle, int32_t index, double value) {
     default: {
       const Result result = set_integer(handle, level, name, static_cast<int>(value));
       // A dual-stack socket keeps a value of its own for its IPv4 peers.
-      return result < 0 || level == option->level ? result : set_integer(handle, option->level, option->option, static_cast<int>(value));
+      return result < 0 || level == option->level
+                 ? result
+                 : set_integer(handle, option->level, option->option, static_cast<int>(value));
     }
   }
 }
@@ -175,13 +185,15 @@ Result get_option(Handle handle, int32_t index, double& value) {
     case Form::kTimeval: {
       timeval timeout{};
       result = get(handle, level, name, &timeout, sizeof timeout);
-      value = static_cast<double>(timeout.tv_sec) * 1000 + static_cast<double>(timeout.tv_usec) / 1000;
+      value =
+          static_cast<double>(timeout.tv_sec) * 1000 + static_cast<double>(timeout.tv_usec) / 1000;
       return result;
     }
     case Form::kLinger: {
       linger lingering{};
       result = get(handle, level, name, &lingering, sizeof lingering);
-      value = lingering.l_onoff == 0 ? static_cast<double>(kLingerOff) : lingering.l_linger * 1000.0;
+      value =
+          lingering.l_onoff == 0 ? static_cast<double>(kLingerOff) : lingering.l_linger * 1000.0;
       return result;
     }
     case Form::kExclusive: {
@@ -195,7 +207,9 @@ Result get_option(Handle handle, int32_t index, double& value) {
     default: {
       int integer = 0;
       result = get(handle, level, name, &integer, sizeof integer);
-      value = option->form == Form::kSeconds ? integer * 1000.0 : option->form == Form::kBoolean ? (integer != 0 ? 1 : 0) : integer;
+      value = option->form == Form::kSeconds   ? integer * 1000.0
+              : option->form == Form::kBoolean ? (integer != 0 ? 1 : 0)
+                                               : integer;
       return result;
     }
   }

@@ -24,7 +24,8 @@ class UniqueFd {
   explicit operator bool() const { return fd_ >= 0; }
   int release() { return std::exchange(fd_, -1); }
   void reset(int fd = -1) {
-    // close(2) is not retried on EINTR: on Linux the descriptor is gone by then, and may already be somebody else's.
+    // close(2) is not retried on EINTR: on Linux the descriptor is gone by then, and may already be
+    // somebody else's.
     if (fd_ >= 0) ::close(fd_);
     fd_ = fd;
   }

@@ -1,5 +1,5 @@
-// The sockets of one Epoll, by slot index: descriptor, generation, what it is, and what it waits for. Owns the descriptors.
-// Refuses to know bytes and buffers.
+// The sockets of one Epoll, by slot index: descriptor, generation, what it is, and what it waits
+// for. Owns the descriptors. Refuses to know bytes and buffers.
 #pragma once
 
 #include <cstdint>
@@ -15,19 +15,21 @@ namespace pollport {
 struct Watched {
   UniqueFd fd;
   int32_t generation = 0;
-  uint8_t kind = 0;             // one of kWatch…
-  bool receiving = false;       // wants what comes in
-  bool sending = false;         // has something left that the system did not take
-  bool ended = false;           // the peer has finished, and all that it sent was received
-  int broken = 0;               // the reset that a send was told of: a later receive is not, and sees an end
-  uint32_t in_epoll = 0;        // the mask in the kernel's set; 0 = not in the set
-  uint32_t datagram_bytes = 0;  // the largest datagram of the last receive: how many of them a budget is
+  uint8_t kind = 0;        // one of kWatch…
+  bool receiving = false;  // wants what comes in
+  bool sending = false;    // has something left that the system did not take
+  bool ended = false;      // the peer has finished, and all that it sent was received
+  int broken = 0;  // the reset that a send was told of: a later receive is not, and sees an end
+  uint32_t in_epoll = 0;  // the mask in the kernel's set; 0 = not in the set
+  uint32_t datagram_bytes =
+      0;  // the largest datagram of the last receive: how many of them a budget is
 };
 
 class WatchTable {
  public:
   Result watch(Epoll& epoll, int32_t index, int32_t generation, int fd, uint8_t kind);
-  // Takes the socket out. `how` is one of kRelease…; returns the descriptor for kReleaseDetach, else 0.
+  // Takes the socket out. `how` is one of kRelease…; returns the descriptor for kReleaseDetach,
+  // else 0.
   Result release(Epoll& epoll, int32_t index, int32_t how);
   void release_all(Epoll& epoll);
 

@@ -39,10 +39,15 @@ bool parse_address(const std::string& text, uint16_t port, PackedAddress& out) {
 
 std::string format_address(const PackedAddress& address) {
   std::array<char, INET6_ADDRSTRLEN> text{};
-  if (inet_ntop(address.family == 4 ? AF_INET : AF_INET6, address.bytes, text.data(), text.size()) == nullptr) return {};
+  if (inet_ntop(address.family == 4 ? AF_INET : AF_INET6, address.bytes, text.data(),
+                text.size()) == nullptr)
+    return {};
   std::string formatted(text.data());
-  // Windows writes scopes as numbers: its names of interfaces have spaces (Microsoft Learn, "RtlIpv6AddressToStringEx function").
-  return address.family == 4 || address.scope == 0 ? formatted : formatted + '%' + std::to_string(address.scope);
+  // Windows writes scopes as numbers: its names of interfaces have spaces (Microsoft Learn,
+  // "RtlIpv6AddressToStringEx function").
+  return address.family == 4 || address.scope == 0
+             ? formatted
+             : formatted + '%' + std::to_string(address.scope);
 }
 
 int to_sockaddr(const PackedAddress& packed, sockaddr_storage& out) {

@@ -1,4 +1,5 @@
-// QueryPerformanceCounter: it does not step with the system's timer (Microsoft Learn, "Acquiring high-resolution time stamps").
+// QueryPerformanceCounter: it does not step with the system's timer (Microsoft Learn, "Acquiring
+// high-resolution time stamps").
 
 #include "../contract/clock.h"
 
@@ -7,7 +8,8 @@
 namespace pollport {
 
 double clock_ms() {
-  // Fixed at boot, and the call cannot fail on any Windows that Node runs on (Microsoft Learn, "QueryPerformanceFrequency function").
+  // Fixed at boot, and the call cannot fail on any Windows that Node runs on (Microsoft Learn,
+  // "QueryPerformanceFrequency function").
   static const double ticks_per_ms = [] {
     LARGE_INTEGER frequency;
     QueryPerformanceFrequency(&frequency);

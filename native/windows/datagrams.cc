@@ -12,25 +12,33 @@
 namespace pollport {
 namespace {
 
-// A report about an earlier datagram, not about this receive (Microsoft Learn, "Winsock IOCTLs", SIO_UDP_CONNRESET and SIO_UDP_NETRESET).
+// A report about an earlier datagram, not about this receive (Microsoft Learn, "Winsock IOCTLs",
+// SIO_UDP_CONNRESET and SIO_UDP_NETRESET).
 bool is_report(DWORD error) {
-  return error == static_cast<DWORD>(WSAECONNRESET) || error == static_cast<DWORD>(WSAECONNREFUSED) ||
-         error == static_cast<DWORD>(WSAENETRESET) || error == static_cast<DWORD>(WSAEHOSTUNREACH) ||
+  return error == static_cast<DWORD>(WSAECONNRESET) ||
+         error == static_cast<DWORD>(WSAECONNREFUSED) ||
+         error == static_cast<DWORD>(WSAENETRESET) ||
+         error == static_cast<DWORD>(WSAEHOSTUNREACH) ||
          error == static_cast<DWORD>(WSAENETUNREACH);
 }
 
 // "Connection reset" is what Winsock calls a port that nobody listens at.
-int report_code(DWORD error) { return error == static_cast<DWORD>(WSAECONNRESET) ? WSAECONNREFUSED : static_cast<int>(error); }
+int report_code(DWORD error) {
+  return error == static_cast<DWORD>(WSAECONNRESET) ? WSAECONNREFUSED : static_cast<int>(error);
+}
 
 void tell_report(const Watched& watched, DWORD error, Batch* batch) {
-  if (batch == nullptr || watched.kind != kWatchDatagramReportingErrors || batch->records_room() < 2) return;
+  if (batch == nullptr || watched.kind != kWatchDatagramReportingErrors ||
+      batch->records_room() < 2)
+    return;
   batch->add(kKindDatagramFailed, watched.index, watched.generation, report_code(error), -1);
 }
 
 // Posts a receive at the back of the queue. Minus the error when the system refuses.
 Result post(Watched& watched, Operation* operation, Batch* batch) {
   Result started = 0;
-  // A report may stand before the datagrams and fail the call at once; there are only so many of them.
+  // A report may stand before the datagrams and fail the call at once; there are only so many of
+  // them.
   for (size_t tries = 0; tries < kDatagramsPosted; tries++) {
     started = start_receive_from(*operation);
     if (started == 0) {
@@ -74,8 +82,10 @@ void give_out(const Watched& watched, const Operation& operation, Batch& batch) 
   uint8_t* target = batch.datagram_room().data();
   std::memcpy(target, &from, sizeof from);
   std::memcpy(target + sizeof from, operation.memory->bytes.get(), length);
-  const int32_t offset = batch.keep_datagram(sizeof from + length) + static_cast<int32_t>(sizeof from);
-  batch.add(kKindDatagram, watched.index, watched.generation, offset, static_cast<int32_t>(length), truncated ? 1 : 0);
+  const int32_t offset =
+      batch.keep_datagram(sizeof from + length) + static_cast<int32_t>(sizeof from);
+  batch.add(kKindDatagram, watched.index, watched.generation, offset, static_cast<int32_t>(length),
+            truncated ? 1 : 0);
 }
 
 }  // namespace
@@ -122,21 +132,27 @@ void serve_datagrams(Port& port, Watched& watched, size_t budget_bytes, Batch& b
     watched.queue->resting = false;
     return;
   }
-  // Told once, until all are posted again. Without one posted no datagram would ever bring us back: the next waits try.
+  // Told once, until all are posted again. Without one posted no datagram would ever bring us back:
+  // the next waits try.
   if (batch.records_room() > 0 && !std::exchange(watched.queue->resting, true)) {
     batch.add(kKindFailed, watched.index, watched.generation, static_cast<int32_t>(-failure));
   }
   serve_later(port, watched);
 }
 
-Result send_datagram(Port& port, Watched& watched, std::span<const uint8_t> bytes, const PackedAddress& to) {
+Result send_datagram(Port& port, Watched& watched, std::span<const uint8_t> bytes,
+                     const PackedAddress& to) {
   if (watched.send != nullptr) return 0;
   sockaddr_storage address{};
   const int length = to_sockaddr(to, address);
-  // Safe: WSABUF has char where this has bytes; any object may be seen as char, and sending does not write through it.
-  WSABUF buffer{static_cast<ULONG>(bytes.size()), reinterpret_cast<char*>(const_cast<uint8_t*>(bytes.data()))};
+  // Safe: WSABUF has char where this has bytes; any object may be seen as char, and sending does
+  // not write through it.
+  WSABUF buffer{static_cast<ULONG>(bytes.size()),
+                reinterpret_cast<char*>(const_cast<uint8_t*>(bytes.data()))};
   DWORD sent = 0;
-  if (WSASendTo(watched.socket.get(), &buffer, 1, &sent, 0, as_sockaddr(address), length, nullptr, nullptr) == 0) return 1;
+  if (WSASendTo(watched.socket.get(), &buffer, 1, &sent, 0, as_sockaddr(address), length, nullptr,
+                nullptr) == 0)
+    return 1;
   const int error = WSAGetLastError();
   if (error != WSAEWOULDBLOCK) return -static_cast<Result>(error);
 
@@ -151,18 +167,21 @@ Result send_datagram(Port& port, Watched& watched, std::span<const uint8_t> byte
   return started;
 }
 
-void send_datagram_chain(Port& port, Watched& watched, const Outbox& outbox, int32_t first, Batch& batch) {
+void send_datagram_chain(Port& port, Watched& watched, const Outbox& outbox, int32_t first,
+                         Batch& batch) {
   Send send{};
   for (int32_t position = first; position >= 0 && outbox.read(position, send);) {
     PackedAddress to{};
     if (outbox.has_address(send)) std::memcpy(&to, outbox.at(send.address), sizeof to);
-    const Result sent = send_datagram(port, watched, {outbox.at(send.offset), static_cast<size_t>(send.length)}, to);
+    const Result sent = send_datagram(
+        port, watched, {outbox.at(send.offset), static_cast<size_t>(send.length)}, to);
     if (sent == 0) {
       batch.add(kKindSendShort, watched.index, watched.generation, position, 0);
       return;
     }
     if (sent < 0) {
-      batch.add(kKindDatagramFailed, watched.index, watched.generation, static_cast<int32_t>(-sent), keep_address(batch, to), 1);
+      batch.add(kKindDatagramFailed, watched.index, watched.generation, static_cast<int32_t>(-sent),
+                keep_address(batch, to), 1);
     }
     // A chain only goes forward: anything else would be a loop.
     position = send.next > position ? send.next : -1;
@@ -176,7 +195,8 @@ void complete_datagram_send(Port& port, Watched& watched, Batch& batch) {
   port.pool.give_back(watched.send);
   watched.send = nullptr;
   if (error != 0) {
-    batch.add(kKindDatagramFailed, watched.index, watched.generation, static_cast<int32_t>(error), keep_address(batch, to));
+    batch.add(kKindDatagramFailed, watched.index, watched.generation, static_cast<int32_t>(error),
+              keep_address(batch, to));
   }
   batch.add(kKindWritable, watched.index, watched.generation);
 }

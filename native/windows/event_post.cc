@@ -4,11 +4,13 @@
 
 namespace pollport {
 
-Result EventPost::create(HANDLE port, ULONG_PTR key, OVERLAPPED* overlapped, std::unique_ptr<EventPost>& out) {
+Result EventPost::create(HANDLE port, ULONG_PTR key, OVERLAPPED* overlapped,
+                         std::unique_ptr<EventPost>& out) {
   auto made = std::make_unique<EventPost>(port, key, overlapped);
   made->event_.reset(CreateEventW(nullptr, FALSE, FALSE, nullptr));
   if (!made->event_) return -static_cast<Result>(GetLastError());
-  if (RegisterWaitForSingleObject(&made->wait_, made->event_.get(), &EventPost::post, made.get(), INFINITE, WT_EXECUTEINWAITTHREAD) == 0) {
+  if (RegisterWaitForSingleObject(&made->wait_, made->event_.get(), &EventPost::post, made.get(),
+                                  INFINITE, WT_EXECUTEINWAITTHREAD) == 0) {
     return -static_cast<Result>(GetLastError());
   }
   out = std::move(made);
@@ -16,7 +18,8 @@ Result EventPost::create(HANDLE port, ULONG_PTR key, OVERLAPPED* overlapped, std
 }
 
 EventPost::~EventPost() {
-  // Waits for a post that is under way. There is nothing to do about a failure: the wait is then gone already.
+  // Waits for a post that is under way. There is nothing to do about a failure: the wait is then
+  // gone already.
   if (wait_ != nullptr) static_cast<void>(UnregisterWaitEx(wait_, INVALID_HANDLE_VALUE));
 }
 
@@ -30,7 +33,8 @@ void CALLBACK EventPost::post(void* self, BOOLEAN timed_out) {
   // Safe: create() registered `this`, and the destructor waits for this function to end.
   auto* event_post = static_cast<EventPost*>(self);
   // It fails only when the system is out of memory, and there is nobody here to tell.
-  static_cast<void>(PostQueuedCompletionStatus(event_post->port_, 0, event_post->key_, event_post->overlapped_));
+  static_cast<void>(
+      PostQueuedCompletionStatus(event_post->port_, 0, event_post->key_, event_post->overlapped_));
 }
 
 }  // namespace pollport

@@ -1,4 +1,5 @@
-// The order of one wait(), and how a batch is shared among the sockets whose operations are complete at once.
+// The order of one wait(), and how a batch is shared among the sockets whose operations are
+// complete at once.
 
 #include "../contract/exchange.h"
 
@@ -36,11 +37,13 @@ class IocpExchange final : public Exchange {
     entries_.resize(std::max<size_t>(limits.max_events, 1));
   }
   Result watch(int32_t index, int32_t generation, Handle handle, int32_t kind) override;
-  Result connect(int32_t index, int32_t generation, Handle handle, const PackedAddress& address) override;
+  Result connect(int32_t index, int32_t generation, Handle handle,
+                 const PackedAddress& address) override;
   Result set_receiving(int32_t index, bool on) override;
   Result release(int32_t index, int32_t how) override { return table_.release(port_, index, how); }
   Result send(int32_t index, std::span<const uint8_t> bytes) override;
-  Result send_datagram(int32_t index, std::span<const uint8_t> bytes, const PackedAddress& to) override;
+  Result send_datagram(int32_t index, std::span<const uint8_t> bytes,
+                       const PackedAddress& to) override;
   void flush(const Outbox& outbox, Batch& batch) override;
   Result run(const Outbox& outbox, Batch& batch, double timeout_ms) override;
   Result open_watch(std::function<void()> on_ready, std::unique_ptr<LoopWatch>& out) override {
@@ -60,7 +63,8 @@ class IocpExchange final : public Exchange {
   WatchTable table_;
   ExchangeLimits limits_{1, 1, 1, 1};
   std::vector<OVERLAPPED_ENTRY> entries_ = std::vector<OVERLAPPED_ENTRY>(1);
-  // Accepted since the last wait, by index and generation; not with the port yet, so that another thread may still have them.
+  // Accepted since the last wait, by index and generation; not with the port yet, so that another
+  // thread may still have them.
   std::vector<std::pair<int32_t, int32_t>> fresh_;
 };
 
@@ -70,14 +74,16 @@ IocpExchange::~IocpExchange() {
   const double deadline = clock_ms() + kLongestDrainMs;
   while (port_.pool.in_flight() > 0 && clock_ms() < deadline) {
     const Iocp::Waited waited = port_.iocp->wait(entries, deadline - clock_ms());
-    if (waited.count < 0) return;  // no port to drain: the pool leaves what is pending to the system
+    if (waited.count < 0)
+      return;  // no port to drain: the pool leaves what is pending to the system
     for (Result i = 0; i < waited.count; i++) drop(finished(entries[static_cast<size_t>(i)]));
   }
 }
 
 Result IocpExchange::watch(int32_t index, int32_t generation, Handle handle, int32_t kind) {
   const bool is_fresh = kind == kWatchAccepted;
-  const Result watched = table_.watch(index, generation, static_cast<SOCKET>(handle), is_fresh ? kWatchConnection : kind);
+  const Result watched = table_.watch(index, generation, static_cast<SOCKET>(handle),
+                                      is_fresh ? kWatchConnection : kind);
   if (watched < 0) return watched;
   if (is_fresh) {
     fresh_.emplace_back(index, generation);
@@ -126,13 +132,16 @@ void IocpExchange::serve_those_short_of_memory(Batch& batch) {
       serve_later(port_, *watched);
       continue;
     }
-    if (std::exchange(watched->send_stalled, false)) batch.add(kKindWritable, watched->index, watched->generation);
+    if (std::exchange(watched->send_stalled, false))
+      batch.add(kKindWritable, watched->index, watched->generation);
     if (watched->kind != kWatchConnecting) serve(*watched, batch);
   }
 }
 
-Result IocpExchange::connect(int32_t index, int32_t generation, Handle handle, const PackedAddress& address) {
-  const Result watched = table_.watch(index, generation, static_cast<SOCKET>(handle), kWatchConnecting);
+Result IocpExchange::connect(int32_t index, int32_t generation, Handle handle,
+                             const PackedAddress& address) {
+  const Result watched =
+      table_.watch(index, generation, static_cast<SOCKET>(handle), kWatchConnecting);
   if (watched < 0) return watched;
   Watched& found = *table_.find(index);
   const Result begun = begin_connect(port_, found, address);
@@ -145,8 +154,8 @@ Result IocpExchange::set_receiving(int32_t index, bool on) {
   Watched* watched = table_.find(index);
   if (watched == nullptr) return -static_cast<Result>(WSAENOTSOCK);
   watched->receiving = on;
-  // What came in meanwhile is held by operations that are done: a turn of its own gives it out. A connection that is not with the port yet
-  // gets there with the next wait.
+  // What came in meanwhile is held by operations that are done: a turn of its own gives it out. A
+  // connection that is not with the port yet gets there with the next wait.
   if (!on || watched->kind == kWatchConnecting || !watched->associated) return 0;
   if (watched->kind == kWatchConnection) {
     await_data(port_, *watched);
@@ -158,18 +167,22 @@ Result IocpExchange::set_receiving(int32_t index, bool on) {
 
 Result IocpExchange::send(int32_t index, std::span<const uint8_t> bytes) {
   Watched* watched = table_.find(index);
-  return watched == nullptr ? -static_cast<Result>(WSAENOTSOCK) : send_stream(port_, *watched, bytes);
+  return watched == nullptr ? -static_cast<Result>(WSAENOTSOCK)
+                            : send_stream(port_, *watched, bytes);
 }
 
-Result IocpExchange::send_datagram(int32_t index, std::span<const uint8_t> bytes, const PackedAddress& to) {
+Result IocpExchange::send_datagram(int32_t index, std::span<const uint8_t> bytes,
+                                   const PackedAddress& to) {
   Watched* watched = table_.find(index);
-  return watched == nullptr ? -static_cast<Result>(WSAENOTSOCK) : pollport::send_datagram(port_, *watched, bytes, to);
+  return watched == nullptr ? -static_cast<Result>(WSAENOTSOCK)
+                            : pollport::send_datagram(port_, *watched, bytes, to);
 }
 
 void IocpExchange::flush(const Outbox& outbox, Batch& batch) {
   Send send{};
   for (int32_t position = 0; position < outbox.count(); position++) {
-    if (!outbox.read(position, send) || send.index < 0) continue;  // skipped, or reached through its chain
+    if (!outbox.read(position, send) || send.index < 0)
+      continue;  // skipped, or reached through its chain
     Watched* watched = table_.find(send.index);
     if (watched == nullptr) continue;
     if (watched->kind == kWatchConnection) {
@@ -197,7 +210,8 @@ Result IocpExchange::run(const Outbox& outbox, Batch& batch, double timeout_ms) 
   if (waited.count < 0) return waited.count;
   if (waited.woken) batch.add(kKindWoken, 0, 0);
 
-  const std::span<const OVERLAPPED_ENTRY> ready = std::span(entries_).first(static_cast<size_t>(waited.count));
+  const std::span<const OVERLAPPED_ENTRY> ready =
+      std::span(entries_).first(static_cast<size_t>(waited.count));
   for (size_t i = 0; i < ready.size(); i++) {
     if (batch.stream_budget(limits_.read_budget) == 0) {
       port_.iocp->put_back(ready.subspan(i));
@@ -211,7 +225,8 @@ Result IocpExchange::run(const Outbox& outbox, Batch& batch, double timeout_ms) 
 void IocpExchange::take(const OVERLAPPED_ENTRY& entry, Batch& batch) {
   Operation* operation = finished(entry);
   if (operation == nullptr) return;
-  Watched* watched = table_.find(index_of(entry.lpCompletionKey), generation_of(entry.lpCompletionKey));
+  Watched* watched =
+      table_.find(index_of(entry.lpCompletionKey), generation_of(entry.lpCompletionKey));
   if (watched == nullptr) return drop(operation);  // its socket was released since
   switch (operation->kind) {
     case OperationKind::kConnect:
@@ -237,8 +252,10 @@ void IocpExchange::take(const OVERLAPPED_ENTRY& entry, Batch& batch) {
 }
 
 void IocpExchange::serve(Watched& watched, Batch& batch) {
-  if (watched.kind == kWatchListener) return serve_listener(port_, watched, limits_.accept_budget, batch);
-  if (watched.kind == kWatchConnection) return drain_connection(port_, watched, batch.stream_budget(limits_.read_budget), batch);
+  if (watched.kind == kWatchListener)
+    return serve_listener(port_, watched, limits_.accept_budget, batch);
+  if (watched.kind == kWatchConnection)
+    return drain_connection(port_, watched, batch.stream_budget(limits_.read_budget), batch);
   serve_datagrams(port_, watched, limits_.read_budget, batch);
 }
 
@@ -249,7 +266,8 @@ Operation* IocpExchange::finished(const OVERLAPPED_ENTRY& entry) {
   operation->in_flight = false;
   if (operation->kind == OperationKind::kTurn) return operation;
   finish(*operation);
-  // A connect that was aborted has failed; one that was reset has been a connection: complete_connect() tells them apart.
+  // A connect that was aborted has failed; one that was reset has been a connection:
+  // complete_connect() tells them apart.
   if (operation->kind == OperationKind::kConnect) return operation;
   operation->error = static_cast<DWORD>(reset_if_aborted(static_cast<int>(operation->error)));
   return operation;
@@ -258,7 +276,8 @@ Operation* IocpExchange::finished(const OVERLAPPED_ENTRY& entry) {
 void IocpExchange::drop(Operation* operation) {
   if (operation == nullptr) return;
   // Accepted, but the listener is closed: the client is not to wait for us.
-  if (operation->kind == OperationKind::kAccept && operation->error == 0) make_abortive(operation->memory->accepted.get());
+  if (operation->kind == OperationKind::kAccept && operation->error == 0)
+    make_abortive(operation->memory->accepted.get());
   if (operation->closing) close_connection(operation->closing);
   port_.pool.give_back(operation);
 }

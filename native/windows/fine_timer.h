@@ -1,4 +1,5 @@
-// Asks the system for a timer that steps one millisecond, for as long as it lives. Refuses to know who waits.
+// Asks the system for a timer that steps one millisecond, for as long as it lives. Refuses to know
+// who waits.
 #pragma once
 
 #include "win.h"
@@ -14,8 +15,9 @@ class FineTimer {
     if (is_held_) timeEndPeriod(kStepMs);
   }
 
-  // Once is enough. The system counts requests, and each is taken back by its own timeEndPeriod (Microsoft Learn, "timeBeginPeriod
-  // function"). A refusal leaves waits as exact as they are: late by a step of 15.6 ms at most.
+  // Once is enough. The system counts requests, and each is taken back by its own timeEndPeriod
+  // (Microsoft Learn, "timeBeginPeriod function"). A refusal leaves waits as exact as they are:
+  // late by a step of 15.6 ms at most.
   void hold() {
     if (!is_held_) is_held_ = timeBeginPeriod(kStepMs) == TIMERR_NOERROR;
   }

@@ -1,4 +1,5 @@
-// NtQuerySystemInformation: GetProcessHandleCount() tells of processes that were opened only, and answers 0 under Wine.
+// NtQuerySystemInformation: GetProcessHandleCount() tells of processes that were opened only, and
+// answers 0 under Wine.
 
 #include "handles.h"
 
@@ -10,7 +11,8 @@
 namespace pollport {
 namespace {
 
-// SystemHandleInformation and what it writes: a count, then a record for each handle of the system. Not in the headers of applications.
+// SystemHandleInformation and what it writes: a count, then a record for each handle of the system.
+// Not in the headers of applications.
 constexpr int kSystemHandleInformation = 16;
 constexpr LONG kInfoLengthMismatch = static_cast<LONG>(0xC0000004);
 constexpr ULONG kFirstBytes = 1 << 16;
@@ -31,9 +33,10 @@ using QuerySystemInformation = LONG(NTAPI*)(int, void*, ULONG, ULONG*);
 }  // namespace
 
 Result count_handles(uint32_t process) {
-  // Safe: ntdll exports the function with this signature; going through void* is what GetProcAddress asks for.
-  const auto query = reinterpret_cast<QuerySystemInformation>(
-      reinterpret_cast<void*>(GetProcAddress(GetModuleHandleW(L"ntdll.dll"), "NtQuerySystemInformation")));
+  // Safe: ntdll exports the function with this signature; going through void* is what
+  // GetProcAddress asks for.
+  const auto query = reinterpret_cast<QuerySystemInformation>(reinterpret_cast<void*>(
+      GetProcAddress(GetModuleHandleW(L"ntdll.dll"), "NtQuerySystemInformation")));
   if (query == nullptr) return -static_cast<Result>(ERROR_NOT_SUPPORTED);
   for (ULONG size = kFirstBytes; size <= kMostBytes; size *= 2) {
     const auto memory = std::make_unique<uint8_t[]>(size);

@@ -39,7 +39,8 @@ std::vector<InheritedOption> inherited_options(SOCKET listener, SOCKET fresh) {
   std::vector<InheritedOption> inherited;
   for (const Candidate& candidate : kCandidates) {
     const int wanted = option_of(listener, candidate);
-    if (wanted != option_of(fresh, candidate)) inherited.push_back({candidate.level, candidate.name, wanted});
+    if (wanted != option_of(fresh, candidate))
+      inherited.push_back({candidate.level, candidate.name, wanted});
   }
   return inherited;
 }
@@ -47,8 +48,8 @@ std::vector<InheritedOption> inherited_options(SOCKET listener, SOCKET fresh) {
 // The error of the first call that could not be posted, or 0.
 Result replenish(Port& port, Watched& watched) {
   Queue& queue = *watched.queue;
-  // A client that resets while it is taken fails the call, not the listener (Microsoft Learn, "AcceptEx function"): the next one may be
-  // well.
+  // A client that resets while it is taken fails the call, not the listener (Microsoft Learn,
+  // "AcceptEx function"): the next one may be well.
   size_t resets = kAcceptsPosted;
   while (queue.posted < kAcceptsPosted) {
     Operation* operation = take_operation(port, watched, OperationKind::kAccept);
@@ -71,16 +72,18 @@ bool give_out(const Watched& watched, Operation& operation, Batch& batch) {
   PackedAddress peer{};
   if (finish_accept(operation, peer) < 0) return false;
   UniqueSocket& accepted = operation.memory->accepted;
-  // Records hold 32 bits. A handle has no more that count (Microsoft Learn, "Interprocess Communication Between 32-bit and 64-bit
-  // Applications").
+  // Records hold 32 bits. A handle has no more that count (Microsoft Learn, "Interprocess
+  // Communication Between 32-bit and 64-bit Applications").
   if (accepted.get() > INT_MAX) return false;
   for (const InheritedOption& option : watched.queue->inherited) {
     // Safe: any object may be seen as char.
-    setsockopt(accepted.get(), option.level, option.name, reinterpret_cast<const char*>(&option.value), sizeof option.value);
+    setsockopt(accepted.get(), option.level, option.name,
+               reinterpret_cast<const char*>(&option.value), sizeof option.value);
   }
   if (set_non_blocking(static_cast<Handle>(accepted.get()), true) < 0) return false;
   std::memcpy(batch.stream_room().data(), &peer, sizeof peer);
-  batch.add(kKindAccepted, watched.index, watched.generation, static_cast<int32_t>(accepted.release()), batch.keep_stream(sizeof peer));
+  batch.add(kKindAccepted, watched.index, watched.generation,
+            static_cast<int32_t>(accepted.release()), batch.keep_stream(sizeof peer));
   return true;
 }
 
@@ -90,7 +93,8 @@ Result begin_accepting(Port& port, Watched& watched) {
   if (const Result associated = associate(port, watched); associated < 0) return associated;
   watched.queue = std::make_unique<Queue>();
   UniqueSocket fresh;
-  if (const Result opened = open_overlapped_socket(false, watched.ipv6, fresh); opened < 0) return opened;
+  if (const Result opened = open_overlapped_socket(false, watched.ipv6, fresh); opened < 0)
+    return opened;
   watched.queue->inherited = inherited_options(watched.socket.get(), fresh.get());
   const Result replenished = replenish(port, watched);
   return watched.queue->posted > 0 ? 0 : replenished;
@@ -108,7 +112,8 @@ void serve_listener(Port& port, Watched& watched, int32_t budget, Batch& batch) 
   const bool was_resting = std::exchange(queue.resting, false);
   DWORD shortage = 0;
   while (!queue.operations.empty()) {
-    if (budget <= 0 || batch.records_room() < 2 || batch.stream_room().size() < sizeof(PackedAddress)) {
+    if (budget <= 0 || batch.records_room() < 2 ||
+        batch.stream_room().size() < sizeof(PackedAddress)) {
       return ask_again(port, watched);
     }
     Operation* operation = queue.operations.front();
@@ -117,15 +122,19 @@ void serve_listener(Port& port, Watched& watched, int32_t budget, Batch& batch) 
     if (give_out(watched, *operation, batch)) budget--;
     port.pool.give_back(operation);
   }
-  // The other calls may fail in the same way before the rest is over: those failures are old by then, and are not told.
+  // The other calls may fail in the same way before the rest is over: those failures are old by
+  // then, and are not told.
   if (shortage != 0 && !was_resting) {
     queue.resting = true;
     watched.receiving = false;  // until set_receiving(): the poller says when
-    return batch.add(kKindAcceptFailed, watched.index, watched.generation, static_cast<int32_t>(shortage));
+    return batch.add(kKindAcceptFailed, watched.index, watched.generation,
+                     static_cast<int32_t>(shortage));
   }
   const Result replenished = replenish(port, watched);
   // As long as one call is posted, connections come: trying again with each of them is enough.
-  if (queue.posted == 0) batch.add(kKindAcceptFailed, watched.index, watched.generation, static_cast<int32_t>(-replenished));
+  if (queue.posted == 0)
+    batch.add(kKindAcceptFailed, watched.index, watched.generation,
+              static_cast<int32_t>(-replenished));
 }
 
 }  // namespace pollport

@@ -1,5 +1,5 @@
-// A thread that dequeues in Node's stead and keeps what it got for the next wait. A completion port cannot be looked at without taking from
-// it.
+// A thread that dequeues in Node's stead and keeps what it got for the next wait. A completion port
+// cannot be looked at without taking from it.
 
 #include "loop_watch.h"
 
@@ -14,12 +14,14 @@
 namespace pollport {
 namespace {
 
-// The thread is told of changes by a control packet, but wait() may take that one for itself: then it learns of them after so long.
+// The thread is told of changes by a control packet, but wait() may take that one for itself: then
+// it learns of them after so long.
 constexpr double kLongestBlindMs = 1000;
 
 class PortWatch final : public LoopWatch {
  public:
-  PortWatch(Iocp& iocp, std::function<void()> on_ready) : iocp_(iocp), on_ready_(std::move(on_ready)) {}
+  PortWatch(Iocp& iocp, std::function<void()> on_ready)
+      : iocp_(iocp), on_ready_(std::move(on_ready)) {}
   PortWatch(const PortWatch&) = delete;
   PortWatch& operator=(const PortWatch&) = delete;
   ~PortWatch() override {
@@ -33,10 +35,13 @@ class PortWatch final : public LoopWatch {
   }
 
   Result start() {
-    // From the start, since nobody knows which wait will be a short one: other threads arm the watch, and Node's own timers end it.
+    // From the start, since nobody knows which wait will be a short one: other threads arm the
+    // watch, and Node's own timers end it.
     fine_timer_.hold();
-    // Not std::thread: that one can tell of a failure by an exception alone. Safe: _beginthreadex gives a HANDLE as an integer.
-    thread_.reset(reinterpret_cast<HANDLE>(_beginthreadex(nullptr, 0, &PortWatch::enter, this, 0, nullptr)));
+    // Not std::thread: that one can tell of a failure by an exception alone. Safe: _beginthreadex
+    // gives a HANDLE as an integer.
+    thread_.reset(
+        reinterpret_cast<HANDLE>(_beginthreadex(nullptr, 0, &PortWatch::enter, this, 0, nullptr)));
     return thread_ ? 0 : -static_cast<Result>(ERROR_NOT_ENOUGH_MEMORY);
   }
 
@@ -66,7 +71,9 @@ class PortWatch final : public LoopWatch {
     for (;;) {
       changed_.wait(lock, [&] { return armed_ || ending_; });
       if (ending_) return;
-      const double left_ms = deadline_ < 0 ? kLongestBlindMs : std::clamp(deadline_ - clock_ms(), 0.0, kLongestBlindMs);
+      const double left_ms = deadline_ < 0
+                                 ? kLongestBlindMs
+                                 : std::clamp(deadline_ - clock_ms(), 0.0, kLongestBlindMs);
       const double limited_ms = iocp_.limited(left_ms);
       waiting_ = true;
       lock.unlock();
@@ -75,7 +82,8 @@ class PortWatch final : public LoopWatch {
       waiting_ = false;
       if (ending_) return;
       const bool is_over = limited_ms < left_ms || (deadline_ >= 0 && clock_ms() >= deadline_);
-      // What was dequeued has to be told even if somebody has disarmed us meanwhile: the port will not tell of it again.
+      // What was dequeued has to be told even if somebody has disarmed us meanwhile: the port will
+      // not tell of it again.
       if (!has_some && !(armed_ && is_over)) continue;
       armed_ = false;
       lock.unlock();
@@ -98,7 +106,8 @@ class PortWatch final : public LoopWatch {
 
 }  // namespace
 
-Result open_loop_watch(Iocp& iocp, std::function<void()> on_ready, std::unique_ptr<LoopWatch>& out) {
+Result open_loop_watch(Iocp& iocp, std::function<void()> on_ready,
+                       std::unique_ptr<LoopWatch>& out) {
   auto watch = std::make_unique<PortWatch>(iocp, std::move(on_ready));
   if (const Result started = watch->start(); started < 0) return started;
   out = std::move(watch);

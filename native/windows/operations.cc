@@ -1,4 +1,5 @@
-// WSARecv, WSASend, WSARecvFrom, WSASendTo, AcceptEx, ConnectEx, DisconnectEx, CancelIoEx and GetOverlappedResult.
+// WSARecv, WSASend, WSARecvFrom, WSASendTo, AcceptEx, ConnectEx, DisconnectEx, CancelIoEx and
+// GetOverlappedResult.
 
 #include "operations.h"
 
@@ -11,7 +12,8 @@
 namespace pollport {
 namespace {
 
-// Safe: a SOCKET is a handle of the kernel's; the calls that take it as one say so (Microsoft Learn, "Socket Handles").
+// Safe: a SOCKET is a handle of the kernel's; the calls that take it as one say so (Microsoft
+// Learn, "Socket Handles").
 HANDLE file_of(SOCKET socket) { return reinterpret_cast<HANDLE>(socket); }
 
 void reset(Operation& operation) {
@@ -32,14 +34,16 @@ WSABUF buffer_of(Operation& operation) {
   WSABUF buffer{};
   buffer.len = static_cast<ULONG>(operation.length);
   // Safe: WSABUF has char where this has bytes; any object may be seen as char.
-  buffer.buf = operation.length == 0 ? nullptr : reinterpret_cast<char*>(operation.memory->bytes.get());
+  buffer.buf =
+      operation.length == 0 ? nullptr : reinterpret_cast<char*>(operation.memory->bytes.get());
   return buffer;
 }
 
-// What every call that starts an operation answers: whether a completion follows. Also of one that fails with a warning instead of an error
-// it does: a datagram that is there already and longer than the buffer is STATUS_BUFFER_OVERFLOW, which is a warning, and only an error
-// ends an operation without a completion ("[MS-ERREF]: NTSTATUS"; Microsoft Learn, "Using NTSTATUS Values"). A send that is too long is an
-// error.
+// What every call that starts an operation answers: whether a completion follows. Also of one that
+// fails with a warning instead of an error it does: a datagram that is there already and longer
+// than the buffer is STATUS_BUFFER_OVERFLOW, which is a warning, and only an error ends an
+// operation without a completion ("[MS-ERREF]: NTSTATUS"; Microsoft Learn, "Using NTSTATUS
+// Values"). A send that is too long is an error.
 Result answer(Operation& operation, bool started) {
   const int error = started ? 0 : WSAGetLastError();
   if (started || error == WSA_IO_PENDING) return 0;
@@ -49,19 +53,24 @@ Result answer(Operation& operation, bool started) {
 }
 
 bool is_loopback(const PackedAddress& address) {
-  static constexpr std::array<uint8_t, 16> kIpv6Loopback{0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 1};
-  return address.family == 4 ? address.bytes[0] == 127 : std::memcmp(address.bytes, kIpv6Loopback.data(), kIpv6Loopback.size()) == 0;
+  static constexpr std::array<uint8_t, 16> kIpv6Loopback{0, 0, 0, 0, 0, 0, 0, 0,
+                                                         0, 0, 0, 0, 0, 0, 0, 1};
+  return address.family == 4
+             ? address.bytes[0] == 127
+             : std::memcmp(address.bytes, kIpv6Loopback.data(), kIpv6Loopback.size()) == 0;
 }
 
-// Many outgoing connections: a bind to port 0 takes a port that no other socket has, of which there are 16,384, whatever the peers are.
-// With this option the port is chosen when the peer is known, and connections to different peers share ports, as connect() without a bind
-// has it by itself (Microsoft Learn, "SOL_SOCKET Socket Options", SO_REUSE_UNICASTPORT: Windows 10). Optional: without it there are fewer
-// ports.
+// Many outgoing connections: a bind to port 0 takes a port that no other socket has, of which there
+// are 16,384, whatever the peers are. With this option the port is chosen when the peer is known,
+// and connections to different peers share ports, as connect() without a bind has it by itself
+// (Microsoft Learn, "SOL_SOCKET Socket Options", SO_REUSE_UNICASTPORT: Windows 10). Optional:
+// without it there are fewer ports.
 void share_ports(SOCKET socket) {
   constexpr int kReuseUnicastPort = 0x3007;  // not in every SDK's headers
   const BOOL on = TRUE;
   // Safe: any object may be seen as char.
-  static_cast<void>(setsockopt(socket, SOL_SOCKET, kReuseUnicastPort, reinterpret_cast<const char*>(&on), sizeof on));
+  static_cast<void>(setsockopt(socket, SOL_SOCKET, kReuseUnicastPort,
+                               reinterpret_cast<const char*>(&on), sizeof on));
 }
 
 Result bind_anywhere(SOCKET socket, const PackedAddress& peer) {
@@ -72,16 +81,19 @@ Result bind_anywhere(SOCKET socket, const PackedAddress& peer) {
   PackedAddress any{};
   any.family = peer.family;
   length = to_sockaddr(any, bound);
-  return bind(socket, as_sockaddr(bound), length) == 0 ? 0 : -static_cast<Result>(WSAGetLastError());
+  return bind(socket, as_sockaddr(bound), length) == 0 ? 0
+                                                       : -static_cast<Result>(WSAGetLastError());
 }
 
-// Windows repeats a refused SYN for about two seconds; on loopback a refusal is final. Optional: a system without it only takes longer.
+// Windows repeats a refused SYN for about two seconds; on loopback a refusal is final. Optional: a
+// system without it only takes longer.
 void refuse_at_once(SOCKET socket) {
   TCP_INITIAL_RTO_PARAMETERS parameters{};
   parameters.Rtt = TCP_INITIAL_RTO_UNSPECIFIED_RTT;
   parameters.MaxSynRetransmissions = TCP_INITIAL_RTO_NO_SYN_RETRANSMISSIONS;
   DWORD bytes = 0;
-  static_cast<void>(WSAIoctl(socket, SIO_TCP_INITIAL_RTO, &parameters, sizeof parameters, nullptr, 0, &bytes, nullptr, nullptr));
+  static_cast<void>(WSAIoctl(socket, SIO_TCP_INITIAL_RTO, &parameters, sizeof parameters, nullptr,
+                             0, &bytes, nullptr, nullptr));
 }
 
 }  // namespace
@@ -104,13 +116,15 @@ Result start_receive(Operation& operation) {
   reset(operation);
   WSABUF buffer = buffer_of(operation);
   operation.flags = 0;
-  return answer(operation, WSARecv(operation.socket, &buffer, 1, nullptr, &operation.flags, &operation, nullptr) == 0);
+  return answer(operation, WSARecv(operation.socket, &buffer, 1, nullptr, &operation.flags,
+                                   &operation, nullptr) == 0);
 }
 
 Result start_send(Operation& operation) {
   reset(operation);
   WSABUF buffer = buffer_of(operation);
-  return answer(operation, WSASend(operation.socket, &buffer, 1, nullptr, 0, &operation, nullptr) == 0);
+  return answer(operation,
+                WSASend(operation.socket, &buffer, 1, nullptr, 0, &operation, nullptr) == 0);
 }
 
 Result start_receive_from(Operation& operation) {
@@ -119,8 +133,9 @@ Result start_receive_from(Operation& operation) {
   OperationMemory& memory = operation.need_memory();
   memory.address_length = sizeof memory.address;
   operation.flags = 0;
-  return answer(operation, WSARecvFrom(operation.socket, &buffer, 1, nullptr, &operation.flags, as_sockaddr(memory.address),
-                                       &memory.address_length, &operation, nullptr) == 0);
+  return answer(operation, WSARecvFrom(operation.socket, &buffer, 1, nullptr, &operation.flags,
+                                       as_sockaddr(memory.address), &memory.address_length,
+                                       &operation, nullptr) == 0);
 }
 
 Result start_send_to(Operation& operation, const PackedAddress& to) {
@@ -129,7 +144,8 @@ Result start_send_to(Operation& operation, const PackedAddress& to) {
   OperationMemory& memory = operation.need_memory();
   memory.address_length = to_sockaddr(to, memory.address);
   const bool started =
-      WSASendTo(operation.socket, &buffer, 1, nullptr, 0, as_sockaddr(memory.address), memory.address_length, &operation, nullptr) == 0;
+      WSASendTo(operation.socket, &buffer, 1, nullptr, 0, as_sockaddr(memory.address),
+                memory.address_length, &operation, nullptr) == 0;
   return answer(operation, started);
 }
 
@@ -139,12 +155,14 @@ Result start_accept(Operation& operation, bool ipv6) {
   const Extensions& calls = extensions(operation.socket);
   if (calls.result < 0) return calls.result;
   OperationMemory& memory = operation.need_memory();
-  if (const Result opened = open_overlapped_socket(false, ipv6, memory.accepted); opened < 0) return opened;
+  if (const Result opened = open_overlapped_socket(false, ipv6, memory.accepted); opened < 0)
+    return opened;
   memory.reserve(size_t{2} * kAcceptAddressBytes);
   operation.in_flight = true;
   DWORD bytes = 0;
-  const BOOL started = calls.accept_ex(operation.socket, memory.accepted.get(), memory.bytes.get(), 0, kAcceptAddressBytes,
-                                       kAcceptAddressBytes, &bytes, &operation);
+  const BOOL started =
+      calls.accept_ex(operation.socket, memory.accepted.get(), memory.bytes.get(), 0,
+                      kAcceptAddressBytes, kAcceptAddressBytes, &bytes, &operation);
   const Result result = answer(operation, started != 0);
   if (result < 0) memory.accepted.reset();
   return result;
@@ -160,7 +178,8 @@ Result start_connect(Operation& operation, const PackedAddress& to) {
   sockaddr_storage address{};
   const int length = to_sockaddr(to, address);
   operation.in_flight = true;
-  return answer(operation, calls.connect_ex(operation.socket, as_sockaddr(address), length, nullptr, 0, nullptr, &operation) != 0);
+  return answer(operation, calls.connect_ex(operation.socket, as_sockaddr(address), length, nullptr,
+                                            0, nullptr, &operation) != 0);
 }
 
 Result start_disconnect(Operation& operation) {
@@ -179,7 +198,8 @@ void finish(Operation& operation) {
   operation.bytes = static_cast<DWORD>(operation.InternalHigh);
 }
 
-// Safe: the macro compares a field that the kernel sets last (Microsoft Learn, "HasOverlappedIoCompleted macro").
+// Safe: the macro compares a field that the kernel sets last (Microsoft Learn,
+// "HasOverlappedIoCompleted macro").
 bool is_complete(const Operation& operation) { return HasOverlappedIoCompleted(&operation); }
 
 Result finish_accept(Operation& operation, PackedAddress& peer) {
@@ -187,24 +207,30 @@ Result finish_accept(Operation& operation, PackedAddress& peer) {
   const SOCKET accepted = memory.accepted.get();
   // Safe: any object may be seen as char, which is how Winsock takes the values of options.
   const auto* listener = reinterpret_cast<const char*>(&operation.socket);
-  if (setsockopt(accepted, SOL_SOCKET, SO_UPDATE_ACCEPT_CONTEXT, listener, sizeof operation.socket) != 0) {
+  if (setsockopt(accepted, SOL_SOCKET, SO_UPDATE_ACCEPT_CONTEXT, listener,
+                 sizeof operation.socket) != 0) {
     return -static_cast<Result>(WSAGetLastError());
   }
   sockaddr* local = nullptr;
   sockaddr* remote = nullptr;
   int local_length = 0;
   int remote_length = 0;
-  extensions(accepted).get_accept_ex_sockaddrs(memory.bytes.get(), 0, kAcceptAddressBytes, kAcceptAddressBytes, &local, &local_length,
-                                               &remote, &remote_length);
+  extensions(accepted).get_accept_ex_sockaddrs(memory.bytes.get(), 0, kAcceptAddressBytes,
+                                               kAcceptAddressBytes, &local, &local_length, &remote,
+                                               &remote_length);
   sockaddr_storage address{};
-  if (remote == nullptr || remote_length <= 0 || static_cast<size_t>(remote_length) > sizeof address) return -WSAEFAULT;
+  if (remote == nullptr || remote_length <= 0 ||
+      static_cast<size_t>(remote_length) > sizeof address)
+    return -WSAEFAULT;
   std::memcpy(&address, remote, static_cast<size_t>(remote_length));
   from_sockaddr(address, remote_length, peer);
   return 0;
 }
 
 Result finish_connect(Operation& operation) {
-  return setsockopt(operation.socket, SOL_SOCKET, SO_UPDATE_CONNECT_CONTEXT, nullptr, 0) == 0 ? 0 : -static_cast<Result>(WSAGetLastError());
+  return setsockopt(operation.socket, SOL_SOCKET, SO_UPDATE_CONNECT_CONTEXT, nullptr, 0) == 0
+             ? 0
+             : -static_cast<Result>(WSAGetLastError());
 }
 
 Result cancel_operation(SOCKET socket, Operation* operation) {
@@ -214,7 +240,8 @@ Result cancel_operation(SOCKET socket, Operation* operation) {
 }
 
 Result open_overlapped_socket(bool udp, bool ipv6, UniqueSocket& out) {
-  out.reset(WSASocketW(ipv6 ? AF_INET6 : AF_INET, udp ? SOCK_DGRAM : SOCK_STREAM, udp ? IPPROTO_UDP : IPPROTO_TCP, nullptr, 0,
+  out.reset(WSASocketW(ipv6 ? AF_INET6 : AF_INET, udp ? SOCK_DGRAM : SOCK_STREAM,
+                       udp ? IPPROTO_UDP : IPPROTO_TCP, nullptr, 0,
                        WSA_FLAG_OVERLAPPED | WSA_FLAG_NO_HANDLE_INHERIT));
   return out ? 0 : -static_cast<Result>(WSAGetLastError());
 }

@@ -1,6 +1,7 @@
-// Overlapped operations: what the kernel may read and write between the start of a call and its completion, and the calls that start one.
-// Refuses to know who is told. Every start answers 0 when a completion follows (also when the call was done at once), else minus the error,
-// and then no completion follows.
+// Overlapped operations: what the kernel may read and write between the start of a call and its
+// completion, and the calls that start one. Refuses to know who is told. Every start answers 0 when
+// a completion follows (also when the call was done at once), else minus the error, and then no
+// completion follows.
 #pragma once
 
 #include <array>
@@ -17,9 +18,19 @@
 
 namespace pollport {
 
-enum class OperationKind : uint8_t { kReceive, kSend, kReceiveFrom, kSendTo, kAccept, kConnect, kDisconnect, kTurn };
+enum class OperationKind : uint8_t {
+  kReceive,
+  kSend,
+  kReceiveFrom,
+  kSendTo,
+  kAccept,
+  kConnect,
+  kDisconnect,
+  kTurn
+};
 
-// AcceptEx wants 16 bytes more than an address for each of the two that it writes (Microsoft Learn, "AcceptEx function").
+// AcceptEx wants 16 bytes more than an address for each of the two that it writes (Microsoft Learn,
+// "AcceptEx function").
 constexpr DWORD kAcceptAddressBytes = sizeof(sockaddr_storage) + 16;
 
 // What only some operations need: a receive that waits for an idle connection owns none of it.
@@ -84,10 +95,11 @@ constexpr bool receives(const Operation& operation) {
 }
 // Whether a datagram's receive failed only because its buffer was too short.
 constexpr bool is_truncation(DWORD error) { return error == static_cast<DWORD>(WSAEMSGSIZE); }
-// Memory or handles of this machine, and nothing that a peer did: trying again at once would fail again, later it may not.
+// Memory or handles of this machine, and nothing that a peer did: trying again at once would fail
+// again, later it may not.
 constexpr bool is_shortage(DWORD error) {
-  return error == static_cast<DWORD>(WSAENOBUFS) || error == static_cast<DWORD>(WSAEMFILE) || error == ERROR_NOT_ENOUGH_MEMORY ||
-         error == ERROR_NO_SYSTEM_RESOURCES;
+  return error == static_cast<DWORD>(WSAENOBUFS) || error == static_cast<DWORD>(WSAEMFILE) ||
+         error == ERROR_NOT_ENOUGH_MEMORY || error == ERROR_NO_SYSTEM_RESOURCES;
 }
 
 }  // namespace pollport

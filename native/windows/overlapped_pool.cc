@@ -39,7 +39,8 @@ Operation* OverlappedPool::find(OVERLAPPED* overlapped) const {
 
 size_t OverlappedPool::in_flight() const {
   return static_cast<size_t>(
-      std::count_if(operations_.begin(), operations_.end(), [](const auto& entry) { return entry.second->in_flight; }));
+      std::count_if(operations_.begin(), operations_.end(),
+                    [](const auto& entry) { return entry.second->in_flight; }));
 }
 
 }  // namespace pollport

@@ -1,5 +1,6 @@
-// Owns operations until the kernel is done with them. What is still pending when the pool goes is left to the kernel: never freed rather
-// than freed too early. Refuses to know what the operations are.
+// Owns operations until the kernel is done with them. What is still pending when the pool goes is
+// left to the kernel: never freed rather than freed too early. Refuses to know what the operations
+// are.
 #pragma once
 
 #include <cstddef>
@@ -20,10 +21,12 @@ class OverlappedPool {
   Operation* take(OperationKind kind, SOCKET socket);
   // Nothing of it may be in flight.
   void give_back(Operation* operation);
-  // The owner lets go: freed now, or by whoever dequeues the completion and finds no owner. Nothing for nullptr.
+  // The owner lets go: freed now, or by whoever dequeues the completion and finds no owner. Nothing
+  // for nullptr.
   void let_go(Operation* operation);
-  // What a completion port gave back. nullptr for a stranger: a socket keeps its port for life, whoever owns it, so that completions of
-  // operations that another thread started may come here; they are not to be touched.
+  // What a completion port gave back. nullptr for a stranger: a socket keeps its port for life,
+  // whoever owns it, so that completions of operations that another thread started may come here;
+  // they are not to be touched.
   Operation* find(OVERLAPPED* overlapped) const;
 
   size_t in_flight() const;

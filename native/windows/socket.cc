@@ -27,7 +27,9 @@ Result last_error() { return -static_cast<Result>(WSAGetLastError()); }
 Result failure() { return WSAGetLastError() == WSAEWOULDBLOCK ? kWouldBlock : last_error(); }
 
 // Safe: any object may be seen as char, which is what Winsock takes for bytes.
-const char* chars(std::span<const uint8_t> bytes) { return reinterpret_cast<const char*>(bytes.data()); }
+const char* chars(std::span<const uint8_t> bytes) {
+  return reinterpret_cast<const char*>(bytes.data());
+}
 char* chars(std::span<uint8_t> bytes) { return reinterpret_cast<char*>(bytes.data()); }
 
 // Winsock counts with int; a stream takes the rest with the next call.
@@ -37,18 +39,22 @@ Result integer_option(Handle handle, int level, int name) {
   int value = 0;
   int length = sizeof value;
   // Safe: see chars().
-  return getsockopt(socket_of(handle), level, name, reinterpret_cast<char*>(&value), &length) == 0 ? value : last_error();
+  return getsockopt(socket_of(handle), level, name, reinterpret_cast<char*>(&value), &length) == 0
+             ? value
+             : last_error();
 }
 
-// A blocking call that waited as long as SO_RCVTIMEO or SO_SNDTIMEO says answers WSAETIMEDOUT. Without such a limit that error means that
-// the connection broke.
+// A blocking call that waited as long as SO_RCVTIMEO or SO_SNDTIMEO says answers WSAETIMEDOUT.
+// Without such a limit that error means that the connection broke.
 Result failure_with_timeout(Handle handle, int timeout_option) {
   if (WSAGetLastError() != WSAETIMEDOUT) return failure();
-  return integer_option(handle, SOL_SOCKET, timeout_option) > 0 ? kWouldBlock : -static_cast<Result>(WSAETIMEDOUT);
+  return integer_option(handle, SOL_SOCKET, timeout_option) > 0
+             ? kWouldBlock
+             : -static_cast<Result>(WSAETIMEDOUT);
 }
 
-// What came back for a datagram sent earlier is "connection reset" to Winsock; on Linux, and to anybody who reads the ICMP message, it is
-// refused.
+// What came back for a datagram sent earlier is "connection reset" to Winsock; on Linux, and to
+// anybody who reads the ICMP message, it is refused.
 Result receive_failure(Handle handle) {
   if (WSAGetLastError() != WSAECONNRESET) return failure_with_timeout(handle, SO_RCVTIMEO);
   const bool is_datagram = integer_option(handle, SOL_SOCKET, SO_TYPE) == SOCK_DGRAM;
@@ -69,17 +75,20 @@ Result poll_for(Handle handle, short events, double timeout_ms) {
   return ready >= 0 ? ready : last_error();
 }
 
-// A send that the system's own SO_SNDTIMEO ends does not tell how much went, and leaves a stream that nobody can go on with (Microsoft
-// Learn, "SOL_SOCKET Socket Options"). So pieces are offered when there is room, for as long as the time lasts.
+// A send that the system's own SO_SNDTIMEO ends does not tell how much went, and leaves a stream
+// that nobody can go on with (Microsoft Learn, "SOL_SOCKET Socket Options"). So pieces are offered
+// when there is room, for as long as the time lasts.
 Result send_for(Handle handle, std::span<const uint8_t> bytes, Result timeout_ms) {
   constexpr size_t kPiece = 16 * 1024;
   const double deadline = clock_ms() + static_cast<double>(timeout_ms);
   size_t sent = 0;
   do {
-    const Result ready = poll_for(handle, POLLWRNORM, std::ceil(std::max(deadline - clock_ms(), 0.0)));
+    const Result ready =
+        poll_for(handle, POLLWRNORM, std::ceil(std::max(deadline - clock_ms(), 0.0)));
     if (ready < 0 && sent == 0) return ready;
     if (ready <= 0) break;
-    const std::span<const uint8_t> piece = bytes.subspan(sent, std::min(bytes.size() - sent, kPiece));
+    const std::span<const uint8_t> piece =
+        bytes.subspan(sent, std::min(bytes.size() - sent, kPiece));
     const int taken = send(socket_of(handle), chars(piece), int_size(piece.size()), 0);
     if (taken < 0 && sent == 0) return failure();
     if (taken < 0) break;
@@ -88,7 +97,8 @@ Result send_for(Handle handle, std::span<const uint8_t> bytes, Result timeout_ms
   return sent == 0 && !bytes.empty() ? kWouldBlock : static_cast<Result>(sent);
 }
 
-// The system does not tell whether a socket is non-blocking: what was set is kept here, for all threads, since sockets are handed over.
+// The system does not tell whether a socket is non-blocking: what was set is kept here, for all
+// threads, since sockets are handed over.
 struct NonBlocking {
   std::mutex mutex;
   std::unordered_set<SOCKET> sockets;
@@ -102,7 +112,8 @@ NonBlocking& non_blocking() {
 
 void set_linger(SOCKET socket, const linger& lingering) {
   // Safe: see chars().
-  setsockopt(socket, SOL_SOCKET, SO_LINGER, reinterpret_cast<const char*>(&lingering), sizeof lingering);
+  setsockopt(socket, SOL_SOCKET, SO_LINGER, reinterpret_cast<const char*>(&lingering),
+             sizeof lingering);
 }
 
 void forget_mode(SOCKET socket) {
@@ -113,7 +124,9 @@ void forget_mode(SOCKET socket) {
 Result set_ioctl_flag(SOCKET socket, DWORD code, bool on) {
   BOOL value = on ? TRUE : FALSE;
   DWORD bytes = 0;
-  return WSAIoctl(socket, code, &value, sizeof value, nullptr, 0, &bytes, nullptr, nullptr) == 0 ? 0 : last_error();
+  return WSAIoctl(socket, code, &value, sizeof value, nullptr, 0, &bytes, nullptr, nullptr) == 0
+             ? 0
+             : last_error();
 }
 
 }  // namespace
@@ -132,8 +145,11 @@ void close_and_forget(UniqueSocket& socket) {
 
 Result open_socket(SocketType type, bool ipv6, bool non_blocking) {
   UniqueSocket socket;
-  if (const Result opened = open_overlapped_socket(type == SocketType::kUdp, ipv6, socket); opened < 0) return opened;
-  // Otherwise one peer that is gone fails the next receive, which may be about another one (Microsoft Learn, "Winsock IOCTLs").
+  if (const Result opened = open_overlapped_socket(type == SocketType::kUdp, ipv6, socket);
+      opened < 0)
+    return opened;
+  // Otherwise one peer that is gone fails the next receive, which may be about another one
+  // (Microsoft Learn, "Winsock IOCTLs").
   if (type == SocketType::kUdp) report_unreachable(socket.get(), false);
   forget_mode(socket.get());
   const auto handle = static_cast<Handle>(socket.get());
@@ -161,7 +177,8 @@ int32_t as_lingering_says(SOCKET socket, int32_t how) {
   linger lingering{};
   int length = sizeof lingering;
   // Safe: see chars().
-  if (getsockopt(socket, SOL_SOCKET, SO_LINGER, reinterpret_cast<char*>(&lingering), &length) != 0) return how;
+  if (getsockopt(socket, SOL_SOCKET, SO_LINGER, reinterpret_cast<char*>(&lingering), &length) != 0)
+    return how;
   if (lingering.l_onoff == 0) return how;
   if (lingering.l_linger == 0 && how == kReleaseClose) return kReleaseReset;
   set_linger(socket, {0, 0});
@@ -175,7 +192,8 @@ Result bind_socket(Handle handle, const PackedAddress& address) {
 }
 
 Result listen_socket(Handle handle, int32_t backlog) {
-  // A plain number is cut to 200; as a hint, which is the number negated, it may be up to 65,535 (Microsoft Learn, "listen function").
+  // A plain number is cut to 200; as a hint, which is the number negated, it may be up to 65,535
+  // (Microsoft Learn, "listen function").
   constexpr int32_t kMostPlain = 200;
   constexpr int32_t kMostHinted = 65535;
   const int asked = backlog <= kMostPlain ? backlog : -std::min(backlog, kMostHinted);
@@ -193,13 +211,17 @@ Result accept_socket(Handle handle, PackedAddress& peer) {
   int length = sizeof address;
   UniqueSocket accepted(accept(socket_of(handle), as_sockaddr(address), &length));
   if (!accepted) return failure();
-  // Every other socket of ours is opened with WSA_FLAG_NO_HANDLE_INHERIT; accept() has no such flag, and a child process would hold the
-  // connection open. Between the two calls a process that another thread starts may still get it: overlappedAccept() has no such gap.
-  // Safe: a SOCKET is a handle of the kernel's (Microsoft Learn, "Socket Handles").
-  static_cast<void>(SetHandleInformation(reinterpret_cast<HANDLE>(accepted.get()), HANDLE_FLAG_INHERIT, 0));
+  // Every other socket of ours is opened with WSA_FLAG_NO_HANDLE_INHERIT; accept() has no such
+  // flag, and a child process would hold the connection open. Between the two calls a process that
+  // another thread starts may still get it: overlappedAccept() has no such gap. Safe: a SOCKET is a
+  // handle of the kernel's (Microsoft Learn, "Socket Handles").
+  static_cast<void>(
+      SetHandleInformation(reinterpret_cast<HANDLE>(accepted.get()), HANDLE_FLAG_INHERIT, 0));
   from_sockaddr(address, length, peer);
-  // An accepted socket takes the listener's mode on Windows, and is a new number that may have been another socket's before.
-  if (const Result set = set_non_blocking(static_cast<Handle>(accepted.get()), false); set < 0) return set;
+  // An accepted socket takes the listener's mode on Windows, and is a new number that may have been
+  // another socket's before.
+  if (const Result set = set_non_blocking(static_cast<Handle>(accepted.get()), false); set < 0)
+    return set;
   return static_cast<Handle>(accepted.release());
 }
 
@@ -208,7 +230,8 @@ Result connect_socket(Handle handle, const PackedAddress& address) {
   const int length = to_sockaddr(address, native);
   if (connect(socket_of(handle), as_sockaddr(native), length) != 0) return failure();
   // A UDP socket with one peer hears of it when nobody is there, as it does on Linux.
-  if (integer_option(handle, SOL_SOCKET, SO_TYPE) == SOCK_DGRAM) report_unreachable(socket_of(handle), true);
+  if (integer_option(handle, SOL_SOCKET, SO_TYPE) == SOCK_DGRAM)
+    report_unreachable(socket_of(handle), true);
   return 0;
 }
 
@@ -222,7 +245,8 @@ Result send_socket(Handle handle, std::span<const uint8_t> bytes) {
 Result recv_socket(Handle handle, std::span<uint8_t> into) {
   const int received = recv(socket_of(handle), chars(into), int_size(into.size()), 0);
   if (received >= 0) return received;
-  // A connected UDP socket's datagram that was too long: its first part is there, as Linux gives it.
+  // A connected UDP socket's datagram that was too long: its first part is there, as Linux gives
+  // it.
   if (WSAGetLastError() == WSAEMSGSIZE) return static_cast<Result>(into.size());
   return receive_failure(handle);
 }
@@ -230,14 +254,16 @@ Result recv_socket(Handle handle, std::span<uint8_t> into) {
 Result send_to_socket(Handle handle, std::span<const uint8_t> bytes, const PackedAddress& to) {
   sockaddr_storage native{};
   const int length = to_sockaddr(to, native);
-  const int sent = sendto(socket_of(handle), chars(bytes), int_size(bytes.size()), 0, as_sockaddr(native), length);
+  const int sent = sendto(socket_of(handle), chars(bytes), int_size(bytes.size()), 0,
+                          as_sockaddr(native), length);
   return sent >= 0 ? sent : failure_with_timeout(handle, SO_SNDTIMEO);
 }
 
 Result recv_from_socket(Handle handle, std::span<uint8_t> into, PackedAddress& peer) {
   sockaddr_storage address{};
   int length = sizeof address;
-  const int received = recvfrom(socket_of(handle), chars(into), int_size(into.size()), 0, as_sockaddr(address), &length);
+  const int received = recvfrom(socket_of(handle), chars(into), int_size(into.size()), 0,
+                                as_sockaddr(address), &length);
   const bool truncated = received < 0 && WSAGetLastError() == WSAEMSGSIZE;
   if (received < 0 && !truncated) return receive_failure(handle);
   from_sockaddr(address, length, peer);
@@ -246,7 +272,9 @@ Result recv_from_socket(Handle handle, std::span<uint8_t> into, PackedAddress& p
 }
 
 Result shutdown_socket(Handle handle, Shutdown how) {
-  const int native = how == Shutdown::kRead ? SD_RECEIVE : how == Shutdown::kWrite ? SD_SEND : SD_BOTH;
+  const int native = how == Shutdown::kRead    ? SD_RECEIVE
+                     : how == Shutdown::kWrite ? SD_SEND
+                                               : SD_BOTH;
   return shutdown(socket_of(handle), native) == 0 ? 0 : last_error();
 }
 
@@ -267,9 +295,13 @@ Result get_non_blocking(Handle handle) {
   return non_blocking().sockets.count(socket_of(handle)) > 0 ? 1 : 0;
 }
 
-Result local_address(Handle handle, PackedAddress& out) { return address_of(handle, out, getsockname); }
+Result local_address(Handle handle, PackedAddress& out) {
+  return address_of(handle, out, getsockname);
+}
 
-Result remote_address(Handle handle, PackedAddress& out) { return address_of(handle, out, getpeername); }
+Result remote_address(Handle handle, PackedAddress& out) {
+  return address_of(handle, out, getpeername);
+}
 
 Result take_error(Handle handle) { return integer_option(handle, SOL_SOCKET, SO_ERROR); }
 
@@ -277,10 +309,15 @@ Result describe_socket(Handle handle) {
   WSAPROTOCOL_INFOW protocol{};
   int length = sizeof protocol;
   // Safe: see chars().
-  if (getsockopt(socket_of(handle), SOL_SOCKET, SO_PROTOCOL_INFOW, reinterpret_cast<char*>(&protocol), &length) != 0) return last_error();
-  if (protocol.iSocketType != SOCK_STREAM && protocol.iSocketType != SOCK_DGRAM) return -static_cast<Result>(WSAESOCKTNOSUPPORT);
-  if (protocol.iAddressFamily != AF_INET && protocol.iAddressFamily != AF_INET6) return -static_cast<Result>(WSAEAFNOSUPPORT);
-  Result described = (protocol.iSocketType == SOCK_DGRAM ? kDescribeUdp : 0) | (protocol.iAddressFamily == AF_INET6 ? kDescribeIpv6 : 0);
+  if (getsockopt(socket_of(handle), SOL_SOCKET, SO_PROTOCOL_INFOW,
+                 reinterpret_cast<char*>(&protocol), &length) != 0)
+    return last_error();
+  if (protocol.iSocketType != SOCK_STREAM && protocol.iSocketType != SOCK_DGRAM)
+    return -static_cast<Result>(WSAESOCKTNOSUPPORT);
+  if (protocol.iAddressFamily != AF_INET && protocol.iAddressFamily != AF_INET6)
+    return -static_cast<Result>(WSAEAFNOSUPPORT);
+  Result described = (protocol.iSocketType == SOCK_DGRAM ? kDescribeUdp : 0) |
+                     (protocol.iAddressFamily == AF_INET6 ? kDescribeIpv6 : 0);
   if (integer_option(handle, SOL_SOCKET, SO_ACCEPTCONN) > 0) described |= kDescribeListening;
   PackedAddress peer{};
   if (remote_address(handle, peer) == 0) described |= kDescribeConnected;
@@ -288,12 +325,15 @@ Result describe_socket(Handle handle) {
 }
 
 Result set_raw_option(Handle handle, int32_t level, int32_t name, std::span<const uint8_t> value) {
-  return setsockopt(socket_of(handle), level, name, chars(value), int_size(value.size())) == 0 ? 0 : last_error();
+  return setsockopt(socket_of(handle), level, name, chars(value), int_size(value.size())) == 0
+             ? 0
+             : last_error();
 }
 
 Result get_raw_option(Handle handle, int32_t level, int32_t name, std::span<uint8_t> into) {
   int length = int_size(into.size());
-  return getsockopt(socket_of(handle), level, name, chars(into), &length) == 0 ? length : last_error();
+  return getsockopt(socket_of(handle), level, name, chars(into), &length) == 0 ? length
+                                                                               : last_error();
 }
 
 }  // namespace pollport

@@ -11,8 +11,9 @@ namespace pollport {
 void report_unreachable(SOCKET socket, bool on);
 // closesocket() will send a reset.
 void make_abortive(SOCKET socket);
-// What SO_LINGER makes of a release (kRelease…): no time makes a reset of a close. A time is switched off: with one, closesocket() blocks,
-// or fails on a non-blocking socket and closes nothing (Microsoft Learn, "closesocket function").
+// What SO_LINGER makes of a release (kRelease…): no time makes a reset of a close. A time is
+// switched off: with one, closesocket() blocks, or fails on a non-blocking socket and closes
+// nothing (Microsoft Learn, "closesocket function").
 int32_t as_lingering_says(SOCKET socket, int32_t how);
 // closesocket(), and its number means nothing any more.
 void close_and_forget(UniqueSocket& socket);

@@ -1,6 +1,7 @@
-// One table of NTSTATUS. GetOverlappedResult would give Win32's numbers for them, which were made for files: "duplicate name" for an
-// address that is in use, "invalid net name" for one that cannot be bound. WSAGetOverlappedResult gives Winsock's, but wants an open
-// socket, and completions come after the close as well.
+// One table of NTSTATUS. GetOverlappedResult would give Win32's numbers for them, which were made
+// for files: "duplicate name" for an address that is in use, "invalid net name" for one that cannot
+// be bound. WSAGetOverlappedResult gives Winsock's, but wants an open socket, and completions come
+// after the close as well.
 
 #include "status.h"
 
@@ -14,11 +15,12 @@ struct Meaning {
   int error;
 };
 
-// Numbers from "[MS-ERREF]: NTSTATUS Values" (Microsoft Learn); applications' headers have few of them. What Winsock calls them is what
-// libuv found for its Windows side too, but for the three groups that say so.
+// Numbers from "[MS-ERREF]: NTSTATUS Values" (Microsoft Learn); applications' headers have few of
+// them. What Winsock calls them is what libuv found for its Windows side too, but for the three
+// groups that say so.
 constexpr Meaning kMeanings[] = {
-    {0x00000102, WSAETIMEDOUT},      // STATUS_TIMEOUT
-    {0x80000005, WSAEMSGSIZE},       // STATUS_BUFFER_OVERFLOW: a datagram that is longer than the buffer
+    {0x00000102, WSAETIMEDOUT},  // STATUS_TIMEOUT
+    {0x80000005, WSAEMSGSIZE},  // STATUS_BUFFER_OVERFLOW: a datagram that is longer than the buffer
     {0xC0000002, WSAEOPNOTSUPP},     // STATUS_NOT_IMPLEMENTED
     {0xC0000005, WSAEFAULT},         // STATUS_ACCESS_VIOLATION
     {0xC0000008, WSAENOTSOCK},       // STATUS_INVALID_HANDLE
@@ -48,7 +50,8 @@ constexpr Meaning kMeanings[] = {
     {0xC000013F, WSAETIMEDOUT},      // STATUS_LINK_TIMEOUT
     {0xC0000140, WSAENOTCONN},       // STATUS_INVALID_CONNECTION
     {0xC0000141, WSAEADDRNOTAVAIL},  // STATUS_INVALID_ADDRESS
-    {0xC0000206, WSAEMSGSIZE},       // STATUS_INVALID_BUFFER_SIZE: a datagram that is longer than any may be
+    {0xC0000206,
+     WSAEMSGSIZE},  // STATUS_INVALID_BUFFER_SIZE: a datagram that is longer than any may be
     {0xC0000207, WSAEADDRNOTAVAIL},  // STATUS_INVALID_ADDRESS_COMPONENT
     {0xC0000209, WSAEADDRINUSE},     // STATUS_TOO_MANY_ADDRESSES
     {0xC000020A, WSAEADDRINUSE},     // STATUS_ADDRESS_ALREADY_EXISTS
@@ -78,24 +81,28 @@ constexpr Meaning kMeanings[] = {
     {0xC000013D, WSAENOBUFS},  // STATUS_REMOTE_RESOURCES
     {0xC0000246, WSAENOBUFS},  // STATUS_CONNECTION_COUNT_LIMIT
 
-    // Ended by this side. Winsock calls it WSA_OPERATION_ABORTED, which is the same number (Microsoft Learn, "Windows Sockets Error
-    // Codes").
-    {0x8000000A, ERROR_OPERATION_ABORTED},  // STATUS_HANDLES_CLOSED: Wine's, for an operation whose socket was closed
+    // Ended by this side. Winsock calls it WSA_OPERATION_ABORTED, which is the same number
+    // (Microsoft Learn, "Windows Sockets Error Codes").
+    {0x8000000A, ERROR_OPERATION_ABORTED},  // STATUS_HANDLES_CLOSED: Wine's, for an operation whose
+                                            // socket was closed
     {0xC0000120, ERROR_OPERATION_ABORTED},  // STATUS_CANCELLED
     {0xC0000128, ERROR_OPERATION_ABORTED},  // STATUS_FILE_CLOSED
     {0xC0000240, ERROR_OPERATION_ABORTED},  // STATUS_REQUEST_ABORTED
 
-    // What comes back by ICMP, told apart as it is by Linux: a port where nobody listens, and a datagram that was on its way for too long
-    // (Microsoft Learn, "recvfrom function", WSAECONNRESET and WSAENETRESET).
+    // What comes back by ICMP, told apart as it is by Linux: a port where nobody listens, and a
+    // datagram that was on its way for too long (Microsoft Learn, "recvfrom function",
+    // WSAECONNRESET and WSAENETRESET).
     {0xC000023F, WSAECONNREFUSED},  // STATUS_PORT_UNREACHABLE
     {0xC000A012, WSAENETRESET},     // STATUS_HOPLIMIT_EXCEEDED
 
-    // A connection that is gone: the second is Wine's, for a client that resets before it is accepted.
+    // A connection that is gone: the second is Wine's, for a client that resets before it is
+    // accepted.
     {0xC00000C9, WSAECONNRESET},  // STATUS_NETWORK_NAME_DELETED
     {0xC00000C4, WSAECONNRESET},  // STATUS_UNEXPECTED_NETWORK_ERROR
 };
 
-// An NTSTATUS made of a Win32 error: its facility is FACILITY_NTWIN32, 7, and the error is its lower half ("[MS-ERREF]: NTSTATUS").
+// An NTSTATUS made of a Win32 error: its facility is FACILITY_NTWIN32, 7, and the error is its
+// lower half ("[MS-ERREF]: NTSTATUS").
 constexpr uint32_t kWin32Facility = 0xC007;
 // Below are success and information.
 constexpr uint32_t kFirstWarning = 0x80000000;

@@ -12,21 +12,24 @@
 namespace pollport {
 namespace {
 
-// Safe: WSABUF and recv() have char where this has bytes; any object may be seen as char. Sending does not write through it.
+// Safe: WSABUF and recv() have char where this has bytes; any object may be seen as char. Sending
+// does not write through it.
 char* chars(const uint8_t* bytes) { return reinterpret_cast<char*>(const_cast<uint8_t*>(bytes)); }
 
 // Bytes taken, or minus the error; would-block is 0.
 Result send_vectors(SOCKET socket, WSABUF* vectors, size_t count) {
   DWORD sent = 0;
-  if (WSASend(socket, vectors, static_cast<DWORD>(count), &sent, 0, nullptr, nullptr) == 0) return sent;
+  if (WSASend(socket, vectors, static_cast<DWORD>(count), &sent, 0, nullptr, nullptr) == 0)
+    return sent;
   const int error = WSAGetLastError();
   return error == WSAEWOULDBLOCK ? 0 : -static_cast<Result>(reset_if_aborted(error));
 }
 
 bool is_sending(const Watched& watched) { return watched.send != nullptr; }
 
-// Sends the `length` bytes that `fill` writes into native memory. 0 when the completion follows, or when the system has no memory for the
-// send: then the socket may try again soon, as if there had been no room.
+// Sends the `length` bytes that `fill` writes into native memory. 0 when the completion follows, or
+// when the system has no memory for the send: then the socket may try again soon, as if there had
+// been no room.
 template <typename Fill>
 Result send_overlapped(Port& port, Watched& watched, size_t length, Fill fill) {
   if (const Result associated = associate(port, watched); associated < 0) return associated;
@@ -40,13 +43,15 @@ Result send_overlapped(Port& port, Watched& watched, size_t length, Fill fill) {
     port.pool.give_back(watched.send);
     watched.send = nullptr;
   }
-  if (!is_shortage(static_cast<DWORD>(-started))) return -static_cast<Result>(reset_if_aborted(static_cast<int>(-started)));
+  if (!is_shortage(static_cast<DWORD>(-started)))
+    return -static_cast<Result>(reset_if_aborted(static_cast<int>(-started)));
   watched.send_stalled = true;
   serve_later(port, watched);
   return 0;
 }
 
-// Gives what is left of a chain from `position` on, of which `taken` bytes were sent, to `use` in pieces, up to kMaxSendPiece. How much.
+// Gives what is left of a chain from `position` on, of which `taken` bytes were sent, to `use` in
+// pieces, up to kMaxSendPiece. How much.
 template <typename Use>
 size_t each_piece(const Outbox& outbox, int32_t position, size_t taken, Use use) {
   size_t total = 0;
@@ -62,7 +67,8 @@ size_t each_piece(const Outbox& outbox, int32_t position, size_t taken, Use use)
   return total;
 }
 
-// A reset may be told once only, and has been told to a send: without this a receive could take what follows for an end, as Wine's does.
+// A reset may be told once only, and has been told to a send: without this a receive could take
+// what follows for an end, as Wine's does.
 void remember_break(Watched& watched, Result error) {
   if (watched.broken == 0) watched.broken = static_cast<int>(-error);
 }
@@ -86,7 +92,8 @@ void complete_connect(Port& port, Watched& watched, Batch& batch) {
   const auto error = static_cast<int>(watched.receive->error);
   // A refusal has an error of its own: a reset can only follow a connect.
   const bool was_reset = error == WSAECONNRESET;
-  batch.add(kKindConnected, watched.index, watched.generation, was_reset ? 0 : reset_if_aborted(error));
+  batch.add(kKindConnected, watched.index, watched.generation,
+            was_reset ? 0 : reset_if_aborted(error));
   if (error != 0 && !was_reset) return;
   watched.kind = kWatchConnection;
   watched.receive->kind = OperationKind::kReceive;
@@ -96,7 +103,8 @@ void complete_connect(Port& port, Watched& watched, Batch& batch) {
 }
 
 void await_data(Port& port, Watched& watched) {
-  if (watched.receive == nullptr) watched.receive = take_operation(port, watched, OperationKind::kReceive);
+  if (watched.receive == nullptr)
+    watched.receive = take_operation(port, watched, OperationKind::kReceive);
   if (watched.receive != nullptr && watched.receive->in_flight) return;
   if (watched.broken == 0) {
     int error = WSAENOBUFS;
@@ -126,7 +134,8 @@ void drain_connection(Port& port, Watched& watched, size_t budget_bytes, Batch& 
     if (last < 0) error = reset_if_aborted(WSAGetLastError());
     if (last <= 0) break;
     taken += static_cast<size_t>(last);
-    if (last < asked) break;  // nothing is left: what comes next is told by the next receive of no bytes
+    if (last < asked)
+      break;  // nothing is left: what comes next is told by the next receive of no bytes
   }
   // What came before the break is given out first, as far as the system still has it.
   if (watched.broken != 0 && last <= 0) {
@@ -135,7 +144,8 @@ void drain_connection(Port& port, Watched& watched, size_t budget_bytes, Batch& 
   }
   if (taken > 0) {
     const int32_t offset = batch.keep_stream(taken);
-    batch.add(kKindReceived, watched.index, watched.generation, offset, static_cast<int32_t>(taken));
+    batch.add(kKindReceived, watched.index, watched.generation, offset,
+              static_cast<int32_t>(taken));
   }
   if (last > 0 || (last < 0 && error == WSAEWOULDBLOCK)) {
     // With data left it completes at once, behind the other sockets' turns.
@@ -162,15 +172,18 @@ Result send_stream(Port& port, Watched& watched, std::span<const uint8_t> bytes)
     }
     taken += static_cast<size_t>(sent);
     if (static_cast<size_t>(sent) == piece) continue;
-    const std::span<const uint8_t> rest = bytes.subspan(taken, std::min(bytes.size() - taken, kMaxSendPiece));
-    const Result started =
-        send_overlapped(port, watched, rest.size(), [&](std::span<uint8_t> into) { std::copy(rest.begin(), rest.end(), into.begin()); });
+    const std::span<const uint8_t> rest =
+        bytes.subspan(taken, std::min(bytes.size() - taken, kMaxSendPiece));
+    const Result started = send_overlapped(
+        port, watched, rest.size(),
+        [&](std::span<uint8_t> into) { std::copy(rest.begin(), rest.end(), into.begin()); });
     return started < 0 ? started : static_cast<Result>(taken);
   }
   return static_cast<Result>(taken);
 }
 
-void send_stream_chain(Port& port, Watched& watched, const Outbox& outbox, int32_t first, Batch& batch) {
+void send_stream_chain(Port& port, Watched& watched, const Outbox& outbox, int32_t first,
+                       Batch& batch) {
   if (is_sending(watched)) {
     batch.add(kKindSendShort, watched.index, watched.generation, first, 0);
     return;
@@ -212,7 +225,9 @@ void send_stream_chain(Port& port, Watched& watched, const Outbox& outbox, int32
       cut = send.next;
     }
     batch.add(kKindSendShort, watched.index, watched.generation, cut, taken);
-    const auto each_left = [&](auto use) { return each_piece(outbox, cut, static_cast<size_t>(taken), use); };
+    const auto each_left = [&](auto use) {
+      return each_piece(outbox, cut, static_cast<size_t>(taken), use);
+    };
     const size_t left = each_left([](std::span<const uint8_t>) {});
     const Result started = send_overlapped(port, watched, left, [&](std::span<uint8_t> into) {
       each_left([&](std::span<const uint8_t> piece) {

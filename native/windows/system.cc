@@ -12,7 +12,8 @@
 namespace pollport {
 namespace {
 
-// Not in every SDK's headers (Microsoft Learn, "IPPROTO_TCP socket options" and "IPPROTO_IPV6 socket options").
+// Not in every SDK's headers (Microsoft Learn, "IPPROTO_TCP socket options" and "IPPROTO_IPV6
+// socket options").
 constexpr int kTcpKeepIdle = 3;
 constexpr int kTcpKeepCount = 16;
 constexpr int kTcpKeepInterval = 17;
@@ -45,19 +46,22 @@ constexpr Option kOptions[] = {
     {"lingerMs", Form::kLinger, SOL_SOCKET, SO_LINGER},
     {"broadcast", Form::kBoolean, SOL_SOCKET, SO_BROADCAST},
     {"ttl", Form::kInteger, IPPROTO_IP, IP_TTL, IPPROTO_IPV6, IPV6_UNICAST_HOPS},
-    // The headers have a number for IPV6_TCLASS, but it names control data of WSASendMsg: there is no such option (Microsoft Learn,
-    // "IPPROTO_IPV6 Socket Options").
+    // The headers have a number for IPV6_TCLASS, but it names control data of WSASendMsg: there is
+    // no such option (Microsoft Learn, "IPPROTO_IPV6 Socket Options").
     {"tos", Form::kInteger, IPPROTO_IP, IP_TOS, IPPROTO_IPV6, kNone},
     {"ipv6Only", Form::kBoolean, IPPROTO_IPV6, IPV6_V6ONLY},
     {"receiveTimeoutMs", Form::kMilliseconds, SOL_SOCKET, SO_RCVTIMEO},
     {"sendTimeoutMs", Form::kMilliseconds, SOL_SOCKET, SO_SNDTIMEO},
-    {"multicastTtl", Form::kInteger, IPPROTO_IP, IP_MULTICAST_TTL, IPPROTO_IPV6, IPV6_MULTICAST_HOPS},
-    {"multicastLoop", Form::kBoolean, IPPROTO_IP, IP_MULTICAST_LOOP, IPPROTO_IPV6, IPV6_MULTICAST_LOOP},
+    {"multicastTtl", Form::kInteger, IPPROTO_IP, IP_MULTICAST_TTL, IPPROTO_IPV6,
+     IPV6_MULTICAST_HOPS},
+    {"multicastLoop", Form::kBoolean, IPPROTO_IP, IP_MULTICAST_LOOP, IPPROTO_IPV6,
+     IPV6_MULTICAST_LOOP},
 };
 
 constexpr auto kNames = [] {
   std::array<const char*, std::size(kOptions)> names{};
-  std::transform(std::begin(kOptions), std::end(kOptions), names.begin(), [](const Option& option) { return option.name; });
+  std::transform(std::begin(kOptions), std::end(kOptions), names.begin(),
+                 [](const Option& option) { return option.name; });
   return names;
 }();
 
@@ -95,18 +99,25 @@ constexpr Constant kConstants[] = {
 
 Result set(Handle handle, int level, int name, const void* value, int length) {
   const auto* bytes = static_cast<const char*>(value);
-  return setsockopt(static_cast<SOCKET>(handle), level, name, bytes, length) == 0 ? 0 : -static_cast<Result>(WSAGetLastError());
+  return setsockopt(static_cast<SOCKET>(handle), level, name, bytes, length) == 0
+             ? 0
+             : -static_cast<Result>(WSAGetLastError());
 }
 
 Result get(Handle handle, int level, int name, void* value, int length) {
   auto* bytes = static_cast<char*>(value);
-  return getsockopt(static_cast<SOCKET>(handle), level, name, bytes, &length) == 0 ? 0 : -static_cast<Result>(WSAGetLastError());
+  return getsockopt(static_cast<SOCKET>(handle), level, name, bytes, &length) == 0
+             ? 0
+             : -static_cast<Result>(WSAGetLastError());
 }
 
-Result set_integer(Handle handle, int level, int name, int value) { return set(handle, level, name, &value, sizeof value); }
+Result set_integer(Handle handle, int level, int name, int value) {
+  return set(handle, level, name, &value, sizeof value);
+}
 
 const Option* find(int32_t option) {
-  return option >= 0 && static_cast<size_t>(option) < std::size(kOptions) ? &kOptions[option] : nullptr;
+  return option >= 0 && static_cast<size_t>(option) < std::size(kOptions) ? &kOptions[option]
+                                                                          : nullptr;
 }
 
 // Level and name for the socket's own family.
@@ -115,7 +126,9 @@ Result resolve(Handle handle, const Option& option, int& level, int& name) {
   name = option.option;
   if (option.level6 == 0) return 0;
   WSAPROTOCOL_INFOW protocol{};
-  if (const Result got = get(handle, SOL_SOCKET, SO_PROTOCOL_INFOW, &protocol, sizeof protocol); got < 0) return got;
+  if (const Result got = get(handle, SOL_SOCKET, SO_PROTOCOL_INFOW, &protocol, sizeof protocol);
+      got < 0)
+    return got;
   if (protocol.iAddressFamily != AF_INET6) return 0;
   if (option.option6 == kNone) return -static_cast<Result>(WSAEOPNOTSUPP);
   level = option.level6;
@@ -123,11 +136,14 @@ Result resolve(Handle handle, const Option& option, int& level, int& name) {
   return 0;
 }
 
-// A dual-stack socket keeps a value of its own for its IPv4 peers. One that is bound to an address of IPv6 has none, and Windows answers
-// WSAEINVAL, as a public report has it of Windows 10; nothing is lost by passing it over.
+// A dual-stack socket keeps a value of its own for its IPv4 peers. One that is bound to an address
+// of IPv6 has none, and Windows answers WSAEINVAL, as a public report has it of Windows 10; nothing
+// is lost by passing it over.
 Result set_for_ipv4_peers(Handle handle, const Option& option, int value) {
   int only_ipv6 = 0;
-  if (const Result got = get(handle, IPPROTO_IPV6, IPV6_V6ONLY, &only_ipv6, sizeof only_ipv6); got < 0) return got;
+  if (const Result got = get(handle, IPPROTO_IPV6, IPV6_V6ONLY, &only_ipv6, sizeof only_ipv6);
+      got < 0)
+    return got;
   if (only_ipv6 != 0) return 0;
   const Result result = set_integer(handle, option.level, option.option, value);
   return result == -static_cast<Result>(WSAEINVAL) ? 0 : result;
@@ -171,7 +187,9 @@ Result set_option(Handle handle, int32_t index, double value) {
     }
     default: {
       const Result result = set_integer(handle, level, name, static_cast<int>(value));
-      return result < 0 || level == option->level ? result : set_for_ipv4_peers(handle, *option, static_cast<int>(value));
+      return result < 0 || level == option->level
+                 ? result
+                 : set_for_ipv4_peers(handle, *option, static_cast<int>(value));
     }
   }
 }
@@ -190,7 +208,9 @@ Result get_option(Handle handle, int32_t index, double& value) {
   }
   int integer = 0;
   const Result result = get(handle, level, name, &integer, sizeof integer);
-  value = option->form == Form::kSeconds ? integer * 1000.0 : option->form == Form::kBoolean ? (integer != 0 ? 1 : 0) : integer;
+  value = option->form == Form::kSeconds   ? integer * 1000.0
+          : option->form == Form::kBoolean ? (integer != 0 ? 1 : 0)
+                                           : integer;
   return result;
 }
 

@@ -6,7 +6,9 @@
 
 namespace pollport {
 
-bool signal_wake_object(int64_t object) { return PostQueuedCompletionStatus(port_of(object), 0, kWakerKey, nullptr) != 0; }
+bool signal_wake_object(int64_t object) {
+  return PostQueuedCompletionStatus(port_of(object), 0, kWakerKey, nullptr) != 0;
+}
 
 // Dequeuing the packet has cleared it.
 bool clear_wake_object(int64_t object) {

@@ -31,16 +31,19 @@ void discard_unread(SOCKET socket) {
   }
 }
 
-// Ends the receive of no bytes, which loses none: a socket that goes to another owner has nothing of ours in flight then, and one that is
-// closed sends no reset. Whether the system is done with it; a driver between the program and TCP may take its time.
+// Ends the receive of no bytes, which loses none: a socket that goes to another owner has nothing
+// of ours in flight then, and one that is closed sends no reset. Whether the system is done with
+// it; a driver between the program and TCP may take its time.
 bool end_receive(Watched& watched) {
   if (watched.receive == nullptr || !watched.receive->in_flight) return true;
-  // There is nothing to do about a failure: the receive then ends when data comes, and takes none of it.
+  // There is nothing to do about a failure: the receive then ends when data comes, and takes none
+  // of it.
   static_cast<void>(cancel_operation(watched.socket.get(), watched.receive));
   return is_complete(*watched.receive);
 }
 
-// closesocket() over a receive that is in flight sends a reset, and what the peer has not read is lost (libuv, issue 3034).
+// closesocket() over a receive that is in flight sends a reset, and what the peer has not read is
+// lost (libuv, issue 3034).
 void close_when_received(Watched& watched) {
   if (end_receive(watched)) {
     close_connection(watched.socket);
@@ -61,13 +64,16 @@ Result associate(Port& port, Watched& watched) {
 
 Operation* take_operation(Port& port, const Watched& watched, OperationKind kind) {
   Operation* operation = port.pool.take(kind, watched.socket.get());
-  if (!watched.by_events || EventPost::create(port.iocp->port(), watched.key(), operation, operation->event_post) == 0) return operation;
+  if (!watched.by_events ||
+      EventPost::create(port.iocp->port(), watched.key(), operation, operation->event_post) == 0)
+    return operation;
   port.pool.give_back(operation);
   return nullptr;
 }
 
 void ask_again(Port& port, Watched& watched) {
-  if (watched.turn == nullptr) watched.turn = port.pool.take(OperationKind::kTurn, watched.socket.get());
+  if (watched.turn == nullptr)
+    watched.turn = port.pool.take(OperationKind::kTurn, watched.socket.get());
   if (watched.turn->in_flight) return;
   watched.turn->in_flight = port.iocp->post(watched.key(), 0, watched.turn) == 0;
   if (!watched.turn->in_flight) serve_later(port, watched);
@@ -133,7 +139,8 @@ Result WatchTable::release(Port& port, int32_t index, int32_t how) {
   if (watched->queue) {
     for (Operation* operation : watched->queue->operations) {
       // Accepted, but nobody is going to hear of it: its client is not to wait for us.
-      if (operation->done && operation->memory && operation->memory->accepted) make_abortive(operation->memory->accepted.get());
+      if (operation->done && operation->memory && operation->memory->accepted)
+        make_abortive(operation->memory->accepted.get());
       port.pool.let_go(operation);
     }
     watched->queue.reset();

@@ -1,4 +1,5 @@
-// The sockets of one exchange, by slot index, and the operations that each has in flight. Owns the sockets. Refuses to know bytes.
+// The sockets of one exchange, by slot index, and the operations that each has in flight. Owns the
+// sockets. Refuses to know bytes.
 #pragma once
 
 #include <cstdint>
@@ -18,7 +19,8 @@ namespace pollport {
 struct Port {
   std::unique_ptr<Iocp> iocp;
   OverlappedPool pool;
-  // Keys of sockets that lack an operation because the system had no memory for it: see serve_later().
+  // Keys of sockets that lack an operation because the system had no memory for it: see
+  // serve_later().
   std::vector<ULONG_PTR> short_of_memory;
 };
 
@@ -31,13 +33,14 @@ struct InheritedOption {
 
 // What only listeners and datagram sockets have.
 struct Queue {
-  // Listener: accepted, not given out yet. Datagrams: every receive in the order of its start, which is the order in which the system fills
-  // them; those at the front may be done.
+  // Listener: accepted, not given out yet. Datagrams: every receive in the order of its start,
+  // which is the order in which the system fills them; those at the front may be done.
   std::deque<Operation*> operations;
   size_t posted = 0;
   std::vector<InheritedOption> inherited;
   size_t datagram_bytes = 0;  // of each receive's buffer
-  // Handles or memory have run out, which was told. A listener tries nothing until receiving is switched on again.
+  // Handles or memory have run out, which was told. A listener tries nothing until receiving is
+  // switched on again.
   bool resting = false;
 };
 
@@ -47,15 +50,18 @@ struct Watched {
   int32_t generation = 0;
   uint8_t kind = 0;  // one of kWatch…
   bool ipv6 = false;
-  bool receiving = false;        // wants what comes in
-  bool associated = false;       // its completions come to the port
-  bool by_events = false;        // because events bring them: see event_post.h
-  bool is_short = false;         // is among Port::short_of_memory
-  bool send_stalled = false;     // had no memory for a send: told that it may send again when it is served
-  int broken = 0;                // the error of a receive of no bytes, or of a send: a later receive need not tell it again
-  Operation* receive = nullptr;  // connecting: ConnectEx; connection: the receive of no bytes that tells of data
-  Operation* send = nullptr;     // exists while it is in flight
-  Operation* turn = nullptr;     // a packet of our own: see ask_again()
+  bool receiving = false;   // wants what comes in
+  bool associated = false;  // its completions come to the port
+  bool by_events = false;   // because events bring them: see event_post.h
+  bool is_short = false;    // is among Port::short_of_memory
+  bool send_stalled =
+      false;       // had no memory for a send: told that it may send again when it is served
+  int broken = 0;  // the error of a receive of no bytes, or of a send: a later receive need not
+                   // tell it again
+  Operation* receive =
+      nullptr;  // connecting: ConnectEx; connection: the receive of no bytes that tells of data
+  Operation* send = nullptr;  // exists while it is in flight
+  Operation* turn = nullptr;  // a packet of our own: see ask_again()
   std::unique_ptr<Queue> queue;
 
   ULONG_PTR key() const { return key_of(index, generation); }
@@ -82,11 +88,14 @@ class WatchTable {
 Result associate(Port& port, Watched& watched);
 // An operation of an associated socket; nullptr when the system has no event left.
 Operation* take_operation(Port& port, const Watched& watched, OperationKind kind);
-// The exchange serves this socket again at its next turn, although the system has nothing new to tell.
+// The exchange serves this socket again at its next turn, although the system has nothing new to
+// tell.
 void ask_again(Port& port, Watched& watched);
-// The same for one that the system had no memory for just now: the next waits serve it, and none waits long before it does (kShortageMs).
+// The same for one that the system had no memory for just now: the next waits serve it, and none
+// waits long before it does (kShortageMs).
 void serve_later(Port& port, Watched& watched);
-// closesocket() of a connection that nothing is in flight on, without a reset where that can be had.
+// closesocket() of a connection that nothing is in flight on, without a reset where that can be
+// had.
 void close_connection(UniqueSocket& socket);
 
 }  // namespace pollport

@@ -1,4 +1,5 @@
-// The only file that includes Windows' headers: they depend on their order, and on what is defined before them.
+// The only file that includes Windows' headers: they depend on their order, and on what is defined
+// before them.
 #pragma once
 
 #ifndef WIN32_LEAN_AND_MEAN

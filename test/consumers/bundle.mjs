@@ -1,5 +1,6 @@
-// Bundles program.mjs, and the same as CommonJS, by one bundler: arguments are its name, the folder with the tools, and the folder to bundle
-// in. Each bundle has the package inside, except those in outside/, which leave it to Node: the bundler's own option for that.
+// Bundles program.mjs, and the same as CommonJS, by one bundler: arguments are its name, the folder
+// with the tools, and the folder to bundle in. Each bundle has the package inside, except those in
+// outside/, which leave it to Node: the bundler's own option for that.
 import { createRequire } from 'node:module'
 import { join } from 'node:path'
 import { pathToFileURL } from 'node:url'
@@ -8,7 +9,8 @@ const [bundler, tools, folder] = process.argv.slice(2)
 process.chdir(folder)
 const resolve = (name) => createRequire(join(tools, 'package.json')).resolve(name)
 const load = (name) => import(pathToFileURL(resolve(name)).href)
-// Where the package goes, and the programs tried so. What require() becomes when it stays outside is each bundler's own affair.
+// Where the package goes, and the programs tried so. What require() becomes when it stays outside
+// is each bundler's own affair.
 const places = {
   inside: { external: [], sources: ['program.mjs', 'program.cjs'] },
   outside: { external: ['pollport'], sources: ['program.mjs'] }
@@ -27,7 +29,12 @@ const bundlers = {
         for (const format of ['esm', 'cjs']) {
           if (format === 'esm' && source.endsWith('.cjs')) continue // The program's own require('node:net') could not run there.
           const outfile = `${place}/esbuild-${source.replace('.', '-')}.${format === 'esm' ? 'mjs' : 'cjs'}`
-          const shared = { bundle: true, platform: 'node', logLevel: 'silent', entryPoints: [source] }
+          const shared = {
+            bundle: true,
+            platform: 'node',
+            logLevel: 'silent',
+            entryPoints: [source]
+          }
           const { warnings } = await build({ ...shared, format, external, outfile })
           // Its own remark that import.meta is empty in CommonJS: the package expects that.
           refuse(warnings.filter(({ id }) => id !== 'empty-import-meta').map(({ text }) => text))
@@ -43,7 +50,8 @@ const bundlers = {
       ...shared,
       entry: `./${entry}`,
       experiments: { outputModule: module },
-      externals: place === 'inside' ? {} : { pollport: module ? 'module pollport' : 'commonjs pollport' },
+      externals:
+        place === 'inside' ? {} : { pollport: module ? 'module pollport' : 'commonjs pollport' },
       output: {
         path: join(folder, place),
         filename: `webpack-${entry.replace('.', '-')}.${module ? 'mjs' : 'cjs'}`,
@@ -76,7 +84,10 @@ const bundlers = {
           ['es', 'mjs'],
           ['cjs', 'cjs']
         ])
-          await bundle.write({ format, file: `${place}/rollup-${input.replace('.', '-')}.${ending}` })
+          await bundle.write({
+            format,
+            file: `${place}/rollup-${input.replace('.', '-')}.${ending}`
+          })
         refuse(warnings)
       }
     }
@@ -96,7 +107,9 @@ const bundlers = {
           build: {
             ssr: 'program.mjs',
             outDir: `${place}/vite-${format}`,
-            rollupOptions: { output: { format, entryFileNames: `program.${format === 'es' ? 'mjs' : 'cjs'}` } }
+            rollupOptions: {
+              output: { format, entryFileNames: `program.${format === 'es' ? 'mjs' : 'cjs'}` }
+            }
           }
         })
       }

@@ -1,4 +1,5 @@
-// A stranger's test in Jest's plain CommonJS, in which require() takes no ES module and every file has globals of its own.
+// A stranger's test in Jest's plain CommonJS, in which require() takes no ES module and every file
+// has globals of its own.
 const { connect } = require('node:net')
 const { Poller, supported } = require('pollport')
 

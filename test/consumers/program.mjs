@@ -1,5 +1,5 @@
-// A stranger's program that bundlers bundle: an echo by Node's own net. Where the package is not at hand importing it still works, and using
-// it says so.
+// A stranger's program that bundlers bundle: an echo by Node's own net. Where the package is not at
+// hand importing it still works, and using it says so.
 import { connect } from 'node:net'
 import { Poller, supported } from 'pollport'
 

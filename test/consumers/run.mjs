@@ -1,6 +1,8 @@
-// npm run test:consumers [-- --tarball FOLDER]: what strangers do with the packed package. Compiles against it with every TypeScript that it
-// promises, bundles a program with each bundler and runs the bundles, and requires it in Jest. Without --tarball it packs this checkout as it
-// is built. The strangers' tools come from npm, once for a machine, and are no development packages of the project.
+// npm run test:consumers [-- --tarball FOLDER]: what strangers do with the packed package. Compiles
+// against it with every TypeScript that it promises, bundles a program with each bundler and runs
+// the bundles, and requires it in Jest. Without --tarball it packs this checkout as it is built.
+// The strangers' tools come from npm, once for a machine, and are no development packages of the
+// project.
 import { spawn } from 'node:child_process'
 import { cpSync, mkdirSync, readdirSync, readFileSync, renameSync, writeFileSync } from 'node:fs'
 import { availableParallelism } from 'node:os'
@@ -47,7 +49,10 @@ const tools = makeOnce(
       const flags = ['--ignore-scripts', '--no-audit', '--no-fund']
       npm(['install', ...flags], "npm could not fetch the consumers' tools", { cwd: place })
     }
-    const compilers = Object.entries(typescripts).map(([line, version]) => [`ts-${line}`, `npm:typescript@${version}`])
+    const compilers = Object.entries(typescripts).map(([line, version]) => [
+      `ts-${line}`,
+      `npm:typescript@${version}`
+    ])
     install(folder, { ...Object.fromEntries(compilers), ...others })
     // Each apart, since what they import refers to them by the name @types/node.
     for (const [line, version] of Object.entries(nodeTypes)) {
@@ -56,12 +61,20 @@ const tools = makeOnce(
   }
 )
 
-/** The checkout as a package, with the addon that it was built with in the place of the prebuilt ones. */
+/**
+ * The checkout as a package, with the addon that it was built with in the place of the prebuilt
+ * ones.
+ */
 function packCheckout() {
   run(process.execPath, ['scripts/setup.mjs'], 'setup failed')
   const stage = temporaryFolder('run')
   const { files } = JSON.parse(readFileSync(join(root, 'package.json'), 'utf8'))
-  for (const name of ['package.json', 'README.md', 'LICENSE', ...files.filter((file) => file !== 'prebuilds')])
+  for (const name of [
+    'package.json',
+    'README.md',
+    'LICENSE',
+    ...files.filter((file) => file !== 'prebuilds')
+  ])
     cpSync(join(root, name), join(stage, name), { recursive: true })
   const prebuilds = join(stage, 'prebuilds', `${process.platform}-${process.arch}`)
   mkdirSync(prebuilds, { recursive: true })
@@ -73,13 +86,17 @@ function packCheckout() {
 function install() {
   const packed = options.tarball === undefined ? packCheckout() : resolve(options.tarball)
   const tarballs = readdirSync(packed).filter((name) => name.endsWith('.tgz'))
-  if (tarballs.length !== 1) fail(`there are ${tarballs.length} tarballs in ${packed}; one is wanted`)
+  if (tarballs.length !== 1)
+    fail(`there are ${tarballs.length} tarballs in ${packed}; one is wanted`)
   const folder = temporaryFolder('run')
   writeFileSync(join(folder, 'package.json'), '{ "private": true, "sideEffects": false }')
   const flags = ['--ignore-scripts', '--no-audit', '--no-fund', '--prefer-offline']
-  npm(['install', ...flags, join(packed, tarballs[0])], 'the tarball could not be installed', { cwd: folder })
+  npm(['install', ...flags, join(packed, tarballs[0])], 'the tarball could not be installed', {
+    cwd: folder
+  })
   const here = import.meta.dirname
-  for (const ending of ['mts', 'cts']) cpSync(join(here, 'types.ts'), join(folder, `types.${ending}`))
+  for (const ending of ['mts', 'cts'])
+    cpSync(join(here, 'types.ts'), join(folder, `types.${ending}`))
   cpSync(join(here, 'jest.test.cjs'), join(folder, 'jest.test.cjs'))
   const program = readFileSync(join(here, 'program.mjs'), 'utf8')
   writeFileSync(join(folder, 'program.mjs'), program)
@@ -96,20 +113,28 @@ const work = []
 /** Runs node with `args` when its turn comes. What must be in its output may be told. */
 function check(what, args, folder, expected) {
   work.push(async () => {
-    const child = spawn(process.execPath, args, { cwd: folder, stdio: ['ignore', 'pipe', 'pipe'], timeout: 180_000 })
+    const child = spawn(process.execPath, args, {
+      cwd: folder,
+      stdio: ['ignore', 'pipe', 'pipe'],
+      timeout: 180_000
+    })
     let output = ''
     for (const stream of [child.stdout, child.stderr])
       stream.on('data', (chunk) => {
         output += chunk
       })
-    const status = await new Promise((done) => child.on('close', (code, signal) => done(signal ?? code)))
+    const status = await new Promise((done) =>
+      child.on('close', (code, signal) => done(signal ?? code))
+    )
     if (status === 0 && (expected === undefined || output.includes(expected))) {
       passed++
       return
     }
     failures++
     const wanted = expected === undefined ? '' : `, where "${expected}" was expected`
-    console.log(`consumers: ${what}: FAILED (${status}${wanted})\n${output.trim().replace(/^/gm, '  ')}`)
+    console.log(
+      `consumers: ${what}: FAILED (${status}${wanted})\n${output.trim().replace(/^/gm, '  ')}`
+    )
   })
 }
 
@@ -147,14 +172,19 @@ function checkTypes(folder) {
     check(what, [tsc, ...strict, ...libraries, ...typeRoots, ...modes[mode]], folder)
   }
   for (const line of Object.keys(typescripts)) {
-    for (const mode of wholly.includes(line) ? Object.keys(modes) : ['node16']) compile(line, mode, '20')
+    for (const mode of wholly.includes(line) ? Object.keys(modes) : ['node16'])
+      compile(line, mode, '20')
     if (Number(line) >= 6) compile(line, 'nodenext', '26')
   }
 }
 
 async function checkBundles(folder) {
   for (const bundler of ['esbuild', 'webpack', 'rollup', 'vite'])
-    check(`${bundler} bundles it`, [join(import.meta.dirname, 'bundle.mjs'), bundler, tools, folder], folder)
+    check(
+      `${bundler} bundles it`,
+      [join(import.meta.dirname, 'bundle.mjs'), bundler, tools, folder],
+      folder
+    )
   await finish('bundling')
   // A folder in which there is no package: what was bundled in must still be imported, and refuse.
   const elsewhere = temporaryFolder('run')
@@ -177,7 +207,11 @@ async function checkBundles(folder) {
 
 const folder = install()
 await finish('packing and installing')
-check('Jest requires it', [join(tools, 'node_modules', 'jest', 'bin', 'jest.js'), '--rootDir', folder], folder)
+check(
+  'Jest requires it',
+  [join(tools, 'node_modules', 'jest', 'bin', 'jest.js'), '--rootDir', folder],
+  folder
+)
 await finish('Jest')
 await checkBundles(folder)
 checkTypes(folder)

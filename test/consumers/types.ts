@@ -1,5 +1,6 @@
-// A stranger's program, compiled against the packed package by every TypeScript that it promises, as an ES module and as CommonJS. It is
-// never run. exactOptionalPropertyTypes is on there: an option that does not take `undefined` is an error of these lines.
+// A stranger's program, compiled against the packed package by every TypeScript that it promises,
+// as an ES module and as CommonJS. It is never run. exactOptionalPropertyTypes is on there: an
+// option that does not take `undefined` is an error of these lines.
 import type {
   BindUdpOptions,
   ConnectTcpOptions,
@@ -34,7 +35,9 @@ interface Player {
 }
 
 /** The options that may be left out, each of them given and undefined. */
-type Undefined<T> = { [K in keyof T as Record<never, never> extends Pick<T, K> ? K : never]: undefined }
+type Undefined<T> = {
+  [K in keyof T as Record<never, never> extends Pick<T, K> ? K : never]: undefined
+}
 /** The others. */
 type Required<T> = { [K in keyof T as Record<never, never> extends Pick<T, K> ? never : K]: T[K] }
 

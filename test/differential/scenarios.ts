@@ -1,4 +1,5 @@
-// Scripts that any system plays, each on a poller of its own, with both ends of every connection in it. What each socket tells is its trace.
+// Scripts that any system plays, each on a poller of its own, with both ends of every connection in
+// it. What each socket tells is its trace.
 import { createHash } from 'node:crypto'
 import {
   type PollEvent,
@@ -25,11 +26,16 @@ export class Stage {
   onEvent: (event: PollEvent<string>, name: string) => void = () => {}
   #accepted = 0
   readonly #names = new Map<PollSocket<string>, string>()
-  /** Bytes since the last other event of that name: how they are cut into events is the network's choice. */
+  /**
+   * Bytes since the last other event of that name: how they are cut into events is the network's
+   * choice.
+   */
   readonly #bytes = new Map<string, Buffer[]>()
 
   listen(options: { name?: string } = {}): TcpListener<string> {
-    return this.#named(this.poller.listenTcp({ address: LOCAL, port: 0 }, options.name ?? 'listener'))
+    return this.#named(
+      this.poller.listenTcp({ address: LOCAL, port: 0 }, options.name ?? 'listener')
+    )
   }
 
   connect(listener: TcpListener<string>, name = 'client'): Connection {
@@ -45,8 +51,13 @@ export class Stage {
     return socket
   }
 
-  /** A connection whose two ends are known to each other: `client` and `server`, or with a suffix. */
-  async pair(listener: TcpListener<string>, suffix = ''): Promise<{ client: Connection; server: Connection }> {
+  /**
+   * A connection whose two ends are known to each other: `client` and `server`, or with a suffix.
+   */
+  async pair(
+    listener: TcpListener<string>,
+    suffix = ''
+  ): Promise<{ client: Connection; server: Connection }> {
     let server: Connection | undefined
     const before = this.onEvent
     this.onEvent = (event, name) => {
@@ -54,7 +65,10 @@ export class Stage {
       before(event, name)
     }
     const client = this.connect(listener, `client${suffix}`)
-    await this.until('both ends are there', () => server !== undefined && this.has(`client${suffix}`, 'connect'))
+    await this.until(
+      'both ends are there',
+      () => server !== undefined && this.has(`client${suffix}`, 'connect')
+    )
     this.onEvent = before
     return { client, server: server as Connection }
   }
@@ -66,7 +80,8 @@ export class Stage {
   async until(what: string, done: () => boolean): Promise<void> {
     const end = performance.now() + DEADLINE_MS
     while (!done()) {
-      if (performance.now() > end) throw new Error(`${what}: never happened. ${JSON.stringify(this.#result())}`)
+      if (performance.now() > end)
+        throw new Error(`${what}: never happened. ${JSON.stringify(this.#result())}`)
       this.step(1)
       await new Promise(setImmediate)
     }
@@ -160,7 +175,10 @@ function pattern(length: number): Buffer {
 const closed = (stage: Stage, ...names: string[]) =>
   stage.until(`${names} closed`, () => names.every((name) => stage.has(name, 'close')))
 
-/** The scripts by name. Data followed by a reset is not among them: Linux gives the data first, Windows may not. */
+/**
+ * The scripts by name. Data followed by a reset is not among them: Linux gives the data first,
+ * Windows may not.
+ */
 export const scenarios: Record<string, (stage: Stage) => Promise<void>> = {
   'the client closes': async (stage) => {
     const { client, server } = await stage.pair(stage.listen())
@@ -295,12 +313,20 @@ export const scenarios: Record<string, (stage: Stage) => Promise<void>> = {
     const total = (sent + 1 + 512) * piece.length
     await stage.quiet()
     server.resume()
-    await stage.until('all of it', () => server.bytesReceived === total && stage.has('client', 'drain'))
-    stage.traces.set('client', ['connect', 'drain', String(server.bytesReceived === client.bytesSent)])
+    await stage.until(
+      'all of it',
+      () => server.bytesReceived === total && stage.has('client', 'drain')
+    )
+    stage.traces.set('client', [
+      'connect',
+      'drain',
+      String(server.bytesReceived === client.bytesSent)
+    ])
     client.close()
     await stage.until('the end', () => stage.has('server', 'end'))
     const trace = stage.traces.get('server') as string[]
-    // How much was sent before it was told to stop, and so how often it was told to go on, depends on the system's buffers.
+    // How much was sent before it was told to stop, and so how often it was told to go on, depends
+    // on the system's buffers.
     trace.splice(1, trace.length - 1, 'receive all of it', 'end')
     server.close()
     await closed(stage, 'client', 'server')
@@ -408,10 +434,13 @@ export const scenarios: Record<string, (stage: Stage) => Promise<void>> = {
     }
     await closed(stage, 'client', 'server')
     const trace = stage.traces.get('client') as string[]
-    // Whether the reset is met by a send or by a receive is a race: the close has an error or the end came first.
+    // Whether the reset is met by a send or by a receive is a race: the close has an error or the
+    // end came first.
     stage.traces.set('client', [
       trace[0],
-      ...trace.filter((line) => line.startsWith('close')).map(() => 'close with an error or after the end')
+      ...trace
+        .filter((line) => line.startsWith('close'))
+        .map(() => 'close with an error or after the end')
     ])
   },
   'idle for a while': async (stage) => {
@@ -506,6 +535,7 @@ export const scenarios: Record<string, (stage: Stage) => Promise<void>> = {
     await closed(stage, ...names)
     await stage.until('the servers too', () => stage.poller.stats.sockets === 1)
     // Who is accepted first is the system's choice.
-    for (const name of [...stage.traces.keys()]) if (name.startsWith('server')) stage.traces.delete(name)
+    for (const name of [...stage.traces.keys()])
+      if (name.startsWith('server')) stage.traces.delete(name)
   }
 }

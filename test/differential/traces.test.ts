@@ -1,5 +1,6 @@
-// Every system tells the same: each scenario's trace is the one that was recorded on the other system.
-// After a deliberate change of the rules, record anew on both: POLLPORT_RECORD=1 with `npm test` and with `npm run test:windows`.
+// Every system tells the same: each scenario's trace is the one that was recorded on the other
+// system. After a deliberate change of the rules, record anew on both: POLLPORT_RECORD=1 with
+// `npm test` and with `npm run test:windows`.
 import { existsSync, readFileSync, writeFileSync } from 'node:fs'
 import { backends } from 'pollport'
 import { describe, expect, test } from 'vitest'

@@ -1,5 +1,6 @@
-// No descriptor left for what needs one: the right error each time, nothing left open by what failed half way, and all is well when there are
-// some again. What accept does then: test/linux/descriptors-exhausted.test.ts.
+// No descriptor left for what needs one: the right error each time, nothing left open by what
+// failed half way, and all is well when there are some again. What accept does then:
+// test/linux/descriptors-exhausted.test.ts.
 import { expect, test } from 'vitest'
 import { startChild } from '../support/child.ts'
 import { survived } from './tally.ts'

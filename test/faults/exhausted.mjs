@@ -1,4 +1,5 @@
-// Everything that takes descriptors, tried with none left, with one, with two, …: says what came of each, and that nothing was left open.
+// Everything that takes descriptors, tried with none left, with one, with two, …: says what came of
+// each, and that nothing was left open.
 import { closeSync, openSync, readdirSync } from 'node:fs'
 import { Epoll, Poller, Socket } from 'pollport'
 

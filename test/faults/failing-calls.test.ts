@@ -1,5 +1,6 @@
-// Whatever system call fails, whenever: nobody waits for ever, nothing is lost that was not told of, each socket closes once, no descriptor stays,
-// and the poller goes on. What is done each time stands in scenarios.mjs, which faults there are in shim/table.mjs.
+// Whatever system call fails, whenever: nobody waits for ever, nothing is lost that was not told
+// of, each socket closes once, no descriptor stays, and the poller goes on. What is done each time
+// stands in scenarios.mjs, which faults there are in shim/table.mjs.
 import { expect, test } from 'vitest'
 import type { Child } from '../support/child.ts'
 import { startStruck, withShim } from './shim/struck-child.ts'
@@ -19,9 +20,12 @@ async function holds(sweep: Child): Promise<void> {
   for (const [kind, count] of counts) survived(`calls: ${kind}`, count)
 }
 
-test.each(sweptCalls)('%s fails in each way that its manual tells of, the first time, the second, …', async (call) => {
-  await holds(startStruck(SWEEP, [call], 115_000))
-})
+test.each(sweptCalls)(
+  '%s fails in each way that its manual tells of, the first time, the second, …',
+  async (call) => {
+    await holds(startStruck(SWEEP, [call], 115_000))
+  }
+)
 
 test('many calls fail, by chance', async () => {
   // Another seed each day, so that a year of runs sees more than one. POLLPORT_SEED repeats one.

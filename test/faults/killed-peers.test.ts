@@ -1,5 +1,6 @@
-// Peers that are killed, or stopped for a while, in the middle of a transfer, many connections at once: each closes once with the right code, what
-// was received is a prefix of what was sent, and no descriptor stays.
+// Peers that are killed, or stopped for a while, in the middle of a transfer, many connections at
+// once: each closes once with the right code, what was received is a prefix of what was sent, and
+// no descriptor stays.
 import { expect, test } from 'vitest'
 import { startChild } from '../support/child.ts'
 import { countDescriptors, descriptorsBackAt } from '../support/descriptors.ts'
@@ -73,7 +74,8 @@ test.each([
     await probe.until('all are closed', () => server.closes.length === CONNECTIONS, 20_000)
     await probe.quiet()
     expect(server.closes).toHaveLength(CONNECTIONS)
-    // Who was sent to breaks by a reset. Who was only received from may end in order, as far as the system of the dead can tell.
+    // Who was sent to breaks by a reset. Who was only received from may end in order, as far as the
+    // system of the dead can tell.
     const codes = kind === 'takes' ? ['ECONNRESET', 'EPIPE'] : ['ECONNRESET', undefined]
     expect(server.closes.filter((code) => !codes.includes(code))).toEqual([])
     expect(server.wrong).toBe(0)
@@ -98,7 +100,11 @@ test('a peer that is stopped for a while holds up nobody else, and nothing of it
   for (let stops = 0; stops < 5; stops++) {
     stopped.process.kill('SIGSTOP')
     const before = total()
-    await probe.until('the other one is served on', () => total() > before + 20 * 1024 * 1024, 20_000)
+    await probe.until(
+      'the other one is served on',
+      () => total() > before + 20 * 1024 * 1024,
+      20_000
+    )
     stopped.process.kill('SIGCONT')
     const mark = total()
     await probe.until('and both are', () => total() > mark + 20 * 1024 * 1024, 20_000)

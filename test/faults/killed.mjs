@@ -1,5 +1,6 @@
-// A peer that will be killed: many connections to a port, each sending a stream of numbered bytes for ever, or taking one. Arguments: port, how
-// many, 'sends' or 'takes'. Written with node:net, as a stranger's program would be.
+// A peer that will be killed: many connections to a port, each sending a stream of numbered bytes
+// for ever, or taking one. Arguments: port, how many, 'sends' or 'takes'. Written with node:net, as
+// a stranger's program would be.
 import net from 'node:net'
 
 const [port, count] = process.argv.slice(2, 4).map(Number)

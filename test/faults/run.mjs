@@ -1,5 +1,6 @@
-// npm run test:faults [-- --publish | whatever Vitest takes]: runs test/faults/, and tells how many faults were survived.
-// `--publish` writes the figures into docs/reliability.md, after a whole run that passed.
+// npm run test:faults [-- --publish | whatever Vitest takes]: runs test/faults/, and tells how many
+// faults were survived. `--publish` writes the figures into docs/reliability.md, after a whole run
+// that passed.
 import { spawnSync } from 'node:child_process'
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
@@ -14,7 +15,8 @@ needTools({ cc: 'gcc', ip: 'iproute2', tc: 'iproute2', nsenter: 'util-linux' })
 const given = process.argv.slice(2)
 const rest = given.filter((argument) => argument !== '--publish')
 const isPublished = rest.length < given.length
-if (isPublished && rest.length > 0) fail('only a whole run is published: --publish takes no other argument')
+if (isPublished && rest.length > 0)
+  fail('only a whole run is published: --publish takes no other argument')
 
 const folder = mkdtempSync(join(tmpdir(), 'pollport-faults-'))
 const tally = join(folder, 'tally')
@@ -37,6 +39,11 @@ rmSync(folder, { recursive: true })
 console.log('Faults survived:')
 for (const [kind, count] of rows) console.log(`  ${kind}: ${count}`)
 if (status === 0 && isPublished) {
-  publish('faults', { table: 'Faults', column: 'Survived', command: 'npm run test:faults -- --publish', rows })
+  publish('faults', {
+    table: 'Faults',
+    column: 'Survived',
+    command: 'npm run test:faults -- --publish',
+    rows
+  })
 }
 process.exitCode = status ?? 1

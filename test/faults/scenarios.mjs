@@ -1,14 +1,17 @@
-// Small programs of pollport that a fault may strike anywhere, and what must hold whatever strikes: for sweep.mjs. Knows nothing of which
-// fault it is, but for what errors it may be told by.
+// Small programs of pollport that a fault may strike anywhere, and what must hold whatever strikes:
+// for sweep.mjs. Knows nothing of which fault it is, but for what errors it may be told by.
 import { EPOLLIN, EPOLLOUT, Epoll, Poller, Socket, SocketError, WOULD_BLOCK } from 'pollport'
 
 const LOCAL = '127.0.0.1'
 const CLIENT_ADDRESSES = ['127.0.0.2', '127.0.0.3']
 const DEADLINE_MS = 5_000
-// Small sends that are gathered, one that goes without the outbox, and one that is more than a wait takes.
+// Small sends that are gathered, one that goes without the outbox, and one that is more than a wait
+// takes.
 const SENDS = [...Array(10).fill(100), 9_000, 50_000]
 const TOTAL = SENDS.reduce((sum, length) => sum + length)
-const PATTERN = Buffer.from(Array.from({ length: TOTAL }, (_, at) => (at * 31 + (at >> 8) * 17) & 255))
+const PATTERN = Buffer.from(
+  Array.from({ length: TOTAL }, (_, at) => (at * 31 + (at >> 8) * 17) & 255)
+)
 const PIECE = 4_000
 const DATAGRAMS = 5
 
@@ -20,7 +23,10 @@ export class Checks {
   #codes
   #syscalls
 
-  /** `codes` and `syscalls` of errors that may be told; an undefined `codes` says that nobody may notice anything. */
+  /**
+   * `codes` and `syscalls` of errors that may be told; an undefined `codes` says that nobody may
+   * notice anything.
+   */
   constructor(codes, syscalls) {
     this.#codes = codes
     this.#syscalls = syscalls
@@ -34,7 +40,10 @@ export class Checks {
     if (!holds) this.findings.push(`not so: ${sentence} ${seen}`)
   }
 
-  /** An error that came by an event or an exception. `alsoCodes`: what a fault on the other side leads to, whatever call tells of it. */
+  /**
+   * An error that came by an event or an exception. `alsoCodes`: what a fault on the other side
+   * leads to, whatever call tells of it.
+   */
   error(where, error, alsoCodes = []) {
     this.told++
     if (!(error instanceof SocketError)) {
@@ -43,7 +52,9 @@ export class Checks {
     }
     if (alsoCodes.includes(error.code)) return
     if (this.isTransparent)
-      this.findings.push(`${where}: told of a fault that is none of the program's: ${error.message}`)
+      this.findings.push(
+        `${where}: told of a fault that is none of the program's: ${error.message}`
+      )
     else if (
       !this.#codes.includes(error.code === 'ENOTSUP' ? 'EOPNOTSUPP' : error.code) ||
       !this.#syscalls.includes(error.syscall)
@@ -81,7 +92,10 @@ class Stream {
   }
 }
 
-/** TCP that is echoed, UDP both ways, a report of an unreachable peer, a wake, pauses: on one poller, both sides of it. */
+/**
+ * TCP that is echoed, UDP both ways, a report of an unreachable peer, a wake, pauses: on one
+ * poller, both sides of it.
+ */
 export function pollerScenario(checks, clearFaults) {
   const poller = checks.attempt('new Poller', () => new Poller())
   if (poller === undefined) return
@@ -98,20 +112,26 @@ function echoRound(poller, checks) {
   const before = { ...poller.stats }
   const listener = checks.attempt('listenTcp', () => poller.listenTcp({ address: LOCAL, port: 0 }))
   const end = listener && checks.attempt('localAddress', () => listener.localAddress)
-  const one = checks.attempt('bindUdp', () => poller.bindUdp({ address: LOCAL, port: 0, reportUnreachable: true }))
+  const one = checks.attempt('bindUdp', () =>
+    poller.bindUdp({ address: LOCAL, port: 0, reportUnreachable: true })
+  )
   const other = checks.attempt('bindUdp', () => poller.bindUdp({ address: LOCAL, port: 0 }))
   const otherEnd = other && checks.attempt('localAddress', () => other.localAddress)
-  // Each from an address of its own, by which the server's side of it is known without a system call.
+  // Each from an address of its own, by which the server's side of it is known without a system
+  // call.
   const clients = (end ? CLIENT_ADDRESSES : []).flatMap((localAddress) => {
     const to = { address: LOCAL, port: end.port, localAddress, timeoutMs: DEADLINE_MS }
     return checks.attempt('connectTcp', () => poller.connectTcp(to)) ?? []
   })
-  const streams = new Map(clients.map((client, number) => [client, new Stream(`client ${number + 1}`)]))
+  const streams = new Map(
+    clients.map((client, number) => [client, new Stream(`client ${number + 1}`)])
+  )
   const told = new Set()
 
   const give = (socket, bytes) => {
     const stream = streams.get(socket)
-    // A connection that broke in this very batch takes nothing, and says so by false and an unmoved count.
+    // A connection that broke in this very batch takes nothing, and says so by false and an unmoved
+    // count.
     const known = socket.bytesSent + socket.bufferedBytes
     socket.send(bytes)
     if (socket.bytesSent + socket.bufferedBytes > known) stream.given += bytes.length
@@ -140,7 +160,9 @@ function echoRound(poller, checks) {
     const { datagramsDropped } = poller.stats
     const lost = datagramsDropped - before.datagramsDropped
     const tcpIsDone = [...streams.values()].every(({ closes }) => closes > 0)
-    return tcpIsDone && wakes > 0 && datagramsReceived + lost >= datagramsSent && resumes.length === 0
+    return (
+      tcpIsDone && wakes > 0 && datagramsReceived + lost >= datagramsSent && resumes.length === 0
+    )
   }
 
   const deadline = performance.now() + DEADLINE_MS
@@ -163,7 +185,8 @@ function echoRound(poller, checks) {
     idle = events.length === 0 ? idle + 1 : 0
     for (const socket of resumes.splice(0)) {
       // A program that is told that resuming failed tries again.
-      if (checks.attempt('resume', () => socket.resume() ?? true) === undefined) resumes.push(socket)
+      if (checks.attempt('resume', () => socket.resume() ?? true) === undefined)
+        resumes.push(socket)
     }
     const echoes = []
     const ends = []
@@ -209,10 +232,15 @@ function echoRound(poller, checks) {
         resumes = resumes.filter((waiting) => waiting !== socket)
         // Whoever has not caused it sees a connection that broke, as with any peer.
         if (event.error)
-          checks.error(`the close of ${stream.name}`, event.error, checks.isTransparent ? [] : ['ECONNRESET', 'EPIPE'])
+          checks.error(
+            `the close of ${stream.name}`,
+            event.error,
+            checks.isTransparent ? [] : ['ECONNRESET', 'EPIPE']
+          )
       }
     }
-    // Piece by piece in turns, so that what one connection has in the outbox lies in several places.
+    // Piece by piece in turns, so that what one connection has in the outbox lies in several
+    // places.
     for (let at = 0; echoes.some(({ data }) => at < data.length); at += PIECE) {
       for (const { socket, data } of echoes) {
         if (at < data.length && !socket.closed)
@@ -258,7 +286,11 @@ function echoRound(poller, checks) {
         checks.that('nothing comes after the closes', false, event.type)
     }
   }
-  checks.that('each of the others is closed once', closes === [listener, one, other].filter(Boolean).length, closes)
+  checks.that(
+    'each of the others is closed once',
+    closes === [listener, one, other].filter(Boolean).length,
+    closes
+  )
   checks.that('no socket is left in the poller', poller.stats.sockets === 0, poller.stats.sockets)
 }
 
@@ -277,7 +309,9 @@ export function rawScenario(checks, clearFaults) {
     for (const socket of open.splice(0)) socket.close()
     const after = new Checks()
     after.attempt('the raw floor', () => rawRound(epoll, make, open, after))
-    checks.findings.push(...after.findings.map((finding) => `afterwards, without faults: ${finding}`))
+    checks.findings.push(
+      ...after.findings.map((finding) => `afterwards, without faults: ${finding}`)
+    )
     epoll.close()
   }
   for (const socket of open) socket.close()
@@ -303,7 +337,8 @@ function rawRound(epoll, make, open, checks) {
   let hasDatagram = false
   const deadline = performance.now() + DEADLINE_MS
   while (!stream.ended || !hasDatagram) {
-    if (performance.now() > deadline) throw new Error(`hangs: ${JSON.stringify({ sent, stream, hasDatagram })}`)
+    if (performance.now() > deadline)
+      throw new Error(`hangs: ${JSON.stringify({ sent, stream, hasDatagram })}`)
     if (!isSent) isSent = one.sendTo('datagram', other.localAddress) !== WOULD_BLOCK
     for (const { socket, userPtr } of epoll.wait(20)) {
       if (userPtr === 'listener') {
@@ -332,7 +367,11 @@ function rawRound(epoll, make, open, checks) {
       }
     }
   }
-  checks.that('the accepted socket has all that was sent', stream.received === sent, `${stream.received} of ${sent}`)
+  checks.that(
+    'the accepted socket has all that was sent',
+    stream.received === sent,
+    `${stream.received} of ${sent}`
+  )
 }
 
 /** run(): a connection is echoed while Node's own loop turns. */
@@ -350,7 +389,8 @@ export async function runScenario(checks, clearFaults) {
 async function runRound(poller, checks) {
   const one = checks.attempt('bindUdp', () => poller.bindUdp({ address: LOCAL, port: 0 }))
   const end = one && checks.attempt('localAddress', () => one.localAddress)
-  // The datagrams come from outside of the poller, so that it is the watching thread that has to notice.
+  // The datagrams come from outside of the poller, so that it is the watching thread that has to
+  // notice.
   const pinger = checks.attempt('new Socket', () => new Socket({ type: 'udp', nonBlocking: true }))
   if (end === undefined || pinger === undefined) {
     one?.close()

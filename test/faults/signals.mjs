@@ -1,5 +1,6 @@
-// One side of a transfer under a storm of signals: sends a megabyte after another and receives them back, with waits between that must last as
-// long as they were asked to. Arguments: the port of an echo, and how many megabytes.
+// One side of a transfer under a storm of signals: sends a megabyte after another and receives them
+// back, with waits between that must last as long as they were asked to. Arguments: the port of an
+// echo, and how many megabytes.
 import { createHash, randomFillSync } from 'node:crypto'
 import { Poller } from 'pollport'
 
@@ -49,7 +50,8 @@ for (const timeoutMs of [0.5, 1, 5, 20, 50, 100, 250, 1, 20, 50]) {
   const took = performance.now() - start
   waits++
   if (took < timeoutMs || events.length > 0) shortened.push([timeoutMs, took])
-  // A wait that began anew at each signal would never end while they come; a busy machine is late by less.
+  // A wait that began anew at each signal would never end while they come; a busy machine is late
+  // by less.
   if (took > timeoutMs + 1000) lengthened.push([timeoutMs, took])
 }
 poller.close()

@@ -1,5 +1,6 @@
-// Strikes each scenario with one fault after another, in this process: arguments are a call, and optionally how many occurrences of it to strike.
-// Tells what it did by "done": the findings, and how many faults there were. What it is at stands on standard output, for when it crashes.
+// Strikes each scenario with one fault after another, in this process: arguments are a call, and
+// optionally how many occurrences of it to strike. Tells what it did by "done": the findings, and
+// how many faults there were. What it is at stands on standard output, for when it crashes.
 import { readdirSync } from 'node:fs'
 import { setTimeout as delay } from 'node:timers/promises'
 import { Checks, pollerScenario, rawScenario, runScenario } from './scenarios.mjs'
@@ -30,7 +31,11 @@ async function strike(name, rules, seed, codes, syscalls) {
   const { total } = faults
   // run()'s thread closes what it has a moment after.
   for (let tries = 0; descriptors() > before && tries < 200; tries++) await delay(5)
-  checks.that('as many descriptors as before', descriptors() === before, `${before} before, ${descriptors()} now`)
+  checks.that(
+    'as many descriptors as before',
+    descriptors() === before,
+    `${before} before, ${descriptors()} now`
+  )
   for (const finding of checks.findings) findings.push(`${what}: ${finding}`)
   for (const { call, error, count } of faults.counts()) {
     const kind = error === undefined ? `${call} cut short` : `${call} fails`
@@ -60,17 +65,20 @@ if (call === 'random') {
         if (total === 0) break // The scenario makes no more calls of this kind.
       }
       // All of them from the first on, where the program may not notice.
-      if (transparent === 'always') await strike(name, [{ call, times: 0, error, limit }], 0, undefined, syscalls)
+      if (transparent === 'always')
+        await strike(name, [{ call, times: 0, error, limit }], 0, undefined, syscalls)
     }
   }
 }
 
-// A kernel in a bad mood: first what no program may notice, in a third of all calls; then a handful of faults that it is told of.
+// A kernel in a bad mood: first what no program may notice, in a third of all calls; then a handful
+// of faults that it is told of.
 async function random() {
   const rounds = Number(process.argv[3] ?? 100)
   const start = Number(process.argv[4] ?? 1)
   for (let seed = start; seed < start + rounds; seed++) {
-    const transparent = (call) => faultsOf(call).filter(({ transparent, syscalls }) => transparent && !syscalls)
+    const transparent = (call) =>
+      faultsOf(call).filter(({ transparent, syscalls }) => transparent && !syscalls)
     const moods = sweptCalls.filter((call) => transparent(call).length > 0)
     const hard = sweptCalls.flatMap((call) =>
       faultsOf(call).flatMap((fault) => (fault.syscalls ? { call, ...fault } : []))
@@ -79,7 +87,9 @@ async function random() {
       const { error, limit } = transparent(call)[(seed + at) % transparent(call).length]
       return { call, times: 0, oneIn: 3, error, limit }
     })
-    const some = [1, 2, 3, 4, 5, 6].map((at) => hard[(seed * 7919 + at * at * 104729) % hard.length])
+    const some = [1, 2, 3, 4, 5, 6].map(
+      (at) => hard[(seed * 7919 + at * at * 104729) % hard.length]
+    )
     for (const name of Object.keys(scenarios)) {
       await strike(name, soft.slice(0, 16), seed, undefined, [])
       const rules = some.map(({ call, error }) => ({ call, times: 0, oneIn: 10, error }))

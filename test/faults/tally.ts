@@ -1,10 +1,14 @@
-// How many faults were survived, by kind: tests add to it, run.mjs gathers it from all of their processes.
+// How many faults were survived, by kind: tests add to it, run.mjs gathers it from all of their
+// processes.
 import { appendFileSync, readFileSync } from 'node:fs'
 import type { Row } from '../../scripts/figures.ts'
 
 const file = process.env.POLLPORT_FAULTS_TALLY
 
-/** Adds to a row of the table "Faults". Called after all that must hold was asserted. Beside `npm run test:faults`, nobody counts. */
+/**
+ * Adds to a row of the table "Faults". Called after all that must hold was asserted. Beside
+ * `npm run test:faults`, nobody counts.
+ */
 export function survived(kind: string, count: number): void {
   if (file !== undefined) appendFileSync(file, `${JSON.stringify([kind, count])}\n`)
 }

@@ -40,9 +40,15 @@ const cases = {
     faults.clear()
     const after = until((seen) => seen.some(({ type }) => type === 'accept'))
     const { code, syscall } = told.find(({ type }) => type === 'error') ?? {}
-    return { code, syscall, busyMs: (user + system) / 1000, accepted: after.some(({ type }) => type === 'accept') }
+    return {
+      code,
+      syscall,
+      busyMs: (user + system) / 1000,
+      accepted: after.some(({ type }) => type === 'accept')
+    }
   },
-  // The wait fails right after a send that was not taken whole: what the send had to tell must not go with it.
+  // The wait fails right after a send that was not taken whole: what the send had to tell must not
+  // go with it.
   waitAfterShortSend() {
     const accepted = until((seen) => seen.some(({ type }) => type === 'accept')).find(
       ({ type }) => type === 'accept'
@@ -56,10 +62,18 @@ const cases = {
     ])
     let received = 0
     const seen = until((events) => {
-      received = events.reduce((sum, event) => sum + (event.socket === accepted && event.bytes ? event.bytes : 0), 0)
+      received = events.reduce(
+        (sum, event) => sum + (event.socket === accepted && event.bytes ? event.bytes : 0),
+        0
+      )
       return received === bytes
     })
-    return { received, sent: client.bytesSent, total: faults.total, types: [...new Set(seen.map(({ type }) => type))] }
+    return {
+      received,
+      sent: client.bytesSent,
+      total: faults.total,
+      types: [...new Set(seen.map(({ type }) => type))]
+    }
   }
 }
 

@@ -1,4 +1,5 @@
-// The fault lab's own run of Vitest: files that take the system's tools, or too long for `npm test`. Started by run.mjs.
+// The fault lab's own run of Vitest: files that take the system's tools, or too long for
+// `npm test`. Started by run.mjs.
 import { defineConfig } from 'vitest/config'
 
 export default defineConfig({

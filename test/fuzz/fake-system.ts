@@ -1,6 +1,7 @@
-// A system that an input decides about, in the place of the native addon: it keeps the promises of lib/poller/backend.ts and is otherwise as
-// awkward as it may be. It takes any part of a send, breaks, reports sockets that are gone, in any order. It complains where TypeScript asks for
-// what it must not. Knows handles, slots and bytes; no sockets of the program.
+// A system that an input decides about, in the place of the native addon: it keeps the promises of
+// lib/poller/backend.ts and is otherwise as awkward as it may be. It takes any part of a send,
+// breaks, reports sockets that are gone, in any order. It complains where TypeScript asks for what
+// it must not. Knows handles, slots and bytes; no sockets of the program.
 import assert from 'node:assert/strict'
 import { addon } from '../../lib/binding/load.ts'
 import {
@@ -27,7 +28,9 @@ interface Watched {
   receiving: boolean
   /** Nothing more comes: the end or a break was told. */
   isDone: boolean
-  /** A `writable` is owed, and so many bytes are taken by then (as overlapped sends on Windows are). */
+  /**
+   * A `writable` is owed, and so many bytes are taken by then (as overlapped sends on Windows are).
+   */
   owed: Uint8Array | undefined
   /** What the peer got: bytes, or datagrams. */
   taken: Uint8Array[]
@@ -55,8 +58,13 @@ export class FakeSystem {
     const native = addon() as unknown as Record<string, unknown>
     const real = { ...native }
     // Every function that is not ours says that all is well, and touches nothing.
-    for (const name of Object.keys(native)) if (typeof native[name] === 'function') native[name] = () => 0
-    Object.assign(native, { addressParse: real.addressParse, addressFormat: real.addressFormat }, this.#calls())
+    for (const name of Object.keys(native))
+      if (typeof native[name] === 'function') native[name] = () => 0
+    Object.assign(
+      native,
+      { addressParse: real.addressParse, addressFormat: real.addressFormat },
+      this.#calls()
+    )
     try {
       body()
     } finally {
@@ -75,9 +83,20 @@ export class FakeSystem {
         this.watched.clear()
         return 0
       },
-      exchangeWatch: (_: number, index: number, generation: number, handle: number, kind: number) => {
+      exchangeWatch: (
+        _: number,
+        index: number,
+        generation: number,
+        handle: number,
+        kind: number
+      ) => {
         if (this.#unlikely()) return -12
-        return this.#watch(index, generation, handle, kind === WATCH.accepted ? WATCH.connection : kind)
+        return this.#watch(
+          index,
+          generation,
+          handle,
+          kind === WATCH.accepted ? WATCH.connection : kind
+        )
       },
       exchangeConnect: (_: number, index: number, generation: number, handle: number) => {
         const how = this.#choice(4)
@@ -96,8 +115,17 @@ export class FakeSystem {
         if (how === RELEASE.detach) return handle
         return this.#close(handle)
       },
-      exchangeSend: (_: number, index: number, bytes: Uint8Array, offset: number, length: number) => {
-        assert(offset >= 0 && length >= 0 && offset + length <= bytes.length, 'a send lies inside of its bytes')
+      exchangeSend: (
+        _: number,
+        index: number,
+        bytes: Uint8Array,
+        offset: number,
+        length: number
+      ) => {
+        assert(
+          offset >= 0 && length >= 0 && offset + length <= bytes.length,
+          'a send lies inside of its bytes'
+        )
         const socket = this.#connection(index)
         if (this.#unlikely()) return -BROKEN[this.#choice(2)]
         return this.#take(socket, [copyOf(bytes, offset, length)])
@@ -112,7 +140,11 @@ export class FakeSystem {
       ) => {
         assert(offset >= 0 && length >= 0 && offset + length <= bytes.length && address >= 0)
         const socket = this.#at(index)
-        assert.equal(socket.owed, undefined, 'nothing is offered before the room that was promised is there')
+        assert.equal(
+          socket.owed,
+          undefined,
+          'nothing is offered before the room that was promised is there'
+        )
         if (this.#unlikely()) return -REFUSED
         if (this.#choice(3) === 1) {
           socket.owed = new Uint8Array()
@@ -145,7 +177,8 @@ export class FakeSystem {
       ) => {
         const batch = new FakeBatch(slab, records, streamBytes)
         this.#send(bytes, sends, count, batch)
-        for (let more = this.#choice(MAX_RECORDS_A_WAIT); more > 0 && this.watched.size > 0; more--) this.#tell(batch)
+        for (let more = this.#choice(MAX_RECORDS_A_WAIT); more > 0 && this.watched.size > 0; more--)
+          this.#tell(batch)
         if (this.isCalm) for (const index of this.watched.keys()) this.#tellRoom(index, batch)
         // Nothing at all would be a wait that goes on.
         if (batch.count === 0) batch.add(KIND.woken, 0, 0)
@@ -193,21 +226,39 @@ export class FakeSystem {
 
   #connection(index: number): Watched {
     const socket = this.#at(index)
-    assert.equal(socket.kind, WATCH.connection, 'bytes go to connections, and not before they are made')
-    assert.equal(socket.owed, undefined, 'nothing is offered before the room that was promised is there')
+    assert.equal(
+      socket.kind,
+      WATCH.connection,
+      'bytes go to connections, and not before they are made'
+    )
+    assert.equal(
+      socket.owed,
+      undefined,
+      'nothing is offered before the room that was promised is there'
+    )
     return socket
   }
 
   // ---- Sending ----
 
-  /** Takes a part of what is offered; the rest owes a `writable`, by which some of it may be taken already. */
+  /**
+   * Takes a part of what is offered; the rest owes a `writable`, by which some of it may be taken
+   * already.
+   */
   #take(socket: Watched, offered: Uint8Array[]): number {
     const all = Buffer.concat(offered)
     const how = this.#choice(4)
     const count =
-      how === 1 ? 0 : how === 2 ? Math.floor(all.length / 2) : how === 3 ? Math.max(all.length - 1, 0) : all.length
+      how === 1
+        ? 0
+        : how === 2
+          ? Math.floor(all.length / 2)
+          : how === 3
+            ? Math.max(all.length - 1, 0)
+            : all.length
     socket.taken.push(all.subarray(0, count))
-    if (count < all.length) socket.owed = all.subarray(count, count + this.#choice(3) * (all.length >> 2))
+    if (count < all.length)
+      socket.owed = all.subarray(count, count + this.#choice(3) * (all.length >> 2))
     return count
   }
 
@@ -219,17 +270,27 @@ export class FakeSystem {
       if (index === SEND_SKIP || index === SEND_CHAINED) continue
       const positions: number[] = []
       for (let at = first; at >= 0; at = sends[at * OUTBOX.stride + OUTBOX.next]) {
-        assert(at < count && at > (positions.at(-1) ?? -1), 'a chain goes forward, and stays in the outbox')
+        assert(
+          at < count && at > (positions.at(-1) ?? -1),
+          'a chain goes forward, and stays in the outbox'
+        )
         positions.push(at)
       }
       const parts = positions.map((at) => {
-        const [offset, length] = [sends[at * OUTBOX.stride + OUTBOX.offset], sends[at * OUTBOX.stride + OUTBOX.length]]
-        assert(offset >= 0 && length >= 0 && offset + length <= bytes.length, 'a send lies inside of the outbox')
+        const [offset, length] = [
+          sends[at * OUTBOX.stride + OUTBOX.offset],
+          sends[at * OUTBOX.stride + OUTBOX.length]
+        ]
+        assert(
+          offset >= 0 && length >= 0 && offset + length <= bytes.length,
+          'a send lies inside of the outbox'
+        )
         return copyOf(bytes, offset, length)
       })
       const { generation, kind } = this.#at(index)
       if (kind === WATCH.datagram) this.#sendDatagrams(index, positions, parts, bytes, sends, batch)
-      else if (this.#unlikely()) batch.add(KIND.sendFailed, index, generation, BROKEN[this.#choice(2)])
+      else if (this.#unlikely())
+        batch.add(KIND.sendFailed, index, generation, BROKEN[this.#choice(2)])
       else {
         let taken = this.#take(this.#connection(index), parts)
         const cut = parts.findIndex((part) => {
@@ -251,7 +312,11 @@ export class FakeSystem {
     batch: FakeBatch
   ): void {
     const socket = this.#at(index)
-    assert.equal(socket.owed, undefined, 'nothing is offered before the room that was promised is there')
+    assert.equal(
+      socket.owed,
+      undefined,
+      'nothing is offered before the room that was promised is there'
+    )
     for (const [at, part] of parts.entries()) {
       const address = sends[positions[at] * OUTBOX.stride + OUTBOX.address]
       if (this.#unlikely()) {
@@ -351,14 +416,22 @@ class FakeBatch {
     this.#datagramUsed = streamBytes
   }
 
-  add(...record: [kind: number, index: number, generation: number, a?: number, b?: number, c?: number]): void {
-    assert((this.count + 1) * RECORD.stride <= this.#records.length, 'there is room for what sends may tell')
+  add(
+    ...record: [kind: number, index: number, generation: number, a?: number, b?: number, c?: number]
+  ): void {
+    assert(
+      (this.count + 1) * RECORD.stride <= this.#records.length,
+      'there is room for what sends may tell'
+    )
     this.#records.fill(0, this.count * RECORD.stride, (this.count + 1) * RECORD.stride)
     this.#records.set(record as number[], this.count++ * RECORD.stride)
   }
 
   keepStream(bytes: Uint8Array): number {
-    assert(this.#streamUsed + bytes.length <= this.#slab.length, 'there is room for the addresses of refused datagrams')
+    assert(
+      this.#streamUsed + bytes.length <= this.#slab.length,
+      'there is room for the addresses of refused datagrams'
+    )
     this.#slab.set(bytes, this.#streamUsed)
     this.#streamUsed += bytes.length
     return this.#streamUsed - bytes.length

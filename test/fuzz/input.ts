@@ -1,4 +1,5 @@
-// Reads decisions from an input. An input that is over gives zeros, so that every input means something and none is too short.
+// Reads decisions from an input. An input that is over gives zeros, so that every input means
+// something and none is too short.
 
 export class Input {
   readonly #bytes: Uint8Array

@@ -1,4 +1,5 @@
-// What fuzzing has found so far holds on every system: each kept input is given to its target once more. Fuzzing itself is scripts/fuzz.mjs.
+// What fuzzing has found so far holds on every system: each kept input is given to its target once
+// more. Fuzzing itself is scripts/fuzz.mjs.
 import { existsSync, readdirSync, readFileSync } from 'node:fs'
 import { fileURLToPath } from 'node:url'
 import { expect, test } from 'vitest'
@@ -21,5 +22,6 @@ test.each(targets)('every input that was kept for %s holds', { timeout: 120_000 
 
 test('every native target has kept inputs too', () => {
   const natives = readdirSync(`${folder}native`).filter((name) => name.endsWith('.cc'))
-  for (const name of natives) expect(existsSync(`${folder}corpus/${name.replace(/\.cc$/, '')}`), name).toBe(true)
+  for (const name of natives)
+    expect(existsSync(`${folder}corpus/${name.replace(/\.cc$/, '')}`), name).toBe(true)
 })

@@ -1,4 +1,5 @@
-// No figure of README.md is typed by hand: the section of the benchmarks is what the last published run gives. And the arithmetic behind it.
+// No figure of README.md is typed by hand: the section of the benchmarks is what the last published
+// run gives. And the arithmetic behind it.
 import { expect, test } from 'vitest'
 import { collectionFigures } from '../../bench/collections.ts'
 import type { Question } from '../../bench/question.ts'
@@ -8,7 +9,9 @@ import { textOf } from './files.ts'
 
 test('README.md shows the figures of bench/results/latest.json', () => {
   const readme = textOf('README.md')
-  expect(readme, 'npm run bench -- --render').toBe(readmeWith(readme, JSON.parse(textOf('bench/results/latest.json'))))
+  expect(readme, 'npm run bench -- --render').toBe(
+    readmeWith(readme, JSON.parse(textOf('bench/results/latest.json')))
+  )
 })
 
 const question: Question = {
@@ -30,7 +33,11 @@ const question: Question = {
 test('a ratio is the median of the ratios of each round, and a round that failed is left out', () => {
   const runs = [4, 8, 4, 4].flatMap((cpuUs, round) => [
     { variant: 'one size', competitor: 'C', outcome: { cpuUs } },
-    { variant: 'one size', competitor: 'Poller', outcome: round === 2 ? new Error('lost') : { cpuUs: cpuUs * 1.1 } }
+    {
+      variant: 'one size',
+      competitor: 'Poller',
+      outcome: round === 2 ? new Error('lost') : { cpuUs: cpuUs * 1.1 }
+    }
   ])
   const { rows, goals } = reportOf(question, runs)
   expect(rows.map((row) => [row.competitor, row.median.cpuUs, row.failures])).toEqual([
@@ -52,7 +59,8 @@ test('a benchmark that is published alone takes the place of its older figures, 
   })
   const whole = withPart(made('monday', 'echo', 'accept'), made('tuesday', 'accept', 'sizes'))
   const again = withPart(whole, made('wednesday', 'sizes'))
-  const datesOf = (report: Report) => questionsOf(report).map(({ name, title }) => `${name} ${title}`)
+  const datesOf = (report: Report) =>
+    questionsOf(report).map(({ name, title }) => `${name} ${title}`)
   expect(datesOf(whole)).toEqual(['echo monday', 'accept tuesday', 'sizes tuesday'])
   expect(datesOf(again)).toEqual(['echo monday', 'accept tuesday', 'sizes wednesday'])
   expect(again.parts).toHaveLength(2)
@@ -66,5 +74,10 @@ test('what Node prints with --trace-gc is understood: the longest stop of a majo
     `[9:0x1]  ${2 * minute} ms: Mark-Compact 9.0 (9.0) -> 5.0 (9.0) MB, 1.50 / 0.00 ms  (+ 8.6 ms in 5 steps since start of marking, biggest step 2.5 ms, walltime since start of marking 28 ms) finalize`,
     `[9:0x1]  ${3 * minute} ms: Mark-Compact (reduce) 9.0 (9.0) -> 6.0 (9.0) MB, pooled: 0 MB, 1.75 / 0.00 ms  (average mu = 1.000) idle task`
   ]
-  expect(collectionFigures(lines)).toEqual({ majorCollections: 2, longestMajorMs: 2.5, heapMb: 6, heapGrowthMb: 1 })
+  expect(collectionFigures(lines)).toEqual({
+    majorCollections: 2,
+    longestMajorMs: 2.5,
+    heapMb: 6,
+    heapGrowthMb: 1
+  })
 })

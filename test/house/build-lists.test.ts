@@ -8,7 +8,10 @@ function readGyp(): unknown {
   return runInNewContext(`(${textOf('binding.gyp').replace(/^\s*#.*$/gm, '')})`)
 }
 
-/** Every string that stands in a list named `key`, at any depth and under any condition; `key!` is gyp for taking away. */
+/**
+ * Every string that stands in a list named `key`, at any depth and under any condition; `key!` is
+ * gyp for taking away.
+ */
 function gypStrings(node: unknown, key: string, found: string[] = []): string[] {
   if (Array.isArray(node)) {
     for (const item of node) gypStrings(item, key, found)
@@ -25,7 +28,9 @@ function gypStrings(node: unknown, key: string, found: string[] = []): string[] 
 const sorted = (items: Iterable<string>): string[] => [...new Set(items)].sort()
 const gyp = readGyp()
 const cmake = textOf('CMakeLists.txt').replace(/#.*$/gm, '')
-const sourcesOfCmake = sorted([...cmake.matchAll(/\bnative\/[\w/-]+\.cc\b/g)].map((match) => match[0]))
+const sourcesOfCmake = sorted(
+  [...cmake.matchAll(/\bnative\/[\w/-]+\.cc\b/g)].map((match) => match[0])
+)
 
 test('binding.gyp and CMakeLists.txt list every native source, and the same ones', () => {
   expect(sorted(gypStrings(gyp, 'sources'))).toEqual(sourcesOfCmake)
@@ -38,7 +43,9 @@ test('both builds set the same definitions', () => {
     .filter((word) => word !== '' && !/^(PRIVATE|PUBLIC|INTERFACE)$/.test(word))
   const definesOfGyp = sorted(gypStrings(gyp, 'defines'))
   expect(definesOfGyp).toEqual(sorted(definitions))
-  expect(definesOfGyp).toContain(`NAPI_VERSION=${JSON.parse(textOf('package.json')).binary.napi_versions[0]}`)
+  expect(definesOfGyp).toContain(
+    `NAPI_VERSION=${JSON.parse(textOf('package.json')).binary.napi_versions[0]}`
+  )
 })
 
 test('both builds use the same C++ standard', () => {

@@ -1,4 +1,5 @@
-// docs/conformance.md and the tests say the same: every case has a test wherever the page says that it holds, and no title bears a label of no case.
+// docs/conformance.md and the tests say the same: every case has a test wherever the page says that
+// it holds, and no title bears a label of no case.
 import { expect, test } from 'vitest'
 import { groupsOf, labelsOf, type System, skipsOf } from '../support/conformance.ts'
 import { filesUnder, textOf } from './files.ts'
@@ -12,13 +13,17 @@ function systemsOf(path: string): System[] {
   return path.startsWith('test/windows/') ? ['Windows'] : ['Linux', 'Windows']
 }
 
-/** The labels of all titles, with their systems: 'E.1 Linux'. A title stands at the beginning of a string. */
+/**
+ * The labels of all titles, with their systems: 'E.1 Linux'. A title stands at the beginning of a
+ * string.
+ */
 function labelsOfTests(): Set<string> {
   const found = new Set<string>()
   for (const path of filesUnder('test', '.test.ts')) {
     if (path === 'test/house/conformance.test.ts') continue
     for (const [, start] of textOf(path).matchAll(/['"`]((?:[A-Z]\.\d+ )+)/g)) {
-      for (const label of labelsOf(start)) for (const system of systemsOf(path)) found.add(`${label} ${system}`)
+      for (const label of labelsOf(start))
+        for (const system of systemsOf(path)) found.add(`${label} ${system}`)
     }
   }
   return found

@@ -5,7 +5,9 @@ import { expect, test } from 'vitest'
 import { filesUnder, projectFiles, root, textOf } from './files.ts'
 
 test('every code that the library makes up has a section in docs/errors.md', () => {
-  const codes = new Set(filesUnder('lib', '.ts').flatMap((path) => textOf(path).match(/\bERR_[A-Z_]+[A-Z]\b/g) ?? []))
+  const codes = new Set(
+    filesUnder('lib', '.ts').flatMap((path) => textOf(path).match(/\bERR_[A-Z_]+[A-Z]\b/g) ?? [])
+  )
   const sections = new Set(
     [...textOf('docs/errors.md').matchAll(/^#{2,4} .*$/gm)].flatMap(
       ([line]) => line.match(/\b[A-Z][A-Z_0-9]{3,}\b/g) ?? []

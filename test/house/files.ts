@@ -1,4 +1,5 @@
-// What the checks of the house share: the project's own files, as git sees them (tracked, or new and not ignored).
+// What the checks of the house share: the project's own files, as git sees them (tracked, or new
+// and not ignored).
 import { spawnSync } from 'node:child_process'
 import { existsSync, readdirSync, readFileSync, statSync } from 'node:fs'
 import { join } from 'node:path'
@@ -11,10 +12,14 @@ export const projectFiles: readonly string[] = (gitFiles() ?? filesOfFolders())
   .sort()
 
 function gitFiles(): string[] | undefined {
-  const { error, status, stdout } = spawnSync('git', ['ls-files', '--cached', '--others', '--exclude-standard', '-z'], {
-    cwd: root,
-    encoding: 'utf8'
-  })
+  const { error, status, stdout } = spawnSync(
+    'git',
+    ['ls-files', '--cached', '--others', '--exclude-standard', '-z'],
+    {
+      cwd: root,
+      encoding: 'utf8'
+    }
+  )
   return error === undefined && status === 0 ? stdout.split('\0') : undefined
 }
 
@@ -43,7 +48,9 @@ function matchesGlob(pattern: string, name: string): boolean {
 }
 
 export function filesUnder(folder: string, ...endings: string[]): string[] {
-  return projectFiles.filter((path) => path.startsWith(`${folder}/`) && endings.some((ending) => path.endsWith(ending)))
+  return projectFiles.filter(
+    (path) => path.startsWith(`${folder}/`) && endings.some((ending) => path.endsWith(ending))
+  )
 }
 
 export function textOf(path: string): string {

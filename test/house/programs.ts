@@ -1,4 +1,5 @@
-// Takes the programs out of a Markdown file as they stand there, type-checks them and runs them, each in a process of its own.
+// Takes the programs out of a Markdown file as they stand there, type-checks them and runs them,
+// each in a process of its own.
 import { execFile, spawn } from 'node:child_process'
 import { mkdirSync, mkdtempSync, writeFileSync } from 'node:fs'
 import { connect } from 'node:net'
@@ -7,22 +8,35 @@ import { promisify } from 'node:util'
 import { expect } from 'vitest'
 import { root, textOf } from './files.ts'
 
-/** The ```ts blocks of a Markdown file. Each is a whole program: that is the convention which makes them testable. */
+/**
+ * The ```ts blocks of a Markdown file. Each is a whole program: that is the convention which makes
+ * them testable.
+ */
 export function programsOf(path: string): string[] {
   return [...textOf(path).matchAll(/^```ts\n([\s\S]*?)^```$/gm)].map((match) => match[1] as string)
 }
 
-/** Writes the programs into a folder of the checkout, ignored by git, from which `import 'pollport'` finds this package. */
+/**
+ * Writes the programs into a folder of the checkout, ignored by git, from which `import 'pollport'`
+ * finds this package.
+ */
 export function writePrograms(programs: readonly string[]): string {
   const parent = join(root, 'build-docs')
   mkdirSync(parent, { recursive: true })
   const folder = mkdtempSync(join(parent, 'programs-'))
-  for (const [index, program] of programs.entries()) writeFileSync(join(folder, `program-${index + 1}.ts`), program)
-  writeFileSync(join(folder, 'tsconfig.json'), JSON.stringify({ extends: '../../tsconfig.json', include: ['*.ts'] }))
+  for (const [index, program] of programs.entries())
+    writeFileSync(join(folder, `program-${index + 1}.ts`), program)
+  writeFileSync(
+    join(folder, 'tsconfig.json'),
+    JSON.stringify({ extends: '../../tsconfig.json', include: ['*.ts'] })
+  )
   return folder
 }
 
-/** What the compiler says about the programs of a folder, under the project's own options: nothing when all is well. */
+/**
+ * What the compiler says about the programs of a folder, under the project's own options: nothing
+ * when all is well.
+ */
 export async function typeCheck(folder: string): Promise<string> {
   const tsc = join(root, 'node_modules', 'typescript', 'bin', 'tsc')
   return promisify(execFile)(process.execPath, [tsc, '-p', folder], { cwd: root }).then(
@@ -31,9 +45,15 @@ export async function typeCheck(folder: string): Promise<string> {
   )
 }
 
-/** Runs one program to its end, or, when it prints the port that it serves, until its echo has been checked by Node's own net. */
+/**
+ * Runs one program to its end, or, when it prints the port that it serves, until its echo has been
+ * checked by Node's own net.
+ */
 export async function runProgram(file: string): Promise<{ served: boolean; output: string }> {
-  const child = spawn(process.execPath, ['--import', 'tsx', file], { cwd: root, stdio: ['ignore', 'pipe', 'pipe'] })
+  const child = spawn(process.execPath, ['--import', 'tsx', file], {
+    cwd: root,
+    stdio: ['ignore', 'pipe', 'pipe']
+  })
   let output = ''
   let served = false
   const ended = new Promise<number | null>((resolve) => child.on('close', (code) => resolve(code)))

@@ -1,4 +1,5 @@
-// What README.md, docs/guide.md, docs/cookbook.md, docs/migrating.md and examples/ show can be typed in as it stands there, and works.
+// What README.md, docs/guide.md, docs/cookbook.md, docs/migrating.md and examples/ show can be
+// typed in as it stands there, and works.
 import { rmSync } from 'node:fs'
 import { join } from 'node:path'
 import { afterAll, describe, expect, test } from 'vitest'
@@ -24,10 +25,14 @@ for (const page of ['README.md', 'docs/guide.md', 'docs/cookbook.md', 'docs/migr
       const promise = isServer ? 'serves an echo on the port that it prints' : 'runs to a good end'
       // What shows one system's own objects runs there.
       const isForeign = (isWindows ? /\bEpoll\b/ : /\bIocp\b/).test(program)
-      test.skipIf(isForeign)(`program ${index + 1} ${promise}`, { timeout: deadlineMs }, async () => {
-        const { served } = await runProgram(join(folder, `program-${index + 1}.ts`))
-        expect(served).toBe(isServer)
-      })
+      test.skipIf(isForeign)(
+        `program ${index + 1} ${promise}`,
+        { timeout: deadlineMs },
+        async () => {
+          const { served } = await runProgram(join(folder, `program-${index + 1}.ts`))
+          expect(served).toBe(isServer)
+        }
+      )
     }
   })
 }
@@ -40,7 +45,9 @@ test('README.md shows the programs of examples/, without their head comments', (
 })
 
 test('a program of the cookbook takes 15 to 40 lines', () => {
-  const lengths = programsOf('docs/cookbook.md').map((program) => program.trimEnd().split('\n').length)
+  const lengths = programsOf('docs/cookbook.md').map(
+    (program) => program.trimEnd().split('\n').length
+  )
   expect(Math.min(...lengths)).toBeGreaterThanOrEqual(15)
   expect(Math.max(...lengths)).toBeLessThanOrEqual(40)
 })

@@ -1,9 +1,13 @@
-// The walls of docs/house.md: who may import whom, and what may be named where. Each finding names the room where the line belongs.
+// The walls of docs/house.md: who may import whom, and what may be named where. Each finding names
+// the room where the line belongs.
 import { dirname, join } from 'node:path/posix'
 import { expect, test } from 'vitest'
 import { filesUnder, projectFiles, root, textOf } from './files.ts'
 
-/** A room of lib/: the files it holds, and the modules of lib/ (without `.ts`, a folder ends in `/`) that they may import besides the room itself. */
+/**
+ * A room of lib/: the files it holds, and the modules of lib/ (without `.ts`, a folder ends in `/`)
+ * that they may import besides the room itself.
+ */
 interface Room {
   readonly holds: RegExp
   readonly mayImport: readonly string[]
@@ -21,7 +25,11 @@ function isAllowed(target: string, entry: string): boolean {
 // The first room that holds a file is its room.
 const rooms: readonly Room[] = [
   { holds: /^index\.ts$/, mayImport: [''], why: 'index.ts only gathers what is public' },
-  { holds: /^binding\//, mayImport: ['binding/'], why: 'the binding knows nothing of lib: put it into lib/raw/' },
+  {
+    holds: /^binding\//,
+    mayImport: ['binding/'],
+    why: 'the binding knows nothing of lib: put it into lib/raw/'
+  },
   { holds: /^errno\//, mayImport: ['errno/'], why: 'errno/ is pure data' },
   { holds: /^slots\.ts$/, mayImport: [], why: 'slots.ts is a data structure that knows no socket' },
   {
@@ -64,11 +72,15 @@ const rooms: readonly Room[] = [
 /** The specifiers that a TypeScript file imports or re-exports, types included. */
 function importsOf(text: string): string[] {
   const code = text.replace(/\/\*[\s\S]*?\*\//g, '').replace(/^\s*\/\/.*$/gm, '')
-  return [...code.matchAll(/(?:\bfrom|\bimport)\s*\(?\s*'([^']+)'/g)].map((match) => match[1] as string)
+  return [...code.matchAll(/(?:\bfrom|\bimport)\s*\(?\s*'([^']+)'/g)].map(
+    (match) => match[1] as string
+  )
 }
 
 function includesOf(text: string): string[] {
-  return [...text.matchAll(/^\s*#\s*include\s*([<"][^>"]+[>"])/gm)].map((match) => match[1] as string)
+  return [...text.matchAll(/^\s*#\s*include\s*([<"][^>"]+[>"])/gm)].map(
+    (match) => match[1] as string
+  )
 }
 
 test('every module of lib imports only from the rooms below its own', () => {
@@ -84,7 +96,9 @@ test('every module of lib imports only from the rooms below its own', () => {
       if (specifier.startsWith('node:')) continue
       if (!specifier.startsWith('.')) {
         if (module === 'binding/load.ts' && specifier === 'node-gyp-build') continue
-        findings.push(`${path} imports ${specifier}: only binding/load.ts has a dependency, node-gyp-build`)
+        findings.push(
+          `${path} imports ${specifier}: only binding/load.ts has a dependency, node-gyp-build`
+        )
         continue
       }
       const target = join(dirname(module), specifier).replace(/\.ts$/, '')
@@ -105,7 +119,9 @@ test('a backend binds its own system only', () => {
       if (!projectFiles.includes(path)) continue
       for (const specifier of importsOf(textOf(path))) {
         if (specifier.endsWith(`/${other}.ts`))
-          findings.push(`${path} imports ${specifier}: what both systems share goes to lib/poller/backend.ts`)
+          findings.push(
+            `${path} imports ${specifier}: what both systems share goes to lib/poller/backend.ts`
+          )
       }
     }
   }
@@ -114,7 +130,10 @@ test('a backend binds its own system only', () => {
 
 test('examples and bench reach the package by its name only', () => {
   const findings: string[] = []
-  for (const path of [...filesUnder('examples', '.ts', '.mjs'), ...filesUnder('bench', '.ts', '.mjs')]) {
+  for (const path of [
+    ...filesUnder('examples', '.ts', '.mjs'),
+    ...filesUnder('bench', '.ts', '.mjs')
+  ]) {
     for (const specifier of importsOf(textOf(path))) {
       if (!specifier.startsWith('.')) continue
       const target = join(dirname(path), specifier)
@@ -128,7 +147,9 @@ test('examples and bench reach the package by its name only', () => {
 test('lib asks which objects the addon exports, never which system it is on', () => {
   const findings = filesUnder('lib', '.ts')
     .filter((path) => path !== 'lib/binding/load.ts') // its error message names the system
-    .filter((path) => /\bprocess\s*\.\s*(platform|arch)\b|\bos\s*\.\s*(platform|type)\s*\(/.test(textOf(path)))
+    .filter((path) =>
+      /\bprocess\s*\.\s*(platform|arch)\b|\bos\s*\.\s*(platform|type)\s*\(/.test(textOf(path))
+    )
     .map((path) => `${path} asks for the system: ask lib/binding/load.ts for the object instead`)
   expect(findings).toEqual([])
 })
@@ -140,7 +161,10 @@ test('lib has the time and turns of Node’s loop from rooms of its own, since a
   const findings = filesUnder('lib', '.ts')
     .filter((path) => path !== 'lib/turns.ts')
     .filter((path) => asks.test(textOf(path).replace(/^\s*(\/\/|\/?\*).*$/gm, '')))
-    .map((path) => `${path} asks Node: ask lib/clock.ts for the time, lib/turns.ts for a callback later`)
+    .map(
+      (path) =>
+        `${path} asks Node: ask lib/clock.ts for the time, lib/turns.ts for a callback later`
+    )
   expect(findings).toEqual([])
 })
 
@@ -148,7 +172,8 @@ test('every native file includes only what its room may know', () => {
   const findings: string[] = []
   // C++'s own headers have no dot; C's that every compiler ships are allowed by name.
   const isStandard = (header: string) => /^<[a-z_0-9]+>$/.test(header)
-  const isNodeApi = (header: string) => /^[<"](napi\.h|node_api\.h|js_native_api\.h)[>"]$/.test(header)
+  const isNodeApi = (header: string) =>
+    /^[<"](napi\.h|node_api\.h|js_native_api\.h)[>"]$/.test(header)
   for (const path of filesUnder('native', '.h', '.cc')) {
     const room = path.split('/').length === 2 ? 'addon' : (path.split('/')[1] as string)
     for (const header of includesOf(textOf(path))) {
@@ -161,7 +186,9 @@ test('every native file includes only what its room may know', () => {
       if (header.startsWith('<')) {
         const systemRoom = room === 'linux' || path === 'native/windows/win.h'
         if (!systemRoom)
-          findings.push(`${path} includes ${header}: system headers belong to native/linux/ or native/windows/win.h`)
+          findings.push(
+            `${path} includes ${header}: system headers belong to native/linux/ or native/windows/win.h`
+          )
         continue
       }
       // Project headers are named from native/ or from the including file's folder.
@@ -203,8 +230,14 @@ test('the build picks the files: no native file asks by #if which system it is o
   const findings: string[] = []
   for (const path of filesUnder('native', '.h', '.cc')) {
     for (const [line] of textOf(path).matchAll(/^\s*#\s*(?:if|ifdef|ifndef|elif)\b.*$/gm)) {
-      if (/\b(_WIN32|_WIN64|WIN32|__linux__|__linux|__unix__|__APPLE__|__MINGW32__|__CYGWIN__)\b/.test(line)) {
-        findings.push(`${path}: ${line.trim()}: put each half into native/linux/ and native/windows/`)
+      if (
+        /\b(_WIN32|_WIN64|WIN32|__linux__|__linux|__unix__|__APPLE__|__MINGW32__|__CYGWIN__)\b/.test(
+          line
+        )
+      ) {
+        findings.push(
+          `${path}: ${line.trim()}: put each half into native/linux/ and native/windows/`
+        )
       }
     }
   }
@@ -217,7 +250,10 @@ test('every source file says at its head what it is', () => {
   )
   const findings = sources
     .filter((path) => !/^(#!.*\n)?\/[/*]/.test(textOf(path)))
-    .map((path) => `${path} begins without a comment: one to five lines, what it is and what it refuses to know`)
+    .map(
+      (path) =>
+        `${path} begins without a comment: one to five lines, what it is and what it refuses to know`
+    )
   expect(findings).toEqual([])
 })
 

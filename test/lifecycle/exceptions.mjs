@@ -1,4 +1,5 @@
-// Throws where the argument says, in a call that comes from another thread by way of Node's loop, and catches nothing.
+// Throws where the argument says, in a call that comes from another thread by way of Node's loop,
+// and catches nothing.
 import { Poller, runLoop } from 'pollport'
 
 const throwIt = () => {

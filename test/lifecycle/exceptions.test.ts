@@ -1,4 +1,5 @@
-// An exception in what another thread's call leads to is an exception of the program: Node alone would swallow it with a warning.
+// An exception in what another thread's call leads to is an exception of the program: Node alone
+// would swallow it with a warning.
 import { expect, test } from 'vitest'
 import { runChild } from '../support/child.ts'
 

@@ -1,4 +1,5 @@
-// What a program drops without closing is closed by later waits, although a thread that never returns to Node's loop runs no finalizer.
+// What a program drops without closing is closed by later waits, although a thread that never
+// returns to Node's loop runs no finalizer.
 import { expect, test } from 'vitest'
 import { startChild } from '../support/child.ts'
 import { countDescriptors } from '../support/descriptors.ts'
@@ -13,7 +14,10 @@ test.each([
   'pollers that ran',
   ...(isWindows ? [] : ['epolls in epolls']) // Iocps: test/windows/dropped-ports.test.ts
 ])('L.1 fifty dropped %s are reaped', { timeout: 30_000 }, async (what) => {
-  const child = startChild(new URL('./garbage.mjs', import.meta.url), { args: [what], nodeOptions: ['--expose-gc'] })
+  const child = startChild(new URL('./garbage.mjs', import.meta.url), {
+    args: [what],
+    nodeOptions: ['--expose-gc']
+  })
   const pid = child.process.pid as number
   await child.at('before')
   const before = countDescriptors(pid)
@@ -28,7 +32,9 @@ test.each([
 })
 
 test('L.1 forced collection all the time disturbs no traffic', { timeout: 30_000 }, async () => {
-  const child = startChild(new URL('./traffic-under-collection.mjs', import.meta.url), { nodeOptions: ['--expose-gc'] })
+  const child = startChild(new URL('./traffic-under-collection.mjs', import.meta.url), {
+    nodeOptions: ['--expose-gc']
+  })
   expect(await child.at('done')).toMatchObject({ received: 2000 * 100, closes: 40 })
   expect(await child.ended).toMatchObject({ code: 0, output: '' })
 })

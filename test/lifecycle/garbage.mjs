@@ -1,5 +1,6 @@
-// Drops pollers and sockets without closing them, has them collected, and then only waits on a poller that it keeps.
-// Marks (each waits): before, dropped, collected, waited. Run with --expose-gc.
+// Drops pollers and sockets without closing them, has them collected, and then only waits on a
+// poller that it keeps. Marks (each waits): before, dropped, collected, waited. Run with
+// --expose-gc.
 import { Epoll, Poller, Socket } from 'pollport'
 
 const [what] = process.argv.slice(2)
@@ -19,7 +20,8 @@ const makers = {
     const listener = poller.listenTcp(ANY)
     poller.bindUdp(ANY)
     poller.connectTcp(listener.localAddress).send('x')
-    for (const event of poller.wait(100)) if (event.type === 'accept') event.socket.send(Buffer.alloc(100_000))
+    for (const event of poller.wait(100))
+      if (event.type === 'accept') event.socket.send(Buffer.alloc(100_000))
   },
   'pollers with a waker': () => new Poller().waker(),
   'epolls in epolls': () => {
@@ -50,7 +52,8 @@ for (let times = 0; times < 5; times++) {
 await reached('before')
 for (let count = 0; count < COUNT; count++) await makers[what]()
 await reached('dropped')
-// Collection without a turn of Node's loop is what a server in an endless wait() loop has: no finalizer runs there.
+// Collection without a turn of Node's loop is what a server in an endless wait() loop has: no
+// finalizer runs there.
 for (let times = 0; times < 5; times++) {
   global.gc()
   for (let waits = 0; waits < 20; waits++) kept.wait(0)

@@ -1,4 +1,5 @@
-// A process that uses a poller ends when and how it should, whatever it was doing: it never hangs and never crashes.
+// A process that uses a poller ends when and how it should, whatever it was doing: it never hangs
+// and never crashes.
 import { describe, expect, test } from 'vitest'
 import { NO_BACKGROUND_COMPILATION, runChild } from '../support/child.ts'
 
@@ -32,22 +33,35 @@ const ways = {
     code: 1,
     output: 'left by an exception'
   },
-  natural: { label: 'L.3', title: 'with nothing left to do it ends by itself, with 0', code: 0, output: '' }
+  natural: {
+    label: 'L.3',
+    title: 'with nothing left to do it ends by itself, with 0',
+    code: 0,
+    output: ''
+  }
 }
 
 describe.each(Object.entries(ways))('%s', (way, { label, title, code, output }) => {
   test.concurrent.each(stages)(`${label} at %s: ${title}`, { timeout: 30_000 }, async (stage) => {
-    const end = await runChild(SCRIPT, { args: [stage, way], nodeOptions: [NO_BACKGROUND_COMPILATION] })
+    const end = await runChild(SCRIPT, {
+      args: [stage, way],
+      nodeOptions: [NO_BACKGROUND_COMPILATION]
+    })
     expect({ ...end, output: '' }, end.output).toEqual({ code, signal: null, output: '' })
     if (output) expect(end.output).toContain(output)
     else expect(end.output).toBe('')
   })
 })
 
-test.skipIf(process.platform === 'win32').each(['an idle run()', 'a busy run()', 'a worker in run()'])(
+test
+  .skipIf(process.platform === 'win32')
+  .each(['an idle run()', 'a busy run()', 'a worker in run()'])(
   'L.5 a SIGTERM at %s ends it',
   { timeout: 30_000 },
   async (stage) => {
-    expect(await runChild(SCRIPT, { args: [stage, 'sigterm'] })).toMatchObject({ code: null, signal: 'SIGTERM' })
+    expect(await runChild(SCRIPT, { args: [stage, 'sigterm'] })).toMatchObject({
+      code: null,
+      signal: 'SIGTERM'
+    })
   }
 )

@@ -1,5 +1,6 @@
-// Comes to the stage named by the first argument, then leaves in the way named by the second: exit (process.exit(7)), throw (an uncaught
-// exception), natural (nothing is left to do), sigterm (a signal of the system).
+// Comes to the stage named by the first argument, then leaves in the way named by the second: exit
+// (process.exit(7)), throw (an uncaught exception), natural (nothing is left to do), sigterm (a
+// signal of the system).
 import { Worker } from 'node:worker_threads'
 import { Poller, Socket } from 'pollport'
 
@@ -54,7 +55,11 @@ const stages = {
   },
   'a connect that is under way': () => {
     const poller = new Poller()
-    poller.connectTcp({ address: '127.0.0.1', port: poller.listenTcp(ANY).localAddress.port, timeoutMs: 10_000 })
+    poller.connectTcp({
+      address: '127.0.0.1',
+      port: poller.listenTcp(ANY).localAddress.port,
+      timeoutMs: 10_000
+    })
     leave()
   },
   'sends that no wait has seen': () => {

@@ -1,4 +1,5 @@
-// A worker in the middle of everything: it connects to itself, accepts, hands over to itself, sends and closes as fast as it can until it is terminated.
+// A worker in the middle of everything: it connects to itself, accepts, hands over to itself, sends
+// and closes as fast as it can until it is terminated.
 import { parentPort, workerData } from 'node:worker_threads'
 import { Poller, Socket } from 'pollport'
 

@@ -1,4 +1,5 @@
-// A worker is terminated between any two of its instructions. Whatever socket it was just making or giving on, the descriptor comes back, once.
+// A worker is terminated between any two of its instructions. Whatever socket it was just making or
+// giving on, the descriptor comes back, once.
 import { once } from 'node:events'
 import { setTimeout as delay } from 'node:timers/promises'
 import { setFlagsFromString } from 'node:v8'
@@ -22,7 +23,9 @@ test.each([
   const seed = newSeed()
   const random = randomFrom(seed)
   const comeAndGo = async () => {
-    const worker = new Worker(new URL('./storm-worker.mjs', import.meta.url), { workerData: { storm } })
+    const worker = new Worker(new URL('./storm-worker.mjs', import.meta.url), {
+      workerData: { storm }
+    })
     onTestFinished(() => void worker.terminate())
     await once(worker, 'message')
     await delay(20 + random(30))

@@ -1,4 +1,5 @@
-// A worker that comes to the state named in workerData.state, says 'there', and stays in it until it is terminated.
+// A worker that comes to the state named in workerData.state, says 'there', and stays in it until
+// it is terminated.
 import { parentPort, workerData } from 'node:worker_threads'
 import { Poller, Socket } from 'pollport'
 
@@ -36,7 +37,8 @@ const states = {
     there()
     for (;;) {
       far.send('x')
-      for (const event of poller.wait(1)) if (event.type === 'receive') event.socket.send(event.data)
+      for (const event of poller.wait(1))
+        if (event.type === 'receive') event.socket.send(event.data)
     }
   },
   'run()': () => {

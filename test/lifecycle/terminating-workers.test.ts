@@ -1,4 +1,5 @@
-// worker.terminate() ends a worker at once, whatever its poller was doing, and every descriptor comes back.
+// worker.terminate() ends a worker at once, whatever its poller was doing, and every descriptor
+// comes back.
 import { once } from 'node:events'
 import { setTimeout as delay } from 'node:timers/promises'
 import { setFlagsFromString } from 'node:v8'
@@ -45,20 +46,29 @@ async function terminate(worker: Worker): Promise<number> {
   return performance.now() - start
 }
 
-test.each(states)('L.2 a worker in %s is terminated at once and leaves no descriptor', LIMITS, async (state) => {
-  await terminate(await startWorker(state)) // The first one may open what the process keeps.
-  const before = countDescriptors()
-  const worker = await startWorker(state)
-  expect(countDescriptors()).toBeGreaterThan(before)
-  expect(await terminate(worker)).toBeLessThan(3_000)
-  expect(await descriptorsBackAt(before)).toBeLessThanOrEqual(before)
-})
+test.each(states)(
+  'L.2 a worker in %s is terminated at once and leaves no descriptor',
+  LIMITS,
+  async (state) => {
+    await terminate(await startWorker(state)) // The first one may open what the process keeps.
+    const before = countDescriptors()
+    const worker = await startWorker(state)
+    expect(countDescriptors()).toBeGreaterThan(before)
+    expect(await terminate(worker)).toBeLessThan(3_000)
+    expect(await descriptorsBackAt(before)).toBeLessThanOrEqual(before)
+  }
+)
 
-test('L.2 terminating takes about one slice of a wait: half of all are done in half a second', LIMITS, async () => {
-  const times: number[] = []
-  for (let round = 0; round < 11; round++) times.push(await terminate(await startWorker('wait(-1)')))
-  expect(times.toSorted((a, b) => a - b)[5]).toBeLessThan(500)
-})
+test(
+  'L.2 terminating takes about one slice of a wait: half of all are done in half a second',
+  LIMITS,
+  async () => {
+    const times: number[] = []
+    for (let round = 0; round < 11; round++)
+      times.push(await terminate(await startWorker('wait(-1)')))
+    expect(times.toSorted((a, b) => a - b)[5]).toBeLessThan(500)
+  }
+)
 
 test('L.2 a worker that waits for ever costs next to no processor time', LIMITS, async () => {
   await startWorker('wait(-1)')
@@ -77,46 +87,55 @@ test('L.2 twenty workers, two of each kind, are terminated at the same time', LI
   await comeAndGo() // The first ones may open what the process keeps.
   const before = countDescriptors()
   for (let round = 0; round < 2; round++) await comeAndGo()
-  // Under Wine a process opens one more handle for itself sooner or later, once: twelve rounds were seen to leave 60 or 61, always the same. A leak
-  // leaves one for each round at least.
+  // Under Wine a process opens one more handle for itself sooner or later, once: twelve rounds were
+  // seen to leave 60 or 61, always the same. A leak leaves one for each round at least.
   const kept = before + (isWine ? 1 : 0)
   expect(await descriptorsBackAt(kept)).toBeLessThanOrEqual(kept)
 })
 
-test('L.2 workers come and go while the main thread polls, and its poller does not mind', LIMITS, async () => {
-  const poller = new Poller()
-  onTestFinished(() => poller.close())
-  let wakes = 0
-  poller.run((events) => {
-    wakes += events.length
-  })
-  for (let round = 0; round < 10; round++) {
-    const worker = await startWorker(states[round % states.length])
-    poller.wake()
-    await terminate(worker)
+test(
+  'L.2 workers come and go while the main thread polls, and its poller does not mind',
+  LIMITS,
+  async () => {
+    const poller = new Poller()
+    onTestFinished(() => poller.close())
+    let wakes = 0
+    poller.run((events) => {
+      wakes += events.length
+    })
+    for (let round = 0; round < 10; round++) {
+      const worker = await startWorker(states[round % states.length])
+      poller.wake()
+      await terminate(worker)
+    }
+    const end = performance.now() + 5_000
+    while (wakes < 10 && performance.now() < end)
+      await new Promise((resolve) => setTimeout(resolve, 5))
+    expect(wakes).toBe(10)
   }
-  const end = performance.now() + 5_000
-  while (wakes < 10 && performance.now() < end) await new Promise((resolve) => setTimeout(resolve, 5))
-  expect(wakes).toBe(10)
-})
+)
 
-test('L.3 a worker that ends by itself with everything open leaves no descriptor', LIMITS, async () => {
-  const script = `const { Poller, Socket } = await import(${JSON.stringify(import.meta.resolve('pollport'))})
+test(
+  'L.3 a worker that ends by itself with everything open leaves no descriptor',
+  LIMITS,
+  async () => {
+    const script = `const { Poller, Socket } = await import(${JSON.stringify(import.meta.resolve('pollport'))})
     const poller = new Poller()
     const { port } = poller.listenTcp({ address: '127.0.0.1', port: 0 }).localAddress
     for (let count = 0; count < 10; count++) poller.connectTcp({ address: '127.0.0.1', port })
     new Socket({ type: 'tcp' })
     poller.wait(10)`
-  const url = new URL(`data:text/javascript,${encodeURIComponent(script)}`)
-  const run = async () => {
-    const [code] = await once(new Worker(url), 'exit')
-    expect(code).toBe(0)
+    const url = new URL(`data:text/javascript,${encodeURIComponent(script)}`)
+    const run = async () => {
+      const [code] = await once(new Worker(url), 'exit')
+      expect(code).toBe(0)
+    }
+    await run()
+    const before = countDescriptors()
+    for (let round = 0; round < 5; round++) await run()
+    expect(await descriptorsBackAt(before)).toBeLessThanOrEqual(before)
   }
-  await run()
-  const before = countDescriptors()
-  for (let round = 0; round < 5; round++) await run()
-  expect(await descriptorsBackAt(before)).toBeLessThanOrEqual(before)
-})
+)
 
 test('L.2 process.exit() in a worker ends that worker only', LIMITS, async () => {
   const script = `const { Poller } = await import(${JSON.stringify(import.meta.resolve('pollport'))})

@@ -1,9 +1,11 @@
-// Traffic on connections that the program holds no reference to, with a forced collection every few waits.
+// Traffic on connections that the program holds no reference to, with a forced collection every few
+// waits.
 import { Poller } from 'pollport'
 
 const poller = new Poller()
 const { port } = poller.listenTcp({ address: '127.0.0.1', port: 0 }).localAddress
-for (let count = 0; count < 20; count++) poller.connectTcp({ address: '127.0.0.1', port }, { left: 100 })
+for (let count = 0; count < 20; count++)
+  poller.connectTcp({ address: '127.0.0.1', port }, { left: 100 })
 let received = 0
 let closes = 0
 for (let waits = 0; closes < 40 && waits < 100_000; waits++) {
@@ -17,7 +19,8 @@ for (let waits = 0; closes < 40 && waits < 100_000; waits++) {
       continue
     }
     received += event.data.length
-    if (received < 0 || event.data.some((byte) => byte !== 1)) throw new Error('the bytes are wrong')
+    if (received < 0 || event.data.some((byte) => byte !== 1))
+      throw new Error('the bytes are wrong')
     if (--event.userPtr.left === 0) event.socket.end()
     else event.socket.send(Buffer.alloc(100, 1))
   }

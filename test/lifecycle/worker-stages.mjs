@@ -1,5 +1,7 @@
-// A worker that comes to the stage named in workerData.stage and leaves in the way of workerData.way: terminate (it says 'there' and stays until it is),
-// exit (process.exit(3)), throw (an uncaught exception), natural (nothing is left to do). One of its connections leads to workerData.port.
+// A worker that comes to the stage named in workerData.stage and leaves in the way of
+// workerData.way: terminate (it says 'there' and stays until it is), exit (process.exit(3)), throw
+// (an uncaught exception), natural (nothing is left to do). One of its connections leads to
+// workerData.port.
 import { parentPort, workerData } from 'node:worker_threads'
 import { Epoll, Iocp, Poller, Socket } from 'pollport'
 

@@ -1,4 +1,5 @@
-// A worker ends in every way at every stage of what a poller's program does: with its own status, at once, its peers are told, and no descriptor stays.
+// A worker ends in every way at every stage of what a poller's program does: with its own status,
+// at once, its peers are told, and no descriptor stays.
 import { once } from 'node:events'
 import net from 'node:net'
 import { setFlagsFromString } from 'node:v8'
@@ -31,7 +32,8 @@ const stages = [
 
 const ways = { terminate: 1, exit: 3, throw: 1, natural: 0 }
 
-// The other side of a connection of each worker. `open` are those that have not been told that it is gone.
+// The other side of a connection of each worker. `open` are those that have not been told that it
+// is gone.
 const open = new Set<net.Socket>()
 let accepted = 0
 const server = net.createServer((socket) => {
@@ -52,7 +54,9 @@ afterAll(() => void server.close())
 /** Lets a worker come and go; gives its exit code. */
 async function come(stage: string, way: string): Promise<number> {
   const { port } = server.address() as net.AddressInfo
-  const worker = new Worker(new URL('./worker-stages.mjs', import.meta.url), { workerData: { stage, way, port } })
+  const worker = new Worker(new URL('./worker-stages.mjs', import.meta.url), {
+    workerData: { stage, way, port }
+  })
   const errors: Error[] = []
   worker.on('error', (error) => void errors.push(error))
   // process.exit() in a worker may keep what it has posted from being sent.
@@ -62,7 +66,9 @@ async function come(stage: string, way: string): Promise<number> {
     if (way === 'terminate') await worker.terminate()
   })
   const code = await new Promise<number>((resolve) => worker.once('exit', resolve))
-  expect(errors.map((error) => error.message)).toEqual(way === 'throw' ? ['left by an exception'] : [])
+  expect(errors.map((error) => error.message)).toEqual(
+    way === 'throw' ? ['left by an exception'] : []
+  )
   // Others may hold its waker still: waking nobody harms nobody.
   if (waker >= 0) Waker.from(waker).wake()
   return code

@@ -1,4 +1,5 @@
-// How much a batch holds. What bounds it on every system is in promises/fairness.test.ts; here epoll says at once all that is there.
+// How much a batch holds. What bounds it on every system is in promises/fairness.test.ts; here
+// epoll says at once all that is there.
 import { expect, test } from 'vitest'
 import { openProbe, ownPair } from '../support/poller-probe.ts'
 

@@ -14,7 +14,8 @@ function socketsOf(options: ConstructorParameters<typeof Poller>[0]) {
   const from = sender.bindUdp({ address: LOCAL, port: 0 })
   /** On the loopback what was sent has arrived when the send returns. */
   const send = (count: number, bytes: number) => {
-    for (let number = 0; number < count; number++) from.send(Buffer.alloc(bytes, number), socket.localAddress)
+    for (let number = 0; number < count; number++)
+      from.send(Buffer.alloc(bytes, number), socket.localAddress)
     sender.flush()
   }
   return { poller, socket, send }
@@ -34,7 +35,8 @@ test('it gives no more than the read budget has, however short they are, and the
   const { poller, send } = socketsOf({ readBudgetBytes: 32 * 1024 })
   send(200, 1)
   const counts: number[] = []
-  for (let count = poller.wait(0).length; count > 0; count = poller.wait(0).length) counts.push(count)
+  for (let count = poller.wait(0).length; count > 0; count = poller.wait(0).length)
+    counts.push(count)
   expect(counts).toEqual([128, 72])
 })
 

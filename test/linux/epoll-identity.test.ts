@@ -1,4 +1,5 @@
-// Which socket an event is for: closing, duplicates, descriptors that are used again. Group E of the conformance cases.
+// Which socket an event is for: closing, duplicates, descriptors that are used again. Group E of
+// the conformance cases.
 import { EPOLLIN, Epoll, Socket } from 'pollport'
 import { expect, onTestFinished, test } from 'vitest'
 import { closeDescriptor, dup } from '../support/libc.ts'
@@ -26,7 +27,8 @@ test('E.8 with a duplicate alive: close still takes it out; closed behind its ba
     untilReady(near, EPOLLIN)
   }
   pairs.closed.near.close()
-  // As the kernel has it (epoll(7), Questions and answers): the duplicate keeps the registration, and nobody can name it any more.
+  // As the kernel has it (epoll(7), Questions and answers): the duplicate keeps the registration,
+  // and nobody can name it any more.
   closeDescriptor(pairs.lost.near.handle)
   expect(epoll.wait(5000).map(({ userPtr }) => userPtr)).toEqual(['lost'])
   expect(codeOf(() => epoll.remove(pairs.lost.near))).toBe('EBADF')
@@ -63,7 +65,8 @@ test('E.9 a descriptor used again inside a batch: the new owner gets nothing of 
   for (const event of epoll.wait(5000)) {
     seen.push(event.userPtr)
     if (seen.length > 1) continue
-    // Closing all at the first event, and opening as many: the kernel gives the lowest free descriptors, which are theirs.
+    // Closing all at the first event, and opening as many: the kernel gives the lowest free
+    // descriptors, which are theirs.
     for (const { near } of pairs) near.close()
     for (const _ of pairs) {
       const socket = closing(new Socket({ type: 'udp', nonBlocking: true }))

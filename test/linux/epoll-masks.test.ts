@@ -1,7 +1,17 @@
-// What epoll says of a socket in each state, and what epoll_ctl refuses. Group E of the conformance cases.
+// What epoll says of a socket in each state, and what epoll_ctl refuses. Group E of the conformance
+// cases.
 import { closeSync, openSync } from 'node:fs'
 import { fileURLToPath } from 'node:url'
-import { EPOLLERR, EPOLLHUP, EPOLLIN, EPOLLOUT, EPOLLRDHUP, Epoll, Socket, WOULD_BLOCK } from 'pollport'
+import {
+  EPOLLERR,
+  EPOLLHUP,
+  EPOLLIN,
+  EPOLLOUT,
+  EPOLLRDHUP,
+  Epoll,
+  Socket,
+  WOULD_BLOCK
+} from 'pollport'
 import { expect, onTestFinished, test } from 'vitest'
 import { dup2 } from '../support/libc.ts'
 import { freePort } from '../support/net-peer.ts'
@@ -27,14 +37,18 @@ test('E.6 both sides finished: HUP as well', () => {
   far.shutdown('write')
   untilReady(near, EPOLLIN)
   untilReady(near, 0)
-  expect(maskOf(near, EPOLLIN | EPOLLOUT | EPOLLRDHUP)).toBe(EPOLLIN | EPOLLOUT | EPOLLHUP | EPOLLRDHUP)
+  expect(maskOf(near, EPOLLIN | EPOLLOUT | EPOLLRDHUP)).toBe(
+    EPOLLIN | EPOLLOUT | EPOLLHUP | EPOLLRDHUP
+  )
 })
 
 test('E.6 a reset: ERR and HUP, with no interest at all too', () => {
   const { near, far } = rawPair()
   far.reset()
   untilReady(near, EPOLLIN)
-  expect(maskOf(near, EPOLLIN | EPOLLOUT | EPOLLRDHUP)).toBe(EPOLLIN | EPOLLOUT | EPOLLERR | EPOLLHUP | EPOLLRDHUP)
+  expect(maskOf(near, EPOLLIN | EPOLLOUT | EPOLLRDHUP)).toBe(
+    EPOLLIN | EPOLLOUT | EPOLLERR | EPOLLHUP | EPOLLRDHUP
+  )
   expect(maskOf(near, 0)).toBe(EPOLLERR | EPOLLHUP)
 })
 
@@ -45,7 +59,9 @@ test('E.6 a fresh TCP socket: writable and hung up', () => {
 test('E.7 a refused connect: everything at once, and the error is ECONNREFUSED, once', async () => {
   const socket = closing(new Socket({ type: 'tcp', nonBlocking: true }))
   expect(socket.connect({ address: LOCAL, port: await freePort() })).toBe(WOULD_BLOCK)
-  expect(maskOf(socket, EPOLLIN | EPOLLOUT | EPOLLRDHUP)).toBe(EPOLLIN | EPOLLOUT | EPOLLERR | EPOLLHUP | EPOLLRDHUP)
+  expect(maskOf(socket, EPOLLIN | EPOLLOUT | EPOLLRDHUP)).toBe(
+    EPOLLIN | EPOLLOUT | EPOLLERR | EPOLLHUP | EPOLLRDHUP
+  )
   expect(socket.error).toMatchObject({ code: 'ECONNREFUSED', syscall: 'connect' })
   expect(socket.error).toBeUndefined()
 })
@@ -90,6 +106,12 @@ test('the events say in words what the mask says in bits', () => {
   using epoll = new Epoll<string>()
   epoll.add(near, 'mine', EPOLLIN | EPOLLOUT)
   const [event] = epoll.wait(5000)
-  expect(event).toMatchObject({ userPtr: 'mine', readable: true, writable: true, hangUp: true, error: true })
+  expect(event).toMatchObject({
+    userPtr: 'mine',
+    readable: true,
+    writable: true,
+    hangUp: true,
+    error: true
+  })
   expect(event.socket).toBe(near)
 })

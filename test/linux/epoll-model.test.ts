@@ -1,4 +1,5 @@
-// E.15: random additions, changes and removals against a model of what must be reported. A failing seed is in the failure's message.
+// E.15: random additions, changes and removals against a model of what must be reported. A failing
+// seed is in the failure's message.
 import { EPOLLIN, EPOLLOUT, Epoll, type Socket } from 'pollport'
 import { expect, test } from 'vitest'
 import { newSeed, randomFrom } from '../support/poller-random.ts'
@@ -12,7 +13,11 @@ test('E.15 ten seconds of random add, modify, remove, send and receive: each wai
   const seed = newSeed()
   const random = randomFrom(seed)
   const epoll = closing(new Epoll<number>())
-  const sockets = Array.from({ length: 16 }, () => ({ ...rawPair(), mask: undefined as number | undefined, unread: 0 }))
+  const sockets = Array.from({ length: 16 }, () => ({
+    ...rawPair(),
+    mask: undefined as number | undefined,
+    unread: 0
+  }))
   const masks = [0, EPOLLIN, EPOLLOUT, EPOLLIN | EPOLLOUT]
 
   const end = performance.now() + DURATION_MS
@@ -47,7 +52,10 @@ test('E.15 ten seconds of random add, modify, remove, send and receive: each wai
     }
     const reported = epoll.wait(0).map((event) => [event.userPtr, event.events])
     const expected = sockets
-      .map(({ mask, unread }, index) => [index, (mask ?? 0) & (EPOLLOUT | (unread > 0 ? EPOLLIN : 0))])
+      .map(({ mask, unread }, index) => [
+        index,
+        (mask ?? 0) & (EPOLLOUT | (unread > 0 ? EPOLLIN : 0))
+      ])
       .filter(([, events]) => events !== 0)
     expect(
       reported.toSorted(([a], [b]) => a - b),

@@ -18,7 +18,12 @@ test('E.10 nested: the outer epoll reports the inner one while that has somethin
   expect(outer.wait(0)).toEqual([])
   far.send('x')
   const [event] = outer.wait(5000)
-  expect(event).toMatchObject({ userPtr: 'inner', events: EPOLLIN, readable: true, writable: false })
+  expect(event).toMatchObject({
+    userPtr: 'inner',
+    events: EPOLLIN,
+    readable: true,
+    writable: false
+  })
   expect(event.socket).toBe(inner)
   expect(event.socket.wait(0)[0].socket).toBe(near)
   near.recv()
@@ -56,7 +61,11 @@ test('E.10 an epoll that is closed leaves the others, and one that is closed alr
   inner.close()
   expect(outer.size).toBe(0)
   expect(outer.wait(5)).toEqual([])
-  for (const use of [() => outer.add(inner, 'x'), () => outer.modify(inner, EPOLLIN), () => outer.remove(inner)])
+  for (const use of [
+    () => outer.add(inner, 'x'),
+    () => outer.modify(inner, EPOLLIN),
+    () => outer.remove(inner)
+  ])
     expect(codeOf(use)).toBe('EBADF')
 })
 
@@ -100,14 +109,18 @@ test('E.10 itself is EINVAL, a loop ELOOP, and so is a sixth level', () => {
 
 test('E.5 an epoll cannot be watched exclusively: EINVAL', () => {
   const outer = closing(new Epoll<undefined, Epoll>())
-  expect(codeOf(() => outer.add(closing(new Epoll()), undefined, EPOLLIN | EPOLLEXCLUSIVE))).toBe('EINVAL')
+  expect(codeOf(() => outer.add(closing(new Epoll()), undefined, EPOLLIN | EPOLLEXCLUSIVE))).toBe(
+    'EINVAL'
+  )
   expect(outer.size).toBe(0)
 })
 
 test('the type of an event says what an epoll was told to watch', () => {
   expectTypeOf<ReturnType<Epoll<string>['wait']>[number]['socket']>().toEqualTypeOf<Socket>()
   expectTypeOf<ReturnType<Epoll<string, Epoll>['wait']>[number]['socket']>().toEqualTypeOf<Epoll>()
-  expectTypeOf<ReturnType<Epoll<string, Pollable>['wait']>[number]['socket']>().toEqualTypeOf<Pollable>()
+  expectTypeOf<
+    ReturnType<Epoll<string, Pollable>['wait']>[number]['socket']
+  >().toEqualTypeOf<Pollable>()
   expectTypeOf<Parameters<Epoll<string>['add']>[0]>().toEqualTypeOf<Socket>()
   expectTypeOf<Epoll<{ name: string }, Epoll<number>>>().toExtend<Pollable>()
 })

@@ -20,7 +20,12 @@ function watching(events: number) {
   const { near, far } = rawPair()
   const epoll = closing(new Epoll<string>())
   epoll.add(near, 'near', events)
-  return { near, far, epoll, masks: (timeoutMs: number) => epoll.wait(timeoutMs).map((event) => event.events) }
+  return {
+    near,
+    far,
+    epoll,
+    masks: (timeoutMs: number) => epoll.wait(timeoutMs).map((event) => event.events)
+  }
 }
 
 test('E.1 level-triggered: an unread byte is reported by every wait', () => {

@@ -11,7 +11,9 @@ const otherNames: Record<string, string> = { EWOULDBLOCK: 'EAGAIN', EOPNOTSUPP: 
 
 test('what Node knows by name has the same name', () => {
   const { names } = linuxErrors
-  const wrong = Object.entries(constants.errno).filter(([name, number]) => names[number] !== (otherNames[name] ?? name))
+  const wrong = Object.entries(constants.errno).filter(
+    ([name, number]) => names[number] !== (otherNames[name] ?? name)
+  )
   expect(wrong).toEqual([])
 })
 
@@ -26,5 +28,8 @@ test.each([
   ['ENODEV', SO_BINDTODEVICE, Buffer.from('no-such-device\0')]
 ])('an option that the system refuses with %s says so', (code, name, value) => {
   const socket = closing(new Socket({ type: 'tcp' }))
-  expect(thrownBy(() => socket.setOption(SOL_SOCKET, name, value))).toMatchObject({ code, syscall: 'setsockopt' })
+  expect(thrownBy(() => socket.setOption(SOL_SOCKET, name, value))).toMatchObject({
+    code,
+    syscall: 'setsockopt'
+  })
 })

@@ -29,7 +29,9 @@ test('what the system does not know is ENOPROTOOPT; wrong arguments do not get t
   expect(codeOf(() => socket.setOption(SOL_SOCKET, 9999, 1))).toBe('ENOPROTOOPT')
   expect(codeOf(() => socket.getOption(SOL_SOCKET, 9999))).toBe('ENOPROTOOPT')
   expect(codeOf(() => socket.setOption(SOL_SOCKET, 1.5, 1))).toBe('ERR_OUT_OF_RANGE')
-  expect(codeOf(() => socket.setOption(SOL_SOCKET, SO_PRIORITY, 'x' as never))).toBe('ERR_INVALID_ARG_TYPE')
+  expect(codeOf(() => socket.setOption(SOL_SOCKET, SO_PRIORITY, 'x' as never))).toBe(
+    'ERR_INVALID_ARG_TYPE'
+  )
   expect(codeOf(() => socket.getOption(SOL_SOCKET, SO_PRIORITY, 0))).toBe('ERR_OUT_OF_RANGE')
 })
 

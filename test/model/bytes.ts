@@ -1,12 +1,17 @@
-// What a stream must bring, as the pieces that were given to send(): random cuts of one pattern, so that a byte lost, doubled or swapped shows.
+// What a stream must bring, as the pieces that were given to send(): random cuts of one pattern, so
+// that a byte lost, doubled or swapped shows.
 import { patternBytes } from '../support/poller-random.ts'
 
 // A prime, so that nothing of the size of a buffer or a packet falls on the same bytes again.
 const PERIOD = 1_048_573
 const pattern = patternBytes(3 * PERIOD)
 const ascii = Buffer.from(pattern.map((byte) => 32 + (byte % 95))).toString('latin1')
-// One to four bytes a sign in UTF-8; no surrogate pair is cut when every second code unit is a place to begin.
-const signs = Array.from(pattern.subarray(0, PERIOD), (byte) => ['ab', 'üé', '€₤', '😀'][byte % 4]).join('')
+// One to four bytes a sign in UTF-8; no surrogate pair is cut when every second code unit is a
+// place to begin.
+const signs = Array.from(
+  pattern.subarray(0, PERIOD),
+  (byte) => ['ab', 'üé', '€₤', '😀'][byte % 4]
+).join('')
 
 let taken = 0
 /** Where the next piece begins: pieces of the same size are not the same bytes. */
@@ -17,8 +22,14 @@ export function rewind(): void {
   taken = 0
 }
 
-/** Bytes to send in one of the forms that send() takes; `expected` is what must come, `scribble` spoils what the caller still has of it. */
-export function piece(size: number, form: number): { data: Uint8Array | string; expected: Buffer; scribble(): void } {
+/**
+ * Bytes to send in one of the forms that send() takes; `expected` is what must come, `scribble`
+ * spoils what the caller still has of it.
+ */
+export function piece(
+  size: number,
+  form: number
+): { data: Uint8Array | string; expected: Buffer; scribble(): void } {
   const at = nextPlace()
   if (form === 2) {
     const data = ascii.slice(at, at + size)
@@ -32,11 +43,14 @@ export function piece(size: number, form: number): { data: Uint8Array | string; 
   const expected = pattern.subarray(at, at + size)
   const own = Buffer.alloc(size + 8)
   own.set(expected, 4)
-  const data = form === 0 ? own.subarray(4, 4 + size) : new Uint8Array(own.buffer, own.byteOffset + 4, size)
+  const data =
+    form === 0 ? own.subarray(4, 4 + size) : new Uint8Array(own.buffer, own.byteOffset + 4, size)
   return { data, expected, scribble: () => void own.fill(0xee) }
 }
 
-/** The bytes of datagram `number` of a sender: as many, and the same wherever they are asked for. */
+/**
+ * The bytes of datagram `number` of a sender: as many, and the same wherever they are asked for.
+ */
 export function datagramBytes(sender: number, number: number, size: number): Buffer {
   const bytes = Buffer.allocUnsafe(12 + size)
   bytes.writeUInt32LE(sender, 0)

@@ -1,4 +1,5 @@
-// The process in which random programs run: it may crash or hang, and its parent tells. Takes a program after the other, in messages.
+// The process in which random programs run: it may crash or hang, and its parent tells. Takes a
+// program after the other, in messages.
 import { countDescriptors, descriptorsBackAt } from '../support/descriptors.ts'
 import { isWine } from '../support/system.ts'
 import { programOf } from './operations.ts'
@@ -21,7 +22,10 @@ async function run({ seed, count, keep, deadlineMs }: Program): Promise<Answer> 
     world.close()
     const { message, stack } = error as Error
     const story = `${world.story.slice(-30).join('\n')}\n${stack}`
-    return { counts: world.counts, failure: { message, story, operations: Math.min(done + 1, program.length) } }
+    return {
+      counts: world.counts,
+      failure: { message, story, operations: Math.min(done + 1, program.length) }
+    }
   }
   return { counts: world.counts }
 }

@@ -1,4 +1,5 @@
-// The UDP sockets of a random program: a datagram comes whole and once, or not at all. Refuses to know connections.
+// The UDP sockets of a random program: a datagram comes whole and once, or not at all. Refuses to
+// know connections.
 import type { PollEvent, Poller, UdpSocket } from 'pollport'
 import { datagramBytes } from './bytes.ts'
 import { Broken } from './end.ts'
@@ -84,7 +85,8 @@ export class Datagrams {
     if (!(udp instanceof UdpModel) || udp.home !== home) throw new Broken(`${event.type} of nobody`)
     const name = `udp ${udp.number}`
     if (event.type === 'close') {
-      if (!udp.isClosed || this.#slots.indexOf(udp) < 0) throw new Broken(`${name} closed by itself, or twice`)
+      if (!udp.isClosed || this.#slots.indexOf(udp) < 0)
+        throw new Broken(`${name} closed by itself, or twice`)
       this.#slots[this.#slots.indexOf(udp)] = undefined
     } else if (udp.isClosed) {
       throw new Broken(`${name}: ${event.type} after close()`)
@@ -102,10 +104,15 @@ export class Datagrams {
   #onDatagram(udp: UdpModel, name: string, event: PollEvent<unknown> & { type: 'datagram' }): void {
     const { data, address, truncated } = event
     const from = data.length >= 12 ? this.#all[data.readUInt32LE(0)] : undefined
-    if (from === undefined || from.to.port !== address.port) throw new Broken(`${name}: a datagram of nobody`)
+    if (from === undefined || from.to.port !== address.port)
+      throw new Broken(`${name}: a datagram of nobody`)
     const [number, size] = [data.readUInt32LE(4), data.readUInt32LE(8)]
     const max = maxDatagrams[udp.home.number]
-    if (number >= from.sent || truncated !== 12 + size > max || data.length !== Math.min(12 + size, max))
+    if (
+      number >= from.sent ||
+      truncated !== 12 + size > max ||
+      data.length !== Math.min(12 + size, max)
+    )
       throw new Broken(`${name}: ${data.length} of ${12 + size} bytes, truncated: ${truncated}`)
     if (!datagramBytes(from.number, number, size).subarray(0, max).equals(data))
       throw new Broken(`${name}: a corrupt datagram`)

@@ -1,5 +1,6 @@
-// The model of one end of a connection: what the program has done to it, what the poller has told, and so what it may tell next. Refuses to know
-// who the other end's poller is and when anything happens.
+// The model of one end of a connection: what the program has done to it, what the poller has told,
+// and so what it may tell next. Refuses to know who the other end's poller is and when anything
+// happens.
 import { performance } from 'node:perf_hooks'
 import type { PollEvent, Socket, TcpConnection } from 'pollport'
 import { piece, Stream } from './bytes.ts'
@@ -28,7 +29,10 @@ export class End {
   readonly name: string
   readonly out = new Stream()
   peer!: End
-  /** awaited: the other end connects, and this one is not accepted yet. gone: nothing more can come of it. */
+  /**
+   * awaited: the other end connects, and this one is not accepted yet. gone: nothing more can come
+   * of it.
+   */
   state: 'awaited' | 'connecting' | 'open' | 'raw' | 'gone' = 'awaited'
   home: Home | undefined
   socket: TcpConnection<unknown> | undefined
@@ -38,7 +42,10 @@ export class End {
   endTold = false
   /** A drain has to come. */
   overMark = false
-  /** How often send() has said false and no drain has come for it: one drain may be for several, never for none. */
+  /**
+   * How often send() has said false and no drain has come for it: one drain may be for several,
+   * never for none.
+   */
   falses = 0
   /** A send said that it is over. */
   broken = false
@@ -100,9 +107,16 @@ export class End {
     return this.socket !== undefined && this.gaveUp === undefined
   }
 
-  /** Whether it has left its peer, by whatever means: the peer's sends may fail, and its connection may break. */
+  /**
+   * Whether it has left its peer, by whatever means: the peer's sends may fail, and its connection
+   * may break.
+   */
   get isLost(): boolean {
-    return this.state === 'gone' || this.gaveUp !== undefined || (this.state === 'awaited' && this.peer.mayBeRefused())
+    return (
+      this.state === 'gone' ||
+      this.gaveUp !== undefined ||
+      (this.state === 'awaited' && this.peer.mayBeRefused())
+    )
   }
 
   get isCaughtUp(): boolean {
@@ -117,12 +131,14 @@ export class End {
     if (socket === undefined) return false
     const { data, expected, scribble } = piece(size, form)
     if (this.gaveUp !== undefined) return this.#mustThrow('EBADF', () => socket.send(data))
-    if (this.endCalled && !socket.closed && !this.peer.isLost) return this.#mustThrow('EPIPE', () => socket.send(data))
+    if (this.endCalled && !socket.closed && !this.peer.isLost)
+      return this.#mustThrow('EPIPE', () => socket.send(data))
     if (this.endCalled) return false
     const [before, sentBefore, began] = [this.#counted(socket), socket.bytesSent, performance.now()]
     const said = socket.send(data)
     scribble()
-    if (this.onQueued(expected, before, said) && socket.bytesSent > sentBefore) this.#becomesActive(began)
+    if (this.onQueued(expected, before, said) && socket.bytesSent > sentBefore)
+      this.#becomesActive(began)
     return true
   }
 
@@ -130,11 +146,14 @@ export class End {
   onQueued(expected: Buffer, before: number, said: boolean | undefined): boolean {
     const socket = this.socket as TcpConnection<unknown>
     const isQueued =
-      this.#counted(socket) === before + expected.length && !socket.closed && !(expected.length === 0 && said === false)
+      this.#counted(socket) === before + expected.length &&
+      !socket.closed &&
+      !(expected.length === 0 && said === false)
     if (this.peer.isLost) this.sentToNobody = true
     if (!isQueued) {
       if (said === true) this.fail('send() said true and did not count the bytes')
-      if (!this.peer.isLost) this.fail('a send found the connection broken although its peer is there')
+      if (!this.peer.isLost)
+        this.fail('a send found the connection broken although its peer is there')
       if (socket.bufferedBytes !== 0) this.fail('a broken connection has bytes queued')
       this.broken = true
       return false
@@ -181,7 +200,8 @@ export class End {
     if (this.gaveUp === undefined) {
       // While it connects, close() gives up, and drops what was queued.
       if (this.state === 'connecting') this.wasCut = true
-      this.leftInOrder = this.state === 'open' && this.peer.out.isWhole && !this.broken && !this.socket.closed
+      this.leftInOrder =
+        this.state === 'open' && this.peer.out.isWhole && !this.broken && !this.socket.closed
       this.gaveUp = 'close'
     }
     this.#closeCalled = true
@@ -215,7 +235,14 @@ export class End {
   /** Gives the handle, if the poller gives it away. */
   detach(): number | undefined {
     const { socket } = this
-    if (socket === undefined || this.state !== 'open' || this.gaveUp || this.endCalled || this.endTold) return
+    if (
+      socket === undefined ||
+      this.state !== 'open' ||
+      this.gaveUp ||
+      this.endCalled ||
+      this.endTold
+    )
+      return
     // What is in the batch already would be lost to the next owner, as documented.
     if (!this.isCaughtUp || this.broken || socket.closed) return
     let handle: number
@@ -223,7 +250,8 @@ export class End {
       handle = socket.detach()
     } catch (error) {
       const { code } = error as { code?: string }
-      // Its flush may find that the peer is gone: then the connection has closed, or closes with that error when all is received.
+      // Its flush may find that the peer is gone: then the connection has closed, or closes with
+      // that error when all is received.
       const isBroken = code === 'EBADF' || code === 'EPIPE' || code === 'ECONNRESET'
       if (code === 'EBUSY' ? socket.bufferedBytes === 0 : !isBroken || !this.peer.isLost)
         this.fail(`detach() threw ${code} with ${socket.bufferedBytes} bytes queued`)
@@ -238,10 +266,12 @@ export class End {
 
   on(event: PollEvent<unknown>, home: Home): void {
     if (event.type === 'wake' || event.type === 'accept') return
-    // Its poller was closed in the middle of a batch that has its last events: those it may still hear.
+    // Its poller was closed in the middle of a batch that has its last events: those it may still
+    // hear.
     if (this.hasClosedPoller && event.socket.closed) return
     if (event.socket !== this.socket) this.fail(`${event.type} of a socket that it no longer is`)
-    if (this.gaveUp !== undefined && event.type !== 'close') this.fail(`${event.type} after ${this.gaveUp}()`)
+    if (this.gaveUp !== undefined && event.type !== 'close')
+      this.fail(`${event.type} after ${this.gaveUp}()`)
     if (this.state === 'connecting' && event.type !== 'connect' && event.type !== 'close')
       this.fail(`${event.type} before connect`)
     if (event.type === 'connect') this.#onConnect()
@@ -272,7 +302,8 @@ export class End {
     this.#mustNotBePaused('end', home)
     this.endTold = true
     const { peer } = this
-    // One that was accepted in the very batch in which its poller was closed finishes without ever having been seen.
+    // One that was accepted in the very batch in which its poller was closed finishes without ever
+    // having been seen.
     const wasNeverSeen = peer.state === 'awaited' && peer.isLost
     if (!peer.endCalled && !peer.#closeCalled && peer.state !== 'gone' && !wasNeverSeen)
       this.fail('end, but the peer has not finished')
@@ -285,9 +316,11 @@ export class End {
 
   hasClosedPoller = false
 
-  // A connection that a send has found broken is received to its end, paused or not: only one without a peer can be that.
+  // A connection that a send has found broken is received to its end, paused or not: only one
+  // without a peer can be that.
   #mustNotBePaused(what: string, home: Home): void {
-    if (this.paused && this.#pausedInBatch !== home.batch && !this.peer.isLost) this.fail(`${what} while it is paused`)
+    if (this.paused && this.#pausedInBatch !== home.batch && !this.peer.isLost)
+      this.fail(`${what} while it is paused`)
   }
 
   #onDrain(): void {
@@ -308,7 +341,8 @@ export class End {
   beforeTimeout(): void {
     if (this.socket === undefined) return
     const bytes = this.socket.bytesSent + this.socket.bytesReceived
-    if (this.#bytesAtTimeout === bytes && !this.peer.isLost) this.fail('a second timeout with nothing between')
+    if (this.#bytesAtTimeout === bytes && !this.peer.isLost)
+      this.fail('a second timeout with nothing between')
     this.#bytesAtTimeout = bytes
   }
 
@@ -318,7 +352,11 @@ export class End {
     if (this.socket?.bufferedBytes !== 0) this.fail('closed with bytes queued')
     if (code === undefined && gaveUp === undefined && !(this.endTold && this.endCalled))
       this.fail('closed without an error, but not both have finished')
-    if (code === 'ECANCELED' ? !wasConnecting || gaveUp === undefined : code !== undefined && !peer.isLost)
+    if (
+      code === 'ECANCELED'
+        ? !wasConnecting || gaveUp === undefined
+        : code !== undefined && !peer.isLost
+    )
       this.fail(`closed with ${code} although the peer is there`)
     if (
       code !== undefined &&
@@ -329,7 +367,8 @@ export class End {
       this.fail(`closed with ${code}`)
     if (gaveUp === 'reset' && code !== undefined && !wasConnecting && !this.#wasOver)
       this.fail(`reset() closed with ${code}`)
-    // On Windows a reset takes with it what was not received; a peer that left in order has not sent one unless it was sent to.
+    // On Windows a reset takes with it what was not received; a peer that left in order has not
+    // sent one unless it was sent to.
     if (code !== undefined && gaveUp === undefined && peer.leftInOrder && !this.sentToNobody)
       this.fail(`closed with ${code}, but the peer had closed in order`)
     this.leave('gone')
@@ -352,7 +391,8 @@ export class End {
       if (peer.endCalled && !this.endTold) return 'end'
     }
     if (this.endCalled && this.endTold) return 'close, since both have finished'
-    if (this.#idleMs > 0 && this.#bytesAtTimeout !== socket.bytesSent + socket.bytesReceived) return 'timeout'
+    if (this.#idleMs > 0 && this.#bytesAtTimeout !== socket.bytesSent + socket.bytesReceived)
+      return 'timeout'
   }
 
   /** Between two batches: the connection counts as the model does. */
@@ -360,9 +400,17 @@ export class End {
     const { socket } = this
     if (socket === undefined || this.gaveUp !== undefined) return
     if (!this.isCaughtUp)
-      this.fail(`bytesReceived is ${socket.bytesReceived} and ${this.peer.out.received - this.#receivedBefore} came`)
-    if (!this.broken && !this.peer.isLost && this.#counted(socket) !== this.out.given - this.#givenBefore)
-      this.fail(`bytesSent and bufferedBytes are ${this.#counted(socket)} of ${this.out.given - this.#givenBefore}`)
+      this.fail(
+        `bytesReceived is ${socket.bytesReceived} and ${this.peer.out.received - this.#receivedBefore} came`
+      )
+    if (
+      !this.broken &&
+      !this.peer.isLost &&
+      this.#counted(socket) !== this.out.given - this.#givenBefore
+    )
+      this.fail(
+        `bytesSent and bufferedBytes are ${this.#counted(socket)} of ${this.out.given - this.#givenBefore}`
+      )
   }
 
   #counted(socket: TcpConnection<unknown>): number {

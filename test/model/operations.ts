@@ -1,5 +1,6 @@
-// The random programs: which operations there are, how a seed makes a list of them, and how one is read. Knows nothing of sockets: an operation
-// names its objects by small numbers ("link 3"), and is passed over when there is no such thing at that moment. So any part of a program is a program.
+// The random programs: which operations there are, how a seed makes a list of them, and how one is
+// read. Knows nothing of sockets: an operation names its objects by small numbers ("link 3"), and
+// is passed over when there is no such thing at that moment. So any part of a program is a program.
 import { randomFrom } from '../support/poller-random.ts'
 
 export const COUNTS = { pollers: 4, listeners: 3, links: 24, udps: 5 } as const
@@ -64,8 +65,13 @@ const names = Object.keys(catalogue) as Name[]
 const totalWeight = names.reduce((sum, name) => sum + catalogue[name][0], 0)
 const neverInEvents = new Set<Name>(['wait', 'settle'])
 
-/** Sizes around what the poller, TCP and the system have their borders at. 16,384 is the mark of one of the pollers, 8,192 where a send leaves at once. */
-const borders = [0, 1, 1447, 1448, 1449, 4095, 8191, 8192, 8193, 16_383, 16_384, 16_385, 65_535, 65_536, 65_537]
+/**
+ * Sizes around what the poller, TCP and the system have their borders at. 16,384 is the mark of one
+ * of the pollers, 8,192 where a send leaves at once.
+ */
+const borders = [
+  0, 1, 1447, 1448, 1449, 4095, 8191, 8192, 8193, 16_383, 16_384, 16_385, 65_535, 65_536, 65_537
+]
 
 function sizeFrom(random: (limit: number) => number): number {
   const kind = random(400)
@@ -87,7 +93,8 @@ export function programOf(seed: number, count: number): Operation[] {
     const [, ...wanted] = catalogue[name] as readonly [number, ...Range[]]
     const numbers = wanted.map((range) => {
       if (range === 'size') return sizeFrom(random)
-      if (range === 'ms') return name === 'wait' ? Math.max(random(40) - 37, 0) : [0, 1, 3, 10][random(4)]
+      if (range === 'ms')
+        return name === 'wait' ? Math.max(random(40) - 37, 0) : [0, 1, 3, 10][random(4)]
       if (range === 'bytes') return random(8) === 0 ? random(65_000) : random(1500)
       return random(ranges[range])
     })

@@ -1,4 +1,5 @@
-// Runs random programs in a child process, so that a crash or a hang is a failure like any other, and makes what failed small.
+// Runs random programs in a child process, so that a crash or a hang is a failure like any other,
+// and makes what failed small.
 import { type ChildProcess, fork } from 'node:child_process'
 import { fileURLToPath } from 'node:url'
 import { isWindows } from '../support/system.ts'
@@ -28,7 +29,8 @@ export interface Answer {
 }
 
 const PATIENCE_MS = 20_000
-// While a failure is made small, what does not come is waited for once an attempt: only so long that the slowest answer of a loopback would have come.
+// While a failure is made small, what does not come is waited for once an attempt: only so long
+// that the slowest answer of a loopback would have come.
 const SHRINKING_PATIENCE_MS = isWindows ? 4000 : 2000
 const SHRINKING_MS = 180_000
 const script = fileURLToPath(new URL('child.ts', import.meta.url))
@@ -38,7 +40,10 @@ export class Player {
   #child: ChildProcess | undefined
   #output = ''
 
-  /** One program, with a clean world. A child that does not answer, or ends, has failed; the next program gets another. */
+  /**
+   * One program, with a clean world. A child that does not answer, or ends, has failed; the next
+   * program gets another.
+   */
   async play(program: Program): Promise<Answer> {
     this.#child ??= await this.#start()
     const child = this.#child
@@ -105,7 +110,9 @@ export class Player {
         child.removeAllListeners()
         resolve(child)
       })
-      child.once('exit', (code) => reject(new Error(`the child ended at once (${code}): ${this.#output}`)))
+      child.once('exit', (code) =>
+        reject(new Error(`the child ended at once (${code}): ${this.#output}`))
+      )
     })
   }
 }

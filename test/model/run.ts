@@ -1,5 +1,6 @@
-// Long runs of the random model:   npm run model [-- --operations 5000000 --seeds 50] [--seed N] [--publish]   (npm run model:windows: under Wine)
-// The operations are shared among the seeds; --seed runs that one alone. The first failure is made small, printed, and ends the run with 1.
+// Long runs of the random model: npm run model [-- --operations 5000000 --seeds 50] [--seed N]
+// [--publish] (npm run model:windows: under Wine) The operations are shared among the seeds; --seed
+// runs that one alone. The first failure is made small, printed, and ends the run with 1.
 import { parseArgs } from 'node:util'
 import { publish } from '../../scripts/figures.ts'
 import { newSeed } from '../support/poller-random.ts'

@@ -1,6 +1,8 @@
-// Makes a failing program small: delta debugging (Zeller and Hildebrandt, "Simplifying and Isolating Failure-Inducing Input", 2002), with a first guess
-// that the last operations do. Knows nothing of what is run: it is told whether a part still fails. fast-check's commands were looked at: they shrink in
-// the process that fails, which a crash or a hang ends, and expect the same answer of the same commands, which a kernel does not always give.
+// Makes a failing program small: delta debugging (Zeller and Hildebrandt, "Simplifying and
+// Isolating Failure-Inducing Input", 2002), with a first guess that the last operations do. Knows
+// nothing of what is run: it is told whether a part still fails. fast-check's commands were looked
+// at: they shrink in the process that fails, which a crash or a hang ends, and expect the same
+// answer of the same commands, which a kernel does not always give.
 
 /** The smallest part of `items` that was found to fail, in its order, within the time. */
 export async function shrink<T>(

@@ -1,7 +1,15 @@
-// Runs random programs: several pollers of one thread, their sockets, and the model of each. Every event is checked when it comes; settle() checks that
-// what had to come has come. Throws Broken with a sentence.
+// Runs random programs: several pollers of one thread, their sockets, and the model of each. Every
+// event is checked when it comes; settle() checks that what had to come has come. Throws Broken
+// with a sentence.
 import { performance } from 'node:perf_hooks'
-import { type PollEvent, Poller, Socket, type TcpConnection, type TcpListener, WOULD_BLOCK } from 'pollport'
+import {
+  type PollEvent,
+  Poller,
+  Socket,
+  type TcpConnection,
+  type TcpListener,
+  WOULD_BLOCK
+} from 'pollport'
 import { piece, rewind } from './bytes.ts'
 import { Datagrams } from './datagrams.ts'
 import { Broken, End, type Home } from './end.ts'
@@ -56,7 +64,12 @@ class PollerModel implements Home {
   }
 
   get budgets(): { readBudgetBytes: number; batchBufferBytes: number; maxEvents: number } {
-    const all = { readBudgetBytes: 256 * 1024, batchBufferBytes: 256 * 1024, maxEvents: 1024, ...options[this.number] }
+    const all = {
+      readBudgetBytes: 256 * 1024,
+      batchBufferBytes: 256 * 1024,
+      maxEvents: 1024,
+      ...options[this.number]
+    }
     return { ...all, readBudgetBytes: Math.min(all.readBudgetBytes, all.batchBufferBytes) }
   }
 }
@@ -213,7 +226,12 @@ export class World {
     return true
   }
 
-  #connect(slot: number, home: PollerModel, listener: ListenerModel | undefined, choice: number): boolean {
+  #connect(
+    slot: number,
+    home: PollerModel,
+    listener: ListenerModel | undefined,
+    choice: number
+  ): boolean {
     const link = this.#links[slot]
     if (link?.some(({ socket, raw }) => socket !== undefined || raw !== undefined)) {
       // One end has gone: so does the other, to make room.
@@ -240,7 +258,8 @@ export class World {
 
   #onAccept(event: PollEvent<unknown> & { type: 'accept' }, home: PollerModel): void {
     const listener = event.userPtr as ListenerModel
-    if (event.listener !== listener.socket || listener.home !== home) throw new Broken('accept of another listener')
+    if (event.listener !== listener.socket || listener.home !== home)
+      throw new Broken('accept of another listener')
     const far = this.#byAddress.get(event.socket.remoteAddress.address)
     if (far === undefined || far.state !== 'awaited')
       throw new Broken(`${far?.name ?? 'a stranger'}: accepted twice, or unasked`)
@@ -311,7 +330,8 @@ export class World {
       const wrong = data.length === 0 ? undefined : end.peer.out.take(data)
       if (wrong !== undefined) end.fail(`recv() gave ${wrong}`)
       if (data.length > 0) return true
-      if (!end.peer.endCalled && !end.peer.isLost) end.fail('recv() saw an end, but the peer has not finished')
+      if (!end.peer.endCalled && !end.peer.isLost)
+        end.fail('recv() saw an end, but the peer has not finished')
     } catch (error) {
       if (error instanceof Broken || !end.peer.isLost) throw error
     }
@@ -342,7 +362,8 @@ export class World {
       if (event.type === 'wake') wakes++
       else if (event.type === 'timeout') (event.userPtr as End).beforeTimeout()
     }
-    if (wakes > 1 || (wakes > 0 && !home.wakePending)) throw new Broken(`${wakes} wakes that nobody asked for`)
+    if (wakes > 1 || (wakes > 0 && !home.wakePending))
+      throw new Broken(`${wakes} wakes that nobody asked for`)
     if (wakes > 0) home.wakePending = false
     let bytes = 0
     home.isHandling = true
@@ -376,14 +397,16 @@ export class World {
     if (bytes > batchBufferBytes) throw new Broken(`${bytes} bytes in one batch`)
     if (received.size > maxEvents) throw new Broken(`${received.size} sockets in one batch`)
     for (const [end, ofEnd] of received) {
-      if (ofEnd > readBudgetBytes) end.fail(`${ofEnd} bytes of one wait, and the budget is ${readBudgetBytes}`)
+      if (ofEnd > readBudgetBytes)
+        end.fail(`${ofEnd} bytes of one wait, and the budget is ${readBudgetBytes}`)
       end.checkCounters()
     }
   }
 
   #onListener(listener: ListenerModel, event: PollEvent<unknown>): void {
     if (event.type !== 'close') throw new Broken(`a listener gave ${event.type}`)
-    if (!listener.isClosed || listener.closeTold) throw new Broken('a listener closed by itself, or twice')
+    if (!listener.isClosed || listener.closeTold)
+      throw new Broken('a listener closed by itself, or twice')
     listener.closeTold = true
     this.#listeners[this.#listeners.indexOf(listener)] = undefined
   }
@@ -400,17 +423,23 @@ export class World {
       end.leftInOrder = false
       end.leave('gone')
     }
-    this.#listeners = this.#listeners.map((listener) => (listener?.home === home ? undefined : listener))
+    this.#listeners = this.#listeners.map((listener) =>
+      listener?.home === home ? undefined : listener
+    )
     this.#datagrams.forget(home)
     this.#pollers[number] = new PollerModel(number)
-    for (let at = 0; at < COUNTS.listeners; at++) this.#listeners[at] ??= new ListenerModel(this.#pollers[number])
+    for (let at = 0; at < COUNTS.listeners; at++)
+      this.#listeners[at] ??= new ListenerModel(this.#pollers[number])
     return true
   }
 
   /** All ends that are open, with what each still misses. */
   #allEnds(): [End, string | undefined][] {
     const raw = this.#links.flatMap((link) => link ?? []).filter((end) => end.raw !== undefined)
-    return [...raw, ...this.#pollers.flatMap(({ ends }) => [...ends])].map((end) => [end, end.missing()])
+    return [...raw, ...this.#pollers.flatMap(({ ends }) => [...ends])].map((end) => [
+      end,
+      end.missing()
+    ])
   }
 
   #settle(): void {
@@ -430,33 +459,42 @@ export class World {
       if (idle < 2) continue
       const missing = this.#missing()
       if (missing === undefined) break
-      if (performance.now() > limit) throw new Broken(`${missing}: this did not come within ${this.#deadlineMs} ms`)
+      if (performance.now() > limit)
+        throw new Broken(`${missing}: this did not come within ${this.#deadlineMs} ms`)
     }
     this.#check()
   }
 
   #missing(): string | undefined {
-    for (const [end, missing] of this.#allEnds()) if (missing !== undefined) return `${end.name}: ${missing}`
+    for (const [end, missing] of this.#allEnds())
+      if (missing !== undefined) return `${end.name}: ${missing}`
     for (const home of this.#pollers) if (home.wakePending) return `poller ${home.number}: wake`
     for (const listener of this.#listeners) if (listener?.isClosed) return 'the close of a listener'
     return this.#datagrams.missing()
   }
 
-  /** Whole or lost by its own fault: what had to arrive has; and the pollers' counters are those of their sockets. */
+  /**
+   * Whole or lost by its own fault: what had to arrive has; and the pollers' counters are those of
+   * their sockets.
+   */
   #check(): void {
     for (const [end] of this.#allEnds()) {
       const { peer } = end
       end.checkCounters()
       end.falses = 0 // The drains of all of them have come.
       if (peer.leftInOrder && !end.sentToNobody && !peer.out.isWhole)
-        end.fail(`${peer.out.given - peer.out.received} bytes of a peer that closed in order have not come`)
+        end.fail(
+          `${peer.out.given - peer.out.received} bytes of a peer that closed in order have not come`
+        )
     }
     for (const home of this.#pollers) this.#checkStats(home)
   }
 
   #checkStats(home: PollerModel): void {
     const { stats } = home.poller
-    const listeners = this.#listeners.filter((listener) => listener?.home === home && !listener.isClosed).length
+    const listeners = this.#listeners.filter(
+      (listener) => listener?.home === home && !listener.isClosed
+    ).length
     const open = home.ends.size + listeners + this.#datagrams.openAt(home)
     const sums = { sent: home.bytesSent, received: home.bytesReceived }
     for (const { socket } of home.ends) {
@@ -465,9 +503,11 @@ export class World {
     }
     const name = `poller ${home.number}: stats`
     if (stats.sockets !== open) throw new Broken(`${name}.sockets is ${stats.sockets} of ${open}`)
-    if (stats.accepted !== home.accepts) throw new Broken(`${name}.accepted is ${stats.accepted} of ${home.accepts}`)
+    if (stats.accepted !== home.accepts)
+      throw new Broken(`${name}.accepted is ${stats.accepted} of ${home.accepts}`)
     if (stats.bytesReceived !== sums.received)
       throw new Broken(`${name}.bytesReceived is ${stats.bytesReceived} of ${sums.received}`)
-    if (stats.bytesSent !== sums.sent) throw new Broken(`${name}.bytesSent is ${stats.bytesSent} of ${sums.sent}`)
+    if (stats.bytesSent !== sums.sent)
+      throw new Broken(`${name}.bytesSent is ${stats.bytesSent} of ${sums.sent}`)
   }
 }

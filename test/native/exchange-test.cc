@@ -1,6 +1,7 @@
-// native/windows/ over a kernel that is a program: in random order sockets come, send, are closed or given to another exchange, and
-// exchanges end with operations pending. Nothing may be freed too early, twice, or never. Run under AddressSanitizer and LeakSanitizer.
-// Arguments: how many rounds, the first seed. A failure names its seed.
+// native/windows/ over a kernel that is a program: in random order sockets come, send, are closed
+// or given to another exchange, and exchanges end with operations pending. Nothing may be freed too
+// early, twice, or never. Run under AddressSanitizer and LeakSanitizer. Arguments: how many rounds,
+// the first seed. A failure names its seed.
 
 #include "../../native/contract/exchange.h"
 
@@ -47,7 +48,9 @@ struct Known {
   int32_t kind;  // one of kWatch…
 
   bool is_connection() const { return kind == kWatchConnection; }
-  bool is_datagram() const { return kind == kWatchDatagram || kind == kWatchDatagramReportingErrors; }
+  bool is_datagram() const {
+    return kind == kWatchDatagram || kind == kWatchDatagramReportingErrors;
+  }
 };
 
 constexpr size_t kMaxDatagram = 1500;
@@ -63,7 +66,8 @@ class Program {
     outbox_bytes_.reserve(200'000);
     sends_.reserve(4096);
     if (create_exchange(exchange_) < 0) return false;
-    exchange_->set_limits({1 + upto(32), 1 + upto(8192), kMaxDatagram, 1 + static_cast<int32_t>(upto(8))});
+    exchange_->set_limits(
+        {1 + upto(32), 1 + upto(8192), kMaxDatagram, 1 + static_cast<int32_t>(upto(8))});
     return true;
   }
 
@@ -74,7 +78,8 @@ class Program {
       case 1:
         return watch(kernel::open_connection(), kWatchConnection, homeless);
       case 2:
-        return watch(kernel::open_datagrams(), one_in(2) ? kWatchDatagram : kWatchDatagramReportingErrors, homeless);
+        return watch(kernel::open_datagrams(),
+                     one_in(2) ? kWatchDatagram : kWatchDatagramReportingErrors, homeless);
       case 3:
         return connect();
       case 4:
@@ -134,7 +139,8 @@ class Program {
     if (kind == kWatchConnection && one_in(4)) kernel::bind_to_a_strange_port(socket);
     const int32_t index = free_index();
     const int32_t generation = ++generations_;
-    if (exchange_->watch(index, generation, static_cast<Handle>(socket), kind) < 0) return homeless.push_back(socket);
+    if (exchange_->watch(index, generation, static_cast<Handle>(socket), kind) < 0)
+      return homeless.push_back(socket);
     known_[index] = {generation, kind == kWatchAccepted ? kWatchConnection : kind};
   }
 
@@ -143,7 +149,8 @@ class Program {
     if (open_overlapped_socket(false, false, socket) < 0) return;
     const int32_t index = free_index();
     const int32_t generation = ++generations_;
-    const Result result = exchange_->connect(index, generation, static_cast<Handle>(socket.get()), kSomewhere);
+    const Result result =
+        exchange_->connect(index, generation, static_cast<Handle>(socket.get()), kSomewhere);
     if (result < 0 && result != kWouldBlock) return;
     socket.release();
     known_[index] = {generation, kWatchConnecting};
@@ -164,7 +171,8 @@ class Program {
     const int32_t index = any();
     const std::vector<uint8_t> bytes(1 + upto(one_in(8) ? 200'000 : 2000), 's');
     if (known_[index].is_datagram()) {
-      static_cast<void>(exchange_->send_datagram(index, std::span(bytes).first(std::min(bytes.size(), kMaxDatagram)), kSomewhere));
+      static_cast<void>(exchange_->send_datagram(
+          index, std::span(bytes).first(std::min(bytes.size(), kMaxDatagram)), kSomewhere));
     } else if (known_[index].is_connection()) {
       static_cast<void>(exchange_->send(index, bytes));
     }
@@ -181,10 +189,12 @@ class Program {
       for (uint32_t at = 0; at < length; at++) {
         const auto position = static_cast<int32_t>(sends_.size() / kOutboxStride);
         const auto offset = static_cast<int32_t>(upto(static_cast<uint32_t>(outbox_bytes_.size())));
-        const auto most = static_cast<uint32_t>(outbox_bytes_.size()) - static_cast<uint32_t>(offset) + 1;
+        const auto most =
+            static_cast<uint32_t>(outbox_bytes_.size()) - static_cast<uint32_t>(offset) + 1;
         const auto bytes = static_cast<int32_t>(upto(std::min<uint32_t>(most, 1400)));
         const int32_t next = at + 1 < length ? position + 1 : -1;
-        for (const int32_t number : {at == 0 ? index : kSendChained, offset, bytes, next, 0}) sends_.push_back(number);
+        for (const int32_t number : {at == 0 ? index : kSendChained, offset, bytes, next, 0})
+          sends_.push_back(number);
       }
     }
   }
@@ -197,10 +207,12 @@ class Program {
     std::vector<int32_t> records(static_cast<size_t>(kRecordStride) * (4 + upto(64)));
     Batch batch(slab, 4096, records);
     if (exchange_->run(outbox, batch, one_in(2) ? 0 : upto(40)) < 0) return;
-    for (size_t at = 0; at < batch.count(); at++) told(records.data() + at * kRecordStride, slab, homeless);
+    for (size_t at = 0; at < batch.count(); at++)
+      told(records.data() + at * kRecordStride, slab, homeless);
   }
 
-  void told(const int32_t* record, const std::vector<uint8_t>& slab, std::vector<SOCKET>& homeless) {
+  void told(const int32_t* record, const std::vector<uint8_t>& slab,
+            std::vector<SOCKET>& homeless) {
     records_seen++;
     const int32_t kind = record[0];
     const int32_t index = record[1];
@@ -213,7 +225,9 @@ class Program {
     if (found == known_.end() || found->second.generation != record[2]) {
       // Only of a socket that is not there any more may nothing be told, but for the waker's.
       if (kind == kKindWoken) return;
-      std::fprintf(stderr, "a record of kind %d tells of socket %d of generation %d, which is gone\n", kind, index, record[2]);
+      std::fprintf(stderr,
+                   "a record of kind %d tells of socket %d of generation %d, which is gone\n", kind,
+                   index, record[2]);
       std::abort();
     }
     if (kind == kKindConnected && record[3] == 0) found->second.kind = kWatchConnection;
@@ -223,7 +237,8 @@ class Program {
       if (begin + length > slab.size()) std::abort();
       for (size_t i = 0; i < length; i++) {
         if (slab[begin + i] != 'k') {
-          std::fprintf(stderr, "a byte that the kernel has not written was given out as received\n");
+          std::fprintf(stderr,
+                       "a byte that the kernel has not written was given out as received\n");
           std::abort();
         }
       }
@@ -252,19 +267,22 @@ void round(uint32_t seed) {
       programs[upto(static_cast<uint32_t>(programs.size()))]->step(homeless);
       for (uint32_t work = upto(4); work > 0; work--) kernel::work();
       if (one_in(50)) kernel::post_a_strangers();
-      if (one_in(200)) programs.erase(programs.begin() + upto(static_cast<uint32_t>(programs.size())));
+      if (one_in(200))
+        programs.erase(programs.begin() + upto(static_cast<uint32_t>(programs.size())));
     }
   }
   for (const SOCKET socket : homeless) closesocket(socket);
   kernel::end_everything();
   const kernel::Held held = kernel::held();
   if (held.sockets + held.events + held.ports == 0) return;
-  std::fprintf(stderr, "left open: %zu sockets, %zu events, %zu ports\n", held.sockets, held.events, held.ports);
+  std::fprintf(stderr, "left open: %zu sockets, %zu events, %zu ports\n", held.sockets, held.events,
+               held.ports);
   std::abort();
 }
 
-// What sockets needed is given back while their exchange lives on, not only with it: after each of several lives memory is what it was. A
-// table may find a larger size now and then; a leak grows in most of them.
+// What sockets needed is given back while their exchange lives on, not only with it: after each of
+// several lives memory is what it was. A table may find a larger size now and then; a leak grows in
+// most of them.
 void long_life(uint32_t seed) {
   constexpr int kLives = 24;
   constexpr int kMostGrowths = 6;
@@ -288,7 +306,8 @@ void long_life(uint32_t seed) {
     before = now;
   }
   if (growths <= kMostGrowths) return;
-  std::fprintf(stderr, "memory grew in %d of the last %d lives of an exchange\n", growths, kLives / 2);
+  std::fprintf(stderr, "memory grew in %d of the last %d lives of an exchange\n", growths,
+               kLives / 2);
   std::abort();
 }
 
@@ -309,6 +328,7 @@ int main(int count, char** arguments) {
     raw_operations(seed);
     if (seed % 20 == 0) long_life(seed);
   }
-  std::printf("%u rounds, %zu records, %zu operations left to the system\n", rounds, records_seen, kernel::left_to_the_system());
+  std::printf("%u rounds, %zu records, %zu operations left to the system\n", rounds, records_seen,
+              kernel::left_to_the_system());
   return 0;
 }

@@ -1,6 +1,7 @@
-// A kernel that is a program: sockets, completion ports, events and a clock, in the words of windows-headers/. It writes to operations and
-// their buffers late and in any order, as a kernel does, so that AddressSanitizer sees whoever frees too early; and it ends the process
-// when it is asked for what Windows would not forgive: a handle closed twice, or used after.
+// A kernel that is a program: sockets, completion ports, events and a clock, in the words of
+// windows-headers/. It writes to operations and their buffers late and in any order, as a kernel
+// does, so that AddressSanitizer sees whoever frees too early; and it ends the process when it is
+// asked for what Windows would not forgive: a handle closed twice, or used after.
 
 #include "kernel.h"
 
@@ -67,7 +68,8 @@ std::map<uint64_t, Port> ports;
 std::set<uint64_t> events;
 std::map<uint64_t, Registered> registered;
 std::vector<Pending> pending;
-// No leaks: their pool went while they were pending. Never destroyed, so that LeakSanitizer sees them from here.
+// No leaks: their pool went while they were pending. Never destroyed, so that LeakSanitizer sees
+// them from here.
 std::vector<OVERLAPPED*>& left = *std::make_unique<std::vector<OVERLAPPED*>>().release();
 uint64_t next_handle = 4;
 int64_t now_ms = 1000;
@@ -81,7 +83,9 @@ DWORD last_error = 0;
 
 uint64_t new_handle() { return next_handle += 4; }
 
-bool refuses() { return !kernel::will.is_certain && kernel::refusals != 0 && one_in(kernel::refusals); }
+bool refuses() {
+  return !kernel::will.is_certain && kernel::refusals != 0 && one_in(kernel::refusals);
+}
 
 int failed(DWORD error) {
   last_error = error;
@@ -101,10 +105,13 @@ SOCKET open(bool udp) {
 }
 
 uint64_t number_of(HANDLE handle) { return reinterpret_cast<uintptr_t>(handle); }
-HANDLE handle_of(uint64_t number) { return reinterpret_cast<HANDLE>(static_cast<uintptr_t>(number)); }
+HANDLE handle_of(uint64_t number) {
+  return reinterpret_cast<HANDLE>(static_cast<uintptr_t>(number));
+}
 
 void signal(uint64_t event) {
-  if (event == 0 || events.count(event) == 0) return;  // closed: the kernel's own reference is nobody's business
+  if (event == 0 || events.count(event) == 0)
+    return;  // closed: the kernel's own reference is nobody's business
   for (const auto& [number, wait] : registered) {
     if (wait.event != event) continue;
     // Its packet is not refused: event_post.cc says what that would mean.
@@ -128,7 +135,8 @@ void complete(size_t at, DWORD status) {
   const Pending ended = pending[at];
   if (ended.warning != 0) status = ended.warning;
   pending.erase(pending.begin() + static_cast<std::ptrdiff_t>(at));
-  // Nobody waits for it any more: its pool went while it was pending. An accepted socket ends with it.
+  // Nobody waits for it any more: its pool went while it was pending. An accepted socket ends with
+  // it.
   if (ended.without_packet ? events.count(ended.event) == 0 : ports.count(ended.port) == 0) {
     left.push_back(ended.overlapped);
     sockets.erase(ended.accepted);
@@ -155,14 +163,16 @@ void complete(size_t at, DWORD status) {
       fill_address(reinterpret_cast<sockaddr*>(ended.buffer.buf), &length);
     }
     const auto found = sockets.find(ended.socket);
-    if (ended.kind == Kind::kConnect && found != sockets.end()) found->second.unread = upto(3) * 1000;
+    if (ended.kind == Kind::kConnect && found != sockets.end())
+      found->second.unread = upto(3) * 1000;
   }
   if (ended.flags != nullptr) *ended.flags = 0;
   ended.overlapped->InternalHigh = bytes;
   ended.overlapped->Internal = status;
   if (ended.without_packet) return signal(ended.event);
   const auto port = ports.find(ended.port);
-  if (port != ports.end()) port->second.queue.push_back({ended.key, ended.overlapped, status, bytes});
+  if (port != ports.end())
+    port->second.queue.push_back({ended.key, ended.overlapped, status, bytes});
 }
 
 // 0 = a completion follows or has come; -1 = none does.
@@ -182,7 +192,8 @@ int start(Pending operation, OVERLAPPED* overlapped, DWORD refusal = WSAENOBUFS)
   if (kernel::will.is_certain) return failed(WSA_IO_PENDING);
   const bool receives = operation.kind == Kind::kReceive || operation.kind == Kind::kReceiveFrom;
   if (receives && socket.udp && one_in(16)) {
-    // Too long, and there already: the call fails, and its completion comes all the same, at once or later.
+    // Too long, and there already: the call fails, and its completion comes all the same, at once
+    // or later.
     pending.back().warning = STATUS_BUFFER_OVERFLOW;
     if (one_in(2)) complete(pending.size() - 1, 0);
     return failed(WSAEMSGSIZE);
@@ -194,7 +205,8 @@ int start(Pending operation, OVERLAPPED* overlapped, DWORD refusal = WSAENOBUFS)
   return failed(WSA_IO_PENDING);
 }
 
-BOOL accept_ex(SOCKET listener, SOCKET accepted, void* buffer, DWORD, DWORD local, DWORD remote, DWORD*, OVERLAPPED* overlapped) {
+BOOL accept_ex(SOCKET listener, SOCKET accepted, void* buffer, DWORD, DWORD local, DWORD remote,
+               DWORD*, OVERLAPPED* overlapped) {
   socket_of(accepted).bound = true;
   Pending operation;
   operation.kind = Kind::kAccept;
@@ -204,8 +216,8 @@ BOOL accept_ex(SOCKET listener, SOCKET accepted, void* buffer, DWORD, DWORD loca
   return start(operation, overlapped, one_in(2) ? WSAECONNRESET : WSAENOBUFS) == 0 ? TRUE : FALSE;
 }
 
-void get_accept_ex_sockaddrs(void* buffer, DWORD, DWORD, DWORD, sockaddr** local, int* local_length, sockaddr** remote,
-                             int* remote_length) {
+void get_accept_ex_sockaddrs(void* buffer, DWORD, DWORD, DWORD, sockaddr** local, int* local_length,
+                             sockaddr** remote, int* remote_length) {
   // Safe: where complete() has written an address.
   *local = *remote = static_cast<sockaddr*>(buffer);
   *local_length = *remote_length = sizeof(sockaddr_in);
@@ -229,7 +241,8 @@ BOOL disconnect_ex(SOCKET socket, OVERLAPPED* overlapped, DWORD, DWORD) {
 // Cancelled operations end at once, soon, or so late that nobody waits any more.
 void cancel(SOCKET socket, const OVERLAPPED* only) {
   for (size_t at = pending.size(); at-- > 0;) {
-    if (pending[at].socket != socket || (only != nullptr && pending[at].overlapped != only)) continue;
+    if (pending[at].socket != socket || (only != nullptr && pending[at].overlapped != only))
+      continue;
     pending[at].cancelled = true;
     const bool at_once = kernel::will.is_certain ? !kernel::will.cancels_late : one_in(2);
     if (at_once) complete(at, STATUS_CANCELLED);
@@ -241,7 +254,9 @@ DWORD some_error(const Pending& operation) {
   if (!one_in(5)) return 0;
   switch (operation.kind) {
     case Kind::kReceiveFrom:
-      return one_in(3) ? STATUS_BUFFER_OVERFLOW : one_in(2) ? STATUS_INSUFFICIENT_RESOURCES : STATUS_PORT_UNREACHABLE;
+      return one_in(3)   ? STATUS_BUFFER_OVERFLOW
+             : one_in(2) ? STATUS_INSUFFICIENT_RESOURCES
+                         : STATUS_PORT_UNREACHABLE;
     case Kind::kAccept:
       return one_in(2) ? STATUS_TOO_MANY_OPENED_FILES : STATUS_CONNECTION_RESET;
     case Kind::kConnect:
@@ -266,7 +281,9 @@ int closesocket(SOCKET socket) {
   const auto closed = sockets.find(socket);
   if (closed == sockets.end()) die("a socket closed twice");
   for (const Pending& one : pending) {
-    if (one.socket != socket || one.kind != Kind::kReceive || one.cancelled || closed->second.udp || closed->second.abortive) continue;
+    if (one.socket != socket || one.kind != Kind::kReceive || one.cancelled || closed->second.udp ||
+        closed->second.abortive)
+      continue;
     die("a connection closed over a receive that nobody has cancelled: it sends a reset");
   }
   sockets.erase(closed);
@@ -274,7 +291,8 @@ int closesocket(SOCKET socket) {
   return 0;
 }
 
-int WSARecv(SOCKET socket, WSABUF* buffers, DWORD, DWORD*, DWORD* flags, OVERLAPPED* overlapped, void*) {
+int WSARecv(SOCKET socket, WSABUF* buffers, DWORD, DWORD*, DWORD* flags, OVERLAPPED* overlapped,
+            void*) {
   Pending operation;
   operation.socket = socket;
   operation.buffer = buffers[0];
@@ -282,14 +300,17 @@ int WSARecv(SOCKET socket, WSABUF* buffers, DWORD, DWORD*, DWORD* flags, OVERLAP
   return start(operation, overlapped);
 }
 
-int WSASend(SOCKET socket, WSABUF* buffers, DWORD count, DWORD* bytes, DWORD, OVERLAPPED* overlapped, void*) {
+int WSASend(SOCKET socket, WSABUF* buffers, DWORD count, DWORD* bytes, DWORD,
+            OVERLAPPED* overlapped, void*) {
   if (overlapped == nullptr) {
     if (socket_of(socket).broken) return failed(WSAECONNRESET);
     if (kernel::will.send_error != 0) return failed(static_cast<DWORD>(kernel::will.send_error));
-    if (kernel::will.is_certain ? kernel::will.takes == 0 : one_in(3)) return failed(WSAEWOULDBLOCK);
+    if (kernel::will.is_certain ? kernel::will.takes == 0 : one_in(3))
+      return failed(WSAEWOULDBLOCK);
     *bytes = 0;
     for (DWORD i = 0; i < count; i++) {
-      for (DWORD at = 0; at < buffers[i].len; at++) static_cast<void>(static_cast<volatile char*>(buffers[i].buf)[at]);
+      for (DWORD at = 0; at < buffers[i].len; at++)
+        static_cast<void>(static_cast<volatile char*>(buffers[i].buf)[at]);
       *bytes += buffers[i].len;
     }
     if (kernel::will.is_certain) {
@@ -307,7 +328,8 @@ int WSASend(SOCKET socket, WSABUF* buffers, DWORD count, DWORD* bytes, DWORD, OV
   return start(operation, overlapped);
 }
 
-int WSARecvFrom(SOCKET socket, WSABUF* buffers, DWORD, DWORD*, DWORD* flags, sockaddr* from, int* length, OVERLAPPED* overlapped, void*) {
+int WSARecvFrom(SOCKET socket, WSABUF* buffers, DWORD, DWORD*, DWORD* flags, sockaddr* from,
+                int* length, OVERLAPPED* overlapped, void*) {
   Pending operation;
   operation.kind = Kind::kReceiveFrom;
   operation.socket = socket;
@@ -318,7 +340,8 @@ int WSARecvFrom(SOCKET socket, WSABUF* buffers, DWORD, DWORD*, DWORD* flags, soc
   return start(operation, overlapped, one_in(2) ? WSAECONNRESET : WSAENOBUFS);
 }
 
-int WSASendTo(SOCKET socket, WSABUF* buffers, DWORD, DWORD* bytes, DWORD, const sockaddr*, int, OVERLAPPED* overlapped, void*) {
+int WSASendTo(SOCKET socket, WSABUF* buffers, DWORD, DWORD* bytes, DWORD, const sockaddr*, int,
+              OVERLAPPED* overlapped, void*) {
   socket_of(socket);
   if (overlapped == nullptr) {
     if (one_in(3)) return failed(WSAEWOULDBLOCK);
@@ -338,7 +361,8 @@ int WSAIoctl(SOCKET, DWORD code, void* in, DWORD, void* out, DWORD, DWORD*, OVER
   const int id = static_cast<GUID*>(in)->id;
   // Safe: the caller has a variable of the type that belongs to the identifier.
   if (id == WSAID_ACCEPTEX.id) *static_cast<LPFN_ACCEPTEX*>(out) = accept_ex;
-  if (id == WSAID_GETACCEPTEXSOCKADDRS.id) *static_cast<LPFN_GETACCEPTEXSOCKADDRS*>(out) = get_accept_ex_sockaddrs;
+  if (id == WSAID_GETACCEPTEXSOCKADDRS.id)
+    *static_cast<LPFN_GETACCEPTEXSOCKADDRS*>(out) = get_accept_ex_sockaddrs;
   if (id == WSAID_CONNECTEX.id) *static_cast<LPFN_CONNECTEX*>(out) = connect_ex;
   if (id == WSAID_DISCONNECTEX.id) *static_cast<LPFN_DISCONNECTEX*>(out) = disconnect_ex;
   return 0;
@@ -379,7 +403,8 @@ int setsockopt(SOCKET socket, int, int name, const char* value, int length) {
 
 BOOL CancelIoEx(HANDLE file, OVERLAPPED* overlapped) {
   socket_of(number_of(file));
-  const bool found = std::any_of(pending.begin(), pending.end(), [&](const Pending& one) { return one.overlapped == overlapped; });
+  const bool found = std::any_of(pending.begin(), pending.end(),
+                                 [&](const Pending& one) { return one.overlapped == overlapped; });
   if (!found) {
     last_error = ERROR_NOT_FOUND;
     return FALSE;
@@ -409,13 +434,15 @@ HANDLE CreateIoCompletionPort(HANDLE file, HANDLE port, ULONG_PTR key, DWORD) {
   return port;
 }
 
-BOOL GetQueuedCompletionStatusEx(HANDLE port, OVERLAPPED_ENTRY* entries, ULONG count, ULONG* got, DWORD timeout_ms, BOOL) {
+BOOL GetQueuedCompletionStatusEx(HANDLE port, OVERLAPPED_ENTRY* entries, ULONG count, ULONG* got,
+                                 DWORD timeout_ms, BOOL) {
   const auto found = ports.find(number_of(port));
   if (found == ports.end()) die("a wait at a port that is closed");
   std::deque<OVERLAPPED_ENTRY>& queue = found->second.queue;
   if (kernel::will.is_certain) {
     if (queue.empty() && timeout_ms > 0 && kernel::will.when_idle) kernel::will.when_idle();
-    if (queue.empty() && timeout_ms == INFINITE) die("a wait for ever, and nothing that could end it");
+    if (queue.empty() && timeout_ms == INFINITE)
+      die("a wait for ever, and nothing that could end it");
   } else {
     for (int tries = 0; queue.empty() && timeout_ms > 0 && tries < 64; tries++) kernel::work();
   }
@@ -443,7 +470,8 @@ BOOL PostQueuedCompletionStatus(HANDLE port, DWORD bytes, ULONG_PTR key, OVERLAP
 }
 
 BOOL CloseHandle(HANDLE handle) {
-  if (events.erase(number_of(handle)) == 0 && ports.erase(number_of(handle)) == 0) die("a handle closed twice");
+  if (events.erase(number_of(handle)) == 0 && ports.erase(number_of(handle)) == 0)
+    die("a handle closed twice");
   return TRUE;
 }
 
@@ -455,7 +483,8 @@ HANDLE CreateEventW(void*, BOOL, BOOL, const wchar_t*) {
   return handle_of(*events.insert(new_handle()).first);
 }
 
-BOOL RegisterWaitForSingleObject(HANDLE* wait, HANDLE event, void (*call)(void*, BOOLEAN), void* context, ULONG, ULONG) {
+BOOL RegisterWaitForSingleObject(HANDLE* wait, HANDLE event, void (*call)(void*, BOOLEAN),
+                                 void* context, ULONG, ULONG) {
   if (refuses()) {
     last_error = ERROR_NOT_ENOUGH_MEMORY;
     return FALSE;
@@ -497,11 +526,13 @@ void start() { pending.reserve(size_t{1} << 14); }
 Held held() { return {sockets.size(), events.size(), ports.size(), fine_timers}; }
 size_t pending_operations() { return pending.size(); }
 size_t pending_operations(SOCKET socket) {
-  return static_cast<size_t>(std::count_if(pending.begin(), pending.end(), [&](const Pending& one) { return one.socket == socket; }));
+  return static_cast<size_t>(std::count_if(
+      pending.begin(), pending.end(), [&](const Pending& one) { return one.socket == socket; }));
 }
 void end_operations_of(SOCKET socket, DWORD status) {
   for (size_t at = pending.size(); at-- > 0;) {
-    if (pending[at].socket == socket) complete(at, pending[at].cancelled ? STATUS_CANCELLED : status);
+    if (pending[at].socket == socket)
+      complete(at, pending[at].cancelled ? STATUS_CANCELLED : status);
   }
 }
 bool is_open(SOCKET socket) { return sockets.count(socket) > 0; }

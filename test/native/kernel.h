@@ -1,4 +1,5 @@
-// The random side of a kernel that is a program: what the test may have it do, and what it must have got back at the end.
+// The random side of a kernel that is a program: what the test may have it do, and what it must
+// have got back at the end.
 #pragma once
 
 #include <cstdint>
@@ -53,7 +54,8 @@ void make_abortive(SOCKET socket);
 size_t waiting_packets();
 size_t left_to_the_system();
 
-// Does something that a kernel does by itself: ends an operation well or badly, lets bytes come, breaks a connection.
+// Does something that a kernel does by itself: ends an operation well or badly, lets bytes come,
+// breaks a connection.
 void work();
 // Everything that is pending ends, also what a port was closed over.
 void end_everything();
@@ -63,7 +65,8 @@ SOCKET open_connection();
 SOCKET open_datagrams();
 // A socket that keeps a port that is not ours.
 void bind_to_a_strange_port(SOCKET socket);
-// A completion of somebody else's operation, whose memory may be gone, comes to a port that is in use.
+// A completion of somebody else's operation, whose memory may be gone, comes to a port that is in
+// use.
 void post_a_strangers();
 
 }  // namespace kernel

@@ -1,5 +1,6 @@
-// Promises about native/windows/ that a system keeps or breaks in one certain moment: it has no memory just then, or ends a cancelled
-// operation late, or takes a part of a send. And the raw floor's way with operations.
+// Promises about native/windows/ that a system keeps or breaks in one certain moment: it has no
+// memory just then, or ends a cancelled operation late, or takes a part of a send. And the raw
+// floor's way with operations.
 
 #include "promises.h"
 
@@ -63,13 +64,15 @@ class Scene {
 
   Exchange& exchange() { return *exchange_; }
   void watch(SOCKET socket, int32_t kind) {
-    expect(exchange_->watch(kIndex, kGeneration, static_cast<Handle>(socket), kind) == 0, "a socket can be watched");
+    expect(exchange_->watch(kIndex, kGeneration, static_cast<Handle>(socket), kind) == 0,
+           "a socket can be watched");
   }
   std::vector<Record> run(double timeout_ms, const Outbox& outbox = Outbox({}, {}, 0)) {
     Batch batch(slab_, slab_.size() / 2, numbers_);
     expect(exchange_->run(outbox, batch, timeout_ms) == 0, "a wait ends well");
     std::vector<Record> records(batch.count());
-    if (!records.empty()) std::memcpy(records.data(), numbers_.data(), records.size() * sizeof(Record));
+    if (!records.empty())
+      std::memcpy(records.data(), numbers_.data(), records.size() * sizeof(Record));
     return records;
   }
 
@@ -101,7 +104,8 @@ void a_close_waits_for_the_end_of_the_receive() {
   scene.watch(socket, kWatchConnection);
   kernel::will.cancels_late = true;
   scene.exchange().release(kIndex, kReleaseClose);
-  expect(kernel::is_open(socket), "a connection is not closed before the system is done with its receive");
+  expect(kernel::is_open(socket),
+         "a connection is not closed before the system is done with its receive");
   scene.run(0);
   expect(kernel::is_open(socket), "nor by a wait");
   kernel::end_operations_of(socket);
@@ -134,7 +138,9 @@ void the_first_tick_is_in_time() {
   scene.run(0);
   scene.run(1000);
   expect(kernel::held().fine_timers == 0, "looking and long waits cost no power");
-  kernel::will.when_idle = [] { expect(kernel::held().fine_timers == 1, "a tick is waited for with a fine timer"); };
+  kernel::will.when_idle = [] {
+    expect(kernel::held().fine_timers == 1, "a tick is waited for with a fine timer");
+  };
   scene.run(50);
   scene.run(50);
   expect(kernel::held().fine_timers == 1, "which is asked for once");
@@ -149,7 +155,8 @@ void a_datagram_socket_hears_again() {
   kernel::end_operations_of(socket);
   const std::vector<Record> first = scene.run(0);
   expect(count_of(first, kKindDatagram) == kPosted, "what came before is given out");
-  expect(count_of(first, kKindFailed) == 1 && first.back().kind != kKindDatagram, "that memory has run out is told once");
+  expect(count_of(first, kKindFailed) == 1 && first.back().kind != kKindDatagram,
+         "that memory has run out is told once");
   expect(kernel::pending_operations(socket) == 0, "no receive is left");
   expect(scene.run(500).empty(), "and not again while it lasts");
   // Memory comes back while the program waits for ever, and then a datagram.
@@ -159,7 +166,8 @@ void a_datagram_socket_hears_again() {
     if (idle == 3) kernel::will.refuses_operations = false;
     if (idle > 3) kernel::end_operations_of(socket);
   };
-  expect(count_of(scene.run(-1), kKindDatagram) > 0, "a datagram socket hears again as soon as there is memory");
+  expect(count_of(scene.run(-1), kKindDatagram) > 0,
+         "a datagram socket hears again as soon as there is memory");
   expect(kernel::pending_operations(socket) > 0, "and goes on");
 }
 
@@ -174,7 +182,8 @@ void a_connection_lives_without_memory_for_its_receive() {
     if (++idle == 3) kernel::bring(socket, 100);
   };
   const std::vector<Record> records = scene.run(-1);
-  expect(count_of(records, kKindReceived) == 1 && records.size() == 1, "data is received while no receive can be posted");
+  expect(count_of(records, kKindReceived) == 1 && records.size() == 1,
+         "data is received while no receive can be posted");
   kernel::will.refuses_operations = false;
   kernel::will.when_idle = {};
   scene.run(100);
@@ -190,7 +199,8 @@ void a_packet_that_cannot_be_posted_is_made_good() {
   expect(scene.run(0).empty(), "a socket that is paused gives nothing");
   kernel::will.refuses_posts = true;
   scene.exchange().set_receiving(kIndex, true);
-  expect(count_of(scene.run(100), kKindDatagram) == kPosted, "a socket that goes on gives what it has, also without memory for a packet");
+  expect(count_of(scene.run(100), kKindDatagram) == kPosted,
+         "a socket that goes on gives what it has, also without memory for a packet");
 }
 
 void a_send_without_memory_goes_on_later() {
@@ -204,7 +214,8 @@ void a_send_without_memory_goes_on_later() {
   expect(scene.exchange().send(kIndex, bytes) == 400, "a send says what was taken");
   kernel::will.refuses_operations = false;
   const std::vector<Record> records = scene.run(1000);
-  expect(count_of(records, kKindWritable) == 1 && count_of(records, kKindSendFailed) == 0, "and its connection may send again");
+  expect(count_of(records, kKindWritable) == 1 && count_of(records, kKindSendFailed) == 0,
+         "and its connection may send again");
 }
 
 void a_short_rest_takes_little_memory() {
@@ -220,7 +231,8 @@ void a_short_rest_takes_little_memory() {
   const size_t before = __sanitizer_get_current_allocated_bytes();
   const std::vector<Record> records = scene.run(0, Outbox(bytes, sends, 2));
   const size_t after = __sanitizer_get_current_allocated_bytes();
-  expect(count_of(records, kKindSendShort) == 1 && records[0].a == 1 && records[0].b == 50, "what was cut is told");
+  expect(count_of(records, kKindSendShort) == 1 && records[0].a == 1 && records[0].b == 50,
+         "what was cut is told");
   expect(after - before < kMost, "a rest of 50 bytes owns no buffer of 64 KiB");
 }
 
@@ -233,7 +245,8 @@ void an_aborted_connection_is_a_reset() {
   scene.run(0);
   kernel::end_operations_of(socket, STATUS_CONNECTION_ABORTED);
   const std::vector<Record> records = scene.run(0);
-  expect(count_of(records, kKindFailed) == 1 && records.back().a == WSAECONNRESET, "a receive that is aborted is ECONNRESET");
+  expect(count_of(records, kKindFailed) == 1 && records.back().a == WSAECONNRESET,
+         "a receive that is aborted is ECONNRESET");
   kernel::will.send_error = WSAECONNABORTED;
   const std::vector<uint8_t> bytes(10, 's');
   expect(scene.exchange().send(kIndex, bytes) == -WSAECONNRESET, "and so is a send");
@@ -242,16 +255,19 @@ void an_aborted_connection_is_a_reset() {
 // Numbers as GetOverlappedResult gives them have no name for a program that knows sockets.
 void completions_speak_winsocks_language() {
   expect(winsock_error(0xC000020A) == WSAEADDRINUSE, "STATUS_ADDRESS_ALREADY_EXISTS is no 52");
-  expect(winsock_error(0xC0000207) == WSAEADDRNOTAVAIL, "STATUS_INVALID_ADDRESS_COMPONENT is no 1214");
+  expect(winsock_error(0xC0000207) == WSAEADDRNOTAVAIL,
+         "STATUS_INVALID_ADDRESS_COMPONENT is no 1214");
   expect(winsock_error(0xC0000044) == WSAENOBUFS, "STATUS_QUOTA_EXCEEDED is no 1816");
-  expect(winsock_error(STATUS_CONNECTION_RESET) == WSAECONNRESET, "STATUS_CONNECTION_RESET is no 64");
+  expect(winsock_error(STATUS_CONNECTION_RESET) == WSAECONNRESET,
+         "STATUS_CONNECTION_RESET is no 64");
   expect(winsock_error(0xC0072746) == 10054, "a Win32 error in an NTSTATUS is itself");
   expect(winsock_error(0) == 0, "success is none");
   Operation operation;
   operation.Internal = STATUS_BUFFER_OVERFLOW;
   operation.InternalHigh = 4;
   finish(operation);
-  expect(operation.bytes == 4 && is_truncation(operation.error), "a completion has its bytes beside a warning");
+  expect(operation.bytes == 4 && is_truncation(operation.error),
+         "a completion has its bytes beside a warning");
 }
 
 }  // namespace
@@ -288,7 +304,8 @@ void raw_operations(uint32_t seed) {
     std::array<OVERLAPPED_ENTRY, 8> entries;
     for (uint32_t steps = 200; steps > 0 || pool.in_flight() > 0; steps -= steps > 0 ? 1 : 0) {
       if (steps > 0) {
-        constexpr OperationKind kKinds[] = {OperationKind::kReceive, OperationKind::kReceiveFrom, OperationKind::kSend};
+        constexpr OperationKind kKinds[] = {OperationKind::kReceive, OperationKind::kReceiveFrom,
+                                            OperationKind::kSend};
         const OperationKind kind = kKinds[upto(3)];
         Operation& operation = *pool.take(kind, sockets[upto(2)]);
         operation.length = kBytes;
@@ -301,7 +318,8 @@ void raw_operations(uint32_t seed) {
       const Iocp::Waited waited = iocp->wait(entries, one_in(2) ? 0 : 10);
       for (Result i = 0; i < waited.count; i++) {
         Operation* operation = pool.find(entries[static_cast<size_t>(i)].lpOverlapped);
-        expect(operation != nullptr && operation->in_flight, "each completion is of an operation that is in flight");
+        expect(operation != nullptr && operation->in_flight,
+               "each completion is of an operation that is in flight");
         operation->in_flight = false;
         finish(*operation);
         pool.give_back(operation);

@@ -1,5 +1,7 @@
-// npm run test:native [-- --publish | rounds [first seed]]: Windows' part of the addon on Linux, over a kernel that is a program, under AddressSanitizer,
-// LeakSanitizer and UndefinedBehaviorSanitizer, which no Windows and no Wine has. Shows first that faults which are put into its sources are found.
+// npm run test:native [-- --publish | rounds [first seed]]: Windows' part of the addon on Linux,
+// over a kernel that is a program, under AddressSanitizer, LeakSanitizer and
+// UndefinedBehaviorSanitizer, which no Windows and no Wine has. Shows first that faults which are
+// put into its sources are found.
 import { spawn, spawnSync } from 'node:child_process'
 import { mkdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { availableParallelism } from 'node:os'
@@ -137,9 +139,14 @@ needTools({ 'g++': 'g++' })
 
 function gcc(args) {
   return new Promise((resolve) => {
-    const compiler = spawn('g++', [...sanitizing, ...args], { cwd: root, stdio: ['ignore', 'inherit', 'inherit'] })
+    const compiler = spawn('g++', [...sanitizing, ...args], {
+      cwd: root,
+      stdio: ['ignore', 'inherit', 'inherit']
+    })
     compiler.on('error', (error) => fail(`g++ could not be started (${error.message})`))
-    compiler.on('close', (status) => (status === 0 ? resolve() : fail('the test did not build, see above')))
+    compiler.on('close', (status) =>
+      status === 0 ? resolve() : fail('the test did not build, see above')
+    )
   })
 }
 
@@ -157,13 +164,15 @@ function runToItsEnd(program, args) {
 const objectOf = (source) => join(folder, source.replaceAll('/', '-').replace(/cc$/, 'o'))
 // -iquote: a planted fault lies elsewhere, and includes what its original does.
 const headers = ['-Itest/native/windows-headers', '-iquote', 'native/windows']
-const compile = (source, object, ...more) => gcc([...flags, ...more, ...headers, '-c', source, '-o', object])
+const compile = (source, object, ...more) =>
+  gcc([...flags, ...more, ...headers, '-c', source, '-o', object])
 
 /** Does the same with each, as many at once as there are processors. */
 async function withEach(items, use) {
   const waiting = [...items.entries()]
   const work = async () => {
-    for (let next = waiting.shift(); next !== undefined; next = waiting.shift()) await use(next[1], next[0])
+    for (let next = waiting.shift(); next !== undefined; next = waiting.shift())
+      await use(next[1], next[0])
   }
   await Promise.all(Array.from({ length: availableParallelism() }, work))
 }
@@ -180,13 +189,18 @@ async function findPlanted({ what, file, right, wrong }, number) {
   const text = readFileSync(join(root, file), 'utf8')
   if (text.split(right).length !== 2)
     fail(`${file} no longer has "${right}" once: the planted fault "${what}" has no place`)
-  const [source, object, program] = ['.cc', '.o', ''].map((end) => join(folder, `planted-${number}${end}`))
+  const [source, object, program] = ['.cc', '.o', ''].map((end) =>
+    join(folder, `planted-${number}${end}`)
+  )
   writeFileSync(source, text.replace(right, wrong))
   await compile(source, object, '-w') // It may leave a variable without use.
   await gcc([...inputs.filter((input) => input !== file).map(objectOf), object, '-o', program])
   const { status, stderr } = await runToItsEnd(program, ['20', '1'])
   if (status === 0) fail(`the net has a hole: not found was that ${what}`)
-  const how = /Sanitizer: [\w-]+|left open|the kernel was asked|memory grew|a byte that|not kept/.exec(stderr)?.[0]
+  const how =
+    /Sanitizer: [\w-]+|left open|the kernel was asked|memory grew|a byte that|not kept/.exec(
+      stderr
+    )?.[0]
   console.log(`pollport: planted and found: ${what} (${how})`)
 }
 
@@ -212,5 +226,10 @@ if (isPublished) {
     ['of these reported', planted.length]
   ]
   const column = "Windows' operations"
-  publish('sanitizers-native', { table: 'Sanitizers', column, command: 'npm run test:native -- --publish', rows })
+  publish('sanitizers-native', {
+    table: 'Sanitizers',
+    column,
+    command: 'npm run test:native -- --publish',
+    rows
+  })
 }

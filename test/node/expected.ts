@@ -1,10 +1,12 @@
-// Node's tests that pass over a plain stream.Duplex and fail over pollport, and why that stays so. A test that is listed here and passes fails the run:
-// the list says what differs today.
+// Node's tests that pass over a plain stream.Duplex and fail over pollport, and why that stays so.
+// A test that is listed here and passes fails the run: the list says what differs today.
 
 interface Difference {
   readonly reason: string
   readonly tests: readonly string[]
-  /** The stream's timing decides, which a quick machine may make pass: it is no failure either way. */
+  /**
+   * The stream's timing decides, which a quick machine may make pass: it is no failure either way.
+   */
   readonly varies?: true
 }
 

@@ -1,4 +1,5 @@
-// The control, a transport for shim.mjs: Node's own sockets behind a plain stream.Duplex. What a test asks beyond a stream fails here too.
+// The control, a transport for shim.mjs: Node's own sockets behind a plain stream.Duplex. What a
+// test asks beyond a stream fails here too.
 import net from 'node:net'
 import { Duplex } from 'node:stream'
 
@@ -71,8 +72,24 @@ class NetDuplex extends Duplex {
         return this
       }
     }
-    const names = ['remoteAddress', 'remotePort', 'remoteFamily', 'localAddress', 'localPort', 'localFamily', 'timeout']
-    for (const name of [...names, 'bytesRead', 'bytesWritten', 'connecting', 'pending', 'readyState', 'bufferSize']) {
+    const names = [
+      'remoteAddress',
+      'remotePort',
+      'remoteFamily',
+      'localAddress',
+      'localPort',
+      'localFamily',
+      'timeout'
+    ]
+    for (const name of [
+      ...names,
+      'bytesRead',
+      'bytesWritten',
+      'connecting',
+      'pending',
+      'readyState',
+      'bufferSize'
+    ]) {
       Object.defineProperty(NetDuplex.prototype, name, {
         configurable: true,
         get() {
@@ -91,7 +108,15 @@ export function connect({ address, port, localAddress, localPort, allowHalfOpen,
 
 export function listen({ address, port, backlog, ipv6Only }, onConnection, onError) {
   const server = new net.Server({ allowHalfOpen: true })
-  listenInNode.call(server, address, port, net.isIPv6(address) ? 6 : 4, backlog, undefined, ipv6Only ? 1 : 0)
+  listenInNode.call(
+    server,
+    address,
+    port,
+    net.isIPv6(address) ? 6 : 4,
+    backlog,
+    undefined,
+    ipv6Only ? 1 : 0
+  )
   server.on('error', onError)
   server.on('connection', (socket) => {
     const { localAddress, localPort, localFamily, remoteAddress, remotePort, remoteFamily } = socket
@@ -99,7 +124,8 @@ export function listen({ address, port, backlog, ipv6Only }, onConnection, onErr
     const peer = { refuse: () => socket.destroy(), endPoints: () => ends }
     onConnection(
       peer,
-      (options) => new NetDuplex(socket, { ...options, allowHalfOpen: Boolean(options.allowHalfOpen) })
+      (options) =>
+        new NetDuplex(socket, { ...options, allowHalfOpen: Boolean(options.allowHalfOpen) })
     )
   })
   return {

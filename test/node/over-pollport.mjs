@@ -1,23 +1,32 @@
-// A transport for shim.mjs: streams of toDuplex() over one Poller, which runs while there is a listener or a stream.
+// A transport for shim.mjs: streams of toDuplex() over one Poller, which runs while there is a
+// listener or a stream.
 import { Poller, toDuplex } from 'pollport'
 
 const poller = new Poller()
 const { setInterval, clearInterval } = globalThis // A test may fake them.
 const connections = new Map()
-/** Those that have not been given `unref()`: pollport has no such thing, a program decides itself how long it runs. */
+/**
+ * Those that have not been given `unref()`: pollport has no such thing, a program decides itself
+ * how long it runs.
+ */
 const listeners = new Set()
 let stop
 
 /**
- * Whether anything can still come, or leave. Of a connection whose peer has finished, and of one that nobody reads, nothing comes: Node's loop does not
- * count it, and such tests end by that.
+ * Whether anything can still come, or leave. Of a connection whose peer has finished, and of one
+ * that nobody reads, nothing comes: Node's loop does not count it, and such tests end by that.
  */
 function mayGoOn() {
   if (listeners.size > 0) return true
   return [...connections].some(([connection, { stream, hasEnded, isPaused }]) => {
     if (connection.closed) return false // It is the reader that the stream waits for.
     const mayReceive = !hasEnded && !isPaused
-    return mayReceive || stream.writableEnded || stream.writableLength > 0 || connection.bufferedBytes > 0
+    return (
+      mayReceive ||
+      stream.writableEnded ||
+      stream.writableLength > 0 ||
+      connection.bufferedBytes > 0
+    )
   })
 }
 
@@ -61,7 +70,10 @@ function streamOf(connection, { allowHalfOpen = false, highWaterMark }) {
     })
   }
   const sizes = { readableHighWaterMark: highWaterMark, writableHighWaterMark: highWaterMark }
-  const options = { allowHalfOpen: Boolean(allowHalfOpen), ...(highWaterMark === undefined ? {} : sizes) }
+  const options = {
+    allowHalfOpen: Boolean(allowHalfOpen),
+    ...(highWaterMark === undefined ? {} : sizes)
+  }
   const stream = toDuplex(connection, options)
   state.stream = stream
   connections.set(connection, state)
@@ -101,7 +113,10 @@ function named({ address, port, family }) {
 }
 
 export function connect({ address, port, localAddress, localPort, ...options }) {
-  return streamOf(poller.connectTcp({ address, port, localAddress, localPort, noDelay: false }), options)
+  return streamOf(
+    poller.connectTcp({ address, port, localAddress, localPort, noDelay: false }),
+    options
+  )
 }
 
 export function listen({ address, port, backlog, ipv6Only }, onConnection) {

@@ -1,6 +1,7 @@
-// Preloaded into a test of Node's: gives it connections of a transport in place of Node's own sockets. `net.connect` and every server's `listen()`
-// (http's, https's, tls's and http2's are servers of net) use the transport; what it cannot give goes to Node itself: Unix sockets, descriptors,
-// names that need DNS, and `new net.Socket()`. Loopback's addresses alone.
+// Preloaded into a test of Node's: gives it connections of a transport in place of Node's own
+// sockets. `net.connect` and every server's `listen()` (http's, https's, tls's and http2's are
+// servers of net) use the transport; what it cannot give goes to Node itself: Unix sockets,
+// descriptors, names that need DNS, and `new net.Socket()`. Loopback's addresses alone.
 import { appendFileSync } from 'node:fs'
 import http from 'node:http'
 import { syncBuiltinESMExports } from 'node:module'
@@ -36,7 +37,10 @@ function isPort(port) {
   return String(port).trim() !== '' && Number.isInteger(+port) && +port >= 0 && +port <= 65_535
 }
 
-/** Whether a transport can make this connection: what is left to Node is also every argument that Node refuses. */
+/**
+ * Whether a transport can make this connection: what is left to Node is also every argument that
+ * Node refuses.
+ */
 function canConnect(options) {
   const { host, port, path, lookup, fd, handle, onread, localAddress, localPort } = options
   if (path || lookup || onread || fd !== undefined || handle || !isPort(port)) return false
@@ -49,7 +53,10 @@ function canConnect(options) {
   return loopback.has(host) || net.isIP(host) !== 0
 }
 
-/** Does `leave` as soon as the stream begins to be destroyed: it is then that a net.Socket tells its server. */
+/**
+ * Does `leave` as soon as the stream begins to be destroyed: it is then that a net.Socket tells its
+ * server.
+ */
 function onDestroy(stream, leave) {
   const { _destroy: destroy } = stream
   stream._destroy = function (error, done) {
@@ -146,7 +153,8 @@ function onConnection(server, peer, make) {
   if (server.noDelay) stream.setNoDelay(true)
   if (server.keepAlive) stream.setKeepAlive(true, server.keepAliveInitialDelay * 1000)
   server.emit('connection', stream)
-  // tls ends the stream itself, and may have to say more after the peer's FIN; its own socket has taken over by now that it is not half-open.
+  // tls ends the stream itself, and may have to say more after the peer's FIN; its own socket has
+  // taken over by now that it is not half-open.
   if (server instanceof tls.Server) stream.allowHalfOpen = true
 }
 
@@ -155,7 +163,12 @@ function listen(address, port, addressType, backlog, fd, flags) {
     return nodes.listen.call(this, address, port, addressType, backlog, fd, flags)
   }
   count()
-  const options = { address: address || '::', port: port ?? 0, backlog: backlog || 511, ipv6Only: Boolean(flags & 1) }
+  const options = {
+    address: address || '::',
+    port: port ?? 0,
+    backlog: backlog || 511,
+    ipv6Only: Boolean(flags & 1)
+  }
   const onError = (error) => {
     this._handle = null
     process.nextTick(() => this.emit('error', error))

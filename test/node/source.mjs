@@ -1,4 +1,5 @@
-// Node's own tests, from Debian's source package of Node 20, in the cache outside of the checkout. Nothing of them is in the project.
+// Node's own tests, from Debian's source package of Node 20, in the cache outside of the checkout.
+// Nothing of them is in the project.
 import { mkdirSync, rmSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { makeOnce } from '../../scripts/cache.mjs'
@@ -6,7 +7,8 @@ import { debian, fetchUpstreamSource } from '../../scripts/debian.mjs'
 import { needTools, run } from '../../scripts/tools.mjs'
 import { modules } from './rules.ts'
 
-// Change it when what is unpacked changes: each has a folder of its own, so that no half-old one is used.
+// Change it when what is unpacked changes: each has a folder of its own, so that no half-old one is
+// used.
 const recipe = 1
 
 /** The folder that holds `test/`, and `version`, a file with Debian's version of the package. */
@@ -21,7 +23,15 @@ export function fetchNodeTests() {
       const { file, version } = fetchUpstreamSource('nodejs', download)
       const wanted = ['common', 'fixtures', ...modules.map((name) => `parallel/test-${name}[-.]*`)]
       const patterns = wanted.map((pattern) => `*/test/${pattern}`)
-      const unpack = ['--extract', '--xz', '--file', file, '--directory', folder, '--strip-components=1']
+      const unpack = [
+        '--extract',
+        '--xz',
+        '--file',
+        file,
+        '--directory',
+        folder,
+        '--strip-components=1'
+      ]
       // By the first folder's name: deps/ has tests of its own.
       const options = ['--anchored', '--wildcards', '--no-wildcards-match-slash', '--no-same-owner']
       run('tar', [...unpack, ...options, ...patterns], "Node's tests could not be unpacked")

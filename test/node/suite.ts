@@ -1,5 +1,6 @@
-// Runs Node's tests, each in a process of its own, two at a time; started by run.ts in a network of its own. A test that fails over pollport is run
-// over the control, and what fails there too is skipped: it asks for more than any stream of this shim gives.
+// Runs Node's tests, each in a process of its own, two at a time; started by run.ts in a network of
+// its own. A test that fails over pollport is run over the control, and what fails there too is
+// skipped: it asks for more than any stream of this shim gives.
 import { spawn } from 'node:child_process'
 import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
@@ -34,7 +35,10 @@ interface Result {
 
 const { values, positionals } = parseArgs({
   allowPositionals: true,
-  options: { sample: { type: 'boolean', default: false }, control: { type: 'boolean', default: false } }
+  options: {
+    sample: { type: 'boolean', default: false },
+    control: { type: 'boolean', default: false }
+  }
 })
 const [source = '', ...wanted] = positionals
 const parallel = join(source, 'test', 'parallel')
@@ -42,7 +46,9 @@ const temporary = mkdtempSync(join(tmpdir(), 'pollport-node-tests-'))
 process.once('exit', () => rmSync(temporary, { recursive: true, force: true }))
 
 const expected = new Map(
-  expectedDifferences.flatMap((difference) => difference.tests.map((name) => [name, difference] as const))
+  expectedDifferences.flatMap((difference) =>
+    difference.tests.map((name) => [name, difference] as const)
+  )
 )
 
 function moduleOf(name: string): string {
@@ -93,7 +99,12 @@ function runTest(file: string, text: string, transport: Transport, lane: number)
       if (isLate) output += `\nended after ${TIMEOUT_MS / 1000} s\n`
       else if (signal !== null) output += `\nended by ${signal}\n`
       const connected = readdirSync(folder).includes(basename(tally))
-      resolve({ passed: code === 0, connected, skips: /^1\.\.0 # Skipped: (.*)$/m.exec(output)?.[1], output })
+      resolve({
+        passed: code === 0,
+        connected,
+        skips: /^1\.\.0 # Skipped: (.*)$/m.exec(output)?.[1],
+        output
+      })
     })
   })
 }
@@ -106,10 +117,16 @@ async function judge(name: string, lane: number): Promise<Result> {
   const run = await runTest(file, text, values.control ? 'net' : 'pollport', lane)
   const difference = values.control ? undefined : expected.get(name)
   const reason = difference?.varies ? undefined : difference?.reason
-  if (run.passed && run.skips !== undefined) return { name, outcome: 'skipped', why: `itself: ${run.skips}` }
+  if (run.passed && run.skips !== undefined)
+    return { name, outcome: 'skipped', why: `itself: ${run.skips}` }
   if (run.passed && !run.connected) return { name, outcome: 'skipped', why: 'opens no connection' }
   if (run.passed && reason !== undefined) {
-    return { name, outcome: 'failed', why: 'passes, and is in expected.ts: take it off', output: '' }
+    return {
+      name,
+      outcome: 'failed',
+      why: 'passes, and is in expected.ts: take it off',
+      output: ''
+    }
   }
   if (run.passed) return { name, outcome: 'passed' }
   if (values.control) return { name, outcome: 'failed', output: run.output }
@@ -129,9 +146,12 @@ function selected(): string[] {
     .map((file) => file.slice(0, -3))
     .sort()
   const unknown = [...expected.keys()].filter((name) => !names.includes(name))
-  if (unknown.length > 0) throw new Error(`expected.ts lists what there is not: ${unknown.join(', ')}`)
+  if (unknown.length > 0)
+    throw new Error(`expected.ts lists what there is not: ${unknown.join(', ')}`)
   const chosen =
-    wanted.length === 0 ? names : names.filter((name) => wanted.some((part) => new RegExp(part).test(name)))
+    wanted.length === 0
+      ? names
+      : names.filter((name) => wanted.some((part) => new RegExp(part).test(name)))
   return values.sample ? chosen.filter((_, position) => position % SAMPLE_STEP === 0) : chosen
 }
 
@@ -140,7 +160,8 @@ async function runAll(names: readonly string[], lanes: number): Promise<Result[]
   const results: Result[] = []
   const left = [...names]
   const lane = async (number: number) => {
-    for (let name = left.shift(); name !== undefined; name = left.shift()) results.push(await judge(name, number))
+    for (let name = left.shift(); name !== undefined; name = left.shift())
+      results.push(await judge(name, number))
   }
   await Promise.all(Array.from({ length: lanes }, (_, number) => lane(number)))
   return results
@@ -159,13 +180,17 @@ function countReasons(results: readonly Result[]): [string, number][] {
 /** Where it went wrong stands at the end, or before the trace of the stack. */
 function shortened(output: string): string {
   const lines = output.trim().split('\n')
-  return lines.length <= 40 ? lines.join('\n') : [...lines.slice(0, 20), '…', ...lines.slice(-20)].join('\n')
+  return lines.length <= 40
+    ? lines.join('\n')
+    : [...lines.slice(0, 20), '…', ...lines.slice(-20)].join('\n')
 }
 
 const names = selected()
 const results = new Map((await runAll(names, LANES)).map((result) => [result.name, result]))
 // A test that the other lane disturbed gets a second chance alone, and is named.
-const again = [...results.values()].filter(({ outcome, why }) => outcome === 'failed' && why === undefined)
+const again = [...results.values()].filter(
+  ({ outcome, why }) => outcome === 'failed' && why === undefined
+)
 for (const result of again.length > 20
   ? []
   : await runAll(
@@ -182,7 +207,9 @@ for (const { name, outcome, why, output } of all) {
   console.log(`\nfailed: ${name}${why === undefined ? '' : ` (${why})`}`)
   if (output) console.log(shortened(output))
 }
-console.log(`\nOver ${values.control ? "the control (a stream.Duplex around Node's own sockets)" : 'pollport'}:`)
+console.log(
+  `\nOver ${values.control ? "the control (a stream.Duplex around Node's own sockets)" : 'pollport'}:`
+)
 for (const name of modules) {
   const own = all.filter((result) => moduleOf(result.name) === name)
   if (own.length === 0) continue
@@ -196,7 +223,9 @@ for (const outcome of ['expected', 'skipped'] as const) {
   if (own.length > 0) console.log(outcome === 'expected' ? 'Failed as expected:' : 'Skipped:')
   for (const [why, count] of countReasons(own)) console.log(`  ${count}: ${why}`)
 }
-const [passed, failed, skipped] = (['passed', 'failed', 'skipped'] as const).map((outcome) => countOf(all, outcome))
+const [passed, failed, skipped] = (['passed', 'failed', 'skipped'] as const).map((outcome) =>
+  countOf(all, outcome)
+)
 const asExpected = values.control ? '' : `, ${countOf(all, 'expected')} failed as expected`
 console.log(`${passed} passed, ${failed} failed, ${skipped} skipped${asExpected}`)
 process.exitCode = failed === 0 ? 0 : 1

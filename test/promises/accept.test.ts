@@ -2,7 +2,14 @@
 import { createServer } from 'node:net'
 import { Socket, type TcpConnection, type TcpListener } from 'pollport'
 import { expect, test } from 'vitest'
-import { acceptedPair, acceptPeer, connectPeer, freePort, hasIpv6, LOCAL } from '../support/net-peer.ts'
+import {
+  acceptedPair,
+  acceptPeer,
+  connectPeer,
+  freePort,
+  hasIpv6,
+  LOCAL
+} from '../support/net-peer.ts'
 import { openProbe, thrownBy } from '../support/poller-probe.ts'
 
 test('port 0 listens on a free port, and localAddress says which', () => {
@@ -21,8 +28,16 @@ test('a client is an accept event with the listener, the new connection and the 
   expect(event.userPtr).toBe('door')
   expect(listener.userPtr).toBe('door')
   expect(connection.userPtr).toBeUndefined()
-  expect(connection.remoteAddress).toMatchObject({ address: LOCAL, port: peer.socket.localPort, family: 'ipv4' })
-  expect(connection.localAddress).toMatchObject({ address: LOCAL, port: listener.localAddress.port, family: 'ipv4' })
+  expect(connection.remoteAddress).toMatchObject({
+    address: LOCAL,
+    port: peer.socket.localPort,
+    family: 'ipv4'
+  })
+  expect(connection.localAddress).toMatchObject({
+    address: LOCAL,
+    port: listener.localAddress.port,
+    family: 'ipv4'
+  })
   expect(connection.bytesReceived).toBe(0)
   expect(connection.bytesSent).toBe(0)
   expect(connection.bufferedBytes).toBe(0)
@@ -65,7 +80,8 @@ test('a userPtr that is set at the accept comes with every later event of that c
   await probe.first('end', connection)
   connection.end()
   await probe.first('close', connection)
-  for (const type of ['receive', 'end', 'close'] as const) expect(probe.seen(type, connection)[0].userPtr).toBe(player)
+  for (const type of ['receive', 'end', 'close'] as const)
+    expect(probe.seen(type, connection)[0].userPtr).toBe(player)
 })
 
 test('what a client sends with its connect comes after its accept', async () => {
@@ -95,7 +111,10 @@ test('a connection closed while its accept is handled is closed, and the listene
   await probe.until('the first client sees its end', () => peer.ended)
   const second = await acceptPeer(probe, listener)
   second.peer.socket.write('still here')
-  await probe.until('the second is heard', () => probe.bytesOf(second.connection).toString() === 'still here')
+  await probe.until(
+    'the second is heard',
+    () => probe.bytesOf(second.connection).toString() === 'still here'
+  )
 })
 
 test('S.16 closing a listener gives its close event, once, and leaves what it accepted alone', async () => {
@@ -107,7 +126,10 @@ test('S.16 closing a listener gives its close event, once, and leaves what it ac
   const close = await probe.first('close', listener as TcpListener<unknown>)
   expect(close.error).toBeUndefined()
   peer.socket.write('still connected')
-  await probe.until('the connection lives', () => probe.bytesOf(connection).toString() === 'still connected')
+  await probe.until(
+    'the connection lives',
+    () => probe.bytesOf(connection).toString() === 'still connected'
+  )
   expect(probe.typesOf(listener)).toEqual(['close'])
   const late = connectPeer({ address: LOCAL, port })
   await probe.until('a later client is refused', () => late.errorCode === 'ECONNREFUSED')
@@ -121,7 +143,10 @@ test('S.10 closing a listener ends the clients in its backlog', async () => {
   while (!peer.connected) await new Promise(setImmediate)
   server.close()
   listener.close()
-  await probe.until('the client that was never accepted sees its end', () => peer.closed || peer.ended)
+  await probe.until(
+    'the client that was never accepted sees its end',
+    () => peer.closed || peer.ended
+  )
   expect(probe.seen('accept')).toEqual([])
 })
 
@@ -134,7 +159,10 @@ test('S.9 a client that resets before it is accepted hurts nobody', async () => 
   while (!gone.closed) await new Promise(setImmediate)
   const { connection, peer } = await acceptPeer(probe, listener)
   peer.socket.write('fine')
-  await probe.until('the next client is heard', () => probe.bytesOf(connection).toString() === 'fine')
+  await probe.until(
+    'the next client is heard',
+    () => probe.bytesOf(connection).toString() === 'fine'
+  )
   // A system may forget the client, or accept it and say then that it is gone; it never stays open.
   for (const { socket } of probe.seen('accept').filter(({ socket }) => socket !== connection)) {
     const close = await probe.first('close', socket)
@@ -204,9 +232,9 @@ test("reusePort: 'try' listens on every system", async () => {
 test('reusePort: true shares a port between pollers where the system can, and is refused where it cannot', async () => {
   const [one, other] = [openProbe(), openProbe()]
   if (!one.poller.capabilities.reusePort) {
-    expect(thrownBy(() => one.poller.listenTcp({ address: LOCAL, port: 0, reusePort: true })).code).toMatch(
-      /^(ENOTSUP|ERR_)/
-    )
+    expect(
+      thrownBy(() => one.poller.listenTcp({ address: LOCAL, port: 0, reusePort: true })).code
+    ).toMatch(/^(ENOTSUP|ERR_)/)
     return
   }
   const first = one.poller.listenTcp({ address: LOCAL, port: 0, reusePort: true })
@@ -250,15 +278,19 @@ test.runIf(hasIpv6)('a listener on ::1 talks IPv6', async () => {
   const { connection, peer } = await acceptPeer(probe, listener)
   connection.send('six')
   await probe.until('the client hears it', () => peer.received.toString() === 'six')
-  expect(connection.remoteAddress).toMatchObject({ address: '::1', port: peer.socket.localPort, family: 'ipv6' })
+  expect(connection.remoteAddress).toMatchObject({
+    address: '::1',
+    port: peer.socket.localPort,
+    family: 'ipv6'
+  })
 })
 
 test('ids are never used twice, whoever comes and goes', async () => {
   const probe = openProbe()
   const listener = probe.poller.listenTcp({ address: LOCAL, port: 0 })
   const connections: TcpConnection<unknown>[] = []
-  // The same one each time: nothing but the id tells them apart. An address of the test's own, so that no other program's client takes the port
-  // between two rounds.
+  // The same one each time: nothing but the id tells them apart. An address of the test's own, so
+  // that no other program's client takes the port between two rounds.
   const client = { localAddress: '127.0.0.46', localPort: await freePort() }
   for (let round = 0; round < 10; round++) {
     const { connection, peer } = await acceptPeer(probe, listener, client)

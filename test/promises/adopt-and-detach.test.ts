@@ -1,4 +1,5 @@
-// Handing sockets over: from the raw floor to a poller, from a poller to the raw floor, and from one thread to another.
+// Handing sockets over: from the raw floor to a poller, from a poller to the raw floor, and from
+// one thread to another.
 import { once } from 'node:events'
 import { Worker } from 'node:worker_threads'
 import {
@@ -13,7 +14,14 @@ import {
 } from 'pollport'
 import { expect, onTestFinished, test } from 'vitest'
 import { bindPeer } from '../support/dgram-peer.ts'
-import { acceptedPair, acceptPeer, connectPeer, hasIpv6, LOCAL, listenPeer } from '../support/net-peer.ts'
+import {
+  acceptedPair,
+  acceptPeer,
+  connectPeer,
+  hasIpv6,
+  LOCAL,
+  listenPeer
+} from '../support/net-peer.ts'
 import { openProbe, thrownBy } from '../support/poller-probe.ts'
 import { patternBytes } from '../support/poller-random.ts'
 import { closing } from '../support/raw-pair.ts'
@@ -112,7 +120,10 @@ test.each([true, false])(
     const socket = new Socket({ type: 'tcp', nonBlocking })
     onTestFinished(() => socket.close())
     const before = optionsOf(socket)
-    expect(thrownBy(() => poller.adopt(socket))).toMatchObject({ name: 'SocketError', code: 'ENOTCONN' })
+    expect(thrownBy(() => poller.adopt(socket))).toMatchObject({
+      name: 'SocketError',
+      code: 'ENOTCONN'
+    })
     expect(socket.closed).toBe(false)
     expect(optionsOf(socket)).toEqual(before)
     socket.bind(ANY)
@@ -136,7 +147,10 @@ test.skipIf(isWindows).each(['tcp', 'udp'] as const)(
     poller.adopt(socket)
     again.nonBlocking = false
     const before = optionsOf(again)
-    expect(thrownBy(() => poller.adopt(again))).toMatchObject({ code: 'EEXIST', syscall: 'epoll_ctl' })
+    expect(thrownBy(() => poller.adopt(again))).toMatchObject({
+      code: 'EEXIST',
+      syscall: 'epoll_ctl'
+    })
     expect(optionsOf(again)).toEqual(before)
     expect(poller.stats.sockets).toBe(1)
     again.detach() // The poller closes it.
@@ -187,7 +201,8 @@ test('detach() gives the handle: no event follows, not even close, and the bytes
   const probe = openProbe()
   const { connection, peer } = await acceptedPair(probe)
   peer.socket.write('for the new owner')
-  while (peer.socket.bytesWritten < 17 || peer.socket.writableLength > 0) await new Promise(setImmediate)
+  while (peer.socket.bytesWritten < 17 || peer.socket.writableLength > 0)
+    await new Promise(setImmediate)
   const handle = connection.detach()
   expect(Number.isSafeInteger(handle)).toBe(true)
   const socket = Socket.fromHandle(handle, { type: 'tcp', family: 'ipv4' })
@@ -198,7 +213,11 @@ test('detach() gives the handle: no event follows, not even close, and the bytes
   expect(data === WOULD_BLOCK ? undefined : data.toString()).toBe('for the new owner')
   socket.send('answer')
   await probe.until('it is heard', () => peer.received.toString() === 'answer')
-  for (const action of [() => connection.send('x'), () => connection.detach(), () => connection.localAddress]) {
+  for (const action of [
+    () => connection.send('x'),
+    () => connection.detach(),
+    () => connection.localAddress
+  ]) {
     expect(thrownBy(action)).toMatchObject({ name: 'SocketError', code: 'EBADF' })
   }
   connection.close()
@@ -244,7 +263,8 @@ async function wokenBeforeBytes() {
   const probe = openProbe()
   const { connection, peer } = await acceptedPair(probe)
   peer.socket.write('hello ')
-  while (peer.socket.bytesWritten < 6 || peer.socket.writableLength > 0) await new Promise(setImmediate)
+  while (peer.socket.bytesWritten < 6 || peer.socket.writableLength > 0)
+    await new Promise(setImmediate)
   probe.poller.wake()
   return { poller: probe.poller, connection, peer }
 }
@@ -264,7 +284,9 @@ test('S.24 bytes of the batch that were not handed out: detach() is EBUSY, and a
   peer.socket.write('world')
   expect(poller.wait(0)).toEqual([])
   const next = openProbe()
-  const adopted = next.poller.adopt(Socket.fromHandle(connection.detach())) as TcpConnection<unknown>
+  const adopted = next.poller.adopt(
+    Socket.fromHandle(connection.detach())
+  ) as TcpConnection<unknown>
   await next.until('the rest is there', () => next.bytesOf(adopted).toString() === 'world')
   expect(here).toBe('hello ')
 })
@@ -304,7 +326,8 @@ test('S.24 the same between diverted connections', async () => {
   const outcomes: string[] = []
   for (const { connection, peer } of pairs) {
     peer.socket.write('hello')
-    while (peer.socket.bytesWritten < 5 || peer.socket.writableLength > 0) await new Promise(setImmediate)
+    while (peer.socket.bytesWritten < 5 || peer.socket.writableLength > 0)
+      await new Promise(setImmediate)
     connection.divert((event) => {
       for (const other of pairs) {
         if (other.connection === connection || event.type !== 'receive') continue
@@ -345,26 +368,36 @@ test('S.24 a connection wanders through ten pollers and loses no byte', async ()
     peer.socket.write(`to ${stop};`)
     const probe = openProbe()
     current = probe.poller.adopt(socket) as TcpConnection<unknown>
-    await probe.until('what was said on the way is there', () => probe.bytesOf(current).toString() === `to ${stop};`)
+    await probe.until(
+      'what was said on the way is there',
+      () => probe.bytesOf(current).toString() === `to ${stop};`
+    )
     current.send(`from ${stop};`)
     expected += `from ${stop};`
   }
   const last = openProbe()
-  current = last.poller.adopt(Socket.fromHandle(current.detach(), { type: 'tcp' })) as TcpConnection<unknown>
+  current = last.poller.adopt(
+    Socket.fromHandle(current.detach(), { type: 'tcp' })
+  ) as TcpConnection<unknown>
   await last.until('all answers are there', () => peer.received.toString() === expected)
 })
 
-test('S.24 accepted in one thread, served in another: no byte is lost', { timeout: 20_000 }, async () => {
+test('S.24 accepted in one thread, served in another: no byte is lost', {
+  timeout: 20_000
+}, async () => {
   const probe = openProbe()
   const worker = new Worker(new URL('../support/poller-adopt-thread.mjs', import.meta.url))
   onTestFinished(() => void worker.terminate())
   await once(worker, 'message')
   const listener = probe.poller.listenTcp(ANY)
   probe.onEvent = (event) => {
-    // What has been received here is lost for the other thread, so a connection is handed over before any of it is: at its accept.
+    // What has been received here is lost for the other thread, so a connection is handed over
+    // before any of it is: at its accept.
     if (event.type === 'accept') worker.postMessage(event.socket.detach())
   }
-  const messages = Array.from({ length: 50 }, (_, number) => patternBytes(1 + number * 997, number + 1))
+  const messages = Array.from({ length: 50 }, (_, number) =>
+    patternBytes(1 + number * 997, number + 1)
+  )
   const peers = messages.map((message) => {
     const peer = connectPeer(listener.localAddress)
     peer.socket.end(message)
@@ -378,7 +411,9 @@ test('S.24 accepted in one thread, served in another: no byte is lost', { timeou
 })
 
 function startThread(role: string, when?: string): Worker {
-  const worker = new Worker(new URL('../support/hand-over-thread.mjs', import.meta.url), { workerData: { role, when } })
+  const worker = new Worker(new URL('../support/hand-over-thread.mjs', import.meta.url), {
+    workerData: { role, when }
+  })
   onTestFinished(() => void worker.terminate())
   return worker
 }
@@ -386,25 +421,30 @@ function startThread(role: string, when?: string): Worker {
 test.each([
   ['at its accept', 'accept'],
   ['in the middle of a talk', 'talk']
-])('S.24 detached in one worker %s, adopted in another: no byte is lost, doubled or swapped', async (_, when) => {
-  const [door, room] = [startThread('door', when), startThread('room')]
-  const [[{ port }]] = await Promise.all([once(door, 'message'), once(room, 'message')])
-  door.on('message', (message) => room.postMessage(message))
-  const messages = Array.from({ length: 30 }, (_, number) => patternBytes(1 + number * 9973, number + 1))
-  const peers = messages.map((message) => {
-    const peer = connectPeer({ address: LOCAL, port })
-    if (when === 'accept') peer.socket.end(message)
-    else {
-      peer.socket.write('hello')
-      peer.socket.once('data', () => peer.socket.end(message)) // While the connection is on its way.
-    }
-    return peer
-  })
-  const probe = openProbe() // Only gives Node's loop its turns here.
-  await probe.until('all is echoed', () => peers.every(({ ended, closed }) => ended || closed))
-  peers.forEach(({ received, errorCode }, at) => {
-    expect(errorCode).toBeUndefined()
-    if (when === 'talk') expect(received.subarray(0, 2).toString()).toBe('ok')
-    expect(received.subarray(when === 'talk' ? 2 : 0).equals(messages[at])).toBe(true)
-  })
-})
+])(
+  'S.24 detached in one worker %s, adopted in another: no byte is lost, doubled or swapped',
+  async (_, when) => {
+    const [door, room] = [startThread('door', when), startThread('room')]
+    const [[{ port }]] = await Promise.all([once(door, 'message'), once(room, 'message')])
+    door.on('message', (message) => room.postMessage(message))
+    const messages = Array.from({ length: 30 }, (_, number) =>
+      patternBytes(1 + number * 9973, number + 1)
+    )
+    const peers = messages.map((message) => {
+      const peer = connectPeer({ address: LOCAL, port })
+      if (when === 'accept') peer.socket.end(message)
+      else {
+        peer.socket.write('hello')
+        peer.socket.once('data', () => peer.socket.end(message)) // While the connection is on its way.
+      }
+      return peer
+    })
+    const probe = openProbe() // Only gives Node's loop its turns here.
+    await probe.until('all is echoed', () => peers.every(({ ended, closed }) => ended || closed))
+    peers.forEach(({ received, errorCode }, at) => {
+      expect(errorCode).toBeUndefined()
+      if (when === 'talk') expect(received.subarray(0, 2).toString()).toBe('ok')
+      expect(received.subarray(when === 'talk' ? 2 : 0).equals(messages[at])).toBe(true)
+    })
+  }
+)

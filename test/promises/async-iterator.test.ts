@@ -40,7 +40,8 @@ test('a body that takes its time loses nothing', async () => {
   const listener = poller.listenTcp({ address: LOCAL, port: 0 })
   const peer = connectPeer(listener.localAddress)
   let received = ''
-  for (let number = 0; number < 10; number++) setTimeout(() => peer.socket.write(`${number}`), number * 5)
+  for (let number = 0; number < 10; number++)
+    setTimeout(() => peer.socket.write(`${number}`), number * 5)
   for await (const events of poller) {
     for (const event of events) if (event.type === 'receive') received += event.data.toString()
     if (received.length === 10) break

@@ -24,7 +24,12 @@ test('any iterable will do, and bytes as well as strings', async () => {
   const probe = openProbe()
   const { members, connections } = await room(probe, 3)
   expect(probe.poller.broadcast(new Set(connections), Buffer.from('set '))).toBe(3)
-  expect(probe.poller.broadcast(new Map(connections.entries()).values(), new Uint8Array([109, 97, 112, 32]))).toBe(3)
+  expect(
+    probe.poller.broadcast(
+      new Map(connections.entries()).values(),
+      new Uint8Array([109, 97, 112, 32])
+    )
+  ).toBe(3)
   function* some() {
     yield connections[0]
     yield connections[2]
@@ -35,7 +40,11 @@ test('any iterable will do, and bytes as well as strings', async () => {
     'all is there',
     () => members.reduce((sum, { peer }) => sum + peer.receivedBytes, 0) === 3 * 8 + 2 * 7
   )
-  expect(members.map(({ peer }) => peer.received.toString())).toEqual(['set map żółw', 'set map ', 'set map żółw'])
+  expect(members.map(({ peer }) => peer.received.toString())).toEqual([
+    'set map żółw',
+    'set map ',
+    'set map żółw'
+  ])
 })
 
 test('it keeps its place among the sends before and after', async () => {
@@ -45,7 +54,9 @@ test('it keeps its place among the sends before and after', async () => {
   probe.poller.broadcast(connections, 'all;')
   for (const [at, connection] of connections.entries()) connection.send(`${at} after;`)
   probe.poller.broadcast(connections, 'all again')
-  await probe.until('all is there', () => members.every(({ peer }) => peer.received.toString().endsWith('all again')))
+  await probe.until('all is there', () =>
+    members.every(({ peer }) => peer.received.toString().endsWith('all again'))
+  )
   for (const [at, { peer }] of members.entries())
     expect(peer.received.toString()).toBe(`${at} before;all;${at} after;all again`)
 })
@@ -89,7 +100,9 @@ test('a hundred broadcasts to a hundred connections in one turn are all there, i
     expected += `news ${number};`
     probe.poller.broadcast(connections, `news ${number};`)
   }
-  await probe.until('everybody has all', () => members.every(({ peer }) => peer.receivedBytes === expected.length))
+  await probe.until('everybody has all', () =>
+    members.every(({ peer }) => peer.receivedBytes === expected.length)
+  )
   for (const { peer } of members) expect(peer.received.toString() === expected).toBe(true)
 })
 
@@ -115,10 +128,14 @@ test('what is no connection, or not of this poller, is refused; and no bytes go 
   const { members, connections } = await room(probe, 3)
   const strangers = await room(other, 3)
   for (const bad of [{}, null, 'text', 7]) {
-    expect(thrownBy(() => probe.poller.broadcast([bad as never], 'x')).code).toBe('ERR_INVALID_ARG_TYPE')
+    expect(thrownBy(() => probe.poller.broadcast([bad as never], 'x')).code).toBe(
+      'ERR_INVALID_ARG_TYPE'
+    )
   }
   expect(thrownBy(() => probe.poller.broadcast(7 as never, 'x')).code).toBe('ERR_INVALID_ARG_TYPE')
-  expect(thrownBy(() => probe.poller.broadcast(connections, 7 as never)).code).toBe('ERR_INVALID_ARG_TYPE')
+  expect(thrownBy(() => probe.poller.broadcast(connections, 7 as never)).code).toBe(
+    'ERR_INVALID_ARG_TYPE'
+  )
   for (const each of strangers.connections)
     expect(thrownBy(() => probe.poller.broadcast([each], 'x')).code).toMatch(/^ERR_/)
   other.poller.flush()

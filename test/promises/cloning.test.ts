@@ -1,4 +1,5 @@
-// Whatever stands for something of this thread cannot be copied to another by accident: the copy would be dead, and look alive.
+// Whatever stands for something of this thread cannot be copied to another by accident: the copy
+// would be dead, and look alive.
 import { Epoll, Iocp, Overlapped, Poller, Socket, toDuplex, Waker } from 'pollport'
 import { expect, onTestFinished, test } from 'vitest'
 import { LOCAL } from '../support/net-peer.ts'

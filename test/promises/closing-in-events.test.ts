@@ -1,10 +1,19 @@
-// Whatever a program does to a socket while it handles any kind of event, nothing breaks: one close, no event afterwards, and the others live on.
+// Whatever a program does to a socket while it handles any kind of event, nothing breaks: one
+// close, no event afterwards, and the others live on.
 import { Socket, type TcpConnection, type UdpSocket } from 'pollport'
 import { describe, expect, onTestFinished, test } from 'vitest'
 import { acceptedPair, acceptPeer, LOCAL, listenPeer, type NetPeer } from '../support/net-peer.ts'
-import { type EventType, openProbe, type Probe, socketOf, thrownBy } from '../support/poller-probe.ts'
+import {
+  type EventType,
+  openProbe,
+  type Probe,
+  socketOf,
+  thrownBy
+} from '../support/poller-probe.ts'
 
-/** Makes one connection have one kind of event, after its accept or connect; gives its other side. */
+/**
+ * Makes one connection have one kind of event, after its accept or connect; gives its other side.
+ */
 const causes: Record<string, (probe: Probe) => Promise<NetPeer>> = {
   accept: async (probe) => (await acceptedPair(probe)).peer,
   connect: async (probe) => {
@@ -54,7 +63,9 @@ const otherCauses: Record<string, (probe: Probe) => Promise<unknown>> = {
   },
   error: async (probe) => {
     // Needs the option `broadcast`, so it is refused; some machines have no way there either.
-    probe.poller.bindUdp({ address: LOCAL, port: 0 }).send('to everybody', { address: '255.255.255.255', port: 9 })
+    probe.poller
+      .bindUdp({ address: LOCAL, port: 0 })
+      .send('to everybody', { address: '255.255.255.255', port: 9 })
     await probe.first('error')
   },
   wake: async (probe) => {
@@ -90,7 +101,10 @@ const NEWS = Buffer.alloc(1000, 'news')
 
 const closer = (socket: Socket) => () => socket.close()
 
-/** What the program does gives the connection up: nothing but its close follows, and after detach() not even that. */
+/**
+ * What the program does gives the connection up: nothing but its close follows, and after detach()
+ * not even that.
+ */
 const givesUp = (name: string) => /close|reset|detach/.test(name)
 
 describe.each(Object.keys(causes))('S.15 while %s is handled', (type) => {
@@ -102,7 +116,8 @@ describe.each(Object.keys(causes))('S.15 while %s is handled', (type) => {
       if (event.type !== type || subject !== undefined) return
       subject = socketOf(event) as TcpConnection<unknown>
       // A connection that has closed by itself has nothing to give away.
-      if (type === 'close' && name === 'detach()') expect(thrownBy(() => subject?.detach()).code).toBe('EBADF')
+      if (type === 'close' && name === 'detach()')
+        expect(thrownBy(() => subject?.detach()).code).toBe('EBADF')
       else actions[name](subject)
     }
     const peer = await causes[type](probe)
@@ -111,11 +126,17 @@ describe.each(Object.keys(causes))('S.15 while %s is handled', (type) => {
     expect(touched).toBeDefined()
     // Both sides have finished when end() answers an end.
     const closes =
-      type === 'close' || (givesUp(name) && name !== 'detach()') || (type === 'end' && /\bend\(\)/.test(name))
+      type === 'close' ||
+      (givesUp(name) && name !== 'detach()') ||
+      (type === 'end' && /\bend\(\)/.test(name))
     if (closes) await probe.first('close', touched)
     if (name.startsWith('send()') && type !== 'close')
-      await probe.until('the answer arrives', () => peer.received.subarray(-6).toString() === 'answer')
-    if (/\bend\(\)|close\(\)$/.test(name) && type !== 'close') await probe.until('and the end', () => peer.ended)
+      await probe.until(
+        'the answer arrives',
+        () => peer.received.subarray(-6).toString() === 'answer'
+      )
+    if (/\bend\(\)|close\(\)$/.test(name) && type !== 'close')
+      await probe.until('and the end', () => peer.ended)
     await probe.quiet(20)
     expect(probe.seen('close', touched)).toHaveLength(closes ? 1 : 0)
     if (closes || givesUp(name)) {
@@ -124,7 +145,10 @@ describe.each(Object.keys(causes))('S.15 while %s is handled', (type) => {
       expect(after).toEqual(closes && type !== 'close' ? ['close'] : [])
     }
     bystander.peer.socket.write('still here?')
-    await probe.until('the bystander is heard', () => probe.bytesOf(bystander.connection).toString() === 'still here?')
+    await probe.until(
+      'the bystander is heard',
+      () => probe.bytesOf(bystander.connection).toString() === 'still here?'
+    )
   })
 
   test('closing the listener, and making a new connection, breaks nothing', async () => {
@@ -143,43 +167,49 @@ describe.each(Object.keys(causes))('S.15 while %s is handled', (type) => {
   })
 })
 
-describe.each([...Object.keys(causes), ...Object.keys(otherCauses)])('S.15 while %s is handled', (type) => {
-  test.each(Object.keys(actions))(
-    'another connection that has news gets %s, and nothing but what follows from it',
-    async (name) => {
-      // A byte a wait, so that it has something to say in the same batch, too.
-      const probe = openProbe({ highWaterMarkBytes: 1000, readBudgetBytes: 1 })
-      const { connection, peer } = await acceptedPair(probe)
-      let heardBefore = -1
-      let isRefused = false
-      probe.onEvent = (event) => {
-        if (event.type !== type || heardBefore >= 0 || socketOf(event) === connection) return
-        heardBefore = probe.typesOf(connection).length
-        try {
-          actions[name](connection)
-        } catch (error) {
-          // Its news are in this batch: then it cannot be given away yet.
-          if (name !== 'detach()' || (error as { code?: string }).code !== 'EBUSY') throw error
-          isRefused = true
+describe.each([...Object.keys(causes), ...Object.keys(otherCauses)])(
+  'S.15 while %s is handled',
+  (type) => {
+    test.each(Object.keys(actions))(
+      'another connection that has news gets %s, and nothing but what follows from it',
+      async (name) => {
+        // A byte a wait, so that it has something to say in the same batch, too.
+        const probe = openProbe({ highWaterMarkBytes: 1000, readBudgetBytes: 1 })
+        const { connection, peer } = await acceptedPair(probe)
+        let heardBefore = -1
+        let isRefused = false
+        probe.onEvent = (event) => {
+          if (event.type !== type || heardBefore >= 0 || socketOf(event) === connection) return
+          heardBefore = probe.typesOf(connection).length
+          try {
+            actions[name](connection)
+          } catch (error) {
+            // Its news are in this batch: then it cannot be given away yet.
+            if (name !== 'detach()' || (error as { code?: string }).code !== 'EBUSY') throw error
+            isRefused = true
+          }
         }
+        peer.socket.write(NEWS)
+        await (causes[type] ?? otherCauses[type])(probe)
+        expect(heardBefore).toBeGreaterThan(0)
+        const closes = givesUp(name) && name !== 'detach()'
+        if (closes) await probe.first('close', connection)
+        else if (isRefused || (!givesUp(name) && name !== 'pause()'))
+          await probe.until(
+            'the news arrive all the same',
+            () => connection.bytesReceived === NEWS.length
+          )
+        if (name.startsWith('send()'))
+          await probe.until('the answer arrives', () => peer.received.toString() === 'answer')
+        if (/\bend\(\)|close\(\)$/.test(name)) await probe.until('and the end', () => peer.ended)
+        await probe.quiet(20)
+        if (givesUp(name) && !isRefused)
+          expect(probe.typesOf(connection).slice(heardBefore)).toEqual(closes ? ['close'] : [])
+        else expect(probe.seen('close', connection)).toEqual([])
       }
-      peer.socket.write(NEWS)
-      await (causes[type] ?? otherCauses[type])(probe)
-      expect(heardBefore).toBeGreaterThan(0)
-      const closes = givesUp(name) && name !== 'detach()'
-      if (closes) await probe.first('close', connection)
-      else if (isRefused || (!givesUp(name) && name !== 'pause()'))
-        await probe.until('the news arrive all the same', () => connection.bytesReceived === NEWS.length)
-      if (name.startsWith('send()'))
-        await probe.until('the answer arrives', () => peer.received.toString() === 'answer')
-      if (/\bend\(\)|close\(\)$/.test(name)) await probe.until('and the end', () => peer.ended)
-      await probe.quiet(20)
-      if (givesUp(name) && !isRefused)
-        expect(probe.typesOf(connection).slice(heardBefore)).toEqual(closes ? ['close'] : [])
-      else expect(probe.seen('close', connection)).toEqual([])
-    }
-  )
-})
+    )
+  }
+)
 
 describe('S.15 a UDP socket', () => {
   const udpActions: Record<string, (socket: UdpSocket) => void> = {
@@ -191,37 +221,41 @@ describe('S.15 a UDP socket', () => {
     'send()': (socket) => void socket.send('another', socket.localAddress)
   }
 
-  test.each(['datagram', 'error'].flatMap((type) => Object.keys(udpActions).map((name) => [type, name] as const)))(
-    'while its %s is handled: %s',
-    async (type, name) => {
-      const probe = openProbe()
-      const socket = probe.poller.bindUdp({ address: LOCAL, port: 0 })
-      const other = probe.poller.bindUdp({ address: LOCAL, port: 0 })
-      let acted = false
-      let heardBefore = 0
-      probe.onEvent = (event) => {
-        if (event.type !== type || socketOf(event) !== socket || acted) return
-        acted = true
-        heardBefore = probe.typesOf(socket).length
-        udpActions[name](socket)
-      }
-      const isRefused = type === 'error'
-      for (let count = 0; count < 3; count++)
-        socket.send('first', isRefused ? { address: '255.255.255.255', port: 9 } : socket.localAddress)
-      await probe.until('it is handled', () => acted)
-      if (name.includes('close')) {
-        await probe.first('close', socket)
-        await probe.quiet(20)
-        expect(probe.typesOf(socket).slice(heardBefore)).toEqual(['close'])
-      } else {
-        await probe.until('what was sent arrives', () =>
-          probe.seen('datagram', socket).some(({ data }) => data.toString() === 'another')
-        )
-      }
-      other.send('still here', other.localAddress)
-      await probe.first('datagram', other)
+  test.each(
+    ['datagram', 'error'].flatMap((type) =>
+      Object.keys(udpActions).map((name) => [type, name] as const)
+    )
+  )('while its %s is handled: %s', async (type, name) => {
+    const probe = openProbe()
+    const socket = probe.poller.bindUdp({ address: LOCAL, port: 0 })
+    const other = probe.poller.bindUdp({ address: LOCAL, port: 0 })
+    let acted = false
+    let heardBefore = 0
+    probe.onEvent = (event) => {
+      if (event.type !== type || socketOf(event) !== socket || acted) return
+      acted = true
+      heardBefore = probe.typesOf(socket).length
+      udpActions[name](socket)
     }
-  )
+    const isRefused = type === 'error'
+    for (let count = 0; count < 3; count++)
+      socket.send(
+        'first',
+        isRefused ? { address: '255.255.255.255', port: 9 } : socket.localAddress
+      )
+    await probe.until('it is handled', () => acted)
+    if (name.includes('close')) {
+      await probe.first('close', socket)
+      await probe.quiet(20)
+      expect(probe.typesOf(socket).slice(heardBefore)).toEqual(['close'])
+    } else {
+      await probe.until('what was sent arrives', () =>
+        probe.seen('datagram', socket).some(({ data }) => data.toString() === 'another')
+      )
+    }
+    other.send('still here', other.localAddress)
+    await probe.first('datagram', other)
+  })
 })
 
 test('S.15 closing the poller inside its own batch ends the batch', async () => {

@@ -1,5 +1,5 @@
-// A connect that nobody answers. A full queue makes one without a network: Linux drops a connect then, and so Wine does, which stands on Linux.
-// Windows refuses it.
+// A connect that nobody answers. A full queue makes one without a network: Linux drops a connect
+// then, and so Wine does, which stands on Linux. Windows refuses it.
 import { Socket } from 'pollport'
 import { expect, onTestFinished, test } from 'vitest'
 import { LOCAL } from '../support/net-peer.ts'
@@ -7,7 +7,8 @@ import { openProbe, type Probe } from '../support/poller-probe.ts'
 import { closing } from '../support/raw-pair.ts'
 import { isWindows, isWine } from '../support/system.ts'
 
-// Windows itself answers a full queue with a refusal, and no other connect on the loopback stays without an answer.
+// Windows itself answers a full queue with a refusal, and no other connect on the loopback stays
+// without an answer.
 const silent = test.skipIf(isWindows && !isWine)
 
 /** A listener that never accepts and whose queue is full. */
@@ -22,26 +23,30 @@ async function silentListener(probe: Probe) {
   return { listener, address: LOCAL, port }
 }
 
-silent('S.13 a connect that nobody answers within timeoutMs is a close event with ETIMEDOUT, not early', async () => {
-  const probe = openProbe()
-  const { listener: _, ...to } = await silentListener(probe)
-  const start = performance.now()
-  const connection = probe.poller.connectTcp({ ...to, timeoutMs: 300 })
-  connection.send('never heard')
-  const { error } = await probe.first('close', connection)
-  const spent = performance.now() - start
-  expect(error).toMatchObject({ name: 'SocketError', code: 'ETIMEDOUT', ...to })
-  expect(spent).toBeGreaterThanOrEqual(299)
-  expect(spent).toBeLessThan(3_000)
-  await probe.quiet()
-  expect(probe.typesOf(connection)).toEqual(['close'])
-})
+silent(
+  'S.13 a connect that nobody answers within timeoutMs is a close event with ETIMEDOUT, not early',
+  async () => {
+    const probe = openProbe()
+    const { listener: _, ...to } = await silentListener(probe)
+    const start = performance.now()
+    const connection = probe.poller.connectTcp({ ...to, timeoutMs: 300 })
+    connection.send('never heard')
+    const { error } = await probe.first('close', connection)
+    const spent = performance.now() - start
+    expect(error).toMatchObject({ name: 'SocketError', code: 'ETIMEDOUT', ...to })
+    expect(spent).toBeGreaterThanOrEqual(299)
+    expect(spent).toBeLessThan(3_000)
+    await probe.quiet()
+    expect(probe.typesOf(connection)).toEqual(['close'])
+  }
+)
 
 silent('S.13 the timeout ends a long wait: nobody has to poll for it', async () => {
   const probe = openProbe()
   const connection = probe.poller.connectTcp({ ...(await silentListener(probe)), timeoutMs: 200 })
   const start = performance.now()
-  while (probe.seen('close', connection).length === 0 && performance.now() - start < 5_000) probe.step(10_000)
+  while (probe.seen('close', connection).length === 0 && performance.now() - start < 5_000)
+    probe.step(10_000)
   expect(performance.now() - start).toBeLessThan(5_000)
 })
 
@@ -59,21 +64,27 @@ silent.each(['close', 'reset'] as const)(
   }
 )
 
-silent('S.13 an idle timeout does not run while nobody answers: connect comes first, or close alone', async () => {
-  const probe = openProbe()
-  const connection = probe.poller.connectTcp({ ...(await silentListener(probe)), timeoutMs: 400 })
-  connection.setIdleTimeout(50)
-  await probe.first('close', connection)
-  expect(probe.typesOf(connection)).toEqual(['close'])
-})
+silent(
+  'S.13 an idle timeout does not run while nobody answers: connect comes first, or close alone',
+  async () => {
+    const probe = openProbe()
+    const connection = probe.poller.connectTcp({ ...(await silentListener(probe)), timeoutMs: 400 })
+    connection.setIdleTimeout(50)
+    await probe.first('close', connection)
+    expect(probe.typesOf(connection)).toEqual(['close'])
+  }
+)
 
-silent('S.13 an idle timeout that was over while nobody answered runs from the connect on', async () => {
-  const probe = openProbe()
-  const { listener, ...to } = await silentListener(probe)
-  const connection = probe.poller.connectTcp(to)
-  connection.setIdleTimeout(50)
-  expect(await probe.quiet(100)).toEqual([])
-  closing(listener.accept() as Socket) // Now there is room, which the system finds when it asks again.
-  await probe.first('timeout', connection)
-  expect(probe.typesOf(connection)).toEqual(['connect', 'timeout'])
-})
+silent(
+  'S.13 an idle timeout that was over while nobody answered runs from the connect on',
+  async () => {
+    const probe = openProbe()
+    const { listener, ...to } = await silentListener(probe)
+    const connection = probe.poller.connectTcp(to)
+    connection.setIdleTimeout(50)
+    expect(await probe.quiet(100)).toEqual([])
+    closing(listener.accept() as Socket) // Now there is room, which the system finds when it asks again.
+    await probe.first('timeout', connection)
+    expect(probe.typesOf(connection)).toEqual(['connect', 'timeout'])
+  }
+)

@@ -94,7 +94,9 @@ test('a localAddress is the one that the other side sees', async () => {
 
 test("a localAddress of somebody else's machine throws EADDRNOTAVAIL, and leaves no socket behind", () => {
   const { poller } = openProbe()
-  const error = thrownBy(() => poller.connectTcp({ address: LOCAL, port: 9, localAddress: '192.0.2.1' }))
+  const error = thrownBy(() =>
+    poller.connectTcp({ address: LOCAL, port: 9, localAddress: '192.0.2.1' })
+  )
   expect(error).toMatchObject({ name: 'SocketError', code: 'EADDRNOTAVAIL' })
   expect((poller.stats as PollerStats).sockets).toBe(0)
   expect(poller.wait(20)).toEqual([])
@@ -122,7 +124,9 @@ test('a hundred connects at once all arrive, those that fail among them', async 
     () => probe.seen('connect').length === 75 && probe.seen('close').length === 25
   )
   for (const connection of connections) {
-    expect(probe.typesOf(connection)).toEqual([(connection.userPtr as number) % 4 === 3 ? 'close' : 'connect'])
+    expect(probe.typesOf(connection)).toEqual([
+      (connection.userPtr as number) % 4 === 3 ? 'close' : 'connect'
+    ])
   }
   await probe.until('node:net has them too', () => peers.length === 75)
 })

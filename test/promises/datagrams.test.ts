@@ -69,7 +69,11 @@ test('S.17 datagrams of zero bytes are datagrams, both ways', async () => {
 
 test('S.17 65,507 bytes go through whole, both ways', async () => {
   const probe = openProbe()
-  const socket = probe.poller.bindUdp({ ...ANY, receiveBufferSize: 1024 * 1024, sendBufferSize: 1024 * 1024 })
+  const socket = probe.poller.bindUdp({
+    ...ANY,
+    receiveBufferSize: 1024 * 1024,
+    sendBufferSize: 1024 * 1024
+  })
   const peer = await bindPeer()
   peer.socket.setSendBufferSize(1024 * 1024)
   const bytes = patternBytes(65_507)
@@ -104,7 +108,8 @@ test('S.17 what is longer than maxDatagramBytes is cut off and says so; the next
   const socket = probe.poller.bindUdp(ANY)
   const peer = await bindPeer()
   const bytes = patternBytes(100)
-  for (const length of [100, 16, 17, 5, 0]) peer.send(bytes.subarray(0, length), socket.localAddress)
+  for (const length of [100, 16, 17, 5, 0])
+    peer.send(bytes.subarray(0, length), socket.localAddress)
   await probe.until('all five are there', () => probe.seen('datagram').length === 5)
   const seen = probe.seen('datagram')
   expect(seen.map(({ data }) => data.length)).toEqual([16, 16, 16, 5, 0])
@@ -116,7 +121,9 @@ test('a thousand datagrams in one turn keep their bounds, and on loopback their 
   const probe = openProbe()
   const socket = probe.poller.bindUdp({ ...ANY, receiveBufferSize: 4 * 1024 * 1024 })
   const sender = probe.poller.bindUdp(ANY)
-  const texts = Array.from({ length: 1000 }, (_, number) => `datagram ${number} `.repeat(1 + (number % 5)))
+  const texts = Array.from({ length: 1000 }, (_, number) =>
+    `datagram ${number} `.repeat(1 + (number % 5))
+  )
   for (const [at, text] of texts.entries()) {
     expect(sender.send(text, socket.localAddress)).toBe(true)
     if (at % 100 === 99) probe.step(0) // A system's default receive buffer holds a few hundred.
@@ -133,9 +140,12 @@ test('one turn may send to many addresses', async () => {
   const socket = probe.poller.bindUdp(ANY)
   const peers = await Promise.all(Array.from({ length: 20 }, () => bindPeer()))
   for (let round = 0; round < 5; round++) {
-    for (const [at, { port }] of peers.entries()) socket.send(`for ${at}, round ${round}`, { address: LOCAL, port })
+    for (const [at, { port }] of peers.entries())
+      socket.send(`for ${at}, round ${round}`, { address: LOCAL, port })
   }
-  await probe.until('everybody has five', () => peers.every(({ received }) => received.length === 5))
+  await probe.until('everybody has five', () =>
+    peers.every(({ received }) => received.length === 5)
+  )
   peers.forEach(({ received }, at) => {
     expect(received.map(({ data }) => data.toString())).toEqual(
       [0, 1, 2, 3, 4].map((round) => `for ${at}, round ${round}`)
@@ -172,7 +182,10 @@ test('S.18 a tiny receive buffer under a flood drops datagrams, and nothing else
   for (const { data } of probe.seen('datagram'))
     expect(data.length === 1000 && data.every((byte) => byte === data[0])).toBe(true)
   sender.send('after the flood', socket.localAddress)
-  await probe.until('the next one is there', () => probe.seen('datagram').at(-1)?.data.toString() === 'after the flood')
+  await probe.until(
+    'the next one is there',
+    () => probe.seen('datagram').at(-1)?.data.toString() === 'after the flood'
+  )
   expect(probe.events.filter(({ type }) => type !== 'datagram')).toEqual([])
 })
 
@@ -201,7 +214,10 @@ test('a datagram that the system refuses is an error event that says to whom, an
     socket.send('to everybody', forbidden)
     socket.send(`to you ${number}`, { address: LOCAL, port: peer.port })
   }
-  await probe.until('five are refused', () => probe.seen('error', socket as UdpSocket<unknown>).length === 5)
+  await probe.until(
+    'five are refused',
+    () => probe.seen('error', socket as UdpSocket<unknown>).length === 5
+  )
   for (const { error } of probe.seen('error')) {
     expect(error).toMatchObject({ name: 'SocketError', ...forbidden })
     expect(error.code).toMatch(/^(EACCES|ENETUNREACH|EHOSTUNREACH|EINVAL)$/)
@@ -236,7 +252,11 @@ test.skipIf(isWine)(
     const nobody = { address: LOCAL, port: await freeUdpPort() }
     socket.send('anybody?', nobody)
     const { error } = await probe.first('error', socket as UdpSocket<unknown>)
-    expect(error).toMatchObject({ name: 'SocketError', code: 'ECONNREFUSED', ...(isWindows ? {} : nobody) })
+    expect(error).toMatchObject({
+      name: 'SocketError',
+      code: 'ECONNREFUSED',
+      ...(isWindows ? {} : nobody)
+    })
     socket.send('you!', { address: LOCAL, port: peer.port })
     await probe.until('others hear it', () => peer.received.length === 1)
     peer.send('and receiving works', socket.localAddress)
@@ -258,7 +278,9 @@ test('S.18 asked for, several unreachable peers do not swallow what others are s
   await probe.until('the one that can be reached has all', () => peer.received.length === 20)
   if (isWine) return
   expect(probe.seen('error').length).toBeGreaterThan(0)
-  expect(new Set(probe.seen('error').map(({ error }) => error.code))).toEqual(new Set(['ECONNREFUSED']))
+  expect(new Set(probe.seen('error').map(({ error }) => error.code))).toEqual(
+    new Set(['ECONNREFUSED'])
+  )
 })
 
 test.runIf(hasIpv6)('IPv6 datagrams go as IPv4 ones do', async () => {
@@ -272,16 +294,23 @@ test.runIf(hasIpv6)('IPv6 datagrams go as IPv4 ones do', async () => {
   await probe.until('it is answered', () => peer.received[0]?.data.toString() === 'six')
 })
 
-test.runIf(hasIpv6)('S.19 a socket on :: takes IPv4 as mapped addresses, and answers to them', async () => {
-  const probe = openProbe()
-  const socket = probe.poller.bindUdp({ address: '::', port: 0, ipv6Only: false })
-  const four = await bindPeer()
-  four.send('four', { address: LOCAL, port: socket.localAddress.port })
-  const event = await probe.first('datagram')
-  expect(event.address).toMatchObject({ address: '::ffff:127.0.0.1', port: four.port, family: 'ipv6' })
-  socket.send('answer', event.address)
-  await probe.until('it is answered', () => four.received[0]?.data.toString() === 'answer')
-})
+test.runIf(hasIpv6)(
+  'S.19 a socket on :: takes IPv4 as mapped addresses, and answers to them',
+  async () => {
+    const probe = openProbe()
+    const socket = probe.poller.bindUdp({ address: '::', port: 0, ipv6Only: false })
+    const four = await bindPeer()
+    four.send('four', { address: LOCAL, port: socket.localAddress.port })
+    const event = await probe.first('datagram')
+    expect(event.address).toMatchObject({
+      address: '::ffff:127.0.0.1',
+      port: four.port,
+      family: 'ipv6'
+    })
+    socket.send('answer', event.address)
+    await probe.until('it is answered', () => four.received[0]?.data.toString() === 'answer')
+  }
+)
 
 test('S.19 an IPv6 address for an IPv4 socket is an error that says so', () => {
   const { poller } = openProbe()
@@ -304,7 +333,9 @@ test('S.7 a port in use is EADDRINUSE', async () => {
 
 test("S.7 an address of somebody else's machine is EADDRNOTAVAIL", () => {
   const { poller } = openProbe()
-  expect(thrownBy(() => poller.bindUdp({ address: '192.0.2.1', port: 0 })).code).toBe('EADDRNOTAVAIL')
+  expect(thrownBy(() => poller.bindUdp({ address: '192.0.2.1', port: 0 })).code).toBe(
+    'EADDRNOTAVAIL'
+  )
 })
 
 test('S.16 close() sends what is queued, gives one close event, and frees the port', async () => {
@@ -312,7 +343,8 @@ test('S.16 close() sends what is queued, gives one close event, and frees the po
   const socket = probe.poller.bindUdp(ANY)
   const peer = await bindPeer()
   const { port } = socket.localAddress
-  for (let number = 0; number < 10; number++) socket.send(`${number}`, { address: LOCAL, port: peer.port })
+  for (let number = 0; number < 10; number++)
+    socket.send(`${number}`, { address: LOCAL, port: peer.port })
   socket.close()
   socket.close()
   expect((await probe.first('close', socket as UdpSocket<unknown>)).error).toBeUndefined()
@@ -332,5 +364,9 @@ test('datagrams are counted', async () => {
   const socket = probe.poller.bindUdp(ANY)
   for (let number = 0; number < 7; number++) socket.send('count me', socket.localAddress)
   await probe.until('a socket hears itself', () => probe.seen('datagram').length === 7)
-  expect(probe.poller.stats).toMatchObject({ datagramsSent: 7, datagramsReceived: 7, datagramsDropped: 0 })
+  expect(probe.poller.stats).toMatchObject({
+    datagramsSent: 7,
+    datagramsReceived: 7,
+    datagramsDropped: 0
+  })
 })

@@ -1,4 +1,5 @@
-// Inside run(), what the program does outside of a handler takes effect in that turn, though nothing else happens that would end the wait.
+// Inside run(), what the program does outside of a handler takes effect in that turn, though
+// nothing else happens that would end the wait.
 import { setTimeout as delay } from 'node:timers/promises'
 import { type PollEvent, Poller, Socket } from 'pollport'
 import { expect, onTestFinished, test } from 'vitest'
@@ -7,7 +8,11 @@ import { closing } from '../support/raw-pair.ts'
 import { isWindows, isWine } from '../support/system.ts'
 
 /** A poller in run() that has nothing to do by now, and its events. */
-async function idlePoller(): Promise<{ poller: Poller; seen: PollEvent[]; first(type: string): Promise<PollEvent> }> {
+async function idlePoller(): Promise<{
+  poller: Poller
+  seen: PollEvent[]
+  first(type: string): Promise<PollEvent>
+}> {
   const poller = new Poller()
   const seen: PollEvent[] = []
   const running = poller.run((events) => void seen.push(...events))
@@ -26,7 +31,8 @@ async function idlePoller(): Promise<{ poller: Poller; seen: PollEvent[]; first(
   return { poller, seen, first }
 }
 
-// Windows refuses a connect to a full queue, and no other connect on the loopback stays without an answer.
+// Windows refuses a connect to a full queue, and no other connect on the loopback stays without an
+// answer.
 test.skipIf(isWindows && !isWine)('the timeout of a connect that a timer begins', async () => {
   const silent = closing(new Socket({ type: 'tcp' }))
   silent.bind({ address: LOCAL, port: 0 })
@@ -77,7 +83,8 @@ test('a large send that is over the mark gets its drain, and one to a peer that 
   let isBelow = true
   while (isBelow) isBelow = connection.send(Buffer.alloc(4 * 1024 * 1024))
   await first('drain')
-  while (peers[0].receivedBytes < connection.bytesSent || connection.bufferedBytes > 0) await delay(1)
+  while (peers[0].receivedBytes < connection.bytesSent || connection.bufferedBytes > 0)
+    await delay(1)
   peers[0].socket.resetAndDestroy()
   await first('close')
   expect(seen.filter(({ type }) => type === 'close')).toHaveLength(1)

@@ -1,4 +1,5 @@
-// No descriptor left at accept: an error event, no spinning, and everything works again when descriptors come back.
+// No descriptor left at accept: an error event, no spinning, and everything works again when
+// descriptors come back.
 import { setTimeout as delay } from 'node:timers/promises'
 import { expect, test } from 'vitest'
 import { startExhaustedServer } from '../support/exhausted.ts'
@@ -11,7 +12,8 @@ const exhaustible = test.skipIf(isWindows && !isWine)
 async function until(what: string, done: () => boolean, deadlineMs = 20_000): Promise<void> {
   const end = performance.now() + deadlineMs
   while (!done()) {
-    if (performance.now() > end) throw new Error(`within ${deadlineMs} ms this did not come true: ${what}`)
+    if (performance.now() > end)
+      throw new Error(`within ${deadlineMs} ms this did not come true: ${what}`)
     await delay(5)
   }
 }
@@ -23,7 +25,8 @@ exhaustible.each(['wait', 'run'])(
     const server = await startExhaustedServer(how)
     const { port } = server
     const peers: NetPeer[] = []
-    for (let clients = 0; clients < 100; clients++) peers.push(connectPeer({ address: LOCAL, port }))
+    for (let clients = 0; clients < 100; clients++)
+      peers.push(connectPeer({ address: LOCAL, port }))
     await until('all are connected, in the backlog if nowhere else', () =>
       peers.every(({ connected, closed }) => connected || closed)
     )
@@ -36,12 +39,17 @@ exhaustible.each(['wait', 'run'])(
     await until('those who are in were greeted', () => inside().length >= 20)
     const served = inside()
     for (const peer of served) peer.socket.write('echo')
-    await until('and are served', () => served.every(({ received }) => received.toString() === 'welcome echo'))
+    await until('and are served', () =>
+      served.every(({ received }) => received.toString() === 'welcome echo')
+    )
 
-    // On Linux one who came too many is told so at once, by means of a spare descriptor. On Windows there is no way to: he waits in the backlog.
+    // On Linux one who came too many is told so at once, by means of a spare descriptor. On Windows
+    // there is no way to: he waits in the backlog.
     const isOutside = ({ receivedBytes }: NetPeer) => receivedBytes === 0
     if (!isWindows)
-      await until('somebody is refused', () => peers.filter(isOutside).some(({ closed, ended }) => closed || ended))
+      await until('somebody is refused', () =>
+        peers.filter(isOutside).some(({ closed, ended }) => closed || ended)
+      )
     else expect(peers.filter(isOutside).every(({ closed, ended }) => !closed && !ended)).toBe(true)
 
     served[0].socket.write('measure')
@@ -54,18 +62,22 @@ exhaustible.each(['wait', 'run'])(
     expect(waits).toBeLessThan(500)
     expect(errors).toBeLessThan(200)
 
-    // Half of those inside leave, and all who wait outside: there is room again. Those outside are still in the backlog, and each
-    // takes a descriptor until its end is read: a new client may come at the moment when there is none, and tries again then.
+    // Half of those inside leave, and all who wait outside: there is room again. Those outside are
+    // still in the backlog, and each takes a descriptor until its end is read: a new client may
+    // come at the moment when there is none, and tries again then.
     const staying = inside().slice(Math.ceil(inside().length / 2))
     for (const peer of peers) if (!staying.includes(peer)) peer.socket.destroy()
     const late = [1, 2, 3, 4, 5].map(() => connectPeer({ address: LOCAL, port }))
     await until('later clients are greeted', () => {
       for (const [index, peer] of late.entries())
-        if (isOutside(peer) && (peer.closed || peer.ended)) late[index] = connectPeer({ address: LOCAL, port })
+        if (isOutside(peer) && (peer.closed || peer.ended))
+          late[index] = connectPeer({ address: LOCAL, port })
       return !late.some(isOutside)
     })
     for (const peer of late) peer.socket.write('late')
-    await until('and served', () => late.every(({ received }) => received.toString() === 'welcome late'))
+    await until('and served', () =>
+      late.every(({ received }) => received.toString() === 'welcome late')
+    )
     late[0].socket.write('leave')
     await server.ended()
   }

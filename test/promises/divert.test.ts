@@ -1,4 +1,5 @@
-// The events of a connection may be taken out of the batches: they come in order, once, and to the taker alone.
+// The events of a connection may be taken out of the batches: they come in order, once, and to the
+// taker alone.
 import type { ConnectionEvent, TcpConnection } from 'pollport'
 import { expect, test } from 'vitest'
 import { acceptedPair, acceptPeer, LOCAL, listenPeer } from '../support/net-peer.ts'
@@ -28,9 +29,9 @@ test('a diverted connection tells its taker everything, in order, and the batche
   connection.end()
   await probe.until('the close is handed over', () => seen.length === 3)
   expect(seen).toEqual(['one', 'end', 'close'])
-  expect(probe.events.filter((event) => event.type !== 'wake' && event.socket === connection)).toMatchObject([
-    { type: 'accept' }
-  ])
+  expect(
+    probe.events.filter((event) => event.type !== 'wake' && event.socket === connection)
+  ).toMatchObject([{ type: 'accept' }])
 })
 
 test('a connection that is diverted before it has connected tells of that too', async () => {
@@ -115,7 +116,12 @@ test('what a taker throws is an uncaught exception, and the others get their eve
 test('only a function can take events, and only of an open connection', async () => {
   const probe = openProbe()
   const { connection } = await acceptedPair(probe)
-  expect(thrownBy(() => connection.divert('no' as never))).toMatchObject({ code: 'ERR_INVALID_ARG_TYPE' })
+  expect(thrownBy(() => connection.divert('no' as never))).toMatchObject({
+    code: 'ERR_INVALID_ARG_TYPE'
+  })
   connection.reset()
-  expect(thrownBy(() => connection.divert(() => {}))).toMatchObject({ code: 'EBADF', syscall: 'divert' })
+  expect(thrownBy(() => connection.divert(() => {}))).toMatchObject({
+    code: 'EBADF',
+    syscall: 'divert'
+  })
 })

@@ -1,4 +1,5 @@
-// Back-pressure: send() says when to stop, 'drain' says when to go on, and nothing is lost in between.
+// Back-pressure: send() says when to stop, 'drain' says when to go on, and nothing is lost in
+// between.
 import { expect, test } from 'vitest'
 import { acceptedPair } from '../support/net-peer.ts'
 import { openProbe } from '../support/poller-probe.ts'
@@ -85,7 +86,10 @@ test('S.2 every false has its drain, ten times over', async () => {
   const { connection, peer } = await acceptedPair(probe)
   for (let rounds = 1; rounds <= 10; rounds++) {
     expect(connection.send(Buffer.alloc(5_000))).toBe(false)
-    await probe.until('the next drain has come', () => probe.seen('drain', connection).length === rounds)
+    await probe.until(
+      'the next drain has come',
+      () => probe.seen('drain', connection).length === rounds
+    )
   }
   await probe.until('all of it is there', () => peer.receivedBytes === 50_000)
   await probe.quiet()
@@ -155,7 +159,10 @@ test('requestDrain() tells when the system has all of it, however little or much
   expect(connection.bufferedBytes).toBe(8)
   connection.requestDrain()
   await probe.first('drain', connection)
-  expect({ queued: connection.bufferedBytes, sent: connection.bytesSent }).toEqual({ queued: 0, sent: 8 })
+  expect({ queued: connection.bufferedBytes, sent: connection.bytesSent }).toEqual({
+    queued: 0,
+    sent: 8
+  })
   const large = patternBytes(16 * 1024 * 1024)
   expect(connection.send(large)).toBe(false)
   expect(connection.bufferedBytes).toBeGreaterThan(0)

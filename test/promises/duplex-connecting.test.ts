@@ -1,4 +1,5 @@
-// While a stream's connection is being made nothing has succeeded yet: no write, no end; and what goes wrong is told as by a socket of node:net.
+// While a stream's connection is being made nothing has succeeded yet: no write, no end; and what
+// goes wrong is told as by a socket of node:net.
 import { once } from 'node:events'
 import http from 'node:http'
 import net from 'node:net'
@@ -32,7 +33,12 @@ test("writes and the end are done after 'connect', in order, and the bytes have 
   expect(stream.remoteAddress).toBeUndefined()
   await once(stream, 'finish')
   expect(seen.filter((word) => word !== 'finish')).toEqual(['connect', 'ready', 'one', 'end 0'])
-  expect(stream).toMatchObject({ connecting: false, pending: false, readyState: 'readOnly', remoteAddress: LOCAL })
+  expect(stream).toMatchObject({
+    connecting: false,
+    pending: false,
+    readyState: 'readOnly',
+    remoteAddress: LOCAL
+  })
   stream.resume()
   const [other] = peers
   while (!other.ended) await new Promise((resolve) => setImmediate(resolve))
@@ -59,18 +65,27 @@ test("'finish' comes when the system has everything, also if the peer takes long
 
 test("what fails at once is an 'error' of the stream and of an http request, as with net", async () => {
   const poller = runningPoller(() => {})
-  const byNet = await once(net.connect(unreachable.port, unreachable.address), 'error').then(([error]) => error)
+  const byNet = await once(net.connect(unreachable.port, unreachable.address), 'error').then(
+    ([error]) => error
+  )
   const stream = toDuplex(poller.connectTcp(unreachable))
   expect(stream.connecting).toBe(true)
   expect(stream.write('x')).toBe(true)
   const closed = new Promise((resolve) => stream.on('close', resolve))
   const [error] = await once(stream, 'error')
-  expect(error).toMatchObject({ code: byNet.code, errno: byNet.errno, syscall: byNet.syscall, ...unreachable })
+  expect(error).toMatchObject({
+    code: byNet.code,
+    errno: byNet.errno,
+    syscall: byNet.syscall,
+    ...unreachable
+  })
   expect(error.cause).toBeInstanceOf(SocketError)
   expect(await closed).toBe(true)
 
   const errors: unknown[] = []
-  const request = http.get({ createConnection: () => toDuplex(poller.connectTcp(unreachable)) as never })
+  const request = http.get({
+    createConnection: () => toDuplex(poller.connectTcp(unreachable)) as never
+  })
   request.on('error', (error: NodeJS.ErrnoException) => errors.push(error.code))
   await new Promise((resolve) => request.on('close', resolve))
   expect(errors).toEqual([byNet.code])

@@ -1,4 +1,5 @@
-// What libraries ask of a socket, and what they set, is answered by a stream as by a socket of node:net.
+// What libraries ask of a socket, and what they set, is answered by a stream as by a socket of
+// node:net.
 import { AsyncLocalStorage } from 'node:async_hooks'
 import { once } from 'node:events'
 import net from 'node:net'

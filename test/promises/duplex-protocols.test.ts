@@ -1,4 +1,5 @@
-// Node's own protocols, and ws, run over pollport's connections as they do over Node's sockets: http, WebSocket, TLS; either side, and both.
+// Node's own protocols, and ws, run over pollport's connections as they do over Node's sockets:
+// http, WebSocket, TLS; either side, and both.
 import { createHash, randomBytes } from 'node:crypto'
 import { once } from 'node:events'
 import http from 'node:http'
@@ -14,7 +15,10 @@ import { runningPoller } from '../support/running-poller.ts'
 const sha256 = (data: Buffer) => createHash('sha256').update(data).digest('hex')
 
 /** A poller whose accepted connections become streams. */
-function serving(onStream: (stream: ConnectionDuplex) => void, options: Parameters<typeof toDuplex>[1] = {}) {
+function serving(
+  onStream: (stream: ConnectionDuplex) => void,
+  options: Parameters<typeof toDuplex>[1] = {}
+) {
   const poller = runningPoller((connection) => onStream(toDuplex(connection, options)))
   return { poller, port: poller.listenTcp({ address: LOCAL, port: 0 }).localAddress.port }
 }
@@ -75,7 +79,8 @@ test('http: the client side runs over pollport too, and its connection closes wh
   const createConnection = () => toDuplex(poller.connectTcp({ address: LOCAL, port }))
   const { body } = await ask({ createConnection: createConnection as never })
   expect(String(body)).toBe('bye')
-  while (all.size > 0 || poller.stats.sockets > 0) await new Promise((resolve) => setImmediate(resolve))
+  while (all.size > 0 || poller.stats.sockets > 0)
+    await new Promise((resolve) => setImmediate(resolve))
 })
 
 test('http: a request that is not one is answered with 400, and an idle one is cut off by the timeout of the server', async () => {
@@ -92,18 +97,24 @@ test('http: a request that is not one is answered with 400, and an idle one is c
   while (all.size > 0) await new Promise((resolve) => setImmediate(resolve))
 })
 
-test('ws: messages of every size go both ways, in order, and closing is orderly', { timeout: 60_000 }, async () => {
+test('ws: messages of every size go both ways, in order, and closing is orderly', {
+  timeout: 60_000
+}, async () => {
   const { server, port, all } = servingHttp((_, response) => response.writeHead(426).end())
   const sockets = new WebSocketServer({ server, maxPayload: 4 * 1024 * 1024 })
   sockets.on('connection', (socket) => {
     socket.on('message', (data, isBinary) => socket.send(data as Buffer, { binary: isBinary }))
   })
   const poller = runningPoller(() => {})
-  const overPollport = { createConnection: () => toDuplex(poller.connectTcp({ address: LOCAL, port })) as never }
+  const overPollport = {
+    createConnection: () => toDuplex(poller.connectTcp({ address: LOCAL, port })) as never
+  }
   for (const options of [{}, overPollport]) {
     const client = new WebSocket(`ws://${LOCAL}:${port}`, options)
     await once(client, 'open')
-    const sent = [0, 1, 125, 126, 65_535, 65_536, 3 * 1024 * 1024].map((bytes) => randomBytes(bytes))
+    const sent = [0, 1, 125, 126, 65_535, 65_536, 3 * 1024 * 1024].map((bytes) =>
+      randomBytes(bytes)
+    )
     const came: Buffer[] = []
     client.on('message', (data) => came.push(data as Buffer))
     for (const data of sent) client.send(data)
@@ -113,7 +124,8 @@ test('ws: messages of every size go both ways, in order, and closing is orderly'
     client.close(4000, 'enough')
     expect((await closed)[0]).toBe(4000)
   }
-  while (all.size > 0 || poller.stats.sockets > 0) await new Promise((resolve) => setImmediate(resolve))
+  while (all.size > 0 || poller.stats.sockets > 0)
+    await new Promise((resolve) => setImmediate(resolve))
 })
 
 test('tls: both sides over pollport, with a certificate of the test: bytes are whole, and a wrong name is refused', {
@@ -177,7 +189,9 @@ async function servingTls(onSecure: (secure: tls.TLSSocket) => void) {
 
 test('TLS: what the server says after the client has finished arrives', async () => {
   const answer = randomBytes(1024 * 1024)
-  const { open, client } = await servingTls((secure) => secure.resume().on('end', () => secure.end(answer)))
+  const { open, client } = await servingTls((secure) =>
+    secure.resume().on('end', () => secure.end(answer))
+  )
   client.end('that is all')
   const pieces: Buffer[] = []
   for await (const piece of client) pieces.push(piece as Buffer)

@@ -1,4 +1,5 @@
-// https and http2 over connections of a poller: no client that leaves, in whatever way, leaves a descriptor; and the peer's address can be had.
+// https and http2 over connections of a poller: no client that leaves, in whatever way, leaves a
+// descriptor; and the peer's address can be had.
 import { AsyncLocalStorage } from 'node:async_hooks'
 import { once } from 'node:events'
 import http2 from 'node:http2'
@@ -14,7 +15,12 @@ import { runningPoller } from '../support/running-poller.ts'
 const { private: key, cert } = await generate([{ name: 'commonName', value: 'lobby.test' }])
 
 function secure(port: number): tls.TLSSocket {
-  return tls.connect({ port, host: LOCAL, rejectUnauthorized: false, ALPNProtocols: ['h2', 'http/1.1'] })
+  return tls.connect({
+    port,
+    host: LOCAL,
+    rejectUnauthorized: false,
+    ALPNProtocols: ['h2', 'http/1.1']
+  })
 }
 
 const leaving: Record<string, (port: number) => Promise<unknown>> = {
@@ -40,7 +46,10 @@ const leaving: Record<string, (port: number) => Promise<unknown>> = {
   }
 }
 
-for (const [name, createServer] of Object.entries({ https: https.createServer, http2: http2.createSecureServer })) {
+for (const [name, createServer] of Object.entries({
+  https: https.createServer,
+  http2: http2.createSecureServer
+})) {
   for (const [how, leave] of Object.entries(leaving)) {
     test(`${name}: a client that ${how} leaves no descriptor`, async () => {
       const server = (createServer as typeof https.createServer)({ key, cert })
@@ -69,7 +78,10 @@ test('behind TLS a request finds its stream, and so the address of its peer, in 
     storage.run(stream, () => server.emit('connection', stream))
   })
   const { port } = poller.listenTcp({ address: LOCAL, port: 0 }).localAddress
-  const [response] = await once(https.get({ host: LOCAL, port, rejectUnauthorized: false, agent: false }), 'response')
+  const [response] = await once(
+    https.get({ host: LOCAL, port, rejectUnauthorized: false, agent: false }),
+    'response'
+  )
   let body = ''
   for await (const piece of response) body += piece
   expect(body).toBe(LOCAL)

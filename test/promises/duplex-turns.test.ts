@@ -1,4 +1,5 @@
-// Each chunk, the end and the close of a stream come in a callback of their own, with ticks and microtasks in between, as from a socket of node:net.
+// Each chunk, the end and the close of a stream come in a callback of their own, with ticks and
+// microtasks in between, as from a socket of node:net.
 import { once } from 'node:events'
 import http from 'node:http'
 import net from 'node:net'
@@ -9,7 +10,10 @@ import { openProbe } from '../support/poller-probe.ts'
 import { runningPoller } from '../support/running-poller.ts'
 import { streamAndSocket } from '../support/stream-and-socket.ts'
 
-/** What happened, in order; after each event a word for the tick and one for the microtask that it asked for. */
+/**
+ * What happened, in order; after each event a word for the tick and one for the microtask that it
+ * asked for.
+ */
 function diaryOf(stream: ConnectionDuplex): string[] {
   const diary: string[] = []
   const note = (event: string) => {
@@ -64,7 +68,9 @@ test("an http client that ends its side with the request's body gets its answer,
   const server = http.createServer((request, response) => {
     request.resume().on('end', () => response.end('answer'))
   })
-  const poller = runningPoller((connection) => server.emit('connection', toDuplex(connection, { allowHalfOpen: true })))
+  const poller = runningPoller((connection) =>
+    server.emit('connection', toDuplex(connection, { allowHalfOpen: true }))
+  )
   const { port } = poller.listenTcp({ address: LOCAL, port: 0 }).localAddress
   for (let round = 0; round < 50; round++) {
     const client = net.connect(port, LOCAL)
@@ -97,7 +103,8 @@ test('a program that waits without turns of the loop holds up the sender: what i
   const stream = toDuplex(connection)
   const sent = Buffer.alloc(4 * 1024 * 1024, 7)
   peer.socket.write(sent)
-  // The peer's process is this one: its socket takes what the kernel takes, and that is more than two batches.
+  // The peer's process is this one: its socket takes what the kernel takes, and that is more than
+  // two batches.
   await new Promise((resolve) => setTimeout(resolve, 20))
   for (let waits = 0; waits < 50; waits++) probe.poller.wait(1)
   expect(connection.bytesReceived).toBeGreaterThan(0)
@@ -138,7 +145,8 @@ test('eight flooding streams leave Node its turns, and each of them its share', 
     poller.close()
     await running
   })
-  const isEnough = () => timers >= 20 && bytes.size === 8 && [...bytes.values()].every((count) => count > 256 * 1024)
+  const isEnough = () =>
+    timers >= 20 && bytes.size === 8 && [...bytes.values()].every((count) => count > 256 * 1024)
   while (!isEnough()) await new Promise((resolve) => setImmediate(resolve))
 })
 

@@ -1,4 +1,5 @@
-// Who only writes learns that the peer has gone: 'end', 'finish' and 'close' come although nobody reads, as with net.Socket, and no descriptor is left.
+// Who only writes learns that the peer has gone: 'end', 'finish' and 'close' come although nobody
+// reads, as with net.Socket, and no descriptor is left.
 import { once } from 'node:events'
 import net from 'node:net'
 import { toDuplex } from 'pollport'
@@ -22,7 +23,9 @@ test('a connecting one does so too', async () => {
   const server = net.createServer((socket) => socket.end()).listen(0, LOCAL)
   await once(server, 'listening')
   const poller = runningPoller(() => {})
-  const stream = toDuplex(poller.connectTcp({ address: LOCAL, port: (server.address() as net.AddressInfo).port }))
+  const stream = toDuplex(
+    poller.connectTcp({ address: LOCAL, port: (server.address() as net.AddressInfo).port })
+  )
   await once(stream, 'close')
   expect(poller.stats.sockets).toBe(0)
   server.close()
@@ -67,7 +70,9 @@ async function resetUnread() {
 test('after a reset behind data that nobody reads, a write fails with it, and the stream closes', async () => {
   const { poller, stream } = await resetUnread()
   const failed = once(stream, 'error')
-  const closed = new Promise((resolve) => stream.on('close', (hadError?: boolean) => resolve(hadError)))
+  const closed = new Promise((resolve) =>
+    stream.on('close', (hadError?: boolean) => resolve(hadError))
+  )
   let written: (Error & { code?: string }) | null | undefined
   while (!stream.destroyed) {
     // The system may take one more before it has the reset.

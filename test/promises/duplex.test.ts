@@ -1,4 +1,5 @@
-// A connection as a stream: bytes whole both ways, backpressure both ways, and the ends that Node's own sockets have.
+// A connection as a stream: bytes whole both ways, backpressure both ways, and the ends that Node's
+// own sockets have.
 import { createHash, randomBytes } from 'node:crypto'
 import { once } from 'node:events'
 import { pipeline } from 'node:stream/promises'
@@ -9,7 +10,9 @@ import { thrownBy } from '../support/poller-probe.ts'
 import { runningPoller } from '../support/running-poller.ts'
 import { streamAndSocket } from '../support/stream-and-socket.ts'
 
-test('a pipeline through the stream gives back what it got: 32 MiB', { timeout: 60_000 }, async () => {
+test('a pipeline through the stream gives back what it got: 32 MiB', {
+  timeout: 60_000
+}, async () => {
   const { stream, socket } = await streamAndSocket()
   const echoed = pipeline(stream, stream)
   const [sent, came] = [createHash('sha256'), createHash('sha256')]
@@ -29,7 +32,9 @@ test('a pipeline through the stream gives back what it got: 32 MiB', { timeout: 
   expect(came.digest('hex')).toBe(sent.digest('hex'))
 })
 
-test('a reader that does not read holds up the sender, and loses nothing', { timeout: 60_000 }, async () => {
+test('a reader that does not read holds up the sender, and loses nothing', {
+  timeout: 60_000
+}, async () => {
   const { stream, socket } = await streamAndSocket()
   const chunk = Buffer.alloc(64 * 1024, 1)
   let isHeldUp = false
@@ -64,7 +69,8 @@ test('a write is done when the system has it, so that a writer is held up at wri
       stream.write(chunk, () => {
         isDone = true
       })
-      for (let turns = 0; turns < 200 && !isDone; turns++) await new Promise((resolve) => setTimeout(resolve, 1))
+      for (let turns = 0; turns < 200 && !isDone; turns++)
+        await new Promise((resolve) => setTimeout(resolve, 1))
       if (!isDone) return true
     }
     return false

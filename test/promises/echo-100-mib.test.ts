@@ -1,4 +1,5 @@
-// 100 MiB to an echo server and back, in random pieces, with a hash at the end: node:net on one side, a Poller on the other, both ways round.
+// 100 MiB to an echo server and back, in random pieces, with a hash at the end: node:net on one
+// side, a Poller on the other, both ways round.
 import { createHash } from 'node:crypto'
 import net from 'node:net'
 import type { TcpConnection } from 'pollport'
@@ -10,7 +11,10 @@ import { newSeed, patternBytes, randomFrom } from '../support/poller-random.ts'
 const TOTAL = 100 * 1024 * 1024
 const LIMITS = { timeout: 90_000 }
 
-/** Pieces of random length out of a random pattern, TOTAL bytes in all; `hash` covers what was given out. */
+/**
+ * Pieces of random length out of a random pattern, TOTAL bytes in all; `hash` covers what was given
+ * out.
+ */
 function pieces(seed: number) {
   const random = randomFrom(seed)
   const pattern = patternBytes(2 * 1024 * 1024, seed)
@@ -69,16 +73,22 @@ test('a client of node:net has 100 MiB echoed by a Poller', LIMITS, async () => 
 test('a client on a Poller has 100 MiB echoed by node:net', LIMITS, async () => {
   const seed = newSeed()
   const source = pieces(seed)
-  const server = net.createServer((socket) => socket.on('error', () => {}).pipe(socket)).listen(0, LOCAL)
+  const server = net
+    .createServer((socket) => socket.on('error', () => {}).pipe(socket))
+    .listen(0, LOCAL)
   onTestFinished(() => void server.close())
   await new Promise((resolve) => server.once('listening', resolve))
   const probe = openProbe()
   probe.keeps = false
   const received = createHash('sha256')
-  const connection = probe.poller.connectTcp({ address: LOCAL, port: (server.address() as net.AddressInfo).port })
+  const connection = probe.poller.connectTcp({
+    address: LOCAL,
+    port: (server.address() as net.AddressInfo).port
+  })
   let isClosed = false
   const send = () => {
-    for (let piece = source.next(); piece; piece = source.next()) if (!connection.send(piece)) return
+    for (let piece = source.next(); piece; piece = source.next())
+      if (!connection.send(piece)) return
     connection.end()
   }
   probe.onEvent = (event) => {

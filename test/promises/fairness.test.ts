@@ -23,7 +23,10 @@ test('a flooding connection gives at most readBudgetBytes bytes a wait, and the 
     expect(flood.bytesReceived - before).toBeLessThanOrEqual(readBudgetBytes)
   }
   expect(others.filter(({ connection }) => connection.bytesReceived === 2)).toHaveLength(20)
-  await probe.until('the flood arrives whole nevertheless', () => flood.bytesReceived === 8 * 1024 * 1024)
+  await probe.until(
+    'the flood arrives whole nevertheless',
+    () => flood.bytesReceived === 8 * 1024 * 1024
+  )
 })
 
 test('several floods share: each moves on in every few waits', async () => {
@@ -36,7 +39,9 @@ test('several floods share: each moves on in every few waits', async () => {
   for (let waits = 0; waits < 9; waits++) probe.step(0) // 24 sockets by 8 a wait are three waits; three times that leaves room.
   const got = floods.map((flood) => flood.connection.bytesReceived)
   expect(Math.min(...got)).toBeGreaterThan(0)
-  await probe.until('all of them arrive', () => floods.every((flood) => flood.connection.bytesReceived === 512 * 1024))
+  await probe.until('all of them arrive', () =>
+    floods.every((flood) => flood.connection.bytesReceived === 512 * 1024)
+  )
 })
 
 test('for whom the receive buffer has no room, the next wait has: floods that fill it take turns', async () => {
@@ -55,7 +60,9 @@ test('for whom the receive buffer has no room, the next wait has: floods that fi
   }
   expect(largest).toBeLessThanOrEqual(room)
   expect(Math.min(...floods.map((flood) => flood.connection.bytesReceived))).toBeGreaterThan(0)
-  await probe.until('all of them arrive', () => floods.every((flood) => flood.connection.bytesReceived === 1024 * 1024))
+  await probe.until('all of them arrive', () =>
+    floods.every((flood) => flood.connection.bytesReceived === 1024 * 1024)
+  )
 })
 
 test('a crowd at the door does not keep those inside waiting', async () => {

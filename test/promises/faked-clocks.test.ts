@@ -1,4 +1,5 @@
-// A test that fakes the time, or timers, neither stops a wait nor hurries it: the library's clock is its own.
+// A test that fakes the time, or timers, neither stops a wait nor hurries it: the library's clock
+// is its own.
 import FakeNode from 'node:test'
 import { Poller } from 'pollport'
 import { expect, onTestFinished, test, vi } from 'vitest'
@@ -8,10 +9,13 @@ const script = new URL('../support/faked-clock.mjs', import.meta.url)
 
 test.each(['before', 'after'])('everything that is faked %s the import', async (when) => {
   const child = startChild(script, { args: [when] })
-  for (const mark of ['wait', 'raw wait']) expect((await child.at(mark)).ms, mark).toBeGreaterThanOrEqual(19.9)
+  for (const mark of ['wait', 'raw wait'])
+    expect((await child.at(mark)).ms, mark).toBeGreaterThanOrEqual(19.9)
   expect((await child.at('runLoop')).ms).toBeGreaterThanOrEqual(29.9)
   expect((await child.at('exceptions')).seen).toContain('of a taker')
-  expect((await child.at('connection, idle time and exception in run()')).ms).toBeGreaterThanOrEqual(19.9)
+  expect(
+    (await child.at('connection, idle time and exception in run()')).ms
+  ).toBeGreaterThanOrEqual(19.9)
   await child.at('for await')
   expect(await child.ended).toMatchObject({ code: 0 })
 })
@@ -24,7 +28,14 @@ test.each([
     'Vitest',
     () => {
       vi.useFakeTimers({
-        toFake: ['setTimeout', 'setInterval', 'setImmediate', 'queueMicrotask', 'Date', 'performance']
+        toFake: [
+          'setTimeout',
+          'setInterval',
+          'setImmediate',
+          'queueMicrotask',
+          'Date',
+          'performance'
+        ]
       })
       return () => void vi.useRealTimers()
     }

@@ -1,4 +1,5 @@
-// A time that is further away than the system can count never comes, or is refused; it neither comes at once nor keeps a thread busy.
+// A time that is further away than the system can count never comes, or is refused; it neither
+// comes at once nor keeps a thread busy.
 import { setTimeout as delay } from 'node:timers/promises'
 import { Epoll, Iocp, Poller, runLoop, Socket, toDuplex } from 'pollport'
 import { expect, onTestFinished, test } from 'vitest'
@@ -27,27 +28,30 @@ test.each(FAR)('a wait of %d ms waits', (timeoutMs) => {
   expect(raw.wait(timeoutMs)).toEqual([])
 })
 
-test.each(FAR)('an idle time, and a connect, of %d ms keep nobody busy inside run()', async (ms) => {
-  const { port } = await listenPeer()
-  const poller = new Poller()
-  const types: string[] = []
-  const running = poller.run((events) => {
-    for (const event of events) {
-      types.push(event.type)
-      if (event.type === 'connect') event.socket.setIdleTimeout(ms)
-    }
-  })
-  onTestFinished(async () => {
-    poller.close()
-    await running
-  })
-  poller.connectTcp({ address: LOCAL, port, timeoutMs: ms })
-  while (types.length === 0) await delay(1)
-  const { waits } = poller.stats
-  expect(await idleShare()).toBeLessThan(0.2)
-  expect(poller.stats.waits - waits).toBeLessThan(20)
-  expect(types).toEqual(['connect'])
-})
+test.each(FAR)(
+  'an idle time, and a connect, of %d ms keep nobody busy inside run()',
+  async (ms) => {
+    const { port } = await listenPeer()
+    const poller = new Poller()
+    const types: string[] = []
+    const running = poller.run((events) => {
+      for (const event of events) {
+        types.push(event.type)
+        if (event.type === 'connect') event.socket.setIdleTimeout(ms)
+      }
+    })
+    onTestFinished(async () => {
+      poller.close()
+      await running
+    })
+    poller.connectTcp({ address: LOCAL, port, timeoutMs: ms })
+    while (types.length === 0) await delay(1)
+    const { waits } = poller.stats
+    expect(await idleShare()).toBeLessThan(0.2)
+    expect(poller.stats.waits - waits).toBeLessThan(20)
+    expect(types).toEqual(['connect'])
+  }
+)
 
 test('options that are times refuse what the system cannot count', () => {
   const socket = closing(new Socket({ type: 'tcp' }))
@@ -68,11 +72,18 @@ test('a stream’s closeTimeoutMs, and ticks that are further apart than any num
   const probe = openProbe()
   const { near } = await ownPair(probe)
   for (const closeTimeoutMs of FAR)
-    expect(() => toDuplex(near, { closeTimeoutMs })).toThrow(expect.objectContaining({ code: 'ERR_OUT_OF_RANGE' }))
+    expect(() => toDuplex(near, { closeTimeoutMs })).toThrow(
+      expect.objectContaining({ code: 'ERR_OUT_OF_RANGE' })
+    )
   for (const hz of [Number.MIN_VALUE, 1e-300])
-    await expect(runLoop(probe.poller, { hz, onTick: () => false })).rejects.toMatchObject({ code: 'ERR_OUT_OF_RANGE' })
+    await expect(runLoop(probe.poller, { hz, onTick: () => false })).rejects.toMatchObject({
+      code: 'ERR_OUT_OF_RANGE'
+    })
 })
 
 test('the slowest loop that there may be has its first tick at once', async () => {
-  expect(await runLoop(closing(new Poller()), { hz: 1e-9, onTick: () => false })).toMatchObject({ ticks: 1, missed: 0 })
+  expect(await runLoop(closing(new Poller()), { hz: 1e-9, onTick: () => false })).toMatchObject({
+    ticks: 1,
+    missed: 0
+  })
 })

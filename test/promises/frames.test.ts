@@ -1,4 +1,5 @@
-// Frames come out as they went in, however the stream is cut, and a frame that is too long ends it before memory is spent.
+// Frames come out as they went in, however the stream is cut, and a frame that is too long ends it
+// before memory is spent.
 import { FrameDecoder, FrameEncoder, FrameTooLargeError } from 'pollport'
 import { describe, expect, test } from 'vitest'
 import { newSeed, patternBytes, randomFrom } from '../support/poller-random.ts'
@@ -8,15 +9,20 @@ const sizes = [1, 2, 4] as const
 
 function decodeAll(decoder: FrameDecoder, chunks: Iterable<Uint8Array>): string[] {
   const frames: string[] = []
-  for (const chunk of chunks) for (const frame of decoder.push(chunk)) frames.push(frame.toString('latin1'))
+  for (const chunk of chunks)
+    for (const frame of decoder.push(chunk)) frames.push(frame.toString('latin1'))
   return frames
 }
 
 describe.each(sizes)('with %d length bytes', (lengthBytes) => {
   test('a frame is its length, big-endian, then the payload; a string is UTF-8', () => {
     const encoder = new FrameEncoder({ lengthBytes })
-    expect(encoder.encode('é')).toEqual(Buffer.from([...Array(lengthBytes - 1).fill(0), 2, 0xc3, 0xa9]))
-    expect(encoder.encode(new Uint8Array([7]))).toEqual(Buffer.from([...Array(lengthBytes - 1).fill(0), 1, 7]))
+    expect(encoder.encode('é')).toEqual(
+      Buffer.from([...Array(lengthBytes - 1).fill(0), 2, 0xc3, 0xa9])
+    )
+    expect(encoder.encode(new Uint8Array([7]))).toEqual(
+      Buffer.from([...Array(lengthBytes - 1).fill(0), 1, 7])
+    )
     expect(encoder.encode('')).toEqual(Buffer.alloc(lengthBytes))
   })
 
@@ -26,7 +32,10 @@ describe.each(sizes)('with %d length bytes', (lengthBytes) => {
     const stream = Buffer.concat(payloads.map((payload) => encoder.encode(payload)))
     for (let cut = 0; cut <= stream.length; cut++) {
       const decoder = new FrameDecoder({ lengthBytes })
-      expect(decodeAll(decoder, [stream.subarray(0, cut), stream.subarray(cut)]), `cut at ${cut}`).toEqual(payloads)
+      expect(
+        decodeAll(decoder, [stream.subarray(0, cut), stream.subarray(cut)]),
+        `cut at ${cut}`
+      ).toEqual(payloads)
       expect(decoder.bufferedBytes).toBe(0)
     }
   })
@@ -67,7 +76,9 @@ describe.each(sizes)('with %d length bytes', (lengthBytes) => {
     const options = { lengthBytes, maxFrameBytes: 10 }
     const frame = new FrameEncoder(options).encode('0123456789')
     expect(decodeAll(new FrameDecoder(options), [frame])).toEqual(['0123456789'])
-    expect(codeOf(() => new FrameEncoder(options).encode('0123456789a'))).toBe('ERR_FRAME_TOO_LARGE')
+    expect(codeOf(() => new FrameEncoder(options).encode('0123456789a'))).toBe(
+      'ERR_FRAME_TOO_LARGE'
+    )
     const longer = new FrameEncoder({ lengthBytes }).encode('0123456789a')
     expect(codeOf(() => decodeAll(new FrameDecoder(options), [longer]))).toBe('ERR_FRAME_TOO_LARGE')
     expect(() => new FrameEncoder(options).encode('0123456789a')).toThrow(FrameTooLargeError)
@@ -76,7 +87,9 @@ describe.each(sizes)('with %d length bytes', (lengthBytes) => {
 
 test('a frame that is too long is refused by its length alone, and nothing is kept for it', () => {
   const decoder = new FrameDecoder({ lengthBytes: 4, maxFrameBytes: 100 })
-  expect(codeOf(() => [...decoder.push(Buffer.from([0xff, 0xff, 0xff, 0xff]))])).toBe('ERR_FRAME_TOO_LARGE')
+  expect(codeOf(() => [...decoder.push(Buffer.from([0xff, 0xff, 0xff, 0xff]))])).toBe(
+    'ERR_FRAME_TOO_LARGE'
+  )
   expect(decoder.bufferedBytes).toBe(0)
 })
 
@@ -85,7 +98,8 @@ test('the frames before one that is too long are given out first; afterwards eve
   const seen: string[] = []
   expect(
     codeOf(() => {
-      for (const frame of decoder.push(Buffer.from([1, 65, 2, 66, 67, 9, 1, 1]))) seen.push(String(frame))
+      for (const frame of decoder.push(Buffer.from([1, 65, 2, 66, 67, 9, 1, 1])))
+        seen.push(String(frame))
     })
   ).toBe('ERR_FRAME_TOO_LARGE')
   expect(seen).toEqual(['A', 'BC'])
@@ -112,9 +126,14 @@ test('a program that stops in the middle of the frames of a chunk loses none of 
 })
 
 test('options and arguments that make no sense are refused', () => {
-  for (const make of [(options: never) => new FrameEncoder(options), (options: never) => new FrameDecoder(options)]) {
+  for (const make of [
+    (options: never) => new FrameEncoder(options),
+    (options: never) => new FrameDecoder(options)
+  ]) {
     expect(codeOf(() => make({ lengthBytes: 3 } as never))).toBe('ERR_INVALID_ARG_VALUE')
-    expect(codeOf(() => make({ lengthBytes: 1, maxFrameBytes: 256 } as never))).toBe('ERR_OUT_OF_RANGE')
+    expect(codeOf(() => make({ lengthBytes: 1, maxFrameBytes: 256 } as never))).toBe(
+      'ERR_OUT_OF_RANGE'
+    )
     expect(codeOf(() => make({ maxFrameBytes: -1 } as never))).toBe('ERR_OUT_OF_RANGE')
     expect(codeOf(() => make(null as never))).toBe('ERR_INVALID_ARG_TYPE')
   }

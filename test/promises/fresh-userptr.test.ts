@@ -1,4 +1,5 @@
-// An event's userPtr is the socket's at the moment when the program comes to the event, not when the batch was made.
+// An event's userPtr is the socket's at the moment when the program comes to the event, not when
+// the batch was made.
 import { setImmediate as nextTurn } from 'node:timers/promises'
 import { type PollEvent, Poller, Socket } from 'pollport'
 import { expect, onTestFinished, test } from 'vitest'
@@ -8,7 +9,10 @@ import { closing } from '../support/raw-pair.ts'
 
 const login = { name: 'Ann' }
 
-/** A poller that has an accept, and then the bytes and the end of that connection: on Linux in one batch. */
+/**
+ * A poller that has an accept, and then the bytes and the end of that connection: on Linux in one
+ * batch.
+ */
 function clientThatLeaves(): Poller<unknown> {
   const poller = new Poller<unknown>()
   onTestFinished(() => poller.close())
@@ -27,7 +31,10 @@ async function batchWithEnd(
 ): Promise<PollEvent[]> {
   for (;;) {
     const batch = poller.wait(1)
-    if (Array.from({ length: batch.length }, (_, at) => batch[at]).some(({ type }) => type === 'end')) return batch
+    if (
+      Array.from({ length: batch.length }, (_, at) => batch[at]).some(({ type }) => type === 'end')
+    )
+      return batch
     batch.forEach(handle)
     await nextTurn()
   }
@@ -76,7 +83,8 @@ test('of an accept it is the listener’s of that moment, and the connection’s
   const poller = new Poller<unknown>()
   onTestFinished(() => poller.close())
   const listener = poller.listenTcp({ address: LOCAL, port: 0 }, 'first')
-  for (let clients = 0; clients < 2; clients++) closing(new Socket({ type: 'tcp' })).connect(listener.localAddress)
+  for (let clients = 0; clients < 2; clients++)
+    closing(new Socket({ type: 'tcp' })).connect(listener.localAddress)
   const userPtrs: unknown[] = []
   while (userPtrs.length < 2)
     for (const event of poller.wait(1)) {
@@ -93,5 +101,6 @@ test('an event is a plain object: it can be copied, compared and printed', async
   const batch = await batchWithEnd(clientThatLeaves())
   const [event] = [...batch]
   expect(Object.getPrototypeOf(event)).toBe(Object.prototype)
-  for (const { get } of Object.values(Object.getOwnPropertyDescriptors(event))) expect(get).toBeUndefined()
+  for (const { get } of Object.values(Object.getOwnPropertyDescriptors(event)))
+    expect(get).toBeUndefined()
 })

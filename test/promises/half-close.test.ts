@@ -145,21 +145,30 @@ test('S.3 send() after end() is EPIPE', async () => {
   const { connection, peer } = await acceptedPair(probe)
   connection.send('in time')
   connection.end()
-  expect(thrownBy(() => connection.send('late'))).toMatchObject({ name: 'SocketError', code: 'EPIPE' })
+  expect(thrownBy(() => connection.send('late'))).toMatchObject({
+    name: 'SocketError',
+    code: 'EPIPE'
+  })
   await probe.until('the peer sees the end', () => peer.ended)
   expect(thrownBy(() => connection.send('later')).code).toBe('EPIPE')
   expect(peer.received.toString()).toBe('in time')
 })
 
-test.each(['send', 'end'] as const)('%s() after close() is an error or nothing, never a crash', async (method) => {
-  const probe = openProbe()
-  const { connection } = await acceptedPair(probe)
-  connection.close()
-  if (method === 'send')
-    expect(thrownBy(() => connection.send('late'))).toMatchObject({ name: 'SocketError', code: 'EBADF' })
-  else connection.end()
-  await probe.first('close', connection)
-})
+test.each(['send', 'end'] as const)(
+  '%s() after close() is an error or nothing, never a crash',
+  async (method) => {
+    const probe = openProbe()
+    const { connection } = await acceptedPair(probe)
+    connection.close()
+    if (method === 'send')
+      expect(thrownBy(() => connection.send('late'))).toMatchObject({
+        name: 'SocketError',
+        code: 'EBADF'
+      })
+    else connection.end()
+    await probe.first('close', connection)
+  }
+)
 
 test('the end leaves before wait() blocks: a peer that answers to it is heard at once', async () => {
   const probe = openProbe()
@@ -168,7 +177,8 @@ test('the end leaves before wait() blocks: a peer that answers to it is heard at
   connection.send('question')
   connection.end()
   const start = performance.now()
-  while (probe.seen('end', connection).length === 0 && performance.now() - start < 8_000) probe.step(8_000)
+  while (probe.seen('end', connection).length === 0 && performance.now() - start < 8_000)
+    probe.step(8_000)
   expect(performance.now() - start).toBeLessThan(4_000)
   expect(probe.bytesOf(connection).toString()).toBe('you said question')
 })
@@ -179,22 +189,28 @@ test('the same without anything to send', async () => {
   await probe.first('connect', connection)
   connection.end()
   const start = performance.now()
-  while (probe.seen('end', connection).length === 0 && performance.now() - start < 8_000) probe.step(8_000)
+  while (probe.seen('end', connection).length === 0 && performance.now() - start < 8_000)
+    probe.step(8_000)
   expect(performance.now() - start).toBeLessThan(4_000)
 })
 
-test.each(['', 'last words'])('the close event that close() owes ends a long wait (queued: "%s")', async (words) => {
-  const probe = openProbe()
-  const { connection } = await acceptedPair(probe)
-  connection.send(words)
-  connection.close()
-  const start = performance.now()
-  while (probe.seen('close', connection).length === 0 && performance.now() - start < 8_000) probe.step(8_000)
-  expect(performance.now() - start).toBeLessThan(4_000)
-})
+test.each(['', 'last words'])(
+  'the close event that close() owes ends a long wait (queued: "%s")',
+  async (words) => {
+    const probe = openProbe()
+    const { connection } = await acceptedPair(probe)
+    connection.send(words)
+    connection.close()
+    const start = performance.now()
+    while (probe.seen('close', connection).length === 0 && performance.now() - start < 8_000)
+      probe.step(8_000)
+    expect(performance.now() - start).toBeLessThan(4_000)
+  }
+)
 
 test('close() delivers all that is queued although the peer has sent something that nobody will read', async () => {
-  // Closing a socket with unread bytes resets the connection and drops what was still to be delivered (RFC 2525, 2.17): so close() must not leave any.
+  // Closing a socket with unread bytes resets the connection and drops what was still to be
+  // delivered (RFC 2525, 2.17): so close() must not leave any.
   const probe = openProbe({ highWaterMarkBytes: 64 * 1024 * 1024 })
   const { connection, peer } = await acceptedPair(probe, { paused: true })
   const bytes = patternBytes(1_500_000) // More than the peer's side of the system holds, less than both sides do.

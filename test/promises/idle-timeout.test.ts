@@ -120,7 +120,8 @@ test('fifty timeouts come in the order of their times', async () => {
   const probe = openProbe<{ dueFromMs: number; dueByMs: number }>()
   const { connection, listener } = await acceptedPair(probe)
   const connections = [connection]
-  for (let peers = 1; peers < 50; peers++) connections.push((await acceptPeer(probe, listener)).connection)
+  for (let peers = 1; peers < 50; peers++)
+    connections.push((await acceptPeer(probe, listener)).connection)
   connections.forEach((each, at) => {
     const ms = 400 - at * 4
     const dueFromMs = performance.now() + ms
@@ -128,8 +129,11 @@ test('fifty timeouts come in the order of their times', async () => {
     each.userPtr = { dueFromMs, dueByMs: performance.now() + ms } // a busy machine may stand still between two calls
   })
   await probe.until('all have timed out', () => probe.seen('timeout').length === 50)
-  const times = probe.seen('timeout').map(({ userPtr }) => userPtr as { dueFromMs: number; dueByMs: number })
-  for (let at = 1; at < times.length; at++) expect(times[at - 1].dueFromMs).toBeLessThanOrEqual(times[at].dueByMs)
+  const times = probe
+    .seen('timeout')
+    .map(({ userPtr }) => userPtr as { dueFromMs: number; dueByMs: number })
+  for (let at = 1; at < times.length; at++)
+    expect(times[at - 1].dueFromMs).toBeLessThanOrEqual(times[at].dueByMs)
 })
 
 test.each([[-7], [Number.NaN], ['100'], [{}]])('setIdleTimeout(%j) is refused', async (value) => {

@@ -1,4 +1,5 @@
-// The parts that can be tested without a kernel: slots, deadlines, the send queue, the outbox, the lateness histogram, the batch of events.
+// The parts that can be tested without a kernel: slots, deadlines, the send queue, the outbox, the
+// lateness histogram, the batch of events.
 import { describe, expect, test } from 'vitest'
 import { EventBatch } from '../../lib/event-batch.ts'
 import { LatenessHistogram } from '../../lib/helpers/lateness.ts'
@@ -96,7 +97,8 @@ describe('SendQueue', () => {
       else queue.append(message)
       if (random(2) === 0) expect(pump()).toBe(0)
       expect(queue.bytes).toBe(
-        given.reduce((sum, { length }) => sum + length, 0) - taken.reduce((sum, { length }) => sum + length, 0)
+        given.reduce((sum, { length }) => sum + length, 0) -
+          taken.reduce((sum, { length }) => sum + length, 0)
       )
     }
     while (queue.bytes > 0) pump()
@@ -142,7 +144,14 @@ describe('LatenessHistogram', () => {
 
   test('nothing gives zeros; more than half an hour is still counted', () => {
     const histogram = new LatenessHistogram()
-    expect(histogram.summary()).toEqual({ meanMs: 0, p50Ms: 0, p90Ms: 0, p99Ms: 0, p999Ms: 0, maxMs: 0 })
+    expect(histogram.summary()).toEqual({
+      meanMs: 0,
+      p50Ms: 0,
+      p90Ms: 0,
+      p99Ms: 0,
+      p999Ms: 0,
+      maxMs: 0
+    })
     histogram.add(1e9)
     expect(histogram.summary().p50Ms).toBe(1e9)
   })

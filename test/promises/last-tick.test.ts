@@ -24,16 +24,28 @@ const loops: [string, Loop][] = [
     'runLoop that is aborted',
     (poller, act) => {
       const ending = new AbortController()
-      return runLoop(poller, { hz: 100, signal: ending.signal, onTick: () => act(() => ending.abort()) })
+      return runLoop(poller, {
+        hz: 100,
+        signal: ending.signal,
+        onTick: () => act(() => ending.abort())
+      })
     }
   ],
-  ['runLoop whose tick throws', (poller, act) => runLoop(poller, { hz: 100, onTick: () => act(fail) }).catch(() => {})],
+  [
+    'runLoop whose tick throws',
+    (poller, act) => runLoop(poller, { hz: 100, onTick: () => act(fail) }).catch(() => {})
+  ],
   [
     'runLoop that is aborted in onEvents',
     (poller, act) => {
       const ending = new AbortController()
       const onEvents = () => act(() => ending.abort())
-      return runLoop(poller, { hz: 100, signal: ending.signal, onEvents, onTick: () => poller.wake() })
+      return runLoop(poller, {
+        hz: 100,
+        signal: ending.signal,
+        onEvents,
+        onTick: () => poller.wake()
+      })
     }
   ],
   [

@@ -1,20 +1,28 @@
-// What a peer still sends while the last words are on their way to it: end() takes it in, and every word arrives. After close() nobody is there to
-// take it, and TCP then answers with a reset, which may overtake what the sending system had not sent yet (RFC 1122, 4.2.2.13).
+// What a peer still sends while the last words are on their way to it: end() takes it in, and every
+// word arrives. After close() nobody is there to take it, and TCP then answers with a reset, which
+// may overtake what the sending system had not sent yet (RFC 1122, 4.2.2.13).
 import { type Socket, type TcpConnection, WOULD_BLOCK, type WouldBlock } from 'pollport'
 import { expect, test } from 'vitest'
 import { openProbe } from '../support/poller-probe.ts'
 import { eventually, rawPair } from '../support/raw-pair.ts'
 
-// More segments than a young connection may have on their way (its congestion window, ten at first), so that the system still holds some.
+// More segments than a young connection may have on their way (its congestion window, ten at
+// first), so that the system still holds some.
 const SEGMENTS = 200
-const words = Buffer.from(Array.from({ length: SEGMENTS }, (_, number) => `word ${number} `).join(''))
+const words = Buffer.from(
+  Array.from({ length: SEGMENTS }, (_, number) => `word ${number} `).join('')
+)
 
-/** A connection that says its last words and leaves; its peer, who has not read them, answers. What becomes of the words there. */
+/**
+ * A connection that says its last words and leaves; its peer, who has not read them, answers. What
+ * becomes of the words there.
+ */
 async function lastWords(leave: (connection: TcpConnection) => void) {
   const probe = openProbe()
   const { near: peer, far } = rawPair()
   const connection = probe.poller.adopt(far) as TcpConnection
-  // A conversation: from then on the peer's system puts its acknowledgements off, in the hope of an answer that takes them along.
+  // A conversation: from then on the peer's system puts its acknowledgements off, in the hope of an
+  // answer that takes them along.
   for (let turn = 0; turn < 5; turn++) {
     connection.send('?')
     probe.poller.flush()
@@ -31,7 +39,8 @@ async function lastWords(leave: (connection: TcpConnection) => void) {
   const parts: Buffer[] = []
   let outcome: string | undefined
   await probe.until('the peer comes to an end', () => {
-    // It talks on until it is told that nobody listens. A reset is told once: after it, receiving ends as if all had been well.
+    // It talks on until it is told that nobody listens. A reset is told once: after it, receiving
+    // ends as if all had been well.
     outcome = errorOf(() => peer.send(Buffer.from('an answer')))
     const { bytes, end } = readAll(peer)
     parts.push(bytes)
@@ -66,7 +75,9 @@ function errorOf(action: () => unknown): string | undefined {
 }
 
 test('end() delivers every word, whatever the peer says meanwhile', async () => {
-  const { got, outcome, probe, connection, peer } = await lastWords((connection) => connection.end())
+  const { got, outcome, probe, connection, peer } = await lastWords((connection) =>
+    connection.end()
+  )
   expect({ got: got.toString(), outcome }).toEqual({ got: words.toString(), outcome: 'the end' })
   peer.close()
   await probe.first('close', connection)
@@ -77,6 +88,7 @@ test('close() delivers every word, or the peer is told by a reset that it has no
   const close = await probe.first('close', connection)
   expect(close.error).toBeUndefined()
   expect(words.subarray(0, got.length)).toEqual(got)
-  if (got.length === words.length) expect(outcome).toMatch(/^(the end|EPIPE|ECONNRESET|ECONNABORTED)$/)
+  if (got.length === words.length)
+    expect(outcome).toMatch(/^(the end|EPIPE|ECONNRESET|ECONNABORTED)$/)
   else expect(outcome).toMatch(/^(ECONNRESET|ECONNABORTED)$/)
 })

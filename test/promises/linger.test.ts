@@ -1,4 +1,5 @@
-// The option `lingerMs`: 0 makes close() a reset, a time bounds it, and neither ever holds up anybody else.
+// The option `lingerMs`: 0 makes close() a reset, a time bounds it, and neither ever holds up
+// anybody else.
 import { Worker } from 'node:worker_threads'
 import { Socket, type TcpConnection } from 'pollport'
 import { expect, onTestFinished, test } from 'vitest'
@@ -76,7 +77,11 @@ test.each(['before', 'after'])(
     }
     expect((await probe.first('close', connection)).error).toBeUndefined()
     await probe.until('the peer has closed', () => peer.closed)
-    expect([peer.received.toString(), peer.ended, peer.errorCode]).toEqual(['last words', true, undefined])
+    expect([peer.received.toString(), peer.ended, peer.errorCode]).toEqual([
+      'last words',
+      true,
+      undefined
+    ])
   }
 )
 
@@ -149,7 +154,10 @@ test('ending a worker whose connections linger takes no time', async () => {
   expect(performance.now() - started).toBeLessThan(LONG_MS / 3)
 })
 
-/** With a peer of the raw floor: Node's net takes data and a reset that it sees at once for data and an end. */
+/**
+ * With a peer of the raw floor: Node's net takes data and a reset that it sees at once for data and
+ * an end.
+ */
 async function rawPair(probe: Probe) {
   const listener = probe.poller.listenTcp(ANY)
   const peer = closing(new Socket({ type: 'tcp' }))

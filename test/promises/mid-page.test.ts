@@ -1,4 +1,5 @@
-// Where received bytes lie: the copy out of the kernel is up to twenty times slower a few bytes into a page (lib/mid-page.ts).
+// Where received bytes lie: the copy out of the kernel is up to twenty times slower a few bytes
+// into a page (lib/mid-page.ts).
 import { expect, test } from 'vitest'
 import { addon } from '../../lib/binding/load.ts'
 import { MID_PAGE, midPage } from '../../lib/mid-page.ts'

@@ -1,4 +1,5 @@
-// Inside run() and for await, Node's loop has a turn after each batch, also after one whose events all went to diverted connections.
+// Inside run() and for await, Node's loop has a turn after each batch, also after one whose events
+// all went to diverted connections.
 import { type ConnectionEvent, Poller, type TcpConnection, toDuplex } from 'pollport'
 import { expect, onTestFinished, test } from 'vitest'
 import { connectPeer, LOCAL } from '../support/net-peer.ts'
@@ -22,7 +23,10 @@ function countTurns(): { readonly turns: number } {
   return counted
 }
 
-/** Two ends on one poller that answer each other at once; `onEnd` is called after so many answers. A diverted accept is not possible: `accept` is the batch's. */
+/**
+ * Two ends on one poller that answer each other at once; `onEnd` is called after so many answers. A
+ * diverted accept is not possible: `accept` is the batch's.
+ */
 function pingPong(poller: Poller, onEnd: () => void) {
   const listener = poller.listenTcp({ address: LOCAL, port: 0 })
   let hops = 0
@@ -37,7 +41,10 @@ function pingPong(poller: Poller, onEnd: () => void) {
   return (connection: TcpConnection) => connection.divert(answer)
 }
 
-/** How many waits there may have been with so many turns: two in one turn is the most, where the first found nothing. */
+/**
+ * How many waits there may have been with so many turns: two in one turn is the most, where the
+ * first found nothing.
+ */
 function expectTurns(turns: number, waits: number): void {
   expect(turns * 2 + 2).toBeGreaterThanOrEqual(waits)
 }
@@ -58,7 +65,8 @@ test('for await: the same', async () => {
   const poller = openPoller()
   const counted = countTurns()
   const onAccept = pingPong(poller, () => poller.close())
-  for await (const events of poller) for (const event of events) if (event.type === 'accept') onAccept(event.socket)
+  for await (const events of poller)
+    for (const event of events) if (event.type === 'accept') onAccept(event.socket)
   expect(counted.turns).toBeGreaterThan(HOPS / 4)
   expectTurns(counted.turns, poller.stats.waits)
 })

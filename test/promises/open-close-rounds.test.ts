@@ -1,4 +1,5 @@
-// Ten thousand rounds of opening and closing leave nothing behind: no descriptor, no handle, no memory.
+// Ten thousand rounds of opening and closing leave nothing behind: no descriptor, no handle, no
+// memory.
 import { Poller } from 'pollport'
 import { expect, test } from 'vitest'
 import { startChild } from '../support/child.ts'
@@ -8,8 +9,9 @@ import { isSanitized, isWine } from '../support/system.ts'
 
 const ROUNDS = 10_000
 const PARTS = 5
-// A leak makes every part cost memory: a hundred bytes a round, of two connections, would be 200 kB a part. Under Wine a process's own heap goes on
-// growing for tens of thousands of rounds, by less and less: 220 kB a part at first, 50 kB in the end.
+// A leak makes every part cost memory: a hundred bytes a round, of two connections, would be 200 kB
+// a part. Under Wine a process's own heap goes on growing for tens of thousands of rounds, by less
+// and less: 220 kB a part at first, 50 kB in the end.
 const LEAST_GROWTH_BYTES = (isWine ? 512 : 128) * 1024
 
 test('ten thousand connections, opened and closed in turn, leave no descriptor and no memory', {
@@ -30,7 +32,8 @@ test('ten thousand connections, opened and closed in turn, leave no descriptor a
   expect(result).toMatchObject({ accepted: made, connected: made, closed: made * 2, sockets: 1 })
   expect(await descriptorsBackAt(before, pid)).toBeLessThanOrEqual(before)
   // A sanitizer keeps back what is freed, and finds leaks itself.
-  if (!isSanitized) expect(Math.min(...growths), `memory grew by ${growths} bytes`).toBeLessThan(LEAST_GROWTH_BYTES)
+  if (!isSanitized)
+    expect(Math.min(...growths), `memory grew by ${growths} bytes`).toBeLessThan(LEAST_GROWTH_BYTES)
   child.go()
   expect((await child.ended).code).toBe(0)
 })
@@ -41,7 +44,9 @@ test('two hundred pollers with sockets of every kind, one after the other, leave
   const round = () => {
     using poller = new Poller({ batchBufferBytes: 64 * 1024 })
     const listener = poller.listenTcp({ address: LOCAL, port: 0 })
-    poller.bindUdp({ address: LOCAL, port: 0, receiveBufferSize: 65_536 }).send('x', { address: LOCAL, port: 9 })
+    poller
+      .bindUdp({ address: LOCAL, port: 0, receiveBufferSize: 65_536 })
+      .send('x', { address: LOCAL, port: 9 })
     poller.connectTcp(listener.localAddress).send('x')
     poller.wait(0)
     poller.wait(0)

@@ -1,5 +1,5 @@
-// What another realm made (node:vm, Jest, jsdom) is what it is: bytes are bytes and a signal is a signal, for every call that takes one, as for Node's
-// own.
+// What another realm made (node:vm, Jest, jsdom) is what it is: bytes are bytes and a signal is a
+// signal, for every call that takes one, as for Node's own.
 import vm from 'node:vm'
 import { FrameDecoder, FrameEncoder, Poller, runLoop, WOULD_BLOCK } from 'pollport'
 import { expect, onTestFinished, test } from 'vitest'
@@ -16,17 +16,20 @@ test('the bytes are of another realm', () => {
   expect(bytes instanceof Uint8Array).toBe(false)
 })
 
-test.each([1, 10_000, 5_000_000])('a connection sends them, %d times as many, and broadcast() does', async (times) => {
-  const probe = openProbe({ highWaterMarkBytes: 2 ** 30 })
-  const { connection, peer } = await acceptedPair(probe)
-  const many = theirs<(word: Uint8Array, times: number) => Uint8Array>(
-    '(word, bytes) => new Uint8Array(bytes).map((_, at) => word[at % word.length])'
-  )(bytes, times)
-  connection.send(many)
-  expect(probe.poller.broadcast([connection], many)).toBe(1)
-  await probe.until('all is there', () => peer.receivedBytes === 2 * times)
-  expect(peer.received.equals(Buffer.concat([many, many]))).toBe(true)
-})
+test.each([1, 10_000, 5_000_000])(
+  'a connection sends them, %d times as many, and broadcast() does',
+  async (times) => {
+    const probe = openProbe({ highWaterMarkBytes: 2 ** 30 })
+    const { connection, peer } = await acceptedPair(probe)
+    const many = theirs<(word: Uint8Array, times: number) => Uint8Array>(
+      '(word, bytes) => new Uint8Array(bytes).map((_, at) => word[at % word.length])'
+    )(bytes, times)
+    connection.send(many)
+    expect(probe.poller.broadcast([connection], many)).toBe(1)
+    await probe.until('all is there', () => peer.receivedBytes === 2 * times)
+    expect(peer.received.equals(Buffer.concat([many, many]))).toBe(true)
+  }
+)
 
 test('they go to a connection before it is made, and to a UDP socket whose end point is of another realm too', async () => {
   const probe = openProbe()
@@ -100,7 +103,8 @@ function foreignSignal(): { signal: AbortSignal; abort(): void } {
 test('a signal of another realm ends run() and runLoop()', async () => {
   for (const start of [
     (poller: Poller, signal: AbortSignal) => poller.run(() => {}, { signal }),
-    (poller: Poller, signal: AbortSignal) => runLoop(poller, { hz: 100, onTick: () => {}, onEvents: () => {}, signal })
+    (poller: Poller, signal: AbortSignal) =>
+      runLoop(poller, { hz: 100, onTick: () => {}, onEvents: () => {}, signal })
   ]) {
     const poller = new Poller()
     onTestFinished(() => poller.close())
@@ -111,8 +115,11 @@ test('a signal of another realm ends run() and runLoop()', async () => {
   }
 })
 
-test.each([true, 'now', {}, null, { aborted: false }])('what is no signal is refused (case %#)', async (signal) => {
-  const { poller } = openProbe()
-  const ended = poller.run(() => {}, { signal: signal as never })
-  await expect(ended).rejects.toMatchObject({ code: 'ERR_INVALID_ARG_TYPE' })
-})
+test.each([true, 'now', {}, null, { aborted: false }])(
+  'what is no signal is refused (case %#)',
+  async (signal) => {
+    const { poller } = openProbe()
+    const ended = poller.run(() => {}, { signal: signal as never })
+    await expect(ended).rejects.toMatchObject({ code: 'ERR_INVALID_ARG_TYPE' })
+  }
+)

@@ -21,12 +21,15 @@ const makers: Record<string, (poller: Poller, to: Anything) => unknown> = {
 describe.each(Object.keys(makers))('%s', (name) => {
   const make = makers[name]
 
-  test.each([['localhost'], ['example.com'], ['']])('refuses the host name "%s" and points at node:dns', (address) => {
-    const { poller } = openProbe()
-    const error = thrownBy(() => make(poller, { address, port: 80 }))
-    expect(error).toMatchObject({ name: 'TypeError', code: 'ERR_INVALID_ADDRESS' })
-    expect(error.message).toContain('node:dns')
-  })
+  test.each([['localhost'], ['example.com'], ['']])(
+    'refuses the host name "%s" and points at node:dns',
+    (address) => {
+      const { poller } = openProbe()
+      const error = thrownBy(() => make(poller, { address, port: 80 }))
+      expect(error).toMatchObject({ name: 'TypeError', code: 'ERR_INVALID_ADDRESS' })
+      expect(error.message).toContain('node:dns')
+    }
+  )
 
   test.each([
     ['127.0.0.1:80'],
@@ -51,10 +54,13 @@ describe.each(Object.keys(makers))('%s', (name) => {
     }
   )
 
-  test.each([['80'], [undefined], [null], [{}], [80n]])('refuses a port that is no number (case %#)', (port) => {
-    const { poller } = openProbe()
-    expect(thrownBy(() => make(poller, { address: LOCAL, port }))).toMatchObject(TYPE)
-  })
+  test.each([['80'], [undefined], [null], [{}], [80n]])(
+    'refuses a port that is no number (case %#)',
+    (port) => {
+      const { poller } = openProbe()
+      expect(thrownBy(() => make(poller, { address: LOCAL, port }))).toMatchObject(TYPE)
+    }
+  )
 
   test.each([[undefined], [null], [127], [{}], [new Uint8Array(4)]])(
     'refuses an address that is no string (case %#)',
@@ -98,9 +104,9 @@ describe('options that are something else', () => {
     ['sendBufferSize', '1']
   ])('listenTcp: %s of the wrong type', (option, value, address = LOCAL) => {
     const { poller } = openProbe()
-    expect(thrownBy(() => poller.listenTcp({ address, port: 0, [option]: value } as Anything)).code).toMatch(
-      /^ERR_INVALID_ARG_(TYPE|VALUE)$/
-    )
+    expect(
+      thrownBy(() => poller.listenTcp({ address, port: 0, [option]: value } as Anything)).code
+    ).toMatch(/^ERR_INVALID_ARG_(TYPE|VALUE)$/)
     expect(poller.stats.sockets).toBe(0)
   })
 
@@ -113,7 +119,10 @@ describe('options that are something else', () => {
     ['localAddress', 7, 'ERR_INVALID_ARG_TYPE']
   ])('connectTcp: %s %s', (option, value, code) => {
     const { poller } = openProbe()
-    expect(thrownBy(() => poller.connectTcp({ address: LOCAL, port: 9, [option]: value } as Anything)).code).toBe(code)
+    expect(
+      thrownBy(() => poller.connectTcp({ address: LOCAL, port: 9, [option]: value } as Anything))
+        .code
+    ).toBe(code)
     expect(poller.stats.sockets).toBe(0)
     expect(poller.wait(0)).toEqual([])
   })
@@ -147,13 +156,18 @@ describe('options that are something else', () => {
     expect(thrownBy(() => new Poller({ [option]: value }))).toMatchObject(RANGE)
   })
 
-  test.each(['maxEvents', 'readBudgetBytes', 'batchBufferBytes', 'highWaterMarkBytes', 'maxDatagramBytes'])(
-    'new Poller: %s of the wrong type',
-    (option) => {
-      for (const value of ['1024', {}, 10n, true])
-        expect(thrownBy(() => new Poller({ [option]: value } as Anything)).code).toBe('ERR_INVALID_ARG_TYPE')
-    }
-  )
+  test.each([
+    'maxEvents',
+    'readBudgetBytes',
+    'batchBufferBytes',
+    'highWaterMarkBytes',
+    'maxDatagramBytes'
+  ])('new Poller: %s of the wrong type', (option) => {
+    for (const value of ['1024', {}, 10n, true])
+      expect(thrownBy(() => new Poller({ [option]: value } as Anything)).code).toBe(
+        'ERR_INVALID_ARG_TYPE'
+      )
+  })
 
   test('new Poller: options that are no object', () => {
     for (const options of [7, 'epoll', null])
@@ -161,7 +175,9 @@ describe('options that are something else', () => {
   })
 
   test('new Poller: a backend that there is nowhere, and the one of another system', () => {
-    expect(thrownBy(() => new Poller({ backend: 'kqueue' as Anything })).code).toMatch(/^ERR_INVALID_ARG_(VALUE|TYPE)$/)
+    expect(thrownBy(() => new Poller({ backend: 'kqueue' as Anything })).code).toMatch(
+      /^ERR_INVALID_ARG_(VALUE|TYPE)$/
+    )
     const { poller } = openProbe()
     const other = poller.backend === 'epoll' ? 'iocp' : 'epoll'
     expect(thrownBy(() => new Poller({ backend: other })).code).toBe('ERR_UNSUPPORTED_PLATFORM')
@@ -193,12 +209,17 @@ describe('data that is something else', () => {
     await probe.until('the connection works', () => peer.received.toString() === 'works')
   })
 
-  test.each(wrong.map((value) => [value]))('UdpSocket.send() and broadcast() refuse it (case %#)', (value) => {
-    const { poller } = openProbe()
-    const socket = poller.bindUdp({ address: LOCAL, port: 0 })
-    expect(thrownBy(() => socket.send(value as Anything, { address: LOCAL, port: 9 }))).toMatchObject(TYPE)
-    expect(thrownBy(() => poller.broadcast([], value as Anything))).toMatchObject(TYPE)
-  })
+  test.each(wrong.map((value) => [value]))(
+    'UdpSocket.send() and broadcast() refuse it (case %#)',
+    (value) => {
+      const { poller } = openProbe()
+      const socket = poller.bindUdp({ address: LOCAL, port: 0 })
+      expect(
+        thrownBy(() => socket.send(value as Anything, { address: LOCAL, port: 9 }))
+      ).toMatchObject(TYPE)
+      expect(thrownBy(() => poller.broadcast([], value as Anything))).toMatchObject(TYPE)
+    }
+  )
 
   test('a detached buffer is refused and says so', async () => {
     const probe = openProbe()
@@ -248,7 +269,10 @@ describe('data that is something else', () => {
       return connection.bytesReceived === 4
     })
     peer.socket.write('again')
-    await probe.until('the next bytes are right', () => probe.bytesOf(connection).toString() === 'again')
+    await probe.until(
+      'the next bytes are right',
+      () => probe.bytesOf(connection).toString() === 'again'
+    )
   })
 
   test('shared memory may be sent', async () => {
@@ -296,7 +320,9 @@ describe('methods on what they do not belong to', () => {
   test('adopt() refuses what is no Socket', () => {
     const { poller } = openProbe()
     for (const value of [undefined, null, 7, {}, 'socket']) {
-      expect(thrownBy(() => poller.adopt(value as unknown as Socket)).code).toBe('ERR_INVALID_ARG_TYPE')
+      expect(thrownBy(() => poller.adopt(value as unknown as Socket)).code).toBe(
+        'ERR_INVALID_ARG_TYPE'
+      )
     }
   })
 
@@ -314,8 +340,12 @@ test('a poller belongs to its thread: it cannot be posted to another', () => {
   expect(() => structuredClone(poller)).toThrow(expect.objectContaining({ name: 'DataCloneError' }))
   const { port1, port2 } = new MessageChannel()
   try {
-    expect(() => port1.postMessage(poller)).toThrow(expect.objectContaining({ name: 'DataCloneError' }))
-    expect(() => port1.postMessage({ deep: [poller] })).toThrow(expect.objectContaining({ name: 'DataCloneError' }))
+    expect(() => port1.postMessage(poller)).toThrow(
+      expect.objectContaining({ name: 'DataCloneError' })
+    )
+    expect(() => port1.postMessage({ deep: [poller] })).toThrow(
+      expect.objectContaining({ name: 'DataCloneError' })
+    )
   } finally {
     port1.close()
     port2.close()
@@ -325,8 +355,12 @@ test('a poller belongs to its thread: it cannot be posted to another', () => {
 
 test('an error names what was wrong: the argument, and what came instead', () => {
   const { poller } = openProbe()
-  expect(thrownBy(() => poller.listenTcp({ address: LOCAL, port: 65_536 })).message).toMatch(/port.*65,?_?536/s)
-  expect(thrownBy(() => poller.listenTcp({ address: 'localhost', port: 80 })).message).toContain('localhost')
+  expect(thrownBy(() => poller.listenTcp({ address: LOCAL, port: 65_536 })).message).toMatch(
+    /port.*65,?_?536/s
+  )
+  expect(thrownBy(() => poller.listenTcp({ address: 'localhost', port: 80 })).message).toContain(
+    'localhost'
+  )
   expect(thrownBy(() => poller.wait('soon' as Anything)).message).toMatch(/timeout/i)
 })
 
@@ -340,8 +374,19 @@ test('options that are given as undefined are as if they were left out', () => {
     noDelay: undefined
   })
   const to = { address: LOCAL, port: listener.localAddress.port }
-  const connection = poller.connectTcp({ ...to, timeoutMs: undefined, localAddress: undefined, keepAlive: undefined })
-  const udp = poller.bindUdp({ address: LOCAL, port: 0, reuseAddress: undefined, ttl: undefined, tos: undefined })
+  const connection = poller.connectTcp({
+    ...to,
+    timeoutMs: undefined,
+    localAddress: undefined,
+    keepAlive: undefined
+  })
+  const udp = poller.bindUdp({
+    address: LOCAL,
+    port: 0,
+    reuseAddress: undefined,
+    ttl: undefined,
+    tos: undefined
+  })
   for (const socket of [listener, connection, udp]) socket.close()
   new Poller({
     backend: undefined,

@@ -31,7 +31,10 @@ test('what was queued goes out as far as the system takes it', async () => {
   const { connection, peer } = await acceptedPair(probe)
   connection.send('last words')
   probe.poller.close()
-  await other.until('the words arrive', () => peer.received.toString() === 'last words' && peer.ended)
+  await other.until(
+    'the words arrive',
+    () => peer.received.toString() === 'last words' && peer.ended
+  )
 })
 
 test('S.16 everything on it says EBADF afterwards, or does nothing', async () => {

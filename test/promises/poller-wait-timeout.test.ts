@@ -19,7 +19,9 @@ function middle(values: number[]): number {
 test('wait(0) does not block, and gives a plain empty array when there is nothing', () => {
   const { poller } = openProbe()
   poller.wait(0)
-  const spent = Array.from({ length: 50 }, () => millisecondsOf(() => expect(poller.wait(0)).toEqual([])))
+  const spent = Array.from({ length: 50 }, () =>
+    millisecondsOf(() => expect(poller.wait(0)).toEqual([]))
+  )
   expect(Array.isArray(poller.wait(0))).toBe(true)
   expect(middle(spent)).toBeLessThan(1)
 })
@@ -41,7 +43,9 @@ test('wait(0.25) waits a quarter of a millisecond: not less, and not a whole clo
 
 test('wait(100) is not early and hardly late', () => {
   const { poller } = openProbe()
-  const spent = Array.from({ length: 3 }, () => millisecondsOf(() => expect(poller.wait(100)).toEqual([])))
+  const spent = Array.from({ length: 3 }, () =>
+    millisecondsOf(() => expect(poller.wait(100)).toEqual([]))
+  )
   expect(Math.min(...spent)).toBeGreaterThanOrEqual(99.9)
   expect(middle(spent)).toBeLessThan(150)
 })

@@ -1,5 +1,6 @@
-// Some states of a socket are reported by the system without end, whatever was asked for: hang-ups, errors, a UDP socket that was shut down.
-// None of them keeps a wait() from waiting. Measured as processor time, in a process of its own.
+// Some states of a socket are reported by the system without end, whatever was asked for: hang-ups,
+// errors, a UDP socket that was shut down. None of them keeps a wait() from waiting. Measured as
+// processor time, in a process of its own.
 import { expect, test } from 'vitest'
 import { startChild } from '../support/child.ts'
 
@@ -16,8 +17,10 @@ test('no state of a socket makes a wait() spin', { timeout: 60_000 }, async () =
   child.process.on('message', (message) => scenarios.push(message as Scenario))
   expect(await child.ended).toMatchObject({ code: 0 })
   expect(scenarios.length).toBeGreaterThan(10)
-  // A wait of 400 ms that spins has all of that time, or its share of a busy machine; one that waits has a few slices.
+  // A wait of 400 ms that spins has all of that time, or its share of a busy machine; one that
+  // waits has a few slices.
   expect(scenarios.filter(({ cpuMs, waits }) => cpuMs > 60 || waits > 20)).toEqual([])
   // Windows has no receives for a socket that was shut down, and says so.
-  if (process.platform !== 'win32') expect(scenarios.filter(({ refused }) => refused !== undefined)).toEqual([])
+  if (process.platform !== 'win32')
+    expect(scenarios.filter(({ refused }) => refused !== undefined)).toEqual([])
 })

@@ -1,5 +1,5 @@
-// Ten thousand connections (two thousand on Windows) that talk and end at random, by either side, with operations pending: nothing is lost, doubled,
-// or out of order.
+// Ten thousand connections (two thousand on Windows) that talk and end at random, by either side,
+// with operations pending: nothing is lost, doubled, or out of order.
 import type { SocketError, TcpConnection } from 'pollport'
 import { expect, test } from 'vitest'
 import { startChild } from '../support/child.ts'
@@ -107,7 +107,12 @@ test('random closes and resets by either end lose nothing, double nothing, and k
     return found as Record<string, unknown>
   }
 
-  expect(await reaches('connected')).toMatchObject({ connects: COUNT, twice: 0, after: 0, failed: 0 })
+  expect(await reaches('connected')).toMatchObject({
+    connects: COUNT,
+    twice: 0,
+    after: 0,
+    failed: 0
+  })
   await probe.until('all are accepted', () => all.length === COUNT)
   isOver = true
   crowd.go()
@@ -134,11 +139,13 @@ test('random closes and resets by either end lose nothing, double nothing, and k
     const listening = byNumber.get(number)
     // Whoever gave up first here has thrown away what was still to come.
     if (listening === undefined || listening.gaveUp) continue
-    // S.5: on Windows a reset takes with it what was received before it and not read yet; on Linux it does not.
+    // S.5: on Windows a reset takes with it what was received before it and not read yet; on Linux
+    // it does not.
     if (isWindows && listening.wasAnswered) continue
     const { ended, words, error, wasAnswered } = listening
-    // An answer that comes to a closed client is answered with a reset, which overtakes what its system had not sent yet: late-answers.test.ts. In
-    // 3,506 clients that close() while they talk as fast as they can, 2 had a full congestion window, and lost just what was behind it.
+    // An answer that comes to a closed client is answered with a reset, which overtakes what its
+    // system had not sent yet: late-answers.test.ts. In 3,506 clients that close() while they talk
+    // as fast as they can, 2 had a full congestion window, and lost just what was behind it.
     if (wasAnswered && !ended && error?.code === 'ECONNRESET' && words <= said) {
       overtaken++
       continue

@@ -51,7 +51,9 @@ describe.each(['bind', 'connect'] as const)('%s', (call) => {
 })
 
 test('the error for a name points at node:dns', () => {
-  expect(() => rawUdp().sendTo('x', { address: 'example.org', port: 1 })).toThrow(/example\.org.*node:dns/)
+  expect(() => rawUdp().sendTo('x', { address: 'example.org', port: 1 })).toThrow(
+    /example\.org.*node:dns/
+  )
 })
 
 test('bytes that are no bytes are refused', () => {
@@ -67,7 +69,8 @@ test('bytes that are no bytes are refused', () => {
     new DataView(new ArrayBuffer(2))
   ]) {
     expect(codeOf(() => near.send(bad as never))).toBe(TYPE)
-    if (bad !== undefined && typeof bad !== 'number') expect(codeOf(() => near.recv(bad as never))).toBe(TYPE)
+    if (bad !== undefined && typeof bad !== 'number')
+      expect(codeOf(() => near.recv(bad as never))).toBe(TYPE)
     expect(codeOf(() => near.recvFrom(bad as never))).toBe(TYPE)
   }
   expect(codeOf(() => near.send('abc', 4))).toBe(RANGE)
@@ -168,7 +171,9 @@ test('objects of one thread cannot be posted to another', () => {
   expect(() => structuredClone(socket)).toThrow(expect.objectContaining({ name: 'DataCloneError' }))
   if (pollport.backends.includes('epoll')) {
     const epoll = closing(new Epoll())
-    expect(() => structuredClone(epoll)).toThrow(expect.objectContaining({ name: 'DataCloneError' }))
+    expect(() => structuredClone(epoll)).toThrow(
+      expect.objectContaining({ name: 'DataCloneError' })
+    )
   }
 })
 
@@ -176,32 +181,38 @@ test.runIf(pollport.backends.includes('epoll'))(
   'classes of the other system throw ERR_UNSUPPORTED_PLATFORM when made, by name',
   () => {
     expect(() => new Iocp()).toThrow(
-      expect.objectContaining({ code: 'ERR_UNSUPPORTED_PLATFORM', message: expect.stringContaining('Iocp') })
+      expect.objectContaining({
+        code: 'ERR_UNSUPPORTED_PLATFORM',
+        message: expect.stringContaining('Iocp')
+      })
     )
     expect(codeOf(() => new Overlapped())).toBe('ERR_UNSUPPORTED_PLATFORM')
     expect(codeOf(() => new pollport.Poller({ backend: 'iocp' }))).toBe('ERR_UNSUPPORTED_PLATFORM')
   }
 )
 
-test.runIf(pollport.backends.includes('epoll'))('Epoll refuses what it cannot watch and times that are none', () => {
-  const epoll = closing(new Epoll())
-  const socket = rawUdp()
-  for (const bad of [undefined, null, 3, {}]) {
-    expect(codeOf(() => epoll.add(bad as never, undefined))).toBe(TYPE)
-    expect(codeOf(() => epoll.modify(bad as never, 1))).toBe(TYPE)
-    expect(codeOf(() => epoll.remove(bad as never))).toBe(TYPE)
+test.runIf(pollport.backends.includes('epoll'))(
+  'Epoll refuses what it cannot watch and times that are none',
+  () => {
+    const epoll = closing(new Epoll())
+    const socket = rawUdp()
+    for (const bad of [undefined, null, 3, {}]) {
+      expect(codeOf(() => epoll.add(bad as never, undefined))).toBe(TYPE)
+      expect(codeOf(() => epoll.modify(bad as never, 1))).toBe(TYPE)
+      expect(codeOf(() => epoll.remove(bad as never))).toBe(TYPE)
+    }
+    expect(codeOf(() => epoll.add(epoll as never, undefined))).toBe('EINVAL') // Epolls may be watched, but by others only.
+    expect(codeOf(() => epoll.add(socket, undefined, 1.5))).toBe(RANGE)
+    expect(codeOf(() => epoll.add(socket, undefined, 'in' as never))).toBe(TYPE)
+    for (const time of [Number.NaN, -2, -0.5, Number.POSITIVE_INFINITY])
+      expect(codeOf(() => epoll.wait(time))).toBe(RANGE)
+    expect(codeOf(() => epoll.wait('1' as never))).toBe(TYPE)
+    for (const most of [0, -1, 1.5, 65_537]) expect(codeOf(() => epoll.wait(0, most))).toBe(RANGE)
+    epoll.close()
+    for (const use of [() => epoll.wait(0), () => epoll.add(socket, undefined), () => epoll.fd])
+      expect(codeOf(use)).toBe('EBADF')
   }
-  expect(codeOf(() => epoll.add(epoll as never, undefined))).toBe('EINVAL') // Epolls may be watched, but by others only.
-  expect(codeOf(() => epoll.add(socket, undefined, 1.5))).toBe(RANGE)
-  expect(codeOf(() => epoll.add(socket, undefined, 'in' as never))).toBe(TYPE)
-  for (const time of [Number.NaN, -2, -0.5, Number.POSITIVE_INFINITY])
-    expect(codeOf(() => epoll.wait(time))).toBe(RANGE)
-  expect(codeOf(() => epoll.wait('1' as never))).toBe(TYPE)
-  for (const most of [0, -1, 1.5, 65_537]) expect(codeOf(() => epoll.wait(0, most))).toBe(RANGE)
-  epoll.close()
-  for (const use of [() => epoll.wait(0), () => epoll.add(socket, undefined), () => epoll.fd])
-    expect(codeOf(use)).toBe('EBADF')
-})
+)
 
 test('a SocketAddress says what it is, and refuses what is none', () => {
   const address = new SocketAddress({ address: LOCAL, port: 80 })
@@ -216,6 +227,8 @@ test('a SocketAddress says what it is, and refuses what is none', () => {
   for (const text of ['0.0.0.0', '255.255.255.255', '1.2.3.4'])
     expect(new SocketAddress({ address: text, port: 0 }).address).toBe(text)
   for (const text of ['::', '2001:db8::1', '::ffff:1.2.3.4', 'fe80::1%1']) {
-    expect(new SocketAddress({ address: text, port: 0 }).address.replace(/%.*/, '')).toBe(text.replace(/%.*/, ''))
+    expect(new SocketAddress({ address: text, port: 0 }).address.replace(/%.*/, '')).toBe(
+      text.replace(/%.*/, '')
+    )
   }
 })

@@ -1,4 +1,5 @@
-// A blocking socket stops its thread, and its timeouts end that. The blocking side is a thread of its own.
+// A blocking socket stops its thread, and its timeouts end that. The blocking side is a thread of
+// its own.
 import { on, once } from 'node:events'
 import { setTimeout as later } from 'node:timers/promises'
 import { Worker } from 'node:worker_threads'
@@ -96,6 +97,7 @@ test('sendTimeoutMs ends a blocking send that nobody reads: with what went, then
   expect(sent).toBeLessThan(bytes.length)
   // The peer's kernel may make a little more room while it can; then there is none.
   let started = 0
-  for (let answer: number = sent; answer !== WOULD_BLOCK; answer = near.send(bytes)) started = performance.now()
+  for (let answer: number = sent; answer !== WOULD_BLOCK; answer = near.send(bytes))
+    started = performance.now()
   expect(performance.now() - started).toBeGreaterThanOrEqual(59)
 })

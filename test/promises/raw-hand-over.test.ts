@@ -1,4 +1,5 @@
-// detach() and fromHandle(): a socket goes from one owner to the next, in a thread and between threads, and nothing is lost.
+// detach() and fromHandle(): a socket goes from one owner to the next, in a thread and between
+// threads, and nothing is lost.
 import { on } from 'node:events'
 import { Worker } from 'node:worker_threads'
 import { Socket } from 'pollport'

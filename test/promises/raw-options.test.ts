@@ -1,4 +1,5 @@
-// Socket options: what is set reads back, by name and by the system's numbers, and what is no option is refused.
+// Socket options: what is set reads back, by name and by the system's numbers, and what is no
+// option is refused.
 import { Socket, type SocketOptionName } from 'pollport'
 import { describe, expect, test } from 'vitest'
 import { hasIpv6 } from '../support/net-peer.ts'
@@ -70,18 +71,21 @@ test.runIf(hasIpv6)('the options of an IPv6 socket are those of IPv6', () => {
   }
 })
 
-test.runIf(hasIpv6 && isWindows)('tos of an IPv6 socket is ENOTSUP on Windows, in every call that takes it', () => {
-  const { poller } = openProbe()
-  const socket = closing(new Socket({ type: 'tcp', family: 'ipv6' }))
-  const calls = [
-    () => socket.setOption('tos', 8),
-    () => socket.getOption('tos'),
-    () => poller.listenTcp({ address: '::1', port: 0, tos: 8 }),
-    () => poller.connectTcp({ address: '::1', port: 9, tos: 8 }),
-    () => poller.bindUdp({ address: '::1', port: 0, tos: 8 })
-  ]
-  for (const call of calls) expect(codeOf(call)).toBe('ENOTSUP')
-})
+test.runIf(hasIpv6 && isWindows)(
+  'tos of an IPv6 socket is ENOTSUP on Windows, in every call that takes it',
+  () => {
+    const { poller } = openProbe()
+    const socket = closing(new Socket({ type: 'tcp', family: 'ipv6' }))
+    const calls = [
+      () => socket.setOption('tos', 8),
+      () => socket.getOption('tos'),
+      () => poller.listenTcp({ address: '::1', port: 0, tos: 8 }),
+      () => poller.connectTcp({ address: '::1', port: 9, tos: 8 }),
+      () => poller.bindUdp({ address: '::1', port: 0, tos: 8 })
+    ]
+    for (const call of calls) expect(codeOf(call)).toBe('ENOTSUP')
+  }
+)
 
 test('a time is rounded up to what the system counts in, never down to nothing', () => {
   const socket = closing(new Socket({ type: 'tcp' }))
@@ -120,13 +124,17 @@ test('S.23 raw (level, name): numbers and bytes go in and come out, and are what
   linger[linger.length / 2] = 3
   expect(socket.getOption(SOL_SOCKET, SO_LINGER, 16)).toEqual(linger)
   expect(codeOf(() => socket.getOption(SOL_SOCKET, 9999))).toBe('ENOPROTOOPT')
-  expect(codeOf(() => socket.setOption(IPPROTO_TCP, TCP_NODELAY, 'x' as never))).toBe('ERR_INVALID_ARG_TYPE')
+  expect(codeOf(() => socket.setOption(IPPROTO_TCP, TCP_NODELAY, 'x' as never))).toBe(
+    'ERR_INVALID_ARG_TYPE'
+  )
 })
 
 test('S.23 an unknown name is ERR_INVALID_ARG_VALUE, and so is a name of Object’s own', () => {
   const socket = closing(new Socket({ type: 'tcp' }))
   for (const name of ['nodelay', '', 'constructor', '__proto__', undefined, {}]) {
-    expect(codeOf(() => socket.setOption(name as never, true as never))).toBe('ERR_INVALID_ARG_VALUE')
+    expect(codeOf(() => socket.setOption(name as never, true as never))).toBe(
+      'ERR_INVALID_ARG_VALUE'
+    )
     expect(codeOf(() => socket.getOption(name as never))).toBe('ERR_INVALID_ARG_VALUE')
   }
 })

@@ -91,9 +91,11 @@ test('S.1 one send of more than the system holds: Linux takes a part, Windows pe
   const bytes = patternBytes(16 * 1024 * 1024)
   let sent = near.send(bytes) as number
   expect(sent).toBeGreaterThan(0)
-  // Windows may take a buffer of any size whole if it has room for some of it (Microsoft Learn, "send function").
+  // Windows may take a buffer of any size whole if it has room for some of it (Microsoft Learn,
+  // "send function").
   if (!isWindows) expect(sent).toBeLessThan(bytes.length)
-  // After a part there may be room for more: the system's other half of the connection takes some over.
+  // After a part there may be room for more: the system's other half of the connection takes some
+  // over.
   for (const piece = bytes.subarray(0, 64 * 1024); ; ) {
     const taken = near.send(piece)
     if (taken === WOULD_BLOCK) break
@@ -164,7 +166,8 @@ test('S.5 data, then a reset: Linux gives the data first; Windows may say ECONNR
   const { near, far } = rawPair()
   far.send('last words')
   far.reset()
-  // A difference by nature: on a hard close Windows may throw away what was received and not read yet.
+  // A difference by nature: on a hard close Windows may throw away what was received and not read
+  // yet.
   let words = ''
   const receiveAll = () => {
     for (;;) {
@@ -174,7 +177,8 @@ test('S.5 data, then a reset: Linux gives the data first; Windows may say ECONNR
     }
   }
   if (isWine) {
-    // Its server may have taken the socket's error before the receive asks for it; see resetCodeOf().
+    // Its server may have taken the socket's error before the receive asks for it; see
+    // resetCodeOf().
     try {
       receiveAll()
     } catch (error) {
@@ -231,9 +235,9 @@ test('S.7 an address in use, and one that is not of this machine', () => {
       other.listen()
     })
   ).toBe(isWindows ? 'EACCES' : 'EADDRINUSE')
-  expect(codeOf(() => closing(new Socket({ type: 'tcp' })).bind({ address: '192.0.2.1', port: 0 }))).toBe(
-    'EADDRNOTAVAIL'
-  )
+  expect(
+    codeOf(() => closing(new Socket({ type: 'tcp' })).bind({ address: '192.0.2.1', port: 0 }))
+  ).toBe('EADDRNOTAVAIL')
 })
 
 test('a blocking connect that is refused says where', async () => {
@@ -294,7 +298,9 @@ describe.runIf(hasIpv6)('IPv6', () => {
     expect(closing(both.accept() as Socket).remoteAddress.address).toBe('::ffff:127.0.0.1')
     const only = accepting(true)
     const refused = closing(new Socket({ type: 'tcp' }))
-    expect(codeOf(() => refused.connect({ address: LOCAL, port: only.localAddress.port }))).toBe('ECONNREFUSED')
+    expect(codeOf(() => refused.connect({ address: LOCAL, port: only.localAddress.port }))).toBe(
+      'ECONNREFUSED'
+    )
   })
 })
 

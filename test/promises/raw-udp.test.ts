@@ -17,21 +17,24 @@ async function dgramPeer(): Promise<{ peer: dgram.Socket; port: number }> {
   return { peer, port: peer.address().port }
 }
 
-test.each([0, 1, 1200, 65_507])('S.17 a datagram of %d bytes goes and comes whole', async (bytes) => {
-  const { peer, port } = await dgramPeer()
-  const socket = rawUdp()
-  const sent = Buffer.alloc(bytes, 'd')
-  expect(socket.sendTo(sent, { address: LOCAL, port })).toBe(bytes)
-  const [data, from] = await once(peer, 'message')
-  expect(data.equals(sent)).toBe(true)
-  peer.send(data, from.port, from.address)
-  await new Promise(setImmediate)
-  const into = Buffer.alloc(70_000)
-  const got = eventually(() => socket.recvFrom(into))
-  expect(got).toMatchObject({ bytes, truncated: false })
-  expect(String(got.address)).toBe(`${LOCAL}:${port}`)
-  expect(into.subarray(0, bytes).equals(sent)).toBe(true)
-})
+test.each([0, 1, 1200, 65_507])(
+  'S.17 a datagram of %d bytes goes and comes whole',
+  async (bytes) => {
+    const { peer, port } = await dgramPeer()
+    const socket = rawUdp()
+    const sent = Buffer.alloc(bytes, 'd')
+    expect(socket.sendTo(sent, { address: LOCAL, port })).toBe(bytes)
+    const [data, from] = await once(peer, 'message')
+    expect(data.equals(sent)).toBe(true)
+    peer.send(data, from.port, from.address)
+    await new Promise(setImmediate)
+    const into = Buffer.alloc(70_000)
+    const got = eventually(() => socket.recvFrom(into))
+    expect(got).toMatchObject({ bytes, truncated: false })
+    expect(String(got.address)).toBe(`${LOCAL}:${port}`)
+    expect(into.subarray(0, bytes).equals(sent)).toBe(true)
+  }
+)
 
 test('S.17 one byte more is EMSGSIZE, with the address', () => {
   const to = { address: LOCAL, port: 9 }
@@ -55,7 +58,8 @@ test('S.18 a full receive buffer drops datagrams and never stops the sender', ()
   const [from, to] = [rawUdp(LOCAL, false), rawUdp()]
   to.setOption('receiveBufferSize', 4096)
   const sent = 1000
-  for (let count = 0; count < sent; count++) expect(from.sendTo(Buffer.alloc(1000), to.localAddress)).toBe(1000)
+  for (let count = 0; count < sent; count++)
+    expect(from.sendTo(Buffer.alloc(1000), to.localAddress)).toBe(1000)
   let received = 0
   const into = Buffer.alloc(2000)
   while (to.recvFrom(into) !== WOULD_BLOCK) received++
@@ -104,7 +108,9 @@ test('a multicast group can be joined and left; what is no group is refused', ()
   socket.joinMulticast('239.1.2.3', LOCAL)
   expect(codeOf(() => socket.joinMulticast('239.1.2.3', LOCAL))).toBe('EADDRINUSE')
   socket.leaveMulticast('239.1.2.3', LOCAL)
-  expect(codeOf(() => socket.leaveMulticast('239.1.2.3', LOCAL))).toBe(isWine ? 'EINVAL' : 'EADDRNOTAVAIL')
+  expect(codeOf(() => socket.leaveMulticast('239.1.2.3', LOCAL))).toBe(
+    isWine ? 'EINVAL' : 'EADDRNOTAVAIL'
+  )
   expect(codeOf(() => socket.joinMulticast('127.0.0.1', LOCAL))).toBe('EINVAL')
 })
 

@@ -1,4 +1,5 @@
-// Bytes on a connection: all of them, once, in order, whatever pieces they are sent and received in.
+// Bytes on a connection: all of them, once, in order, whatever pieces they are sent and received
+// in.
 import { createHash } from 'node:crypto'
 import { expect, test } from 'vitest'
 import { acceptedPair } from '../support/net-peer.ts'
@@ -25,7 +26,10 @@ test('all byte values pass unchanged, both ways', async () => {
   const all = Buffer.from(Array.from({ length: 256 }, (_, value) => value))
   peer.socket.write(all)
   connection.send(all)
-  await probe.until('both have all', () => connection.bytesReceived === 256 && peer.receivedBytes === 256)
+  await probe.until(
+    'both have all',
+    () => connection.bytesReceived === 256 && peer.receivedBytes === 256
+  )
   expect(probe.bytesOf(connection).equals(all)).toBe(true)
   expect(peer.received.equals(all)).toBe(true)
 })
@@ -33,7 +37,10 @@ test('all byte values pass unchanged, both ways', async () => {
 test('the bytes of every event of a batch are right until the next wait', async () => {
   const probe = openProbe()
   const pairs = await Promise.all(
-    [1, 2, 3, 4, 5, 6, 7, 8].map(async (seed) => ({ ...(await ownPair(probe)), bytes: patternBytes(3000, seed) }))
+    [1, 2, 3, 4, 5, 6, 7, 8].map(async (seed) => ({
+      ...(await ownPair(probe)),
+      bytes: patternBytes(3000, seed)
+    }))
   )
   for (const { far, bytes } of pairs) far.send(bytes)
   probe.poller.flush()
@@ -41,9 +48,11 @@ test('the bytes of every event of a batch are right until the next wait', async 
   await probe.until('all bytes are there', () => {
     const batch = probe.poller.wait(0)
     for (const event of batch) {
-      if (event.type === 'receive') views.push({ id: event.socket.id, data: event.data, kept: Buffer.from(event.data) })
+      if (event.type === 'receive')
+        views.push({ id: event.socket.id, data: event.data, kept: Buffer.from(event.data) })
     }
-    // Sending out of the batch is what an echo server does: it must not touch the bytes of the events that come after.
+    // Sending out of the batch is what an echo server does: it must not touch the bytes of the
+    // events that come after.
     for (const event of batch) if (event.type === 'receive') event.socket.send(event.data)
     for (const view of views.filter(({ data }) =>
       batch.some((event) => event.type === 'receive' && event.data === data)
@@ -53,7 +62,9 @@ test('the bytes of every event of a batch are right until the next wait', async 
     return views.reduce((sum, { kept }) => sum + kept.length, 0) === 8 * 3000
   })
   for (const { near, bytes } of pairs) {
-    expect(Buffer.concat(views.filter(({ id }) => id === near.id).map(({ kept }) => kept)).equals(bytes)).toBe(true)
+    expect(
+      Buffer.concat(views.filter(({ id }) => id === near.id).map(({ kept }) => kept)).equals(bytes)
+    ).toBe(true)
   }
 })
 
@@ -166,7 +177,9 @@ test('many connections that send in one turn do not mix their bytes', async () =
     sent.set(near, sent.get(near) + piece)
     if (number % 777 === 0) probe.step(0)
   }
-  await probe.until('all are there', () => pairs.every(({ near }) => near.bytesReceived === sent.get(near)?.length))
+  await probe.until('all are there', () =>
+    pairs.every(({ near }) => near.bytesReceived === sent.get(near)?.length)
+  )
   for (const { near } of pairs) expect(probe.bytesOf(near).toString() === sent.get(near)).toBe(true)
 })
 
@@ -219,13 +232,18 @@ test('S.12 sends of all sizes mixed, strings and bytes, keep their order', async
     if (random(20) === 0) await new Promise(setImmediate)
   }
   await probe.until(`all is there (seed ${seed})`, () => peer.receivedBytes === total)
-  expect(createHash('sha256').update(peer.received).digest('hex'), `seed ${seed}`).toBe(sent.digest('hex'))
+  expect(createHash('sha256').update(peer.received).digest('hex'), `seed ${seed}`).toBe(
+    sent.digest('hex')
+  )
 })
 
 test('flush() in the middle of a batch leaves the bytes of its events alone', async () => {
   const probe = openProbe()
   const pairs = await Promise.all(
-    [1, 2, 3, 4, 5].map(async (seed) => ({ ...(await ownPair(probe)), bytes: patternBytes(2000, seed) }))
+    [1, 2, 3, 4, 5].map(async (seed) => ({
+      ...(await ownPair(probe)),
+      bytes: patternBytes(2000, seed)
+    }))
   )
   const { near: full } = await ownPair(probe)
   for (const { far, bytes } of pairs) far.send(bytes)
@@ -241,10 +259,13 @@ test('flush() in the middle of a batch leaves the bytes of its events alone', as
     }
     return pairs.every(({ near, bytes }) => near.bytesReceived === bytes.length)
   })
-  for (const { near, bytes } of pairs) expect(Buffer.concat(received.get(near) ?? []).equals(bytes)).toBe(true)
+  for (const { near, bytes } of pairs)
+    expect(Buffer.concat(received.get(near) ?? []).equals(bytes)).toBe(true)
 })
 
-test('S.11 64 MiB each way at once, in random pieces, arrive byte for byte', { timeout: 60_000 }, async () => {
+test('S.11 64 MiB each way at once, in random pieces, arrive byte for byte', {
+  timeout: 60_000
+}, async () => {
   const total = 64 * 1024 * 1024
   const seed = newSeed()
   const random = randomFrom(seed)
@@ -252,14 +273,20 @@ test('S.11 64 MiB each way at once, in random pieces, arrive byte for byte', { t
   const { near, far } = await ownPair(probe)
   probe.keeps = false
   const pattern = patternBytes(1024 * 1024, seed)
-  const newEnd = () => ({ sent: 0, isFull: false, out: createHash('sha256'), into: createHash('sha256') })
+  const newEnd = () => ({
+    sent: 0,
+    isFull: false,
+    out: createHash('sha256'),
+    into: createHash('sha256')
+  })
   const ends = new Map([
     [near, newEnd()],
     [far, newEnd()]
   ])
   probe.onEvent = (event) => {
     if (event.type === 'receive') ends.get(event.socket)?.into.update(event.data)
-    if (event.type === 'drain') (ends.get(event.socket as typeof near) as ReturnType<typeof newEnd>).isFull = false
+    if (event.type === 'drain')
+      (ends.get(event.socket as typeof near) as ReturnType<typeof newEnd>).isFull = false
   }
   await probe.until(
     `both have received everything (seed ${seed})`,
@@ -267,7 +294,10 @@ test('S.11 64 MiB each way at once, in random pieces, arrive byte for byte', { t
       for (const [socket, end] of ends) {
         for (let pieces = 0; pieces < 50 && end.sent < total && !end.isFull; pieces++) {
           const at = random(pattern.length)
-          const piece = pattern.subarray(at, Math.min(at + 1 + random(80_000), at + total - end.sent))
+          const piece = pattern.subarray(
+            at,
+            Math.min(at + 1 + random(80_000), at + total - end.sent)
+          )
           end.out.update(piece)
           end.isFull = !socket.send(piece)
           end.sent += piece.length

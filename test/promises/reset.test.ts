@@ -57,15 +57,18 @@ test('reset() after close() ends the wait for a peer that does not read', async 
 })
 
 test('S.5 data, then a reset: the close says ECONNRESET, and what was received before is right', async () => {
-  // Linux gives the data first; Windows may drop it, as its documentation of a hard close says. Both are promised to be nothing else.
+  // Linux gives the data first; Windows may drop it, as its documentation of a hard close says.
+  // Both are promised to be nothing else.
   const probe = openProbe()
   const { connection, peer } = await acceptedPair(probe)
   peer.socket.write('last words')
-  while (peer.socket.bytesWritten < 10 || peer.socket.writableLength > 0) await new Promise(setImmediate)
+  while (peer.socket.bytesWritten < 10 || peer.socket.writableLength > 0)
+    await new Promise(setImmediate)
   peer.socket.resetAndDestroy()
   expect((await probe.first('close', connection)).error?.code).toBe('ECONNRESET')
   expect(['', 'last words']).toContain(probe.bytesOf(connection).toString())
-  if (probe.poller.backend === 'epoll') expect(probe.storyOf(connection)).toEqual(['accept', 'receive', 'close'])
+  if (probe.poller.backend === 'epoll')
+    expect(probe.storyOf(connection)).toEqual(['accept', 'receive', 'close'])
 })
 
 test('S.6 sending to a peer that is gone: at first nothing, then one close with EPIPE or ECONNRESET', async () => {
@@ -81,7 +84,10 @@ test('S.6 sending to a peer that is gone: at first nothing, then one close with 
   expect(probe.seen('close', connection)[0].error?.code).toMatch(/^(EPIPE|ECONNRESET)$/)
   await probe.quiet()
   expect(probe.seen('close', connection)).toHaveLength(1)
-  expect(thrownBy(() => connection.send('still?'))).toMatchObject({ name: 'SocketError', code: 'EBADF' })
+  expect(thrownBy(() => connection.send('still?'))).toMatchObject({
+    name: 'SocketError',
+    code: 'EBADF'
+  })
 })
 
 test.each([
@@ -89,27 +95,37 @@ test.each([
   ['that is paused', (connection: TcpConnection) => connection.pause()],
   ['that is ending', (connection: TcpConnection) => connection.end()],
   ['that is closing', (connection: TcpConnection) => connection.close()]
-])('a connection %s that a reset breaks with a queue drops it, and says ECONNRESET', async (_how, act) => {
-  const probe = openProbe()
-  const { connection, peer } = await acceptedPair(probe, { paused: true })
-  connection.send(Buffer.alloc(30_000_000))
-  await probe.quiet()
-  act(connection)
-  peer.socket.resetAndDestroy()
-  expect((await probe.first('close', connection)).error?.code).toBe('ECONNRESET')
-  expect(connection.bufferedBytes).toBe(0)
-})
+])(
+  'a connection %s that a reset breaks with a queue drops it, and says ECONNRESET',
+  async (_how, act) => {
+    const probe = openProbe()
+    const { connection, peer } = await acceptedPair(probe, { paused: true })
+    connection.send(Buffer.alloc(30_000_000))
+    await probe.quiet()
+    act(connection)
+    peer.socket.resetAndDestroy()
+    expect((await probe.first('close', connection)).error?.code).toBe('ECONNRESET')
+    expect(connection.bufferedBytes).toBe(0)
+  }
+)
 
-// Wine's shutdown() succeeds on a socket that was reset; Windows' answers WSAECONNRESET (Microsoft Learn, "shutdown function").
-test.skipIf(isWine)('a paused connection whose end() finds that the peer has reset it says ECONNRESET', async () => {
-  const probe = openProbe()
-  const { connection, peer } = await acceptedPair(probe)
-  connection.pause()
-  peer.socket.resetAndDestroy()
-  await probe.until('the peer is gone', () => peer.closed)
-  connection.end()
-  expect((await probe.first('close', connection)).error).toMatchObject({ code: 'ECONNRESET', syscall: 'shutdown' })
-})
+// Wine's shutdown() succeeds on a socket that was reset; Windows' answers WSAECONNRESET (Microsoft
+// Learn, "shutdown function").
+test.skipIf(isWine)(
+  'a paused connection whose end() finds that the peer has reset it says ECONNRESET',
+  async () => {
+    const probe = openProbe()
+    const { connection, peer } = await acceptedPair(probe)
+    connection.pause()
+    peer.socket.resetAndDestroy()
+    await probe.until('the peer is gone', () => peer.closed)
+    connection.end()
+    expect((await probe.first('close', connection)).error).toMatchObject({
+      code: 'ECONNRESET',
+      syscall: 'shutdown'
+    })
+  }
+)
 
 test('a send to a connection whose close is in the current batch says false', async () => {
   const probe = openProbe()
@@ -144,12 +160,17 @@ test('both sides reset at once: one close each', async () => {
 test('a server that drops its clients at once is a connect and then its loss, never a loss alone', async () => {
   const probe = openProbe()
   const { port } = await listenPeer({ onPeer: (peer) => peer.socket.resetAndDestroy() })
-  const connections = Array.from({ length: 20 }, () => probe.poller.connectTcp({ address: LOCAL, port }))
+  const connections = Array.from({ length: 20 }, () =>
+    probe.poller.connectTcp({ address: LOCAL, port })
+  )
   await probe.until('all are lost', () => probe.seen('close').length === 20)
   for (const connection of connections) {
-    // The reset may be there before the poller looks: then the connect itself has failed, with the same error.
+    // The reset may be there before the poller looks: then the connect itself has failed, with the
+    // same error.
     expect([['connect', 'close'], ['close']]).toContainEqual(probe.typesOf(connection))
-    expect(probe.seen('close', connection)[0].error?.code).toMatch(/^(ECONNRESET|EPIPE|ECONNREFUSED)$/)
+    expect(probe.seen('close', connection)[0].error?.code).toMatch(
+      /^(ECONNRESET|EPIPE|ECONNREFUSED)$/
+    )
   }
 })
 

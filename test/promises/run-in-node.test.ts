@@ -64,10 +64,14 @@ test('S.25 an echo server runs, and AbortSignal ends it', async () => {
   expect(await within('run() ends', running)).toBeUndefined()
   // Afterwards the poller is in the program's hands again.
   peer.socket.write('more')
-  await until('the bytes are there for wait()', () => poller.wait(0).some(({ type }) => type === 'receive'))
+  await until('the bytes are there for wait()', () =>
+    poller.wait(0).some(({ type }) => type === 'receive')
+  )
 })
 
-test('S.25 it runs beside an http server, timers and promises, and neither starves', { timeout: 20_000 }, async () => {
+test('S.25 it runs beside an http server, timers and promises, and neither starves', {
+  timeout: 20_000
+}, async () => {
   const poller = openPoller()
   const { listener } = runEcho(poller)
   const server = createServer((_, response) => response.end('http')).listen(0, LOCAL)
@@ -276,7 +280,9 @@ test('only one may run: a second run(), or wait() meanwhile, is an error with a 
   )
   await expect(poller.run(() => {})).rejects.toMatchObject({ code: expect.stringMatching(/BUSY/) })
   expect(thrownBy(() => poller.wait(0)).code).toMatch(/BUSY/)
-  await expect(poller[Symbol.asyncIterator]().next()).rejects.toMatchObject({ code: expect.stringMatching(/BUSY/) })
+  await expect(poller[Symbol.asyncIterator]().next()).rejects.toMatchObject({
+    code: expect.stringMatching(/BUSY/)
+  })
   poller.wake()
   await until('the handler was called', () => codeInside !== undefined)
   expect(codeInside).toMatch(/BUSY/)
@@ -343,9 +349,13 @@ test('no empty batches: the handler is called when there is something', async ()
 test('several pollers run side by side', async () => {
   const pollers = [1, 2, 3, 4].map(() => openPoller())
   const listeners = pollers.map((poller) => runEcho(poller).listener)
-  const peers: NetPeer[] = listeners.flatMap((listener) => [1, 2, 3].map(() => connectPeer(listener.localAddress)))
+  const peers: NetPeer[] = listeners.flatMap((listener) =>
+    [1, 2, 3].map(() => connectPeer(listener.localAddress))
+  )
   for (const [at, peer] of peers.entries()) peer.socket.write(`to ${at}`)
-  await until('all are echoed', () => peers.every((peer, at) => peer.received.toString() === `to ${at}`))
+  await until('all are echoed', () =>
+    peers.every((peer, at) => peer.received.toString() === `to ${at}`)
+  )
 })
 
 test('ten thousand round trips through run() lose none', { timeout: 30_000 }, async () => {

@@ -1,4 +1,5 @@
-// runLoop: fixed ticks without drift, with the poller's events between them, beside Node's own loop or without it.
+// runLoop: fixed ticks without drift, with the poller's events between them, beside Node's own loop
+// or without it.
 import { Poller, runLoop } from 'pollport'
 import { expect, test } from 'vitest'
 import { LOCAL } from '../support/net-peer.ts'
@@ -16,7 +17,8 @@ test('tick n never comes before n periods, and being late does not add up', asyn
       return times.length < 60
     }
   })
-  // Started a moment after `started`, so that a tick's time is its lateness and a little more, never less than nothing.
+  // Started a moment after `started`, so that a tick's time is its lateness and a little more,
+  // never less than nothing.
   for (const late of times) expect(late).toBeGreaterThanOrEqual(0)
   const middle = times.toSorted((a, b) => a - b)[30]
   expect(middle).toBeLessThan(5)
@@ -166,5 +168,7 @@ test('a poller inside run() is refused, and a thing that is no poller too', asyn
   await expect(runLoop(poller, { hz: 60, onTick() {} })).rejects.toMatchObject({ code: 'EBUSY' })
   controller.abort()
   await running
-  await expect(runLoop({} as never, { hz: 60, onTick() {} })).rejects.toMatchObject({ code: 'ERR_INVALID_ARG_TYPE' })
+  await expect(runLoop({} as never, { hz: 60, onTick() {} })).rejects.toMatchObject({
+    code: 'ERR_INVALID_ARG_TYPE'
+  })
 })

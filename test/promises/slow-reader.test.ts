@@ -40,7 +40,8 @@ test('S.22 bufferedBytes is exact: what the peer can read without another wait()
   }
   await probe.quiet(100) // No room comes any more.
   const taken = sent - connection.bufferedBytes
-  // On Windows up to 64 KiB of the queue lie with a send of the system's, which goes on by itself; it counts when the next wait() hears of it.
+  // On Windows up to 64 KiB of the queue lie with a send of the system's, which goes on by itself;
+  // it counts when the next wait() hears of it.
   const most = taken + (isWindows ? 64 * 1024 : 0)
   peer.readOn()
   const end = performance.now() + DEADLINE_MS
@@ -71,7 +72,8 @@ test('S.22 the queue is bounded in memory: a program that stops at false holds n
   })
   await probe.quiet(100)
   const grown = process.memoryUsage().arrayBuffers - before
-  // Twice the mark is room for a queue that keeps blocks of its own; what was sent in all is far more.
+  // Twice the mark is room for a queue that keeps blocks of its own; what was sent in all is far
+  // more.
   expect(grown).toBeLessThan(count * (mark + piece.length) * 2 + 16 * 1024 * 1024)
   expect(isFull.size).toBe(count)
 })

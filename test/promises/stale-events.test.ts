@@ -1,4 +1,5 @@
-// An event never reaches a socket that the program has closed, and a socket never gets what belonged to its predecessor.
+// An event never reaches a socket that the program has closed, and a socket never gets what
+// belonged to its predecessor.
 import type { PollEvent, TcpConnection } from 'pollport'
 import { expect, test } from 'vitest'
 import { acceptPeer, LOCAL, type NetPeer } from '../support/net-peer.ts'
@@ -24,7 +25,8 @@ test.each(['close', 'reset'] as const)(
     const batch: PollEvent[] = []
     for (const event of probe.poller.wait(1000)) {
       batch.push(event)
-      if (batch.length === 1) for (const each of connections) if (each !== socketOf(event)) each[how]()
+      if (batch.length === 1)
+        for (const each of connections) if (each !== socketOf(event)) each[how]()
     }
     expect(batch.map(({ type }) => type)).toEqual(['receive'])
     await probe.until('the closed ones say so', () => probe.seen('close').length === COUNT - 1)
@@ -57,7 +59,8 @@ test('S.15 closing a connection in the handling of its own event gives no more o
   }
   await probe.until('all are closed', () => probe.seen('close').length === COUNT)
   await probe.quiet()
-  for (const { connection } of pairs) expect(probe.typesOf(connection)).toEqual(['accept', 'receive', 'close'])
+  for (const { connection } of pairs)
+    expect(probe.typesOf(connection)).toEqual(['accept', 'receive', 'close'])
 })
 
 test('S.15 a new connection made where an old one was closed, within a batch, gets its own events only', async () => {
@@ -76,7 +79,8 @@ test('S.15 a new connection made where an old one was closed, within a batch, ge
     probe.onEvent = (event) => {
       if (event.type !== 'receive' || news.length > 0) return
       for (const old of olds) old.reset() // Their descriptors are free now ...
-      for (let count = 0; count < 4; count++) news.push(probe.poller.connectTcp(listener.localAddress, `new ${rounds}`)) // ... and in use again.
+      for (let count = 0; count < 4; count++)
+        news.push(probe.poller.connectTcp(listener.localAddress, `new ${rounds}`)) // ... and in use again.
     }
     await probe.until(
       'the new ones are connected',
@@ -87,7 +91,9 @@ test('S.15 a new connection made where an old one was closed, within a batch, ge
     for (const each of news) {
       expect(probe.typesOf(each)).toEqual(['connect'])
       expect(
-        probe.events.filter((event) => socketOf(event) === each).map((event) => (event as { userPtr: unknown }).userPtr)
+        probe.events
+          .filter((event) => socketOf(event) === each)
+          .map((event) => (event as { userPtr: unknown }).userPtr)
       ).toEqual([`new ${rounds}`])
       each.reset()
     }
@@ -139,8 +145,13 @@ test('a thousand random comings and goings: every connection begins once, closes
         connections.push(probe.poller.connectTcp(listener.localAddress))
         made++
       }
-      if (made === 1000) for (const each of [...open, ...connections]) if (!closed.has(each)) each.reset()
-      return made === 1000 && connections.every((each) => closed.has(each)) && open.every((each) => closed.has(each))
+      if (made === 1000)
+        for (const each of [...open, ...connections]) if (!closed.has(each)) each.reset()
+      return (
+        made === 1000 &&
+        connections.every((each) => closed.has(each)) &&
+        open.every((each) => closed.has(each))
+      )
     },
     25_000
   )
@@ -173,5 +184,8 @@ test('S.16 a connection whose close has been delivered refuses to send, with EBA
   connections[0].close()
   await probe.first('close', connections[0])
   probe.step(0)
-  expect(thrownBy(() => connections[0].send('x'))).toMatchObject({ name: 'SocketError', code: 'EBADF' })
+  expect(thrownBy(() => connections[0].send('x'))).toMatchObject({
+    name: 'SocketError',
+    code: 'EBADF'
+  })
 })

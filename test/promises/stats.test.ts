@@ -38,7 +38,10 @@ test('comings, goings and bytes are counted', async () => {
   peer.socket.write('12345')
   connection.send('123')
   far.send('1')
-  await probe.until('all is there', () => probe.poller.stats.bytesReceived === 6 && peer.receivedBytes === 3)
+  await probe.until(
+    'all is there',
+    () => probe.poller.stats.bytesReceived === 6 && peer.receivedBytes === 3
+  )
   expect(probe.poller.stats).toMatchObject({ bytesSent: 4, bytesReceived: 6 })
   connection.close()
   await probe.first('close', connection)

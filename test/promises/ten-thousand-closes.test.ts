@@ -1,4 +1,5 @@
-// S.21: ten thousand connections closed in one tick. Both ends are the poller's own, so that every close meets another one under way.
+// S.21: ten thousand connections closed in one tick. Both ends are the poller's own, so that every
+// close meets another one under way.
 import type { TcpConnection } from 'pollport'
 import { expect, test } from 'vitest'
 import { LOCAL } from '../support/net-peer.ts'
@@ -7,7 +8,8 @@ import { isWine } from '../support/system.ts'
 
 // Under Wine, where every call goes through one server, ten thousand once are enough.
 const pairsOf = (how: string) => (isWine && how !== 'close' ? 500 : 5000)
-// So many at once that the listener's queue does not overflow: a connect that is dropped is only tried again after a second.
+// So many at once that the listener's queue does not overflow: a connect that is dropped is only
+// tried again after a second.
 const WAVE = 100
 
 test.each(['close', 'reset', 'end'] as const)(
@@ -37,6 +39,11 @@ test.each(['close', 'reset', 'end'] as const)(
     await probe.until('all are closed', () => closed.size === open.size, 60_000)
     await probe.quiet(50)
     expect(wrong).toEqual([])
-    expect(probe.poller.stats).toMatchObject({ accepted: count, connected: count, closed: 2 * count, sockets: 1 })
+    expect(probe.poller.stats).toMatchObject({
+      accepted: count,
+      connected: count,
+      closed: 2 * count,
+      sockets: 1
+    })
   }
 )

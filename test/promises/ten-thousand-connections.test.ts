@@ -1,4 +1,5 @@
-// Ten thousand connections at once (two thousand on Windows), each of which has something echoed: node:net in a child process is the crowd.
+// Ten thousand connections at once (two thousand on Windows), each of which has something echoed:
+// node:net in a child process is the crowd.
 import { setTimeout as delay } from 'node:timers/promises'
 import type { TcpConnection } from 'pollport'
 import { expect, test } from 'vitest'
@@ -41,7 +42,11 @@ test('S.21 all are accepted, all are echoed, an idle one holds no buffer, and cl
         failure = error
       }
     )
-    await probe.until(`the crowd comes to "${mark}"`, () => message !== undefined || failure !== undefined, 60_000)
+    await probe.until(
+      `the crowd comes to "${mark}"`,
+      () => message !== undefined || failure !== undefined,
+      60_000
+    )
     if (failure) throw failure
     return message as Record<string, unknown>
   }
@@ -51,7 +56,8 @@ test('S.21 all are accepted, all are echoed, an idle one holds no buffer, and cl
   crowd.go()
   expect(await reaches('echoed')).toMatchObject({ right: COUNT, wrong: 0 })
   expect(probe.poller.stats).toMatchObject({ accepted: COUNT, sockets: COUNT + 1 })
-  // The receive buffer and the outbox belong to the poller; what ten thousand idle connections hold comes on top, and must be nothing.
+  // The receive buffer and the outbox belong to the poller; what ten thousand idle connections hold
+  // comes on top, and must be nothing.
   const grown = process.memoryUsage().arrayBuffers - arrayBuffersBefore
   expect(grown).toBeLessThan(16 * 1024 * 1024)
   expect([...open].reduce((sum, { bufferedBytes }) => sum + bufferedBytes, 0)).toBe(0)

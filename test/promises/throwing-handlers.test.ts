@@ -1,4 +1,5 @@
-// A handler that throws loses nothing but the event at which it threw: what it had not come to comes with the next batch.
+// A handler that throws loses nothing but the event at which it threw: what it had not come to
+// comes with the next batch.
 import { setImmediate as nextTurn } from 'node:timers/promises'
 import { type PollEvent, Poller, runLoop, Socket, type TcpConnection } from 'pollport'
 import { expect, onTestFinished, test } from 'vitest'
@@ -24,7 +25,10 @@ function clients(poller: Poller, count: number): Socket[] {
   })
 }
 
-/** Everything that a poller says until there have been so many of one type, by a walk that throws at each event of that type. */
+/**
+ * Everything that a poller says until there have been so many of one type, by a walk that throws at
+ * each event of that type.
+ */
 async function walkThrowing(
   type: PollEvent['type'],
   count: number,
@@ -63,11 +67,18 @@ test.each([
   await nextTurn()
   const accepts = await walkThrowing('accept', 5, begin(poller))
   expect(
-    new Set(accepts.filter(({ type }) => type === 'accept').map((event) => event.type !== 'wake' && event.socket)).size
+    new Set(
+      accepts
+        .filter(({ type }) => type === 'accept')
+        .map((event) => event.type !== 'wake' && event.socket)
+    ).size
   ).toBe(5)
   const before = accepts.filter(({ type }) => type === 'receive')
-  const after = before.length < 5 ? await walkThrowing('receive', 5 - before.length, begin(poller)) : []
-  const texts = [...before, ...after].flatMap((event) => (event.type === 'receive' ? [event.data.toString()] : []))
+  const after =
+    before.length < 5 ? await walkThrowing('receive', 5 - before.length, begin(poller)) : []
+  const texts = [...before, ...after].flatMap((event) =>
+    event.type === 'receive' ? [event.data.toString()] : []
+  )
   expect(texts.toSorted()).toEqual(['0', '1', '2', '3', '4'])
 })
 
@@ -188,7 +199,11 @@ test('an async handler is not waited for; its rejection ends run() and runLoop()
   }) as unknown as () => void
   await expect(runLoop(poller, { hz: 100, onTick })).rejects.toBe(mistake)
   await expect(
-    runLoop(poller, { hz: 100, exclusive: true, onTick: (tick) => (tick === 0 ? onTick() : tick < 3) })
+    runLoop(poller, {
+      hz: 100,
+      exclusive: true,
+      onTick: (tick) => (tick === 0 ? onTick() : tick < 3)
+    })
   ).rejects.toBe(mistake)
 })
 

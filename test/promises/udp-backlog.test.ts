@@ -1,5 +1,6 @@
-// A system without room for datagrams, which loopback never is: what send() said true to waits within highWaterMarkBytes and is sent, false means dropped,
-// and nothing else is. The system is played here; the fault lab shows the same on a slow link.
+// A system without room for datagrams, which loopback never is: what send() said true to waits
+// within highWaterMarkBytes and is sent, false means dropped, and nothing else is. The system is
+// played here; the fault lab shows the same on a slow link.
 import { expect, test } from 'vitest'
 import { KIND, OUTBOX, PACKED_ADDRESS } from '../../lib/binding/records.ts'
 import type { Backend } from '../../lib/poller/backend.ts'
@@ -64,7 +65,8 @@ function open(highWaterMarkBytes: number): {
   return { system, core, udp, types: () => core.takeEvents().map(({ type }) => type) }
 }
 
-const numbered = (number: number, length: number) => Buffer.alloc(length, `${String(number).padStart(7, '0')} `)
+const numbered = (number: number, length: number) =>
+  Buffer.alloc(length, `${String(number).padStart(7, '0')} `)
 const label = (number: number) => `${String(number).padStart(7, '0')} `
 
 test.each([1, 8, 200, 1000])(
@@ -84,7 +86,10 @@ test.each([1, 8, 200, 1000])(
     system.room = 10_000
     udp._onWritable()
     expect(system.taken).toEqual(accepted.map(label))
-    expect(core.stats).toMatchObject({ datagramsSent: accepted.length, datagramsDropped: 800 - accepted.length })
+    expect(core.stats).toMatchObject({
+      datagramsSent: accepted.length,
+      datagramsDropped: 800 - accepted.length
+    })
     expect(udp.bufferedBytes).toBe(0)
     expect(types()).toEqual(accepted.length < 800 ? ['drain'] : [])
   }

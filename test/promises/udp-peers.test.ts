@@ -1,4 +1,5 @@
-// A socket that speaks IPv4 and IPv6 treats both alike, and one that was connected before it was adopted stays what it was.
+// A socket that speaks IPv4 and IPv6 treats both alike, and one that was connected before it was
+// adopted stays what it was.
 import { Socket, type SocketOptionName, type UdpSocket } from 'pollport'
 import { describe, expect, test } from 'vitest'
 import { bindPeer, freeUdpPort } from '../support/dgram-peer.ts'
@@ -12,19 +13,29 @@ const IPPROTO_IP = 0
 
 describe.runIf(hasIpv6)('a dual-stack socket', () => {
   // Wine never reports: its SIO_UDP_CONNRESET does nothing. Windows does not say which peer it was.
-  test.skipIf(isWine).each([MAPPED, '::1'])('is told of an unreachable peer: %s', async (address) => {
-    const probe = openProbe()
-    const udp = probe.poller.bindUdp({ address: '::', port: 0, reportUnreachable: true })
-    const nobody = { address, port: await freeUdpPort() }
-    udp.send('anybody?', nobody)
-    const { error } = await probe.first('error', udp as UdpSocket<unknown>)
-    expect(error).toMatchObject({ code: 'ECONNREFUSED', syscall: 'sendto', ...(isWindows ? {} : nobody) })
-  })
+  test.skipIf(isWine).each([MAPPED, '::1'])(
+    'is told of an unreachable peer: %s',
+    async (address) => {
+      const probe = openProbe()
+      const udp = probe.poller.bindUdp({ address: '::', port: 0, reportUnreachable: true })
+      const nobody = { address, port: await freeUdpPort() }
+      udp.send('anybody?', nobody)
+      const { error } = await probe.first('error', udp as UdpSocket<unknown>)
+      expect(error).toMatchObject({
+        code: 'ECONNREFUSED',
+        syscall: 'sendto',
+        ...(isWindows ? {} : nobody)
+      })
+    }
+  )
 
-  // By the systems' own numbers of IPPROTO_IP: IP_TTL, IP_TOS, IP_MULTICAST_TTL, IP_MULTICAST_LOOP (ip(7); Microsoft Learn, "IPPROTO_IP socket options").
+  // By the systems' own numbers of IPPROTO_IP: IP_TTL, IP_TOS, IP_MULTICAST_TTL, IP_MULTICAST_LOOP
+  // (ip(7); Microsoft Learn, "IPPROTO_IP socket options").
   const options: [SocketOptionName, number | boolean, number, number][] = [
     ['ttl', 7, isWindows ? 4 : 2, 7],
-    ...(isWindows ? [] : ([['tos', 0x88, 1, 0x88]] as [SocketOptionName, number, number, number][])),
+    ...(isWindows
+      ? []
+      : ([['tos', 0x88, 1, 0x88]] as [SocketOptionName, number, number, number][])),
     ['multicastTtl', 5, isWindows ? 10 : 33, 5],
     ['multicastLoop', false, isWindows ? 11 : 34, 0]
   ]
@@ -50,7 +61,11 @@ describe.runIf(hasIpv6)('a dual-stack socket', () => {
   test.skipIf(isWindows)('sends TCP to IPv4 peers with its tos', async () => {
     const probe = openProbe()
     const listener = probe.poller.listenTcp({ address: LOCAL, port: 0 })
-    const connection = probe.poller.connectTcp({ address: MAPPED, port: listener.localAddress.port, tos: 0x10 })
+    const connection = probe.poller.connectTcp({
+      address: MAPPED,
+      port: listener.localAddress.port,
+      tos: 0x10
+    })
     await probe.first('connect', connection)
     const raw = closing(Socket.fromHandle(connection.detach(), { type: 'tcp' }))
     expect(raw.getOption(IPPROTO_IP, 1)).toBe(0x10)
@@ -97,7 +112,10 @@ describe('a raw socket that was connected and is adopted', () => {
     const { probe, udp, to } = await adopted({ address: LOCAL, port: peer.port })
     expect(udp.remoteAddress).toMatchObject(to)
     expect(udp.send('without an address')).toBe(true)
-    await probe.until('it is there', () => peer.received[0]?.data.toString() === 'without an address')
+    await probe.until(
+      'it is there',
+      () => peer.received[0]?.data.toString() === 'without an address'
+    )
     other.send('let me in', udp.localAddress)
     peer.send('answer', udp.localAddress)
     const event = await probe.first('datagram', udp as UdpSocket<unknown>)
@@ -112,5 +130,7 @@ test('a socket that is not connected has no peer, and needs an address', () => {
   const udp = poller.bindUdp({ address: LOCAL, port: 0 })
   expect(udp.remoteAddress).toBeUndefined()
   expect(thrownBy(() => udp.send('x')).code).toBe('ERR_INVALID_ARG_TYPE')
-  expect(thrownBy(() => (poller.adopt(rawUdp()) as UdpSocket).send('x')).code).toBe('ERR_INVALID_ARG_TYPE')
+  expect(thrownBy(() => (poller.adopt(rawUdp()) as UdpSocket).send('x')).code).toBe(
+    'ERR_INVALID_ARG_TYPE'
+  )
 })

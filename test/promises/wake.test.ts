@@ -83,7 +83,10 @@ test('a wake and what the sockets have to say come together', async () => {
   far.send('news')
   probe.poller.flush()
   probe.poller.wake()
-  await probe.until('both have come', () => probe.seen('wake').length === 1 && probe.bytesOf(near).length === 4)
+  await probe.until(
+    'both have come',
+    () => probe.seen('wake').length === 1 && probe.bytesOf(near).length === 4
+  )
 })
 
 test('waking a poller that is closed reaches nobody and harms nobody', () => {

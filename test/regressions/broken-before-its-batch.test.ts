@@ -1,4 +1,5 @@
-// A flush() may find connections broken: their close events come with the next wait. Until a program has come to such an event it cannot know of it.
+// A flush() may find connections broken: their close events come with the next wait. Until a
+// program has come to such an event it cannot know of it.
 import { expect, test } from 'vitest'
 import { acceptedPair } from '../support/net-peer.ts'
 import { openProbe } from '../support/poller-probe.ts'

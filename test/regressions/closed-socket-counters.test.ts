@@ -1,4 +1,5 @@
-// What a socket has in the outbox is kept by its slot, which goes to another socket after its close.
+// What a socket has in the outbox is kept by its slot, which goes to another socket after its
+// close.
 import { expect, test } from 'vitest'
 import { acceptedPair, acceptPeer, LOCAL } from '../support/net-peer.ts'
 import { openProbe } from '../support/poller-probe.ts'

@@ -1,5 +1,6 @@
-// A system that fails where it hardly ever does. The addon's answers are replaced for a moment, the same on every system; the fault lab makes
-// the calls themselves fail (test/faults/failing-calls.test.ts).
+// A system that fails where it hardly ever does. The addon's answers are replaced for a moment, the
+// same on every system; the fault lab makes the calls themselves fail
+// (test/faults/failing-calls.test.ts).
 import { constants } from 'node:os'
 import { expect, onTestFinished, test } from 'vitest'
 import { loaded } from '../../lib/binding/load.ts'
@@ -12,7 +13,11 @@ const native = loaded as unknown as Record<string, (...given: unknown[]) => numb
 const NO_BUFFERS = isWindows ? 10055 : constants.errno.ENOBUFS
 
 /** Lets a function of the addon answer with an error for the next `times` calls that `isMeant`. */
-function failNext(name: string, times = 1, isMeant: (given: unknown[]) => boolean = () => true): { left: number } {
+function failNext(
+  name: string,
+  times = 1,
+  isMeant: (given: unknown[]) => boolean = () => true
+): { left: number } {
   const real = native[name]
   const failures = { left: times }
   native[name] = (...given) => {
@@ -62,7 +67,10 @@ test('a resume() that fails can be called again', async () => {
   peer.socket.write('heard')
   await probe.until('it receives', () => connection.bytesReceived === 5)
   const late = connectPeer(listener.localAddress)
-  await probe.until('and the listener accepts', () => late.connected && probe.seen('accept').length === 2)
+  await probe.until(
+    'and the listener accepts',
+    () => late.connected && probe.seen('accept').length === 2
+  )
 })
 
 test('a listener for whose connections there is no memory tells it once, rests, and rests again if resting cannot end', async () => {
@@ -72,14 +80,19 @@ test('a listener for whose connections there is no memory tells it once, rests, 
   for (let turns = 0; turns < 10; turns++) await new Promise(setImmediate)
   const watches = failNext('exchangeWatch', 3)
   const { error } = await probe.first('error', listener)
-  expect(error).toMatchObject({ code: 'ENOBUFS', syscall: isWindows ? 'CreateIoCompletionPort' : 'epoll_ctl' })
+  expect(error).toMatchObject({
+    code: 'ENOBUFS',
+    syscall: isWindows ? 'CreateIoCompletionPort' : 'epoll_ctl'
+  })
   watches.left = 0
   const resumes = failNext('exchangeReceive', 1, ([, , on]) => on === true)
   await probe.until('it could not go on', () => resumes.left === 0)
   await probe.until('which is told too', () => probe.seen('error', listener).length === 2)
   const late = connectPeer(listener.localAddress)
   await probe.until('and then it accepts again', () => {
-    const served = probe.seen('accept').some(({ socket }) => socket.remoteAddress.port === late.localPort)
+    const served = probe
+      .seen('accept')
+      .some(({ socket }) => socket.remoteAddress.port === late.localPort)
     return late.connected && served
   })
   for (const peer of refused) peer.socket.destroy()

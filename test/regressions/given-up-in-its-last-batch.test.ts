@@ -1,4 +1,5 @@
-// The last batch of a connection may hold its end and its close. A program that gives it up before it comes to them hears of the close alone.
+// The last batch of a connection may hold its end and its close. A program that gives it up before
+// it comes to them hears of the close alone.
 import { expect, test } from 'vitest'
 import { acceptedPair } from '../support/net-peer.ts'
 import { openProbe } from '../support/poller-probe.ts'

@@ -1,4 +1,5 @@
-// The outbox is bounded: what does not fit makes it flush in the middle of a send(), which may find a connection full or broken.
+// The outbox is bounded: what does not fit makes it flush in the middle of a send(), which may find
+// a connection full or broken.
 import { expect, test } from 'vitest'
 import { bindPeer } from '../support/dgram-peer.ts'
 import { acceptedPair, LOCAL, listenPeer } from '../support/net-peer.ts'
@@ -19,7 +20,10 @@ test('a connection that breaks in such a flush leaves nothing in the outbox for 
   }
   expect(broken.connection.closed).toBe(true)
   const heirs = [1, 2, 3].map(() => probe.poller.connectTcp({ address: LOCAL, port }))
-  await probe.until('the heirs are connected', () => probe.seen('connect').length === 3 && peers.length === 3)
+  await probe.until(
+    'the heirs are connected',
+    () => probe.seen('connect').length === 3 && peers.length === 3
+  )
   await probe.quiet()
   expect(peers.map(({ receivedBytes }) => receivedBytes)).toEqual([0, 0, 0])
   expect(heirs.map(({ bytesSent }) => bytesSent)).toEqual([0, 0, 0])
@@ -54,7 +58,8 @@ test('a batch of datagrams keeps its bytes when sending overflows in the middle 
   const gone = probe.poller.bindUdp({ address: LOCAL, port: 0 })
   const nobody = gone.localAddress
   gone.close()
-  for (let number = 0; number < 50; number++) sender.send(Buffer.alloc(200, number), socket.localAddress)
+  for (let number = 0; number < 50; number++)
+    sender.send(Buffer.alloc(200, number), socket.localAddress)
   probe.poller.flush()
   const seen: Buffer[] = []
   probe.onEvent = (event) => {
@@ -79,7 +84,8 @@ test('a datagram that the system refuses, in a flush in the middle of a batch, l
   await probe.until('the bytes are there', () => {
     for (const event of probe.poller.wait(0)) {
       if (event.type !== 'receive') continue
-      for (let sends = 0; sends < 10; sends++) socket.send('refused', { address: '255.255.255.255', port: 9 }) // Not asked for `broadcast`.
+      for (let sends = 0; sends < 10; sends++)
+        socket.send('refused', { address: '255.255.255.255', port: 9 }) // Not asked for `broadcast`.
       probe.poller.flush()
       heard += event.data.toString()
     }

@@ -1,4 +1,5 @@
-// A worker that is terminated while it executes what its loop watch called: without a mistake of the program, as in a busy run(), only for longer.
+// A worker that is terminated while it executes what its loop watch called: without a mistake of
+// the program, as in a busy run(), only for longer.
 import { isMainThread, parentPort, Worker } from 'node:worker_threads'
 
 if (isMainThread) {

@@ -1,5 +1,6 @@
-// Terminating a worker at the moment in which its run() was called by the watching thread ended the whole process: the call failed without an exception,
-// and the one that was made of that could not be thrown any more ("FATAL ERROR: Error::ThrowAsJavaScriptException napi_throw").
+// Terminating a worker at the moment in which its run() was called by the watching thread ended the
+// whole process: the call failed without an exception, and the one that was made of that could not
+// be thrown any more ("FATAL ERROR: Error::ThrowAsJavaScriptException napi_throw").
 import { expect, test } from 'vitest'
 import { runChild } from '../support/child.ts'
 

@@ -1,5 +1,6 @@
-// Faults on purpose, one function each, so that a run under a sanitizer shows what its net catches; and LeakSanitizer's check for
-// processes that are ended by a signal. Built beside the addon and with the same options. Refuses to know pollport.
+// Faults on purpose, one function each, so that a run under a sanitizer shows what its net catches;
+// and LeakSanitizer's check for processes that are ended by a signal. Built beside the addon and
+// with the same options. Refuses to know pollport.
 
 #include <node_api.h>
 #include <pthread.h>
@@ -59,8 +60,8 @@ napi_value race(napi_env, napi_callback_info) {
   return nullptr;
 }
 
-// Waits for another thread to come to the same place, but not for ever. Relaxed: it puts nothing of one thread before anything of the
-// other.
+// Waits for another thread to come to the same place, but not for ever. Relaxed: it puts nothing of
+// one thread before anything of the other.
 void meet(std::atomic<int>& arrived) {
   const auto end = std::chrono::steady_clock::now() + std::chrono::seconds(10);
   arrived.fetch_add(1, std::memory_order_relaxed);
@@ -68,8 +69,9 @@ void meet(std::atomic<int>& arrived) {
   }
 }
 
-// A race only with the same call in another JavaScript thread. They meet before and after: on a busy machine the one would be done before
-// the other began, and Node's locks in between would put the two in order.
+// A race only with the same call in another JavaScript thread. They meet before and after: on a
+// busy machine the one would be done before the other began, and Node's locks in between would put
+// the two in order.
 napi_value race_with_others(napi_env, napi_callback_info) {
   static std::atomic<int> begun{0};
   static std::atomic<int> done{0};
@@ -82,7 +84,8 @@ napi_value race_with_others(napi_env, napi_callback_info) {
 // Node runs it inside of the collection of an object, where nothing may be made.
 void make_an_object(node_api_nogc_env env, void*, void*) {
   napi_value made = nullptr;
-  // Safe: a wrong cast is the fault that is wanted; the checked Node-API forbids by it what earlier versions only advise against.
+  // Safe: a wrong cast is the fault that is wanted; the checked Node-API forbids by it what earlier
+  // versions only advise against.
   napi_create_object(const_cast<napi_env>(env), &made);
 }
 

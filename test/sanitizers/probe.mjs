@@ -1,4 +1,5 @@
-// Commits the fault that its argument names: a function of probe.cc, here or ("workers:") in two workers at once. Run with --expose-gc.
+// Commits the fault that its argument names: a function of probe.cc, here or ("workers:") in two
+// workers at once. Run with --expose-gc.
 import { createRequire } from 'node:module'
 import { Worker } from 'node:worker_threads'
 

@@ -1,7 +1,8 @@
-// npm run test:asan, npm run test:tsan [-- --publish | whatever Vitest takes]: builds the addon with a sanitizer, shows on faults made
-// on purpose that the sanitizer reports them, runs the suite, and ends with 1 if anything of ours was reported.
-// `address` is AddressSanitizer, LeakSanitizer and UndefinedBehaviorSanitizer, on the checked Node-API, which ends the process at a call that
-// Node forbids. `thread` is ThreadSanitizer.
+// npm run test:asan, npm run test:tsan [-- --publish | whatever Vitest takes]: builds the addon
+// with a sanitizer, shows on faults made on purpose that the sanitizer reports them, runs the
+// suite, and ends with 1 if anything of ours was reported. `address` is AddressSanitizer,
+// LeakSanitizer and UndefinedBehaviorSanitizer, on the checked Node-API, which ends the process at
+// a call that Node forbids. `thread` is ThreadSanitizer.
 import { spawnSync } from 'node:child_process'
 import { mkdirSync, mkdtempSync, readFileSync, rmSync } from 'node:fs'
 import { createRequire } from 'node:module'
@@ -11,17 +12,20 @@ import { publish } from '../../scripts/figures.ts'
 import { fail, needTools, root, run } from '../../scripts/tools.mjs'
 import { described, readReports } from './reports.mjs'
 
-// Of Node's header js_native_api.h: every rule that any version has, and the checks of the coming one.
+// Of Node's header js_native_api.h: every rule that any version has, and the checks of the coming
+// one.
 const checkedNodeApi = 2147483647
 
 const kinds = {
   address: {
     build: 'build-asan',
     flags: ['-fsanitize=address,undefined', '-fno-sanitize-recover=undefined'],
-    // UndefinedBehaviorSanitizer's runtime inside, using its own variables: behind AddressSanitizer's it would miss where to report.
+    // UndefinedBehaviorSanitizer's runtime inside, using its own variables: behind
+    // AddressSanitizer's it would miss where to report.
     link: ['-static-libubsan', '-Wl,-Bsymbolic'],
     library: 'libasan.so',
-    // By what the report must say. Reports alone tell of a leak: a status of its own would change what tests of children see.
+    // By what the report must say. Reports alone tell of a leak: a status of its own would change
+    // what tests of children see.
     seeded: {
       leak: /leak of 5000 byte/,
       'leak in Vitest': /leak of 5000 byte/,
@@ -44,7 +48,8 @@ const kinds = {
     link: [],
     library: 'libtsan.so',
     seeded: { race: /data race/, 'workers:raceWithOthers': /data race/ },
-    // What Node does with memory through the C library is not ours, and half of its locks are invisible, being atomic numbers.
+    // What Node does with memory through the C library is not ours, and half of its locks are
+    // invisible, being atomic numbers.
     options: (log) => ({
       TSAN_OPTIONS: `log_path=${log}:exitcode=0:ignore_noninstrumented_modules=1:die_after_fork=0`
     }),
@@ -99,7 +104,8 @@ function build() {
   run('g++', [...options, source, '-o', probe], 'the probe did not build')
 }
 
-// Addresses that move too far are too much for the shadow memory of older sanitizers; a container may forbid to hold them still.
+// Addresses that move too far are too much for the shadow memory of older sanitizers; a container
+// may forbid to hold them still.
 const still = spawnSync('setarch', ['-R', 'true']).status === 0 ? ['setarch', '-R'] : []
 
 /** Runs Node under the sanitizer, and its children with it; its reports lie in `log` afterwards. */
@@ -108,7 +114,11 @@ function node(args, log, options = {}) {
   const env = {
     ...process.env,
     ...kind.options(join(log, 'report')),
-    LD_PRELOAD: run('g++', [`-print-file-name=${kind.library}`], 'g++ did not say where its libraries are').trim(),
+    LD_PRELOAD: run(
+      'g++',
+      [`-print-file-name=${kind.library}`],
+      'g++ did not say where its libraries are'
+    ).trim(),
     POLLPORT_PREBUILD: folder,
     POLLPORT_PROBE: probe,
     POLLPORT_SANITIZER: sanitizer,
@@ -119,7 +129,12 @@ function node(args, log, options = {}) {
 }
 
 const probeScript = join(root, 'test', 'sanitizers', 'probe.mjs')
-const vitest = [join(root, 'node_modules/vitest/vitest.mjs'), 'run', '--config', 'test/sanitizers/vitest.config.ts']
+const vitest = [
+  join(root, 'node_modules/vitest/vitest.mjs'),
+  'run',
+  '--config',
+  'test/sanitizers/vitest.config.ts'
+]
 
 /** The faults made on purpose that were not reported. */
 function missed(logs) {
@@ -132,7 +147,8 @@ function missed(logs) {
         : node(['--expose-gc', probeScript, fault], log)
     const { ours } = readReports(log, folder)
     // Node's own checks speak on standard error.
-    if (![...ours.map(({ what }) => what), stderr].some((said) => expected.test(said))) escaped.push(fault)
+    if (![...ours.map(({ what }) => what), stderr].some((said) => expected.test(said)))
+      escaped.push(fault)
   }
   return escaped
 }
@@ -143,7 +159,9 @@ process.on('exit', () => rmSync(logs, { recursive: true, force: true }))
 
 const seeded = Object.keys(kind.seeded).length
 const escaped = missed(logs)
-console.log(`pollport: of ${seeded} faults made on purpose, ${seeded - escaped.length} were reported`)
+console.log(
+  `pollport: of ${seeded} faults made on purpose, ${seeded - escaped.length} were reported`
+)
 if (escaped.length > 0) fail(`the net has holes: not reported were ${escaped.join(', ')}`)
 
 const summary = join(logs, 'summary.json')
@@ -153,10 +171,16 @@ const { status } = node([...vitest, ...reporters, ...rest], log, { stdio: 'inher
 const { ours, others } = readReports(log, folder)
 const tests = JSON.parse(readFileSync(summary, 'utf8')).numPassedTests
 const shown = new Map(
-  ours.map((finding) => [`${finding.what}${finding.frames.slice(0, 6)}`.replace(/0x\w+|\d{3,}/g, ''), finding])
+  ours.map((finding) => [
+    `${finding.what}${finding.frames.slice(0, 6)}`.replace(/0x\w+|\d{3,}/g, ''),
+    finding
+  ])
 )
-for (const finding of [...shown.values()].slice(0, 20)) console.error(`\n${described(finding, folder)}`)
-console.log(`pollport: ${tests} tests, ${ours.length} findings; ${others} leaks of Node's own were passed over`)
+for (const finding of [...shown.values()].slice(0, 20))
+  console.error(`\n${described(finding, folder)}`)
+console.log(
+  `pollport: ${tests} tests, ${ours.length} findings; ${others} leaks of Node's own were passed over`
+)
 
 const isWell = status === 0 && ours.length === 0
 if (isWell && isPublished) {

@@ -1,4 +1,5 @@
-// A leak on purpose in a process of Vitest's, which is ended by a signal: check-leaks.ts must have it reported. Run by run.mjs before the suite.
+// A leak on purpose in a process of Vitest's, which is ended by a signal: check-leaks.ts must have
+// it reported. Run by run.mjs before the suite.
 import { createRequire } from 'node:module'
 import { test } from 'vitest'
 

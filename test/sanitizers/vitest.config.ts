@@ -1,4 +1,5 @@
-// The suite as it runs under a sanitizer, started by run.mjs: what does not use the addon stays out, and so does what a sanitizer cannot stand.
+// The suite as it runs under a sanitizer, started by run.mjs: what does not use the addon stays
+// out, and so does what a sanitizer cannot stand.
 import { defineConfig } from 'vitest/config'
 
 // They read files, type-check, start compilers; and the lobby's own logic is TypeScript alone.
@@ -13,8 +14,16 @@ const sanitizer = process.env.POLLPORT_SANITIZER as keyof typeof notUnder
 
 export default defineConfig({
   test: {
-    include: [process.env.POLLPORT_SEEDED === '1' ? 'test/sanitizers/seeded-leak.ts' : 'test/**/*.test.ts'],
-    exclude: ['**/node_modules/**', 'test/faults/**', 'test/windows/**', ...withoutAddon, ...notUnder[sanitizer]],
+    include: [
+      process.env.POLLPORT_SEEDED === '1' ? 'test/sanitizers/seeded-leak.ts' : 'test/**/*.test.ts'
+    ],
+    exclude: [
+      '**/node_modules/**',
+      'test/faults/**',
+      'test/windows/**',
+      ...withoutAddon,
+      ...notUnder[sanitizer]
+    ],
     setupFiles: sanitizer === 'address' ? ['test/sanitizers/check-leaks.ts'] : [],
     pool: 'forks',
     maxWorkers: 2,

@@ -1,4 +1,5 @@
-// The other thread of the soak's hand-over server: takes the connections that it is sent, and sends back what they say.
+// The other thread of the soak's hand-over server: takes the connections that it is sent, and sends
+// back what they say.
 import { parentPort } from 'node:worker_threads'
 import { Poller, Socket } from 'pollport'
 

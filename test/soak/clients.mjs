@@ -1,5 +1,6 @@
-// The clients of the soak, on Node's own net and dgram: they come and go, flood, read slowly, reset, half-close, and check every byte that comes back.
-// Arguments: seconds, then `tcp:PORT` and `udp:PORT`. Prints one line of JSON a second: what was done so far, and what was lost.
+// The clients of the soak, on Node's own net and dgram: they come and go, flood, read slowly,
+// reset, half-close, and check every byte that comes back. Arguments: seconds, then `tcp:PORT` and
+// `udp:PORT`. Prints one line of JSON a second: what was done so far, and what was lost.
 import { createSocket } from 'node:dgram'
 import { once } from 'node:events'
 import { connect } from 'node:net'
@@ -13,14 +14,27 @@ const DEADLINE_MS = 30_000
 const UDP_WINDOW = 16
 const UDP_PATIENCE_MS = 1000
 
-const counts = { connections: 0, resets: 0, messages: 0, bytes: 0, datagrams: 0, datagramsLost: 0, lost: 0, wrong: 0 }
-// A byte depends on where in the stream it stands: a gap, a repetition or another connection's bytes show.
+const counts = {
+  connections: 0,
+  resets: 0,
+  messages: 0,
+  bytes: 0,
+  datagrams: 0,
+  datagramsLost: 0,
+  lost: 0,
+  wrong: 0
+}
+// A byte depends on where in the stream it stands: a gap, a repetition or another connection's
+// bytes show.
 const PERIOD = 251
 const pattern = Buffer.from(Array.from({ length: 256 * 1024 }, (_, at) => at % PERIOD))
 const bytesAt = (offset, length) => pattern.subarray(offset % PERIOD, (offset % PERIOD) + length)
 const random = (below) => Math.floor(Math.random() * below)
 
-/** Sends `total` bytes in messages, as `style` says, and checks what comes back; resolves when the connection is gone. */
+/**
+ * Sends `total` bytes in messages, as `style` says, and checks what comes back; resolves when the
+ * connection is gone.
+ */
 async function talk(port, total, style) {
   const socket = connect({ port, host: '127.0.0.1', noDelay: true, allowHalfOpen: true })
   let [sent, received, stuck] = [0, 0, false]
@@ -70,13 +84,17 @@ async function act(port) {
   const styles = ['short', 'short', 'short', 'half-open', 'reset', 'slow', 'flood']
   while (performance.now() < endMs) {
     const style = styles[random(styles.length)]
-    const total = style === 'flood' || style === 'slow' ? 256 * 1024 + random(768 * 1024) : 1 + random(20_000)
+    const total =
+      style === 'flood' || style === 'slow' ? 256 * 1024 + random(768 * 1024) : 1 + random(20_000)
     await talk(port, total, style)
     await delay(5 + random(20))
   }
 }
 
-/** Keeps some datagrams on their way, each with a number; one that does not come back in time counts as lost, as UDP may. */
+/**
+ * Keeps some datagrams on their way, each with a number; one that does not come back in time counts
+ * as lost, as UDP may.
+ */
 async function shoot(port) {
   const socket = createSocket('udp4')
   const waiting = new Map()

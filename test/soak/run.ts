@@ -1,6 +1,8 @@
-// The soak:   npm run soak [-- --minutes 1.5 --leak bytes|descriptors --publish]. Servers of every kind under clients that come, go and check every
-// byte, each in a process of its own. Fails if a byte is lost, if a descriptor stays, or if what a server holds surely grows by more than `bounds`
-// say. The series and their picture are left in build-soak/. With --leak one server loses something on purpose, and the soak must fail.
+// The soak: npm run soak [-- --minutes 1.5 --leak bytes|descriptors --publish]. Servers of every
+// kind under clients that come, go and check every byte, each in a process of its own. Fails if a
+// byte is lost, if a descriptor stays, or if what a server holds surely grows by more than `bounds`
+// say. The series and their picture are left in build-soak/. With --leak one server loses something
+// on purpose, and the soak must fail.
 import { type ChildProcess, spawn, spawnSync } from 'node:child_process'
 import { mkdirSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
@@ -24,8 +26,9 @@ const { values: options } = parseArgs({
 })
 const minutes = Number(options.minutes)
 const SETTLE_MS = 30_000
-// Each sample is taken after a collection, and under Wine a collection costs memory of its own: node.exe without the addon grows by 16 kB a gc() call.
-// Once a second that is a megabyte a minute, which no leak could be told from; 90 samples are enough for the fit.
+// Each sample is taken after a collection, and under Wine a collection costs memory of its own:
+// node.exe without the addon grows by 16 kB a gc() call. Once a second that is a megabyte a minute,
+// which no leak could be told from; 90 samples are enough for the fit.
 const sampleMs = isWine ? Math.max(1000, Math.round((minutes * 60_000) / 90)) : 1000
 const TRY_OUT_SECONDS = 5
 // Wine opens one for itself, sooner or later (docs/platforms.md).
@@ -35,8 +38,9 @@ const kinds = ['wait', 'run', 'hand-over', 'raw'] as const
 const WARM_UP = 1 / 3
 
 /**
- * The most that a series may grow in a minute, with 95 % confidence. Buffers are counted after a collection, and exact. V8's heap has its code too,
- * which V8 goes on compiling for minutes; freed memory stays in the resident set for use again: in a short run both say little.
+ * The most that a series may grow in a minute, with 95 % confidence. Buffers are counted after a
+ * collection, and exact. V8's heap has its code too, which V8 goes on compiling for minutes; freed
+ * memory stays in the resident set for use again: in a short run both say little.
  */
 const KB = 1024
 const isShort = minutes < 10
@@ -81,11 +85,14 @@ function startServer(kind: Server['kind']): Server {
     tell = resolve
   })
   const file = fileURLToPath(new URL('servers.ts', import.meta.url))
-  const child = start(['--expose-gc', '--import', 'tsx', file, kind, String(sampleMs), ...leak], (line) => {
-    const said = JSON.parse(line)
-    if ('tcp' in said) tell(said)
-    else samples.push(said)
-  })
+  const child = start(
+    ['--expose-gc', '--import', 'tsx', file, kind, String(sampleMs), ...leak],
+    (line) => {
+      const said = JSON.parse(line)
+      if ('tcp' in said) tell(said)
+      else samples.push(said)
+    }
+  )
   const server = { kind, child, ports, samples, hasEnded: false }
   child.on('exit', (code, signal) => {
     server.hasEnded = true
@@ -101,7 +108,11 @@ async function sampleWith(
   deadlineMs: number
 ): Promise<Held | undefined> {
   const from = server.samples.length
-  for (const end = performance.now() + deadlineMs; performance.now() < end && !server.hasEnded; await delay(100)) {
+  for (
+    const end = performance.now() + deadlineMs;
+    performance.now() < end && !server.hasEnded;
+    await delay(100)
+  ) {
     const found = server.samples.slice(from).find(isWanted)
     if (found !== undefined) return found
   }
@@ -136,10 +147,12 @@ for (const { ports } of servers) {
   const { tcp, udp } = await ports
   places.push(`tcp:${tcp}`, ...(udp === undefined ? [] : [`udp:${udp}`]))
 }
-// What is opened once, by the first connections or when many come at a time (threads of the system's pool), is no leak.
+// What is opened once, by the first connections or when many come at a time (threads of the
+// system's pool), is no leak.
 await clients(TRY_OUT_SECONDS, places)
 const before = new Map<Server, Held | undefined>()
-for (const server of servers) before.set(server, await sampleWith(server, ({ sockets }) => sockets <= 2, SETTLE_MS))
+for (const server of servers)
+  before.set(server, await sampleWith(server, ({ sockets }) => sockets <= 2, SETTLE_MS))
 const startedMs = performance.now()
 console.log(`soak: ${minutes} minutes, servers: ${kinds.join(', ')}`)
 const starts = servers.map(({ samples }) => samples.length)
@@ -157,7 +170,8 @@ const figures: Row[] = [
   ['datagrams answered', done.datagrams],
   ['datagrams not answered in a second', done.datagramsLost]
 ]
-require(done.lost === 0 && done.wrong === 0, `${done.lost} bytes were lost, ${done.wrong} pieces were wrong`)
+require(done.lost === 0 &&
+  done.wrong === 0, `${done.lost} bytes were lost, ${done.wrong} pieces were wrong`)
 require(done.connections > 10 && done.bytes > 0, 'hardly anything happened')
 
 let left = 0
@@ -176,8 +190,12 @@ for (const [at, server] of servers.entries()) {
     const text = shown(series, trend)
     console.log(`soak: ${server.kind}: ${series}: ${text}`)
     const most = bound / unitOf(series)
-    require(!grows(trend, bound), `"${server.kind}" grows: ${series} by ${text}, over ${most} a minute`)
-    if (series === 'heapUsed' || series === 'rss') figures.push([`${server.kind}: ${series}, kB a minute`, text])
+    require(!grows(
+      trend,
+      bound
+    ), `"${server.kind}" grows: ${series} by ${text}, over ${most} a minute`)
+    if (series === 'heapUsed' || series === 'rss')
+      figures.push([`${server.kind}: ${series}, kB a minute`, text])
   }
   server.child.kill('SIGKILL')
 }
@@ -185,7 +203,9 @@ figures.push(['descriptors left', left])
 
 /** The slope and its range: memory in kB a minute, descriptors a minute. */
 function shown(series: Series, { perMinute, low, high }: Trend): string {
-  const [slope, least, most] = [perMinute, low, high].map((value) => (value / unitOf(series)).toFixed(1))
+  const [slope, least, most] = [perMinute, low, high].map((value) =>
+    (value / unitOf(series)).toFixed(1)
+  )
   return `${slope} (${least} to ${most})`
 }
 
@@ -215,5 +235,6 @@ function draw(): void {
   installExtras()
   const program = join(root, 'bench', 'extras', 'soak-chart.mjs')
   const args = [program, join(out, 'series.json'), join(root, 'docs', 'reliability', 'soak.svg')]
-  if (spawnSync(process.execPath, args, { stdio: 'inherit' }).status !== 0) failures.push('the chart was not drawn')
+  if (spawnSync(process.execPath, args, { stdio: 'inherit' }).status !== 0)
+    failures.push('the chart was not drawn')
 }

@@ -1,6 +1,7 @@
-// One server of the soak, in a process of its own: it sends everything back. Its arguments: wait, run, hand-over or raw, and how many milliseconds lie
-// between two samples. Prints lines of JSON: first its ports, then each sample, what the process holds. With `--leak-bytes` or `--leak-descriptors` it
-// loses something each second.
+// One server of the soak, in a process of its own: it sends everything back. Its arguments: wait,
+// run, hand-over or raw, and how many milliseconds lie between two samples. Prints lines of JSON:
+// first its ports, then each sample, what the process holds. With `--leak-bytes` or
+// `--leak-descriptors` it loses something each second.
 import { readFileSync, writeSync } from 'node:fs'
 import { setImmediate as nextTurn } from 'node:timers/promises'
 import { Worker } from 'node:worker_threads'
@@ -54,7 +55,10 @@ function sample(): void {
   })
 }
 
-/** What malloc's own arena holds of memory: Linux tells it, Windows' is a part of the working set only. */
+/**
+ * What malloc's own arena holds of memory: Linux tells it, Windows' is a part of the working set
+ * only.
+ */
 function nativeBytes(): number {
   if (process.platform !== 'linux') return 0
   const heap = /\[heap\]\n(?:.*\n)*?Rss:\s+(\d+) kB/.exec(readFileSync('/proc/self/smaps', 'utf8'))
@@ -171,7 +175,12 @@ function rawPort(listener: Socket): () => void {
   iocp.add(listener, undefined)
   sockets = () => clients.size + 1
   listener.overlappedAccept()
-  const serve = (socket: Socket, { receive }: { receive: Overlapped }, overlapped: Overlapped, bytes: number) => {
+  const serve = (
+    socket: Socket,
+    { receive }: { receive: Overlapped },
+    overlapped: Overlapped,
+    bytes: number
+  ) => {
     if (overlapped !== receive) socket.overlappedReceive(4096, receive)
     else if (bytes > 0) socket.overlappedSend(overlapped.data)
     else {

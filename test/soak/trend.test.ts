@@ -1,4 +1,5 @@
-// The arithmetic by which the soak says "flat": noise alone is no growth, and a leak in the same noise is one.
+// The arithmetic by which the soak says "flat": noise alone is no growth, and a leak in the same
+// noise is one.
 import { expect, test } from 'vitest'
 import { grows, type Sample, trendOf } from './trend.ts'
 
@@ -14,7 +15,10 @@ function series(seconds: number, perSecond: number, seed: number): Sample[] {
   return Array.from({ length: seconds }, (_, second) => {
     const saw = (second % 7) * 10
     const wild = random() < 0.1 ? 5_000 * random() : 0
-    return { atMs: second * 1000, value: 50_000 + perSecond * second + saw + 60 * (random() - 0.5) + wild }
+    return {
+      atMs: second * 1000,
+      value: 50_000 + perSecond * second + saw + 60 * (random() - 0.5) + wild
+    }
   })
 }
 

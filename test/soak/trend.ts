@@ -1,6 +1,7 @@
-// Whether a series of samples grows: the median of the slopes between all pairs of samples, and the range in which the true one lies with 95 %
-// confidence (Theil 1950 and Sen 1968, "Estimates of the Regression Coefficient Based on Kendall's Tau", section 5, without ties). It needs no
-// normal distribution, and a third of the samples may be wild. Knows numbers, not what they count.
+// Whether a series of samples grows: the median of the slopes between all pairs of samples, and the
+// range in which the true one lies with 95 % confidence (Theil 1950 and Sen 1968, "Estimates of the
+// Regression Coefficient Based on Kendall's Tau", section 5, without ties). It needs no normal
+// distribution, and a third of the samples may be wild. Knows numbers, not what they count.
 
 export interface Sample {
   readonly atMs: number
@@ -16,7 +17,8 @@ export interface Trend {
 
 // Of the normal distribution, for 95 % on both sides together.
 const Z = 1.96
-// The steps between two collections are no noise of their own but one long saw: what lies between two points is their median, and points are few.
+// The steps between two collections are no noise of their own but one long saw: what lies between
+// two points is their median, and points are few.
 const POINTS = 40
 const MIN_PER_POINT = 3
 
@@ -25,7 +27,9 @@ const ascending = (numbers: Iterable<number>): Float64Array => Float64Array.from
 function median(numbers: Iterable<number>): number {
   const sorted = ascending(numbers)
   const middle = sorted.length / 2
-  return sorted.length % 2 === 1 ? sorted[Math.floor(middle)] : (sorted[middle - 1] + sorted[middle]) / 2
+  return sorted.length % 2 === 1
+    ? sorted[Math.floor(middle)]
+    : (sorted[middle - 1] + sorted[middle]) / 2
 }
 
 /** Medians of stretches of equal length. */
@@ -34,7 +38,10 @@ function thinned(samples: readonly Sample[]): Sample[] {
   const points: Sample[] = []
   for (let at = 0; at + each <= samples.length; at += each) {
     const part = samples.slice(at, at + each)
-    points.push({ atMs: median(part.map(({ atMs }) => atMs)), value: median(part.map(({ value }) => value)) })
+    points.push({
+      atMs: median(part.map(({ atMs }) => atMs)),
+      value: median(part.map(({ value }) => value))
+    })
   }
   return points
 }

@@ -1,5 +1,6 @@
-// Starts a script of a test in a process of its own, with a deadline: a child that hangs is a sentence, and is gone afterwards.
-// A script talks by process.send() (`{ mark, ... }`), and may wait at a mark until the test lets it go on.
+// Starts a script of a test in a process of its own, with a deadline: a child that hangs is a
+// sentence, and is gone afterwards. A script talks by process.send() (`{ mark, ... }`), and may
+// wait at a mark until the test lets it go on.
 import { type ChildProcess, spawn } from 'node:child_process'
 import { fileURLToPath } from 'node:url'
 import { onTestFinished } from 'vitest'
@@ -25,8 +26,9 @@ export interface ChildOptions {
 }
 
 /**
- * Option of V8 for tests that terminate many workers. Node 20 lets its platform forget a worker's isolate before it disposes of it; a compilation
- * in the background that needs memory in between aborts the process ("ForIsolate ... (data.first) != nullptr"), whatever the worker did.
+ * Option of V8 for tests that terminate many workers. Node 20 lets its platform forget a worker's
+ * isolate before it disposes of it; a compilation in the background that needs memory in between
+ * aborts the process ("ForIsolate ... (data.first) != nullptr"), whatever the worker did.
  */
 export const NO_BACKGROUND_COMPILATION = '--no-concurrent-recompilation'
 
@@ -43,10 +45,18 @@ export class Child {
   #onChange = () => {}
 
   constructor(script: URL, options: ChildOptions = {}) {
-    const { args = [], nodeOptions = [], env = {}, descriptors, inside = [], deadlineMs = LONG_MS } = options
+    const {
+      args = [],
+      nodeOptions = [],
+      env = {},
+      descriptors,
+      inside = [],
+      deadlineMs = LONG_MS
+    } = options
     this.#name = [script.pathname.split('/').at(-1), ...args].join(' ')
     let command = [process.execPath, ...nodeOptions, fileURLToPath(script), ...args]
-    if (descriptors) command = ['sh', '-c', `ulimit -n ${descriptors} && exec "$@"`, 'sh', ...command]
+    if (descriptors)
+      command = ['sh', '-c', `ulimit -n ${descriptors} && exec "$@"`, 'sh', ...command]
     command = [...inside, ...command]
     const child = spawn(command[0], command.slice(1), {
       stdio: ['ignore', 'pipe', 'pipe', 'ipc'],
@@ -85,7 +95,10 @@ export class Child {
     this.ended.catch(() => {}) // Whoever waits for it hears of it; a test that failed before does not need a second report.
   }
 
-  /** The next message with this mark. Fails when the child ends without it, or when it takes too long. */
+  /**
+   * The next message with this mark. Fails when the child ends without it, or when it takes too
+   * long.
+   */
   async at(mark: string, deadlineMs = LONG_MS): Promise<Record<string, unknown>> {
     let isLate = false
     const timer = setTimeout(() => {
@@ -130,7 +143,10 @@ export function startChild(script: URL, options?: ChildOptions): Child {
   return child
 }
 
-/** Runs a script to its end. Its own deadline ends it, so that concurrent tests may do this: vitest cannot tell to which of them a hook would belong. */
+/**
+ * Runs a script to its end. Its own deadline ends it, so that concurrent tests may do this: vitest
+ * cannot tell to which of them a hook would belong.
+ */
 export function runChild(script: URL, options?: ChildOptions): Promise<ChildEnd> {
   return new Child(script, options).ended
 }

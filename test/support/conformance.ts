@@ -1,4 +1,5 @@
-// The cases of docs/conformance.md as data, and the labels in a test's title. Knows the form of the page, not what the cases say.
+// The cases of docs/conformance.md as data, and the labels in a test's title. Knows the form of the
+// page, not what the cases say.
 
 export type System = 'Linux' | 'Windows'
 
@@ -26,7 +27,10 @@ const cellsOf = (line: string) =>
     .slice(1, -1)
     .map((cell) => cell.trim())
 
-/** The groups in the order of the page. The columns of a group's table say on which systems its cases hold. */
+/**
+ * The groups in the order of the page. The columns of a group's table say on which systems its
+ * cases hold.
+ */
 export function groupsOf(page: string): Group[] {
   const sections = page.split(/^## /m).filter((section) => /^[A-Z]: /.test(section))
   return sections.map((section) => {

@@ -1,9 +1,11 @@
-// Many clients of node:net: connect, say each something of their own, check the echo, and wait for the server to end them.
-// Arguments: port, how many. Marks: connected (waits), echoed, ended (waits).
+// Many clients of node:net: connect, say each something of their own, check the echo, and wait for
+// the server to end them. Arguments: port, how many. Marks: connected (waits), echoed, ended
+// (waits).
 import { connect } from 'node:net'
 
 const [port, count] = process.argv.slice(2).map(Number)
-// So many at once that no listener's queue overflows: a connect that is dropped is only tried again after a second.
+// So many at once that no listener's queue overflows: a connect that is dropped is only tried again
+// after a second.
 const WAVE = 200
 
 function reached(mark, details) {

@@ -27,7 +27,10 @@ export class DgramPeer {
 }
 
 export async function bindPeer(address = '127.0.0.1'): Promise<DgramPeer> {
-  const socket = dgram.createSocket({ type: address.includes(':') ? 'udp6' : 'udp4', recvBufferSize: 4 * 1024 * 1024 })
+  const socket = dgram.createSocket({
+    type: address.includes(':') ? 'udp6' : 'udp4',
+    recvBufferSize: 4 * 1024 * 1024
+  })
   onTestFinished(() => void socket.close())
   const peer = new DgramPeer(socket)
   socket.bind(0, address)

@@ -1,11 +1,13 @@
-// An echo server that is to run out of descriptors. Arguments: wait or run, and the port of whoever is to be told, when that is not its parent. Greets each
-// client; "measure" measures its own processor time over two seconds, "leave" ends it.
+// An echo server that is to run out of descriptors. Arguments: wait or run, and the port of whoever
+// is to be told, when that is not its parent. Greets each client; "measure" measures its own
+// processor time over two seconds, "leave" ends it.
 import { connect } from 'node:net'
 import { Poller } from 'pollport'
 
 const [how, controlPort] = process.argv.slice(2)
 const control = controlPort ? connect(Number(controlPort), '127.0.0.1') : undefined
-const tell = (message) => (control ? control.write(`${JSON.stringify(message)}\n`) : process.send(message))
+const tell = (message) =>
+  control ? control.write(`${JSON.stringify(message)}\n`) : process.send(message)
 
 const poller = new Poller()
 const listener = poller.listenTcp({ address: '127.0.0.1', port: 0 })
@@ -20,12 +22,18 @@ function handle(events) {
     if (event.type === 'error') {
       errors++
       const { code, syscall, name } = event.error
-      if (errors === 1) tell({ mark: 'error', code, syscall, name, isListener: event.socket === listener })
+      if (errors === 1)
+        tell({ mark: 'error', code, syscall, name, isListener: event.socket === listener })
     }
     if (event.type !== 'receive') continue
     const said = event.data.toString()
     if (said === 'measure')
-      measuring = { start: performance.now(), cpu: process.cpuUsage(), errors, waits: poller.stats.waits }
+      measuring = {
+        start: performance.now(),
+        cpu: process.cpuUsage(),
+        errors,
+        waits: poller.stats.waits
+      }
     else if (said === 'leave') ending.abort()
     else event.socket.send(event.data)
   }

@@ -1,5 +1,6 @@
-// Starts exhausted.mjs so that it runs out of descriptors: on Linux by `ulimit -n`. Windows knows no such limit, but Wine's server has one: the program
-// gets a Wine of its own, whose server alone is limited. Refuses to know what is to happen then.
+// Starts exhausted.mjs so that it runs out of descriptors: on Linux by `ulimit -n`. Windows knows
+// no such limit, but Wine's server has one: the program gets a Wine of its own, whose server alone
+// is limited. Refuses to know what is to happen then.
 import { spawn, spawnSync } from 'node:child_process'
 import { randomUUID } from 'node:crypto'
 import { once } from 'node:events'
@@ -45,7 +46,8 @@ const DEADLINE_MS = 20_000
 async function startUnderWine(how: string): Promise<ExhaustedServer> {
   const messages: Record<string, unknown>[] = []
   let isOver = false
-  // A socket that is there before the descriptors run out: Node's own channel would be of the wrong Wine.
+  // A socket that is there before the descriptors run out: Node's own channel would be of the wrong
+  // Wine.
   const control = createServer((socket) => {
     createInterface(socket).on('line', (line) => messages.push(JSON.parse(line)))
     socket.on('end', () => {
@@ -82,11 +84,16 @@ async function startUnderWine(how: string): Promise<ExhaustedServer> {
   }
 }
 
-/** Leaves the Wine server of that prefix, which has all sockets of its programs, so many descriptors and no more. */
+/**
+ * Leaves the Wine server of that prefix, which has all sockets of its programs, so many descriptors
+ * and no more.
+ */
 function limitServerOf(prefix: string): void {
   const pid = readdirSync('Z:\\proc').find((name) => {
     if (!/^\d+$/.test(name)) return false
-    return procFile(name, 'cmdline').includes('wineserver') && procFile(name, 'environ').includes(prefix)
+    return (
+      procFile(name, 'cmdline').includes('wineserver') && procFile(name, 'environ').includes(prefix)
+    )
   })
   if (pid === undefined) throw new Error('there is no Wine server of its own')
   const used = new Set(readdirSync(`Z:\\proc\\${pid}\\fd`).map(Number))

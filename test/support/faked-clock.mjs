@@ -1,5 +1,6 @@
-// Everything that tells the time or gives Node's loop a turn is replaced by what stands still, in every place where a program may find it, before the
-// library is imported. What follows must work all the same. Arguments: `before` or `after` the import.
+// Everything that tells the time or gives Node's loop a turn is replaced by what stands still, in
+// every place where a program may find it, before the library is imported. What follows must work
+// all the same. Arguments: `before` or `after` the import.
 
 import { createRequire, syncBuiltinESMExports } from 'node:module'
 import * as timers from 'node:timers'
@@ -14,7 +15,14 @@ function fake() {
   const never = () => ({ ref() {}, unref() {} })
   const pending = () => new Promise(() => {})
   for (const target of [globalThis, require('node:timers')])
-    for (const name of ['setTimeout', 'setInterval', 'setImmediate', 'clearTimeout', 'clearInterval', 'clearImmediate'])
+    for (const name of [
+      'setTimeout',
+      'setInterval',
+      'setImmediate',
+      'clearTimeout',
+      'clearInterval',
+      'clearImmediate'
+    ])
       target[name] = never
   const promises = require('node:timers/promises')
   for (const name of ['setTimeout', 'setImmediate', 'setInterval']) promises[name] = pending
@@ -25,7 +33,8 @@ function fake() {
   performance.now = () => 0
   Date.now = () => 0
   syncBuiltinESMExports()
-  if (timers.setImmediate !== never || timersPromises.setImmediate !== pending) throw new Error('not all is faked')
+  if (timers.setImmediate !== never || timersPromises.setImmediate !== pending)
+    throw new Error('not all is faked')
 }
 
 if (isBefore) fake()

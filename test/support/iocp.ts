@@ -26,7 +26,8 @@ export function completions<U>(iocp: Iocp<U>, count: number, deadlineMs = 10_000
   const all: Completion<U>[] = []
   for (const end = performance.now() + deadlineMs; all.length < count; ) {
     all.push(...iocp.wait(100))
-    if (performance.now() > end) throw new Error(`${all.length} of ${count} completions within ${deadlineMs} ms`)
+    if (performance.now() > end)
+      throw new Error(`${all.length} of ${count} completions within ${deadlineMs} ms`)
   }
   return all
 }

@@ -1,4 +1,5 @@
-// Calls of the C library that pollport does not offer, for tests that do behind its back what it would never do itself (Linux).
+// Calls of the C library that pollport does not offer, for tests that do behind its back what it
+// would never do itself (Linux).
 import koffi from 'koffi'
 
 const libc = koffi.load(null)

@@ -1,4 +1,5 @@
-// A thread that ends with connections that linger and bytes in the system's send buffer that their peers do not read.
+// A thread that ends with connections that linger and bytes in the system's send buffer that their
+// peers do not read.
 import { parentPort, workerData } from 'node:worker_threads'
 import { Poller, Socket } from 'pollport'
 

@@ -1,5 +1,5 @@
-// The other side of a TCP connection, played by Node's own net: what it received, and how its connection ended.
-// It only moves while Node's loop turns, which Probe.until() lets it do.
+// The other side of a TCP connection, played by Node's own net: what it received, and how its
+// connection ended. It only moves while Node's loop turns, which Probe.until() lets it do.
 import { once } from 'node:events'
 import net from 'node:net'
 import { networkInterfaces } from 'node:os'
@@ -9,7 +9,9 @@ import type { Probe } from './poller-probe.ts'
 
 export const LOCAL = '127.0.0.1'
 /** Some containers have no IPv6 at all. */
-export const hasIpv6 = Object.values(networkInterfaces()).some((list) => list?.some(({ address }) => address === '::1'))
+export const hasIpv6 = Object.values(networkInterfaces()).some((list) =>
+  list?.some(({ address }) => address === '::1')
+)
 
 export class NetPeer {
   readonly socket: net.Socket
@@ -75,7 +77,10 @@ interface PeerOptions {
 }
 
 /** A client. Each direction is finished on its own: nothing answers a FIN by itself. */
-export function connectPeer(to: { address: string; port: number }, options: PeerOptions = {}): NetPeer {
+export function connectPeer(
+  to: { address: string; port: number },
+  options: PeerOptions = {}
+): NetPeer {
   const { localAddress, localPort } = options
   const socket = net.connect({
     host: to.address,
@@ -90,13 +95,18 @@ export function connectPeer(to: { address: string; port: number }, options: Peer
 }
 
 /** A server whose accepted peers gather in `peers`. */
-export async function listenPeer(options: PeerOptions & { address?: string; onPeer?: (peer: NetPeer) => void } = {}) {
+export async function listenPeer(
+  options: PeerOptions & { address?: string; onPeer?: (peer: NetPeer) => void } = {}
+) {
   const peers: NetPeer[] = []
-  const server = net.createServer({ allowHalfOpen: true, noDelay: true, pauseOnConnect: options.paused }, (socket) => {
-    const peer = new NetPeer(socket, options)
-    peers.push(peer)
-    options.onPeer?.(peer)
-  })
+  const server = net.createServer(
+    { allowHalfOpen: true, noDelay: true, pauseOnConnect: options.paused },
+    (socket) => {
+      const peer = new NetPeer(socket, options)
+      peers.push(peer)
+      options.onPeer?.(peer)
+    }
+  )
   onTestFinished(() => {
     for (const peer of peers) peer.socket.destroy()
     server.close()
@@ -126,7 +136,10 @@ export async function acceptedPair<U>(
   return { listener, ...(await acceptPeer(probe, listener, options)) }
 }
 
-/** One more of Node's clients at that listener, which may be reached by another address than its own. */
+/**
+ * One more of Node's clients at that listener, which may be reached by another address than its
+ * own.
+ */
 export async function acceptPeer<U>(
   probe: Probe<U>,
   listener: TcpListener<U>,
@@ -137,13 +150,18 @@ export async function acceptPeer<U>(
   let connection: TcpConnection<U> | undefined
   await probe.until('a client of node:net is accepted', () => {
     if (peer.errorCode !== undefined && !peer.connected) {
-      throw new Error(`the client could not connect: ${peer.errorCode}, from port ${options.localPort ?? 'any'}`)
+      throw new Error(
+        `the client could not connect: ${peer.errorCode}, from port ${options.localPort ?? 'any'}`
+      )
     }
-    // The port alone would not do: clients of different listeners may have the same one, and so may a client that is gone.
+    // The port alone would not do: clients of different listeners may have the same one, and so may
+    // a client that is gone.
     connection = probe
       .seen('accept')
       .slice(acceptedBefore)
-      .find((event) => event.listener === listener && event.socket.remoteAddress.port === peer.localPort)?.socket
+      .find(
+        (event) => event.listener === listener && event.socket.remoteAddress.port === peer.localPort
+      )?.socket
     return peer.connected && connection !== undefined
   })
   return { connection: connection as TcpConnection<U>, peer }

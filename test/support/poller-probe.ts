@@ -1,7 +1,14 @@
-// Drives a Poller in a test: waits in turns with Node's own loop, keeps what the poller said, and makes a sentence of an event that does not come.
-// Knows nothing of what is on the other side of a socket: see net-peer.ts.
+// Drives a Poller in a test: waits in turns with Node's own loop, keeps what the poller said, and
+// makes a sentence of an event that does not come. Knows nothing of what is on the other side of a
+// socket: see net-peer.ts.
 import { setImmediate as nextTurn } from 'node:timers/promises'
-import { type PollEvent, Poller, type TcpConnection, type TcpListener, type UdpSocket } from 'pollport'
+import {
+  type PollEvent,
+  Poller,
+  type TcpConnection,
+  type TcpListener,
+  type UdpSocket
+} from 'pollport'
 import { onTestFinished } from 'vitest'
 
 export type EventType = PollEvent['type']
@@ -9,14 +16,23 @@ export type EventOf<T extends EventType, U = unknown> = Extract<PollEvent<U>, { 
 export type AnySocket<U = unknown> = TcpListener<U> | TcpConnection<U> | UdpSocket<U>
 export type PollerOptions = NonNullable<ConstructorParameters<typeof Poller>[0]>
 
-/** How long an event may take before its absence is a failure. Generous: it is never waited out when things go right. */
+/**
+ * How long an event may take before its absence is a failure. Generous: it is never waited out when
+ * things go right.
+ */
 export const DEADLINE_MS = 10_000
 
 export class Probe<U = unknown> {
   readonly poller: Poller<U>
-  /** Everything that the poller said, in order; bytes are copies, since an event's own are valid until the next wait only. */
+  /**
+   * Everything that the poller said, in order; bytes are copies, since an event's own are valid
+   * until the next wait only.
+   */
   readonly events: PollEvent<U>[] = []
-  /** Whether {@link events} grows. Tests that move a lot set it to false and count in {@link onEvent}. */
+  /**
+   * Whether {@link events} grows. Tests that move a lot set it to false and count in
+   * {@link onEvent}.
+   */
   keeps = true
   /** Called with each event while its batch is being walked, as a program would. */
   onEvent: (event: PollEvent<U>) => void = () => {}
@@ -36,22 +52,35 @@ export class Probe<U = unknown> {
     return count
   }
 
-  /** Waits, in turns with Node's loop, until `done` says so; fails with `sentence` and what was seen when that takes too long. */
+  /**
+   * Waits, in turns with Node's loop, until `done` says so; fails with `sentence` and what was seen
+   * when that takes too long.
+   */
   async until(sentence: string, done: () => boolean, deadlineMs = DEADLINE_MS): Promise<void> {
     const end = performance.now() + deadlineMs
     let idleTurns = 0
     while (!done()) {
       if (performance.now() > end) {
-        throw new Error(`within ${deadlineMs} ms this did not come true: ${sentence}. Seen: ${this.summary()}`)
+        throw new Error(
+          `within ${deadlineMs} ms this did not come true: ${sentence}. Seen: ${this.summary()}`
+        )
       }
-      // Blocks, for a millisecond, only when nothing has come for a while: Node's loop may have work of its own for the other side.
+      // Blocks, for a millisecond, only when nothing has come for a while: Node's loop may have
+      // work of its own for the other side.
       idleTurns = this.step(idleTurns > 3 ? 1 : 0) > 0 ? 0 : idleTurns + 1
       await nextTurn()
     }
   }
 
-  /** Waits for the first event of a kind (about `socket`, if given), or gives the one that has been seen already. */
-  async first<T extends EventType>(type: T, socket?: AnySocket<U>, deadlineMs?: number): Promise<EventOf<T, U>> {
+  /**
+   * Waits for the first event of a kind (about `socket`, if given), or gives the one that has been
+   * seen already.
+   */
+  async first<T extends EventType>(
+    type: T,
+    socket?: AnySocket<U>,
+    deadlineMs?: number
+  ): Promise<EventOf<T, U>> {
     const what = `an event '${type}'${socket ? ' for that socket' : ''}`
     await this.until(what, () => this.seen(type, socket).length > 0, deadlineMs)
     return this.seen(type, socket)[0]
@@ -70,7 +99,8 @@ export class Probe<U = unknown> {
 
   seen<T extends EventType>(type: T, socket?: AnySocket<U>): EventOf<T, U>[] {
     return this.events.filter(
-      (event): event is EventOf<T, U> => event.type === type && (!socket || socketOf(event) === socket)
+      (event): event is EventOf<T, U> =>
+        event.type === type && (!socket || socketOf(event) === socket)
     )
   }
 
@@ -79,9 +109,14 @@ export class Probe<U = unknown> {
     return this.events.filter((event) => socketOf(event) === socket).map((event) => event.type)
   }
 
-  /** The same with a run of 'receive' shortened to one, since how bytes are cut into events is nobody's promise. */
+  /**
+   * The same with a run of 'receive' shortened to one, since how bytes are cut into events is
+   * nobody's promise.
+   */
   storyOf(socket: AnySocket<U>): EventType[] {
-    return this.typesOf(socket).filter((type, at, all) => type !== 'receive' || all[at - 1] !== 'receive')
+    return this.typesOf(socket).filter(
+      (type, at, all) => type !== 'receive' || all[at - 1] !== 'receive'
+    )
   }
 
   /** All bytes that a connection received. */
@@ -113,7 +148,12 @@ export function socketOf<U>(event: PollEvent<U>): AnySocket<U> | undefined {
 
 function keptEvent<U>(event: PollEvent<U>): PollEvent<U> {
   if (event.type === 'receive') {
-    return { type: 'receive', socket: event.socket, userPtr: event.userPtr, data: Buffer.from(event.data) }
+    return {
+      type: 'receive',
+      socket: event.socket,
+      userPtr: event.userPtr,
+      data: Buffer.from(event.data)
+    }
   }
   if (event.type === 'datagram') {
     const { socket, userPtr, address, truncated } = event
@@ -122,7 +162,10 @@ function keptEvent<U>(event: PollEvent<U>): PollEvent<U> {
   return event
 }
 
-/** Two ends of one TCP connection, both on the probe's poller. `near` was accepted by `listener`, `far` connected to it. */
+/**
+ * Two ends of one TCP connection, both on the probe's poller. `near` was accepted by `listener`,
+ * `far` connected to it.
+ */
 export async function ownPair<U>(
   probe: Probe<U>
 ): Promise<{ listener: TcpListener<U>; near: TcpConnection<U>; far: TcpConnection<U> }> {
@@ -134,12 +177,15 @@ export async function ownPair<U>(
       probe.events.some((event) => event.type === 'accept' && event.listener === listener)
     )
   })
-  const near = probe.seen('accept').find((event) => event.listener === listener)?.socket as TcpConnection<U>
+  const near = probe.seen('accept').find((event) => event.listener === listener)
+    ?.socket as TcpConnection<U>
   return { listener, near, far }
 }
 
 /** What `action` throws; fails when it throws nothing. */
-export function thrownBy(action: () => unknown): Error & { code?: string; syscall?: string; errno?: number } {
+export function thrownBy(
+  action: () => unknown
+): Error & { code?: string; syscall?: string; errno?: number } {
   try {
     action()
   } catch (error) {

@@ -1,4 +1,5 @@
-// The thread of poller-wake-later.ts: wakes the poller whose waker it was given, when it is told to.
+// The thread of poller-wake-later.ts: wakes the poller whose waker it was given, when it is told
+// to.
 import { parentPort, workerData } from 'node:worker_threads'
 import { Waker } from 'pollport'
 

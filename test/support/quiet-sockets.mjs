@@ -1,4 +1,5 @@
-// Sockets in every state of which the system goes on telling without anybody asking. Says how much processor time each costs while nothing happens.
+// Sockets in every state of which the system goes on telling without anybody asking. Says how much
+// processor time each costs while nothing happens.
 import { Poller, Socket } from 'pollport'
 
 const LOCAL = { address: '127.0.0.1', port: 0 }
@@ -88,7 +89,8 @@ const scenarios = {
     socket.shutdown('read')
     poller.adopt(socket)
     // What has come is given out first. (Windows refuses what it has after the shutdown.)
-    if (poller.backend === 'epoll') until((events) => events.filter(({ type }) => type === 'datagram').length === 2)
+    if (poller.backend === 'epoll')
+      until((events) => events.filter(({ type }) => type === 'datagram').length === 2)
   },
   'an adopted UDP socket that was shut down both ways'() {
     poller.adopt(udp('both').socket)

@@ -1,5 +1,6 @@
-// Clients on a Poller of their own: all connect, each says its number and then counts, and ends at random: by close(), by reset(), or by waiting for the
-// other side to do so. Arguments: port, how many, seed. Marks: connected (waits), done with what each has said in full.
+// Clients on a Poller of their own: all connect, each says its number and then counts, and ends at
+// random: by close(), by reset(), or by waiting for the other side to do so. Arguments: port, how
+// many, seed. Marks: connected (waits), done with what each has said in full.
 import { Poller } from 'pollport'
 import { randomFrom } from './poller-random.ts'
 
@@ -57,7 +58,8 @@ function step(timeoutMs) {
 }
 
 for (let first = 0; first < count; first += WAVE) {
-  for (let number = first; number < Math.min(first + WAVE, count); number++) clients.push(new Client(number))
+  for (let number = first; number < Math.min(first + WAVE, count); number++)
+    clients.push(new Client(number))
   while (counts.connects < clients.length) step(50)
 }
 process.send({ mark: 'connected', ...counts })
@@ -84,7 +86,9 @@ while (counts.closes < count) {
 process.send({
   mark: 'done',
   ...counts,
-  said: clients.filter((client) => client.closedInOrder).map((client) => [client.number, client.said])
+  said: clients
+    .filter((client) => client.closedInOrder)
+    .map((client) => [client.number, client.said])
 })
 await new Promise((resolve) => process.once('message', resolve))
 poller.close()

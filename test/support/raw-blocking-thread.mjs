@@ -1,4 +1,5 @@
-// A thread that makes one blocking call on a socket that it was handed, and says when it began, when it ended, and how.
+// A thread that makes one blocking call on a socket that it was handed, and says when it began,
+// when it ended, and how.
 import { parentPort, workerData } from 'node:worker_threads'
 import { Socket } from 'pollport'
 

@@ -1,4 +1,5 @@
-// Two raw sockets that are connected to each other, and other things that tests of the raw floor need again and again.
+// Two raw sockets that are connected to each other, and other things that tests of the raw floor
+// need again and again.
 import { Epoll, Socket, WOULD_BLOCK, type WouldBlock } from 'pollport'
 import { onTestFinished } from 'vitest'
 import { isWine } from './system.ts'
@@ -11,9 +12,13 @@ export function closing<T extends { close(): void }>(object: T): T {
   return object
 }
 
-export function rawListener(options: { nonBlocking?: boolean; address?: string; backlog?: number } = {}): Socket {
+export function rawListener(
+  options: { nonBlocking?: boolean; address?: string; backlog?: number } = {}
+): Socket {
   const address = options.address ?? LOCAL
-  const listener = closing(new Socket({ type: 'tcp', family: address.includes(':') ? 'ipv6' : 'ipv4' }))
+  const listener = closing(
+    new Socket({ type: 'tcp', family: address.includes(':') ? 'ipv6' : 'ipv4' })
+  )
   listener.bind({ address, port: 0 })
   listener.listen(options.backlog)
   listener.nonBlocking = options.nonBlocking ?? false
@@ -37,7 +42,9 @@ export function rawPair(options: { nonBlocking?: boolean } = {}): { near: Socket
 }
 
 export function rawUdp(address = LOCAL, nonBlocking = true): Socket {
-  const socket = closing(new Socket({ type: 'udp', family: address.includes(':') ? 'ipv6' : 'ipv4', nonBlocking }))
+  const socket = closing(
+    new Socket({ type: 'udp', family: address.includes(':') ? 'ipv6' : 'ipv4', nonBlocking })
+  )
   socket.bind({ address, port: 0 })
   return socket
 }
@@ -52,7 +59,10 @@ export function codeOf(action: () => unknown): string | undefined {
   throw new Error(`nothing was thrown by ${action}`)
 }
 
-/** Asks again, as a program with a non-blocking socket has to, until the answer is another than WOULD_BLOCK; throws what the call throws. */
+/**
+ * Asks again, as a program with a non-blocking socket has to, until the answer is another than
+ * WOULD_BLOCK; throws what the call throws.
+ */
 export function eventually<T>(call: () => T | WouldBlock, deadlineMs = 5000): T {
   const end = performance.now() + deadlineMs
   for (;;) {
@@ -66,8 +76,9 @@ export function eventually<T>(call: () => T | WouldBlock, deadlineMs = 5000): T 
 const nobody = new Int32Array(new SharedArrayBuffer(4))
 
 /**
- * The code with which a receive meets a reset. Under Wine its server may have taken the socket's error before the receive asks for it; then the receive
- * sees an end, which counts as the reset there.
+ * The code with which a receive meets a reset. Under Wine its server may have taken the socket's
+ * error before the receive asks for it; then the receive sees an end, which counts as the reset
+ * there.
  */
 export function resetCodeOf(socket: Socket): string | undefined {
   let data: Buffer
@@ -97,7 +108,8 @@ export function untilConnected(socket: Socket): void {
 export function untilReady(socket: Socket, events: number, deadlineMs = 5000): void {
   using epoll = new Epoll<undefined>()
   epoll.add(socket, undefined, events)
-  if (epoll.wait(deadlineMs).length === 0) throw new Error(`the socket was not ready within ${deadlineMs} ms`)
+  if (epoll.wait(deadlineMs).length === 0)
+    throw new Error(`the socket was not ready within ${deadlineMs} ms`)
 }
 
 /** Fills the send buffer of a non-blocking socket; returns how many bytes went. */

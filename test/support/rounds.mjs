@@ -1,6 +1,7 @@
-// Opens and closes connections in rounds, both ends in one poller, and measures after each part what the process holds beside V8's heap.
-// Arguments: rounds, parts. To be run with --expose-gc and a young generation of fixed size, or V8's own growth is all that is measured.
-// Marks: warm (waits), rounds (waits).
+// Opens and closes connections in rounds, both ends in one poller, and measures after each part
+// what the process holds beside V8's heap. Arguments: rounds, parts. To be run with --expose-gc and
+// a young generation of fixed size, or V8's own growth is all that is measured. Marks: warm
+// (waits), rounds (waits).
 import { Poller } from 'pollport'
 
 const [count, parts] = process.argv.slice(2).map(Number)

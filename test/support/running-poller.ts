@@ -1,4 +1,5 @@
-// A poller that lives inside Node's own loop for the length of a test, for what speaks over streams.
+// A poller that lives inside Node's own loop for the length of a test, for what speaks over
+// streams.
 import { Poller } from 'pollport'
 import { onTestFinished } from 'vitest'
 

@@ -3,8 +3,8 @@
 export const isWindows = process.platform === 'win32'
 
 /**
- * Windows' node.exe under Wine, which differs from Windows where its authors have not got to yet. Set by `npm run test:windows`; on Windows itself
- * nothing is skipped for Wine's sake.
+ * Windows' node.exe under Wine, which differs from Windows where its authors have not got to yet.
+ * Set by `npm run test:windows`; on Windows itself nothing is skipped for Wine's sake.
  */
 export const isWine = process.env.POLLPORT_WINE === '1'
 

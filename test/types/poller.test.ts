@@ -1,4 +1,5 @@
-// The types of the unified floor. `tsc --noEmit` does the checking; at run time there is nothing to do.
+// The types of the unified floor. `tsc --noEmit` does the checking; at run time there is nothing to
+// do.
 import type {
   Completion,
   Iocp,
@@ -27,7 +28,9 @@ test('a poller knows the type of its userPtr', () => {
   expectTypeOf<Poller<Player>['listenTcp']>().returns.toEqualTypeOf<TcpListener<Player>>()
   expectTypeOf<Poller<Player>['connectTcp']>().returns.toEqualTypeOf<TcpConnection<Player>>()
   expectTypeOf<Poller<Player>['bindUdp']>().returns.toEqualTypeOf<UdpSocket<Player>>()
-  expectTypeOf<Poller<Player>['adopt']>().parameters.toEqualTypeOf<[socket: Socket, userPtr?: Player]>()
+  expectTypeOf<Poller<Player>['adopt']>().parameters.toEqualTypeOf<
+    [socket: Socket, userPtr?: Player]
+  >()
   expectTypeOf<Poller<Player>['adopt']>().returns.toEqualTypeOf<
     TcpListener<Player> | TcpConnection<Player> | UdpSocket<Player>
   >()
@@ -51,7 +54,16 @@ test('a poller knows the type of its userPtr', () => {
 test('the kind of an event tells what is in it', () => {
   type Of<T extends PollEvent['type']> = Extract<PollEvent<Player>, { type: T }>
   expectTypeOf<PollEvent['type']>().toEqualTypeOf<
-    'accept' | 'connect' | 'receive' | 'datagram' | 'drain' | 'end' | 'timeout' | 'error' | 'close' | 'wake'
+    | 'accept'
+    | 'connect'
+    | 'receive'
+    | 'datagram'
+    | 'drain'
+    | 'end'
+    | 'timeout'
+    | 'error'
+    | 'close'
+    | 'wake'
   >()
   expectTypeOf<Of<'accept'>['listener']>().toEqualTypeOf<TcpListener<Player>>()
   expectTypeOf<Of<'accept'>['socket']>().toEqualTypeOf<TcpConnection<Player>>()
@@ -76,7 +88,10 @@ test('sockets take and give what the contract says', () => {
   expectTypeOf<SocketAddress['family']>().toEqualTypeOf<'ipv4' | 'ipv6'>()
   expectTypeOf<Poller['run']>().returns.toEqualTypeOf<Promise<void>>()
   expectTypeOf<Poller['broadcast']>().returns.toEqualTypeOf<number>()
-  expectTypeOf<Poller<Player>['broadcast']>().toBeCallableWith(new Set<TcpConnection<Player>>(), 'x')
+  expectTypeOf<Poller<Player>['broadcast']>().toBeCallableWith(
+    new Set<TcpConnection<Player>>(),
+    'x'
+  )
   expectTypeOf<Poller<Player>>().toExtend<AsyncIterable<PollEvent<Player>[]>>()
 })
 
@@ -87,6 +102,8 @@ test('completion ports know the type of their userPtr, and what an operation lea
   expectTypeOf<Completion<Player>['error']>().toEqualTypeOf<SocketError | undefined>()
   expectTypeOf<Overlapped['data']>().toEqualTypeOf<Buffer>()
   expectTypeOf<Overlapped['getResult']>().returns.toEqualTypeOf<number | WouldBlock>()
-  expectTypeOf<Socket['overlappedReceive']>().parameters.toEqualTypeOf<[bytes: number, overlapped?: Overlapped]>()
+  expectTypeOf<Socket['overlappedReceive']>().parameters.toEqualTypeOf<
+    [bytes: number, overlapped?: Overlapped]
+  >()
   expectTypeOf<Socket['overlappedReceive']>().returns.toEqualTypeOf<Overlapped>()
 })

@@ -1,9 +1,16 @@
-// Does to pollport's handles what a program could only do behind its back, and tells its parent what pollport says of it. Leaves by process.exit(), since
-// some of the handles that pollport would close are nobody's, or somebody else's, by then.
+// Does to pollport's handles what a program could only do behind its back, and tells its parent
+// what pollport says of it. Leaves by process.exit(), since some of the handles that pollport would
+// close are nobody's, or somebody else's, by then.
 import { setTimeout } from 'node:timers/promises'
 import { isMainThread, Worker, workerData } from 'node:worker_threads'
 import { Iocp, Socket } from 'pollport'
-import { closeHandle, closeSocket, openedBy, plainSocket, setCompletionModes } from '../support/win32.mjs'
+import {
+  closeHandle,
+  closeSocket,
+  openedBy,
+  plainSocket,
+  setCompletionModes
+} from '../support/win32.mjs'
 
 const LOCAL = '127.0.0.1'
 
@@ -17,7 +24,12 @@ function pair(iocp) {
   return { listener, near, far: listener.accept() }
 }
 
-const told = (error) => ({ name: error.name, code: error.code, errno: error.errno, syscall: error.syscall })
+const told = (error) => ({
+  name: error.name,
+  code: error.code,
+  errno: error.errno,
+  syscall: error.syscall
+})
 
 const deeds = {
   'closes the port under its waiter': () => {
@@ -36,7 +48,12 @@ const deeds = {
     const { opened: accept, handles } = openedBy(() => listener.overlappedAccept())
     for (const handle of handles) closeSocket(handle)
     const [{ overlapped, error }] = iocp.wait(10_000)
-    return { isItsOwn: overlapped === accept, accepted: accept.accepted, pending: accept.pending, ...told(error) }
+    return {
+      isItsOwn: overlapped === accept,
+      accepted: accept.accepted,
+      pending: accept.pending,
+      ...told(error)
+    }
   },
   'adds a socket without the overlapped flag': () => {
     const socket = Socket.fromHandle(plainSocket())

@@ -1,4 +1,5 @@
-// Closes a connection of a Poller, one of a poller that ends, and a raw socket, each with a receive in flight, and nothing else.
+// Closes a connection of a Poller, one of a poller that ends, and a raw socket, each with a receive
+// in flight, and nothing else.
 import { Iocp, Poller, Socket } from 'pollport'
 
 const LOCAL = '127.0.0.1'

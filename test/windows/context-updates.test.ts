@@ -1,5 +1,6 @@
-// A socket of AcceptEx or ConnectEx is made whole by one more call. Under Wine everything works without it, on Windows getpeername(), shutdown() and
-// the options do not: so under Wine the calls are counted, in its own trace.
+// A socket of AcceptEx or ConnectEx is made whole by one more call. Under Wine everything works
+// without it, on Windows getpeername(), shutdown() and the options do not: so under Wine the calls
+// are counted, in its own trace.
 import { expect, test } from 'vitest'
 import { isWine } from '../support/system.ts'
 import { traceOf } from '../support/wine-trace.ts'
@@ -14,7 +15,8 @@ test.runIf(isWine)(
     expect(calls.length).toBeGreaterThan(0)
     expect(count(/SO_UPDATE_ACCEPT_CONTEXT|0x700b/)).toBe(10)
     expect(count(/SO_UPDATE_CONNECT_CONTEXT|0x7010/)).toBe(10)
-    // ConnectEx wants a bound socket, and one that is bound to port 0 without this option has a port to itself: 16,384 connections are all then.
+    // ConnectEx wants a bound socket, and one that is bound to port 0 without this option has a
+    // port to itself: 16,384 connections are all then.
     expect(count(/SO_REUSE_UNICASTPORT|0x3007/)).toBe(10)
   }
 )

@@ -1,4 +1,5 @@
-// Drops ports, sockets and finished operations without closing them, and goes on with another port. Marks: before, dropped, waited (each waits).
+// Drops ports, sockets and finished operations without closing them, and goes on with another port.
+// Marks: before, dropped, waited (each waits).
 import { Iocp, Overlapped, Socket } from 'pollport'
 
 function at(mark) {

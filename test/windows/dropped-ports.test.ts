@@ -1,4 +1,5 @@
-// What a program drops without closing is closed by later waits: ports, their sockets, and the memory of finished operations.
+// What a program drops without closing is closed by later waits: ports, their sockets, and the
+// memory of finished operations.
 import { expect, test } from 'vitest'
 import { startChild } from '../support/child.ts'
 import { countDescriptors } from '../support/descriptors.ts'

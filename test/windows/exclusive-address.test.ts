@@ -1,5 +1,6 @@
-// Who may have a port on Windows beside its owner: nobody beside a UDP socket, as SO_REUSEADDR would let any program do; and a server that starts
-// again beside the connections that it accepted before.
+// Who may have a port on Windows beside its owner: nobody beside a UDP socket, as SO_REUSEADDR
+// would let any program do; and a server that starts again beside the connections that it accepted
+// before.
 import { Socket } from 'pollport'
 import { expect, test } from 'vitest'
 import { LOCAL } from '../support/net-peer.ts'
@@ -54,5 +55,7 @@ test('reusePort: true says that there is no such thing, and what to do instead',
   const error = thrownBy(() => poller.listenTcp({ address: LOCAL, port: 0, reusePort: true }))
   expect(error).toMatchObject({ name: 'SocketError', code: 'ENOTSUP' })
   expect(error.message).toMatch(/hand connections over/)
-  expect(poller.listenTcp({ address: LOCAL, port: 0, reusePort: 'try' }).localAddress.port).toBeGreaterThan(0)
+  expect(
+    poller.listenTcp({ address: LOCAL, port: 0, reusePort: 'try' }).localAddress.port
+  ).toBeGreaterThan(0)
 })

@@ -1,4 +1,5 @@
-// The count by which these tests find leaks, NtQuerySystemInformation(16): GetProcessHandleCount tells nothing under Wine.
+// The count by which these tests find leaks, NtQuerySystemInformation(16): GetProcessHandleCount
+// tells nothing under Wine.
 import { Iocp, Socket } from 'pollport'
 import { expect, test } from 'vitest'
 import { startChild } from '../support/child.ts'

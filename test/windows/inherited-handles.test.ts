@@ -1,4 +1,5 @@
-// A child process gets none of pollport's sockets: with one in hand it would keep a connection open that this process has closed.
+// A child process gets none of pollport's sockets: with one in hand it would keep a connection open
+// that this process has closed.
 import { Socket } from 'pollport'
 import { expect, test } from 'vitest'
 import { LOCAL } from '../support/net-peer.ts'
@@ -14,7 +15,14 @@ test('no socket is inherited: made, connected, accepted by accept() and by a pol
   const { poller } = openProbe()
   const server = poller.listenTcp({ address: LOCAL, port: 0 })
   const connection = poller.connectTcp(server.localAddress)
-  const sockets = [listener, client, accepted, server, connection, poller.bindUdp({ address: LOCAL, port: 0 })]
+  const sockets = [
+    listener,
+    client,
+    accepted,
+    server,
+    connection,
+    poller.bindUdp({ address: LOCAL, port: 0 })
+  ]
   for (let isAccepted = false; !isAccepted; ) {
     for (const event of poller.wait(1000)) {
       if (event.type !== 'accept') continue

@@ -1,4 +1,5 @@
-// What ends an operation early: cancelling, closing, a reset. Exactly one completion all the same, and memory that waits for it.
+// What ends an operation early: cancelling, closing, a reset. Exactly one completion all the same,
+// and memory that waits for it.
 import { Iocp, type Overlapped, Socket } from 'pollport'
 import { expect, test } from 'vitest'
 import { runChild } from '../support/child.ts'
@@ -53,7 +54,9 @@ test('I.10 cancelling all of five gives five; cancelling one leaves the others',
   expect(completions(iocp, 1)[0]).toMatchObject({ overlapped: receives[0], bytesTransferred: 1 })
   near.cancel()
   const rest = completions(iocp, 3)
-  expect(new Set(rest.map(({ overlapped }) => overlapped))).toEqual(new Set([receives[1], receives[3], receives[4]]))
+  expect(new Set(rest.map(({ overlapped }) => overlapped))).toEqual(
+    new Set([receives[1], receives[3], receives[4]])
+  )
   expect(rest.map(({ error }) => error?.code)).toEqual(['ECANCELED', 'ECANCELED', 'ECANCELED'])
 })
 
@@ -126,7 +129,8 @@ test('I.15 a ConnectEx that is cancelled or closed: one completion, ECANCELED or
   const iocp = port()
   const socket = closing(new Socket({ type: 'tcp' }))
   iocp.add(socket, 'client')
-  // An address of this machine that nobody answers for: the connect is refused, or still pending when it is cancelled.
+  // An address of this machine that nobody answers for: the connect is refused, or still pending
+  // when it is cancelled.
   socket.overlappedConnect({ address: LOCAL, port: 1 })
   socket.cancel()
   const [{ error }] = completions(iocp, 1)
@@ -148,8 +152,11 @@ test('I.15 a ConnectEx that is under way and cancelled: ECANCELED, once', () => 
   const codes = rest.map(({ error }) => error?.code ?? 'connected')
   expect(clients.map(({ connect }) => connect.pending)).toEqual(clients.map(() => false))
   expect(iocp.wait(20)).toEqual([])
-  // Windows refuses whom the backlog does not take (Microsoft Learn, "listen function"): such a one may be quicker than the cancelling.
-  expect(codes.filter((code) => !['connected', 'ECANCELED', 'ECONNREFUSED'].includes(code))).toEqual([])
+  // Windows refuses whom the backlog does not take (Microsoft Learn, "listen function"): such a one
+  // may be quicker than the cancelling.
+  expect(
+    codes.filter((code) => !['connected', 'ECANCELED', 'ECONNREFUSED'].includes(code))
+  ).toEqual([])
   if (isWine) expect(codes).toContain('ECANCELED')
 })
 

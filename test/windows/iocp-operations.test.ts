@@ -18,7 +18,12 @@ test('a receive is pending until bytes come, and its completion has them', () =>
   expect(iocp.wait(0)).toEqual([])
   far.send('hello')
   const [completion] = completions(iocp, 1)
-  expect(completion).toMatchObject({ socket: near, userPtr: 'near', overlapped: receive, bytesTransferred: 5 })
+  expect(completion).toMatchObject({
+    socket: near,
+    userPtr: 'near',
+    overlapped: receive,
+    bytesTransferred: 5
+  })
   expect(receive.pending).toBe(false)
   expect(String(receive.data)).toBe('hello')
   expect(receive.getResult()).toBe(5)
@@ -51,7 +56,9 @@ test('several receives and sends of one socket may be in flight: each completes 
   far.send('aaaabbbbccccddddeeeeffffgggghhhh')
   const all = completions(iocp, 16)
   expect(new Set(all.map(({ overlapped }) => overlapped))).toEqual(new Set([...receives, ...sends]))
-  expect(receives.map(({ data }) => String(data))).toEqual('abcdefgh'.split('').map((letter) => letter.repeat(4)))
+  expect(receives.map(({ data }) => String(data))).toEqual(
+    'abcdefgh'.split('').map((letter) => letter.repeat(4))
+  )
   let text = ''
   while (text.length < 24) text += far.recv()
   expect(text).toBe('<0><1><2><3><4><5><6><7>')
@@ -154,7 +161,11 @@ test('I.13 ConnectEx: the socket is bound first, and knows its peer afterwards',
   iocp.add(socket, 'client')
   const connect = socket.overlappedConnect(listener.localAddress)
   const far = closing(listener.accept() as Socket)
-  expect(completions(iocp, 1)[0]).toMatchObject({ socket, overlapped: connect, bytesTransferred: 0 })
+  expect(completions(iocp, 1)[0]).toMatchObject({
+    socket,
+    overlapped: connect,
+    bytesTransferred: 0
+  })
   expect(String(socket.remoteAddress)).toBe(String(listener.localAddress))
   expect(String(far.remoteAddress)).toBe(String(socket.localAddress))
   socket.setOption('noDelay', true)
@@ -276,7 +287,9 @@ test('getResult() of a socket with a port looks, and the completion comes all th
 test('I.18 an operation outlives the thread that started it; a port takes its completion, which is none of its own, and goes on', async () => {
   const iocp = port()
   const { near, far } = overlappedPair(iocp)
-  const worker = new Worker(new URL('./receive-and-leave.mjs', import.meta.url), { workerData: near.handle })
+  const worker = new Worker(new URL('./receive-and-leave.mjs', import.meta.url), {
+    workerData: near.handle
+  })
   const [address] = await once(worker, 'message')
   await once(worker, 'exit')
   far.send('after its end')

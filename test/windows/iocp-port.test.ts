@@ -1,4 +1,5 @@
-// The completion port itself: what is posted comes back as it was, in order, and a wait is as long as it was told.
+// The completion port itself: what is posted comes back as it was, in order, and a wait is as long
+// as it was told.
 import { Iocp, Overlapped, Socket } from 'pollport'
 import { expect, test } from 'vitest'
 import { completions, overlappedPair, port } from '../support/iocp.ts'
@@ -33,7 +34,9 @@ test('I.1 a key uses its 64 bits: two thousand posts at once, and slots used a t
 test('I.2 a post with no Overlapped is no time-out', () => {
   const iocp = port<string>()
   iocp.post('here')
-  expect(iocp.wait(0)).toEqual([{ socket: undefined, userPtr: 'here', overlapped: undefined, bytesTransferred: 0 }])
+  expect(iocp.wait(0)).toEqual([
+    { socket: undefined, userPtr: 'here', overlapped: undefined, bytesTransferred: 0 }
+  ])
   expect(iocp.wait(0)).toEqual([])
 })
 
@@ -47,7 +50,8 @@ test('I.3 five posts, at most three a wait: three in order, then two', () => {
 test('I.4 a wait that nothing ends gives nothing', () => {
   const iocp = port<string>()
   expect(iocp.wait(1)).toEqual([])
-  // What an earlier wait left in memory is not given again, whatever count the system writes on a time-out.
+  // What an earlier wait left in memory is not given again, whatever count the system writes on a
+  // time-out.
   for (const text of ['a', 'b', 'c']) iocp.post(text)
   expect(iocp.wait(1000)).toHaveLength(3)
   for (const timeoutMs of [0, 1, 20]) expect(iocp.wait(timeoutMs)).toEqual([])
@@ -92,7 +96,12 @@ test('S.16 a closed port says EBADF to everything but another close, and so does
   iocp.close()
   iocp.close()
   expect(iocp.closed).toBe(true)
-  for (const use of [() => iocp.wait(0), () => iocp.post(1), () => iocp.wake(), () => iocp.add(socket, 1)])
+  for (const use of [
+    () => iocp.wait(0),
+    () => iocp.post(1),
+    () => iocp.wake(),
+    () => iocp.add(socket, 1)
+  ])
     expect(codeOf(use)).toBe('EBADF')
   socket.close()
   expect(codeOf(() => port().add(socket, 1))).toBe('EBADF')
@@ -113,13 +122,17 @@ test('wrong arguments are refused before anything is started', () => {
   expect(codeOf(() => near.overlappedReceive(1, {} as never))).toBe('ERR_INVALID_ARG_TYPE')
   expect(codeOf(() => near.overlappedSend(7 as never))).toBe('ERR_INVALID_ARG_TYPE')
   expect(codeOf(() => near.overlappedConnect({ address: '::1', port: 1 }))).toBe('EAFNOSUPPORT')
-  expect(codeOf(() => near.overlappedConnect({ address: 'localhost', port: 1 }))).toBe('ERR_INVALID_ADDRESS')
+  expect(codeOf(() => near.overlappedConnect({ address: 'localhost', port: 1 }))).toBe(
+    'ERR_INVALID_ADDRESS'
+  )
   expect(iocp.wait(0)).toEqual([])
 })
 
 test('a port and an operation belong to their thread: they cannot be cloned', () => {
   expect(() => structuredClone(port())).toThrow(expect.objectContaining({ name: 'DataCloneError' }))
-  expect(() => structuredClone(new Overlapped())).toThrow(expect.objectContaining({ name: 'DataCloneError' }))
+  expect(() => structuredClone(new Overlapped())).toThrow(
+    expect.objectContaining({ name: 'DataCloneError' })
+  )
 })
 
 test('the textbook: hang a receive on each socket, wait, compare, process, hang it again', () => {
@@ -152,6 +165,8 @@ test('the textbook: hang a receive on each socket, wait, compare, process, hang 
       event.socket?.overlappedReceive(4096, event.overlapped)
     }
   }
-  expect([...players].map(({ said }) => said).sort()).toEqual(clients.map((_, number) => `player ${number}`).sort())
+  expect([...players].map(({ said }) => said).sort()).toEqual(
+    clients.map((_, number) => `player ${number}`).sort()
+  )
   iocp.close()
 })

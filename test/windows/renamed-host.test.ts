@@ -1,4 +1,5 @@
-// The addon takes Node-API from the program that loads it, whatever that is called: electron.exe, bun.exe and deno.exe are no node.exe.
+// The addon takes Node-API from the program that loads it, whatever that is called: electron.exe,
+// bun.exe and deno.exe are no node.exe.
 import { execFileSync } from 'node:child_process'
 import { copyFileSync, mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'

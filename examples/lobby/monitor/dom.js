@@ -1,5 +1,6 @@
 // @ts-check
-// Elements of the page. Whatever is shown goes in as text: names of rooms and players come from strangers, so that nothing here makes HTML of a string.
+// Elements of the page. Whatever is shown goes in as text: names of rooms and players come from
+// strangers, so that nothing here makes HTML of a string.
 
 /**
  * @template {keyof HTMLElementTagNameMap} Tag
@@ -27,7 +28,8 @@ export function byId(id) {
 }
 
 /**
- * Only when it differs: a text that is set anew ends what somebody has selected in it, and is read out again.
+ * Only when it differs: a text that is set anew ends what somebody has selected in it, and is read
+ * out again.
  * @param {Element} element
  * @param {string} text
  */
@@ -36,7 +38,8 @@ export function setText(element, text) {
 }
 
 /**
- * A name that a stranger chose: isolated, so that letters written from right to left do not turn what stands around it.
+ * A name that a stranger chose: isolated, so that letters written from right to left do not turn
+ * what stands around it.
  * @param {string} name
  */
 export function nameOf(name) {
@@ -59,7 +62,8 @@ export function setRows(body, rows) {
 }
 
 /**
- * Makes `parent` hold exactly these children in this order. One that stays is not taken out, and the focus stays where it is.
+ * Makes `parent` hold exactly these children in this order. One that stays is not taken out, and
+ * the focus stays where it is.
  * @param {Element} parent
  * @param {Element[]} children
  */

@@ -14,7 +14,8 @@ export const count = (value) => whole.format(value)
  * Three digits and a letter: 12.3K.
  * @param {number | undefined | null} value
  */
-export const compact = (value) => (value === undefined || value === null ? NOTHING : short.format(value))
+export const compact = (value) =>
+  value === undefined || value === null ? NOTHING : short.format(value)
 
 const UNITS = ['B', 'kB', 'MB', 'GB', 'TB']
 

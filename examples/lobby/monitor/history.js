@@ -1,16 +1,29 @@
 // @ts-check
-// The last minutes of the server's figures, as rates per second and as lateness of ticks. Knows no page: arithmetic alone.
+// The last minutes of the server's figures, as rates per second and as lateness of ticks. Knows no
+// page: arithmetic alone.
 
 /** @typedef {import('../server-figures.ts').ServerFigures} ServerFigures */
 /** @typedef {import('../server-figures.ts').LatenessCounts} LatenessCounts */
 
 /** @typedef {Record<typeof COUNTERS[number], number>} Rates per second */
-/** @typedef {{ p50: number, p99: number, max: number }} Lateness in milliseconds, each rounded up to a bound of the histogram; Infinity: over all bounds */
-/** @typedef {{ rates: Rates, gateways: Rates[], lateness: Lateness | undefined }} Changes what the figures say together with those before them */
-/** @typedef {{ atMs: number, figures?: ServerFigures, changes?: Changes }} Sample without figures: the server could not be reached */
+/**
+ * @typedef {{ p50: number, p99: number, max: number }} Lateness in milliseconds, each rounded up to
+ *   a bound of the histogram; Infinity: over all bounds
+ */
+/**
+ * @typedef {{ rates: Rates, gateways: Rates[], lateness: Lateness | undefined }} Changes what the
+ *   figures say together with those before them
+ */
+/**
+ * @typedef {{ atMs: number, figures?: ServerFigures, changes?: Changes }} Sample without figures:
+ *   the server could not be reached
+ */
 
 export const WINDOW_MS = 5 * 60_000
-/** Longer than the half second in which threads tell their counts: a rate over one second would have half of them, or half of them too many. */
+/**
+ * Longer than the half second in which threads tell their counts: a rate over one second would have
+ * half of them, or half of them too many.
+ */
 const RATE_WINDOW_MS = 3_500
 /** At 30 ticks a second one second's 99th percentile would be its maximum. */
 const LATENESS_WINDOW_MS = 10_000
@@ -54,7 +67,9 @@ export class History {
     const now = this.latest?.figures
     if (now === undefined) return {}
     const before = this.#firstOfSameServer(now, 0)?.refusals ?? {}
-    return Object.fromEntries(Object.entries(now.refusals).map(([code, total]) => [code, total - (before[code] ?? 0)]))
+    return Object.fromEntries(
+      Object.entries(now.refusals).map(([code, total]) => [code, total - (before[code] ?? 0)])
+    )
   }
 
   /**
@@ -71,20 +86,26 @@ export class History {
     if (seconds === 0) return undefined
     return {
       rates: ratesOf(now, beforeRates, seconds),
-      gateways: now.gateways.map((gateway, at) => ratesOf(gateway, beforeRates.gateways[at] ?? gateway, seconds)),
+      gateways: now.gateways.map((gateway, at) =>
+        ratesOf(gateway, beforeRates.gateways[at] ?? gateway, seconds)
+      ),
       lateness: latenessBetween(now.lateness, beforeLateness.lateness)
     }
   }
 
   /**
-   * The first figures since then; without any, the last ones, as when a browser wakes up a page that was hidden. A server that was started anew counts from
-   * zero, and what its predecessor counted is nothing to compare with.
+   * The first figures since then; without any, the last ones, as when a browser wakes up a page
+   * that was hidden. A server that was started anew counts from zero, and what its predecessor
+   * counted is nothing to compare with.
    * @param {ServerFigures} now
    * @param {number} sinceMs
    */
   #firstOfSameServer(now, sinceMs) {
     const known = this.samples.filter(({ figures }) => figures !== undefined)
-    const start = known.findLastIndex(({ figures }) => figures !== undefined && figures.uptimeMs > now.uptimeMs) + 1
+    const start =
+      known.findLastIndex(
+        ({ figures }) => figures !== undefined && figures.uptimeMs > now.uptimeMs
+      ) + 1
     const ofServer = known.slice(start)
     return (ofServer.find(({ atMs }) => atMs >= sinceMs) ?? ofServer.at(-1))?.figures
   }
@@ -96,7 +117,10 @@ export class History {
  * @param {number} seconds
  */
 function ratesOf(now, before, seconds) {
-  const rates = COUNTERS.map((counter) => [counter, Math.max(0, now[counter] - before[counter]) / seconds])
+  const rates = COUNTERS.map((counter) => [
+    counter,
+    Math.max(0, now[counter] - before[counter]) / seconds
+  ])
   return /** @type {Rates} */ (Object.fromEntries(rates))
 }
 

@@ -1,5 +1,6 @@
 // @ts-check
-// The monitor page: asks the server once a second how it is, and shows it as numbers, tables and plots.
+// The monitor page: asks the server once a second how it is, and shows it as numbers, tables and
+// plots.
 import { byId, make, setRows, setText } from './dom.js'
 import { bytes, clock, compact, count, duration, milliseconds, NOTHING } from './format.js'
 import { History } from './history.js'
@@ -13,11 +14,16 @@ import { Rooms } from './rooms.js'
 const EVERY_MS = 1000
 const ANSWER_MS = 4000
 
-/** @type {[label: string, read: (figures: ServerFigures, changes: Sample['changes']) => TileText][]} */
+/**
+ * @type {[label: string, read: (figures: ServerFigures, changes: Sample['changes']) => TileText][]}
+ */
 const tiles = [
   [
     'Players',
-    (now) => ({ value: count(now.players), notes: [`${count(now.playing)} playing`, `${count(now.away)} away`] })
+    (now) => ({
+      value: count(now.players),
+      notes: [`${count(now.playing)} playing`, `${count(now.away)} away`]
+    })
   ],
   [
     'Connections',
@@ -32,7 +38,9 @@ const tiles = [
       value: count(now.matches),
       notes: [
         `${count(now.rooms)} rooms`,
-        now.unsavedMatches > 0 ? `${count(now.unsavedMatches)} not kept!` : `${count(now.queued)} queued`
+        now.unsavedMatches > 0
+          ? `${count(now.unsavedMatches)} not kept!`
+          : `${count(now.queued)} queued`
       ],
       state: now.unsavedMatches > 0 ? 'bad' : undefined
     })
@@ -57,13 +65,19 @@ const tiles = [
   ],
   [
     'Bytes/s out',
-    (_, changes) => ({ value: bytes(changes?.rates.bytesOut), notes: [`${bytes(changes?.rates.bytesIn)} in`] })
+    (_, changes) => ({
+      value: bytes(changes?.rates.bytesOut),
+      notes: [`${bytes(changes?.rates.bytesIn)} in`]
+    })
   ],
   [
     'Datagrams/s out',
     (_, changes) => ({
       value: compact(changes?.rates.datagramsOut),
-      notes: [`${compact(changes?.rates.datagramsIn)} in`, `${compact(changes?.rates.datagramsRefused)} refused`]
+      notes: [
+        `${compact(changes?.rates.datagramsIn)} in`,
+        `${compact(changes?.rates.datagramsRefused)} refused`
+      ]
     })
   ],
   [
@@ -131,7 +145,10 @@ function showFigures(figures, changes) {
   byId('no-refusals').hidden = refusals.length > 0
 }
 
-/** @param {'waiting' | 'running' | 'draining' | 'lost'} state @param {string} word @param {string} [banner] */
+/**
+ * @param {'waiting' | 'running' | 'draining' | 'lost'} state @param {string} word @param {string}
+ *   [banner]
+ */
 function showState(state, word, banner = '') {
   document.body.dataset.state = state
   document.title = state === 'running' ? 'Lobby monitor' : `${word} – Lobby monitor`
@@ -144,8 +161,13 @@ function showState(state, word, banner = '') {
 function showLost(error) {
   const latest = history.latest
   const since = latest === undefined ? '' : ` What you see is from ${clock(latest.atMs)}.`
-  const reason = error instanceof Error && error.message.startsWith('the server') ? ` (${error.message})` : ''
-  showState('lost', 'Unreachable', `The server cannot be reached${reason}.${since} Trying again every second.`)
+  const reason =
+    error instanceof Error && error.message.startsWith('the server') ? ` (${error.message})` : ''
+  showState(
+    'lost',
+    'Unreachable',
+    `The server cannot be reached${reason}.${since} Trying again every second.`
+  )
 }
 
 async function refresh() {
@@ -174,5 +196,7 @@ async function refresh() {
 for (;;) {
   const startMs = performance.now()
   await refresh()
-  await new Promise((resolve) => setTimeout(resolve, Math.max(0, startMs + EVERY_MS - performance.now())))
+  await new Promise((resolve) =>
+    setTimeout(resolve, Math.max(0, startMs + EVERY_MS - performance.now()))
+  )
 }

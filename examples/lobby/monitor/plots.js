@@ -1,12 +1,19 @@
 // @ts-check
-// The plots of a history, over one span of time and with one cursor for all. What each of them shows is a table here; the drawing is uPlot's.
+// The plots of a history, over one span of time and with one cursor for all. What each of them
+// shows is a table here; the drawing is uPlot's.
 import { byId, make, setText } from './dom.js'
 import { bytes, clock, compact, count, milliseconds, NOTHING } from './format.js'
 import { WINDOW_MS } from './history.js'
 
 /** @typedef {import('./history.js').Sample} Sample */
-/** @typedef {{ label: string, color: string, read: (sample: Sample) => number | undefined, isGoal?: true }} Line */
-/** @typedef {{ title: string, format: (value: number) => string, lines: Line[], isLogarithmic?: true }} Kind */
+/**
+ * @typedef {{ label: string, color: string, read: (sample: Sample) => number | undefined, isGoal?:
+ *   true }} Line
+ */
+/**
+ * @typedef {{ title: string, format: (value: number) => string, lines: Line[], isLogarithmic?: true
+ *   }} Kind
+ */
 
 /** Above it the server is too late, says the project's goal for 10,000 players. */
 export const LATENESS_GOAL_MS = 5
@@ -79,7 +86,10 @@ const kinds = [
   }
 ]
 
-/** One plot with its title and its legend, which tells the values under the cursor, or else the last ones. */
+/**
+ * One plot with its title and its legend, which tells the values under the cursor, or else the last
+ * ones.
+ */
 class Plot {
   /** @param {Kind} kind @param {() => void} onCursor */
   constructor(kind, onCursor) {
@@ -95,7 +105,12 @@ class Plot {
     this.panel = make(
       'section',
       { class: 'panel' },
-      make('header', {}, make('h3', { text: kind.title }), make('ul', { class: 'legend' }, ...legend)),
+      make(
+        'header',
+        {},
+        make('h3', { text: kind.title }),
+        make('ul', { class: 'legend' }, ...legend)
+      ),
       this.chart
     )
     this.uPlot = new uPlot(this.#options(onCursor), [[], ...kind.lines.map(() => [])], this.chart)
@@ -108,7 +123,9 @@ class Plot {
   /** @param {Sample[]} samples */
   show(samples) {
     const columns = this.kind.lines.map(({ read }) => samples.map((sample) => read(sample) ?? null))
-    const drawn = columns.map((column) => column.map((value) => (value === Infinity ? MOST_MS : value)))
+    const drawn = columns.map((column) =>
+      column.map((value) => (value === Infinity ? MOST_MS : value))
+    )
     this.columns = columns
     this.uPlot.setData([samples.map(({ atMs }) => atMs / 1000), ...drawn])
     this.tell()
@@ -148,7 +165,12 @@ class Plot {
         ]
       },
       scales: {
-        x: { range: (_, __, last) => [(last ?? Date.now() / 1000) - WINDOW_MS / 1000, last ?? Date.now() / 1000] },
+        x: {
+          range: (_, __, last) => [
+            (last ?? Date.now() / 1000) - WINDOW_MS / 1000,
+            last ?? Date.now() / 1000
+          ]
+        },
         y: kind.isLogarithmic
           ? { distr: 3, range: (_, __, most) => [0.09, Math.max(12, (most ?? 0) * 1.3)] }
           : { range: (_, __, most) => [0, Math.max(4, (most ?? 0) * 1.15)] }
@@ -170,7 +192,8 @@ class Plot {
           space: 28,
           values: (_, at) => at.map((value) => kind.format(value).replace('.0 ', ' ')),
           ...(kind.isLogarithmic && {
-            splits: (_, __, least, most) => [0.1, 1, 10, 100, 1000].filter((at) => at >= least && at <= most),
+            splits: (_, __, least, most) =>
+              [0.1, 1, 10, 100, 1000].filter((at) => at >= least && at <= most),
             filter: (_, at) => at
           })
         }
@@ -216,7 +239,14 @@ export class Plots {
 
   /** @param {KeyboardEvent} event */
   #onKey(event) {
-    const steps = { ArrowLeft: -1, ArrowRight: 1, PageUp: -30, PageDown: 30, Home: -Infinity, End: Infinity }[event.key]
+    const steps = {
+      ArrowLeft: -1,
+      ArrowRight: 1,
+      PageUp: -30,
+      PageDown: 30,
+      Home: -Infinity,
+      End: Infinity
+    }[event.key]
     if (event.key === 'Escape') this.#choose(undefined)
     if (steps === undefined || this.#samples.length === 0) return
     event.preventDefault()
@@ -230,7 +260,11 @@ export class Plots {
   #choose(atMs) {
     this.#chosenAtMs = atMs
     for (const { uPlot } of this.#plots) {
-      uPlot.setCursor(atMs === undefined ? { left: -10, top: -10 } : { left: uPlot.valToPos(atMs / 1000, 'x'), top: 0 })
+      uPlot.setCursor(
+        atMs === undefined
+          ? { left: -10, top: -10 }
+          : { left: uPlot.valToPos(atMs / 1000, 'x'), top: 0 }
+      )
     }
   }
 

@@ -42,7 +42,10 @@ class RoomRow {
     const readyCount = room.players.filter(({ ready }) => ready).length
     const tags = [
       room.match
-        ? make('span', { class: 'tag good', text: `match, ${duration(Math.max(0, room.match.endsInMs))} left` })
+        ? make('span', {
+            class: 'tag good',
+            text: `match, ${duration(Math.max(0, room.match.endsInMs))} left`
+          })
         : make('span', { class: 'tag', text: `${count(readyCount)} ready` })
     ]
     if (room.isPrivate) tags.push(make('span', { class: 'tag', text: 'private' }))
@@ -65,7 +68,8 @@ function insideOf({ players, spectators, match }) {
       ? make('span', { class: 'tag bad', text: 'away' })
       : ready && !match && make('span', { class: 'tag good', text: 'ready' })
     const cells = [make('td', {}, nameOf(name)), make('td', {}, ...(state ? [state] : []))]
-    if (score !== undefined) cells.push(make('td', {}, bar), make('td', { class: 'number', text: count(score) }))
+    if (score !== undefined)
+      cells.push(make('td', {}, bar), make('td', { class: 'number', text: count(score) }))
     return make('tr', {}, ...cells)
   })
   const gone = [...scores].filter(([name]) => !players.some((player) => player.name === name))
@@ -79,8 +83,13 @@ function insideOf({ players, spectators, match }) {
       )
     )
   if (spectators.length > 0) parts.push(listOf('Watching', spectators))
-  if (match) parts.push(make('p', { class: 'note', text: `Match ${count(match.number)}, tick ${count(match.tick)}` }))
-  return players.length === 0 ? [make('p', { class: 'note', text: 'Nobody is in it.' }), ...parts.slice(1)] : parts
+  if (match)
+    parts.push(
+      make('p', { class: 'note', text: `Match ${count(match.number)}, tick ${count(match.tick)}` })
+    )
+  return players.length === 0
+    ? [make('p', { class: 'note', text: 'Nobody is in it.' }), ...parts.slice(1)]
+    : parts
 }
 
 /** @param {string} title @param {string[]} names */
@@ -133,7 +142,10 @@ export class Rooms {
   #show({ rooms, from, total }) {
     this.#pageSize = Math.max(this.#pageSize, rooms.length)
     const rows = new Map(
-      rooms.map((room) => [room.name, this.#rows.get(room.name) ?? new RoomRow(room.name, `room-${++this.#made}`)])
+      rooms.map((room) => [
+        room.name,
+        this.#rows.get(room.name) ?? new RoomRow(room.name, `room-${++this.#made}`)
+      ])
     )
     for (const room of rooms) rows.get(room.name)?.show(room)
     this.#rows = rows

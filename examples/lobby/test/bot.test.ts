@@ -1,5 +1,5 @@
-// How bots behave: each behaviour alone against made-up messages, and a crowd of them against the real rules, where they must never do what a player
-// may not do.
+// How bots behave: each behaviour alone against made-up messages, and a crowd of them against the
+// real rules, where they must never do what a player may not do.
 import { expect, test } from 'vitest'
 import type { Bot, Deed } from '../bot.ts'
 import { CoinHunter, directionTo, nearestOf } from '../bot-arena.ts'
@@ -36,12 +36,20 @@ class Books {
 /** A bot with its books. `random` is the same number each time unless it is a function. */
 function make(behaviour: Behaviour, random: number | (() => number) = 0.5) {
   const books = new Books()
-  const ledger = { error: (kind: string) => books.error(kind), expected: (kind: string) => books.expect(kind) }
+  const ledger = {
+    error: (kind: string) => books.error(kind),
+    expected: (kind: string) => books.expect(kind)
+  }
   const chance = typeof random === 'number' ? () => random : random
   return { bot: newBot(behaviour, { name: 'bot 7', random: chance, ledger, crowd: 100 }), books }
 }
 
-const welcome: ServerMessage = { type: 'welcome', name: 'bot 7', token: 'a token', resumeMs: 30_000 }
+const welcome: ServerMessage = {
+  type: 'welcome',
+  name: 'bot 7',
+  token: 'a token',
+  resumeMs: 30_000
+}
 const refusal = (code: RefusalCode): ServerMessage => ({ type: 'error', code, message: '' })
 const member = (name: string, more: Partial<MemberInfo> = {}): MemberInfo => {
   return { name, ready: false, away: false, spectator: false, ...more }
@@ -50,7 +58,15 @@ const joined = (...members: MemberInfo[]): ServerMessage => {
   return { type: 'joined', room: 'Den', host: members[0].name, capacity: 8, members }
 }
 const room = (name: string, more: Partial<RoomInfo> = {}): RoomInfo => {
-  return { name, players: 1, capacity: 8, spectators: 0, isPlaying: false, hasPassword: false, ...more }
+  return {
+    name,
+    players: 1,
+    capacity: 8,
+    spectators: 0,
+    isPlaying: false,
+    hasPassword: false,
+    ...more
+  }
 }
 const requestOf = (deed: Deed | undefined) => deed?.send?.[0]
 
@@ -113,13 +129,26 @@ test('an end without a word is an error, one after "bye" is not', () => {
 
 test('a player joins the room of a person before any other, and leaves it when there is no seat to spare', () => {
   const { bot } = signedIn('player', 0.5)
-  bot.hear({ type: 'rooms', rooms: [room("bot 1's den"), room('Den'), room("bot 2's den")], from: 0, total: 3 })
+  bot.hear({
+    type: 'rooms',
+    rooms: [room("bot 1's den"), room('Den'), room("bot 2's den")],
+    from: 0,
+    total: 3
+  })
   expect(requestOf(bot.act())).toEqual({ type: 'join', room: 'Den' })
-  bot.hear(joined(...['Ann', 'bot 1', 'bot 2', 'bot 3', 'bot 4', 'bot 5', 'bot 7'].map((name) => member(name))))
+  bot.hear(
+    joined(
+      ...['Ann', 'bot 1', 'bot 2', 'bot 3', 'bot 4', 'bot 5', 'bot 7'].map((name) => member(name))
+    )
+  )
   const crowded = deedsOf(signedIn('player', 0.4).bot, 1)
   expect(crowded.length).toBeLessThan(2)
   const { bot: quick } = signedIn('player', 0.4)
-  quick.hear(joined(...['Ann', 'bot 1', 'bot 2', 'bot 3', 'bot 4', 'bot 5', 'bot 7'].map((name) => member(name))))
+  quick.hear(
+    joined(
+      ...['Ann', 'bot 1', 'bot 2', 'bot 3', 'bot 4', 'bot 5', 'bot 7'].map((name) => member(name))
+    )
+  )
   expect(requestOf(quick.act())).toEqual({ type: 'leave' })
 })
 
@@ -153,16 +182,19 @@ test('a player asks for one thing at a time', () => {
   expect(requestOf(bot.act())).toEqual({ type: 'queue' })
 })
 
-test.each(['player', 'chatter'] as const)('a %s in a room with a person gets ready when the person is', (behaviour) => {
-  const { bot } = signedIn(behaviour, chanceOf(1))
-  bot.hear(joined(member('Ann'), member('bot 1', { ready: true }), member('bot 7')))
-  const before = deedsOf(bot, 30)
-  expect(before.filter((deed) => requestOf(deed)?.type === 'ready')).toEqual([])
-  const { bot: other } = signedIn(behaviour, chanceOf(1))
-  other.hear(joined(member('Ann'), member('bot 7')))
-  expect(other.hear({ type: 'ready', name: 'Ann', ready: true })).toBeLessThan(pace.maxReplyMs) // and it hurries
-  expect(deedsOf(other, 30)).toContainEqual({ send: [{ type: 'ready', ready: true }] })
-})
+test.each(['player', 'chatter'] as const)(
+  'a %s in a room with a person gets ready when the person is',
+  (behaviour) => {
+    const { bot } = signedIn(behaviour, chanceOf(1))
+    bot.hear(joined(member('Ann'), member('bot 1', { ready: true }), member('bot 7')))
+    const before = deedsOf(bot, 30)
+    expect(before.filter((deed) => requestOf(deed)?.type === 'ready')).toEqual([])
+    const { bot: other } = signedIn(behaviour, chanceOf(1))
+    other.hear(joined(member('Ann'), member('bot 7')))
+    expect(other.hear({ type: 'ready', name: 'Ann', ready: true })).toBeLessThan(pace.maxReplyMs) // and it hurries
+    expect(deedsOf(other, 30)).toContainEqual({ send: [{ type: 'ready', ready: true }] })
+  }
+)
 
 test('players among themselves get ready, and say so once', () => {
   const { bot } = signedIn('player', 0.5)
@@ -179,7 +211,9 @@ test('chatters talk, in rooms for talking', () => {
   bot.hear({ type: 'rooms', rooms: [], from: 0, total: 0 })
   expect(deedsOf(bot, 1)).toMatchObject([{ send: [{ type: 'create', room: "bot 7's talk" }] }])
   bot.hear(joined(member('bot 7'), member('bot 8')))
-  const said = Array.from({ length: 60 }, () => requestOf(bot.act())).filter((request) => request?.type === 'say')
+  const said = Array.from({ length: 60 }, () => requestOf(bot.act())).filter(
+    (request) => request?.type === 'say'
+  )
   expect(said.length).toBeGreaterThan(10)
 })
 
@@ -205,12 +239,26 @@ test('a player steers by what it sees of the match, and not before it sees it', 
   bot.hear(joined(member('bot 1'), member('bot 7')))
   expect(bot.steer()).toBeUndefined()
   const arena = { width: 1024, height: 576, ticksPerSecond: 30 }
-  bot.hear({ type: 'match-started', match: 4, players: ['bot 1', 'bot 7'], endsInMs: 30_000, arena })
+  bot.hear({
+    type: 'match-started',
+    match: 4,
+    players: ['bot 1', 'bot 7'],
+    endsInMs: 30_000,
+    arena
+  })
   expect(bot.isPlaying).toBe(true)
   expect(bot.steer()).toBeUndefined()
   bot.hear({ type: 'state', ...stateOf({ x: 100, y: 100 }, { x: 300, y: 100 }) })
   expect(bot.steer()).toEqual({ match: 4, direction: 3 })
-  bot.hear({ type: 'match-ended', match: 4, winners: [], scores: [], skills: [], seed: 1, saved: true })
+  bot.hear({
+    type: 'match-ended',
+    match: 4,
+    winners: [],
+    scores: [],
+    skills: [],
+    seed: 1,
+    saved: true
+  })
   expect(bot.isPlaying).toBe(false)
   expect(bot.steer()).toBeUndefined()
 })
@@ -252,7 +300,9 @@ test('a quitter loses its connection, comes back in time, and minds being in ano
 test('a quitter that signs out ends the connection, and comes back by its name', () => {
   const { bot, books } = signedIn('quitter', 0.05)
   bot.hear(joined(member('bot 7')))
-  expect(Array.from({ length: 3 }, () => bot.act()).at(-1)).toMatchObject({ send: [{ type: 'sign-out' }] })
+  expect(Array.from({ length: 3 }, () => bot.act()).at(-1)).toMatchObject({
+    send: [{ type: 'sign-out' }]
+  })
   expect(bot.hear({ type: 'signed-out' })).toBe(0)
   expect(bot.act()).toEqual({ afterwards: 'end' })
   bot.gone(undefined)
@@ -262,7 +312,9 @@ test('a quitter that signs out ends the connection, and comes back by its name',
 
 test('a quitter waits for answers, however long they take', () => {
   const { bot } = signedIn('quitter', 0.05)
-  const asked = Array.from({ length: 30 }, () => requestOf(bot.act())).filter((request) => request !== undefined)
+  const asked = Array.from({ length: 30 }, () => requestOf(bot.act())).filter(
+    (request) => request !== undefined
+  )
   expect(asked).toMatchObject([{ type: 'create' }])
 })
 
@@ -335,7 +387,9 @@ test('a hunter goes for the nearest coin, sticks to it, and takes a moment when 
   expect(hunter.directionIn(stateOf({ x: 100, y: 100 }, far, near))).toBe(3)
   expect(hunter.directionIn(stateOf({ x: 100, y: 100 }, far, near, { x: 100, y: 50 }))).toBe(3)
   expect(hunter.directionIn(stateOf({ x: 100, y: 100 }, far))).toBe(0)
-  const later = Array.from({ length: 8 }, () => hunter.directionIn(stateOf({ x: 100, y: 100 }, far)))
+  const later = Array.from({ length: 8 }, () =>
+    hunter.directionIn(stateOf({ x: 100, y: 100 }, far))
+  )
   expect(later.at(-1)).toBe(5)
   expect(new CoinHunter(5, () => 0.5).directionIn(stateOf({ x: 1, y: 1 }, far))).toBe(0)
 })
@@ -413,7 +467,10 @@ test('sixty bots live for five minutes of the lobby’s time under its real rule
   const table = new Table({ matchMs: 20_000 })
   const random = chanceOf(1)
   const books = new Books()
-  const ledger = { error: (kind: string) => books.error(kind), expected: (kind: string) => books.expect(kind) }
+  const ledger = {
+    error: (kind: string) => books.error(kind),
+    expected: (kind: string) => books.expect(kind)
+  }
   interface Place {
     bot: Bot
     session: Session | undefined
@@ -465,7 +522,8 @@ test('sixty bots live for five minutes of the lobby’s time under its real rule
         carryOut(place, place.bot.connected())
       }
       const course = place.session && place.bot.steer()
-      if (course !== undefined) table.do(place.session as Session, { type: 'steer', ...course, seq: ++place.seq })
+      if (course !== undefined)
+        table.do(place.session as Session, { type: 'steer', ...course, seq: ++place.seq })
       if (table.nowMs >= place.dueMs) carryOut(place, place.bot.act())
       listen()
     }
@@ -473,6 +531,15 @@ test('sixty bots live for five minutes of the lobby’s time under its real rule
   expect(books.errors).toEqual([])
   expect(table.dismissed.size).toBe(0)
   expect(mostAway).toBeGreaterThan(0)
-  const types = ['chat', 'queued', 'joined', 'left', 'match-started', 'scored', 'match-ended', 'signed-out']
+  const types = [
+    'chat',
+    'queued',
+    'joined',
+    'left',
+    'match-started',
+    'scored',
+    'match-ended',
+    'signed-out'
+  ]
   expect(types.filter((type) => (heard.get(type) ?? 0) < 5)).toEqual([])
 })

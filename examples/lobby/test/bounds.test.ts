@@ -1,11 +1,14 @@
-// What strangers can make grow, and how far: by the rules alone, with limits that are as wide as they can be set or as narrow as a test needs.
+// What strangers can make grow, and how far: by the rules alone, with limits that are as wide as
+// they can be set or as narrow as a test needs.
 import { expect, test } from 'vitest'
 import { defaultSettings, MAX_REPLY_BYTES, settingsSchema } from '../config.ts'
 import { encode, type ServerMessage } from '../protocol.ts'
 import { Table } from './table.ts'
 
 /** The most that an operator may set. */
-function mostOf(name: 'maxNameChars' | 'maxRoomPlayers' | 'maxSpectators' | 'maxListedRooms' | 'maxTextChars'): number {
+function mostOf(
+  name: 'maxNameChars' | 'maxRoomPlayers' | 'maxSpectators' | 'maxListedRooms' | 'maxTextChars'
+): number {
   let most = defaultSettings[name]
   while (settingsSchema.safeParse({ [name]: most + 1 }).success) most++
   return most
@@ -21,12 +24,15 @@ test('with the widest limits and the longest names every message can be sent', (
   const limits = { maxNameChars, maxRoomPlayers, maxSpectators, maxListedRooms, maxTextChars }
   const table = new Table({ ...limits, burstMessages: 1e6, maxFrameBytes: 65_535 })
   // Each letter has four bytes, the most that a character can have in UTF-8.
-  const nameOf = (number: number) => String.fromCodePoint(...new Array(maxNameChars).fill(0x20000 + number))
+  const nameOf = (number: number) =>
+    String.fromCodePoint(...new Array(maxNameChars).fill(0x20000 + number))
   let longest = 0
   const check = (messages: ServerMessage[]) => {
     for (const message of messages) longest = Math.max(longest, encode(message).length)
   }
-  const players = Array.from({ length: maxRoomPlayers + maxSpectators }, (_, number) => table.player(nameOf(number)))
+  const players = Array.from({ length: maxRoomPlayers + maxSpectators }, (_, number) =>
+    table.player(nameOf(number))
+  )
   players.forEach((player, number) => {
     const type = number === 0 ? 'create' : number < maxRoomPlayers ? 'join' : 'spectate'
     table.do(player, { type, room: nameOf(0), capacity: number === 0 ? maxRoomPlayers : undefined })
@@ -37,7 +43,12 @@ test('with the widest limits and the longest names every message can be sent', (
   table.do(players[0], { type: 'players' })
   table.passMs(table.limits.matchMs)
   const names = players.slice(0, maxRoomPlayers).map(({ player }) => player?.name as string)
-  const ended = { type: 'match-ended', match: 2 ** 32 - 1, seed: 2 ** 32 - 1, saved: false } as const
+  const ended = {
+    type: 'match-ended',
+    match: 2 ** 32 - 1,
+    seed: 2 ** 32 - 1,
+    saved: false
+  } as const
   check([
     {
       ...ended,
@@ -151,7 +162,9 @@ test('who watches for some rooms hears nothing of all the others', () => {
   table.passMs(1)
   const named = (number: number) => expect.objectContaining({ name: `Room ${number}` })
   const rooms = [99, 990, 991, 992, 993, 994, 995, 996, 997, 998, 999]
-  expect(table.heard(watcher)).toEqual([{ type: 'rooms-changed', rooms: rooms.map(named), gone: [] }])
+  expect(table.heard(watcher)).toEqual([
+    { type: 'rooms-changed', rooms: rooms.map(named), gone: [] }
+  ])
   for (const host of hosts) table.do(host, { type: 'leave' })
   table.passMs(1)
   const gone = rooms.map((number) => `Room ${number}`)

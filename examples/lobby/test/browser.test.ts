@@ -1,5 +1,5 @@
-// The players' page in a real browser, before a real server, together with players on Node's own `net`. Every wait is for something that the page
-// shows or the server tells.
+// The players' page in a real browser, before a real server, together with players on Node's own
+// `net`. Every wait is for something that the page shows or the server tells.
 import { afterAll, describe, expect, test } from 'vitest'
 import type { LobbyServer } from '../server.ts'
 import { Cable, closeBrowser, phone, Visitor, whyNoBrowser } from './browser.ts'
@@ -7,14 +7,20 @@ import { openLobby, Person, until } from './person.ts'
 
 /** A match lasts until a test ends it: nobody wins by coins or by the clock meanwhile. */
 const endless = { matchMs: 10 * 60_000, coinsToWin: 255 }
-/** What a browser says of a WebSocket that it cannot open: of a cable that is out, or of its own being offline. */
+/**
+ * What a browser says of a WebSocket that it cannot open: of a cable that is out, or of its own
+ * being offline.
+ */
 const lostSocket = /^WebSocket connection to 'ws:\/\/127\.0\.0\.1:\d+\/play' failed/
 const HOSTILE = '<img src=x onerror="document.title=1">'
 
 afterAll(closeBrowser)
 
 /** Ann at a browser and Bob on TCP, in a match in Den. Ann sits first. */
-async function startMatch(server: LobbyServer, webPort: number): Promise<{ ann: Visitor; bob: Person }> {
+async function startMatch(
+  server: LobbyServer,
+  webPort: number
+): Promise<{ ann: Visitor; bob: Person }> {
   const ann = await Visitor.signIn(webPort, 'Ann')
   await ann.createRoom('Den')
   const bob = await Person.signIn(server, 'Bob')
@@ -28,7 +34,12 @@ async function startMatch(server: LobbyServer, webPort: number): Promise<{ ann: 
   return { ann, bob }
 }
 
-async function holdsUntil(ann: Visitor, key: string, what: string, isTrue: () => boolean): Promise<void> {
+async function holdsUntil(
+  ann: Visitor,
+  key: string,
+  what: string,
+  isTrue: () => boolean
+): Promise<void> {
   await ann.page.keyboard.down(key)
   await until(what, isTrue)
   await ann.page.keyboard.up(key)
@@ -84,7 +95,8 @@ describe.skipIf(whyNoBrowser !== undefined)('in a browser', () => {
     // Her circle is drawn where the server has it, in the colour of her seat.
     const { x, y } = ann.placeOf(0)
     let colour: number[] = []
-    for (let looks = 0; looks < 1_000 && colour[0] !== 0xf2; looks++) colour = await ann.colourAt(x - 6, y + 8)
+    for (let looks = 0; looks < 1_000 && colour[0] !== 0xf2; looks++)
+      colour = await ann.colourAt(x - 6, y + 8)
     expect(colour).toEqual([0xf2, 0xb0, 0x4a, 0xff])
 
     // Typing is not steering.
@@ -182,7 +194,9 @@ describe.skipIf(whyNoBrowser !== undefined)('in a browser', () => {
     await cleo.show('phone-match')
     await cleo.page.mouse.up()
     await until('Ann sees it too', () => ann.placeOf(1).x > x + 80)
-    expect(await cleo.page.evaluate('document.documentElement.scrollWidth')).toBeLessThanOrEqual(375)
+    expect(await cleo.page.evaluate('document.documentElement.scrollWidth')).toBeLessThanOrEqual(
+      375
+    )
     ann.complainsOfNothing()
     cleo.complainsOfNothing()
   })
@@ -216,7 +230,9 @@ describe.skipIf(whyNoBrowser !== undefined)('in a browser', () => {
     await ann.page.getByRole('heading', { name: 'You win!' }).waitFor()
     expect(await ann.page.title()).toBe(`${HOSTILE} – the lobby`)
     // The page has its own pictures, and those of nobody else.
-    expect(await ann.page.locator('img:not([src="icon.svg"]), body script, main b > *, bdi > *').count()).toBe(0)
+    expect(
+      await ann.page.locator('img:not([src="icon.svg"]), body script, main b > *, bdi > *').count()
+    ).toBe(0)
     ann.complainsOfNothing()
   })
 
@@ -224,7 +240,10 @@ describe.skipIf(whyNoBrowser !== undefined)('in a browser', () => {
     const server = await openLobby(endless)
     const ann = await Visitor.signIn(server.webPort, 'Ann')
     await ann.createRoom('Den')
-    const [bob, cleo] = [await Person.signIn(server, 'Bob'), await Visitor.signIn(server.webPort, 'Cleo')]
+    const [bob, cleo] = [
+      await Person.signIn(server, 'Bob'),
+      await Visitor.signIn(server.webPort, 'Cleo')
+    ]
     bob.send({ type: 'join', room: 'Den' })
     await cleo.press('Watch Den')
     await cleo.isIn('Den')
@@ -248,7 +267,12 @@ describe.skipIf(whyNoBrowser !== undefined)('in a browser', () => {
   })
 
   test('a quick match is looked for, can be called off, and is found', async () => {
-    const server = await openLobby({ ...endless, smallGroupAfterMs: 0, anySkillAfterMs: 0, quickMatchEveryMs: 0 })
+    const server = await openLobby({
+      ...endless,
+      smallGroupAfterMs: 0,
+      anySkillAfterMs: 0,
+      quickMatchEveryMs: 0
+    })
     const ann = await Visitor.signIn(server.webPort, 'Ann')
     await ann.press('Find a match')
     await ann.sees('#queued', 'Looking for players')

@@ -1,10 +1,17 @@
-// For tests of the players' page: a real browser, people in front of it, and a cable to the server that can be pulled out.
+// For tests of the players' page: a real browser, people in front of it, and a cable to the server
+// that can be pulled out.
 import { existsSync } from 'node:fs'
 import { mkdir } from 'node:fs/promises'
 import { connect, createServer, type Server, type Socket } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { type Browser, type BrowserContext, type BrowserContextOptions, chromium, type Page } from 'playwright-core'
+import {
+  type Browser,
+  type BrowserContext,
+  type BrowserContextOptions,
+  chromium,
+  type Page
+} from 'playwright-core'
 import { expect, onTestFinished } from 'vitest'
 import type { MatchState, ServerMessage } from '../protocol.ts'
 
@@ -12,8 +19,8 @@ const DEADLINE_MS = 45_000
 const path = process.env.CHROMIUM ?? '/usr/bin/chromium'
 
 /**
- * Why there is no browser to test with; undefined when there is one. On a build machine it must be there: then a missing one fails the tests, unless
- * the machine says that it has none.
+ * Why there is no browser to test with; undefined when there is one. On a build machine it must be
+ * there: then a missing one fails the tests, unless the machine says that it has none.
  */
 export const whyNoBrowser =
   process.platform !== 'linux'
@@ -71,7 +78,8 @@ export class Visitor {
     this.page = page
     page.setDefaultTimeout(DEADLINE_MS)
     page.on('console', (message) => {
-      if (message.type() === 'error' || message.type() === 'warning') this.complaints.push(message.text())
+      if (message.type() === 'error' || message.type() === 'warning')
+        this.complaints.push(message.text())
     })
     page.on('pageerror', (error) => this.complaints.push(String(error.stack)))
     page.on('websocket', (socket) => {
@@ -82,14 +90,21 @@ export class Visitor {
 
   /** A window of its own, with a storage of its own, in which the page is open. */
   static async open(port: number, options: BrowserContextOptions = {}): Promise<Visitor> {
-    const context = await (await theBrowser()).newContext({ viewport: { width: 1280, height: 800 }, ...options })
+    const context = await (await theBrowser()).newContext({
+      viewport: { width: 1280, height: 800 },
+      ...options
+    })
     onTestFinished(() => context.close())
     const visitor = new Visitor(context, await context.newPage())
     await visitor.page.goto(`http://127.0.0.1:${port}/`)
     return visitor
   }
 
-  static async signIn(port: number, name: string, options: BrowserContextOptions = {}): Promise<Visitor> {
+  static async signIn(
+    port: number,
+    name: string,
+    options: BrowserContextOptions = {}
+  ): Promise<Visitor> {
     const visitor = await Visitor.open(port, options)
     await visitor.page.getByLabel('Your name').fill(name)
     await visitor.press('Enter the lobby')
@@ -125,7 +140,9 @@ export class Visitor {
 
   /** Where the circle of a seat is, as the server has told last. */
   placeOf(seat: number): { x: number; y: number } {
-    return this.state?.players.find((player) => player.seat === seat) ?? { x: Number.NaN, y: Number.NaN }
+    return (
+      this.state?.players.find((player) => player.seat === seat) ?? { x: Number.NaN, y: Number.NaN }
+    )
   }
 
   /** The colour of the arena at a place in its own units, as it is on the screen. */

@@ -1,4 +1,5 @@
-// The command itself, as a person starts it: what it prints, how it ends, and that no process stays.
+// The command itself, as a person starts it: what it prints, how it ends, and that no process
+// stays.
 import { type ChildProcess, spawn } from 'node:child_process'
 import { readdirSync, readFileSync } from 'node:fs'
 import { createServer } from 'node:net'
@@ -18,7 +19,11 @@ class Command {
   constructor(...args: string[]) {
     const command = ['--import', 'tsx', 'examples/lobby/main.ts', ...args]
     const env = { ...process.env, LOBBY_OPERATOR_PORT: '0' }
-    this.process = spawn(process.execPath, command, { cwd: root, env, stdio: ['pipe', 'pipe', 'pipe'] })
+    this.process = spawn(process.execPath, command, {
+      cwd: root,
+      env,
+      stdio: ['pipe', 'pipe', 'pipe']
+    })
     this.process.stdout?.on('data', (data) => {
       this.output += data
     })
@@ -42,7 +47,10 @@ class Command {
   }
 
   async exit(): Promise<number | string | null> {
-    await until(`the end of the command: ${this.output}${this.errors}`, () => this.end !== undefined)
+    await until(
+      `the end of the command: ${this.output}${this.errors}`,
+      () => this.end !== undefined
+    )
     return this.end?.code ?? this.end?.signal ?? null
   }
 
@@ -51,7 +59,10 @@ class Command {
   }
 }
 
-/** The processes that `pid` started and that still live, zombies not counted. Linux only, like this whole step of the package. */
+/**
+ * The processes that `pid` started and that still live, zombies not counted. Linux only, like this
+ * whole step of the package.
+ */
 function childrenOf(pid: number): number[] {
   const children: number[] = []
   for (const entry of readdirSync('/proc').filter((name) => /^\d+$/.test(name))) {
@@ -72,7 +83,8 @@ function parentOf(pid: number): number | undefined {
 test('--help explains every flag', async () => {
   const command = new Command('--help')
   expect(await command.exit()).toBe(0)
-  for (const flag of ['--port', '--host', '--bots', '--client']) expect(command.output).toContain(flag)
+  for (const flag of ['--port', '--host', '--bots', '--client'])
+    expect(command.output).toContain(flag)
 })
 
 test.each([
@@ -103,16 +115,19 @@ test('a port in use is a plain sentence and exit code 1', async () => {
 })
 
 // Windows has no signals between processes: kill() ends the other one at once.
-test.skipIf(isWindows).each(['SIGINT', 'SIGTERM'] as const)('%s closes the lobby in order', async (signal) => {
-  const command = new Command('--port', '0')
-  const port = await command.open()
-  const ann = await Person.signIn({ port }, 'Ann')
-  command.process.kill(signal)
-  await ann.next('bye')
-  await ann.isSentAway()
-  expect(await command.exit()).toBe(0)
-  expect(command.errors).toBe('')
-})
+test.skipIf(isWindows).each(['SIGINT', 'SIGTERM'] as const)(
+  '%s closes the lobby in order',
+  async (signal) => {
+    const command = new Command('--port', '0')
+    const port = await command.open()
+    const ann = await Person.signIn({ port }, 'Ann')
+    command.process.kill(signal)
+    await ann.next('bye')
+    await ann.isSentAway()
+    expect(await command.exit()).toBe(0)
+    expect(command.errors).toBe('')
+  }
+)
 
 test('bots come, play and show figures; Ctrl-C ends them with the server', async () => {
   const command = new Command('--port', '0', '--bots', '20')
@@ -148,7 +163,9 @@ test.skipIf(isWindows)('when the bots are killed the server says so and goes on'
     readFileSync(`/proc/${pid}/cmdline`, 'utf8').includes('bots.ts')
   )
   process.kill(bots, 'SIGKILL')
-  await until('it says so', () => command.errors.includes('The bots have ended (SIGKILL); the lobby stays open.'))
+  await until('it says so', () =>
+    command.errors.includes('The bots have ended (SIGKILL); the lobby stays open.')
+  )
   await Person.signIn({ port }, 'Ann')
   command.process.kill('SIGINT')
   expect(await command.exit()).toBe(0)

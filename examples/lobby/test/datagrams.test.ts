@@ -1,4 +1,5 @@
-// Datagrams over real sockets: who is sent the state of a match by them, whose steering counts, and what somebody who forges them gets.
+// Datagrams over real sockets: who is sent the state of a match by them, whose steering counts, and
+// what somebody who forges them gets.
 import { expect, test } from 'vitest'
 import type { Settings } from '../config.ts'
 import { encodeFromPlayer } from '../datagram.ts'
@@ -46,7 +47,9 @@ test('who has shown to hear is sent the state by datagrams and by nothing else, 
   udp.steer(5) // down
   await until('it counts', () => udp.states.some((state) => state.players[0].y > players[0].y))
   // All hear of it, however they hear.
-  await until('the other one sees it', () => bob.all('state').some((state) => state.players[0].y > players[0].y))
+  await until('the other one sees it', () =>
+    bob.all('state').some((state) => state.players[0].y > players[0].y)
+  )
   expect(bob.all('state').at(-1)?.players[1]).toEqual({ ...players[1], score: expect.any(Number) })
 })
 
@@ -109,7 +112,11 @@ test("the answer to one address's challenge opens no other, and a recorded proof
   expect(server.figures.datagramsRefused).toBe(3)
 
   // The proof that opened the first address, word for word.
-  const proof = encodeFromPlayer({ kind: 'proof', token: udp.ticket.token, nonce: await nonceOf(udp) })
+  const proof = encodeFromPlayer({
+    kind: 'proof',
+    token: udp.ticket.token,
+    nonce: await nonceOf(udp)
+  })
   one.send(proof)
   await one.isToldNothing()
   expect(server.figures.datagramsRefused).toBe(4)
@@ -126,12 +133,22 @@ test('a token that is none, or is cut or too long, is counted and gets no answer
   const { token } = udp.ticket
   const stranger = await UdpEnd.at(udp.ticket)
   const hello = encodeFromPlayer({ kind: 'hello', token })
-  const steer = encodeFromPlayer({ kind: 'steer', token, match: 1, seq: 1, heardTick: 0, direction: 3 })
+  const steer = encodeFromPlayer({
+    kind: 'steer',
+    token,
+    match: 1,
+    seq: 1,
+    heardTick: 0,
+    direction: 3
+  })
   const wrong = [
     Buffer.alloc(0),
     Buffer.alloc(9),
     encodeFromPlayer({ kind: 'hello', token: 'ffffffffffffffff' }),
-    encodeFromPlayer({ kind: 'hello', token: token.replace(/^./, (digit) => (digit === '0' ? '1' : '0')) }),
+    encodeFromPlayer({
+      kind: 'hello',
+      token: token.replace(/^./, (digit) => (digit === '0' ? '1' : '0'))
+    }),
     hello.subarray(0, 8),
     Buffer.concat([hello, Buffer.alloc(1)]),
     Buffer.concat([hello, Buffer.alloc(60_000)]),
@@ -155,7 +172,14 @@ test('a token that is none, or is cut or too long, is counted and gets no answer
 test('from an address that is open they are counted, and do nothing, as well', async () => {
   const { server, udp, bob } = await game()
   const { token } = udp.ticket
-  const steer = encodeFromPlayer({ kind: 'steer', token, match: 1, seq: 1_000, heardTick: 0, direction: 3 })
+  const steer = encodeFromPlayer({
+    kind: 'steer',
+    token,
+    match: 1,
+    seq: 1_000,
+    heardTick: 0,
+    direction: 3
+  })
   const wrong = [
     ...Array.from(steer, (_, length) => steer.subarray(0, length)),
     Buffer.concat([steer, Buffer.alloc(1)]),
@@ -163,7 +187,10 @@ test('from an address that is open they are counted, and do nothing, as well', a
     Buffer.concat([steer.subarray(0, -1), Buffer.from([9])]),
     Buffer.concat([steer.subarray(0, -1), Buffer.from([255])]),
     Buffer.concat([encodeFromPlayer({ kind: 'hello', token }), Buffer.alloc(1)]),
-    Buffer.concat([encodeFromPlayer({ kind: 'proof', token, nonce: await nonceOf(udp) }), Buffer.alloc(1)])
+    Buffer.concat([
+      encodeFromPlayer({ kind: 'proof', token, nonce: await nonceOf(udp) }),
+      Buffer.alloc(1)
+    ])
   ]
   for (const [number, bytes] of wrong.entries()) {
     udp.send(bytes)
@@ -331,7 +358,10 @@ test('a player who talks by datagrams alone is not idle', async () => {
   udp.isAcknowledging = true
   const startTick = (await udp.nextState()).tick
   // Thirty ticks a second: more than twice the time that it takes to be idle.
-  await until('the match has gone on for long', () => (udp.states.at(-1)?.tick as number) > startTick + 25)
+  await until(
+    'the match has gone on for long',
+    () => (udp.states.at(-1)?.tick as number) > startTick + 25
+  )
   bob.send({ type: 'ping', id: 1 })
   expect(ann.all('error')).toEqual([])
   await ann.answered()

@@ -1,6 +1,8 @@
-// Players who send anything at all, over every way in at once: frames, WebSockets, HTTP and datagrams, right ones, nearly right ones and nonsense. The
-// server stays up and leaks nothing, those who mean well notice nothing, and nobody hears what is for others.
-//   LOBBY_FUZZ_SECONDS=600 LOBBY_FUZZ_SEED=7 npx vitest run examples/lobby/test/fuzz.test.ts     is the same for ten minutes
+// Players who send anything at all, over every way in at once: frames, WebSockets, HTTP and
+// datagrams, right ones, nearly right ones and nonsense. The server stays up and leaks nothing,
+// those who mean well notice nothing, and nobody hears what is for others. For ten minutes:
+//
+//   LOBBY_FUZZ_SECONDS=600 LOBBY_FUZZ_SEED=7 npx vitest run examples/lobby/test/fuzz.test.ts
 import { createSocket, type Socket as UdpSocket } from 'node:dgram'
 import { connect, type Socket } from 'node:net'
 import { pino } from 'pino'
@@ -20,14 +22,21 @@ const seconds = Number(process.env.LOBBY_FUZZ_SECONDS ?? 0)
 const seed = Number(process.env.LOBBY_FUZZ_SEED ?? 20_261_126)
 /** Without a time: so many rounds, in each of which every fuzzer does something. */
 const ROUNDS = 1_000
-/** What Node and the system open once and keep is open after so many: the descriptors that are counted then must be as many afterwards. */
+/**
+ * What Node and the system open once and keep is open after so many: the descriptors that are
+ * counted then must be as many afterwards.
+ */
 const WARM_UP_ROUNDS = 200
-/** Servers that come and go after that, before the descriptors are counted: what each of them left would stand there as many times. */
+/**
+ * Servers that come and go after that, before the descriptors are counted: what each of them left
+ * would stand there as many times.
+ */
 const GOES = 5
 const GO_ROUNDS = 20
 /**
- * Under Wine a process's own handles come and go, without growing: ten servers one after another were seen to leave 60 or 61 in one thread, and 62
- * to 64 over two. Fewer than one for each of the servers are therefore let pass there, and none elsewhere.
+ * Under Wine a process's own handles come and go, without growing: ten servers one after another
+ * were seen to leave 60 or 61 in one thread, and 62 to 64 over two. Fewer than one for each of the
+ * servers are therefore let pass there, and none elsewhere.
  */
 const HANDLES_OF_WINE = isWine ? 3 : 0
 const FUZZERS = 8
@@ -196,7 +205,9 @@ abstract class Fuzzer {
     const { dice, tokens } = this
     const token = tokens.at(-1)
     const isBack = token !== undefined && dice.once(4)
-    const command = isBack ? { type: 'resume', token } : { type: 'name', name: `F${dice.below(40)}` }
+    const command = isBack
+      ? { type: 'resume', token }
+      : { type: 'name', name: `F${dice.below(40)}` }
     return Buffer.from(JSON.stringify(command))
   }
 
@@ -204,7 +215,23 @@ abstract class Fuzzer {
     const { dice } = this
     if (dice.once(60)) return Buffer.from('['.repeat(dice.below(4_000)))
     const wrong = () =>
-      dice.of<unknown>([0, 1, 2, 8, -1, 1.5, 2 ** 32, 1e300, true, false, null, '', [], {}, undefined])
+      dice.of<unknown>([
+        0,
+        1,
+        2,
+        8,
+        -1,
+        1.5,
+        2 ** 32,
+        1e300,
+        true,
+        false,
+        null,
+        '',
+        [],
+        {},
+        undefined
+      ])
     const [type, ...names] = dice.of(COMMANDS)
     const fields: Record<string, unknown> = { type: dice.once(40) ? wrong() : type }
     const right: Record<string, unknown> = {
@@ -213,7 +240,9 @@ abstract class Fuzzer {
       password: dice.of([undefined, 'x']),
       capacity: dice.of([undefined, 2, 3, 99]),
       private: dice.once(4),
-      token: dice.once(2) ? dice.of([...this.tokens, '']) : dice.bytes(100).toString('base64url').slice(0, TOKEN_CHARS),
+      token: dice.once(2)
+        ? dice.of([...this.tokens, ''])
+        : dice.bytes(100).toString('base64url').slice(0, TOKEN_CHARS),
       from: dice.of([undefined, 0, 1, 1e9]),
       filter: dice.of([undefined, '', 'd', 'ＤEN', 'x'.repeat(99)]),
       open: dice.once(2),
@@ -222,7 +251,14 @@ abstract class Fuzzer {
       match: dice.once(8) ? dice.below(100) : this.match,
       seq: dice.below(1_000),
       direction: dice.below(9),
-      text: dice.of(['hello', 'x'.repeat(300), 'x'.repeat(301), '\u202e', '\ud800', '😀'.repeat(300)]),
+      text: dice.of([
+        'hello',
+        'x'.repeat(300),
+        'x'.repeat(301),
+        '\u202e',
+        '\ud800',
+        '😀'.repeat(300)
+      ]),
       id: dice.below(1_000)
     }
     for (const name of names) fields[name] = dice.once(15) ? wrong() : right[name]
@@ -232,7 +268,8 @@ abstract class Fuzzer {
 
   onMessage(message: ServerMessage): void {
     if (message.type === 'welcome') this.tokens.push(message.token)
-    if (message.type === 'welcome' || message.type === 'signed-out') this.isNamed = message.type === 'welcome'
+    if (message.type === 'welcome' || message.type === 'signed-out')
+      this.isNamed = message.type === 'welcome'
     if (message.type === 'match-started') this.match = message.match
     if (message.type !== 'udp') return
     const [oldest] = this.#udp // its token is worthless for long
@@ -269,7 +306,9 @@ class UdpFuzzer {
 
   act(match: number): void {
     for (let count = this.#dice.below(6); count > 0; count--) {
-      const bytes = this.#dice.once(3) ? this.#dice.spoiled(this.#datagram(match)) : this.#datagram(match)
+      const bytes = this.#dice.once(3)
+        ? this.#dice.spoiled(this.#datagram(match))
+        : this.#datagram(match)
       this.sentBytes += bytes.length
       this.#socket.send(bytes, this.#port, '127.0.0.1')
     }
@@ -312,7 +351,9 @@ class UdpFuzzer {
     if (data[0] === TO_PLAYER.state) this.heardMatches.add(data.readUInt32BE(1))
     if (this.#isOpen) return
     expect(data[0]).toBe(TO_PLAYER.challenge)
-    expect(this.heardBytes, 'nobody is sent more than came from there').toBeLessThanOrEqual(this.sentBytes)
+    expect(this.heardBytes, 'nobody is sent more than came from there').toBeLessThanOrEqual(
+      this.sentBytes
+    )
   }
 }
 
@@ -375,7 +416,12 @@ class WebFuzzer extends Fuzzer {
     switch (dice.below(12)) {
       case 0:
         socket.write(
-          dice.of(['GET / HTTP/1.1\r\nHost: x\r\n', 'POST /play HTTP/1.1\r\n', 'GET /\r\n\r\n', '\r\n'.repeat(99)])
+          dice.of([
+            'GET / HTTP/1.1\r\nHost: x\r\n',
+            'POST /play HTTP/1.1\r\n',
+            'GET /\r\n\r\n',
+            '\r\n'.repeat(99)
+          ])
         )
         break
       case 1:
@@ -397,20 +443,34 @@ class WebFuzzer extends Fuzzer {
     if (dice.once(15)) {
       const at = dice.below(command.length + 1)
       socket?.write(frame(1, command.subarray(0, at), { fin: false }))
-      socket?.write(frame(dice.once(8) ? dice.below(16) : 0, command.subarray(at), { fin: !dice.once(8) }))
+      socket?.write(
+        frame(dice.once(8) ? dice.below(16) : 0, command.subarray(at), { fin: !dice.once(8) })
+      )
       return
     }
     const opcode = dice.once(40) ? dice.below(16) : 1
     const wrong = { reserved: dice.once(80) ? dice.below(8) : 0, isMasked: !dice.once(80) }
-    const whole = frame(opcode, command, { ...wrong, claimedBytes: dice.once(80) ? dice.below(2 ** 40) : undefined })
+    const whole = frame(opcode, command, {
+      ...wrong,
+      claimedBytes: dice.once(80) ? dice.below(2 ** 40) : undefined
+    })
     socket?.write(dice.once(40) ? dice.spoiled(whole) : whole)
   }
 }
 
 /** Two who talk and play in a room of their own, by every way at once, and must notice nothing. */
 async function privateRoom(server: LobbyServer) {
-  const [witness, friend] = [await Person.signIn(server, 'Witness'), await Person.signIn(server, 'Friend')]
-  witness.send({ type: 'create', room: 'Safe', private: true, capacity: 2, password: 'secret-password' })
+  const [witness, friend] = [
+    await Person.signIn(server, 'Witness'),
+    await Person.signIn(server, 'Friend')
+  ]
+  witness.send({
+    type: 'create',
+    room: 'Safe',
+    private: true,
+    capacity: 2,
+    password: 'secret-password'
+  })
   const { code } = await witness.next('joined')
   friend.send({ type: 'join', room: code, password: 'secret-password' })
   await friend.next('joined')
@@ -421,7 +481,10 @@ async function privateRoom(server: LobbyServer) {
   return { witness, friend, udp, match, code: code as string }
 }
 
-/** A server of its own under everything that fuzzers do, for so many rounds or so long. Returns its figures as they were then. */
+/**
+ * A server of its own under everything that fuzzers do, for so many rounds or so long. Returns its
+ * figures as they were then.
+ */
 async function survive(workers: number, rounds: number, forMs: number): Promise<ServerFigures> {
   const limits = {
     burstMessages: 200,
@@ -442,7 +505,8 @@ async function survive(workers: number, rounds: number, forMs: number): Promise<
     smallGroupAfterMs: 0,
     quickMatchEveryMs: 50
   }
-  // A match of theirs ends by itself when all but one have left; that of the two who mean well must not.
+  // A match of theirs ends by itself when all but one have left; that of the two who mean well must
+  // not.
   const settings = {
     ...limits,
     ...times,
@@ -451,7 +515,8 @@ async function survive(workers: number, rounds: number, forMs: number): Promise<
     maxConnections: 60,
     maxVisitors: 6
   }
-  // Whatever is a fault of the server itself is told there; a thread that ends by one would be started anew.
+  // Whatever is a fault of the server itself is told there; a thread that ends by one would be
+  // started anew.
   let faults = ''
   const write = (line: string) => {
     faults += line
@@ -485,17 +550,29 @@ async function survive(workers: number, rounds: number, forMs: number): Promise<
     fuzzer.leave()
     fuzzer.act = () => {}
   }
-  const quiet = { connections: 2, webConnections: 0, players: 2, away: 0, queued: 0, rooms: 1, matches: 1 }
+  const quiet = {
+    connections: 2,
+    webConnections: 0,
+    players: 2,
+    away: 0,
+    queued: 0,
+    rooms: 1,
+    matches: 1
+  }
   await until(`nothing is left of them: ${JSON.stringify(server.figures)}`, () => {
     const { figures } = server
-    return Object.entries(quiet).every(([name, count]) => figures[name as keyof typeof quiet] === count)
+    return Object.entries(quiet).every(
+      ([name, count]) => figures[name as keyof typeof quiet] === count
+    )
   })
   for (const fuzzer of fuzzers) hasHeardNothingOfOthers(fuzzer, fuzzers, { code, match })
   for (const end of UdpFuzzer.all) expect(end.heardMatches.has(match)).toBe(false)
   for (const each of [witness, friend]) {
     await each.isUndisturbed()
     const said = each.all('chat').filter(({ to }) => to === 'room')
-    expect(said.map(({ text }) => text)).toEqual(Array.from({ length: lines }, (_, line) => `secret-${line}`))
+    expect(said.map(({ text }) => text)).toEqual(
+      Array.from({ length: lines }, (_, line) => `secret-${line}`)
+    )
   }
 
   for (const each of [witness, friend]) await each.disconnect()
@@ -516,7 +593,11 @@ test.each<[string, number]>([
   async (_, workers) => {
     await survive(workers, WARM_UP_ROUNDS, 0)
     const descriptors = countDescriptors()
-    const { signIns, refusals, datagramsRefused, messagesIn } = await survive(workers, ROUNDS, seconds * 1000)
+    const { signIns, refusals, datagramsRefused, messagesIn } = await survive(
+      workers,
+      ROUNDS,
+      seconds * 1000
+    )
     expect(signIns, 'they got somewhere').toBeGreaterThan(80)
     expect(Object.keys(refusals).length).toBeGreaterThan(20)
     expect(datagramsRefused).toBeGreaterThan(50)
@@ -527,7 +608,9 @@ test.each<[string, number]>([
   }
 )
 
-/** No token, no word and no state that was for somebody else. Forgets what it has looked through. */
+/**
+ * No token, no word and no state that was for somebody else. Forgets what it has looked through.
+ */
 function hasHeardNothingOfOthers(
   fuzzer: Fuzzer,
   all: readonly Fuzzer[],

@@ -1,4 +1,5 @@
-// A gateway without rules behind it: what it does by itself when somebody does not keep up, or when there are too many.
+// A gateway without rules behind it: what it does by itself when somebody does not keep up, or when
+// there are too many.
 import { connect } from 'node:net'
 import { pino } from 'pino'
 import { expect, onTestFinished, test, vi } from 'vitest'
@@ -18,7 +19,11 @@ const state = encodeState({
 })
 
 function openGateway(settings: Partial<Settings> = {}) {
-  const doors = { address: '127.0.0.1', listen: { port: 0, webPort: 0, isShared: false }, udpPort: 0 }
+  const doors = {
+    address: '127.0.0.1',
+    listen: { port: 0, webPort: 0, isShared: false },
+    udpPort: 0
+  }
   const gateway = new Gateway(doors, { ...defaultSettings, ...settings }, pino({ level: 'silent' }))
   const hub = {
     enter: vi.fn<HubLink['enter']>(),
@@ -94,7 +99,9 @@ test.each([true, false])(
 
 test('a hub that says nothing does not let connections pile up', async () => {
   const { gateway, hub, port } = openGateway({ maxConnections: 20, maxGoodbyes: 5 })
-  const crowd = Array.from({ length: 100 }, () => connect({ port, host: '127.0.0.1' }).on('error', () => {}))
+  const crowd = Array.from({ length: 100 }, () =>
+    connect({ port, host: '127.0.0.1' }).on('error', () => {})
+  )
   onTestFinished(() => {
     for (const socket of crowd) socket.destroy()
   })
@@ -152,7 +159,9 @@ test('what is told to hundreds goes out in parts, in its order, and holds up nob
   await until('the last two hear what is for them', () => {
     return people.filter((person) => linesOf(person).includes('at once')).length === 2
   })
-  await until('all hear everything', () => people.every((person) => linesOf(person).includes('third')))
+  await until('all hear everything', () =>
+    people.every((person) => linesOf(person).includes('third'))
+  )
   for (const person of people) {
     const lines = linesOf(person).filter((text) => text !== 'at once')
     expect(lines, 'each once, and in order').toEqual(

@@ -1,4 +1,5 @@
-// Players who do not mean well, or do not know better: each is answered or cut off, and a player beside them notices nothing.
+// Players who do not mean well, or do not know better: each is answered or cut off, and a player
+// beside them notices nothing.
 import { connect } from 'node:net'
 import { expect, test } from 'vitest'
 import { defaultLimits, type Limits } from '../config.ts'
@@ -6,7 +7,9 @@ import type { LobbyServer } from '../server.ts'
 import { openLobby, Person, until } from './person.ts'
 
 /** A lobby with somebody in it who must not be disturbed. */
-async function lobbyWithWitness(limits: Partial<Limits> = {}): Promise<{ server: LobbyServer; witness: Person }> {
+async function lobbyWithWitness(
+  limits: Partial<Limits> = {}
+): Promise<{ server: LobbyServer; witness: Person }> {
   const server = await openLobby({ resumeMs: 0, ...limits })
   return { server, witness: await Person.signIn(server, 'Witness') }
 }
@@ -114,7 +117,9 @@ test('a flood of nonsense is cut off like any other', async () => {
   const rude = await Person.arrive(server)
   rude.socket.write(Buffer.alloc(100_000)) // fifty thousand empty frames
   await until('the connection is closed', () => rude.isClosed)
-  const codes = rude.heard.map((message) => (message.type === 'error' ? message.code : message.type))
+  const codes = rude.heard.map((message) =>
+    message.type === 'error' ? message.code : message.type
+  )
   expect(codes.slice(-2)).toEqual(['too-fast', 'flood'])
   await witness.isUndisturbed()
 })
@@ -131,7 +136,10 @@ test('who never reads is cut off, and the room goes on', async () => {
     return ann.heard.some(({ type }) => type === 'member-left')
   })
   expect(server.figures).toMatchObject({ players: 1, rooms: 1 })
-  await until('everything else was heard', () => ann.heard.filter(({ type }) => type === 'chat').length === said)
+  await until(
+    'everything else was heard',
+    () => ann.heard.filter(({ type }) => type === 'chat').length === said
+  )
   await ann.isUndisturbed()
   deaf.socket.resume()
   await until('the deaf one learns of it', () => deaf.isClosed)
@@ -143,7 +151,8 @@ test('who asks and never reads the answers is cut off', async () => {
   const deaf = await Person.signIn(server, 'Deaf')
   deaf.socket.pause()
   await until('the deaf one is cut off', () => {
-    if (!deaf.isClosed) for (let count = 0; count < 100; count++) deaf.send({ type: 'rooms', from: 0 })
+    if (!deaf.isClosed)
+      for (let count = 0; count < 100; count++) deaf.send({ type: 'rooms', from: 0 })
     return server.figures.players === 1
   })
   await witness.isUndisturbed()
@@ -185,7 +194,10 @@ test('who chooses no name is sent away in time', async () => {
 
 test('who is silent for too long is sent away, and who pings is not', async () => {
   const server = await openLobby({ idleMs: 400 })
-  const [silent, lively] = [await Person.signIn(server, 'Silent'), await Person.signIn(server, 'Lively')]
+  const [silent, lively] = [
+    await Person.signIn(server, 'Silent'),
+    await Person.signIn(server, 'Lively')
+  ]
   let isOver = false
   const pinging = (async () => {
     for (let id = 1; !isOver; id++) {
@@ -234,9 +246,14 @@ test('one more connection than an address may have is told so', async () => {
 })
 
 test("three hundred connections that say nothing, or half a frame, are in nobody's way, and are sent away in time", async () => {
-  const { server, witness } = await lobbyWithWitness({ signInMs: 1_000, goodbyeMs: 100, maxGoodbyes: 50 })
+  const { server, witness } = await lobbyWithWitness({
+    signInMs: 1_000,
+    goodbyeMs: 100,
+    maxGoodbyes: 50
+  })
   const crowd = await Promise.all(Array.from({ length: 300 }, () => Person.arrive(server)))
-  for (const [number, person] of crowd.entries()) if (number % 2 === 0) person.socket.write(Buffer.from([0, 50, 0x7b]))
+  for (const [number, person] of crowd.entries())
+    if (number % 2 === 0) person.socket.write(Buffer.from([0, 50, 0x7b]))
   await witness.isUndisturbed()
   await until('all are gone', () => crowd.every(({ isClosed }) => isClosed))
   const told = crowd.filter((person) => person.all('error').length > 0)
@@ -254,7 +271,9 @@ test('a megabyte of commands at once is a flood: what is behind the limit is not
   rude.socket.write(Buffer.concat(new Array(Math.ceil(2 ** 20 / one.length)).fill(one)))
   await until('it is cut off', () => rude.isClosed)
   const { burstMessages, maxDroppedMessages } = defaultLimits
-  expect(server.figures.messagesIn - messagesIn).toBeLessThan(2 * (burstMessages + maxDroppedMessages))
+  expect(server.figures.messagesIn - messagesIn).toBeLessThan(
+    2 * (burstMessages + maxDroppedMessages)
+  )
   await witness.isUndisturbed()
 })
 
@@ -273,7 +292,8 @@ test.each([
     await witness.next('joined')
     const lost = await Person.arrive(server)
     if (state !== 'nothing') lost.send({ type: 'name', name: 'Lost' })
-    if (state === 'room' || state === 'ready' || state === 'match') lost.send({ type: 'join', room: 'Den' })
+    if (state === 'room' || state === 'ready' || state === 'match')
+      lost.send({ type: 'join', room: 'Den' })
     if (state === 'ready' || state === 'match') lost.send({ type: 'ready' })
     if (state === 'match') witness.send({ type: 'ready' })
     if (state === 'frame') lost.socket.write(Buffer.from([0, 50, 0x7b]))
@@ -284,9 +304,13 @@ test.each([
 
     if (how === 'reset') lost.socket.resetAndDestroy()
     else lost.socket.destroy()
-    await until('the server has noticed', () => server.figures.connections === 1 && server.figures.players === 1)
+    await until(
+      'the server has noticed',
+      () => server.figures.connections === 1 && server.figures.players === 1
+    )
     expect(server.figures).toMatchObject({ players: 1, rooms: 1, matches: 0 })
-    if (state === 'room' || state === 'ready') expect((await witness.next('member-left')).name).toBe('Lost')
+    if (state === 'room' || state === 'ready')
+      expect((await witness.next('member-left')).name).toBe('Lost')
     if (state === 'match') expect((await witness.next('match-ended')).winners).toEqual(['Witness'])
     await witness.isUndisturbed()
   }
@@ -294,13 +318,18 @@ test.each([
 
 test('a hundred who come, join and vanish leave nothing behind', async () => {
   const { server, witness } = await lobbyWithWitness({ maxRoomPlayers: 100 })
-  const crowd = await Promise.all(Array.from({ length: 100 }, (_, number) => Person.signIn(server, `P${number}`)))
+  const crowd = await Promise.all(
+    Array.from({ length: 100 }, (_, number) => Person.signIn(server, `P${number}`))
+  )
   crowd[0].send({ type: 'create', room: 'Den' })
   await crowd[0].next('joined')
   for (const person of crowd.slice(1)) person.send({ type: 'join', room: 'Den' })
   await Promise.all(crowd.slice(1).map((person) => person.next('joined')))
   for (const person of crowd) person.socket.resetAndDestroy()
-  await until('all are gone', () => server.figures.connections === 1 && server.figures.players === 1)
+  await until(
+    'all are gone',
+    () => server.figures.connections === 1 && server.figures.players === 1
+  )
   expect(server.figures).toMatchObject({ players: 1, rooms: 0 })
   await witness.isUndisturbed()
 })

@@ -7,7 +7,15 @@ import { fileURLToPath } from 'node:url'
 import { expect, onTestFinished, test } from 'vitest'
 import { isWindows } from '../../../test/support/system.ts'
 import type { Times } from '../figures.ts'
-import { allHold, type LoadRun, medianOf, type Row, rowsOf, rowsOfRounds, tableOf } from '../load-summary.ts'
+import {
+  allHold,
+  type LoadRun,
+  medianOf,
+  type Row,
+  rowsOf,
+  rowsOfRounds,
+  tableOf
+} from '../load-summary.ts'
 import { LATENESS_BOUNDS_MS, type ServerFigures } from '../server-figures.ts'
 import { until } from './person.ts'
 
@@ -19,7 +27,10 @@ class Command {
   end: number | string | undefined
 
   constructor(...args: string[]) {
-    this.process = spawn(process.execPath, ['--import', 'tsx', 'load.ts', ...args], { cwd: lobby, stdio: 'pipe' })
+    this.process = spawn(process.execPath, ['--import', 'tsx', 'load.ts', ...args], {
+      cwd: lobby,
+      stdio: 'pipe'
+    })
     for (const stream of [this.process.stdout, this.process.stderr]) {
       stream?.on('data', (data) => {
         this.output += data
@@ -73,7 +84,16 @@ const names = [
 
 test('a small load: all sign in, some play by datagrams, nothing goes wrong, and the exit code is what the goals say', async () => {
   const file = join(folder(), 'figures.json')
-  const command = new Command('--players', '60', '--playing', '20', '--seconds', '3', '--json', file)
+  const command = new Command(
+    '--players',
+    '60',
+    '--playing',
+    '20',
+    '--seconds',
+    '3',
+    '--json',
+    file
+  )
   const code = await command.ended()
   const { rows, holds, players, mix } = JSON.parse(readFileSync(file, 'utf8'))
   const row = (name: string) => (rows as Row[]).find((one) => one.name === name) as Row
@@ -86,23 +106,38 @@ test('a small load: all sign in, some play by datagrams, nothing goes wrong, and
   expect(row('of them play, median').figure).toBeGreaterThan(10)
   expect(row('datagrams/s in, out').figure).toBeGreaterThan(100)
   expect(row('steer to state p50, p99').figure).toBeGreaterThan(0)
-  // Sixty pings a second, in the time that it took: on a busy machine that is more than was asked for.
-  const [, pings, tookSeconds] = /of (\d+) in ([\d.]+) s,/.exec(row('round trip p50, p99').text) ?? []
+  // Sixty pings a second, in the time that it took: on a busy machine that is more than was asked
+  // for.
+  const [, pings, tookSeconds] =
+    /of (\d+) in ([\d.]+) s,/.exec(row('round trip p50, p99').text) ?? []
   expect(Number(pings)).toBeGreaterThan(100)
   expect(Number(pings) / Number(tookSeconds)).toBeLessThan(66)
-  // Sixty players share what any server needs, and the machine does other things: which goals are met is not the test's matter, but that it is told.
+  // Sixty players share what any server needs, and the machine does other things: which goals are
+  // met is not the test's matter, but that it is told.
   expect(code).toBe(holds ? 0 : 1)
   expect(command.output).toContain(holds ? 'All goals are met.' : 'Not all goals are met.')
   expect(command.output).toMatch(/signing in +=+ 60\/60 /)
 })
 
 test('bad guests: rounds without and with them, and what they change', async () => {
-  const command = new Command('--players', '40', '--playing', '10', '--seconds', '2', '--bad-guests', '--rounds', '1')
+  const command = new Command(
+    '--players',
+    '40',
+    '--playing',
+    '10',
+    '--seconds',
+    '2',
+    '--bad-guests',
+    '--rounds',
+    '1'
+  )
   await command.ended()
   expect(command.output).toMatch(/\nround trip p99 with +[\d.]+ ms, the median of [\d.]+\n/)
   expect(command.output).toMatch(/\nchange +[+-]\d+ % +changes by less than a quarter +(yes|NO)\n/)
   expect(command.output).toMatch(/\nerrors +none +none +yes\n/)
-  expect(command.output).toMatch(/\nexpected refusals and cuts .*flooder (flood|ECONNRESET|ECONNABORTED) \d+/)
+  expect(command.output).toMatch(
+    /\nexpected refusals and cuts .*flooder (flood|ECONNRESET|ECONNABORTED) \d+/
+  )
 })
 
 // Windows has no signals between processes.
@@ -227,7 +262,9 @@ test('a run that meets its goals: what was before it was measured does not count
 
 test('each goal that is missed makes the run fail', () => {
   expect(missed({ roundTrips: times(50) })).toEqual(['round trip p50, p99'])
-  expect(missed({ roundTrips: { count: 0, p50Ms: 0, p99Ms: 0, maxMs: 0 } })).toEqual(['round trip p50, p99'])
+  expect(missed({ roundTrips: { count: 0, p50Ms: 0, p99Ms: 0, maxMs: 0 } })).toEqual([
+    'round trip p50, p99'
+  ])
   expect(missed({ errors: { ECONNRESET: 1 } })).toEqual(['errors'])
   expect(missed({ playing: [10, 20, 30] })).toEqual(['of them play, median'])
   expect(missed({ first: figures({ ticks: 400 }) })).toEqual(['tick lateness p50, p99']) // no tick, no figure
@@ -246,7 +283,9 @@ test('bad guests are compared by medians', () => {
   const quicker = rounds.map(({ quiet }) => ({ quiet, bad: times(quiet.p99Ms / 2) }))
   expect(change(rowsOfRounds(quicker, {}, {}))).toMatchObject({ text: '-50 %', holds: true })
   expect(allHold(rowsOfRounds(rounds, { 'no answer': 1 }, {}))).toBe(false)
-  expect([medianOf([]), medianOf([3]), medianOf([5, 1, 3]), medianOf([4, 1])]).toEqual([0, 3, 3, 2.5])
+  expect([medianOf([]), medianOf([3]), medianOf([5, 1, 3]), medianOf([4, 1])]).toEqual([
+    0, 3, 3, 2.5
+  ])
 })
 
 test('the table has a column for each of measured, goal and holds', () => {

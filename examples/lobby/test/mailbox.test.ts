@@ -1,4 +1,5 @@
-// Calls between two threads: their order, how they are gathered, and how much is known to be on its way.
+// Calls between two threads: their order, how they are gathered, and how much is known to be on its
+// way.
 import { MessageChannel } from 'node:worker_threads'
 import { expect, onTestFinished, test } from 'vitest'
 import { type Call, Mailbox, ownBytes } from '../mailbox.ts'
@@ -10,7 +11,9 @@ type Post = Parameters<Mailbox['receive']>[0]
 function oneSide() {
   const posts: Post[] = []
   const calls: Call[] = []
-  const mailbox = new Mailbox({ postMessage: (post: Post) => posts.push(post) }, (call) => calls.push(call))
+  const mailbox = new Mailbox({ postMessage: (post: Post) => posts.push(post) }, (call) =>
+    calls.push(call)
+  )
   return { mailbox, posts, calls }
 }
 
@@ -55,7 +58,9 @@ test('a post is confirmed before its calls are carried out, and they are carried
   expect(posts).toEqual([{ isHere: true }])
   expect(calls).toEqual([['one'], ['two']])
   const confirmedFirst: number[] = []
-  const other = new Mailbox({ postMessage: () => confirmedFirst.push(1) }, () => confirmedFirst.push(2))
+  const other = new Mailbox({ postMessage: () => confirmedFirst.push(1) }, () =>
+    confirmedFirst.push(2)
+  )
   other.receive({ calls: [['one'], ['two']] })
   expect(confirmedFirst).toEqual([1, 2, 2])
 })

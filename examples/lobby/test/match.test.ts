@@ -21,13 +21,17 @@ test('the same seed, players and steering give the same match, tick by tick', ()
     expect(run(one, tick % 3)).toEqual(run(other, tick % 3))
     expect(one.state()).toEqual(other.state())
   }
-  expect(matchOf(['Ann', 'Bob'], 8).state().coins).not.toEqual(matchOf(['Ann', 'Bob'], 9).state().coins)
+  expect(matchOf(['Ann', 'Bob'], 8).state().coins).not.toEqual(
+    matchOf(['Ann', 'Bob'], 9).state().coins
+  )
 })
 
 test('everybody begins as far from the middle as everybody else, and nobody leaves the arena', () => {
   const match = matchOf(['Ann', 'Bob', 'Cid', 'Dee', 'Eve'])
   const { width, height } = match.arena
-  const distances = match.state().players.map(({ x, y }) => Math.hypot(x - width / 2, y - height / 2))
+  const distances = match
+    .state()
+    .players.map(({ x, y }) => Math.hypot(x - width / 2, y - height / 2))
   for (const distance of distances) expect(Math.abs(distance - distances[0])).toBeLessThan(1)
   match.players.forEach((name, seat) => {
     match.steer(name, 1, 1 + seat)
@@ -107,7 +111,8 @@ test('matches in which everybody runs are fair: no seat wins much more than its 
     const match = matchOf(['Ann', 'Bob', 'Cid'], seed * 14_316_557, 5)
     while (!match.isOver(0)) {
       const { tick, players, coins } = match.state()
-      for (const own of players) match.steer(match.players[own.seat], tick + 1, towards(own, nearest(own, coins)))
+      for (const own of players)
+        match.steer(match.players[own.seat], tick + 1, towards(own, nearest(own, coins)))
       match.step()
     }
     for (const winner of match.result().winners) wins[match.players.indexOf(winner)]++

@@ -1,4 +1,5 @@
-// The monitor page: its arithmetic by itself, and the whole of it in a real browser, before a made-up server.
+// The monitor page: its arithmetic by itself, and the whole of it in a real browser, before a
+// made-up server.
 import type { Page } from 'playwright-core'
 import { afterAll, describe, expect, onTestFinished, test } from 'vitest'
 import {
@@ -12,14 +13,20 @@ import { closeBrowser, theBrowser, whyNoBrowser } from './browser.ts'
 import { MadeUpServer, madeUpFigures, madeUpRoom, openDoor } from './operator-door.ts'
 
 // A browser's module, without types for this side.
-const { History, latenessBetween } = await import(new URL('../monitor/history.js', import.meta.url).href)
+const { History, latenessBetween } = await import(
+  new URL('../monitor/history.js', import.meta.url).href
+)
 
 const DEADLINE_MS = 45_000
 
 // ---- Arithmetic ----
 
 const counts = (...first: number[]): LatenessCounts => {
-  return { boundsMs: LATENESS_BOUNDS_MS, counts: [...LATENESS_BOUNDS_MS, 0].map((_, at) => first[at] ?? 0), sumMs: 0 }
+  return {
+    boundsMs: LATENESS_BOUNDS_MS,
+    counts: [...LATENESS_BOUNDS_MS, 0].map((_, at) => first[at] ?? 0),
+    sumMs: 0
+  }
 }
 
 test('the page reads a histogram as the server does', () => {
@@ -34,18 +41,27 @@ test('the page reads a histogram as the server does', () => {
     const now = { ...before, counts: grown }
     const between = latenessSince(now, before)
     const total = between.counts.reduce((sum, count) => sum + count)
-    const expected = { p50: latenessAt(between, 0.5), p99: latenessAt(between, 0.99), max: latenessAt(between, 1) }
+    const expected = {
+      p50: latenessAt(between, 0.5),
+      p99: latenessAt(between, 0.99),
+      max: latenessAt(between, 1)
+    }
     expect(latenessBetween(now, before)).toEqual(total === 0 ? undefined : expected)
   }
   expect(latenessBetween(counts(5), counts(5))).toBeUndefined()
-  expect(latenessBetween(counts(5, ...LATENESS_BOUNDS_MS.map(() => 1)), counts(5)).max).toBe(Number.POSITIVE_INFINITY)
+  expect(latenessBetween(counts(5, ...LATENESS_BOUNDS_MS.map(() => 1)), counts(5)).max).toBe(
+    Number.POSITIVE_INFINITY
+  )
 })
 
 /** What a history says after a server has told it this, a second apart. */
 function historyOf(...figures: (Partial<ServerFigures> | undefined)[]) {
   const history = new History()
   for (const [second, own] of figures.entries()) {
-    history.add(1_000_000 + second * 1000, own && madeUpFigures({ uptimeMs: 60_000 + second * 1000, ...own }))
+    history.add(
+      1_000_000 + second * 1000,
+      own && madeUpFigures({ uptimeMs: 60_000 + second * 1000, ...own })
+    )
   }
   return history
 }
@@ -59,10 +75,16 @@ test('rates are per second of the server, and there are none before there is som
 })
 
 test('a server that was started anew is compared with nothing before, and one that was away is', () => {
-  const anew = historyOf({ bytesOut: 9000 }, { bytesOut: 0, uptimeMs: 500 }, { bytesOut: 100, uptimeMs: 1500 })
+  const anew = historyOf(
+    { bytesOut: 9000 },
+    { bytesOut: 0, uptimeMs: 500 },
+    { bytesOut: 100, uptimeMs: 1500 }
+  )
   expect(anew.samples[1].changes).toBeUndefined()
   expect(anew.samples[2].changes.rates.bytesOut).toBe(100)
-  const away = historyOf({ bytesOut: 0 }, ...Array.from({ length: 9 }, () => undefined), { bytesOut: 5000 })
+  const away = historyOf({ bytesOut: 0 }, ...Array.from({ length: 9 }, () => undefined), {
+    bytesOut: 5000
+  })
   expect(away.samples.map(({ figures }: { figures?: object }) => figures !== undefined)).toEqual([
     true,
     ...Array.from({ length: 9 }, () => false),
@@ -72,7 +94,9 @@ test('a server that was started anew is compared with nothing before, and one th
 })
 
 test('the history keeps five minutes, and counts their refusals', () => {
-  const seconds = Array.from({ length: 400 }, (_, second) => ({ refusals: { flood: second, draining: 5 } }))
+  const seconds = Array.from({ length: 400 }, (_, second) => ({
+    refusals: { flood: second, draining: 5 }
+  }))
   const history = historyOf(...seconds)
   expect(history.samples).toHaveLength(301)
   expect(history.recentRefusals()).toEqual({ flood: 300, draining: 0 })
@@ -113,7 +137,10 @@ describe.skipIf(whyNoBrowser !== undefined)(
       await sees(page, '.tile', 'Players4')
       await sees(page, '.tile', 'Bytes/s out90.0 MB')
       await sees(page, '#threads tr:nth-child(2)', '1000')
-      expect(await page.locator('#refusals tr').allTextContents()).toEqual(['name-taken07', 'flood02'])
+      expect(await page.locator('#refusals tr').allTextContents()).toEqual([
+        'name-taken07',
+        'flood02'
+      ])
       expect(await page.locator('#plots canvas').count()).toBe(6)
       await sees(page, '#plots .legend', 'players 4')
 
@@ -130,11 +157,22 @@ describe.skipIf(whyNoBrowser !== undefined)(
     test('names of rooms and players are text, whatever they look like; a room opens by the keyboard and stays open', async () => {
       const server = new MadeUpServer()
       const nasty = '<img src=x onerror="document.title=1"><b>Den</b>'
-      const match = { number: 1, tick: 30, endsInMs: 29_000, scores: [{ name: '<i>Ann</i>', score: 3 }] }
+      const match = {
+        number: 1,
+        tick: 30,
+        endsInMs: 29_000,
+        scores: [{ name: '<i>Ann</i>', score: 3 }]
+      }
       const players = [{ name: '<i>Ann</i>', away: false, ready: true }]
       server.allRooms = [
         madeUpRoom('First'),
-        madeUpRoom(nasty, { players, match, spectators: ['<u>Eve</u>'], hasPassword: true, isPrivate: true })
+        madeUpRoom(nasty, {
+          players,
+          match,
+          spectators: ['<u>Eve</u>'],
+          hasPassword: true,
+          isPrivate: true
+        })
       ]
       const { port } = openDoor(server)
       const { page, complaints } = await openMonitor(port)
@@ -145,8 +183,11 @@ describe.skipIf(whyNoBrowser !== undefined)(
       await sees(page, '.detail', 'Watching: <u>Eve</u>')
       await sees(page, '#rooms tr', 'match, 29 s leftprivatepassword')
 
-      // What comes in the next second changes the room, and neither closes it nor takes the focus away.
-      server.allRooms = [{ ...server.allRooms[1], match: { ...match, scores: [{ name: '<i>Ann</i>', score: 8 }] } }]
+      // What comes in the next second changes the room, and neither closes it nor takes the focus
+      // away.
+      server.allRooms = [
+        { ...server.allRooms[1], match: { ...match, scores: [{ name: '<i>Ann</i>', score: 8 }] } }
+      ]
       await sees(page, '.detail', '<i>Ann</i>8')
       expect(await page.locator('#rooms > tr:not(.detail)').count()).toBe(1)
       expect(await opener.evaluate((button) => button.matches(':focus'))).toBe(true)
@@ -196,7 +237,9 @@ describe.skipIf(whyNoBrowser !== undefined)(
 
     test('a phone has room for all of it', async () => {
       const server = new MadeUpServer()
-      server.allRooms = [madeUpRoom('W'.repeat(24), { spectators: ['Eve'], hasPassword: true, isPrivate: true })]
+      server.allRooms = [
+        madeUpRoom('W'.repeat(24), { spectators: ['Eve'], hasPassword: true, isPrivate: true })
+      ]
       const { port } = openDoor(server)
       const { page } = await openMonitor(port, { width: 360, height: 740 })
       await sees(page, '#rooms tr', 'W'.repeat(24))

@@ -1,4 +1,5 @@
-// For tests of what operators get: their door over a real poller, and a server behind it whose figures are made up.
+// For tests of what operators get: their door over a real poller, and a server behind it whose
+// figures are made up.
 import { Poller } from 'pollport'
 import { onTestFinished } from 'vitest'
 import { type defaultOperatorLimits, Operators, type OperatorsSource } from '../operators.ts'
@@ -44,7 +45,15 @@ export function madeUpFigures(own: Partial<ServerFigures> = {}): ServerFigures {
 }
 
 export function madeUpRoom(name: string, own: Partial<RoomDetail> = {}): RoomDetail {
-  return { name, isPrivate: false, hasPassword: false, capacity: 8, players: [], spectators: [], ...own }
+  return {
+    name,
+    isPrivate: false,
+    hasPassword: false,
+    capacity: 8,
+    players: [],
+    spectators: [],
+    ...own
+  }
 }
 
 export class MadeUpServer implements OperatorsSource {
@@ -57,12 +66,20 @@ export class MadeUpServer implements OperatorsSource {
   }
 
   rooms(from: number) {
-    return { rooms: this.allRooms.slice(from, from + this.pageSize), from, total: this.allRooms.length }
+    return {
+      rooms: this.allRooms.slice(from, from + this.pageSize),
+      from,
+      total: this.allRooms.length
+    }
   }
 }
 
 /** Serves until it is closed, at the latest when the test has finished. */
-export function openDoor(source: OperatorsSource, limits?: Partial<typeof defaultOperatorLimits>, port = 0) {
+export function openDoor(
+  source: OperatorsSource,
+  limits?: Partial<typeof defaultOperatorLimits>,
+  port = 0
+) {
   const operators = new Operators(source, limits)
   const poller = new Poller<never>()
   const listener = poller.listenTcp({ address: '127.0.0.1', port })

@@ -1,5 +1,6 @@
-// What operators see and do: the monitor's data, metrics, health, logs, and the drain before the end. The door is tested with a made-up server behind
-// it; a few tests at the end go through a whole one.
+// What operators see and do: the monitor's data, metrics, health, logs, and the drain before the
+// end. The door is tested with a made-up server behind it; a few tests at the end go through a
+// whole one.
 import { once } from 'node:events'
 import http from 'node:http'
 import { connect } from 'node:net'
@@ -21,7 +22,10 @@ async function ask(port: number, path: string, init?: RequestInit) {
 function metricsIn(body: string): Record<string, number> {
   const lines = body.split('\n').filter((line) => line !== '' && !line.startsWith('#'))
   return Object.fromEntries(
-    lines.map((line) => [line.slice(0, line.lastIndexOf(' ')), Number(line.slice(line.lastIndexOf(' ')))])
+    lines.map((line) => [
+      line.slice(0, line.lastIndexOf(' ')),
+      Number(line.slice(line.lastIndexOf(' ')))
+    ])
   )
 }
 
@@ -58,15 +62,24 @@ test('the monitor page is there, with every file that it asks for, and nothing o
     const { status, headers, body } = await ask(port, `/${path}`)
     expect(status, path).toBe(200)
     expect(headers.get('x-content-type-options')).toBe('nosniff')
-    waiting.push(...[...body.matchAll(/^import .* from '\.\/([^']+)'/gm)].map(([, module]) => module))
+    waiting.push(
+      ...[...body.matchAll(/^import .* from '\.\/([^']+)'/gm)].map(([, module]) => module)
+    )
   }
-  expect([...seen]).toEqual(expect.arrayContaining(['uplot.js', 'uplot.css', 'monitor.js', 'history.js', 'rooms.js']))
+  expect([...seen]).toEqual(
+    expect.arrayContaining(['uplot.js', 'uplot.css', 'monitor.js', 'history.js', 'rooms.js'])
+  )
 })
 
 test('the figures and the rooms are those of the server', async () => {
   const server = new MadeUpServer()
   server.allRooms = Array.from({ length: 25 }, (_, number) => madeUpRoom(`Room ${number}`))
-  server.allRooms[24].match = { number: 3, tick: 90, endsInMs: 27_000, scores: [{ name: 'Ann', score: 2 }] }
+  server.allRooms[24].match = {
+    number: 3,
+    tick: 90,
+    endsInMs: 27_000,
+    scores: [{ name: 'Ann', score: 2 }]
+  }
   const { port } = openDoor(server)
   const figures = await ask(port, '/figures')
   expect(figures.headers.get('content-type')).toBe('application/json')
@@ -76,13 +89,22 @@ test('the figures and the rooms are those of the server', async () => {
     expect(JSON.parse((await ask(port, path)).body)).toEqual(server.rooms(0))
   }
   expect(JSON.parse((await ask(port, '/rooms?from=20')).body)).toEqual(server.rooms(20))
-  expect(JSON.parse((await ask(port, '/rooms?from=1000')).body)).toEqual({ rooms: [], from: 1000, total: 25 })
+  expect(JSON.parse((await ask(port, '/rooms?from=1000')).body)).toEqual({
+    rooms: [],
+    from: 1000,
+    total: 25
+  })
 })
 
-test.each(['', '-1', '1.5', 'x', '1e3', ' 1', '0x10', '99999999999'])('rooms from %j are no rooms', async (from) => {
-  const { port } = openDoor(new MadeUpServer())
-  expect(await ask(port, `/rooms?from=${encodeURIComponent(from)}`)).toMatchObject({ status: 400 })
-})
+test.each(['', '-1', '1.5', 'x', '1e3', ' 1', '0x10', '99999999999'])(
+  'rooms from %j are no rooms',
+  async (from) => {
+    const { port } = openDoor(new MadeUpServer())
+    expect(await ask(port, `/rooms?from=${encodeURIComponent(from)}`)).toMatchObject({
+      status: 400
+    })
+  }
+)
 
 test('every number of the server is a metric, in the form that Prometheus reads', async () => {
   const server = new MadeUpServer()
@@ -130,8 +152,15 @@ test('metrics are asked for again and again: counters are those of the server, a
   const server = new MadeUpServer()
   const { port } = openDoor(server)
   await ask(port, '/metrics')
-  expect(metricsIn((await ask(port, '/metrics')).body)).toMatchObject({ lobby_messages_in_total: 100 })
-  server.now = madeUpFigures({ messagesIn: 150, isDraining: true, refusals: { flood: 3 }, gateways: [] })
+  expect(metricsIn((await ask(port, '/metrics')).body)).toMatchObject({
+    lobby_messages_in_total: 100
+  })
+  server.now = madeUpFigures({
+    messagesIn: 150,
+    isDraining: true,
+    refusals: { flood: 3 },
+    gateways: []
+  })
   const metrics = metricsIn((await ask(port, '/metrics')).body)
   expect(metrics).toMatchObject({ lobby_messages_in_total: 150, lobby_draining: 1 })
   expect(metrics['lobby_refusals_total{code="flood"}']).toBe(3)
@@ -149,12 +178,16 @@ test('the lateness of ticks is a histogram in seconds', async () => {
   const upTo = (le: string) => metrics[`lobby_tick_lateness_seconds_bucket{le="${le}"}`]
   expect(upTo('0.0001')).toBe(0)
   expect(upTo('0.0005')).toBe(0 + 1 + 2)
-  expect(upTo('0.005')).toBe(counts.slice(0, LATENESS_BOUNDS_MS.indexOf(5) + 1).reduce((sum, count) => sum + count))
+  expect(upTo('0.005')).toBe(
+    counts.slice(0, LATENESS_BOUNDS_MS.indexOf(5) + 1).reduce((sum, count) => sum + count)
+  )
   const total = counts.reduce((sum, count) => sum + count)
   expect(upTo('+Inf')).toBe(total)
   expect(metrics.lobby_tick_lateness_seconds_count).toBe(total)
   expect(metrics.lobby_tick_lateness_seconds_sum).toBe(1.234)
-  const buckets = Object.keys(metrics).filter((name) => name.startsWith('lobby_tick_lateness_seconds_bucket'))
+  const buckets = Object.keys(metrics).filter((name) =>
+    name.startsWith('lobby_tick_lateness_seconds_bucket')
+  )
   expect(buckets).toHaveLength(counts.length)
   // What Prometheus makes of it is what the server itself says.
   const half = buckets.find((name) => metrics[name] >= total / 2)
@@ -190,7 +223,11 @@ test('anything else is not found, and only GET and HEAD are answered, without a 
     expect(await ask(port, path)).toMatchObject({ status: 404 })
   }
   for (const path of ['/', '/metrics', '/nothing']) {
-    for (const init of [{ method: 'POST', body: 'x' }, { method: 'DELETE' }, { method: 'OPTIONS' }]) {
+    for (const init of [
+      { method: 'POST', body: 'x' },
+      { method: 'DELETE' },
+      { method: 'OPTIONS' }
+    ]) {
       expect(await ask(port, path, init)).toMatchObject({ status: 405 })
     }
   }
@@ -208,7 +245,11 @@ test.each([
   ['an endless path', `GET /${'x'.repeat(20_000)} HTTP/1.1\r\nHost: x\r\n\r\n`, /^HTTP\/1\.1 431 /],
   ['endless headers', `GET / HTTP/1.1\r\n${'X: y\r\n'.repeat(5_000)}\r\n`, /^HTTP\/1\.1 431 /],
   ['a tunnel', 'CONNECT elsewhere:80 HTTP/1.1\r\nHost: elsewhere:80\r\n\r\n', /^$/],
-  ['two lengths', 'GET / HTTP/1.1\r\nHost: x\r\nContent-Length: 1\r\nContent-Length: 2\r\n\r\n', /^HTTP\/1\.1 400 /]
+  [
+    'two lengths',
+    'GET / HTTP/1.1\r\nHost: x\r\nContent-Length: 1\r\nContent-Length: 2\r\n\r\n',
+    /^HTTP\/1\.1 400 /
+  ]
 ])('%s is refused and cut off', async (_, bytes, answer) => {
   const { port } = openDoor(new MadeUpServer())
   const rude = visitor(port)
@@ -220,14 +261,21 @@ test.each([
 
 test('visitors who reset their connections, whatever they were told, disturb nobody', async () => {
   const { port, poller } = openDoor(new MadeUpServer())
-  for (const bytes of ['', 'GET / HT', 'GET /uplot.js HTTP/1.1\r\nHost: x\r\n\r\n', 'nonsense\r\n\r\n']) {
+  for (const bytes of [
+    '',
+    'GET / HT',
+    'GET /uplot.js HTTP/1.1\r\nHost: x\r\n\r\n',
+    'nonsense\r\n\r\n'
+  ]) {
     const rude = visitor(port)
     await once(rude.socket, 'connect')
     rude.socket.write(bytes)
     if (bytes.includes('uplot')) await once(rude.socket, 'data')
     rude.socket.resetAndDestroy()
   }
-  expect(await ask(port, '/healthz', { headers: { connection: 'close' } })).toMatchObject({ status: 200 })
+  expect(await ask(port, '/healthz', { headers: { connection: 'close' } })).toMatchObject({
+    status: 200
+  })
   await until('all are gone', () => poller.stats.sockets === 1)
 })
 
@@ -245,7 +293,10 @@ test('one connection more than the limit is closed, and there is room again when
   expect(await ask(port, '/healthz')).toMatchObject({ status: 200 })
 })
 
-/** The deadlines' clock is the test's from here on; http's own timers are Node's. Returns `until`, by a clock that goes on. */
+/**
+ * The deadlines' clock is the test's from here on; http's own timers are Node's. Returns `until`,
+ * by a clock that goes on.
+ */
 function holdDeadlines() {
   vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout'] })
   onTestFinished(() => void vi.useRealTimers())
@@ -329,7 +380,12 @@ test('the figures, the rooms and the metrics of a server are what its players do
     rooms: [{ name: 'Den', players: [{ name: 'Ann' }, { name: 'Bob' }] }]
   })
   const metrics = metricsIn((await ask(server.operatorPort, '/metrics')).body)
-  expect(metrics).toMatchObject({ lobby_connections: 2, lobby_players: 2, lobby_rooms: 1, lobby_matches: 0 })
+  expect(metrics).toMatchObject({
+    lobby_connections: 2,
+    lobby_players: 2,
+    lobby_rooms: 1,
+    lobby_matches: 0
+  })
   expect(metrics.lobby_messages_in_total).toBe(server.figures.messagesIn)
   expect(metrics.lobby_messages_out_total).toBe(server.figures.messagesOut)
   expect(metrics.lobby_bytes_in_total).toBeGreaterThan(100)
@@ -358,14 +414,18 @@ test('draining: nobody new comes in, no match begins, and the server ends when t
   server.drain()
   expect((await ann.next('draining')).withinMs).toBe(600_000)
   await cid.next('unqueued')
-  expect(await ask(server.operatorPort, '/healthz')).toMatchObject({ status: 503, body: 'draining\n' })
+  expect(await ask(server.operatorPort, '/healthz')).toMatchObject({
+    status: 503,
+    body: 'draining\n'
+  })
   late.send({ type: 'name', name: 'Late' })
   await late.refused('draining')
   for (const request of [{ type: 'create', room: 'New' }, { type: 'queue' }]) {
     cid.send(request)
     await cid.refused('draining')
   }
-  // The match goes on to its end, which comes when one of two has left; then there is nothing left to wait for.
+  // The match goes on to its end, which comes when one of two has left; then there is nothing left
+  // to wait for.
   bob.send({ type: 'leave' })
   expect((await ann.next('match-ended')).winners).toEqual(['Ann'])
   for (const each of [ann, bob, cid, late]) {

@@ -1,4 +1,5 @@
-// For tests over real sockets: a lobby of one's own, and players on Node's own `net`, which was written by others.
+// For tests over real sockets: a lobby of one's own, and players on Node's own `net`, which was
+// written by others.
 import { once } from 'node:events'
 import { connect, type Socket } from 'node:net'
 import { expect, onTestFinished, vi } from 'vitest'
@@ -27,7 +28,10 @@ interface Door {
 
 type MessageOf<T extends ServerMessage['type']> = Extract<ServerMessage, { type: T }>
 
-export async function openLobby(settings: Partial<Settings> = {}, options?: LobbyOptions): Promise<LobbyServer> {
+export async function openLobby(
+  settings: Partial<Settings> = {},
+  options?: LobbyOptions
+): Promise<LobbyServer> {
   const anyPort = { port: 0, udpPort: 0, webPort: 0, operatorPort: 0 }
   const own = { ...defaultSettings, ...anyPort, ...patience, countdownMs: 0, ...settings }
   const server = await LobbyServer.open('127.0.0.1', '127.0.0.1', own, options)
@@ -38,10 +42,16 @@ export async function openLobby(settings: Partial<Settings> = {}, options?: Lobb
   return server
 }
 
-/** A machine that stands still for a while, as virtual ones do, is no reason to give up: between two looks no more than that counts. */
+/**
+ * A machine that stands still for a while, as virtual ones do, is no reason to give up: between two
+ * looks no more than that counts.
+ */
 const MOST_BETWEEN_LOOKS_MS = 100
 
-/** Waits until `isTrue`, looking again after each turn of Node's loop that brought something. Returns for how long. */
+/**
+ * Waits until `isTrue`, looking again after each turn of Node's loop that brought something.
+ * Returns for how long.
+ */
 export async function until(what: string, isTrue: () => boolean): Promise<number> {
   let waitedMs = 0
   let lookedMs = performance.now()
@@ -66,7 +76,10 @@ export abstract class Participant {
 
   abstract send(message: object): void
 
-  /** The next message of this kind that was not looked at before; what comes before it counts as looked at. */
+  /**
+   * The next message of this kind that was not looked at before; what comes before it counts as
+   * looked at.
+   */
   async next<T extends ServerMessage['type']>(type: T): Promise<MessageOf<T>> {
     let found: ServerMessage | undefined
     await until(`${type}, but ${JSON.stringify(this.heard.slice(this.#read))}`, () => {

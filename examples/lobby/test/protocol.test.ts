@@ -62,7 +62,9 @@ test('what may be left out is filled in', () => {
 })
 
 test('a command has the fields that it should have and no others', () => {
-  expect(parse('{"type":"leave","room":"Den","__proto__":{"admin":true}}')).toEqual({ type: 'leave' })
+  expect(parse('{"type":"leave","room":"Den","__proto__":{"admin":true}}')).toEqual({
+    type: 'leave'
+  })
   expect(({} as { admin?: boolean }).admin).toBeUndefined()
 })
 
@@ -156,7 +158,10 @@ test('24 characters are a name, also where each takes two code units', () => {
 })
 
 test('a name is kept in its composed form', () => {
-  expect(parse(JSON.stringify({ type: 'name', name: 'E\u0301lodie' }))).toEqual({ type: 'name', name: '\u00c9lodie' })
+  expect(parse(JSON.stringify({ type: 'name', name: 'E\u0301lodie' }))).toEqual({
+    type: 'name',
+    name: '\u00c9lodie'
+  })
 })
 
 test('names that look alike have the same key', () => {

@@ -1,4 +1,5 @@
-// The queue for quick matches and the skills behind it: who plays with whom, in which order, and what a match changes.
+// The queue for quick matches and the skills behind it: who plays with whom, in which order, and
+// what a match changes.
 import { expect, test } from 'vitest'
 import { defaultLimits } from '../config.ts'
 import { Player } from '../player.ts'
@@ -20,9 +21,11 @@ const limits = {
 /** A queue, and how its groups look. */
 function queueOf(...waiting: [name: string, skill: number, sinceMs: number][]) {
   const queue = new QuickMatch(limits)
-  const add = (name: string, skill: number, sinceMs: number) => queue.add(new Player(name), skill, sinceMs)
+  const add = (name: string, skill: number, sinceMs: number) =>
+    queue.add(new Player(name), skill, sinceMs)
   for (const each of waiting) add(...each)
-  const groups = (nowMs: number) => queue.takeGroups(nowMs).map((group) => group.map(({ name }) => name).join(' '))
+  const groups = (nowMs: number) =>
+    queue.takeGroups(nowMs).map((group) => group.map(({ name }) => name).join(' '))
   return { queue, add, groups }
 }
 
@@ -67,8 +70,11 @@ test('somebody whom few are like is not passed over for ever by newcomers', () =
 
 test('nobody is in two groups, and everybody is in one in the end', () => {
   const { queue, add, groups } = queueOf()
-  for (let number = 0; number < 1000; number++) add(`P${number}`, 1000 + ((number * 7919) % 1000), number)
-  const all = [...groups(2_000), ...groups(40_000), ...groups(70_000)].flatMap((group) => group.split(' '))
+  for (let number = 0; number < 1000; number++)
+    add(`P${number}`, 1000 + ((number * 7919) % 1000), number)
+  const all = [...groups(2_000), ...groups(40_000), ...groups(70_000)].flatMap((group) =>
+    group.split(' ')
+  )
   expect(new Set(all).size).toBe(all.length)
   expect(all.length + queue.size).toBe(1000)
   expect(queue.size).toBeLessThan(2)
@@ -90,7 +96,8 @@ test('a match between equals moves both by half of K, one against the odds by mo
 test('what winners gain others lose, however many play', () => {
   const skills = new Skills()
   const players = ['Ann', 'Bob', 'Cid', 'Dee']
-  for (let round = 0; round < 50; round++) skills.record(players, [players[(round * round) % 4], 'Ann'])
+  for (let round = 0; round < 50; round++)
+    skills.record(players, [players[(round * round) % 4], 'Ann'])
   const sum = players.reduce((total, name) => total + skills.of(name), 0)
   expect(sum).toBeCloseTo(4 * FIRST_SKILL, -1)
   expect(skills.of('Ann')).toBeGreaterThan(skills.of('Dee'))

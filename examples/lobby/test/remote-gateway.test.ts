@@ -1,4 +1,5 @@
-// What becomes of a thread that hangs, does not keep up, or ends again and again: with a made-up one, which does it at once.
+// What becomes of a thread that hangs, does not keep up, or ends again and again: with a made-up
+// one, which does it at once.
 import { EventEmitter } from 'node:events'
 import { connect } from 'node:net'
 import { Poller, Socket, type TcpConnection } from 'pollport'
@@ -26,7 +27,8 @@ class FakeWorker extends EventEmitter {
 
   postMessage({ calls = [] }: { calls?: Call[] }): void {
     this.calls.push(...calls)
-    if (calls.length > 0 && this.isConfirming) setImmediate(() => this.emit('message', { isHere: true }))
+    if (calls.length > 0 && this.isConfirming)
+      setImmediate(() => this.emit('message', { isHere: true }))
     if (calls.some(([method]) => method === 'stop')) setImmediate(() => this.end())
   }
 
@@ -201,7 +203,10 @@ test('a thread that cannot be started anew is tried again', async () => {
   }
   const server = await openServer()
   FakeWorker.all[0].end(new Error('a fault'))
-  await until('the third one serves', () => FakeWorker.all.length === 3 && server.figures.gateways.length === 1)
+  await until(
+    'the third one serves',
+    () => FakeWorker.all.length === 3 && server.figures.gateways.length === 1
+  )
   await turn()
   expect(FakeWorker.all).toHaveLength(3)
   server.stop()
@@ -221,7 +226,8 @@ test('a thread that ends while the server stops is no fault, and none is started
 
 test('a server whose first threads do not start tells why, and starts no others', async () => {
   FakeWorker.all = []
-  FakeWorker.start = (worker) => worker.end(Object.assign(new Error('taken'), { code: 'EADDRINUSE' }))
+  FakeWorker.start = (worker) =>
+    worker.end(Object.assign(new Error('taken'), { code: 'EADDRINUSE' }))
   await expect(openServer()).rejects.toMatchObject({ code: 'EADDRINUSE' })
   expect(FakeWorker.all).toHaveLength(1)
 })

@@ -34,7 +34,13 @@ test('a token says who, which and until when, and any change of it is found out'
       if (changed !== token) expect(signer.verify(changed), `letter ${at}`).toBeUndefined()
     }
   }
-  for (const wrong of ['', token.slice(1), `${token}A`, 'é'.repeat(TOKEN_CHARS), token.replace(/.$/, '\u0000')]) {
+  for (const wrong of [
+    '',
+    token.slice(1),
+    `${token}A`,
+    'é'.repeat(TOKEN_CHARS),
+    token.replace(/.$/, '\u0000')
+  ]) {
     expect(signer.verify(wrong)).toBeUndefined()
   }
   expect(new TokenSigner().verify(token)).toBeUndefined()
@@ -58,7 +64,10 @@ test('who comes back in time has room, match and name as before, and the others 
   table.do(again, { type: 'resume', token })
   const heard = table.heard(again)
   expect(typesOf(heard)).toEqual(['welcome', 'joined', 'match-started'])
-  expect(heard[2]).toMatchObject({ players: ['Ann', 'Bob'], endsInMs: table.limits.matchMs - 10_000 })
+  expect(heard[2]).toMatchObject({
+    players: ['Ann', 'Bob'],
+    endsInMs: table.limits.matchMs - 10_000
+  })
   expect(table.heard(bob)).toEqual([{ type: 'member-back', name: 'Ann' }])
   const { match } = table.state(bob)
   table.do(again, { type: 'steer', match, seq: 1, direction: 1 })
@@ -176,7 +185,9 @@ test('what is no token is refused before anything else is done', () => {
     new TokenSigner().sign(claimOf())
   ]
   for (const guess of guesses) {
-    expect(table.refusal(table.arrive(), { type: 'resume', token: guess }), String(guess)).toBe('bad-token')
+    expect(table.refusal(table.arrive(), { type: 'resume', token: guess }), String(guess)).toBe(
+      'bad-token'
+    )
   }
   expect(table.dismissed.size).toBe(0)
 })

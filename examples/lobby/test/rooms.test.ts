@@ -1,4 +1,5 @@
-// Rooms: who gets in, who is host, how a match begins, and what the list shows of it all. Without sockets and without a clock.
+// Rooms: who gets in, who is host, how a match begins, and what the list shows of it all. Without
+// sockets and without a clock.
 import { expect, test } from 'vitest'
 import type { ServerMessage } from '../protocol.ts'
 import type { Session } from '../session.ts'
@@ -18,7 +19,8 @@ test('the founder is host, hands over, and when the host leaves the next one is'
   expect(table.refusal(bob, { type: 'host', name: 'Bob' })).toBe('not-host')
   expect(table.refusal(ann, { type: 'host', name: 'Dee' })).toBe('no-such-member')
   table.do(ann, { type: 'host', name: 'Cid' })
-  for (const each of [ann, bob, cid]) expect(table.heard(each)).toEqual([{ type: 'host', name: 'Cid' }])
+  for (const each of [ann, bob, cid])
+    expect(table.heard(each)).toEqual([{ type: 'host', name: 'Cid' }])
   table.do(cid, { type: 'leave' })
   expect(table.heard(bob)).toEqual([
     { type: 'member-left', name: 'Cid', kicked: false },
@@ -48,7 +50,8 @@ test('whom the host sends out hears it, stands in the lobby, and cannot come in 
   table.do(ann, { type: 'kick', name: 'Bob' })
   expect(table.heard(bob)).toEqual([{ type: 'kicked', room: 'Den' }])
   expect(table.heard(cid)).toEqual([{ type: 'member-left', name: 'Bob', kicked: true }])
-  for (const type of ['join', 'spectate', 'hold']) expect(table.refusal(bob, { type, room: 'Den' })).toBe('kicked')
+  for (const type of ['join', 'spectate', 'hold'])
+    expect(table.refusal(bob, { type, room: 'Den' })).toBe('kicked')
   table.do(bob, { type: 'say', text: 'out here' })
   expect(table.heard(bob)).toMatchObject([{ type: 'chat', to: 'lobby' }])
   table.passMs(table.limits.kickedMs)
@@ -136,7 +139,12 @@ test('spectators see everything, have no seat, cannot play, and are put out when
   const [ann, bob] = table.roomOf('Ann', 'Bob')
   const [cid, dee] = [table.player('Cid'), table.player('Dee')]
   table.do(cid, { type: 'spectate', room: 'Den' })
-  expect(joinedIn(table.heard(cid)).members[2]).toEqual({ name: 'Cid', ready: false, away: false, spectator: true })
+  expect(joinedIn(table.heard(cid)).members[2]).toEqual({
+    name: 'Cid',
+    ready: false,
+    away: false,
+    spectator: true
+  })
   expect(table.heard(ann)).toEqual([{ type: 'member-joined', name: 'Cid', spectator: true }])
   expect(table.refusal(dee, { type: 'spectate', room: 'Den' })).toBe('room-full')
   expect(table.refusal(cid, { type: 'ready' })).toBe('spectator')
@@ -234,7 +242,9 @@ test('the list is filtered by text and by free seats, and its pages count only w
   const list = (request: object) => {
     table.do(ann, { type: 'rooms', ...request })
     const [message] = table.heard(ann)
-    return message.type === 'rooms' ? [message.total, ...message.rooms.map(({ name }) => name)] : message
+    return message.type === 'rooms'
+      ? [message.total, ...message.rooms.map(({ name }) => name)]
+      : message
   }
   expect(list({ filter: 'DEN' })).toEqual([3, 'Red Den', 'Blue Den'])
   expect(list({ filter: 'den', from: 2 })).toEqual([3, 'Garden'])
@@ -256,7 +266,9 @@ test('who watches the list gets a page and then the changes of what passes the f
   table.do(table.player('Eve'), { type: 'create', room: 'Secret', private: true })
   table.passMs(50)
   for (const each of [ann, bob]) {
-    expect(table.heard(each)).toMatchObject([{ type: 'rooms-changed', rooms: [{ name: 'Den', players: 1 }], gone: [] }])
+    expect(table.heard(each)).toMatchObject([
+      { type: 'rooms-changed', rooms: [{ name: 'Den', players: 1 }], gone: [] }
+    ])
   }
   table.do(dee, { type: 'join', room: 'Den' })
   table.passMs(50)

@@ -27,7 +27,9 @@ test('before there is a name only a name and a ping are listened to', () => {
   expect(table.heard(stranger)).toEqual([{ type: 'pong', id: 3 }])
   table.do(stranger, { type: 'name', name: 'Ann' })
   const { resumeMs } = table.limits
-  expect(table.heard(stranger)).toEqual([{ type: 'welcome', name: 'Ann', token: expect.any(String), resumeMs }])
+  expect(table.heard(stranger)).toEqual([
+    { type: 'welcome', name: 'Ann', token: expect.any(String), resumeMs }
+  ])
   expect(table.refusal(stranger, { type: 'name', name: 'Bob' })).toBe('already-named')
 })
 
@@ -76,7 +78,9 @@ test('a room lives from the first who enters to the last who leaves', () => {
   ])
   table.do(bob, { type: 'join', room: 'den' })
   const members = [member('Ann'), member('Bob')]
-  expect(table.heard(bob)).toEqual([{ type: 'joined', room: 'Den', host: 'Ann', capacity: 8, members }])
+  expect(table.heard(bob)).toEqual([
+    { type: 'joined', room: 'Den', host: 'Ann', capacity: 8, members }
+  ])
   expect(table.heard(ann)).toEqual([{ type: 'member-joined', name: 'Bob', spectator: false }])
   table.do(ann, { type: 'leave' })
   expect(table.heard(ann)).toEqual([{ type: 'left', room: 'Den' }])
@@ -95,7 +99,9 @@ test('what cannot be done with rooms is refused', () => {
   const [ann, bob, cid] = ['Ann', 'Bob', 'Cid'].map((name) => table.player(name))
   expect(table.refusal(ann, { type: 'leave' })).toBe('not-in-a-room')
   expect(table.refusal(ann, { type: 'ready' })).toBe('not-in-a-room')
-  expect(table.refusal(ann, { type: 'steer', match: 1, seq: 1, direction: 1 })).toBe('not-in-a-room')
+  expect(table.refusal(ann, { type: 'steer', match: 1, seq: 1, direction: 1 })).toBe(
+    'not-in-a-room'
+  )
   expect(table.refusal(ann, { type: 'join', room: 'Den' })).toBe('no-such-room')
   table.do(ann, { type: 'create', room: 'Den' })
   expect(table.refusal(ann, { type: 'create', room: 'Other' })).toBe('in-a-room')
@@ -105,7 +111,9 @@ test('what cannot be done with rooms is refused', () => {
   table.do(bob, { type: 'join', room: 'Den' })
   expect(table.refusal(cid, { type: 'join', room: 'Den' })).toBe('room-full')
   table.do(cid, { type: 'create', room: 'Loft' })
-  expect(table.refusal(table.player('Dee'), { type: 'create', room: 'Attic' })).toBe('too-many-rooms')
+  expect(table.refusal(table.player('Dee'), { type: 'create', room: 'Attic' })).toBe(
+    'too-many-rooms'
+  )
   expect(table.lobby.roomCount).toBe(2)
 })
 
@@ -117,7 +125,9 @@ test('the list of rooms comes in pages', () => {
   const page = (from: number) => {
     table.do(ann, { type: 'rooms', from })
     const [message] = table.heard(ann)
-    return message.type === 'rooms' ? [message.total, ...message.rooms.map(({ name }) => name)] : message
+    return message.type === 'rooms'
+      ? [message.total, ...message.rooms.map(({ name }) => name)]
+      : message
   }
   expect(page(0)).toEqual([7, 'R1', 'R2', 'R3'])
   expect(page(6)).toEqual([7, 'R7'])
@@ -160,7 +170,12 @@ test('when all are ready the match starts, every member hears it, and it ends wh
   table.do(bob, { type: 'ready' })
   for (const each of all) expect(typesOf(table.heard(each))).toEqual(['ready', 'ready'])
   table.do(cid, { type: 'ready' })
-  const started = { type: 'match-started', match: 1, players: ['Ann', 'Bob', 'Cid'], endsInMs: table.limits.matchMs }
+  const started = {
+    type: 'match-started',
+    match: 1,
+    players: ['Ann', 'Bob', 'Cid'],
+    endsInMs: table.limits.matchMs
+  }
   for (const each of all) {
     expect(table.heard(each)).toMatchObject([{ type: 'ready', name: 'Cid', ready: true }, started])
   }
@@ -173,7 +188,13 @@ test('when all are ready the match starts, every member hears it, and it ends wh
   expect(typesOf(ends[1])).toEqual([...new Array(10).fill('scored'), 'match-ended'])
   expect(ends[2]).toEqual(ends[1])
   const scores = [{ name: 'Ann', score: 10 }, { name: 'Bob' }, { name: 'Cid' }]
-  expect(ends[1].at(-1)).toMatchObject({ match: 1, seed: 42, winners: ['Ann'], scores, saved: true })
+  expect(ends[1].at(-1)).toMatchObject({
+    match: 1,
+    seed: 42,
+    winners: ['Ann'],
+    scores,
+    saved: true
+  })
   expect(table.kept).toMatchObject([{ room: 'Den', winners: ['Ann'], scores }])
   // And again: nobody is ready any more.
   table.do(table.player('Eve'), { type: 'join', room: 'Den' })
@@ -303,5 +324,7 @@ test('leaving twice is harmless, in each state', () => {
     table.lobby.leave(each, table.nowMs)
     table.lobby.leave(each, table.nowMs)
   }
-  expect([table.lobby.playerCount, table.lobby.roomCount, table.lobby.matchCount]).toEqual([0, 0, 0])
+  expect([table.lobby.playerCount, table.lobby.roomCount, table.lobby.matchCount]).toEqual([
+    0, 0, 0
+  ])
 })

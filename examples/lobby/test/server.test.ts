@@ -27,14 +27,22 @@ test('players find each other in a room, talk, get ready, play and leave', async
 
   const dee = await Person.signIn(server, 'Dee')
   dee.send({ type: 'rooms' })
-  expect((await dee.next('rooms')).rooms).toMatchObject([{ name: 'Den', players: 3, isPlaying: false }])
+  expect((await dee.next('rooms')).rooms).toMatchObject([
+    { name: 'Den', players: 3, isPlaying: false }
+  ])
 
   bob.send({ type: 'say', text: 'shall we?' })
   for (const each of all)
-    expect(await each.next('chat')).toEqual({ type: 'chat', from: 'Bob', to: 'room', text: 'shall we?' })
+    expect(await each.next('chat')).toEqual({
+      type: 'chat',
+      from: 'Bob',
+      to: 'room',
+      text: 'shall we?'
+    })
 
   for (const each of all) each.send({ type: 'ready' })
-  for (const each of all) expect((await each.next('match-started')).players).toEqual(['Ann', 'Bob', 'Cid'])
+  for (const each of all)
+    expect((await each.next('match-started')).players).toEqual(['Ann', 'Bob', 'Cid'])
   expect(server.figures.matches).toBe(1)
 
   // Nobody asked for datagrams: the state comes by the connection.
@@ -42,7 +50,9 @@ test('players find each other in a room, talk, get ready, play and leave', async
   bob.send({ type: 'steer', match, seq: 1, direction: 3 })
   expect((await bob.next('state')).tick).toBeGreaterThan(tick)
   await until('the steering counts', () => {
-    return bob.heard.some((message) => message.type === 'state' && message.players[1].x > players[1].x)
+    return bob.heard.some(
+      (message) => message.type === 'state' && message.players[1].x > players[1].x
+    )
   })
   const ends = await Promise.all(all.map((each) => each.next('match-ended')))
   expect(ends[0].scores).toHaveLength(3)
@@ -93,7 +103,9 @@ test('a frame may come byte by byte, and many may come at once', async () => {
 
 test('three hundred players at once each get their answers', async () => {
   const server = await openLobby()
-  const people = await Promise.all(Array.from({ length: 300 }, (_, number) => Person.signIn(server, `P${number}`)))
+  const people = await Promise.all(
+    Array.from({ length: 300 }, (_, number) => Person.signIn(server, `P${number}`))
+  )
   expect(server.figures.players).toBe(300)
   people[0].send({ type: 'say', text: 'hello, all of you' })
   for (const person of people) await person.next('chat')

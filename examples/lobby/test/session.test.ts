@@ -41,10 +41,10 @@ test('who slows down is forgiven', () => {
   const limits = { ...defaultLimits, burstMessages: 1, messagesPerSecond: 1, maxDroppedMessages: 2 }
   const throttle = new Throttle(limits, 0)
   for (let second = 0; second < 10; second++) {
-    expect([throttle.admit(second * 1000), throttle.admit(second * 1000), throttle.admit(second * 1000)]).toEqual([
-      'do',
-      'warn',
-      'drop'
-    ])
+    expect([
+      throttle.admit(second * 1000),
+      throttle.admit(second * 1000),
+      throttle.admit(second * 1000)
+    ]).toEqual(['do', 'warn', 'drop'])
   }
 })

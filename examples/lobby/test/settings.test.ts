@@ -1,4 +1,5 @@
-// Settings come from a flag, else the environment, else a file, else the default; and a mistake is told with its place.
+// Settings come from a flag, else the environment, else a file, else the default; and a mistake is
+// told with its place.
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -15,7 +16,10 @@ function fileWith(content: unknown): string {
 }
 
 /** What the operator is told, a line each. */
-function mistakes(flags: Record<string, unknown>, environment: Record<string, string> = {}): string[] {
+function mistakes(
+  flags: Record<string, unknown>,
+  environment: Record<string, string> = {}
+): string[] {
   try {
     readSettings(flags, environment)
   } catch (error) {
@@ -36,7 +40,13 @@ test('a flag counts before the environment, the environment before the file, the
     { config, port: '3' },
     { LOBBY_PORT: '2', LOBBY_MAX_ROOMS: '2', LOBBY_LOG_LEVEL: 'debug' }
   )
-  expect(settings).toMatchObject({ port: 3, maxRooms: 2, maxQueued: 1, host: 'file', logLevel: 'debug' })
+  expect(settings).toMatchObject({
+    port: 3,
+    maxRooms: 2,
+    maxQueued: 1,
+    host: 'file',
+    logLevel: 'debug'
+  })
   expect(settings.idleMs).toBe(defaultSettings.idleMs)
   expect(readSettings({}, { LOBBY_CONFIG: config }).port).toBe(1)
 })

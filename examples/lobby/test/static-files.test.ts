@@ -1,4 +1,5 @@
-// The files of a web page: what is in the table is answered from memory, as a browser wants it, and nothing else of the disk can be asked for.
+// The files of a web page: what is in the table is answered from memory, as a browser wants it, and
+// nothing else of the disk can be asked for.
 import { once } from 'node:events'
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import http from 'node:http'
@@ -18,7 +19,9 @@ function folderWith(files: Record<string, string>): URL {
   return pathToFileURL(`${folder}/`)
 }
 
-/** A server with these files, on Node's own sockets; whatever is none of them it calls "not ours". */
+/**
+ * A server with these files, on Node's own sockets; whatever is none of them it calls "not ours".
+ */
 async function serving(files: StaticFiles) {
   const server = http.createServer((request, response) => {
     if (!files.answer(request, response)) response.writeHead(404).end('not ours')
@@ -44,8 +47,15 @@ async function servingPage() {
     'icon.svg': '<svg/>',
     secret: ''
   })
-  const files = { '/': 'index.html', '/page.js': 'page.js', '/look.css': 'look.css', '/icon.svg': 'icon.svg' }
-  const table = Object.fromEntries(Object.entries(files).map(([path, name]) => [path, new URL(name, folder)]))
+  const files = {
+    '/': 'index.html',
+    '/page.js': 'page.js',
+    '/look.css': 'look.css',
+    '/icon.svg': 'icon.svg'
+  }
+  const table = Object.fromEntries(
+    Object.entries(files).map(([path, name]) => [path, new URL(name, folder)])
+  )
   return { ask: await serving(new StaticFiles(table)), folder }
 }
 
@@ -83,10 +93,15 @@ test('a browser that has the file already is told so, and keeps none without ask
   const etag = String(headers.etag)
   expect(headers['cache-control']).toBe('no-cache')
   for (const kept of [etag, `W/${etag}`, `"other", ${etag}`, '*']) {
-    expect(await ask('/page.js', { headers: { 'if-none-match': kept } })).toMatchObject({ status: 304, body: '' })
+    expect(await ask('/page.js', { headers: { 'if-none-match': kept } })).toMatchObject({
+      status: 304,
+      body: ''
+    })
   }
   for (const kept of ['"other"', etag.slice(1, -1), '']) {
-    expect(await ask('/page.js', { headers: { 'if-none-match': kept } })).toMatchObject({ status: 200 })
+    expect(await ask('/page.js', { headers: { 'if-none-match': kept } })).toMatchObject({
+      status: 200
+    })
   }
   expect((await ask('/')).headers.etag).not.toBe(etag)
 })
@@ -100,7 +115,10 @@ test('HEAD gets the head alone, and no other method anything', async () => {
     headers: { 'content-length': headers['content-length'], etag: headers.etag }
   })
   for (const method of ['POST', 'PUT', 'DELETE', 'OPTIONS']) {
-    expect(await ask('/', { method })).toMatchObject({ status: 405, headers: { allow: 'GET, HEAD' } })
+    expect(await ask('/', { method })).toMatchObject({
+      status: 405,
+      headers: { allow: 'GET, HEAD' }
+    })
   }
 })
 
@@ -124,7 +142,10 @@ test.each([
 
 test('a request may name a host before the path (RFC 9112, 3.2.2), and no path is the page', async () => {
   const { ask } = await servingPage()
-  expect(await ask('http://elsewhere/page.js?x=/')).toMatchObject({ status: 200, body: 'export {}' })
+  expect(await ask('http://elsewhere/page.js?x=/')).toMatchObject({
+    status: 200,
+    body: 'export {}'
+  })
   expect(await ask('HTTPS://elsewhere:1')).toMatchObject({ status: 200, body: PAGE })
 })
 
@@ -137,5 +158,7 @@ test('the disk is read at the start alone', async () => {
 test('a file that is not there, or of an unknown kind, is told at the start', () => {
   const folder = folderWith({ 'notes.txt': '' })
   expect(() => new StaticFiles({ '/': new URL('index.html', folder) })).toThrow('ENOENT')
-  expect(() => new StaticFiles({ '/': new URL('notes.txt', folder) })).toThrow('no content type is known for')
+  expect(() => new StaticFiles({ '/': new URL('notes.txt', folder) })).toThrow(
+    'no content type is known for'
+  )
 })

@@ -1,4 +1,5 @@
-// What a server keeps: skills and results outlive it, however it ends; and nobody is told that a match is over before it is kept.
+// What a server keeps: skills and results outlive it, however it ends; and nobody is told that a
+// match is over before it is kept.
 import { type ChildProcess, spawn } from 'node:child_process'
 import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
@@ -149,7 +150,10 @@ test('a match that cannot be kept is told as such, and the server goes on', asyn
 test('a store that another lobby has open is told, and nothing of the second one stays', async () => {
   const store = newFolder()
   const first = await openLobby({ store })
-  await expect(openLobby({ store })).rejects.toMatchObject({ name: 'StoreError', code: 'LEVEL_LOCKED' })
+  await expect(openLobby({ store })).rejects.toMatchObject({
+    name: 'StoreError',
+    code: 'LEVEL_LOCKED'
+  })
   await stop(first)
   await openLobby({ store })
 })
@@ -158,7 +162,9 @@ test('a server that cannot open its ports gives its store back', async () => {
   const store = newFolder()
   const other = await openLobby()
   await expect(openLobby({ store, port: other.port })).rejects.toMatchObject({ code: 'EADDRINUSE' })
-  await expect(openLobby({ store, operatorPort: other.port })).rejects.toMatchObject({ code: 'EADDRINUSE' })
+  await expect(openLobby({ store, operatorPort: other.port })).rejects.toMatchObject({
+    code: 'EADDRINUSE'
+  })
   await openLobby({ store })
 })
 
@@ -166,7 +172,18 @@ test('a server that cannot open its ports gives its store back', async () => {
 
 function startProcess(store: string): { child: ChildProcess; output: () => string } {
   const root = fileURLToPath(new URL('../../..', import.meta.url))
-  const anyPorts = ['--port', '0', '--udp-port', '0', '--web-port', '0', '--operator-port', '0', '--countdown-ms', '0']
+  const anyPorts = [
+    '--port',
+    '0',
+    '--udp-port',
+    '0',
+    '--web-port',
+    '0',
+    '--operator-port',
+    '0',
+    '--countdown-ms',
+    '0'
+  ]
   const command = ['--import', 'tsx', 'examples/lobby/main.ts', ...anyPorts, '--store', store]
   const child = spawn(process.execPath, command, { cwd: root, stdio: ['ignore', 'pipe', 'pipe'] })
   onTestFinished(() => void child.kill('SIGKILL'))

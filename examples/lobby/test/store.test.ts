@@ -1,4 +1,5 @@
-// What the store promises: what was kept is there whatever happened to the process, whole, and once.
+// What the store promises: what was kept is there whatever happened to the process, whole, and
+// once.
 import { type ChildProcessByStdio, spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
@@ -12,7 +13,14 @@ import { expect, onTestFinished, test, vi } from 'vitest'
 import { isWindows } from '../../../test/support/system.ts'
 import { keyOf } from '../protocol.ts'
 import { FIRST_SKILL, Skills } from '../skills.ts'
-import { type MatchRecord, memoryStore, openStore, type Store, StoreError, type StoreOptions } from '../store.ts'
+import {
+  type MatchRecord,
+  memoryStore,
+  openStore,
+  type Store,
+  StoreError,
+  type StoreOptions
+} from '../store.ts'
 
 vi.setConfig({ testTimeout: 120_000 })
 
@@ -51,7 +59,9 @@ async function roomsOf(store: Store, count = 1_000_000): Promise<string[]> {
 }
 
 /** As the store calls it; the types of LevelDB's have more forms than a spy can tell apart. */
-const prototype = ClassicLevel.prototype as unknown as { batch(operations: unknown[], options: unknown): Promise<void> }
+const prototype = ClassicLevel.prototype as unknown as {
+  batch(operations: unknown[], options: unknown): Promise<void>
+}
 
 /** Sees the batches that LevelDB is given. */
 function watchBatches() {
@@ -85,7 +95,15 @@ class Keeper {
 
   constructor(folder: string, first: number, before: string[] = []) {
     const script = 'examples/lobby/test/store-child.ts'
-    const [command, ...args] = [...before, process.execPath, '--import', 'tsx', script, folder, String(first)]
+    const [command, ...args] = [
+      ...before,
+      process.execPath,
+      '--import',
+      'tsx',
+      script,
+      folder,
+      String(first)
+    ]
     this.process = spawn(command, args, { cwd: root, stdio: ['ignore', 'pipe', 'pipe'] })
     this.process.stderr.on('data', (data) => {
       this.#errors += data
@@ -93,7 +111,10 @@ class Keeper {
     onTestFinished(() => void this.process.kill('SIGKILL'))
   }
 
-  /** Ends it without a warning as soon as `isTime`; returns when it has ended, and all that it printed was read. */
+  /**
+   * Ends it without a warning as soon as `isTime`; returns when it has ended, and all that it
+   * printed was read.
+   */
   async killWhen(isTime: () => boolean): Promise<void> {
     const closed = once(this.process, 'close')
     for await (const line of createInterface(this.process.stdout)) {
@@ -108,7 +129,10 @@ class Keeper {
   }
 }
 
-/** That every skill is the one after its player's last match, and that each is there. Only where no match was let go. */
+/**
+ * That every skill is the one after its player's last match, and that each is there. Only where no
+ * match was let go.
+ */
 async function expectSkillsOfMatches(store: Store): Promise<void> {
   const skills = new Map<string, number>()
   for (const match of (await store.recent(1_000_000)).reverse()) {
@@ -124,7 +148,9 @@ test('skills and results survive a restart, and the skills go on from there', as
   const skills = new Skills()
   for (let number = 0; number < 3; number++) {
     const after = skills.record(['Ann', 'Bob'], ['Ann'])
-    await before.keep(matchOf(number, Object.fromEntries(after.map(({ name, skill }) => [name, skill]))))
+    await before.keep(
+      matchOf(number, Object.fromEntries(after.map(({ name, skill }) => [name, skill])))
+    )
   }
   const [newest] = await before.recent(1)
   await before.close()
@@ -162,17 +188,23 @@ test('a process that is killed has lost no match that it has kept, and no half o
   }
 })
 
-// RLIMIT_FSIZE, the system's way to say that a file must not grow any more, is nothing that Windows has.
-test.skipIf(isWindows)('what is kept after a write that failed half-way is not lost either', async () => {
-  const folder = newFolder()
-  const keeper = new Keeper(folder, 0, ['sh', '-c', 'ulimit -S -f 256 && exec "$@"', 'sh'])
-  await keeper.killWhen(() => keeper.lost.length > 0 && keeper.keptSince >= 50)
-  expect(keeper.lost[0]).toMatch(/^lost \d+ The store in .* cannot be written: .*File too large\.$/)
-  const store = await open(folder)
-  const rooms = new Set(await roomsOf(store))
-  expect(keeper.kept.filter((number) => !rooms.has(String(number)))).toEqual([])
-  await expectSkillsOfMatches(store)
-})
+// RLIMIT_FSIZE, the system's way to say that a file must not grow any more, is nothing that Windows
+// has.
+test.skipIf(isWindows)(
+  'what is kept after a write that failed half-way is not lost either',
+  async () => {
+    const folder = newFolder()
+    const keeper = new Keeper(folder, 0, ['sh', '-c', 'ulimit -S -f 256 && exec "$@"', 'sh'])
+    await keeper.killWhen(() => keeper.lost.length > 0 && keeper.keptSince >= 50)
+    expect(keeper.lost[0]).toMatch(
+      /^lost \d+ The store in .* cannot be written: .*File too large\.$/
+    )
+    const store = await open(folder)
+    const rooms = new Set(await roomsOf(store))
+    expect(keeper.kept.filter((number) => !rooms.has(String(number)))).toEqual([])
+    await expectSkillsOfMatches(store)
+  }
+)
 
 test('a write that fails rejects its matches, leaves no trace of them, and is no hindrance for the next ones', async () => {
   const folder = newFolder()
@@ -180,14 +212,20 @@ test('a write that fails rejects its matches, leaves no trace of them, and is no
   await store.keep(matchOf(0, { Ann: 1516, Bob: 1484 }))
   const full = Object.assign(new Error('IO error: no space left'), { code: 'LEVEL_IO_ERROR' })
   watchBatches().mockRejectedValueOnce(full)
-  const results = await Promise.allSettled([1, 2].map((number) => store.keep(matchOf(number, { Cid: 1, Dee: 2 }))))
+  const results = await Promise.allSettled(
+    [1, 2].map((number) => store.keep(matchOf(number, { Cid: 1, Dee: 2 })))
+  )
   for (const result of results) {
-    expect(result).toMatchObject({ status: 'rejected', reason: { name: 'StoreError', code: 'LEVEL_IO_ERROR' } })
+    expect(result).toMatchObject({
+      status: 'rejected',
+      reason: { name: 'StoreError', code: 'LEVEL_IO_ERROR' }
+    })
   }
   expect(await roomsOf(store)).toEqual(['Room 0'])
   await store.keep(matchOf(3, { Eve: 1501, Bob: 1483 }))
   expect(await roomsOf(store)).toEqual(['Room 3', 'Room 0'])
-  // Ann has gone for Eve's sake. Had Cid's and Dee's match pushed her out, she would be in the folder for ever.
+  // Ann has gone for Eve's sake. Had Cid's and Dee's match pushed her out, she would be in the
+  // folder for ever.
   expect(new Map(await store.skills())).toEqual(
     new Map([
       ['eve', 1501],
@@ -199,15 +237,21 @@ test('a write that fails rejects its matches, leaves no trace of them, and is no
 test('matches that end together are one batch, and those that end while it is written are few, each with a sync', async () => {
   const store = await open(newFolder())
   const { spy, release } = holdBatches()
-  const together = Array.from({ length: 20 }, (_, number) => store.keep(matchOf(number, { Ann: number })))
+  const together = Array.from({ length: 20 }, (_, number) =>
+    store.keep(matchOf(number, { Ann: number }))
+  )
   await vi.waitUntil(() => spy.mock.calls.length === 1)
-  const meanwhile = Array.from({ length: 70 }, (_, number) => store.keep(matchOf(20 + number, { Bob: number })))
+  const meanwhile = Array.from({ length: 70 }, (_, number) =>
+    store.keep(matchOf(20 + number, { Bob: number }))
+  )
   release()
   await Promise.all([...together, ...meanwhile])
   // Two operations a match. No batch has more than 32 matches, so that none holds up the ticks.
   expect(spy.mock.calls.map(([operations]) => operations.length)).toEqual([40, 64, 64, 12])
   for (const [, options] of spy.mock.calls) expect(options).toEqual({ sync: true })
-  expect(await roomsOf(store)).toEqual(Array.from({ length: 90 }, (_, number) => `Room ${89 - number}`))
+  expect(await roomsOf(store)).toEqual(
+    Array.from({ length: 90 }, (_, number) => `Room ${89 - number}`)
+  )
 })
 
 test('nothing is seen of a match before it is kept', async () => {
@@ -249,7 +293,10 @@ test('close waits for what is being kept, takes nothing more, and is harmless wh
   const closing = store.close().then(() => {
     isClosed = true
   })
-  await expect(store.keep(matchOf(2, { Ann: 3 }))).rejects.toMatchObject({ name: 'StoreError', code: 'STORE_CLOSED' })
+  await expect(store.keep(matchOf(2, { Ann: 3 }))).rejects.toMatchObject({
+    name: 'StoreError',
+    code: 'STORE_CLOSED'
+  })
   await expect(store.recent(1)).rejects.toMatchObject({ code: 'STORE_CLOSED' })
   expect(isClosed).toBe(false)
   release()
@@ -260,7 +307,8 @@ test('close waits for what is being kept, takes nothing more, and is harmless wh
 test('the oldest matches go as new ones come, also when the bound has become smaller; the skills stay', async () => {
   const folder = newFolder()
   const before = await open(folder, { maxMatches: 10 })
-  for (let number = 0; number < 25; number++) await before.keep(matchOf(number, { [`P${number}`]: number }))
+  for (let number = 0; number < 25; number++)
+    await before.keep(matchOf(number, { [`P${number}`]: number }))
   expect(await roomsOf(before)).toEqual(Array.from({ length: 10 }, (_, at) => `Room ${24 - at}`))
   await before.close()
   const store = await open(folder, { maxMatches: 3 })
@@ -316,10 +364,17 @@ test('who has not played for longest is forgotten first, by the skills and by th
   let store = await openStore(folder, { maxSkills: 4 })
   const play = async (...players: string[]) => {
     const after = skills.record(players, players.slice(0, 1))
-    await store.keep({ endedAtMs: 1, room: '', scores: [], winners: players.slice(0, 1), skills: after })
+    await store.keep({
+      endedAtMs: 1,
+      room: '',
+      scores: [],
+      winners: players.slice(0, 1),
+      skills: after
+    })
     expect(await store.skills()).toHaveLength(skills.size)
     const known = new Skills(await store.skills(), 4)
-    for (const name of ['Ann', 'Bob', 'Cid', 'Dee', 'Eve', 'Fay']) expect(known.of(name)).toBe(skills.of(name))
+    for (const name of ['Ann', 'Bob', 'Cid', 'Dee', 'Eve', 'Fay'])
+      expect(known.of(name)).toBe(skills.of(name))
   }
   await play('Ann', 'Bob')
   await play('Cid', 'Dee')
@@ -396,7 +451,11 @@ test('a skill that cannot be read is told as damage, and the folder is free agai
   const db = new ClassicLevel(join(folder, 'leveldb'))
   await db.put('!skills!ann', '{"skill":')
   await db.close()
-  const damaged = { name: 'StoreError', code: 'LEVEL_DECODE_ERROR', message: expect.stringContaining('is damaged') }
+  const damaged = {
+    name: 'StoreError',
+    code: 'LEVEL_DECODE_ERROR',
+    message: expect.stringContaining('is damaged')
+  }
   await expect(openStore(folder)).rejects.toMatchObject(damaged)
   await expect(openStore(folder)).rejects.toMatchObject(damaged)
 })

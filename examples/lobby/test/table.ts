@@ -1,4 +1,5 @@
-// For tests of the rules: a lobby without sockets or clock. What each player hears is an array, what the clock says is a number.
+// For tests of the rules: a lobby without sockets or clock. What each player hears is an array,
+// what the clock says is a number.
 import { defaultLimits, type Limits, TICKS_PER_SECOND } from '../config.ts'
 import { Lobby } from '../lobby.ts'
 import type { MatchState, RefusalCode, ServerMessage } from '../protocol.ts'
@@ -16,7 +17,13 @@ export class Table {
   readonly #heard = new Map<Session, ServerMessage[]>()
 
   constructor(limits: Partial<Limits> = {}) {
-    this.limits = { ...defaultLimits, burstMessages: 1_000, countdownMs: 0, roomListEveryMs: 0, ...limits }
+    this.limits = {
+      ...defaultLimits,
+      burstMessages: 1_000,
+      countdownMs: 0,
+      roomListEveryMs: 0,
+      ...limits
+    }
     this.lobby = new Lobby(
       this.limits,
       {
@@ -83,7 +90,9 @@ export class Table {
     this.passMs(tickMs)
     for (let seq = 1; this.lobby.matchCount > 0; seq++) {
       const { match, players, coins } = this.state(winner)
-      const seat = winner.player?.room?.detail(this.nowMs).players.findIndex(({ name }) => name === winner.player?.name)
+      const seat = winner.player?.room
+        ?.detail(this.nowMs)
+        .players.findIndex(({ name }) => name === winner.player?.name)
       const own = players.find((player) => player.seat === seat)
       if (own === undefined) throw new Error('the winner does not play')
       this.do(winner, { type: 'steer', match, seq, direction: towards(own, nearest(own, coins)) })

@@ -147,7 +147,9 @@ test('parts have their ticks in turn, spread over the period; late by less than 
   ticker.start()
   clock.pass(401)
   ticker.stop()
-  expect(calls.map(({ part }) => part)).toEqual(Array.from({ length: 41 }, (_, number) => number % 4))
+  expect(calls.map(({ part }) => part)).toEqual(
+    Array.from({ length: 41 }, (_, number) => number % 4)
+  )
   expect(ticker.missed).toBe(0)
   expect(ticker.lateness.sumMs).toBeCloseTo(
     calls.reduce((sum, { atMs }, number) => sum + atMs - number * 10, 0),

@@ -22,7 +22,9 @@ export class UdpEnd {
   readonly socket: Socket
   /** Every datagram that came, as it came. */
   readonly heard: Buffer[] = []
-  /** Acknowledges each state at once, as a player's program does; otherwise heardTick stands still. */
+  /**
+   * Acknowledges each state at once, as a player's program does; otherwise heardTick stands still.
+   */
   isAcknowledging = false
   ticket: Ticket
   seq = 0
@@ -80,10 +82,17 @@ export class UdpEnd {
   }
 
   send(message: FromPlayer | Buffer): void {
-    this.socket.send(Buffer.isBuffer(message) ? message : encodeFromPlayer(message), this.ticket.port, '127.0.0.1')
+    this.socket.send(
+      Buffer.isBuffer(message) ? message : encodeFromPlayer(message),
+      this.ticket.port,
+      '127.0.0.1'
+    )
   }
 
-  /** The next datagram of this kind that was not looked at before; what comes before it counts as looked at. */
+  /**
+   * The next datagram of this kind that was not looked at before; what comes before it counts as
+   * looked at.
+   */
   async next(kind: keyof typeof TO_PLAYER): Promise<Buffer> {
     let found: Buffer | undefined
     await until(`a datagram '${kind}'`, () => {
@@ -105,13 +114,18 @@ export class UdpEnd {
     return this.heard.filter((data) => data[0] === TO_PLAYER.state).map(stateIn)
   }
 
-  /** From an address that has shown that it hears: what was sent before has been dealt with, for datagrams of one socket keep their order on one machine. */
+  /**
+   * From an address that has shown that it hears: what was sent before has been dealt with, for
+   * datagrams of one socket keep their order on one machine.
+   */
   async answered(): Promise<void> {
     this.hello()
     await this.next('open')
   }
 
-  /** From one that has not: the same, and all that came of it is the challenge of this last hello. */
+  /**
+   * From one that has not: the same, and all that came of it is the challenge of this last hello.
+   */
   async isToldNothing(): Promise<void> {
     const before = this.heard.length
     const sent = encodeFromPlayer({ kind: 'hello', token: this.ticket.token })

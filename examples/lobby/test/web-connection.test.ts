@@ -1,4 +1,5 @@
-// How the players' page comes to the server and back: web/connection.js over a socket that is made up and a clock that is turned by hand.
+// How the players' page comes to the server and back: web/connection.js over a socket that is made
+// up and a clock that is turned by hand.
 import { afterEach, beforeEach, expect, test, vi } from 'vitest'
 import { PROTOCOL_VERSION as SERVER_VERSION, type ServerMessage } from '../protocol.ts'
 import {
@@ -50,7 +51,10 @@ function page(seat?: Seat) {
       kept.seat = next
     }
   }
-  const listener = { onMessage: (message: ServerMessage) => void heard.push(message), onStatus: () => {} }
+  const listener = {
+    onMessage: (message: ServerMessage) => void heard.push(message),
+    onStatus: () => {}
+  }
   const connection = new Connection('ws://lobby/play', keeper, listener, () => {
     sockets.push(new FakeSocket())
     return sockets.at(-1) as unknown as WebSocket
@@ -105,7 +109,9 @@ test('a lost connection comes back by the last token, and each return keeps the 
   const { connection, last, sockets, kept } = signedIn()
   last().ends()
   expect(connection.status).toMatchObject({ kind: 'waiting' })
-  expect(wordsOfStatus(connection.status, performance.now())).toContain('Your seat is kept for 30 s.')
+  expect(wordsOfStatus(connection.status, performance.now())).toContain(
+    'Your seat is kept for 30 s.'
+  )
   vi.advanceTimersByTime(FIRST_RETRY_MS * 1.5)
   expect(sockets).toHaveLength(2)
   last().hears(hello)

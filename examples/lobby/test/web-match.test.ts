@@ -1,4 +1,5 @@
-// What the players' page does with a match, without a page: which way keys and thumbs steer, how often it is said, and what is seen between two states.
+// What the players' page does with a match, without a page: which way keys and thumbs steer, how
+// often it is said, and what is seen between two states.
 import { afterEach, beforeEach, expect, test, vi } from 'vitest'
 import type { MatchState } from '../protocol.ts'
 import { directionOfPoint, HeldKeys, STEERS_PER_SECOND, Steering } from '../web/steering.js'
@@ -150,13 +151,16 @@ test('who has left between two states stays where they were, until the second on
   const timeline = new Timeline(30)
   timeline.push(state(1, 108), TICK_MS)
   timeline.push(state(2, 116, 0, [0]), 2 * TICK_MS)
-  expect(timeline.at((1.5 + DELAY_TICKS) * TICK_MS)?.players.map(({ seat }) => seat)).toEqual([0, 1])
+  expect(timeline.at((1.5 + DELAY_TICKS) * TICK_MS)?.players.map(({ seat }) => seat)).toEqual([
+    0, 1
+  ])
   expect(timeline.at((2.01 + DELAY_TICKS) * TICK_MS)?.players.map(({ seat }) => seat)).toEqual([0])
 })
 
 test('jitter is smoothed, and after a pause the view is with the states again at once', () => {
   const timeline = new Timeline(30)
-  for (let tick = 0; tick < 60; tick++) timeline.push(state(tick, 8 * tick), tick * TICK_MS + (tick % 2) * 10)
+  for (let tick = 0; tick < 60; tick++)
+    timeline.push(state(tick, 8 * tick), tick * TICK_MS + (tick % 2) * 10)
   // Late by 0 and 10 ms in turn: the view goes as if they were all late by 5.
   expect(timeline.at((58 + DELAY_TICKS) * TICK_MS + 5)?.players[0].x).toBeCloseTo(8 * 58, 0)
   const lateMs = 5_000

@@ -1,4 +1,5 @@
-// For tests of the web door: a player on `ws`, as a browser's WebSocket would be; and somebody on Node's `net` who writes any bytes at all to it.
+// For tests of the web door: a player on `ws`, as a browser's WebSocket would be; and somebody on
+// Node's `net` who writes any bytes at all to it.
 import { randomBytes } from 'node:crypto'
 import { connect, type Socket } from 'node:net'
 import { onTestFinished } from 'vitest'
@@ -74,7 +75,10 @@ export class Visitor {
     onTestFinished(() => void this.socket.destroy())
   }
 
-  /** Has opened a WebSocket, chosen a name, and been welcomed; from there on it may do what it likes. */
+  /**
+   * Has opened a WebSocket, chosen a name, and been welcomed; from there on it may do what it
+   * likes.
+   */
   static async signIn({ webPort }: WebServer, name: string): Promise<Visitor> {
     const visitor = new Visitor(webPort)
     visitor.socket.write(upgradeRequest(webPort))

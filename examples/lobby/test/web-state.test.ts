@@ -1,7 +1,16 @@
 // What the players' page makes of the messages it hears: web/state.js alone, without a page.
 import { expect, test } from 'vitest'
 import type { RoomInfo, ServerMessage } from '../protocol.ts'
-import { initialState, isHost, leaving, MAX_LINES, playersOf, reduce, whenLost, withoutResult } from '../web/state.js'
+import {
+  initialState,
+  isHost,
+  leaving,
+  MAX_LINES,
+  playersOf,
+  reduce,
+  whenLost,
+  withoutResult
+} from '../web/state.js'
 
 type State = ReturnType<typeof initialState>
 
@@ -18,7 +27,13 @@ const joined: ServerMessage = {
     { name: 'Ann', ready: false, away: false, spectator: false }
   ]
 }
-const started: ServerMessage = { type: 'match-started', match: 7, players: ['Bob', 'Ann'], endsInMs: 30_000, arena }
+const started: ServerMessage = {
+  type: 'match-started',
+  match: 7,
+  players: ['Bob', 'Ann'],
+  endsInMs: 30_000,
+  arena
+}
 const ended: ServerMessage = {
   type: 'match-ended',
   match: 7,
@@ -47,7 +62,8 @@ function rooms(...names: string[]): RoomInfo[] {
 
 const linesOf = (state: State) =>
   state.roomLines.map(({ from, text }) => (from === undefined ? text : `${from}: ${text}`))
-const shownRooms = (state: State) => state.rooms?.shown.map(({ name, players }) => `${name} ${players}`)
+const shownRooms = (state: State) =>
+  state.rooms?.shown.map(({ name, players }) => `${name} ${players}`)
 
 test('who comes back keeps what was said, and is in the room only when the server says so', () => {
   const before = after(welcome, joined, { type: 'chat', from: 'Bob', to: 'room', text: 'hello' })
@@ -85,7 +101,11 @@ test('on a page of many, what is shown changes at once, and anything else makes 
   const state = after(welcome, { type: 'rooms', rooms: rooms('Den', 'Attic'), from: 0, total: 40 })
   expect(state.rooms?.pageRooms).toBe(2)
   const [den, hall] = rooms('Den', 'Hall')
-  const changed = reduce(state, { type: 'rooms-changed', rooms: [{ ...den, players: 3 }], gone: [] }, NOW_MS)
+  const changed = reduce(
+    state,
+    { type: 'rooms-changed', rooms: [{ ...den, players: 3 }], gone: [] },
+    NOW_MS
+  )
   expect(shownRooms(changed)).toEqual(['Den 3', 'Attic 1'])
   expect(changed.rooms?.isStale).toBe(false)
   const elsewhere = reduce(changed, { type: 'rooms-changed', rooms: [hall], gone: [] }, NOW_MS)
@@ -98,7 +118,11 @@ test('on a page of many, what is shown changes at once, and anything else makes 
 
 test('a room called __proto__ is a room like any other', () => {
   const state = after(welcome, { type: 'rooms', rooms: rooms('__proto__'), from: 0, total: 1 })
-  const changed = reduce(state, { type: 'rooms-changed', rooms: rooms('constructor'), gone: ['__proto__'] }, NOW_MS)
+  const changed = reduce(
+    state,
+    { type: 'rooms-changed', rooms: rooms('constructor'), gone: ['__proto__'] },
+    NOW_MS
+  )
   expect(shownRooms(changed)).toEqual(['constructor 1'])
 })
 
@@ -137,7 +161,12 @@ test('a countdown begins and stops', () => {
 
 test('a match ends in a result, the winners first; then nobody is ready and the room is there again', () => {
   const running = after(welcome, joined, { type: 'countdown', startsInMs: 3_000 }, started)
-  expect(running.room?.match).toEqual({ number: 7, players: ['Bob', 'Ann'], arena, endsAtMs: NOW_MS + 30_000 })
+  expect(running.room?.match).toEqual({
+    number: 7,
+    players: ['Bob', 'Ann'],
+    arena,
+    endsAtMs: NOW_MS + 30_000
+  })
   expect(running.room?.startsAtMs).toBeUndefined()
   const over = reduce(running, ended, NOW_MS)
   expect(over.room?.match).toBeUndefined()
@@ -158,7 +187,9 @@ test('a match that somebody comes back to is not told as a new one', () => {
 test('the end of a room that the player did not ask to leave is explained', () => {
   const state = after(welcome, joined)
   expect(reduce(leaving(state), { type: 'left', room: 'Den' }, NOW_MS).notice).toBeUndefined()
-  expect(reduce(state, { type: 'left', room: 'Den' }, NOW_MS).notice?.text).toContain('Den has closed')
+  expect(reduce(state, { type: 'left', room: 'Den' }, NOW_MS).notice?.text).toContain(
+    'Den has closed'
+  )
   expect(reduce(state, { type: 'kicked', room: 'Den' }, NOW_MS)).toMatchObject({
     room: undefined,
     notice: { text: 'The host of Den has sent you out.', isBad: true }

@@ -1,4 +1,5 @@
-// The door for browsers over real sockets: the page, WebSockets beside other players, and those who are no browsers.
+// The door for browsers over real sockets: the page, WebSockets beside other players, and those who
+// are no browsers.
 import { readdirSync } from 'node:fs'
 import http from 'node:http'
 import { expect, test } from 'vitest'
@@ -125,7 +126,9 @@ test('what is wrong with a message is answered, and its sender may go on', async
 
 test('the page is served with all its files, under a policy that lets nothing else in', async () => {
   const { webPort } = await openLobby()
-  const names = readdirSync(new URL('../web/', import.meta.url)).filter((name) => !name.endsWith('.json'))
+  const names = readdirSync(new URL('../web/', import.meta.url)).filter(
+    (name) => !name.endsWith('.json')
+  )
   expect(names).toContain('index.html')
   for (const path of ['/', '/?room=Den', ...names.map((name) => `/${name}`)]) {
     const response = await fetch(`http://127.0.0.1:${webPort}${path}`)
@@ -140,8 +143,14 @@ test('an upgrade that the door does not speak is passed over: `curl --http2` get
   const { webPort } = await openLobby()
   const visitor = new Visitor(webPort)
   // What curl sends (RFC 7540, 3.2).
-  const asks = ['Connection: Upgrade, HTTP2-Settings', 'Upgrade: h2c', 'HTTP2-Settings: AAMAAABkAAQCAAAAAAIAAAAA']
-  visitor.socket.write(`GET / HTTP/1.1\r\nHost: 127.0.0.1:${webPort}\r\n${asks.join('\r\n')}\r\n\r\n`)
+  const asks = [
+    'Connection: Upgrade, HTTP2-Settings',
+    'Upgrade: h2c',
+    'HTTP2-Settings: AAMAAABkAAQCAAAAAAIAAAAA'
+  ]
+  visitor.socket.write(
+    `GET / HTTP/1.1\r\nHost: 127.0.0.1:${webPort}\r\n${asks.join('\r\n')}\r\n\r\n`
+  )
   await until('it has its answer, and the end', () => visitor.socket.readableEnded)
   const [head, page] = visitor.heard.toString().split('\r\n\r\n')
   expect(head).toMatch(/^HTTP\/1.1 200 OK\r\n/)
@@ -168,9 +177,12 @@ test('there is nothing else: no other path, no other method, no file beside the 
   const { webPort } = await openLobby()
   const status = (path: string, method = 'GET') => {
     return new Promise<number | undefined>((resolve, reject) => {
-      const request = http.request({ port: webPort, host: '127.0.0.1', path, method }, (response) => {
-        response.resume().on('end', () => resolve(response.statusCode))
-      })
+      const request = http.request(
+        { port: webPort, host: '127.0.0.1', path, method },
+        (response) => {
+          response.resume().on('end', () => resolve(response.statusCode))
+        }
+      )
       request.on('error', reject).end()
     })
   }
@@ -186,7 +198,8 @@ test('there is nothing else: no other path, no other method, no file beside the 
   ]) {
     expect(await status(path), path).toBe(404)
   }
-  for (const method of ['POST', 'PUT', 'DELETE', 'OPTIONS']) expect(await status('/', method), method).toBe(405)
+  for (const method of ['POST', 'PUT', 'DELETE', 'OPTIONS'])
+    expect(await status('/', method), method).toBe(405)
   expect(await status('/', 'HEAD')).toBe(200)
 })
 
@@ -253,7 +266,10 @@ test.each<[string, Buffer | Buffer[]]>([
   ],
   [
     'a message in too many pieces',
-    [frame(1, '', { fin: false }), ...Array.from({ length: 100 }, () => frame(0, '', { fin: false }))]
+    [
+      frame(1, '', { fin: false }),
+      ...Array.from({ length: 100 }, () => frame(0, '', { fin: false }))
+    ]
   ],
   ['a close frame that is cut', frame(8, 'x')],
   ['a close frame with a code that nobody may send', frame(8, Buffer.from([0x03, 0xed]))],
@@ -266,7 +282,10 @@ test.each<[string, Buffer | Buffer[]]>([
   const rude = await Visitor.signIn(server, 'Rude')
   rude.socket.write(Buffer.concat([bytes].flat()))
   // It does not close its own end, and it does not go by itself.
-  await until('the server is rid of it', () => server.figures.connections === 1 && server.figures.players === 1)
+  await until(
+    'the server is rid of it',
+    () => server.figures.connections === 1 && server.figures.players === 1
+  )
   await until('it is closed', () => rude.isClosed || rude.socket.readableEnded)
   expect(server.figures.webConnections).toBe(1)
   await witness.isUndisturbed()
@@ -280,7 +299,10 @@ test('a message that comes in crumbs of packets is given up', async () => {
   const { bytesIn } = server.figures
   for (let count = 0; count < 300 && !rude.isClosed && !rude.socket.readableEnded; count++) {
     rude.socket.write(crumbs.subarray(count, count + 1))
-    await until('it has come, by itself', () => server.figures.bytesIn > bytesIn + count || rude.isClosed)
+    await until(
+      'it has come, by itself',
+      () => server.figures.bytesIn > bytesIn + count || rude.isClosed
+    )
   }
   await until('the server is rid of it', () => server.figures.connections === 1)
   await witness.isUndisturbed()
@@ -334,12 +356,18 @@ test('a browser that never reads is cut off, and the room goes on', async () => 
 
 test('a browser that is silent is sent away in time, also when it does not go', async () => {
   const server = await openLobby({ idleMs: 300, goodbyeMs: 100 })
-  const [polite, stubborn] = [await Browser.signIn(server, 'Polite'), await Visitor.signIn(server, 'Stubborn')]
+  const [polite, stubborn] = [
+    await Browser.signIn(server, 'Polite'),
+    await Visitor.signIn(server, 'Stubborn')
+  ]
   await polite.refused('idle')
   await until('it is closed in order', () => polite.hasEnded)
   expect(polite.closeCode).toBe(1008)
   await stubborn.hears('"idle"')
-  await until('both are gone', () => server.figures.connections === 0 && server.figures.players === 0)
+  await until(
+    'both are gone',
+    () => server.figures.connections === 0 && server.figures.players === 0
+  )
 })
 
 test('who opens a WebSocket and chooses no name, and one too many, are told so', async () => {
@@ -352,7 +380,10 @@ test('who opens a WebSocket and chooses no name, and one too many, are told so',
   await until('it is closed in order', () => nameless.hasEnded)
 })
 
-/** Says this, and then a byte now and then: as long as somebody writes, Node notices when the connection is gone. */
+/**
+ * Says this, and then a byte now and then: as long as somebody writes, Node notices when the
+ * connection is gone.
+ */
 function drip({ socket }: Visitor, first: string): void {
   socket.write(first)
   const drops = setInterval(() => socket.write('x'), 20)
@@ -368,7 +399,10 @@ test.each<[string, (visitor: Visitor) => void]>([
     ({ socket }) => socket.write('POST / HTTP/1.1\r\nHost: x\r\nContent-Length: 9\r\n\r\n')
   ],
   ['has got the page and stays', ({ socket }) => socket.write('GET / HTTP/1.1\r\nHost: x\r\n\r\n')],
-  ['is refused and goes on', (visitor) => drip(visitor, upgradeRequest(1, { Origin: 'https://example.org' }))]
+  [
+    'is refused and goes on',
+    (visitor) => drip(visitor, upgradeRequest(1, { Origin: 'https://example.org' }))
+  ]
 ])('a visitor who %s is cut off in time', async (_, act) => {
   const server = await openLobby({ visitMs: 300 })
   const visitor = new Visitor(server.webPort)
@@ -389,12 +423,16 @@ test('a visitor who asks for more before there was an answer is cut off', async 
   const server = await openLobby()
   const visitor = new Visitor(server.webPort)
   visitor.socket.write('GET / HTTP/1.1\r\nHost: x\r\n\r\n'.repeat(1_000))
-  // A reset that comes together with the bytes of an answer is an end to libuv (uv__stream_io, POLLHUP).
+  // A reset that comes together with the bytes of an answer is an end to libuv (uv__stream_io,
+  // POLLHUP).
   await until('it is cut off', () => visitor.isClosed || visitor.socket.readableEnded)
   expect(visitor.heard.toString('latin1').split('HTTP/1.1 200').length - 1).toBeLessThan(2)
   const other = new Visitor(server.webPort)
   other.socket.write(`GET / HTTP/1.1\r\nHost: x\r\n\r\n${upgradeRequest(server.webPort)}`)
-  await until('so is one with a WebSocket behind it', () => other.isClosed || other.socket.readableEnded)
+  await until(
+    'so is one with a WebSocket behind it',
+    () => other.isClosed || other.socket.readableEnded
+  )
   expect(server.figures.connections).toBe(0)
   await Browser.signIn(server, 'Web')
 })

@@ -1,4 +1,5 @@
-// Threads that hold the connections: whoever is on which of them, all are in one lobby; and a thread that ends by a fault takes nobody's seat with it.
+// Threads that hold the connections: whoever is on which of them, all are in one lobby; and a
+// thread that ends by a fault takes nobody's seat with it.
 import { spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { connect } from 'node:net'
@@ -15,7 +16,10 @@ import { Browser, upgradeRequest } from './web-player.ts'
 
 const endless = { matchMs: 24 * 60 * 60_000, coinsToWin: 255 }
 
-/** Which threads there are, in the order in which they were started, and to which of them somebody has come last. */
+/**
+ * Which threads there are, in the order in which they were started, and to which of them somebody
+ * has come last.
+ */
 class Threads {
   readonly all: RemoteGateway[] = []
   last: RemoteGateway | undefined
@@ -38,7 +42,10 @@ class Threads {
     onTestFinished(() => spy.mockRestore())
   }
 
-  /** Somebody on this thread. Which one it comes to is the system's choice: so it is tried until it is the right one. */
+  /**
+   * Somebody on this thread. Which one it comes to is the system's choice: so it is tried until it
+   * is the right one.
+   */
   async arrive(thread: RemoteGateway, come: () => Promise<Person>): Promise<Person> {
     for (;;) {
       const person = await come()
@@ -65,11 +72,15 @@ describe.each(ways.filter(({ isMissing }) => !isMissing))('threads $way', ({ han
     const threads = new Threads()
     const server = await openLobby({ ...endless, workers: 2 }, { handOver })
     expect(threads.all).toHaveLength(2)
-    const [ann, bob] = [await threads.signIn(server, 0, 'Ann'), await threads.signIn(server, 1, 'Bob')]
+    const [ann, bob] = [
+      await threads.signIn(server, 0, 'Ann'),
+      await threads.signIn(server, 1, 'Bob')
+    ]
     const web = await Browser.signIn(server, 'Web')
     const all = [ann, bob, web]
     ann.send({ type: 'say', text: 'hello' })
-    for (const each of all) expect(await each.next('chat')).toMatchObject({ from: 'Ann', to: 'lobby', text: 'hello' })
+    for (const each of all)
+      expect(await each.next('chat')).toMatchObject({ from: 'Ann', to: 'lobby', text: 'hello' })
 
     bob.send({ type: 'watch-rooms' })
     await bob.next('rooms')
@@ -81,7 +92,8 @@ describe.each(ways.filter(({ isMissing }) => !isMissing))('threads $way', ({ han
       await each.next('joined')
     }
     web.send({ type: 'say', text: 'here' })
-    for (const each of all) expect(await each.next('chat')).toMatchObject({ from: 'Web', to: 'room', text: 'here' })
+    for (const each of all)
+      expect(await each.next('chat')).toMatchObject({ from: 'Web', to: 'room', text: 'here' })
 
     const udp = await UdpEnd.open(bob)
     udp.isAcknowledging = true
@@ -94,13 +106,20 @@ describe.each(ways.filter(({ isMissing }) => !isMissing))('threads $way', ({ han
     udp.isAcknowledging = false
     udp.steer(5, { match })
     ann.send({ type: 'steer', match, seq: 1, direction: 5 })
-    await until('Ann sees Bob run', () => (ann.all('state').at(-1)?.players[1].y as number) > players[1].y)
+    await until(
+      'Ann sees Bob run',
+      () => (ann.all('state').at(-1)?.players[1].y as number) > players[1].y
+    )
     await until('Bob sees Ann run', () => udp.states.at(-1)!.players[0].y > players[0].y)
     expect(bob.all('state')).toEqual([])
 
     ann.send({ type: 'kick', name: 'Bob' })
     await bob.next('kicked')
-    expect(await web.next('member-left')).toEqual({ type: 'member-left', name: 'Bob', kicked: true })
+    expect(await web.next('member-left')).toEqual({
+      type: 'member-left',
+      name: 'Bob',
+      kicked: true
+    })
     bob.send({ type: 'join', room: 'Den' })
     await bob.refused('kicked')
     // Threads tell their counts twice a second.
@@ -113,7 +132,10 @@ describe.each(ways.filter(({ isMissing }) => !isMissing))('threads $way', ({ han
   test('a token brings a player back on another thread, also when the old connection still stands', async () => {
     const threads = new Threads()
     const server = await openLobby({ ...endless, workers: 2 }, { handOver })
-    const [ann, bob] = [await threads.signIn(server, 0, 'Ann'), await threads.signIn(server, 1, 'Bob')]
+    const [ann, bob] = [
+      await threads.signIn(server, 0, 'Ann'),
+      await threads.signIn(server, 1, 'Bob')
+    ]
     for (const each of [ann, bob]) {
       each.send({ type: each === ann ? 'create' : 'join', room: 'Den' })
       await each.next('joined')
@@ -142,9 +164,12 @@ describe.each(ways.filter(({ isMissing }) => !isMissing))('threads $way', ({ han
   test('a crowd on both threads: everybody hears everybody, and when the server stops all are closed in order', async () => {
     const threads = new Threads()
     const server = await openLobby({ workers: 2, burstMessages: 1_000 }, { handOver })
-    const crowd = await Promise.all(Array.from({ length: 60 }, (_, number) => Person.signIn(server, `P${number}`)))
+    const crowd = await Promise.all(
+      Array.from({ length: 60 }, (_, number) => Person.signIn(server, `P${number}`))
+    )
     for (const person of crowd.slice(0, 20)) person.send({ type: 'say', text: 'hello' })
-    for (const person of crowd) await until('all lines are heard', () => person.all('chat').length === 20)
+    for (const person of crowd)
+      await until('all lines are heard', () => person.all('chat').length === 20)
     await until('threads tell their counts', () => server.figures.connections === 60)
     for (const { connections } of server.figures.gateways) expect(connections).toBeGreaterThan(0)
     const web = await Browser.signIn(server, 'Web')
@@ -163,7 +188,10 @@ describe.each(ways.filter(({ isMissing }) => !isMissing))('threads $way', ({ han
   test('a thread that dies of a fault is started anew; its players come back, and those of the other go on', async () => {
     const threads = new Threads()
     const server = await openLobby({ ...endless, workers: 2 }, { handOver })
-    const [ann, bob] = [await threads.signIn(server, 0, 'Ann'), await threads.signIn(server, 1, 'Bob')]
+    const [ann, bob] = [
+      await threads.signIn(server, 0, 'Ann'),
+      await threads.signIn(server, 1, 'Bob')
+    ]
     for (const each of [ann, bob]) {
       each.send({ type: each === ann ? 'create' : 'join', room: 'Den' })
       await each.next('joined')
@@ -181,7 +209,8 @@ describe.each(ways.filter(({ isMissing }) => !isMissing))('threads $way', ({ han
     expect(server.figures).toMatchObject({ players: 2, away: 1, matches: 1 })
     expect(server.figures.messagesIn).toBeGreaterThanOrEqual(counted)
 
-    // Meanwhile the other thread takes everybody; some are cut off while the dead one's last ones are found.
+    // Meanwhile the other thread takes everybody; some are cut off while the dead one's last ones
+    // are found.
     const again = await comeBack(server)
     again.send({ type: 'resume', token: ann.all('welcome')[0].token })
     expect((await again.next('match-started')).match).toBe(match)
@@ -225,31 +254,40 @@ test('who is handed over to a thread that ends just then is cut off, and not lef
 test.each([
   ['while it is handed over', false],
   ['just after that', true]
-])('who says something and is gone %s, as a browser or not, harms no thread', async (_, isAfter) => {
-  const threads = new Threads()
-  const server = await openLobby({ workers: 2, resumeMs: 0 }, { handOver: true })
-  const ann = await Person.signIn(server, 'Ann')
-  let taken = 0
-  const receive = Mailbox.prototype.receive
-  const spy = vi.spyOn(Mailbox.prototype, 'receive').mockImplementation(function (this: Mailbox, post) {
-    taken += post.calls?.filter(([method]) => method === 'taken').length ?? 0
-    receive.call(this, post)
-  })
-  onTestFinished(() => spy.mockRestore())
-  const request = upgradeRequest(server.webPort)
-  const hello = Buffer.from('\0\x1c{"type":"name","name":"Eve"}')
-  for (let count = 0; count < 100; count++) {
-    const isWeb = count % 2 === 0
-    const socket = connect({ port: isWeb ? server.webPort : server.port, host: '127.0.0.1' }).on('error', () => {})
-    await once(socket, 'connect')
-    if (isAfter) await until('the thread has it', () => taken > count)
-    socket.write(isWeb ? request : hello, () => socket.resetAndDestroy())
+])(
+  'who says something and is gone %s, as a browser or not, harms no thread',
+  async (_, isAfter) => {
+    const threads = new Threads()
+    const server = await openLobby({ workers: 2, resumeMs: 0 }, { handOver: true })
+    const ann = await Person.signIn(server, 'Ann')
+    let taken = 0
+    const receive = Mailbox.prototype.receive
+    const spy = vi.spyOn(Mailbox.prototype, 'receive').mockImplementation(function (
+      this: Mailbox,
+      post
+    ) {
+      taken += post.calls?.filter(([method]) => method === 'taken').length ?? 0
+      receive.call(this, post)
+    })
+    onTestFinished(() => spy.mockRestore())
+    const request = upgradeRequest(server.webPort)
+    const hello = Buffer.from('\0\x1c{"type":"name","name":"Eve"}')
+    for (let count = 0; count < 100; count++) {
+      const isWeb = count % 2 === 0
+      const socket = connect({ port: isWeb ? server.webPort : server.port, host: '127.0.0.1' }).on(
+        'error',
+        () => {}
+      )
+      await once(socket, 'connect')
+      if (isAfter) await until('the thread has it', () => taken > count)
+      socket.write(isWeb ? request : hello, () => socket.resetAndDestroy())
+    }
+    await until('all are gone', () => taken === 100 && server.figures.connections === 1)
+    expect(threads.all, 'none was started anew').toHaveLength(2)
+    await ann.isUndisturbed()
+    await Browser.signIn(server, 'Web')
   }
-  await until('all are gone', () => taken === 100 && server.figures.connections === 1)
-  expect(threads.all, 'none was started anew').toHaveLength(2)
-  await ann.isUndisturbed()
-  await Browser.signIn(server, 'Web')
-})
+)
 
 test('while the rules do not keep up with a thread, its players are told so, and nothing piles up', async () => {
   const limits = { messagesPerSecond: 1e6, burstMessages: 1e6, maxDroppedMessages: 1e6 }
@@ -263,7 +301,10 @@ test('while the rules do not keep up with a thread, its players are told so, and
     for (let count = 0; count < 100; count++, bytes += long.length) ann.sendFrame(long)
     return ann.all('error').length > 0
   })
-  expect(ann.all('error')[0]).toMatchObject({ code: 'too-fast', message: 'the server does not keep up' })
+  expect(ann.all('error')[0]).toMatchObject({
+    code: 'too-fast',
+    message: 'the server does not keep up'
+  })
   expect(ann.all('pong')).toEqual([])
   expect(bytes).toBeGreaterThan(15 * 2 ** 20)
 })
@@ -277,19 +318,26 @@ test.each([false, true])(
       ['webPort', taken.webPort]
     ] as const) {
       const other = openLobby({ workers: 1, [setting]: port }, { handOver: handOver || isWindows })
-      await expect(other, setting).rejects.toMatchObject({ code: 'EADDRINUSE', port, address: '127.0.0.1' })
+      await expect(other, setting).rejects.toMatchObject({
+        code: 'EADDRINUSE',
+        port,
+        address: '127.0.0.1'
+      })
     }
   }
 )
 
-test.skipIf(isWindows)('a lobby with threads does not share its ports with another one', async () => {
-  const first = await openLobby({ workers: 1 })
-  await expect(openLobby({ workers: 1, port: first.port })).rejects.toMatchObject({
-    code: 'EADDRINUSE',
-    port: first.port
-  })
-  await Person.signIn(first, 'Ann')
-})
+test.skipIf(isWindows)(
+  'a lobby with threads does not share its ports with another one',
+  async () => {
+    const first = await openLobby({ workers: 1 })
+    await expect(openLobby({ workers: 1, port: first.port })).rejects.toMatchObject({
+      code: 'EADDRINUSE',
+      port: first.port
+    })
+    await Person.signIn(first, 'Ann')
+  }
+)
 
 test('a port for datagrams that is taken is told as well, and nothing is left of the threads', async () => {
   const threads = new Threads()
@@ -305,7 +353,18 @@ test('a port for datagrams that is taken is told as well, and nothing is left of
 // Windows has no signals between processes.
 test.skipIf(isWindows)('the command with threads ends by itself when it is told to', async () => {
   const root = fileURLToPath(new URL('../../..', import.meta.url))
-  const flags = ['--port', '0', '--udp-port', '0', '--web-port', '0', '--operator-port', '0', '--workers', '2']
+  const flags = [
+    '--port',
+    '0',
+    '--udp-port',
+    '0',
+    '--web-port',
+    '0',
+    '--operator-port',
+    '0',
+    '--workers',
+    '2'
+  ]
   const command = ['--import', 'tsx', 'examples/lobby/main.ts', ...flags]
   const child = spawn(process.execPath, command, { cwd: root, stdio: ['ignore', 'pipe', 'pipe'] })
   onTestFinished(() => void child.kill('SIGKILL'))

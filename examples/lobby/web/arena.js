@@ -1,5 +1,6 @@
 // @ts-check
-// Draws a moment of a match on a canvas: the floor, coins, players with their names, and a "+1" where somebody has just scored. Knows no rules.
+// Draws a moment of a match on a canvas: the floor, coins, players with their names, and a "+1"
+// where somebody has just scored. Knows no rules.
 
 /** @typedef {import('./timeline.js').Sight} Sight */
 /** @typedef {import('../protocol.ts').ArenaInfo} ArenaInfo */
@@ -38,7 +39,9 @@ export class Arena {
   #context
   #colours
   #wantsRest = matchMedia('(prefers-reduced-motion: reduce)')
-  /** Which way everybody looks: where they went last. @type {Map<number, { x: number, y: number }>} */
+  /**
+   * Which way everybody looks: where they went last. @type {Map<number, { x: number, y: number }>}
+   */
   #looks = new Map()
   /** @type {{ x: number, y: number, atMs: number }[]} */
   #pops = []
@@ -48,7 +51,10 @@ export class Arena {
     this.#canvas = canvas
     this.#context = /** @type {CanvasRenderingContext2D} */ (canvas.getContext('2d'))
     const style = getComputedStyle(canvas)
-    this.#colours = Array.from({ length: 8 }, (_, at) => style.getPropertyValue(`--seat-${at}`).trim() || LIGHT)
+    this.#colours = Array.from(
+      { length: 8 },
+      (_, at) => style.getPropertyValue(`--seat-${at}`).trim() || LIGHT
+    )
   }
 
   /** Another match. */
@@ -76,21 +82,33 @@ export class Arena {
     context.setTransform(scale, 0, 0, scale, 0, 0)
     this.#drawFloor(width, height)
     if (sight === undefined) return
-    for (const [at, { x, y }] of sight.coins.entries()) this.#drawAt(x, y, size, () => this.#drawCoin(at, nowMs))
+    for (const [at, { x, y }] of sight.coins.entries())
+      this.#drawAt(x, y, size, () => this.#drawCoin(at, nowMs))
     // One's own circle lies over the others.
     const players = sight.players.toSorted(
       (one, other) => Number(one.seat === ownSeat) - Number(other.seat === ownSeat)
     )
     for (const player of players) {
-      this.#drawAt(player.x, player.y, size, () => this.#drawPlayer(player, player.seat === ownSeat))
+      this.#drawAt(player.x, player.y, size, () =>
+        this.#drawPlayer(player, player.seat === ownSeat)
+      )
     }
     for (const player of players) {
-      this.#drawName(player, names[player.seat] ?? '', player.seat === ownSeat, PLAYER_RADIUS * size, scale)
+      this.#drawName(
+        player,
+        names[player.seat] ?? '',
+        player.seat === ownSeat,
+        PLAYER_RADIUS * size,
+        scale
+      )
     }
     this.#drawPops(nowMs, scale)
   }
 
-  /** What draws around 0, 0 is drawn around x, y. @param {number} x @param {number} y @param {number} size @param {() => void} draw */
+  /**
+   * What draws around 0, 0 is drawn around x, y. @param {number} x @param {number} y @param
+   * {number} size @param {() => void} draw
+   */
   #drawAt(x, y, size, draw) {
     this.#context.save()
     this.#context.translate(x, y)
@@ -99,7 +117,10 @@ export class Arena {
     this.#context.restore()
   }
 
-  /** As many pixels as the screen has there. Returns how many of them a unit is. @param {number} width @param {number} height */
+  /**
+   * As many pixels as the screen has there. Returns how many of them a unit is. @param {number}
+   * width @param {number} height
+   */
   #fit(width, height) {
     const canvas = this.#canvas
     const pixels = Math.max(1, Math.round(canvas.clientWidth * devicePixelRatio))
@@ -114,7 +135,14 @@ export class Arena {
   /** @param {number} width @param {number} height */
   #drawFloor(width, height) {
     const context = this.#context
-    const light = context.createRadialGradient(width / 2, height / 2, 0, width / 2, height / 2, width * 0.6)
+    const light = context.createRadialGradient(
+      width / 2,
+      height / 2,
+      0,
+      width / 2,
+      height / 2,
+      width * 0.6
+    )
     light.addColorStop(0, FLOOR_LIGHT)
     light.addColorStop(1, FLOOR)
     context.fillStyle = light
@@ -130,7 +158,8 @@ export class Arena {
     const context = this.#context
     context.fillStyle = SHADOW
     this.#disc(0, 3, COIN_RADIUS)
-    if (!this.#wantsRest.matches) context.scale(Math.abs(Math.cos(nowMs / COIN_TURN_MS + at)) * 0.35 + 0.65, 1)
+    if (!this.#wantsRest.matches)
+      context.scale(Math.abs(Math.cos(nowMs / COIN_TURN_MS + at)) * 0.35 + 0.65, 1)
     context.fillStyle = GOLD
     this.#disc(0, 0, COIN_RADIUS)
     context.lineWidth = 1.5
@@ -168,10 +197,14 @@ export class Arena {
     }
   }
 
-  /** @param {Sight} player @param {string} name @param {boolean} isOwn @param {number} radius @param {number} scale */
+  /**
+   * @param {Sight} player @param {string} name @param {boolean} isOwn @param {number} radius @param
+   *   {number} scale
+   */
   #drawName({ x, y }, name, isOwn, radius, scale) {
     const letters = [...name]
-    const text = letters.length > LONGEST_NAME ? `${letters.slice(0, LONGEST_NAME - 1).join('')}…` : name
+    const text =
+      letters.length > LONGEST_NAME ? `${letters.slice(0, LONGEST_NAME - 1).join('')}…` : name
     // Who is at the upper edge has the name below.
     const isBelow = y < radius + 3 * NAME_SIZE
     this.#drawText(
@@ -196,7 +229,10 @@ export class Arena {
     }
   }
 
-  /** @param {string} text @param {number} x @param {number} y @param {string} colour @param {number} size @param {number} scale */
+  /**
+   * @param {string} text @param {number} x @param {number} y @param {string} colour @param {number}
+   *   size @param {number} scale
+   */
   #drawText(text, x, y, colour, size, scale) {
     const context = this.#context
     const units = Math.max(size, (LEAST_FONT_PX * devicePixelRatio) / scale)

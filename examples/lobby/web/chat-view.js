@@ -17,7 +17,8 @@ export class ChatView {
 
   /**
    * @param {HTMLElement} panel
-   * @param {{ title: string, empty: string, say: (text: string) => void, onEscape?: () => void }} options
+   * @param {{ title: string, empty: string, say: (text: string) => void, onEscape?: () => void }}
+   *   options
    */
   constructor(panel, { title, empty, say, onEscape }) {
     panel.append(fromTemplate('chat-panel'))
@@ -54,7 +55,8 @@ export class ChatView {
     const { scrollTop, clientHeight, scrollHeight } = this.#log
     const isAtEnd = scrollHeight - scrollTop - clientHeight < NEAR_END_PX
     this.#lines.render(lines)
-    for (const element of this.#log.children) element.classList.toggle('own', part(element, 'from').textContent === me)
+    for (const element of this.#log.children)
+      element.classList.toggle('own', part(element, 'from').textContent === me)
     if (isAtEnd || lines.at(-1)?.from === me) this.#log.scrollTop = this.#log.scrollHeight
     this.#lastId = lastId
   }

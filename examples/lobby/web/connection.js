@@ -1,6 +1,7 @@
 // @ts-check
-// The way to the server: one WebSocket, which signs in by name or by token, comes back by itself when it is lost, and notices when it is dead. Knows
-// the protocol's first and last words; the rest it hands on. Knows no page.
+// The way to the server: one WebSocket, which signs in by name or by token, comes back by itself
+// when it is lost, and notices when it is dead. Knows the protocol's first and last words; the rest
+// it hands on. Knows no page.
 
 /** @typedef {import('../protocol.ts').ServerMessage} ServerMessage */
 /** @typedef {import('../protocol.ts').Request} Request */
@@ -14,7 +15,8 @@
  * Why there is no connection: a refusal of the server, or one of these.
  * @typedef {RefusalCode | 'unreachable' | 'other-version' | 'signed-out'} EndReason
  *
- * 'off': nobody is signed in, and nothing is tried. 'waiting': lost, and tried again at `retryAtMs`; the seat is kept until `seatUntilMs`.
+ * 'off': nobody is signed in, and nothing is tried. 'waiting': lost, and tried again at
+ * `retryAtMs`; the seat is kept until `seatUntilMs`.
  * @typedef {{ kind: 'off', reason?: EndReason, message?: string }
  *   | { kind: 'connecting', isReturn: boolean }
  *   | { kind: 'on' }
@@ -27,16 +29,25 @@
 
 /** Of protocol.ts. A server that speaks another one has been renewed since the page was loaded. */
 export const PROTOCOL_VERSION = 3
-/** Doubled with each try that fails, up to the most; each somewhat more or less, so that a thousand players do not come back in one moment. */
+/**
+ * Doubled with each try that fails, up to the most; each somewhat more or less, so that a thousand
+ * players do not come back in one moment.
+ */
 export const FIRST_RETRY_MS = 500
 export const MOST_RETRY_MS = 8_000
 const RETRY_SPREAD = 0.3
 /** Longer than it takes to say no, and shorter than a player's patience. */
 const CONNECT_MS = 10_000
-/** How often the connection is tried: it shows the latency, and in a match a dead one should be noticed soon. */
+/**
+ * How often the connection is tried: it shows the latency, and in a match a dead one should be
+ * noticed soon.
+ */
 export const PING_MS = 10_000
 export const PING_IN_MATCH_MS = 2_000
-/** No answer for so long, and nothing else either: the connection is dead, whatever the browser believes. */
+/**
+ * No answer for so long, and nothing else either: the connection is dead, whatever the browser
+ * believes.
+ */
 export const DEAD_MS = 5_000
 export const DEAD_IN_MATCH_MS = 2_500
 const LOOK_EVERY_MS = 500
@@ -124,12 +135,17 @@ export class Connection {
     else this.#end('signed-out')
   }
 
-  /** What cannot be sent now is not sent at all: a minute later it would mean something else. @param {Request} request */
+  /**
+   * What cannot be sent now is not sent at all: a minute later it would mean something else. @param
+   * {Request} request
+   */
   send(request) {
     if (this.#status.kind === 'on') this.#socket?.send(JSON.stringify(request))
   }
 
-  /** Something hints that the connection may be gone: asks, so that the answer or its absence shows. */
+  /**
+   * Something hints that the connection may be gone: asks, so that the answer or its absence shows.
+   */
   check() {
     if (this.#status.kind === 'on' && this.#ping === undefined) this.#sendPing()
   }
@@ -188,7 +204,10 @@ export class Connection {
   #introduce() {
     const purpose = this.#purpose
     if (purpose === undefined) return
-    const request = 'token' in purpose ? { type: 'resume', token: purpose.token } : { type: 'name', name: purpose.name }
+    const request =
+      'token' in purpose
+        ? { type: 'resume', token: purpose.token }
+        : { type: 'name', name: purpose.name }
     this.#socket?.send(JSON.stringify(request))
   }
 
@@ -211,14 +230,22 @@ export class Connection {
   #onLost() {
     this.#drop()
     const seat = this.#keeper.read()
-    const wasNew = this.#purpose !== undefined && !('token' in this.#purpose) && this.#status.kind === 'connecting'
+    const wasNew =
+      this.#purpose !== undefined &&
+      !('token' in this.#purpose) &&
+      this.#status.kind === 'connecting'
     if (seat === undefined || wasNew) return this.#end('unreachable')
     const retryMs = Math.min(FIRST_RETRY_MS * 2 ** this.#failures++, MOST_RETRY_MS)
     const afterMs = retryMs * (1 + RETRY_SPREAD * (2 * Math.random() - 1))
     const nowMs = performance.now()
     if (this.#status.kind === 'on') this.#lostAtMs = nowMs
     const seatUntilMs = this.#lostAtMs + this.#resumeMs
-    this.#setStatus({ kind: 'waiting', retryAtMs: nowMs + afterMs, seatUntilMs, reason: this.#retryReason })
+    this.#setStatus({
+      kind: 'waiting',
+      retryAtMs: nowMs + afterMs,
+      seatUntilMs,
+      reason: this.#retryReason
+    })
     this.#timer = setTimeout(() => this.retryNow(), afterMs)
   }
 
@@ -265,7 +292,8 @@ export class Connection {
 }
 
 /**
- * A seat in the tab's own storage: it outlives a reload and ends with the tab. In a browser that forbids storage it is kept by the page alone.
+ * A seat in the tab's own storage: it outlives a reload and ends with the tab. In a browser that
+ * forbids storage it is kept by the page alone.
  * @param {string} key
  * @returns {SeatKeeper}
  */

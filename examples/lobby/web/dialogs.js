@@ -1,6 +1,7 @@
 // @ts-check
-// Questions that have to be answered first: what the new room is to be like, a room's password, and whether somebody means it. A dialog stays open
-// until the server has said yes, and shows what it says instead.
+// Questions that have to be answered first: what the new room is to be like, a room's password, and
+// whether somebody means it. A dialog stays open until the server has said yes, and shows what it
+// says instead.
 import { byId, part, setText, show, theOne } from './dom.js'
 
 /** @typedef {import('../protocol.ts').Request} Request */
@@ -73,7 +74,10 @@ export class Dialogs {
     if (!this.#confirm.open) this.#confirm.showModal()
   }
 
-  /** What the server has against the answer. Returns whether there was a dialog to show it. @param {string} words */
+  /**
+   * What the server has against the answer. Returns whether there was a dialog to show it. @param
+   * {string} words
+   */
   refuse(words) {
     const dialog = [this.#create, this.#password].find(({ open }) => open)
     if (dialog === undefined) return false
@@ -94,7 +98,10 @@ function open(dialog) {
   if (!dialog.open) dialog.showModal()
 }
 
-/** It closes when the server has said yes, and not by itself. @param {HTMLDialogElement} dialog @param {() => void} then */
+/**
+ * It closes when the server has said yes, and not by itself. @param {HTMLDialogElement} dialog
+ * @param {() => void} then
+ */
 function onSubmit(dialog, then) {
   dialog.addEventListener('submit', (event) => {
     event.preventDefault()

@@ -1,6 +1,7 @@
 // @ts-check
-// The little that the views need to keep a page up to date without building it anew: what has the focus keeps it, and what has not changed is not
-// touched. What strangers have written only ever becomes text.
+// The little that the views need to keep a page up to date without building it anew: what has the
+// focus keeps it, and what has not changed is not touched. What strangers have written only ever
+// becomes text.
 
 /** @param {string} id @returns {HTMLElement} */
 export function byId(id) {
@@ -22,7 +23,10 @@ export function theOne(id, Type) {
   return element
 }
 
-/** The part of a view or of a row that is called so. @param {Element} root @param {string} name @returns {HTMLElement} */
+/**
+ * The part of a view or of a row that is called so. @param {Element} root @param {string} name
+ * @returns {HTMLElement}
+ */
 export function part(root, name) {
   const element = root.querySelector(`[data-part="${name}"]`)
   if (!(element instanceof HTMLElement)) throw new Error(`there is no part ${name}`)
@@ -34,7 +38,10 @@ export function setText(element, text) {
   if (element.textContent !== text) element.textContent = text
 }
 
-/** A player's or a room's: where there is no room for all of it, the whole of it is to be seen under the mouse. @param {Element} element @param {string} name */
+/**
+ * A player's or a room's: where there is no room for all of it, the whole of it is to be seen under
+ * the mouse. @param {Element} element @param {string} name
+ */
 export function setName(element, name) {
   setText(element, name)
   setAttribute(element, 'title', name)
@@ -45,7 +52,10 @@ export function show(element, isShown) {
   if (element.hidden === isShown) element.hidden = !isShown
 }
 
-/** @param {Element} element @param {string} name @param {string | undefined} value Undefined takes it away. */
+/**
+ * @param {Element} element @param {string} name @param {string | undefined} value Undefined takes
+ *   it away.
+ */
 export function setAttribute(element, name, value) {
   if (value === undefined) element.removeAttribute(name)
   else if (element.getAttribute(name) !== value) element.setAttribute(name, value)
@@ -58,7 +68,8 @@ export function fromTemplate(id) {
 }
 
 /**
- * Makes the children of `parent` those of `items`, in their order; an item that was there before keeps its element.
+ * Makes the children of `parent` those of `items`, in their order; an item that was there before
+ * keeps its element.
  * @template T
  */
 export class KeyedList {
@@ -97,7 +108,8 @@ export class KeyedList {
         element = this.#make(item)
         this.#elements.set(key, element)
       }
-      if (this.#parent.children[at] !== element) this.#parent.insertBefore(element, this.#parent.children[at] ?? null)
+      if (this.#parent.children[at] !== element)
+        this.#parent.insertBefore(element, this.#parent.children[at] ?? null)
       this.#update(element, item)
     }
   }

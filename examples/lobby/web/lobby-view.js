@@ -1,6 +1,16 @@
 // @ts-check
 // The lobby: a quick match, a room of one's own, the list of rooms, and who is here.
-import { byId, fromTemplate, KeyedList, part, setAttribute, setName, setText, show, theOne } from './dom.js'
+import {
+  byId,
+  fromTemplate,
+  KeyedList,
+  part,
+  setAttribute,
+  setName,
+  setText,
+  show,
+  theOne
+} from './dom.js'
 import { clock, counted, places } from './words.js'
 
 /** @typedef {import('./main.js').View} View */
@@ -53,7 +63,12 @@ export class LobbyView {
       this.#tellFilter()
     })
 
-    this.#rooms = new KeyedList(byId('room-list'), ({ name }) => name, this.#makeRoom.bind(this), updateRoom)
+    this.#rooms = new KeyedList(
+      byId('room-list'),
+      ({ name }) => name,
+      this.#makeRoom.bind(this),
+      updateRoom
+    )
     this.#people = new KeyedList(byId('people'), ({ name }) => name, makePerson, updatePerson)
     this.#roomPager = new Pager(byId('room-pager'), (from) => actions.browseRooms(from))
     this.#peoplePager = new Pager(byId('people-pager'), (from) => actions.browsePeople(from))
@@ -67,7 +82,10 @@ export class LobbyView {
     if (queue !== undefined) {
       const root = byId('queued')
       setText(part(root, 'clock'), clock((nowMs - queue.sinceMs) / 1000))
-      setText(part(root, 'count'), queue.players === 1 ? 'first in line' : `${queue.players} in line`)
+      setText(
+        part(root, 'count'),
+        queue.players === 1 ? 'first in line' : `${queue.players} in line`
+      )
       setText(part(root, 'skill'), String(Math.round(queue.skill)))
     }
 
@@ -98,7 +116,8 @@ export class LobbyView {
 
   #wordsOfNoRooms() {
     const { filter, open } = this.filter
-    if (filter !== '') return `No room${open ? ' with a free seat' : ''} has “${filter}” in its name.`
+    if (filter !== '')
+      return `No room${open ? ' with a free seat' : ''} has “${filter}” in its name.`
     if (open) return 'No room has a free seat at the moment.'
     return 'There are no rooms yet. Create the first one, or find a quick match.'
   }
@@ -178,7 +197,10 @@ class Pager {
     part(root, 'on').addEventListener('click', () => browse(this.#onFrom))
   }
 
-  /** @param {{ shown: unknown[], from: number, total: number } | undefined} page @param {number} pageSize */
+  /**
+   * @param {{ shown: unknown[], from: number, total: number } | undefined} page @param {number}
+   *   pageSize
+   */
   render(page, pageSize) {
     const { shown, from, total } = page ?? { shown: [], from: 0, total: 0 }
     show(this.#root, from > 0 || shown.length < total)

@@ -1,5 +1,6 @@
 // @ts-check
-// Puts the page together: messages change the state, the state is shown once a frame, and what the player does becomes a request.
+// Puts the page together: messages change the state, the state is shown once a frame, and what the
+// player does becomes a request.
 import { ChatView } from './chat-view.js'
 import { Connection, seatInTab } from './connection.js'
 import { Dialogs } from './dialogs.js'
@@ -21,14 +22,17 @@ import { secondsUntil, wordsOfRefusal, wordsOfStatus } from './words.js'
 
 /**
  * What is to be shown.
- * @typedef {{ state: ViewState, status: Status, latencyMs: number | undefined, nowMs: number }} View
+ * @typedef {{ state: ViewState, status: Status, latencyMs: number | undefined, nowMs: number }}
+ *   View
  *
- * What a player can do. A request goes to the server as it is; the others have something to be thought of first.
+ * What a player can do. A request goes to the server as it is; the others have something to be
+ * thought of first.
  * @typedef {object} Actions
  * @property {(name: string) => void} signIn
  * @property {(request: Request) => void} send
  * @property {() => void} askForRoom
- * @property {(room: string, how?: { toWatch?: boolean, hasPassword?: boolean }) => void} enterRoom By its name or its code.
+ * @property {(room: string, how?: { toWatch?: boolean, hasPassword?: boolean }) => void} enterRoom
+ *   By its name or its code.
  * @property {(from: number) => void} browseRooms
  * @property {(from: number) => void} browsePeople
  * @property {() => void} leave
@@ -44,7 +48,10 @@ const ASK_FOR_PEOPLE_MS = 5_000
 /** At most so often, however much changes in rooms that are not shown. */
 const ASK_FOR_ROOMS_MS = 3_000
 
-/** A name that the page thinks of is no longer than what a server takes that nobody has set otherwise. */
+/**
+ * A name that the page thinks of is no longer than what a server takes that nobody has set
+ * otherwise.
+ */
 const IDEA_CHARS = 24
 
 let state = initialState()
@@ -52,9 +59,14 @@ let state = initialState()
 let screen = 'loading'
 /** Whose page this was before. @type {string | undefined} */
 let lastName
-/** The room that the player wants to go into. @type {{ room: string, toWatch: boolean } | undefined} */
+/**
+ * The room that the player wants to go into. @type {{ room: string, toWatch: boolean } | undefined}
+ */
 let wantedRoom
-/** The filter of the rooms that the server tells of, as text; undefined when it does not. @type {string | undefined} */
+/**
+ * The filter of the rooms that the server tells of, as text; undefined when it does not. @type
+ * {string | undefined}
+ */
 let watched
 let roomsAskedMs = 0
 let peopleAskedMs = Number.NEGATIVE_INFINITY
@@ -68,7 +80,8 @@ const render = oncePerFrame(renderNow)
 const actions = {
   signIn: (name) => connection.signIn(name),
   send: (request) => connection.send(request),
-  askForRoom: () => dialogs.askForRoom([...`${state.me}’s room`].slice(0, IDEA_CHARS).join('').trim()),
+  askForRoom: () =>
+    dialogs.askForRoom([...`${state.me}’s room`].slice(0, IDEA_CHARS).join('').trim()),
   enterRoom(room, { toWatch = false, hasPassword = false } = {}) {
     wantedRoom = { room, toWatch }
     if (hasPassword) dialogs.askForPassword(room, knock)
@@ -132,7 +145,8 @@ const roomTabs = new Tabs(byId('room'))
 
 byId('sign-out').addEventListener('click', () => connection.signOut())
 part(byId('connection'), 'retry').addEventListener('click', () => connection.retryNow())
-// The browser's own opinion of the network is a hint and no more: a server on the same machine needs none.
+// The browser's own opinion of the network is a hint and no more: a server on the same machine
+// needs none.
 window.addEventListener('offline', () => connection.check())
 window.addEventListener('online', () => connection.retryNow())
 document.addEventListener('visibilitychange', () => {
@@ -187,7 +201,8 @@ function onStatus(status) {
 
 /** @param {Extract<ServerMessage, { type: 'error' }>} error */
 function onRefusal({ code, message }) {
-  if (code === 'wrong-password' && wantedRoom !== undefined) dialogs.askForPassword(wantedRoom.room, knock)
+  if (code === 'wrong-password' && wantedRoom !== undefined)
+    dialogs.askForPassword(wantedRoom.room, knock)
   const words = wordsOfRefusal(code, message)
   if (words === undefined || dialogs.refuse(words)) return
   state = withNotice(state, words, true)
@@ -199,7 +214,11 @@ function onRefusal({ code, message }) {
 function knock(password) {
   if (wantedRoom === undefined) return
   const { room, toWatch } = wantedRoom
-  connection.send({ type: toWatch ? 'spectate' : 'join', room, ...(password === undefined ? {} : { password }) })
+  connection.send({
+    type: toWatch ? 'spectate' : 'join',
+    room,
+    ...(password === undefined ? {} : { password })
+  })
 }
 
 /** Another page of the list, or with another filter. @param {number} from */
@@ -217,7 +236,12 @@ function browseRooms(from) {
 
 /** What the page asks for by itself, while somebody looks at the lobby. */
 function tend() {
-  if (connection.status.kind !== 'on' || state.room !== undefined || document.visibilityState === 'hidden') return
+  if (
+    connection.status.kind !== 'on' ||
+    state.room !== undefined ||
+    document.visibilityState === 'hidden'
+  )
+    return
   const nowMs = performance.now()
   if (nowMs - peopleAskedMs >= ASK_FOR_PEOPLE_MS) actions.browsePeople(state.people?.from ?? 0)
   const { rooms } = state
@@ -236,7 +260,9 @@ function screenOf() {
   if (me === undefined) {
     // Somebody comes back after a reload: the form for a name would only flash up.
     const { status } = connection
-    return status.kind === 'waiting' || (status.kind === 'connecting' && status.isReturn) ? 'loading' : 'sign-in'
+    return status.kind === 'waiting' || (status.kind === 'connecting' && status.isReturn)
+      ? 'loading'
+      : 'sign-in'
   }
   if (room === undefined) return 'lobby'
   if (room.match !== undefined) return 'match'
@@ -274,7 +300,10 @@ function renderFrame({ status, latencyMs, nowMs }) {
   setName(part(byId('own-name'), 'name'), state.me ?? '')
   show(byId('sign-out'), state.me !== undefined)
   show(byId('latency'), status.kind === 'on' && latencyMs !== undefined)
-  setText(part(byId('latency'), 'text'), latencyMs === undefined ? '' : `${Math.round(latencyMs)} ms`)
+  setText(
+    part(byId('latency'), 'text'),
+    latencyMs === undefined ? '' : `${Math.round(latencyMs)} ms`
+  )
 
   const words = wordsOfStatus(status, nowMs)
   show(byId('connection'), words !== '')

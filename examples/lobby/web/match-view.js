@@ -1,7 +1,18 @@
 // @ts-check
-// A match on the page: the arena and its scores, steered by keys or by a thumb, and how long things took on the way.
+// A match on the page: the arena and its scores, steered by keys or by a thumb, and how long things
+// took on the way.
 import { Arena } from './arena.js'
-import { byId, fromTemplate, KeyedList, part, setAttribute, setName, setText, show, theOne } from './dom.js'
+import {
+  byId,
+  fromTemplate,
+  KeyedList,
+  part,
+  setAttribute,
+  setName,
+  setText,
+  show,
+  theOne
+} from './dom.js'
 import { SEAT_COLOURS } from './room-view.js'
 import { directionOfPoint, HeldKeys, Steering } from './steering.js'
 import { Timeline } from './timeline.js'
@@ -26,7 +37,10 @@ export class MatchView {
   #keys = new HeldKeys()
   /** @type {KeyedList<Score>} */
   #scores
-  /** @type {{ number: number, players: readonly string[], arena: import('../protocol.ts').ArenaInfo, timeline: Timeline, ownSeat: number } | undefined} */
+  /**
+   * @type {{ number: number, players: readonly string[], arena: import('../protocol.ts').ArenaInfo,
+   *   timeline: Timeline, ownSeat: number } | undefined}
+   */
   #match
   #isDrawing = false
 
@@ -44,11 +58,20 @@ export class MatchView {
     this.#listenToPad()
   }
 
-  /** A match begins, or goes on for who comes in or back. @param {Extract<ServerMessage, { type: 'match-started' }>} message @param {string | undefined} me */
+  /**
+   * A match begins, or goes on for who comes in or back. @param {Extract<ServerMessage, { type:
+   * 'match-started' }>} message @param {string | undefined} me
+   */
   begin({ match: number, players, arena }, me) {
     if (this.#match?.number !== number) {
       const ownSeat = me === undefined ? -1 : players.indexOf(me)
-      this.#match = { number, players, arena, timeline: new Timeline(arena.ticksPerSecond), ownSeat }
+      this.#match = {
+        number,
+        players,
+        arena,
+        timeline: new Timeline(arena.ticksPerSecond),
+        ownSeat
+      }
       this.#arena.clear()
     }
     if (this.#match.ownSeat !== -1) this.#steering.begin(number)
@@ -60,7 +83,10 @@ export class MatchView {
     this.#steering.end()
   }
 
-  /** Thirty times a second. @param {Extract<ServerMessage, { type: 'state' }>} state @param {number} nowMs */
+  /**
+   * Thirty times a second. @param {Extract<ServerMessage, { type: 'state' }>} state @param {number}
+   * nowMs
+   */
   onState(state, nowMs) {
     const match = this.#match
     if (match === undefined || state.match !== match.number) return
@@ -92,7 +118,8 @@ export class MatchView {
     this.#scores.render(
       match.players.map((name, seat) => {
         // Who is in no state any more has left.
-        const score = latest === undefined ? 0 : latest.players.find((player) => player.seat === seat)?.score
+        const score =
+          latest === undefined ? 0 : latest.players.find((player) => player.seat === seat)?.score
         return { seat, name, score, isOwn: seat === match.ownSeat }
       })
     )
@@ -100,7 +127,10 @@ export class MatchView {
     show(this.#pad, isPlaying)
     show(byId('arena-hint'), !isPlaying)
     setText(byId('arena-hint'), isPlaying ? '' : 'You look on')
-    setText(byId('figures'), wordsOfFigures(latencyMs, isPlaying ? this.#steering.tookMs : undefined))
+    setText(
+      byId('figures'),
+      wordsOfFigures(latencyMs, isPlaying ? this.#steering.tookMs : undefined)
+    )
   }
 
   focus() {
@@ -126,7 +156,8 @@ export class MatchView {
   /** @param {KeyboardEvent} event @param {Actions} actions */
   #onKeyDown(event, actions) {
     if (this.#match === undefined || event.ctrlKey || event.metaKey || event.altKey) return
-    if (event.target instanceof HTMLInputElement || document.querySelector('dialog[open]') !== null) return
+    if (event.target instanceof HTMLInputElement || document.querySelector('dialog[open]') !== null)
+      return
     if (event.key === 'Enter' && event.target === this.#canvas) {
       event.preventDefault() // or the chat line would be sent at once
       actions.focusChat()

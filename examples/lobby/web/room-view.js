@@ -1,6 +1,17 @@
 // @ts-check
-// A room between two matches: its seats, who looks on, the ready button and the countdown, and how the last match went.
-import { byId, fromTemplate, KeyedList, part, setAttribute, setName, setText, show, theOne } from './dom.js'
+// A room between two matches: its seats, who looks on, the ready button and the countdown, and how
+// the last match went.
+import {
+  byId,
+  fromTemplate,
+  KeyedList,
+  part,
+  setAttribute,
+  setName,
+  setText,
+  show,
+  theOne
+} from './dom.js'
 import { isHost, ownSeat, playersOf } from './state.js'
 import { listed, secondsUntil } from './words.js'
 
@@ -38,7 +49,9 @@ export class RoomView {
   /** @param {Actions} actions */
   constructor(actions) {
     this.#actions = actions
-    this.#ready.addEventListener('click', () => actions.send({ type: 'ready', ready: !this.#amReady }))
+    this.#ready.addEventListener('click', () =>
+      actions.send({ type: 'ready', ready: !this.#amReady })
+    )
     byId('leave').addEventListener('click', () => actions.leave())
     byId('back-to-room').addEventListener('click', () => actions.dismissResult())
     this.#seats = new KeyedList(
@@ -53,7 +66,12 @@ export class RoomView {
       (member) => this.#makeSpectator(member),
       (element, member) => this.#updateSpectator(element, member)
     )
-    this.#standings = new KeyedList(byId('standings'), ({ name }) => name, makeStanding, updateStanding)
+    this.#standings = new KeyedList(
+      byId('standings'),
+      ({ name }) => name,
+      makeStanding,
+      updateStanding
+    )
 
     const copy = part(byId('room-code'), 'copy')
     show(copy, 'clipboard' in navigator) // not over plain HTTP from another machine
@@ -200,8 +218,11 @@ function hintFor({ code }, players, seat, amHost) {
   }
   const missing = players.filter(({ ready }) => !ready).map(({ name }) => name)
   if (missing.length === 0) return 'Everybody is ready.'
-  if (seat !== undefined && !seat.spectator && !seat.ready) return 'The match begins when everybody is ready.'
-  return missing.length > 3 ? `Waiting for ${missing.length} players.` : `Waiting for ${listed(missing)}.`
+  if (seat !== undefined && !seat.spectator && !seat.ready)
+    return 'The match begins when everybody is ready.'
+  return missing.length > 3
+    ? `Waiting for ${missing.length} players.`
+    : `Waiting for ${listed(missing)}.`
 }
 
 /** @param {string} name */

@@ -32,7 +32,9 @@ export class SignInView {
     setText(this.#reason, words)
   }
 
-  /** Somebody comes to the door. @param {string | undefined} name By which they were known before. */
+  /**
+   * Somebody comes to the door. @param {string | undefined} name By which they were known before.
+   */
   enter(name) {
     if (name !== undefined && this.#name.value === '') this.#name.value = name
     if (!this.#root.hidden) this.#name.focus()

@@ -1,6 +1,7 @@
 // @ts-check
-// What the page knows, and how each message of the server changes it. Pure: it touches no page and no socket, and the time is passed in. What comes
-// thirty times a second is not in here but in timeline.js.
+// What the page knows, and how each message of the server changes it. Pure: it touches no page and
+// no socket, and the time is passed in. What comes thirty times a second is not in here but in
+// timeline.js.
 
 /** @typedef {import('../protocol.ts').ServerMessage} ServerMessage */
 /** @typedef {import('../protocol.ts').RoomInfo} RoomInfo */
@@ -12,11 +13,13 @@
  * A line of a chat; without `from` it tells what has happened. `id` counts up.
  * @typedef {{ id: number, from?: string, text: string }} Line
  *
- * A page of the list. `isStale`: something else has changed than what is shown, so that the page should be asked for again. `pageRooms`: how many
- * the server shows at once, as far as it is known.
- * @typedef {{ shown: RoomInfo[], from: number, total: number, pageRooms: number, isStale: boolean }} RoomPage
+ * A page of the list. `isStale`: something else has changed than what is shown, so that the page
+ * should be asked for again. `pageRooms`: how many the server shows at once, as far as it is known.
+ * @typedef {{ shown: RoomInfo[], from: number, total: number, pageRooms: number, isStale: boolean
+ *   }} RoomPage
  *
- * @typedef {{ number: number, players: readonly string[], endsAtMs: number, arena: ArenaInfo }} RunningMatch
+ * @typedef {{ number: number, players: readonly string[], endsAtMs: number, arena: ArenaInfo }}
+ *   RunningMatch
  * @typedef {{ name: string, score: number, skill: number | undefined, isWinner: boolean }} Standing
  * @typedef {{ standings: Standing[], winners: string[], saved: boolean }} Result
  *
@@ -33,7 +36,8 @@
  * @typedef {object} ViewState
  * @property {string | undefined} me The player's name; undefined for who is not signed in.
  * @property {RoomPage | undefined} rooms Undefined until the server has told.
- * @property {{ shown: { name: string, where: Presence }[], from: number, total: number } | undefined} people
+ * @property {{ shown: { name: string, where: Presence }[], from: number, total: number } |
+ *   undefined} people
  * @property {{ skill: number, players: number, sinceMs: number } | undefined} queue
  * @property {RoomView | undefined} room
  * @property {readonly Line[]} lobbyLines
@@ -43,7 +47,8 @@
  * @property {number | undefined} lastMatch The number of the last one that has begun here.
  * @property {boolean} isLeaving The player has asked for it.
  * @property {number | undefined} closesAtMs The server drains.
- * @property {{ id: number, text: string, isBad: boolean } | undefined} notice The last one; `id` counts up.
+ * @property {{ id: number, text: string, isBad: boolean } | undefined} notice The last one; `id`
+ *   counts up.
  */
 
 /** More is not kept of a chat: the page stays open for days. */
@@ -77,9 +82,17 @@ export function initialState() {
 export function reduce(state, message, nowMs) {
   switch (message.type) {
     case 'welcome':
-      // Who comes back hears 'joined' next if there is a room; what was said before the connection was lost stays.
-      if (state.me !== message.name) return { ...initialState(), notice: state.notice, me: message.name }
-      return { ...state, room: undefined, queue: undefined, rooms: undefined, closesAtMs: undefined }
+      // Who comes back hears 'joined' next if there is a room; what was said before the connection
+      // was lost stays.
+      if (state.me !== message.name)
+        return { ...initialState(), notice: state.notice, me: message.name }
+      return {
+        ...state,
+        room: undefined,
+        queue: undefined,
+        rooms: undefined,
+        closesAtMs: undefined
+      }
 
     case 'rooms': {
       const { rooms: shown, from, total } = message
@@ -88,14 +101,23 @@ export function reduce(state, message, nowMs) {
       return { ...state, rooms: { shown, from, total, pageRooms, isStale: false } }
     }
     case 'rooms-changed':
-      return state.rooms === undefined ? state : { ...state, rooms: withChanges(state.rooms, message) }
+      return state.rooms === undefined
+        ? state
+        : { ...state, rooms: withChanges(state.rooms, message) }
     case 'players':
-      return { ...state, people: { shown: message.players, from: message.from, total: message.total } }
+      return {
+        ...state,
+        people: { shown: message.players, from: message.from, total: message.total }
+      }
 
     case 'queued':
       return {
         ...state,
-        queue: { skill: message.skill, players: message.players, sinceMs: state.queue?.sinceMs ?? nowMs }
+        queue: {
+          skill: message.skill,
+          players: message.players,
+          sinceMs: state.queue?.sinceMs ?? nowMs
+        }
       }
     case 'unqueued':
       return { ...state, queue: undefined }
@@ -106,13 +128,24 @@ export function reduce(state, message, nowMs) {
       return {
         ...state,
         queue: undefined,
-        room: { name, code, host, capacity, members, startsAtMs: undefined, match: undefined, result: undefined },
+        room: {
+          name,
+          code,
+          host,
+          capacity,
+          members,
+          startsAtMs: undefined,
+          match: undefined,
+          result: undefined
+        },
         roomLines: isSame ? state.roomLines : [],
         roomOfLines: name
       }
     }
     case 'left': {
-      const text = state.isLeaving ? undefined : `${message.room} has closed: nobody plays there any more.`
+      const text = state.isLeaving
+        ? undefined
+        : `${message.room} has closed: nobody plays there any more.`
       return text === undefined ? outOfRoom(state) : withNotice(outOfRoom(state), text)
     }
     case 'kicked':
@@ -162,9 +195,13 @@ function reduceRoom(state, room, message, nowMs) {
         `${message.name} lost the connection`
       )
     case 'member-back':
-      return changed({ members: withMember(message.name, { away: false }) }, `${message.name} is back`)
+      return changed(
+        { members: withMember(message.name, { away: false }) },
+        `${message.name} is back`
+      )
     case 'host': {
-      const text = message.name === state.me ? 'You are the host now' : `${message.name} is the host now`
+      const text =
+        message.name === state.me ? 'You are the host now' : `${message.name} is the host now`
       return changed({ host: message.name }, text)
     }
     case 'ready':
@@ -178,7 +215,10 @@ function reduceRoom(state, room, message, nowMs) {
       const { match: number, players, endsInMs, arena } = message
       const match = { number, players, arena, endsAtMs: nowMs + endsInMs }
       const isNew = number !== state.lastMatch // and not one that the player comes back to
-      const begun = changed({ match, startsAtMs: undefined, result: undefined }, isNew ? 'The match begins' : undefined)
+      const begun = changed(
+        { match, startsAtMs: undefined, result: undefined },
+        isNew ? 'The match begins' : undefined
+      )
       return { ...begun, lastMatch: number }
     }
     case 'match-ended': {
@@ -191,7 +231,8 @@ function reduceRoom(state, room, message, nowMs) {
 }
 
 /**
- * Changes of what is shown are put in at once. Anything else is somewhere on another page, unless there is no other page.
+ * Changes of what is shown are put in at once. Anything else is somewhere on another page, unless
+ * there is no other page.
  * @param {RoomPage} page
  * @param {{ rooms: RoomInfo[], gone: string[] }} changes
  * @returns {RoomPage}
@@ -201,7 +242,8 @@ function withChanges(page, { rooms, gone }) {
   const isWhole = page.from === 0 && page.shown.length === page.total
   for (const name of gone) shown.delete(name)
   for (const room of rooms) if (isWhole || shown.has(room.name)) shown.set(room.name, room)
-  const isStale = page.isStale || (!isWhole && (gone.length > 0 || rooms.some(({ name }) => !shown.has(name))))
+  const isStale =
+    page.isStale || (!isWhole && (gone.length > 0 || rooms.some(({ name }) => !shown.has(name))))
   return { ...page, shown: [...shown.values()], total: isWhole ? shown.size : page.total, isStale }
 }
 
@@ -213,7 +255,12 @@ function resultOf({ winners, scores, skills, saved }) {
   const skillOf = new Map(skills.map(({ name, skill }) => [name, skill]))
   const isWinner = new Set(winners)
   const standings = scores
-    .map(({ name, score }) => ({ name, score, skill: skillOf.get(name), isWinner: isWinner.has(name) }))
+    .map(({ name, score }) => ({
+      name,
+      score,
+      skill: skillOf.get(name),
+      isWinner: isWinner.has(name)
+    }))
     .sort((one, other) => Number(other.isWinner) - Number(one.isWinner) || other.score - one.score)
   return { standings, winners, saved }
 }
@@ -264,7 +311,11 @@ export function withoutResult(state) {
  * @returns {ViewState}
  */
 export function whenLost(state) {
-  return { ...state, queue: undefined, room: state.room && { ...state.room, startsAtMs: undefined } }
+  return {
+    ...state,
+    queue: undefined,
+    room: state.room && { ...state.room, startsAtMs: undefined }
+  }
 }
 
 // ---- Questions ----

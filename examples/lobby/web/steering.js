@@ -1,10 +1,16 @@
 // @ts-check
-// From keys and a thumb to steers: which way, when to say so, and how long it took until it counted. Knows neither page nor socket.
+// From keys and a thumb to steers: which way, when to say so, and how long it took until it
+// counted. Knows neither page nor socket.
 
-/** The server drops commands over 20 a second; chat, pings and what is in flight need their share. */
+/**
+ * The server drops commands over 20 a second; chat, pings and what is in flight need their share.
+ */
 export const STEERS_PER_SECOND = 15
 const PAUSE_MS = 1000 / STEERS_PER_SECOND
-/** Steers that were not heard of yet; more than so many are forgotten, and with them how long they took. */
+/**
+ * Steers that were not heard of yet; more than so many are forgotten, and with them how long they
+ * took.
+ */
 const KEPT_STEERS = 64
 
 // Rows: up, level, down; columns: left, neither, right. See Direction in protocol.ts.
@@ -34,7 +40,10 @@ export function directionOfPoint(x, y, deadRadius) {
   return ((eighths + 10) % 8) + 1
 }
 
-/** @type {Record<string, [number, number]>} By KeyboardEvent.code: where the key is, whatever letter is printed on it. */
+/**
+ * @type {Record<string, [number, number]>} By KeyboardEvent.code: where the key is, whatever letter
+ *   is printed on it.
+ */
 const STEERING_KEYS = {
   ArrowUp: [0, -1],
   ArrowDown: [0, 1],
@@ -106,7 +115,10 @@ export class Steering {
     this.#now = now
   }
 
-  /** A match begins, or goes on after the connection was lost: then what the server heard last may be anything. @param {number} match */
+  /**
+   * A match begins, or goes on after the connection was lost: then what the server heard last may
+   * be anything. @param {number} match
+   */
   begin(match) {
     this.#match = match
     this.#sent = undefined
@@ -127,7 +139,10 @@ export class Steering {
     this.#update()
   }
 
-  /** A state shows the last steer that counted. Who has reloaded the page goes on counting from there. @param {number} seq */
+  /**
+   * A state shows the last steer that counted. Who has reloaded the page goes on counting from
+   * there. @param {number} seq
+   */
   heard(seq) {
     if (seq > this.#seq) {
       this.#seq = seq
@@ -140,7 +155,8 @@ export class Steering {
   }
 
   #update() {
-    if (this.#match === undefined || this.#timer !== undefined || this.#wanted === this.#sent) return
+    if (this.#match === undefined || this.#timer !== undefined || this.#wanted === this.#sent)
+      return
     const dueMs = this.#sentAtMs + PAUSE_MS - this.#now()
     if (dueMs > 0) {
       this.#timer = setTimeout(() => {

@@ -1,5 +1,6 @@
 // @ts-check
-// On a small screen a section shows one of its parts at a time; on a large one style.css shows them all and hides the tabs.
+// On a small screen a section shows one of its parts at a time; on a large one style.css shows them
+// all and hides the tabs.
 import { setAttribute, setText, show } from './dom.js'
 
 /** @typedef {import('./state.js').Line} Line */
@@ -13,7 +14,9 @@ export class Tabs {
   /** @param {HTMLElement} section */
   constructor(section) {
     this.#section = section
-    this.#buttons = [...section.querySelectorAll('.tabs button')].filter((button) => button instanceof HTMLElement)
+    this.#buttons = [...section.querySelectorAll('.tabs button')].filter(
+      (button) => button instanceof HTMLElement
+    )
     for (const button of this.#buttons) {
       button.addEventListener('click', () => this.select(button.dataset.tab ?? ''))
     }

@@ -1,14 +1,19 @@
 // @ts-check
-// What the page says: one place for every sentence about a refusal, an end, a place or a time. Pure.
+// What the page says: one place for every sentence about a refusal, an end, a place or a time.
+// Pure.
 
 /** @typedef {import('./connection.js').Status} Status */
 /** @typedef {import('./connection.js').EndReason} EndReason */
 /** @typedef {import('../protocol.ts').RefusalCode} RefusalCode */
 /** @typedef {import('../protocol.ts').Presence} Presence */
 
-/** @type {Partial<Record<RefusalCode, string>>} Where the server's own words would not do for a person. */
+/**
+ * @type {Partial<Record<RefusalCode, string>>} Where the server's own words would not do for a
+ *   person.
+ */
 const refusals = {
-  'name-taken': 'Somebody has this name already. If it was you a moment ago, it is free again in half a minute.',
+  'name-taken':
+    'Somebody has this name already. If it was you a moment ago, it is free again in half a minute.',
   'room-taken': 'There is a room of this name already.',
   'no-such-room': 'There is no such room any more, or the code is wrong.',
   'wrong-password': 'That is not the password of this room.',
@@ -32,7 +37,8 @@ const ends = {
   'sign-in-timeout': 'That took too long. Try once more.',
   'frame-too-large': 'You were cut off: a message was too long.',
   'server-full': 'The server is full. Try again in a moment.',
-  'too-many-connections': 'Too many connections come from your address. Close another window, or try again later.',
+  'too-many-connections':
+    'Too many connections come from your address. Close another window, or try again later.',
   unreachable: 'The server does not answer. Is it running?',
   'other-version': 'The server has been renewed. Load this page again.'
 }
@@ -56,7 +62,9 @@ export function wordsOfRefusal(code, message) {
  */
 export function wordsOfEnd(reason, message) {
   if (reason === undefined || reason === 'signed-out') return ''
-  return ends[reason] ?? wordsOfRefusal(/** @type {RefusalCode} */ (reason), message ?? reason) ?? ''
+  return (
+    ends[reason] ?? wordsOfRefusal(/** @type {RefusalCode} */ (reason), message ?? reason) ?? ''
+  )
 }
 
 /**

@@ -5,7 +5,9 @@ import type { Backend } from '../backend.ts'
 import { EpollBackend } from './epoll.ts'
 import { IocpBackend } from './iocp.ts'
 
-/** `owner` is the poller: when it is collected unclosed, the backend's native side is closed too. */
+/**
+ * `owner` is the poller: when it is collected unclosed, the backend's native side is closed too.
+ */
 export function chooseBackend(wanted: string, owner: object): Backend {
   if (wanted !== 'auto' && wanted !== 'epoll' && wanted !== 'iocp')
     throw invalidArgValue('backend', wanted, "it is one of 'auto', 'epoll', 'iocp'")

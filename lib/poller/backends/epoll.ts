@@ -16,7 +16,8 @@ export class EpollBackend extends ExchangeBackend {
   }
 
   prepareBind(socket: Socket, isListener: boolean, reuseAddress: boolean): void {
-    // On Linux this lets a server start again while old connections linger in TIME_WAIT; it does not share a listening port (socket(7)).
+    // On Linux this lets a server start again while old connections linger in TIME_WAIT; it does
+    // not share a listening port (socket(7)).
     if (isListener || reuseAddress) socket.setOption('reuseAddress', true)
   }
 }

@@ -1,5 +1,5 @@
-// What every backend does in the same way: hands arguments to binding/exchange.ts. All of the work is in native/<system>/; what systems have
-// different ideas about is in epoll.ts and iocp.ts.
+// What every backend does in the same way: hands arguments to binding/exchange.ts. All of the work
+// is in native/<system>/; what systems have different ideas about is in epoll.ts and iocp.ts.
 import type { ExchangeBinding } from '../../binding/exchange.ts'
 import { addon } from '../../binding/load.ts'
 import type { LoopWatchBinding } from '../../binding/loop-watch.ts'
@@ -10,10 +10,14 @@ import type { Backend, BackendLimits, BackendWatch } from '../backend.ts'
 import type { BatchMemory } from '../batch-memory.ts'
 import type { Outbox } from '../outbox.ts'
 
-// How many exchanges pass between two looks at handles whose owners were collected: a look costs about as much as receiving one message.
+// How many exchanges pass between two looks at handles whose owners were collected: a look costs
+// about as much as receiving one message.
 const REAP_EVERY = 16
 
-/** The words for errors: which call of the system it is that makes the object that waits, that watches a socket, that waits. */
+/**
+ * The words for errors: which call of the system it is that makes the object that waits, that
+ * watches a socket, that waits.
+ */
 interface CallNames {
   readonly create: string
   readonly watch: string
@@ -43,11 +47,20 @@ export abstract class ExchangeBackend implements Backend {
 
   setLimits(limits: BackendLimits): void {
     const { maxEvents, readBudgetBytes, maxDatagramBytes, acceptBudget } = limits
-    this.native.exchangeLimits(this.#exchange, maxEvents, readBudgetBytes, maxDatagramBytes, acceptBudget)
+    this.native.exchangeLimits(
+      this.#exchange,
+      maxEvents,
+      readBudgetBytes,
+      maxDatagramBytes,
+      acceptBudget
+    )
   }
 
   watch(index: number, generation: number, handle: number, kind: number): void {
-    check(this.native.exchangeWatch(this.#exchange, index, generation, handle, kind), this.#calls.watch)
+    check(
+      this.native.exchangeWatch(this.#exchange, index, generation, handle, kind),
+      this.#calls.watch
+    )
   }
 
   connect(index: number, generation: number, handle: number, address: Uint8Array): number {
@@ -66,8 +79,21 @@ export abstract class ExchangeBackend implements Backend {
     return this.native.exchangeSend(this.#exchange, index, bytes, offset, length)
   }
 
-  sendDatagram(index: number, bytes: Uint8Array, offset: number, length: number, addressOffset: number): number {
-    return this.native.exchangeSendDatagram(this.#exchange, index, bytes, offset, length, addressOffset)
+  sendDatagram(
+    index: number,
+    bytes: Uint8Array,
+    offset: number,
+    length: number,
+    addressOffset: number
+  ): number {
+    return this.native.exchangeSendDatagram(
+      this.#exchange,
+      index,
+      bytes,
+      offset,
+      length,
+      addressOffset
+    )
   }
 
   exchange(outbox: Outbox, batch: BatchMemory, timeoutMs: number): number {

@@ -1,4 +1,5 @@
-// Set up before the tests of test/promises/ that are run again here: JavaScript's memory is collected before and after every call into native code.
+// Set up before the tests of test/promises/ that are run again here: JavaScript's memory is
+// collected before and after every call into native code.
 import { createRequire } from 'node:module'
 import { afterAll } from 'vitest'
 import { survived } from '../tally.ts'
@@ -10,7 +11,9 @@ const WHOLE_EVERY = 64
 
 const require = createRequire(import.meta.url)
 // The very object whose functions lib/ calls: an addon is loaded once.
-const native: Record<string, unknown> = require('node-gyp-build')(new URL('../../..', import.meta.url).pathname)
+const native: Record<string, unknown> = require('node-gyp-build')(
+  new URL('../../..', import.meta.url).pathname
+)
 
 let collections = 0
 

@@ -1,4 +1,5 @@
-// The promises hold, and nothing crashes, although memory is collected, and what lives in it moved, between any two calls into native code.
+// The promises hold, and nothing crashes, although memory is collected, and what lives in it moved,
+// between any two calls into native code.
 import { execFile } from 'node:child_process'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
@@ -11,7 +12,14 @@ test('the tests of test/promises/ pass with a collection before and after each n
 }, async () => {
   const { code, output } = await new Promise<{ code: unknown; output: string }>((resolve) => {
     const vitest = join(root, 'node_modules/vitest/vitest.mjs')
-    const args = [vitest, 'run', '--config', 'test/faults/collection/vitest.config.ts', '--reporter', 'dot']
+    const args = [
+      vitest,
+      'run',
+      '--config',
+      'test/faults/collection/vitest.config.ts',
+      '--reporter',
+      'dot'
+    ]
     execFile(process.execPath, args, { cwd: root, maxBuffer: 2 ** 26 }, (error, stdout, stderr) => {
       resolve({ code: error?.code ?? 0, output: stdout + stderr })
     })

@@ -1,9 +1,18 @@
-// Tests of test/promises/ once more, with a collection of memory between any two calls into native code: see collect.ts.
+// Tests of test/promises/ once more, with a collection of memory between any two calls into native
+// code: see collect.ts.
 import { defineConfig } from 'vitest/config'
 
 // What makes few calls: the others would take many minutes.
 const files = [
-  ...['accept', 'adopt-and-detach', 'broadcast', 'buffers-taken-away', 'connect', 'half-close', 'pause'],
+  ...[
+    'accept',
+    'adopt-and-detach',
+    'broadcast',
+    'buffers-taken-away',
+    'connect',
+    'half-close',
+    'pause'
+  ],
   ...[
     'poller-arguments',
     'poller-close',

@@ -1,5 +1,5 @@
-// One side of the bad cable: what a program of pollport does there is named by the first argument, with options as JSON in the second.
-// Marks: ready; done, with what it counted.
+// One side of the bad cable: what a program of pollport does there is named by the first argument,
+// with options as JSON in the second. Marks: ready; done, with what it counted.
 import { setTimeout as delay } from 'node:timers/promises'
 import { Poller, Socket } from 'pollport'
 import { bytesOf, Transfer } from './transfer.mjs'
@@ -65,7 +65,8 @@ const roles = {
     say('done', { whole, broken, closes, sockets })
   },
 
-  // `count` transfers of `length` bytes each way at once; `stops`: half way it says so, and goes on when it is told to.
+  // `count` transfers of `length` bytes each way at once; `stops`: half way it says so, and goes on
+  // when it is told to.
   async transfers() {
     const { to, count, length } = options
     const results = []
@@ -78,7 +79,8 @@ const roles = {
     }
     while (results.length < count) {
       for (const event of poller.wait(1000)) {
-        if (event.type === 'connect') event.socket.userPtr = new Transfer(event.socket, asks.get(event.socket))
+        if (event.type === 'connect')
+          event.socket.userPtr = new Transfer(event.socket, asks.get(event.socket))
         if (event.type === 'receive') {
           event.userPtr.take(event.data)
           half -= event.data.length
@@ -90,7 +92,8 @@ const roles = {
         }
         if (event.type === 'drain') event.userPtr.sendMore()
         if (event.type === 'end') event.userPtr.ended()
-        if (event.type === 'close') results.push({ whole: event.userPtr?.whole === true, code: event.error?.code })
+        if (event.type === 'close')
+          results.push({ whole: event.userPtr?.whole === true, code: event.error?.code })
       }
       if (!isHalf || !options.stops) continue
       isHalf = false
@@ -117,7 +120,8 @@ const roles = {
         const { data } = event
         const number = data.readUInt32BE(0)
         found.received++
-        if (event.truncated || !data.subarray(4).equals(bytesOf(number, data.length - 4))) found.corrupt++
+        if (event.truncated || !data.subarray(4).equals(bytesOf(number, data.length - 4)))
+          found.corrupt++
         if (seen.has(number)) found.doubled++
         if (number < newest) found.reordered++
         newest = Math.max(newest, number)
@@ -149,7 +153,8 @@ const roles = {
     say('done', { datagramsSent, datagramsDropped })
   },
 
-  // Sends more datagrams at once than a slow link takes; says what send() answered, and what was told until everything was on its way.
+  // Sends more datagrams at once than a slow link takes; says what send() answered, and what was
+  // told until everything was on its way.
   async flood() {
     const { to, count, length, highWaterMarkBytes } = options
     const slow = new Poller({ highWaterMarkBytes })
@@ -201,7 +206,8 @@ const roles = {
     )
   },
 
-  // A connection that sends into nothing. `userTimeoutMs`: TCP_USER_TIMEOUT, which a raw socket sets before the poller has it.
+  // A connection that sends into nothing. `userTimeoutMs`: TCP_USER_TIMEOUT, which a raw socket
+  // sets before the poller has it.
   async sendIntoNothing() {
     const raw = new Socket({ type: 'tcp' })
     raw.connect({ address: options.to, port: PORT })
@@ -238,7 +244,11 @@ const roles = {
 
   // Datagrams to where no way leads, and then to where one does.
   async lostWay() {
-    const udp = poller.bindUdp({ address: options.from ?? '0.0.0.0', port: 0, reportUnreachable: true })
+    const udp = poller.bindUdp({
+      address: options.from ?? '0.0.0.0',
+      port: 0,
+      reportUnreachable: true
+    })
     say('ready')
     await asked()
     const errors = []

@@ -1,4 +1,5 @@
-// Two network namespaces with a bad cable between them (relay.c), made by a test and gone after it. Knows nothing of what is sent.
+// Two network namespaces with a bad cable between them (relay.c), made by a test and gone after it.
+// Knows nothing of what is sent.
 import { type ChildProcess, execFileSync, spawn } from 'node:child_process'
 import { existsSync, mkdtempSync, readdirSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
@@ -73,7 +74,10 @@ export class Network {
     )
   }
 
-  /** Both namespaces, each with one address on the cable, which is a good one until `weather()` says otherwise. */
+  /**
+   * Both namespaces, each with one address on the cable, which is a good one until `weather()` says
+   * otherwise.
+   */
   static async open(seed: number): Promise<Network> {
     clearDead()
     const name = `pollport-${process.pid}-${++made}`
@@ -86,7 +90,9 @@ export class Network {
     const program = join(folder, 'relay')
     execFileSync('cc', ['-O2', '-o', program, fileURLToPath(new URL('./relay.c', import.meta.url))])
     for (const each of names) ip('netns', 'add', each)
-    const relay = spawn(program, [...names, DEVICE, String(seed)], { stdio: ['pipe', 'pipe', 'inherit'] })
+    const relay = spawn(program, [...names, DEVICE, String(seed)], {
+      stdio: ['pipe', 'pipe', 'inherit']
+    })
     onTestFinished(() => void relay.kill('SIGKILL'))
     const network = new Network(names, relay, seed)
     await network.#answer()
@@ -112,7 +118,10 @@ export class Network {
     this.ip(at, 'addr', action, `${at === 0 ? NEAR : FAR}/24`, 'dev', DEVICE)
   }
 
-  /** Lets no more than so many bits a second out of a side's device; what comes faster waits in the system, which holds it against its sender. */
+  /**
+   * Lets no more than so many bits a second out of a side's device; what comes faster waits in the
+   * system, which holds it against its sender.
+   */
   slow(at: 0 | 1, bitsPerSecond: number): void {
     const filter = ['tbf', 'rate', `${bitsPerSecond}bit`, 'burst', '5k', 'limit', '4m']
     execFileSync('tc', ['-n', this.#names[at], 'qdisc', 'add', 'dev', DEVICE, 'root', ...filter])

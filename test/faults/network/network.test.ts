@@ -1,4 +1,5 @@
-// What a bad network does to packets, a program of pollport does not notice, but for the time it takes; what it does to connections, it is told.
+// What a bad network does to packets, a program of pollport does not notice, but for the time it
+// takes; what it does to connections, it is told.
 import { describe, expect, test } from 'vitest'
 import { newSeed } from '../../support/poller-random.ts'
 import { survived } from '../tally.ts'
@@ -10,7 +11,9 @@ if (reason) console.warn(`test/faults/network is skipped: ${reason}`)
 const BAD = { loss: 20, damage: 5, duplicate: 10, reorder: 50, delayUs: 10_000, jitterUs: 3_000 }
 
 const total = (all: Counters[], what: keyof Counters, udp = false) =>
-  all.filter((counters) => counters.udp === udp).reduce((sum, counters) => sum + Number(counters[what]), 0)
+  all
+    .filter((counters) => counters.udp === udp)
+    .reduce((sum, counters) => sum + Number(counters[what]), 0)
 
 function count(all: Counters[]): void {
   for (const [row, what] of [
@@ -33,10 +36,18 @@ describe.skipIf(reason)('over a cable that loses, damages, doubles and reorders 
     const server = network.start(1, 'server')
     await server.at('ready')
     const client = network.start(0, 'transfers', { to: FAR, count: 60, length: 200_000 })
-    expect(await client.at('done', 80_000), `seed ${network.seed}`).toMatchObject({ whole: 60, errors: [] })
+    expect(await client.at('done', 80_000), `seed ${network.seed}`).toMatchObject({
+      whole: 60,
+      errors: []
+    })
     server.go({ closed: 60 })
     const ended = await server.at('done')
-    expect(ended, `seed ${network.seed}`).toMatchObject({ whole: 60, broken: 0, closes: { none: 60 }, sockets: 1 })
+    expect(ended, `seed ${network.seed}`).toMatchObject({
+      whole: 60,
+      broken: 0,
+      closes: { none: 60 },
+      sockets: 1
+    })
     const counters = await network.counters()
     for (const what of ['lost', 'damaged', 'doubled', 'reordered'] as const) {
       expect(total(counters, what), what).toBeGreaterThan(10)
@@ -50,7 +61,10 @@ describe.skipIf(reason)('over a cable that loses, damages, doubles and reorders 
     const counter = network.start(1, 'counter')
     await counter.at('ready')
     const sender = network.start(0, 'datagrams', { to: FAR, count: 5_000 })
-    expect(await sender.at('done', 60_000)).toMatchObject({ datagramsSent: 5_000, datagramsDropped: 0 })
+    expect(await sender.at('done', 60_000)).toMatchObject({
+      datagramsSent: 5_000,
+      datagramsDropped: 0
+    })
     const [there] = await untilStill(network)
     expect(there.seen).toBe(5_000)
     counter.go()
@@ -76,8 +90,16 @@ describe.skipIf(reason)('over a link that is slower than the program', () => {
     const counter = network.start(1, 'counter')
     await counter.at('ready')
     const highWaterMarkBytes = 65_536
-    const sender = network.start(0, 'flood', { to: FAR, count: 800, length: 1000, highWaterMarkBytes })
-    const { answers, most, events, datagramsSent, datagramsDropped } = await sender.at('done', 60_000)
+    const sender = network.start(0, 'flood', {
+      to: FAR,
+      count: 800,
+      length: 1000,
+      highWaterMarkBytes
+    })
+    const { answers, most, events, datagramsSent, datagramsDropped } = await sender.at(
+      'done',
+      60_000
+    )
     const { true: yes, false: no } = answers as Record<string, number>
     expect(no).toBeGreaterThan(0)
     expect({ datagramsSent, datagramsDropped, events }).toEqual({
@@ -93,7 +115,12 @@ describe.skipIf(reason)('over a link that is slower than the program', () => {
       await new Promise((resolve) => setTimeout(resolve, 20))
     }
     counter.go()
-    expect(await counter.at('done')).toMatchObject({ received: yes, different: yes, corrupt: 0, reordered: 0 })
+    expect(await counter.at('done')).toMatchObject({
+      received: yes,
+      different: yes,
+      corrupt: 0,
+      reordered: 0
+    })
   })
 })
 
@@ -108,48 +135,63 @@ async function untilStill(network: Network): Promise<Counters[]> {
   }
 }
 
-describe.skipIf(reason)('a way that is interrupted while forty transfers are under way, and mended', () => {
-  const interruptions = {
-    'the cable is cut': [(network: Network) => network.cut(), (network: Network) => network.mend()],
-    "the client's device is taken down": [
-      (network: Network) => network.link(0, 'down'),
-      (network: Network) => network.link(0, 'up')
-    ],
-    "the server's device is taken down": [
-      (network: Network) => network.link(1, 'down'),
-      (network: Network) => network.link(1, 'up')
-    ],
-    "the client's address is taken away": [
-      (network: Network) => network.address(0, 'delete'),
-      (network: Network) => network.address(0, 'add')
-    ]
-  }
+describe.skipIf(reason)(
+  'a way that is interrupted while forty transfers are under way, and mended',
+  () => {
+    const interruptions = {
+      'the cable is cut': [
+        (network: Network) => network.cut(),
+        (network: Network) => network.mend()
+      ],
+      "the client's device is taken down": [
+        (network: Network) => network.link(0, 'down'),
+        (network: Network) => network.link(0, 'up')
+      ],
+      "the server's device is taken down": [
+        (network: Network) => network.link(1, 'down'),
+        (network: Network) => network.link(1, 'up')
+      ],
+      "the client's address is taken away": [
+        (network: Network) => network.address(0, 'delete'),
+        (network: Network) => network.address(0, 'add')
+      ]
+    }
 
-  test.each(Object.entries(interruptions))('%s: all bytes arrive', async (_, [interrupt, mend]) => {
-    const network = await open()
-    await network.weather({ delayUs: 5_000, jitterUs: 1_000, loss: 5 })
-    const server = network.start(1, 'server')
-    await server.at('ready')
-    const client = network.start(0, 'transfers', { to: FAR, count: 40, length: 400_000, stops: true })
-    await client.at('half', 60_000)
-    await interrupt(network)
-    client.go()
-    await new Promise((resolve) => setTimeout(resolve, 1_500))
-    await mend(network)
-    const done = await client.at('done', 80_000)
-    expect(done, `seed ${network.seed}`).toMatchObject({ whole: 40, errors: [] })
-    // The way was not there for longer than this, so that nothing can have been done before it was mended.
-    expect(done.ms).toBeGreaterThan(500)
-    server.go({ closed: 40 })
-    expect(await server.at('done'), `seed ${network.seed}`).toMatchObject({
-      whole: 40,
-      closes: { none: 40 },
-      sockets: 1
-    })
-    survived('ways interrupted and mended', 1)
-    count(await network.counters())
-  })
-})
+    test.each(Object.entries(interruptions))(
+      '%s: all bytes arrive',
+      async (_, [interrupt, mend]) => {
+        const network = await open()
+        await network.weather({ delayUs: 5_000, jitterUs: 1_000, loss: 5 })
+        const server = network.start(1, 'server')
+        await server.at('ready')
+        const client = network.start(0, 'transfers', {
+          to: FAR,
+          count: 40,
+          length: 400_000,
+          stops: true
+        })
+        await client.at('half', 60_000)
+        await interrupt(network)
+        client.go()
+        await new Promise((resolve) => setTimeout(resolve, 1_500))
+        await mend(network)
+        const done = await client.at('done', 80_000)
+        expect(done, `seed ${network.seed}`).toMatchObject({ whole: 40, errors: [] })
+        // The way was not there for longer than this, so that nothing can have been done before it
+        // was mended.
+        expect(done.ms).toBeGreaterThan(500)
+        server.go({ closed: 40 })
+        expect(await server.at('done'), `seed ${network.seed}`).toMatchObject({
+          whole: 40,
+          closes: { none: 40 },
+          sockets: 1
+        })
+        survived('ways interrupted and mended', 1)
+        count(await network.counters())
+      }
+    )
+  }
+)
 
 describe.skipIf(reason)('behind a cable that is cut for good', () => {
   test('a connect ends with ETIMEDOUT after its own timeoutMs, or when the system gives up', async () => {
@@ -164,7 +206,12 @@ describe.skipIf(reason)('behind a cable that is cut for good', () => {
     expect(first).toMatchObject({ code: 'ETIMEDOUT', syscall: 'connect', address: FAR, sockets: 0 })
     expect(first.ms).toBeGreaterThanOrEqual(400)
     const second = await system.at('done', 60_000)
-    expect(second).toMatchObject({ code: 'ETIMEDOUT', syscall: 'connect', address: FAR, sockets: 0 })
+    expect(second).toMatchObject({
+      code: 'ETIMEDOUT',
+      syscall: 'connect',
+      address: FAR,
+      sockets: 0
+    })
     expect(second.ms).toBeGreaterThanOrEqual(1_000)
     survived('peers behind a cut cable', 2)
   })
@@ -216,12 +263,24 @@ describe.skipIf(reason)('where no way leads', () => {
   test('a connect to a net without a route is ENETUNREACH, to a host that a router cannot reach EHOSTUNREACH', async () => {
     const network = await withoutWay()
     const there = network.start(0, 'connect', { to: '10.215.0.1' })
-    expect(await there.at('done')).toMatchObject({ code: 'ENETUNREACH', syscall: 'connect', sockets: 0 })
+    expect(await there.at('done')).toMatchObject({
+      code: 'ENETUNREACH',
+      syscall: 'connect',
+      sockets: 0
+    })
     const behind = network.start(0, 'connect', { to: ELSEWHERE })
-    expect(await behind.at('done')).toMatchObject({ code: 'EHOSTUNREACH', syscall: 'connect', address: ELSEWHERE })
+    expect(await behind.at('done')).toMatchObject({
+      code: 'EHOSTUNREACH',
+      syscall: 'connect',
+      address: ELSEWHERE
+    })
     network.link(0, 'down')
     const down = network.start(0, 'connect', { to: FAR })
-    expect(await down.at('done')).toMatchObject({ code: 'ENETUNREACH', syscall: 'connect', address: FAR })
+    expect(await down.at('done')).toMatchObject({
+      code: 'ENETUNREACH',
+      syscall: 'connect',
+      address: FAR
+    })
     survived('hosts without a way', 3)
   })
 
@@ -232,7 +291,11 @@ describe.skipIf(reason)('where no way leads', () => {
     const behind = network.start(0, 'lostWay', { to: ELSEWHERE, later: FAR })
     await behind.at('ready')
     behind.go()
-    expect(await behind.at('lost')).toMatchObject({ code: 'EHOSTUNREACH', address: ELSEWHERE, port: 7000 })
+    expect(await behind.at('lost')).toMatchObject({
+      code: 'EHOSTUNREACH',
+      address: ELSEWHERE,
+      port: 7000
+    })
     behind.go()
     expect(await behind.at('done')).toMatchObject({ isOpen: true })
 
@@ -240,7 +303,11 @@ describe.skipIf(reason)('where no way leads', () => {
     await down.at('ready')
     network.link(0, 'down')
     down.go()
-    expect(await down.at('lost')).toMatchObject({ code: 'ENETUNREACH', syscall: 'sendto', address: FAR })
+    expect(await down.at('lost')).toMatchObject({
+      code: 'ENETUNREACH',
+      syscall: 'sendto',
+      address: FAR
+    })
     network.link(0, 'up')
     down.go()
     expect(await down.at('done')).toMatchObject({ isOpen: true })

@@ -1,10 +1,14 @@
-// Bytes over one connection, both directions at once, and whether they came whole. Knows no network.
+// Bytes over one connection, both directions at once, and whether they came whole. Knows no
+// network.
 import { createCipheriv, createHash } from 'node:crypto'
 
 const PIECE_BYTES = 48 * 1024
 const HEAD_BYTES = 8
 
-/** The bytes that belong to a number: a key stream, so that a lost, doubled or swapped piece cannot go unseen. */
+/**
+ * The bytes that belong to a number: a key stream, so that a lost, doubled or swapped piece cannot
+ * go unseen.
+ */
 export function bytesOf(number, length) {
   const key = createHash('md5').update(String(number)).digest()
   return createCipheriv('aes-128-ctr', key, Buffer.alloc(16)).update(Buffer.alloc(length))
@@ -12,7 +16,10 @@ export function bytesOf(number, length) {
 
 const sha256 = (bytes) => createHash('sha256').update(bytes).digest('hex')
 
-/** The client says `number` and `length` first; then each side sends the other as many bytes as that, and FIN. */
+/**
+ * The client says `number` and `length` first; then each side sends the other as many bytes as
+ * that, and FIN.
+ */
 export class Transfer {
   /** Whether everything came that should have come; known at the end. */
   whole = undefined
@@ -65,6 +72,8 @@ export class Transfer {
 
   #begin(number, length) {
     this.#toSend = bytesOf(`${number} from ${this.#isClient ? 'client' : 'server'}`, length)
-    this.#expected = sha256(bytesOf(`${number} from ${this.#isClient ? 'server' : 'client'}`, length))
+    this.#expected = sha256(
+      bytesOf(`${number} from ${this.#isClient ? 'server' : 'client'}`, length)
+    )
   }
 }

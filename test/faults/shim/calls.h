@@ -1,4 +1,5 @@
-// What can be made to fail, one X(name) a line; control.mjs reads the names here. epoll_ctl counts as three, for its three operations.
+// What can be made to fail, one X(name) a line; control.mjs reads the names here. epoll_ctl counts
+// as three, for its three operations.
 X(accept4)
 X(bind)
 X(close)

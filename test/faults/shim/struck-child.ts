@@ -1,4 +1,5 @@
-// Starts a script whose addon meets the faults that the script itself asks for by control.mjs. Builds the shim for that, once a test file.
+// Starts a script whose addon meets the faults that the script itself asks for by control.mjs.
+// Builds the shim for that, once a test file.
 import { spawnSync } from 'node:child_process'
 import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
@@ -17,7 +18,13 @@ export function withShim(): void {
     folder = mkdtempSync(join(tmpdir(), 'pollport-shim-'))
     const source = fileURLToPath(new URL('./shim.c', import.meta.url))
     const options = ['-shared', '-fPIC', '-O1', '-g', '-Wall', '-Wextra', '-Werror', '-fno-builtin']
-    const { status, stderr } = spawnSync('cc', [...options, '-o', join(folder, 'shim.so'), source, '-ldl'])
+    const { status, stderr } = spawnSync('cc', [
+      ...options,
+      '-o',
+      join(folder, 'shim.so'),
+      source,
+      '-ldl'
+    ])
     if (status !== 0) throw new Error(`the shim does not build: ${stderr}`)
   })
   afterAll(() => rmSync(folder, { recursive: true, force: true }))

@@ -1,11 +1,13 @@
 // Which faults each call may meet, from its manual page, and how a program may be told. Pure data.
-// `transparent`: nobody is told, and nothing is lost; 'always' also if every call answers so. `syscalls`: what the error may
-// say that failed; if a transparent one has them, the raw floor tells of it all the same.
+// `transparent`: nobody is told, and nothing is lost; 'always' also if every call answers so.
+// `syscalls`: what the error may say that failed; if a transparent one has them, the raw floor
+// tells of it all the same.
 
 const names = (errors, more) => errors.map((error) => ({ error, ...more }))
 
 const table = {
-  // accept(2) passes on errors of the connection that it would have given out, and says to try again.
+  // accept(2) passes on errors of the connection that it would have given out, and says to try
+  // again.
   accept4: [
     ...names(['EINTR', 'EAGAIN'], { transparent: true }),
     ...names(
@@ -32,12 +34,25 @@ const table = {
   close: names(['EINTR', 'EIO'], { transparent: 'always' }),
   connect: [
     { error: 'EINTR', transparent: true },
-    ...names(['ECONNREFUSED', 'ENETUNREACH', 'EHOSTUNREACH', 'EADDRNOTAVAIL', 'EPERM', 'ENOBUFS', 'EAGAIN'], {
-      syscalls: ['connect']
-    })
+    ...names(
+      [
+        'ECONNREFUSED',
+        'ENETUNREACH',
+        'EHOSTUNREACH',
+        'EADDRNOTAVAIL',
+        'EPERM',
+        'ENOBUFS',
+        'EAGAIN'
+      ],
+      {
+        syscalls: ['connect']
+      }
+    )
   ],
   epoll_create1: names(['EMFILE', 'ENFILE', 'ENOMEM'], { syscalls: ['epoll_create1'] }),
-  epoll_ctl_add: names(['ENOMEM', 'ENOSPC'], { syscalls: ['epoll_ctl', 'epoll_create1', 'connect'] }),
+  epoll_ctl_add: names(['ENOMEM', 'ENOSPC'], {
+    syscalls: ['epoll_ctl', 'epoll_create1', 'connect']
+  }),
   epoll_ctl_mod: names(['ENOMEM'], { syscalls: ['epoll_ctl', 'connect', 'send', 'sendto'] }),
   epoll_ctl_del: names(['ENOMEM'], { transparent: true, syscalls: ['epoll_ctl'] }),
   epoll_wait: [
@@ -45,7 +60,9 @@ const table = {
     { limit: 1, transparent: 'always' },
     { error: 'ENOMEM', syscalls: ['epoll_wait'] }
   ],
-  eventfd: names(['EMFILE', 'ENFILE', 'ENOMEM', 'ENODEV'], { syscalls: ['epoll_create1', 'pthread_create'] }),
+  eventfd: names(['EMFILE', 'ENFILE', 'ENOMEM', 'ENODEV'], {
+    syscalls: ['epoll_create1', 'pthread_create']
+  }),
   fcntl: names(['EPERM'], { syscalls: ['fcntl'] }),
   getsockname: names(['ENOBUFS'], { syscalls: ['getsockname'] }),
   getsockopt: names(['ENOBUFS', 'ENOMEM'], { syscalls: ['getsockopt', 'connect', 'epoll_ctl'] }),
@@ -58,21 +75,38 @@ const table = {
     ...names(['EINTR', 'EAGAIN'], { transparent: true }),
     { limit: 1, transparent: 'always' },
     { limit: 777, transparent: 'always' },
-    ...names(['ECONNRESET', 'ETIMEDOUT', 'ENOMEM', 'EHOSTUNREACH', 'ENETDOWN'], { syscalls: ['recv'] })
+    ...names(['ECONNRESET', 'ETIMEDOUT', 'ENOMEM', 'EHOSTUNREACH', 'ENETDOWN'], {
+      syscalls: ['recv']
+    })
   ],
   recvmmsg: [
     ...names(['EINTR', 'EAGAIN'], { transparent: true }),
     { limit: 1, transparent: 'always' },
     ...names(['ENOMEM', 'ENOBUFS'], { syscalls: ['recvfrom'] })
   ],
-  recvmsg: [...names(['EINTR', 'EAGAIN'], { transparent: true }), ...names(['ENOMEM'], { syscalls: ['recvfrom'] })],
+  recvmsg: [
+    ...names(['EINTR', 'EAGAIN'], { transparent: true }),
+    ...names(['ENOMEM'], { syscalls: ['recvfrom'] })
+  ],
   send: [
     ...names(['EINTR', 'EAGAIN'], { transparent: true }),
     { limit: 1, transparent: true },
     { limit: 777, transparent: 'always' },
-    ...names(['ENOBUFS', 'ENOMEM', 'ENETDOWN', 'EHOSTUNREACH', 'ETIMEDOUT', 'ECONNRESET', 'EPIPE', 'EPERM'], {
-      syscalls: ['send']
-    })
+    ...names(
+      [
+        'ENOBUFS',
+        'ENOMEM',
+        'ENETDOWN',
+        'EHOSTUNREACH',
+        'ETIMEDOUT',
+        'ECONNRESET',
+        'EPIPE',
+        'EPERM'
+      ],
+      {
+        syscalls: ['send']
+      }
+    )
   ],
   sendmmsg: [
     ...names(['EINTR', 'EAGAIN'], { transparent: true }),
@@ -86,7 +120,10 @@ const table = {
     // Twice, since the first answer may be about an earlier datagram.
     ...names(['ENOBUFS', 'ENOMEM', 'EPERM', 'EPIPE'], { times: 2, syscalls: ['send', 'sendto'] })
   ],
-  sendto: [{ error: 'EINTR', transparent: true }, ...names(['ENOBUFS', 'ENOMEM', 'EPERM'], { syscalls: ['sendto'] })],
+  sendto: [
+    { error: 'EINTR', transparent: true },
+    ...names(['ENOBUFS', 'ENOMEM', 'EPERM'], { syscalls: ['sendto'] })
+  ],
   setsockopt: names(['ENOMEM', 'ENOBUFS'], { syscalls: ['setsockopt', 'epoll_ctl'] }),
   shutdown: names(['ENOTCONN', 'ENOBUFS'], { syscalls: ['shutdown'] }),
   socket: names(['EMFILE', 'ENFILE', 'ENOBUFS', 'ENOMEM', 'EACCES'], { syscalls: ['socket'] }),

@@ -1,5 +1,5 @@
-// libFuzzer behind one function for JavaScript: it makes inputs, and keeps those that moved a counter that none moved before.
-// Refuses to know what is fuzzed, and who counts.
+// libFuzzer behind one function for JavaScript: it makes inputs, and keeps those that moved a
+// counter that none moved before. Refuses to know what is fuzzed, and who counts.
 #include <napi.h>
 
 #include <array>
@@ -8,8 +8,8 @@
 #include <string>
 #include <vector>
 
-// What compiler-rt's libclang_rt.fuzzer_no_main offers to whoever brings code that clang did not instrument (LLVM, "libFuzzer", "Using
-// libFuzzer as a library", and "SanitizerCoverage").
+// What compiler-rt's libclang_rt.fuzzer_no_main offers to whoever brings code that clang did not
+// instrument (LLVM, "libFuzzer", "Using libFuzzer as a library", and "SanitizerCoverage").
 extern "C" {
 int LLVMFuzzerRunDriver(int* argc, char*** argv, int (*callback)(const uint8_t* data, size_t size));
 void __sanitizer_cov_8bit_counters_init(uint8_t* start, uint8_t* end);
@@ -24,14 +24,16 @@ const Napi::CallbackInfo* current = nullptr;
 int run_one(const uint8_t* data, size_t size) {
   const Napi::HandleScope scope(current->Env());
   const auto target = (*current)[2].As<Napi::Function>();
-  const Napi::Value promise_held = target.Call({Napi::Buffer<uint8_t>::Copy(current->Env(), data, size)});
-  // An abort is what libFuzzer takes for a finding: it writes the input into a file and ends the process.
+  const Napi::Value promise_held =
+      target.Call({Napi::Buffer<uint8_t>::Copy(current->Env(), data, size)});
+  // An abort is what libFuzzer takes for a finding: it writes the input into a file and ends the
+  // process.
   if (current->Env().IsExceptionPending() || !promise_held.ToBoolean()) std::abort();
   return 0;
 }
 
-// fuzz(arguments, counters, target): does not return; libFuzzer ends the process. The first argument is the command by which it may start
-// this process again.
+// fuzz(arguments, counters, target): does not return; libFuzzer ends the process. The first
+// argument is the command by which it may start this process again.
 void fuzz(const Napi::CallbackInfo& info) {
   current = &info;
   auto counters = info[1].As<Napi::Uint8Array>();

@@ -1,5 +1,6 @@
-// A loader of modules for fuzzing: compiles TypeScript, and puts a counter into every branch of what is fuzzed (lib/ and the lobby), as
-// -fsanitize-coverage does it for C++. `pollport` is lib/ here. Knows nothing of targets.
+// A loader of modules for fuzzing: compiles TypeScript, and puts a counter into every branch of
+// what is fuzzed (lib/ and the lobby), as -fsanitize-coverage does it for C++. `pollport` is lib/
+// here. Knows nothing of targets.
 import { readFile } from 'node:fs/promises'
 import { fileURLToPath } from 'node:url'
 import ts from 'typescript'
@@ -20,7 +21,9 @@ export function resolve(specifier, context, next) {
 
 export async function load(url, context, next) {
   if (!url.startsWith(root) || !url.endsWith('.ts')) return next(url, context)
-  const transformers = counted.some((folder) => url.startsWith(folder)) ? { before: [withCounters] } : {}
+  const transformers = counted.some((folder) => url.startsWith(folder))
+    ? { before: [withCounters] }
+    : {}
   const text = await readFile(new URL(url), 'utf8')
   const { outputText } = ts.transpileModule(text, {
     fileName: fileURLToPath(url),
@@ -30,12 +33,18 @@ export async function load(url, context, next) {
   return { format: 'module', shortCircuit: true, source: outputText }
 }
 
-/** Counts each function, each arm of a choice (the missing else too), each round of a loop, and each right side of && || ??. */
+/**
+ * Counts each function, each arm of a choice (the missing else too), each round of a loop, and each
+ * right side of && || ??.
+ */
 function withCounters({ factory }) {
   return (file) => {
     let counters = 0
     const count = () => {
-      const counter = factory.createElementAccessExpression(factory.createIdentifier('$counters'), counters++)
+      const counter = factory.createElementAccessExpression(
+        factory.createIdentifier('$counters'),
+        counters++
+      )
       return factory.createPostfixIncrement(counter)
     }
     const statement = () => factory.createExpressionStatement(count())
@@ -44,7 +53,8 @@ function withCounters({ factory }) {
         [statement(), ...(body === undefined ? [] : ts.isBlock(body) ? body.statements : [body])],
         true
       )
-    const before = (expression) => factory.createParenthesizedExpression(factory.createComma(count(), expression))
+    const before = (expression) =>
+      factory.createParenthesizedExpression(factory.createComma(count(), expression))
     const isChoice = (kind) =>
       kind === ts.SyntaxKind.AmpersandAmpersandToken ||
       kind === ts.SyntaxKind.BarBarToken ||
@@ -87,11 +97,14 @@ function withCounters({ factory }) {
           node.expression,
           inBlock(node.statement)
         )
-      if (ts.isWhileStatement(node)) return factory.updateWhileStatement(node, node.expression, inBlock(node.statement))
+      if (ts.isWhileStatement(node))
+        return factory.updateWhileStatement(node, node.expression, inBlock(node.statement))
       if (ts.isCaseClause(node))
         return factory.updateCaseClause(node, node.expression, [statement(), ...node.statements])
-      if (ts.isDefaultClause(node)) return factory.updateDefaultClause(node, [statement(), ...node.statements])
-      if (ts.isCatchClause(node)) return factory.updateCatchClause(node, node.variableDeclaration, inBlock(node.block))
+      if (ts.isDefaultClause(node))
+        return factory.updateDefaultClause(node, [statement(), ...node.statements])
+      if (ts.isCatchClause(node))
+        return factory.updateCatchClause(node, node.variableDeclaration, inBlock(node.block))
       if (ts.isConditionalExpression(node))
         return factory.updateConditionalExpression(
           node,
@@ -102,13 +115,20 @@ function withCounters({ factory }) {
           before(node.whenFalse)
         )
       if (ts.isBinaryExpression(node) && isChoice(node.operatorToken.kind))
-        return factory.updateBinaryExpression(node, node.left, node.operatorToken, before(node.right))
+        return factory.updateBinaryExpression(
+          node,
+          node.left,
+          node.operatorToken,
+          before(node.right)
+        )
       return node
     }
     const visited = ts.visitEachChild(file, visit, undefined)
-    const take = ts.factory.createCallExpression(factory.createIdentifier('takeCounters'), undefined, [
-      factory.createNumericLiteral(counters)
-    ])
+    const take = ts.factory.createCallExpression(
+      factory.createIdentifier('takeCounters'),
+      undefined,
+      [factory.createNumericLiteral(counters)]
+    )
     const declaration = factory.createVariableStatement(
       undefined,
       factory.createVariableDeclarationList(

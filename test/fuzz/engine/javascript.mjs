@@ -1,5 +1,6 @@
-// Fuzzes one target in this process:   node test/fuzz/engine/javascript.mjs <target> <the engine's addon> libFuzzer's arguments…
-// Gives out the counters of the instrumented modules, and passes inputs on. Started by scripts/fuzz.mjs.
+// Fuzzes one target in this process: node test/fuzz/engine/javascript.mjs <target> <the engine's
+// addon> libFuzzer's arguments… Gives out the counters of the instrumented modules, and passes
+// inputs on. Started by scripts/fuzz.mjs.
 import { writeSync } from 'node:fs'
 import { createRequire, register } from 'node:module'
 
@@ -18,12 +19,16 @@ const [node, script, name, engine, ...rest] = process.argv
 // libFuzzer starts itself again where it minimises a corpus, by a shell.
 const again = [node, ...process.execArgv, script, name, engine].join(' ')
 const { fuzz } = await import(`../targets/${name}.ts`)
-createRequire(import.meta.url)(engine).fuzz([again, ...rest], counters.subarray(0, used), (data) => {
-  try {
-    fuzz(data)
-    return true
-  } catch (error) {
-    writeSync(2, `\n${error.stack}\n`) // at once: this process is about to end
-    return false
+createRequire(import.meta.url)(engine).fuzz(
+  [again, ...rest],
+  counters.subarray(0, used),
+  (data) => {
+    try {
+      fuzz(data)
+      return true
+    } catch (error) {
+      writeSync(2, `\n${error.stack}\n`) // at once: this process is about to end
+      return false
+    }
   }
-})
+)

@@ -1,5 +1,6 @@
-// Addresses natively, under AddressSanitizer: the parser takes what inet_pton takes, and packed addresses, sockaddr and text say the same
-// place. Input: text, read as an address; and the same bytes as a sockaddr of every family and length.
+// Addresses natively, under AddressSanitizer: the parser takes what inet_pton takes, and packed
+// addresses, sockaddr and text say the same place. Input: text, read as an address; and the same
+// bytes as a sockaddr of every family and length.
 #include "../../../native/linux/address.h"
 
 #include <arpa/inet.h>
@@ -16,7 +17,9 @@ using pollport::PackedAddress;
 
 namespace {
 
-bool same(const PackedAddress& a, const PackedAddress& b) { return std::memcmp(&a, &b, sizeof a) == 0; }
+bool same(const PackedAddress& a, const PackedAddress& b) {
+  return std::memcmp(&a, &b, sizeof a) == 0;
+}
 
 void through_sockaddr(const PackedAddress& address) {
   sockaddr_storage storage{};
@@ -42,7 +45,8 @@ void as_text(const std::string& text) {
   if (!numeric) return;
   require(is_ipv4 || is_ipv6);
   require(address.family == (is_ipv4 ? 4 : 6) && address.port == port && address.flag == 0);
-  require(std::memcmp(address.bytes, is_ipv4 ? static_cast<void*>(&ipv4) : &ipv6, is_ipv4 ? sizeof ipv4 : sizeof ipv6) == 0);
+  require(std::memcmp(address.bytes, is_ipv4 ? static_cast<void*>(&ipv4) : &ipv6,
+                      is_ipv4 ? sizeof ipv4 : sizeof ipv6) == 0);
   through_sockaddr(address);
   PackedAddress again{};
   require(pollport::parse_address(pollport::format_address(address), port, again));

@@ -1,7 +1,8 @@
-// Records natively, under AddressSanitizer: with a slab and an array of records of any size, an exchange writes inside of both, what it
-// says where is there, no two things lie on one another, and every byte and datagram that was sent is given out once and in order, in
-// however many waits. Input: the sizes, then what a peer does and when the exchange is asked. The sockets are of the Unix family: nothing
-// leaves.
+// Records natively, under AddressSanitizer: with a slab and an array of records of any size, an
+// exchange writes inside of both, what it says where is there, no two things lie on one another,
+// and every byte and datagram that was sent is given out once and in order, in however many waits.
+// Input: the sizes, then what a peer does and when the exchange is asked. The sockets are of the
+// Unix family: nothing leaves.
 #include "../../../native/contract/batch.h"
 
 #include <sys/socket.h>
@@ -35,17 +36,21 @@ class World {
         slab_(stream_bytes_ + (1 + input.below(3)) * (sizeof(PackedAddress) + max_datagram_)),
         records_((4 + input.below(8)) * kRecordStride) {
     require(create_exchange(exchange_) == 0);
-    exchange_->set_limits({1 + input.below(4), 1 + input.below(64), max_datagram_, static_cast<int32_t>(1 + input.below(4))});
+    exchange_->set_limits({1 + input.below(4), 1 + input.below(64), max_datagram_,
+                           static_cast<int32_t>(1 + input.below(4))});
     for (const int32_t index : {kStream, kDatagrams}) {
       int pair[2];
-      require(socketpair(AF_UNIX, (index == kStream ? SOCK_STREAM : SOCK_DGRAM) | SOCK_NONBLOCK, 0, pair) == 0);
-      require(exchange_->watch(index, 1, pair[0], index == kStream ? kWatchConnection : kWatchDatagram) == 0);
+      require(socketpair(AF_UNIX, (index == kStream ? SOCK_STREAM : SOCK_DGRAM) | SOCK_NONBLOCK, 0,
+                         pair) == 0);
+      require(exchange_->watch(index, 1, pair[0],
+                               index == kStream ? kWatchConnection : kWatchDatagram) == 0);
       peers_[static_cast<size_t>(index)] = pair[1];
     }
     const int listener = socket(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK, 0);
     sockaddr_un any{};
     any.sun_family = AF_UNIX;  // a name of the system's choice (unix(7), "Autobind feature")
-    require(bind(listener, reinterpret_cast<sockaddr*>(&any), sizeof any.sun_family) == 0 && listen(listener, 64) == 0);
+    require(bind(listener, reinterpret_cast<sockaddr*>(&any), sizeof any.sun_family) == 0 &&
+            listen(listener, 64) == 0);
     socklen_t length = sizeof address_;
     require(getsockname(listener, reinterpret_cast<sockaddr*>(&address_), &length) == 0);
     address_length_ = length;
@@ -68,7 +73,9 @@ class World {
   }
 
  private:
-  bool done() const { return ended_ && next_datagram_ == datagrams_.size() && accepted_ == clients_.size(); }
+  bool done() const {
+    return ended_ && next_datagram_ == datagrams_.size() && accepted_ == clients_.size();
+  }
 
   void act(size_t what) {
     std::array<uint8_t, 256> bytes;
@@ -94,14 +101,16 @@ class World {
   }
 
   void wait() {
-    // Fresh memory each time: what a wait writes outside of it is found, and what it does not write is not there.
+    // Fresh memory each time: what a wait writes outside of it is found, and what it does not write
+    // is not there.
     const auto slab = std::make_unique<uint8_t[]>(slab_);
     const auto records = std::make_unique<int32_t[]>(records_);
     Batch batch({slab.get(), slab_}, stream_bytes_, {records.get(), records_});
     require(exchange_->run(Outbox({}, {}, 0), batch, 0) == 0);
     std::vector<bool> used(slab_);
     const auto use = [&](int32_t offset, int32_t length) {
-      require(offset >= 0 && length >= 0 && static_cast<size_t>(offset) + static_cast<size_t>(length) <= slab_);
+      require(offset >= 0 && length >= 0 &&
+              static_cast<size_t>(offset) + static_cast<size_t>(length) <= slab_);
       for (int32_t i = offset; i < offset + length; i++) {
         require(!used[static_cast<size_t>(i)]);
         used[static_cast<size_t>(i)] = true;
@@ -117,7 +126,8 @@ class World {
         case kKindReceived:
           require(record[1] == kStream && b > 0 && !ended_);
           use(a, b);
-          for (int32_t at = 0; at < b; at++) require(slab[static_cast<size_t>(a + at)] == static_cast<uint8_t>(given_++));
+          for (int32_t at = 0; at < b; at++)
+            require(slab[static_cast<size_t>(a + at)] == static_cast<uint8_t>(given_++));
           break;
         case kKindEnded:
           require(record[1] == kStream && !ended_);
@@ -128,8 +138,10 @@ class World {
           const size_t length = datagrams_[next_datagram_];
           constexpr auto kAddressBytes = static_cast<int32_t>(sizeof(PackedAddress));
           use(a - kAddressBytes, kAddressBytes + b);
-          require(static_cast<size_t>(b) == std::min(length, max_datagram_) && record[5] == (length > max_datagram_ ? 1 : 0));
-          for (int32_t at = 0; at < b; at++) require(slab[static_cast<size_t>(a + at)] == static_cast<uint8_t>(next_datagram_));
+          require(static_cast<size_t>(b) == std::min(length, max_datagram_) &&
+                  record[5] == (length > max_datagram_ ? 1 : 0));
+          for (int32_t at = 0; at < b; at++)
+            require(slab[static_cast<size_t>(a + at)] == static_cast<uint8_t>(next_datagram_));
           next_datagram_++;
           break;
         }

@@ -25,7 +25,8 @@ class Input {
     return value == 127 ? INT32_MAX : value == 126 ? 1 << 30 : value == -128 ? INT32_MIN : value;
   }
   std::span<const uint8_t> bytes(size_t length) {
-    const std::span<const uint8_t> taken = bytes_.first(length < bytes_.size() ? length : bytes_.size());
+    const std::span<const uint8_t> taken =
+        bytes_.first(length < bytes_.size() ? length : bytes_.size());
     bytes_ = bytes_.subspan(taken.size());
     return taken;
   }

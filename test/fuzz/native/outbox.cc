@@ -1,6 +1,7 @@
-// The outbox natively, under AddressSanitizer: whatever numbers stand in it, nothing is read outside of its bytes, and a connection gets
-// what a walk along the chains gives. Input: as in targets/outbox.ts. Slot 0 is a connection and slot 1 a UDP socket, both of the Unix
-// family: nothing leaves.
+// The outbox natively, under AddressSanitizer: whatever numbers stand in it, nothing is read
+// outside of its bytes, and a connection gets what a walk along the chains gives. Input: as in
+// targets/outbox.ts. Slot 0 is a connection and slot 1 a UDP socket, both of the Unix family:
+// nothing leaves.
 #include <fcntl.h>
 #include <sys/socket.h>
 #include <unistd.h>
@@ -30,7 +31,8 @@ struct World {
     for (size_t i = 0; i < types.size(); i++) {
       int pair[2];
       require(socketpair(AF_UNIX, types[i] | SOCK_NONBLOCK | SOCK_CLOEXEC, 0, pair) == 0);
-      require(exchange->watch(static_cast<int32_t>(i), 1, pair[0], i == 0 ? kWatchConnection : kWatchDatagram) == 0);
+      require(exchange->watch(static_cast<int32_t>(i), 1, pair[0],
+                              i == 0 ? kWatchConnection : kWatchDatagram) == 0);
       peers[i] = pair[1];
     }
   }
@@ -39,7 +41,8 @@ struct World {
 // Exactly as large as what it holds, so that one byte beyond is one byte too many.
 template <typename T>
 struct Exact {
-  explicit Exact(std::span<const T> from) : memory(std::make_unique<T[]>(from.size())), size(from.size()) {
+  explicit Exact(std::span<const T> from)
+      : memory(std::make_unique<T[]>(from.size())), size(from.size()) {
     for (size_t i = 0; i < size; i++) memory[i] = from[i];
   }
   std::span<T> span() { return {memory.get(), size}; }
@@ -47,13 +50,15 @@ struct Exact {
   size_t size;
 };
 
-std::vector<uint8_t> expected(int32_t count, std::span<const int32_t> sends, std::span<const uint8_t> bytes) {
+std::vector<uint8_t> expected(int32_t count, std::span<const int32_t> sends,
+                              std::span<const uint8_t> bytes) {
   std::vector<uint8_t> all;
   const auto held = static_cast<int64_t>(sends.size() / kOutboxStride);
   for (int64_t first = 0; first < count && first < held; first++) {
     if (sends[static_cast<size_t>(first) * kOutboxStride] != 0) continue;
     for (int64_t at = first; at < count && at < held;) {
-      const std::span<const int32_t> send = sends.subspan(static_cast<size_t>(at) * kOutboxStride, kOutboxStride);
+      const std::span<const int32_t> send =
+          sends.subspan(static_cast<size_t>(at) * kOutboxStride, kOutboxStride);
       const int64_t offset = send[1];
       const int64_t length = send[2];
       if (offset < 0 || length < 0 || offset + length > static_cast<int64_t>(bytes.size())) break;
@@ -85,7 +90,8 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
     const int32_t* record = records.data() + i * kRecordStride;
     require(record[0] == kKindDatagramFailed && record[1] == 1 && record[2] == 1 && record[3] > 0);
     require(record[4] >= -1 &&
-            record[4] + static_cast<int64_t>(sizeof(PackedAddress)) * (record[4] >= 0) <= static_cast<int64_t>(slab.size()));
+            record[4] + static_cast<int64_t>(sizeof(PackedAddress)) * (record[4] >= 0) <=
+                static_cast<int64_t>(slab.size()));
   }
 
   const std::vector<uint8_t> wanted = expected(count, sends, exact_bytes.span());

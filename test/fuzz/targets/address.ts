@@ -1,5 +1,6 @@
-// Addresses: pollport takes exactly what Node and the system take for a numeric address, and what it gives back means the same place. Other text is
-// refused with ERR_INVALID_ADDRESS and nothing else. Input: the text. The corpus is native/address.cc's as well.
+// Addresses: pollport takes exactly what Node and the system take for a numeric address, and what
+// it gives back means the same place. Other text is refused with ERR_INVALID_ADDRESS and nothing
+// else. Input: the text. The corpus is native/address.cc's as well.
 import assert from 'node:assert/strict'
 import { isIPv4, isIPv6, SocketAddress as NodesAddress } from 'node:net'
 import { packed, SocketAddress } from '../../../lib/address.ts'
@@ -8,11 +9,15 @@ import { PACKED_ADDRESS } from '../../../lib/binding/records.ts'
 
 const LOOPBACK_SCOPE = 1
 
-/** Node's own view, without the scope: it checks that a scope is well-formed, pollport that there is such an interface. */
+/**
+ * Node's own view, without the scope: it checks that a scope is well-formed, pollport that there is
+ * such an interface.
+ */
 function nodesView(text: string): { family: 'ipv4' | 'ipv6'; address: string } | undefined {
   const [address] = text.split('%', 1)
   if (isIPv4(text)) return { family: 'ipv4', address: new NodesAddress({ address: text }).address }
-  if (isIPv6(address)) return { family: 'ipv6', address: new NodesAddress({ address, family: 'ipv6' }).address }
+  if (isIPv6(address))
+    return { family: 'ipv6', address: new NodesAddress({ address, family: 'ipv6' }).address }
   return undefined
 }
 
@@ -49,11 +54,16 @@ export function fuzz(data: Uint8Array): void {
   assert.deepEqual(packed(expanded), bytes)
   const offset = 5
   const room = new Uint8Array(PACKED_ADDRESS.bytes + 2 * offset).fill(0xee)
-  assert.deepEqual(packed({ address: found.address, port }), bytes, 'what it says, parsed again, is the same place')
+  assert.deepEqual(
+    packed({ address: found.address, port }),
+    bytes,
+    'what it says, parsed again, is the same place'
+  )
   found.packInto(room, offset)
   assert.deepEqual(SocketAddress.fromPacked(room, offset).toJSON(), found.toJSON())
   assert(
-    room.subarray(0, offset).every((byte) => byte === 0xee) && room.subarray(-offset).every((byte) => byte === 0xee)
+    room.subarray(0, offset).every((byte) => byte === 0xee) &&
+      room.subarray(-offset).every((byte) => byte === 0xee)
   )
 
   // The system's parser, which IPv4 does not pass through otherwise, and its printer.

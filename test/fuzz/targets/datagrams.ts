@@ -1,5 +1,7 @@
-// The lobby's datagrams: whatever comes, what is taken for one means exactly these bytes and no others; nobody is sent more than came; and a match that
-// is steered by them stays in its arena, forgets no newer steer for an older one, and can be told in a datagram. Input: datagrams, each after its length.
+// The lobby's datagrams: whatever comes, what is taken for one means exactly these bytes and no
+// others; nobody is sent more than came; and a match that is steered by them stays in its arena,
+// forgets no newer steer for an older one, and can be told in a datagram. Input: datagrams, each
+// after its length.
 import assert from 'node:assert/strict'
 import {
   decodeFromPlayer,
@@ -19,7 +21,13 @@ const MAX_DATAGRAMS = 200
 
 export function fuzz(data: Uint8Array): void {
   const input = new Input(data)
-  const rules = { number: input.byte(), seed: input.int32() >>> 0, endsMs: 1e9, coinsToWin: 255, ticksPerSecond: 30 }
+  const rules = {
+    number: input.byte(),
+    seed: input.int32() >>> 0,
+    endsMs: 1e9,
+    coinsToWin: 255,
+    ticksPerSecond: 30
+  }
   const match = new Match(NAMES, rules)
   for (let count = 0; count < MAX_DATAGRAMS && !input.isOver; count++) {
     const name = NAMES[input.below(NAMES.length)]
@@ -34,7 +42,8 @@ function fromPlayer(bytes: Buffer, name: string, match: Match): void {
   if (message === undefined) return
   assert(bytes.length <= LONGEST_FROM_PLAYER_BYTES)
   assert.deepEqual(encodeFromPlayer(message), bytes, 'it has one spelling')
-  if (message.kind === 'hello') assert(encodeChallenge(message.token).length <= bytes.length, 'an answer is no longer')
+  if (message.kind === 'hello')
+    assert(encodeChallenge(message.token).length <= bytes.length, 'an answer is no longer')
   if (message.kind === 'proof') assert(encodeOpen().length <= bytes.length)
   if (message.kind !== 'steer') return
 
@@ -45,7 +54,8 @@ function fromPlayer(bytes: Buffer, name: string, match: Match): void {
   match.step()
   const state = match.state()
   const { width, height } = match.arena
-  for (const { x, y } of [...state.players, ...state.coins]) assert(x >= 0 && x < width && y >= 0 && y < height)
+  for (const { x, y } of [...state.players, ...state.coins])
+    assert(x >= 0 && x < width && y >= 0 && y < height)
   assert.deepEqual(decodeState(encodeState(state)), state)
 }
 

@@ -1,5 +1,6 @@
-// Frames: whatever a stream holds, and however it is cut, the decoder finds the same frames as this file's own few lines do, keeps no more than it
-// may, and encodes back to the same bytes. Input: how long a length is, the limit, the first cut, then the stream.
+// Frames: whatever a stream holds, and however it is cut, the decoder finds the same frames as this
+// file's own few lines do, keeps no more than it may, and encodes back to the same bytes. Input:
+// how long a length is, the limit, the first cut, then the stream.
 import assert from 'node:assert/strict'
 import { FrameDecoder, FrameEncoder, FrameTooLargeError } from '../../../lib/helpers/frames.ts'
 import { Input } from '../input.ts'
@@ -26,7 +27,12 @@ function expected(stream: Uint8Array, lengthBytes: 1 | 2 | 4, maxFrameBytes: num
   return { frames, tooLarge: undefined }
 }
 
-function decoded(stream: Uint8Array, cuts: Iterable<number>, lengthBytes: 1 | 2 | 4, maxFrameBytes: number): Found {
+function decoded(
+  stream: Uint8Array,
+  cuts: Iterable<number>,
+  lengthBytes: 1 | 2 | 4,
+  maxFrameBytes: number
+): Found {
   const decoder = new FrameDecoder({ lengthBytes, maxFrameBytes })
   const found: Found = { frames: [], tooLarge: undefined }
   let at = 0
@@ -42,7 +48,10 @@ function decoded(stream: Uint8Array, cuts: Iterable<number>, lengthBytes: 1 | 2 
       found.tooLarge ??= error.frameBytes
     }
     chunk.fill(0xaa) // what the decoder keeps must be its own
-    assert(decoder.bufferedBytes < lengthBytes + Math.max(maxFrameBytes, 1), 'it keeps at most one unfinished frame')
+    assert(
+      decoder.bufferedBytes < lengthBytes + Math.max(maxFrameBytes, 1),
+      'it keeps at most one unfinished frame'
+    )
   }
   return found
 }
@@ -56,14 +65,24 @@ export function fuzz(data: Uint8Array): void {
 
   const whole = expected(stream, lengthBytes, maxFrameBytes)
   assert.deepEqual(decoded(stream, [], lengthBytes, maxFrameBytes), whole, 'in one piece')
-  assert.deepEqual(decoded(stream, stream.keys(), lengthBytes, maxFrameBytes), whole, 'byte by byte')
-  assert.deepEqual(decoded(stream, [firstCut, firstCut * 2], lengthBytes, maxFrameBytes), whole, `cut at ${firstCut}`)
+  assert.deepEqual(
+    decoded(stream, stream.keys(), lengthBytes, maxFrameBytes),
+    whole,
+    'byte by byte'
+  )
+  assert.deepEqual(
+    decoded(stream, [firstCut, firstCut * 2], lengthBytes, maxFrameBytes),
+    whole,
+    `cut at ${firstCut}`
+  )
   // Every place where a stream may be cut in two; only of short ones, for this is quadratic.
   for (let cut = 1; stream.length <= 64 && cut < stream.length; cut++) {
     assert.deepEqual(decoded(stream, [cut], lengthBytes, maxFrameBytes), whole, `cut at ${cut}`)
   }
 
   const encoder = new FrameEncoder({ lengthBytes, maxFrameBytes })
-  const again = Buffer.concat(whole.frames.map((frame) => encoder.encode(Buffer.from(frame, 'hex'))))
+  const again = Buffer.concat(
+    whole.frames.map((frame) => encoder.encode(Buffer.from(frame, 'hex')))
+  )
   assert.deepEqual(hex(again), hex(stream.subarray(0, again.length)), 'encoded again')
 }

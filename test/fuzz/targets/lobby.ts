@@ -1,11 +1,19 @@
-// The lobby behind its protocol: whatever players send, the rules never break and nobody's answer is too long to be sent; a command that is taken
-// means the same when it is sent again; who was sent away hears no more, and nobody what is said in a room of others; no room has more players than
-// seats; and a token is good once. Input: what four players do, and how time passes.
+// The lobby behind its protocol: whatever players send, the rules never break and nobody's answer
+// is too long to be sent; a command that is taken means the same when it is sent again; who was
+// sent away hears no more, and nobody what is said in a room of others; no room has more players
+// than seats; and a token is good once. Input: what four players do, and how time passes.
 import assert from 'node:assert/strict'
 import { FrameDecoder } from 'pollport'
 import { describe } from '../../../examples/lobby/client.ts'
 import type { Player } from '../../../examples/lobby/player.ts'
-import { encode, keyOf, LENGTH_BYTES, parseCommand, parseMessage, Refusal } from '../../../examples/lobby/protocol.ts'
+import {
+  encode,
+  keyOf,
+  LENGTH_BYTES,
+  parseCommand,
+  parseMessage,
+  Refusal
+} from '../../../examples/lobby/protocol.ts'
 import type { Session } from '../../../examples/lobby/session.ts'
 import { Table } from '../../../examples/lobby/test/table.ts'
 import { Input } from '../input.ts'
@@ -34,7 +42,8 @@ const TYPES = [
   'udp',
   'resume'
 ]
-// What the texts of commands are made of: among them what looks alike, what is not to be seen, and what has two halves.
+// What the texts of commands are made of: among them what looks alike, what is not to be seen, and
+// what has two halves.
 const TEXTS = [
   'Ann',
   'ann',
@@ -59,14 +68,21 @@ class Seat {
   isGone = false
   constructor(table: Table) {
     this.session = table.arrive()
-    this.decoder = new FrameDecoder({ lengthBytes: LENGTH_BYTES, maxFrameBytes: table.limits.maxFrameBytes })
+    this.decoder = new FrameDecoder({
+      lengthBytes: LENGTH_BYTES,
+      maxFrameBytes: table.limits.maxFrameBytes
+    })
   }
 }
 
 /** A command that may be right or wrong in each of its parts. */
 function command(input: Input): Buffer {
-  const text = Array.from({ length: input.below(4) }, () => TEXTS[input.below(TEXTS.length)]).join('')
-  const value = [text, input.byte(), true, null, -1, 2 ** 53, {}, undefined, 2, false][input.below(10)]
+  const text = Array.from({ length: input.below(4) }, () => TEXTS[input.below(TEXTS.length)]).join(
+    ''
+  )
+  const value = [text, input.byte(), true, null, -1, 2 ** 53, {}, undefined, 2, false][
+    input.below(10)
+  ]
   return Buffer.from(
     JSON.stringify({
       type: TYPES[input.below(TYPES.length)],
@@ -93,7 +109,8 @@ function command(input: Input): Buffer {
 function checkCommand(frame: Uint8Array, table: Table): void {
   try {
     const taken = parseCommand(frame, table.limits)
-    const request = 'filter' in taken ? { ...taken, filter: taken.filter.text, open: taken.filter.open } : taken
+    const request =
+      'filter' in taken ? { ...taken, filter: taken.filter.text, open: taken.filter.open } : taken
     assert.deepEqual(parseCommand(encode(request).subarray(LENGTH_BYTES), table.limits), taken)
   } catch (error) {
     if (!(error instanceof Refusal)) throw error
@@ -102,17 +119,25 @@ function checkCommand(frame: Uint8Array, table: Table): void {
 
 export function fuzz(data: Uint8Array): void {
   const input = new Input(data)
-  const limits = { maxRooms: 2, maxRoomPlayers: 3, maxSpectators: 1, maxListedRooms: 1, maxQueued: 2 }
+  const limits = {
+    maxRooms: 2,
+    maxRoomPlayers: 3,
+    maxSpectators: 1,
+    maxListedRooms: 1,
+    maxQueued: 2
+  }
   const table = new Table({ burstMessages: 30, maxConnections: SEATS, matchMs: 5_000, ...limits })
   const seats: (Seat | undefined)[] = Array(SEATS).fill(undefined)
   const everybody = new Set<Player>()
   const tokens: string[] = ['']
   const used = new Set<string>()
 
-  const named = (name: string) => [...everybody].find((player) => player.name === name && player.session !== undefined)
+  const named = (name: string) =>
+    [...everybody].find((player) => player.name === name && player.session !== undefined)
 
   const hear = () => {
-    for (const seat of seats) if (seat?.session.player !== undefined) everybody.add(seat.session.player)
+    for (const seat of seats)
+      if (seat?.session.player !== undefined) everybody.add(seat.session.player)
     for (const seat of seats) {
       if (seat === undefined) continue
       const heard = table.heard(seat.session)
@@ -121,11 +146,18 @@ export function fuzz(data: Uint8Array): void {
       for (const message of heard) {
         const sent = encode(message).subarray(LENGTH_BYTES)
         assert.deepEqual(parseMessage(sent), message)
-        assert.doesNotMatch(describe(message) ?? '', /[^\P{Cc}\n]/u, 'nothing moves the cursor of a terminal')
+        assert.doesNotMatch(
+          describe(message) ?? '',
+          /[^\P{Cc}\n]/u,
+          'nothing moves the cursor of a terminal'
+        )
         if (message.type === 'welcome') tokens.push(message.token)
         if (message.type === 'chat' && message.to === 'room') {
           const { room } = seat.session.player as Player
-          assert(room !== undefined && room === named(message.from)?.room, 'what is said in a room stays there')
+          assert(
+            room !== undefined && room === named(message.from)?.room,
+            'what is said in a room stays there'
+          )
         }
       }
     }
@@ -166,12 +198,19 @@ export function fuzz(data: Uint8Array): void {
 
     const here = seats.map((one) => one?.session.player).filter((player) => player !== undefined)
     assert.equal(table.lobby.playerCount, here.length + table.lobby.awayCount)
-    assert.equal(new Set(here.map(({ name }) => keyOf(name))).size, here.length, 'no two look the same')
+    assert.equal(
+      new Set(here.map(({ name }) => keyOf(name))).size,
+      here.length,
+      'no two look the same'
+    )
     assert(table.lobby.awayCount <= table.limits.maxConnections)
     const rooms = new Set([...everybody].flatMap(({ room, heldRoom }) => [room, heldRoom]))
     rooms.delete(undefined)
     // A room that was only kept for somebody who went elsewhere is closed with the next tick.
-    assert(table.lobby.roomCount >= rooms.size, 'a room lives as long as somebody is in it, or expected')
+    assert(
+      table.lobby.roomCount >= rooms.size,
+      'a room lives as long as somebody is in it, or expected'
+    )
     if (what === 0) assert.equal(table.lobby.roomCount, rooms.size, 'and no longer')
     assert(table.lobby.matchCount <= rooms.size)
     for (let from = 0; from < table.lobby.roomCount; from++) {

@@ -1,7 +1,14 @@
-// Records and the outbox, TypeScript's side: a program with a Poller on a system that an input decides about (fake-system.ts). Bytes come and go
-// whole and in order, `close` is a socket's last event and comes once, no handle is lost, and the counters agree. Input: what both of them do.
+// Records and the outbox, TypeScript's side: a program with a Poller on a system that an input
+// decides about (fake-system.ts). Bytes come and go whole and in order, `close` is a socket's last
+// event and comes once, no handle is lost, and the counters agree. Input: what both of them do.
 import assert from 'node:assert/strict'
-import { type PollEvent, Poller, SocketError, type TcpConnection, type UdpSocket } from '../../../lib/index.ts'
+import {
+  type PollEvent,
+  Poller,
+  SocketError,
+  type TcpConnection,
+  type UdpSocket
+} from '../../../lib/index.ts'
 import { FakeSystem } from '../fake-system.ts'
 import { Input } from '../input.ts'
 
@@ -48,8 +55,10 @@ class Program {
 
   #act(what: number): void {
     if (what < 4) return this.#wait()
-    if (what === 4) return this.#attempt(() => this.#add(this.#poller.connectTcp(PEER, new Known(false))))
-    if (what === 5) return this.#attempt(() => void this.#poller.listenTcp({ address: '127.0.0.1', port: 0 }))
+    if (what === 4)
+      return this.#attempt(() => this.#add(this.#poller.connectTcp(PEER, new Known(false))))
+    if (what === 5)
+      return this.#attempt(() => void this.#poller.listenTcp({ address: '127.0.0.1', port: 0 }))
     if (what === 6) return this.#poller.flush()
     if (what === 7) return this.#withUdp()
     if (what === 8) return this.#broadcast()
@@ -57,7 +66,10 @@ class Program {
     if (connection !== undefined) this.#use(connection, what)
   }
 
-  /** The system may refuse to watch what was opened: then it is closed again, and the program hears of it. */
+  /**
+   * The system may refuse to watch what was opened: then it is closed again, and the program hears
+   * of it.
+   */
   #attempt(open: () => void): void {
     try {
       open()
@@ -75,7 +87,8 @@ class Program {
     // Somebody who has seen the close does not use it again.
     if (known.isClosed || connection.closed || this.#given.get(connection)) return
     const how = this.#input.below(8)
-    if (what < 12 || how === 0) this.#send(connection, known, this.#input.byte() * (how === 1 ? 400 : 1))
+    if (what < 12 || how === 0)
+      this.#send(connection, known, this.#input.byte() * (how === 1 ? 400 : 1))
     else if (how === 1) connection.pause()
     else if (how === 2) connection.resume()
     else if (how === 3) connection.end()
@@ -104,7 +117,9 @@ class Program {
   }
 
   #broadcast(): void {
-    const to = this.#connections.filter((connection) => !connection.closed && !this.#given.get(connection))
+    const to = this.#connections.filter(
+      (connection) => !connection.closed && !this.#given.get(connection)
+    )
     const same = to.filter((connection) => ((connection.userPtr as Known).sent & 255) === 0)
     const before = same.map((connection) => connection.bytesSent + connection.bufferedBytes)
     this.#poller.broadcast(
@@ -124,7 +139,8 @@ class Program {
       this.#given.set(connection, true)
     } catch (error) {
       // ECONNRESET and EPIPE: what a send has met, and its `close` is about to come.
-      if (!['EBUSY', 'EBADF', 'ECONNRESET', 'EPIPE'].includes((error as { code: string }).code)) throw error
+      if (!['EBUSY', 'EBADF', 'ECONNRESET', 'EPIPE'].includes((error as { code: string }).code))
+        throw error
     }
   }
 
@@ -139,7 +155,11 @@ class Program {
     if (how === 15) {
       this.#udp.close()
       this.#udp = undefined
-    } else this.#udp.send(Uint8Array.of(this.#datagrams >> 8, this.#datagrams++, ...Array(how).fill(0)), PEER)
+    } else
+      this.#udp.send(
+        Uint8Array.of(this.#datagrams >> 8, this.#datagrams++, ...Array(how).fill(0)),
+        PEER
+      )
   }
 
   #wait(): void {
@@ -155,7 +175,12 @@ class Program {
     if (known === undefined) return
     assert(!known.isClosed, `${event.type} after close`)
     if (event.type === 'close') known.isClosed = true
-    else assert.notEqual(known.hasBegun, event.type === 'connect', 'a connection begins once, and before all else')
+    else
+      assert.notEqual(
+        known.hasBegun,
+        event.type === 'connect',
+        'a connection begins once, and before all else'
+      )
     if (event.type === 'connect') known.hasBegun = true
     if (event.type === 'receive') {
       for (const byte of event.data)
@@ -163,7 +188,8 @@ class Program {
     }
     // A program may do something in the midst of a batch.
     const what = this.#system.isCalm ? 0 : this.#input.below(16)
-    if (what > 8 && event.type !== 'close' && 'socket' in event) this.#use(event.socket as Connection, what)
+    if (what > 8 && event.type !== 'close' && 'socket' in event)
+      this.#use(event.socket as Connection, what)
   }
 
   /** What must hold after each step. */
@@ -177,17 +203,26 @@ class Program {
       const connection = this.#connections.find((one) => one.handle === handle)
       if (connection === undefined) continue
       const bytes = Buffer.concat(taken)
-      if (!bytes.every((byte, at) => byte === (at & 255))) assert.fail('the peer got something else than was sent')
+      if (!bytes.every((byte, at) => byte === (at & 255)))
+        assert.fail('the peer got something else than was sent')
       assert(bytes.length <= (connection.userPtr as Known).sent, 'more than was sent')
       if (!connection.closed)
-        assert(connection.bufferedBytes >= 0 && connection.bytesSent <= bytes.length + connection.bufferedBytes)
+        assert(
+          connection.bufferedBytes >= 0 &&
+            connection.bytesSent <= bytes.length + connection.bufferedBytes
+        )
     }
   }
 
-  /** In calm weather everything ends: what is queued goes out, everybody is told of his close, no handle stays. */
+  /**
+   * In calm weather everything ends: what is queued goes out, everybody is told of his close, no
+   * handle stays.
+   */
   #end(): void {
     this.#system.isCalm = true
-    const alive = this.#connections.filter((connection) => !connection.closed && !this.#given.get(connection))
+    const alive = this.#connections.filter(
+      (connection) => !connection.closed && !this.#given.get(connection)
+    )
     for (let waits = 0; waits < MOST_CALM_WAITS; waits++) this.#wait()
     for (const connection of alive) {
       if (connection.closed || !(connection.userPtr as Known).hasBegun) continue
@@ -199,7 +234,10 @@ class Program {
     this.#wait()
     for (const connection of this.#connections) {
       const isDetached = this.#given.get(connection) && !this.#system.handles.has(connection.handle)
-      assert((connection.userPtr as Known).isClosed || isDetached, 'everybody was told of his close')
+      assert(
+        (connection.userPtr as Known).isClosed || isDetached,
+        'everybody was told of his close'
+      )
     }
     this.#poller.close()
     assert.equal(this.#poller.stats.sockets, 0)
@@ -210,7 +248,9 @@ class Program {
   /** Of datagrams some are dropped, none is doubled or overtaken. */
   #checkDatagrams(): void {
     for (const handle of this.#udpHandles) {
-      const numbers = (this.#system.takenBy.get(handle) ?? []).map((bytes) => bytes[0] * 256 + bytes[1])
+      const numbers = (this.#system.takenBy.get(handle) ?? []).map(
+        (bytes) => bytes[0] * 256 + bytes[1]
+      )
       for (const [at, number] of numbers.entries())
         assert(at === 0 || number > numbers[at - 1], 'datagrams keep their order')
     }

@@ -1,6 +1,7 @@
-// What the compiled part of native/windows/ uses of Windows' headers, for a kernel that is a program: test/native/kernel.cc. Numbers are
-// Windows' own where the code compares them (winerror.h, winsock2.h, ntstatus.h), and otherwise only differ from one another.
-// The headers beside this one are empty: win.h includes this one first.
+// What the compiled part of native/windows/ uses of Windows' headers, for a kernel that is a
+// program: test/native/kernel.cc. Numbers are Windows' own where the code compares them
+// (winerror.h, winsock2.h, ntstatus.h), and otherwise only differ from one another. The headers
+// beside this one are empty: win.h includes this one first.
 #pragma once
 
 // Windows' struct of this name has shorts: see below.
@@ -76,7 +77,9 @@ constexpr DWORD STATUS_CONNECTION_RESET = 0xC000020D;
 constexpr DWORD STATUS_CONNECTION_REFUSED = 0xC0000236;
 constexpr DWORD STATUS_PORT_UNREACHABLE = 0xC000023F;
 constexpr DWORD STATUS_CONNECTION_ABORTED = 0xC0000241;
-inline bool HasOverlappedIoCompleted(const OVERLAPPED* overlapped) { return overlapped->Internal != STATUS_PENDING; }
+inline bool HasOverlappedIoCompleted(const OVERLAPPED* overlapped) {
+  return overlapped->Internal != STATUS_PENDING;
+}
 
 constexpr DWORD ERROR_NOT_ENOUGH_MEMORY = 8;
 constexpr DWORD ERROR_GEN_FAILURE = 31;
@@ -120,7 +123,8 @@ constexpr DWORD WT_EXECUTEINWAITTHREAD = 4;
 constexpr UINT TIMERR_NOERROR = 0;
 
 using LPFN_ACCEPTEX = BOOL (*)(SOCKET, SOCKET, void*, DWORD, DWORD, DWORD, DWORD*, OVERLAPPED*);
-using LPFN_GETACCEPTEXSOCKADDRS = void (*)(void*, DWORD, DWORD, DWORD, sockaddr**, int*, sockaddr**, int*);
+using LPFN_GETACCEPTEXSOCKADDRS = void (*)(void*, DWORD, DWORD, DWORD, sockaddr**, int*, sockaddr**,
+                                           int*);
 using LPFN_CONNECTEX = BOOL (*)(SOCKET, const sockaddr*, int, void*, DWORD, DWORD*, OVERLAPPED*);
 using LPFN_DISCONNECTEX = BOOL (*)(SOCKET, OVERLAPPED*, DWORD, DWORD);
 constexpr GUID WSAID_ACCEPTEX{1};
@@ -132,14 +136,16 @@ int WSAGetLastError();
 DWORD GetLastError();
 SOCKET WSASocketW(int family, int type, int protocol, void* info, int group, DWORD flags);
 int closesocket(SOCKET socket);
-int WSARecv(SOCKET socket, WSABUF* buffers, DWORD count, DWORD* bytes, DWORD* flags, OVERLAPPED* overlapped, void* routine);
-int WSASend(SOCKET socket, WSABUF* buffers, DWORD count, DWORD* bytes, DWORD flags, OVERLAPPED* overlapped, void* routine);
-int WSARecvFrom(SOCKET socket, WSABUF* buffers, DWORD count, DWORD* bytes, DWORD* flags, sockaddr* from, int* length,
-                OVERLAPPED* overlapped, void* routine);
-int WSASendTo(SOCKET socket, WSABUF* buffers, DWORD count, DWORD* bytes, DWORD flags, const sockaddr* to, int length,
-              OVERLAPPED* overlapped, void* routine);
-int WSAIoctl(SOCKET socket, DWORD code, void* in, DWORD in_size, void* out, DWORD out_size, DWORD* bytes, OVERLAPPED* overlapped,
-             void* routine);
+int WSARecv(SOCKET socket, WSABUF* buffers, DWORD count, DWORD* bytes, DWORD* flags,
+            OVERLAPPED* overlapped, void* routine);
+int WSASend(SOCKET socket, WSABUF* buffers, DWORD count, DWORD* bytes, DWORD flags,
+            OVERLAPPED* overlapped, void* routine);
+int WSARecvFrom(SOCKET socket, WSABUF* buffers, DWORD count, DWORD* bytes, DWORD* flags,
+                sockaddr* from, int* length, OVERLAPPED* overlapped, void* routine);
+int WSASendTo(SOCKET socket, WSABUF* buffers, DWORD count, DWORD* bytes, DWORD flags,
+              const sockaddr* to, int length, OVERLAPPED* overlapped, void* routine);
+int WSAIoctl(SOCKET socket, DWORD code, void* in, DWORD in_size, void* out, DWORD out_size,
+             DWORD* bytes, OVERLAPPED* overlapped, void* routine);
 int recv(SOCKET socket, char* into, int length, int flags);
 int bind(SOCKET socket, sockaddr* address, int length);
 int getsockname(SOCKET socket, sockaddr* address, int* length);
@@ -147,11 +153,13 @@ int getsockopt(SOCKET socket, int level, int name, char* value, int* length);
 int setsockopt(SOCKET socket, int level, int name, const char* value, int length);
 BOOL CancelIoEx(HANDLE file, OVERLAPPED* overlapped);
 HANDLE CreateIoCompletionPort(HANDLE file, HANDLE port, ULONG_PTR key, DWORD threads);
-BOOL GetQueuedCompletionStatusEx(HANDLE port, OVERLAPPED_ENTRY* entries, ULONG count, ULONG* got, DWORD timeout_ms, BOOL alertable);
+BOOL GetQueuedCompletionStatusEx(HANDLE port, OVERLAPPED_ENTRY* entries, ULONG count, ULONG* got,
+                                 DWORD timeout_ms, BOOL alertable);
 BOOL PostQueuedCompletionStatus(HANDLE port, DWORD bytes, ULONG_PTR key, OVERLAPPED* overlapped);
 BOOL CloseHandle(HANDLE handle);
 HANDLE CreateEventW(void* security, BOOL manual, BOOL initial, const wchar_t* name);
-BOOL RegisterWaitForSingleObject(HANDLE* wait, HANDLE event, void (*call)(void*, BOOLEAN), void* context, ULONG ms, ULONG flags);
+BOOL RegisterWaitForSingleObject(HANDLE* wait, HANDLE event, void (*call)(void*, BOOLEAN),
+                                 void* context, ULONG ms, ULONG flags);
 BOOL UnregisterWaitEx(HANDLE wait, HANDLE event);
 BOOL QueryPerformanceFrequency(LARGE_INTEGER* out);
 BOOL QueryPerformanceCounter(LARGE_INTEGER* out);
