@@ -89,8 +89,8 @@ export interface Question {
   nodeOptions?: string[]
   /** Whether the chart shows it: only what is measured in CPU a message, with a C yardstick. */
   inChart?: boolean
-  /** Whether README.md's table leaves it out, for its many variants; results/latest.json has it. */
-  notInReadme?: boolean
+  /** Whether the pages leave it out, for its many variants; results/latest.json has it. */
+  notInPages?: boolean
 }
 
 export const usualEffort: { full: Effort; quick: Effort } = {

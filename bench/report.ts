@@ -21,7 +21,7 @@ export interface QuestionReport {
   figure: FigureName
   columns: FigureName[]
   inChart: boolean
-  notInReadme?: boolean
+  notInPages?: boolean
   rows: Row[]
   goals: GoalReport[]
 }
@@ -55,7 +55,7 @@ export interface Run {
 }
 
 export function reportOf(question: Question, runs: Run[]): QuestionReport {
-  const { name, title, figure, columns, inChart = false, notInReadme, competitors } = question
+  const { name, title, figure, columns, inChart = false, notInPages, competitors } = question
   const variants = question.variants.map((variant) => variant.name)
   const rows = variants.flatMap((variant) =>
     competitors.map((competitor) => rowOf(variant, competitor, runs))
@@ -65,7 +65,7 @@ export function reportOf(question: Question, runs: Run[]): QuestionReport {
       .filter((variant) => goal.variants === undefined || goal.variants.includes(variant))
       .map((variant) => judge(goal, variant, rows))
   )
-  return { name, title, figure, columns, inChart, notInReadme, rows, goals }
+  return { name, title, figure, columns, inChart, notInPages, rows, goals }
 }
 
 function rowOf(variant: string, competitor: string, runs: Run[]): Row {

@@ -1,8 +1,9 @@
 // npm run bench [name…] [-- --quick --rounds N --only C,Poller --out FOLDER --publish --render]
 // Runs every competitor of each benchmark in turn, round by round, so that what the machine does
 // meanwhile falls on all of them alike; prints tables of medians, writes JSON and a chart.
-// --publish puts them into bench/results/ and README.md, those of named benchmarks in the place of
-// the whole run's; --render writes those anew from what was published last.
+// --publish puts them into bench/results/, README.md and docs/performance.md, those of named
+// benchmarks in the place of the whole run's; --render writes these anew from what was published
+// last.
 import { spawnSync } from 'node:child_process'
 import { mkdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { availableParallelism, cpus, release } from 'node:os'
@@ -12,7 +13,7 @@ import { bunProgram, outputOf, prepare, root } from './build.ts'
 import { killAll, LOAD_CORE, measure } from './measure.ts'
 import { type Effort, type Question, usualEffort } from './question.ts'
 import { questions } from './questions/all.ts'
-import { putIntoReadme } from './readme.ts'
+import { putIntoPages } from './readme.ts'
 import { type Report, type Run, reportOf, withPart } from './report.ts'
 import { tableOf } from './tables.ts'
 
@@ -129,7 +130,7 @@ async function main(): Promise<void> {
   prepare()
   if (options.render) {
     draw(join(published, 'latest.json'), join(published, 'chart.svg'))
-    return putIntoReadme(lastPublished())
+    return putIntoPages(lastPublished())
   }
   if (options.publish && (options.quick || options.only !== undefined)) {
     fail('only whole benchmarks are published: no --quick, no --only')
@@ -171,7 +172,7 @@ async function main(): Promise<void> {
   if (options.publish) {
     const whole = names.length === 0 ? report : withPart(lastPublished(), report)
     write(whole, published)
-    putIntoReadme(whole)
+    putIntoPages(whole)
   }
 }
 

@@ -15,10 +15,10 @@ for (;;) {
   for (const event of poller.wait()) {
     if (event.type === 'accept') event.socket.userPtr = { name: `client ${++clients}` }
     if (event.type === 'receive') {
-      if (!event.socket.send(event.data)) event.socket.pause() // the queue is full: stop reading until it has drained
+      if (!event.socket.send(event.data)) event.socket.pause() // the queue is full: wait for drain
     }
     if (event.type === 'drain') event.socket.resume()
-    if (event.type === 'end') event.socket.end() // the client finished: send what is queued, then finish too
+    if (event.type === 'end') event.socket.end() // the client sent FIN: send what is queued, then FIN
     if (event.type === 'close') console.log(`${event.userPtr?.name} left`)
   }
 }

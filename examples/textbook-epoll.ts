@@ -3,43 +3,33 @@
 // it with Ctrl-C.
 import { Epoll, Socket, WOULD_BLOCK } from 'pollport'
 
-interface Player {
-  name: string
-  bytes: number
-}
-
 const listener = new Socket({ type: 'tcp', nonBlocking: true })
 listener.bind({ address: '127.0.0.1', port: 0 })
 listener.listen()
 console.log(`port ${listener.localAddress.port}`)
 
-const epoll = new Epoll<Player | undefined>()
-epoll.add(listener, undefined)
+const epoll = new Epoll<string | undefined>()
+epoll.add(listener, undefined) // the listener is the socket without a player's name
 let players = 0
 
 for (;;) {
-  for (const event of epoll.wait(100)) {
-    if (!event.readable) continue
-    const player = event.userPtr
+  for (const { socket, userPtr: player } of epoll.wait(100)) {
     if (player === undefined) {
-      const socket = listener.accept() // the listener is the one without a player
-      if (socket === WOULD_BLOCK) continue
-      socket.nonBlocking = true
-      epoll.add(socket, { name: `player ${++players}`, bytes: 0 })
+      const accepted = socket.accept()
+      if (accepted === WOULD_BLOCK) continue
+      accepted.nonBlocking = true
+      epoll.add(accepted, `player ${++players}`)
       continue
     }
     try {
-      const data = event.socket.recv()
-      if (data !== WOULD_BLOCK && data.length > 0) handle(player, event.socket, data)
-      if (data !== WOULD_BLOCK && data.length === 0) event.socket.close() // the player finished; this takes the socket out of the epoll
+      const data = socket.recv()
+      if (data === WOULD_BLOCK) continue
+      // Empty: the player finished. close() takes the socket out of the epoll, too.
+      if (data.length === 0) socket.close()
+      else if (socket.send(data) !== data.length) throw new Error('reads too slowly')
     } catch (error) {
-      console.log(`${player.name}: ${(error as Error).message}`)
-      event.socket.close()
+      console.log(`${player}: ${(error as Error).message}`)
+      socket.close()
     }
   }
-}
-
-function handle(player: Player, socket: Socket, data: Buffer): void {
-  player.bytes += data.length
-  if (socket.send(data) !== data.length) throw new Error('reads more slowly than it sends') // the raw floor has no queue
 }

@@ -5,7 +5,6 @@ import { Iocp, Overlapped, Socket } from 'pollport'
 
 interface Player {
   name: string
-  bytes: number
   receive: Overlapped
 }
 
@@ -15,34 +14,27 @@ listener.listen()
 console.log(`port ${listener.localAddress.port}`)
 
 const iocp = new Iocp<Player | undefined>()
-iocp.add(listener, undefined)
+iocp.add(listener, undefined) // the listener is the socket without a player
 listener.overlappedAccept()
 let players = 0
 
 for (;;) {
-  for (const event of iocp.wait(100)) {
-    const { userPtr: player, overlapped, error } = event
+  for (const { socket, userPtr: player, overlapped, bytesTransferred, error } of iocp.wait(100)) {
     if (player === undefined) {
-      const socket = overlapped?.accepted // the listener is the one without a player
-      listener.overlappedAccept(overlapped) // hang the next accept
-      if (socket === undefined) continue
-      const newcomer = { name: `player ${++players}`, bytes: 0, receive: new Overlapped() }
-      iocp.add(socket, newcomer)
-      socket.overlappedReceive(4096, newcomer.receive)
-      continue
-    }
-    if (overlapped !== player.receive) continue // a send that is done
-    if (error === undefined && event.bytesTransferred > 0) {
-      handle(player, event.socket as Socket, overlapped.data)
-      event.socket?.overlappedReceive(4096, overlapped) // hang the receive again
-    } else {
-      if (error !== undefined) console.log(`${player.name}: ${error.message}`)
-      event.socket?.close() // the player finished, or is lost
+      const accepted = overlapped?.accepted
+      listener.overlappedAccept(overlapped) // post the next accept
+      if (accepted === undefined) continue
+      const newcomer = { name: `player ${++players}`, receive: new Overlapped() }
+      iocp.add(accepted, newcomer)
+      accepted.overlappedReceive(4096, newcomer.receive)
+    } else if (overlapped === player.receive) {
+      if (error === undefined && bytesTransferred > 0) {
+        socket?.overlappedSend(overlapped.data)
+        socket?.overlappedReceive(4096, overlapped) // post the next receive
+      } else {
+        if (error !== undefined) console.log(`${player.name}: ${error.message}`)
+        socket?.close() // the player finished, or the connection broke
+      }
     }
   }
-}
-
-function handle(player: Player, socket: Socket, data: Buffer): void {
-  player.bytes += data.length
-  socket.overlappedSend(data)
 }

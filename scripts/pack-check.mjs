@@ -145,6 +145,7 @@ function pack() {
     'lib/index.ts',
     'binding.gyp',
     'native/addon.cc',
+    'examples/chat.ts', // the README points at it
     'README.md',
     'LICENSE'
   ]) {
@@ -153,7 +154,7 @@ function pack() {
     ), `${needed} is not in the tarball; is it made, and in "files" of package.json?`)
   }
   const strangers = names.filter((name) =>
-    /^(test|build|examples|bench|scripts|node_modules)\b|\.(pdb|o|log|tgz)$/.test(name)
+    /^(test|build|examples\/.*\/|bench|scripts|node_modules)\b|\.(pdb|o|log|tgz)$/.test(name)
   )
   require(strangers.length === 0, `these do not belong in the tarball: ${strangers.join(', ')}`)
   for (const map of names.filter((name) => /\.c?js\.map$/.test(name))) {

@@ -9,5 +9,5 @@ export const question: Question = {
   role: 'sink',
   load: 'sink',
   ...ofAllSizes,
-  notInReadme: true
+  notInPages: true
 }

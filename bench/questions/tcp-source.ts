@@ -9,5 +9,5 @@ export const question: Question = {
   role: 'source',
   load: 'source',
   ...ofAllSizes,
-  notInReadme: true
+  notInPages: true
 }

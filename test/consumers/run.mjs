@@ -73,7 +73,10 @@ function packCheckout() {
     'package.json',
     'README.md',
     'LICENSE',
-    ...files.filter((file) => file !== 'prebuilds')
+    // npm pack itself looks up patterns such as `examples/*.ts` in a folder that is copied.
+    ...new Set(
+      files.filter((file) => file !== 'prebuilds').map((file) => file.replace(/\/\*.*$/, ''))
+    )
   ])
     cpSync(join(root, name), join(stage, name), { recursive: true })
   const prebuilds = join(stage, 'prebuilds', `${process.platform}-${process.arch}`)

@@ -1,16 +1,30 @@
-// No figure of README.md is typed by hand: the section of the benchmarks is what the last published
-// run gives. And the arithmetic behind it.
+// No figure of README.md and docs/performance.md is typed by hand: their tables are what the last
+// published run gives. And the arithmetic behind them.
 import { expect, test } from 'vitest'
 import { collectionFigures } from '../../bench/collections.ts'
 import type { Question } from '../../bench/question.ts'
-import { readmeWith } from '../../bench/readme.ts'
+import { pages, pageWith } from '../../bench/readme.ts'
 import { questionsOf, type Report, reportOf, withPart } from '../../bench/report.ts'
 import { textOf } from './files.ts'
 
-test('README.md shows the figures of bench/results/latest.json', () => {
-  const readme = textOf('README.md')
-  expect(readme, 'npm run bench -- --render').toBe(
-    readmeWith(readme, JSON.parse(textOf('bench/results/latest.json')))
+const published: Report = JSON.parse(textOf('bench/results/latest.json'))
+
+for (const page of Object.keys(pages)) {
+  test(`${page} shows the figures of bench/results/latest.json`, () => {
+    const text = textOf(page)
+    expect(text, 'npm run bench -- --render').toBe(pageWith(page, text, published))
+  })
+}
+
+test('README.md shows five rows of the table, and docs/performance.md all', () => {
+  const rowsOf = (page: string) =>
+    pages[page]?.(published)
+      .split('\n')
+      .filter((line) => line.startsWith('| '))
+      .slice(2)
+  expect(rowsOf('README.md')).toHaveLength(5)
+  expect(rowsOf('docs/performance.md')).toEqual(
+    expect.arrayContaining(rowsOf('README.md') as string[])
   )
 })
 

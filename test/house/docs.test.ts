@@ -16,13 +16,33 @@ test('every code that the library makes up has a section in docs/errors.md', () 
   expect([...codes].filter((code) => !sections.has(code))).toEqual([])
 })
 
-test('every link between the pages leads to a file of the project', () => {
+/** The anchors that GitHub gives to the headings of a page. */
+function anchorsOf(page: string): Set<string> {
+  const headings = textOf(page)
+    .replace(/^```[\s\S]*?^```$/gm, '')
+    .matchAll(/^#+ (.*)$/gm)
+  const anchors = new Set<string>()
+  for (const [, heading] of headings) {
+    const text = (heading as string).toLowerCase().replace(/[^\p{L}\p{N}\s_-]/gu, '')
+    const anchor = text.trim().replace(/\s/g, '-')
+    let unique = anchor
+    for (let count = 1; anchors.has(unique); count++) unique = `${anchor}-${count}`
+    anchors.add(unique)
+  }
+  return anchors
+}
+
+test('every link between the pages leads to a file of the project, and to a heading that it has', () => {
   const findings: string[] = []
   for (const page of projectFiles.filter((path) => path.endsWith('.md'))) {
-    for (const [, target] of textOf(page).matchAll(/\]\(([^)#\s]+)[^)]*\)/g)) {
-      if (target === undefined || /^[a-z]+:/.test(target)) continue
-      if (!existsSync(join(root, dirname(page), target)))
-        findings.push(`${page} links to ${target}, which is not there`)
+    for (const [, link] of textOf(page).matchAll(/\]\(([^)\s]+)[^)]*\)/g)) {
+      if (link === undefined || /^[a-z]+:/.test(link)) continue
+      const [file, anchor] = link.split('#') as [string, string | undefined]
+      const target = file === '' ? page : join(dirname(page), file)
+      if (!existsSync(join(root, target)))
+        findings.push(`${page} links to ${link}, which is not there`)
+      else if (anchor !== undefined && target.endsWith('.md') && !anchorsOf(target).has(anchor))
+        findings.push(`${page} links to ${link}: ${target} has no such heading`)
     }
   }
   expect(findings).toEqual([])
