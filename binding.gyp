@@ -13,6 +13,7 @@
         "native/binding/loop_watch.cc",
         "native/binding/socket.cc",
         "native/binding/waker.cc",
+        "native/contract/address.cc",
         "native/contract/waker.cc"
       ],
       "include_dirs": ["<!(node -p \"require('node-addon-api').include_dir\")"],
@@ -26,9 +27,9 @@
             "native/linux/address.cc",
             "native/linux/clock.cc",
             "native/linux/datagrams.cc",
-            "native/linux/drain.cc",
             "native/linux/epoll.cc",
             "native/linux/exchange.cc",
+            "native/linux/listeners.cc",
             "native/linux/loop_watch.cc",
             "native/linux/multicast.cc",
             "native/linux/socket.cc",

@@ -21,8 +21,14 @@ static_assert(offsetof(PackedAddress, port) == 2);
 static_assert(offsetof(PackedAddress, scope) == 4);
 static_assert(offsetof(PackedAddress, bytes) == 8);
 
-// Supplied by each system. parse_address is false for anything but a numeric address.
+// False for anything but a numeric address.
 bool parse_address(const std::string& text, uint16_t port, PackedAddress& out);
+
+// Supplied by each system in its own address.cc.
 std::string format_address(const PackedAddress& address);
+// inet_pton() into PackedAddress::bytes; `family` is 4 or 6.
+bool parse_bytes(uint8_t family, const char* text, uint8_t* bytes);
+// The number of the interface with that name; 0 = none has it.
+uint32_t interface_number(const char* name);
 
 }  // namespace pollport

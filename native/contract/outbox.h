@@ -41,6 +41,23 @@ class Outbox {
   }
   const uint8_t* at(int32_t offset) const { return bytes_.data() + offset; }
 
+  // Which send of a chain was cut, and how many of its bytes went.
+  struct Cut {
+    int32_t position;
+    size_t taken;
+  };
+  // The chain begins at `first`, and the system took `sent` bytes, which is not all of it.
+  Cut cut(int32_t first, size_t sent) const {
+    Cut found{first, sent};
+    Send send{};
+    while (read(found.position, send) && found.taken >= static_cast<size_t>(send.length) &&
+           send.next > found.position) {
+      found.taken -= static_cast<size_t>(send.length);
+      found.position = send.next;
+    }
+    return found;
+  }
+
  private:
   bool within(int32_t offset, int32_t length) const {
     return offset >= 0 && length >= 0 &&

@@ -7,39 +7,15 @@
 #include <netinet/in.h>
 
 #include <array>
-#include <charconv>
 #include <cstring>
 
 namespace pollport {
-namespace {
 
-// A scope is an interface's name or its number; 0 = neither.
-uint32_t parse_scope(const std::string& scope) {
-  uint32_t number = 0;
-  const auto [end, error] = std::from_chars(scope.data(), scope.data() + scope.size(), number);
-  if (error == std::errc() && end == scope.data() + scope.size()) return number;
-  return if_nametoindex(scope.c_str());
+bool parse_bytes(uint8_t family, const char* text, uint8_t* bytes) {
+  return inet_pton(family == 4 ? AF_INET : AF_INET6, text, bytes) == 1;
 }
 
-}  // namespace
-
-bool parse_address(const std::string& text, uint16_t port, PackedAddress& out) {
-  out = {};
-  out.port = port;
-  // A NUL inside would end the text early for the C functions below.
-  if (text.find('\0') != std::string::npos) return false;
-  if (inet_pton(AF_INET, text.c_str(), out.bytes) == 1) {
-    out.family = 4;
-    return true;
-  }
-  out.family = 6;
-  const size_t percent = text.find('%');
-  if (percent != std::string::npos) {
-    out.scope = parse_scope(text.substr(percent + 1));
-    if (out.scope == 0) return false;
-  }
-  return inet_pton(AF_INET6, text.substr(0, percent).c_str(), out.bytes) == 1;
-}
+uint32_t interface_number(const char* name) { return if_nametoindex(name); }
 
 std::string format_address(const PackedAddress& address) {
   std::array<char, INET6_ADDRSTRLEN> text{};

@@ -9,8 +9,8 @@
 
 #include "../contract/socket.h"
 #include "datagrams.h"
-#include "drain.h"
 #include "epoll.h"
+#include "listeners.h"
 #include "loop_watch.h"
 #include "streams.h"
 #include "watch_table.h"
@@ -136,10 +136,10 @@ void EpollExchange::take(const epoll_event& event, size_t budget_bytes, Batch& b
 
   switch (watched->kind) {
     case kWatchListener:
-      drain_listener(table_, index, limits_.accept_budget, spare_, batch);
+      serve_listener(table_, index, limits_.accept_budget, spare_, batch);
       return;
     case kWatchConnecting:
-      finish_connect(*epoll_, table_, index, batch);
+      complete_connect(*epoll_, table_, index, batch);
       return;
     case kWatchConnection:
       // An error alone does not make a socket writable, and is reported until somebody asks: a send

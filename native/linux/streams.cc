@@ -1,10 +1,11 @@
-// send(2) and sendmsg(2) on non-blocking connections.
+// SO_ERROR, recv(2), send(2) and sendmsg(2) on non-blocking connections.
 
 #include "streams.h"
 
 #include <sys/socket.h>
 #include <sys/uio.h>
 
+#include <algorithm>
 #include <array>
 #include <cerrno>
 
@@ -13,7 +14,17 @@
 namespace pollport {
 namespace {
 
+constexpr uint32_t kPeerIsDone = EPOLLRDHUP | EPOLLHUP | EPOLLERR;
+
 bool would_block(int error) { return error == EAGAIN || error == EWOULDBLOCK; }
+
+ssize_t receive(int fd, std::span<uint8_t> into) {
+  ssize_t received;
+  do {
+    received = ::recv(fd, into.data(), into.size(), 0);
+  } while (received < 0 && errno == EINTR);
+  return received;
+}
 
 // Bytes taken, or minus errno; would-block is 0.
 Result send_vectors(int fd, iovec* vectors, size_t count) {
@@ -38,6 +49,71 @@ void remember_break(Watched& watched, Result error) {
 }
 
 }  // namespace
+
+void complete_connect(Epoll& epoll, WatchTable& table, int32_t index, Batch& batch) {
+  Watched* watched = table.find(index);
+  if (watched == nullptr) return;
+  int error = 0;
+  socklen_t length = sizeof error;
+  if (getsockopt(watched->fd.get(), SOL_SOCKET, SO_ERROR, &error, &length) != 0) error = errno;
+  if (error == 0) {
+    if (const Result updated = table.set_connected(epoll, index); updated < 0)
+      error = static_cast<int>(-updated);
+  }
+  batch.add(kKindConnected, index, watched->generation, error);
+}
+
+void drain_connection(Epoll& epoll, WatchTable& table, int32_t index, uint32_t events,
+                      size_t budget_bytes, Batch& batch) {
+  Watched* watched = table.find(index);
+  if (watched == nullptr || !watched->receiving) return;
+  const std::span<uint8_t> room = batch.stream_room();
+  budget_bytes = std::min(budget_bytes, room.size());
+
+  size_t taken = 0;
+  ssize_t last = 1;
+  int error = 0;
+  while (taken < budget_bytes) {
+    const size_t asked = budget_bytes - taken;
+    last = receive(watched->fd.get(), room.subspan(taken, asked));
+    if (last < 0) error = errno;
+    if (last <= 0) break;
+    taken += static_cast<size_t>(last);
+    // Fewer than asked: nothing is left. Only if the peer is done does asking again say more,
+    // namely that its end or its reset is next.
+    if (static_cast<size_t>(last) < asked && (events & kPeerIsDone) == 0) break;
+  }
+  // After a reset that a send was told of, a receive sees the same as after an end.
+  if (last == 0 && watched->broken != 0) {
+    last = -1;
+    error = watched->broken;
+  }
+  if (taken > 0) {
+    const int32_t offset = batch.keep_stream(taken);
+    batch.add(kKindReceived, index, watched->generation, offset, static_cast<int32_t>(taken));
+  }
+  if (last > 0 || (last < 0 && would_block(error))) return;
+  // Nothing more will come. Left in the set, the end of the stream would be reported by every wait.
+  table.set_receiving(epoll, index, false);
+  if (last == 0) {
+    watched->ended = true;
+    batch.add(kKindEnded, index, watched->generation);
+  } else {
+    batch.add(kKindFailed, index, watched->generation, error);
+  }
+}
+
+void discard_error_messages(const Watched& watched) {
+  // 512 bytes of control messages, and of the packet nothing: what does not fit is cut off, and the
+  // message is gone all the same.
+  alignas(cmsghdr) std::array<uint8_t, 512> control;
+  msghdr header{};
+  for (size_t i = 0; i < kMaxQueuedErrorsPerWait; i++) {
+    header.msg_control = control.data();
+    header.msg_controllen = control.size();
+    if (::recvmsg(watched.fd.get(), &header, MSG_ERRQUEUE | MSG_DONTWAIT) < 0) return;
+  }
+}
 
 Result send_stream(Epoll& epoll, WatchTable& table, int32_t index, std::span<const uint8_t> bytes) {
   Watched* watched = table.find(index);
@@ -91,14 +167,9 @@ void send_stream_chain(Epoll& epoll, WatchTable& table, const Outbox& outbox, in
     }
     if (static_cast<size_t>(sent) == group_bytes) continue;
 
-    // Which send was cut, and how much of it went.
-    int32_t cut = group_first;
-    auto taken = static_cast<int32_t>(sent);
-    while (outbox.read(cut, send) && taken >= send.length && send.next > cut) {
-      taken -= send.length;
-      cut = send.next;
-    }
-    batch.add(kKindSendShort, index, watched->generation, cut, taken);
+    const Outbox::Cut cut = outbox.cut(group_first, static_cast<size_t>(sent));
+    batch.add(kKindSendShort, index, watched->generation, cut.position,
+              static_cast<int32_t>(cut.taken));
     if (const Result updated = table.set_sending(epoll, index, true); updated < 0) {
       batch.add(kKindSendFailed, index, watched->generation, static_cast<int32_t>(-updated));
     }

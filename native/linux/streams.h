@@ -1,5 +1,6 @@
-// Sending on connections: one buffer, or a chain of the outbox gathered into as few sendmsg calls
-// as the system takes.
+// Connections: the answer to a connect, receiving as much as one wait may take, and sending one
+// buffer or a chain of the outbox in as few calls as the system takes. Refuses to know how long
+// anybody waits.
 #pragma once
 
 #include "../contract/batch.h"
@@ -8,6 +9,18 @@
 #include "watch_table.h"
 
 namespace pollport {
+
+// kKindConnected with 0 or the error of the connect.
+void complete_connect(Epoll& epoll, WatchTable& table, int32_t index, Batch& batch);
+
+// Receives up to `budget_bytes` in one piece: kKindReceived, kKindEnded, kKindFailed.
+void drain_connection(Epoll& epoll, WatchTable& table, int32_t index, uint32_t events,
+                      size_t budget_bytes, Batch& batch);
+
+// Throws away what a connection's error queue holds: nobody of ours asks for it, but an adopted
+// socket may have been told to keep such messages (SO_TIMESTAMPING, SO_ZEROCOPY), and epoll reports
+// EPOLLERR for as long as there is one.
+void discard_error_messages(const Watched& watched);
 
 // Bytes taken, 0 for none at the moment, or minus errno. Watches for writability exactly while
 // something is left.

@@ -217,16 +217,11 @@ void send_stream_chain(Port& port, Watched& watched, const Outbox& outbox, int32
     }
     if (static_cast<size_t>(sent) == group_bytes) continue;
 
-    // Which send was cut, and how much of it went.
-    int32_t cut = group_first;
-    auto taken = static_cast<int32_t>(sent);
-    while (outbox.read(cut, send) && taken >= send.length && send.next > cut) {
-      taken -= send.length;
-      cut = send.next;
-    }
-    batch.add(kKindSendShort, watched.index, watched.generation, cut, taken);
+    const Outbox::Cut cut = outbox.cut(group_first, static_cast<size_t>(sent));
+    batch.add(kKindSendShort, watched.index, watched.generation, cut.position,
+              static_cast<int32_t>(cut.taken));
     const auto each_left = [&](auto use) {
-      return each_piece(outbox, cut, static_cast<size_t>(taken), use);
+      return each_piece(outbox, cut.position, cut.taken, use);
     };
     const size_t left = each_left([](std::span<const uint8_t>) {});
     const Result started = send_overlapped(port, watched, left, [&](std::span<uint8_t> into) {
