@@ -18,7 +18,7 @@ for (;;) {
       if (!event.socket.send(event.data)) event.socket.pause() // the queue is full: wait for drain
     }
     if (event.type === 'drain') event.socket.resume()
-    if (event.type === 'end') event.socket.end() // the client sent FIN: send what is queued, then FIN
+    if (event.type === 'end') event.socket.end() // the client sent FIN: so do we, after the queue
     if (event.type === 'close') console.log(`${event.userPtr?.name} left`)
   }
 }

@@ -65,5 +65,6 @@ function connect(client: Side): void {
 function closeOther(other: Side | undefined, isBroken: boolean): void {
   if (other === undefined || other.closed) return
   if (isBroken) other.reset()
-  else other.end() // not close(): what the other side still says is taken in, so that nothing is lost
+  // Not close(): end() still takes what the other side sends, so that nothing is lost.
+  else other.end()
 }

@@ -50,7 +50,8 @@ const modules = makeOnce(
 // What an arm64 program's first 20 bytes are, as the kernel wants it
 // (Documentation/admin-guide/binfmt-misc.rst). F opens qemu now, C keeps the rights of the program.
 const magic =
-  '\\x7f\\x45\\x4c\\x46\\x02\\x01\\x01\\x00\\x00\\x00\\x00\\x00\\x00\\x00\\x00\\x00\\x02\\x00\\xb7\\x00' // ELF, 64 bits, AArch64
+  // ELF, 64 bits, AArch64.
+  '\\x7f\\x45\\x4c\\x46\\x02\\x01\\x01\\x00\\x00\\x00\\x00\\x00\\x00\\x00\\x00\\x00\\x02\\x00\\xb7\\x00'
 const mask =
   '\\xff\\xff\\xff\\xff\\xff\\xff\\xff\\x00\\xff\\xff\\xff\\xff\\xff\\xff\\xff\\xff\\xfe\\xff\\xff\\xff'
 const script = `

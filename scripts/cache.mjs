@@ -59,7 +59,8 @@ export function makeOnce(name, what, fill) {
   try {
     renameSync(unfinished, target)
   } catch (error) {
-    if (!existsSync(target)) throw error // Otherwise another run was faster, and its folder is as good.
+    // If it is there now, another run was faster, and its folder is as good.
+    if (!existsSync(target)) throw error
   }
   return target
 }

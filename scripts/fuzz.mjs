@@ -146,7 +146,8 @@ async function fuzz(target) {
     stdio: ['ignore', 'pipe', 'pipe']
   })
   let log = ''
-  for (const stream of [child.stdout, child.stderr]) stream.on('data', (chunk) => (log += chunk)) // a few kB a minute
+  // A few kB a minute.
+  for (const stream of [child.stdout, child.stderr]) stream.on('data', (chunk) => (log += chunk))
   const status = await new Promise((end) => child.on('close', (code) => end(code ?? 1)))
   const last = (pattern) => Number([...log.matchAll(pattern)].at(-1)?.[1] ?? 0)
   const result = {

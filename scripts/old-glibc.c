@@ -1,5 +1,6 @@
-// Linked into the prebuilt binary for glibc, made on whatever Linux there is, so that it loads on glibc 2.28 (Debian 10, RHEL 8) and later.
-// Takes the place of what newer systems' libstdc++.a and headers ask of libc; prebuild.mjs checks that nothing newer is left.
+// Linked into the prebuilt binary for glibc, made on whatever Linux there is, so that it loads on
+// glibc 2.28 (Debian 10, RHEL 8) and later. Takes the place of what newer systems' libstdc++.a and
+// headers ask of libc; prebuild.mjs checks that nothing newer is left.
 #define _GNU_SOURCE
 #include <pthread.h>
 #include <signal.h>
@@ -8,8 +9,9 @@
 
 #define HIDDEN __attribute__((visibility("hidden")))
 
-// Since glibc 2.34 libpthread is a part of libc, and what came over has a new version beside its old one. The old one is what every glibc
-// has: an old one in libpthread, which Node itself has loaded. The linker is told --wrap for each of these.
+// Since glibc 2.34 libpthread is a part of libc, and what came over has a new version beside its
+// old one. The old one is what every glibc has: an old one in libpthread, which Node itself has
+// loaded. The linker is told --wrap for each of these.
 #ifdef __aarch64__
 #define FIRST_VERSION "GLIBC_2.17"
 #else
@@ -43,7 +45,8 @@ HIDDEN int __wrap___pthread_key_create(pthread_key_t *key, void (*destroy)(void 
   return old___pthread_key_create(key, destroy);
 }
 
-// glibc 2.32. Lets counters of shared_ptr do without atomic instructions where there is one thread; Node always has several.
+// glibc 2.32. Lets counters of shared_ptr do without atomic instructions where there is one
+// thread; Node always has several.
 HIDDEN char __libc_single_threaded = 0;
 
 // glibc 2.36. For std::random_device, which nobody here uses and libstdc++.a brings along.
@@ -52,7 +55,8 @@ HIDDEN uint32_t arc4random(void) {
   return getrandom(&value, sizeof value, 0) == sizeof value ? value : 0;
 }
 
-// glibc 2.35. Finds where an exception is handled. We are compiled without exceptions: nowhere, and one ends the process as it would anyway.
+// glibc 2.35. Finds where an exception is handled. We are compiled without exceptions: nowhere,
+// and one ends the process as it would anyway.
 HIDDEN int _dl_find_object(void *address, void *result) {
   (void)address;
   (void)result;

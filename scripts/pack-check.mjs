@@ -26,7 +26,8 @@ import { everyTarget } from './targets.mjs'
 import { fail, npm, root, run } from './tools.mjs'
 import { prepareLab, runInLab, whyNoLab } from './windows-lab.mjs'
 
-const budget = { kibForAll: 384, kibForEachBinary: 256 } // packed; peers of this size need 100 to 500 a binary
+// Packed; peers of this size need 100 to 500 a binary.
+const budget = { kibForAll: 384, kibForEachBinary: 256 }
 const { values: options } = parseArgs({
   options: {
     gathered: { type: 'boolean', default: false },

@@ -85,7 +85,8 @@ export function prebuildFor(arch) {
     `--target=${process.versions.node}`
   ]
   args.push(`--arch=${arch}`)
-  if (process.platform === 'linux') args.push('--tag-libc') // glibc's and musl's binaries live side by side in linux-<arch>.
+  // glibc's and musl's binaries live side by side in linux-<arch>.
+  if (process.platform === 'linux') args.push('--tag-libc')
   run(process.execPath, args, 'the prebuilt binary was not made', { env })
   rmSync(stage, { recursive: true, force: true })
   if (isGlibc) for (const name of readdirSync(folder)) checkGlibc(join(folder, name))

@@ -107,7 +107,8 @@ function checkNode() {
 }
 
 function checkBuildTools() {
-  if (process.platform === 'win32') return // node-gyp looks for Visual Studio itself and explains what is missing.
+  // node-gyp looks for Visual Studio itself and explains what is missing.
+  if (process.platform === 'win32') return
   const compiler = process.env.CXX ?? (process.platform === 'linux' ? 'g++' : 'c++')
   const tools = [
     [compiler.split(' ')[0], 'a C++20 compiler (Debian: apt-get install g++)'],
@@ -147,7 +148,8 @@ function setup(withAddon) {
   const distInputs = ['lib', 'tsconfig.json', 'tsconfig.build.json', 'scripts/build-commonjs.mjs']
   buildWhenStale('dist', distInputs, 'dist/commonjs/index.cjs', () => {
     console.log('pollport: building dist (npm run build:ts)')
-    rmSync(join(root, 'dist'), { recursive: true, force: true }) // tsc leaves the files of removed sources behind.
+    // tsc leaves the files of removed sources behind.
+    rmSync(join(root, 'dist'), { recursive: true, force: true })
     npm(['run', 'build:ts'], 'dist did not build, see above')
   })
 }

@@ -62,7 +62,8 @@ export function needTools(packages) {
   }
   console.log(`pollport: installing ${names.join(', ')} (apt-get)`)
   const env = { ...process.env, DEBIAN_FRONTEND: 'noninteractive' }
-  spawnSync('apt-get', ['update', '-qq'], { env, stdio: 'ignore' }) // An old package list may still do.
+  // An old package list may still do.
+  spawnSync('apt-get', ['update', '-qq'], { env, stdio: 'ignore' })
   const install = ['install', '-y', '-qq', '--no-install-recommends', ...names]
   run('apt-get', install, `apt-get could not install ${names.join(', ')}`, { env })
   if (lacking().length > 0)

@@ -214,9 +214,11 @@ export async function runInLab(lab, view, args, { timeoutMs, passCtrlC = false }
   const child = spawn('setpriv', inNamespaces(program, ...places, ...args), {
     env,
     stdio: ['ignore', 'inherit', 'inherit'],
-    detached: true // A process group of its own, or a terminal's Ctrl-C would reach all of Wine, past us.
+    // A process group of its own, or a terminal's Ctrl-C would reach all of Wine, past us.
+    detached: true
   })
-  const end = () => child.kill('SIGKILL') // unshare's end is the end of all its processes, Wine's server too.
+  // unshare's end is the end of all its processes, Wine's server too.
+  const end = () => child.kill('SIGKILL')
   let isLate = false
   const late =
     timeoutMs &&

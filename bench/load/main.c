@@ -1,5 +1,6 @@
-// The load generator of the benchmarks: one process on a core of its own that keeps a server busy and measures it from outside, so that every
-// server is measured by the same means. The server's processor time is read from its process clock (clock_getcpuclockid(3): user and system, all
+// The load generator of the benchmarks: one process on a core of its own that keeps a server busy
+// and measures it from outside, so that every server is measured by the same means. The server's
+// processor time is read from its process clock (clock_getcpuclockid(3): user and system, all
 // threads), its memory from /proc/<pid>/statm. Prints one line of JSON.
 #define _GNU_SOURCE
 #include "load.h"

@@ -49,7 +49,8 @@ static int open_socket(void) {
   return fd;
 }
 
-// Edge-triggered, so that room in a send buffer is told once and a whole read needs no second one to see the end.
+// Edge-triggered, so that room in a send buffer is told once and a whole read needs no second
+// one to see the end.
 static void watch(int index) {
   struct epoll_event event = {.events = EPOLLIN | EPOLLOUT | EPOLLET, .data.u32 = (uint32_t)index};
   if (epoll_ctl(epoll, EPOLL_CTL_ADD, connections[index].fd, &event) != 0) fail("epoll_ctl");
@@ -121,7 +122,8 @@ static void greet(int from, int to) {
 
 // ---- echo, sink and source: one message in flight on each connection
 
-// Sends `request` bytes, and again when `answer` bytes have come back. One of the two is a message; so may both be.
+// Sends `request` bytes, and again when `answer` bytes have come back. One of the two is a
+// message; so may both be.
 static void converse(int64_t request, int64_t answer) {
   open_connections(0, options.connections);
   window_begin();
@@ -202,7 +204,8 @@ void load_http(void) {
   converse(options.bytes, length_of_answer());
 }
 
-// ---- rate: so many messages a second, whatever the server does; latency counts from when a message was due
+// ---- rate: so many messages a second, whatever the server does; latency counts from when a
+// message was due
 
 static void take_echoes(struct connection* connection, const uint8_t* data, ssize_t length, int64_t now) {
   while (length > 0) {
@@ -242,7 +245,8 @@ void load_rate(void) {
       if (connection->unsent > 0) fail_with("a small message was not taken whole");
       send_message(connection);
     }
-    // Never sleeps: a generator that wakes up late would measure itself. It has its core for itself.
+    // Never sleeps: a generator that wakes up late would measure itself. It has its core for
+    // itself.
     int count = wait_for_events(0);
     for (int i = 0; i < count; i++) {
       if (!(events[i].events & EPOLLIN)) continue;
@@ -265,7 +269,9 @@ void load_fanout(void) {
   open_connections(0, members + 1);  // the last one controls
   struct connection* control = &connections[members];
   struct timespec settle = {0, 300 * 1000 * 1000};
-  nanosleep(&settle, NULL);  // until the server has accepted everybody: who is not there gets nothing, and the tick never ends
+  // Until the server has accepted everybody: who is not there gets nothing, and the tick never
+  // ends.
+  nanosleep(&settle, NULL);
   window_begin();
   int64_t now = now_ns();
   while (window_open(now)) {
@@ -297,7 +303,8 @@ void load_fanout(void) {
 
 // ---- accept: connect, one message, close, for ever
 
-// A closed connection keeps its pair of ports for a minute (TIME_WAIT), so each comes from another of 2,000 addresses of the loopback.
+// A closed connection keeps its pair of ports for a minute (TIME_WAIT), so each comes from
+// another of 2,000 addresses of the loopback.
 static void begin_connection(int index) {
   static uint32_t next;
   int fd = open_socket();
@@ -345,8 +352,9 @@ void load_idle(void) {
   struct timespec settle = {kSettleMs / 1000, 0};
   prepare(options.connections);
   window_begin();
-  // The first ones are not counted: with them the server compiles its code and touches what it has once, such as a garbage collector's young
-  // generation, of which every server at work has touched all.
+  // The first ones are not counted: with them the server compiles its code and touches what it has
+  // once, such as a garbage collector's young generation, of which every server at work has touched
+  // all.
   open_connections(0, first);
   for (int round = 0; round < kIdleRounds; round++) greet(0, first);
   nanosleep(&settle, NULL);

@@ -1,4 +1,5 @@
-// The UDP loads. A datagram carries the number of its socket's try, so that one which comes after it was given up is not counted.
+// The UDP loads. A datagram carries the number of its socket's try, so that one which comes
+// after it was given up is not counted.
 #define _GNU_SOURCE
 #include <errno.h>
 #include <stdio.h>
@@ -61,7 +62,8 @@ static void send_window(struct peer* peer) {
     vectors[i].iov_len = (size_t)options.bytes;
   }
   int sent = sendmmsg(peer->fd, headers, (unsigned)options.window, 0);
-  if (sent < 0 && errno != EAGAIN) fail("sendmmsg");  // what was not sent is given up in time, and counted as lost
+  // What was not sent is given up in time, and counted as lost.
+  if (sent < 0 && errno != EAGAIN) fail("sendmmsg");
 }
 
 static void receive_some(struct peer* peer) {
@@ -113,7 +115,8 @@ void load_udp_fanout(void) {
   prepare(members + 1);
   for (int index = 0; index < members; index++) {
     say(&peers[index], 'h');
-    if (index % 50 == 49) nanosleep(&pause, NULL);  // the server's receive buffer holds some hundred
+    // The server's receive buffer holds some hundred.
+    if (index % 50 == 49) nanosleep(&pause, NULL);
   }
   pause.tv_nsec = 100 * 1000 * 1000;
   nanosleep(&pause, NULL);

@@ -1,4 +1,6 @@
-// The yardstick: what a C programmer writes on epoll, with accept4, recv and send, and nothing clever.   c-tcp echo|sink|source|fanout|tick [--bytes B] [--each K] [--hz H]
+// The yardstick: what a C programmer writes on epoll, with accept4, recv and send, and nothing
+// clever.
+//   c-tcp echo|sink|source|fanout|tick [--bytes B] [--each K] [--hz H]
 #define _GNU_SOURCE
 #include <arpa/inet.h>
 #include <errno.h>

@@ -1,4 +1,5 @@
-// The yardstick for datagrams: recvmmsg and sendmmsg.   c-udp udp-echo|udp-fanout [--bytes B] [--batch N]
+// The yardstick for datagrams: recvmmsg and sendmmsg.
+//   c-udp udp-echo|udp-fanout [--bytes B] [--batch N]
 #define _GNU_SOURCE
 #include <arpa/inet.h>
 #include <errno.h>
@@ -30,7 +31,8 @@ static void fail(const char* what) {
 
 static void send_batch(int fd, struct mmsghdr* batch, int count) {
   for (int sent = 0; sent < count;) {
-    int now = sendmmsg(fd, batch + sent, (unsigned)(count - sent), 0);  // a blocking socket: waits for room
+    // A blocking socket: waits for room.
+    int now = sendmmsg(fd, batch + sent, (unsigned)(count - sent), 0);
     if (now < 0) fail("sendmmsg");
     sent += now;
   }

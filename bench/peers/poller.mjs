@@ -8,7 +8,8 @@ const peers = []
 
 function echo(event) {
   if (event.type === 'receive') {
-    if (!event.socket.send(event.data)) event.socket.pause() // the queue is full: stop reading until it has drained
+    // The queue is full: stop reading until it has drained.
+    if (!event.socket.send(event.data)) event.socket.pause()
   } else if (event.type === 'drain') event.socket.resume()
   else if (event.type === 'end') event.socket.end()
 }

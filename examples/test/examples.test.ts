@@ -113,7 +113,8 @@ test('proxy: bytes and half-close go through in both directions, however slowly 
     socket.on('data', (data) => {
       bytes += data.length
     })
-    socket.on('end', () => socket.end(Buffer.alloc(bytes, 'x'))) // only a half-close lets this through
+    // Only a half-close lets this through.
+    socket.on('end', () => socket.end(Buffer.alloc(bytes, 'x')))
   }).listen(0, '127.0.0.1')
   await once(server, 'listening')
   onTestFinished(() => void server.close())

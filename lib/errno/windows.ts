@@ -9,7 +9,9 @@ const names: Record<number, string> = {
   8: 'ENOMEM', // ERROR_NOT_ENOUGH_MEMORY
   14: 'ENOMEM', // ERROR_OUTOFMEMORY
   21: 'EAGAIN', // ERROR_NOT_READY
-  31: 'EIO', // ERROR_GEN_FAILURE: a completion whose reason sockets are not known to give (native/windows/status.cc)
+  // ERROR_GEN_FAILURE: a completion whose reason sockets are not known to give
+  // (native/windows/status.cc).
+  31: 'EIO',
   50: 'ENOTSUP', // ERROR_NOT_SUPPORTED
   51: 'ECONNREFUSED', // ERROR_REM_NOT_LIST
   52: 'EADDRINUSE', // ERROR_DUP_NAME

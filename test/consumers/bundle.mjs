@@ -27,7 +27,8 @@ const bundlers = {
     for (const [place, { external, sources }] of Object.entries(places)) {
       for (const source of sources) {
         for (const format of ['esm', 'cjs']) {
-          if (format === 'esm' && source.endsWith('.cjs')) continue // The program's own require('node:net') could not run there.
+          // The program's own require('node:net') could not run there.
+          if (format === 'esm' && source.endsWith('.cjs')) continue
           const outfile = `${place}/esbuild-${source.replace('.', '-')}.${format === 'esm' ? 'mjs' : 'cjs'}`
           const shared = {
             bundle: true,

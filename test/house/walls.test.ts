@@ -274,6 +274,7 @@ test('no file of the project names a registry or a path of one machine', () => {
   }
   expect(findings).toEqual([])
   for (const lock of ['package-lock.json', 'bench/extras/package-lock.json']) {
-    expect(textOf(lock)).not.toMatch(/"resolved": "[a-z+]+:/) // a link to a folder of the project may be
+    // A link to a folder of the project may be.
+    expect(textOf(lock)).not.toMatch(/"resolved": "[a-z+]+:/)
   }
 })

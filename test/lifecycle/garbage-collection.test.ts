@@ -27,7 +27,8 @@ test.each([
   await child.at('waited')
   const after = countDescriptors(pid)
   child.go()
-  expect(after).toBeLessThanOrEqual(before + 5) // The last few may still be in a register or on the stack.
+  // The last few may still be in a register or on the stack.
+  expect(after).toBeLessThanOrEqual(before + 5)
   expect((await child.ended).code).toBe(0)
 })
 

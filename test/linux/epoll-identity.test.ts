@@ -44,7 +44,8 @@ test.each(['close', 'reset', 'detach'] as const)('a socket leaves every epoll at
   untilReady(near, EPOLLIN)
   const handle = near.handle
   near[how]()
-  if (how === 'detach') closing(Socket.fromHandle(handle)) // still open and readable, as after any dup: only leaving before keeps it quiet
+  // Still open and readable, as after any dup: only leaving before keeps it quiet.
+  if (how === 'detach') closing(Socket.fromHandle(handle))
   for (const epoll of epolls) {
     expect(epoll.size).toBe(0)
     expect(epoll.wait(5)).toEqual([])

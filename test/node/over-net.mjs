@@ -16,7 +16,8 @@ class NetDuplex extends Duplex {
     })
     socket.on('end', () => {
       this.push(null)
-      this.read(0) // As net.Socket does: the end comes without a reader when nothing is left to read.
+      // As net.Socket does: the end comes without a reader when nothing is left to read.
+      this.read(0)
     })
     socket.on('error', (error) => this.destroy(error))
     socket.on('close', () => this.destroy())

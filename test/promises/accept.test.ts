@@ -139,7 +139,8 @@ test('S.10 closing a listener ends the clients in its backlog', async () => {
   const probe = openProbe()
   const listener = probe.poller.listenTcp({ address: LOCAL, port: 0 })
   const peer = connectPeer(listener.localAddress)
-  const server = createServer().listen(0) // Something else for Node's loop, so that the client connects while nobody accepts.
+  // Something else for Node's loop, so that the client connects while nobody accepts.
+  const server = createServer().listen(0)
   while (!peer.connected) await new Promise(setImmediate)
   server.close()
   listener.close()

@@ -435,7 +435,8 @@ test.each([
       if (when === 'accept') peer.socket.end(message)
       else {
         peer.socket.write('hello')
-        peer.socket.once('data', () => peer.socket.end(message)) // While the connection is on its way.
+        // While the connection is on its way.
+        peer.socket.once('data', () => peer.socket.end(message))
       }
       return peer
     })

@@ -83,7 +83,8 @@ silent(
     const connection = probe.poller.connectTcp(to)
     connection.setIdleTimeout(50)
     expect(await probe.quiet(100)).toEqual([])
-    closing(listener.accept() as Socket) // Now there is room, which the system finds when it asks again.
+    // Now there is room, which the system finds when it asks again.
+    closing(listener.accept() as Socket)
     await probe.first('timeout', connection)
     expect(probe.typesOf(connection)).toEqual(['connect', 'timeout'])
   }

@@ -209,7 +209,8 @@ test('a datagram that the system refuses is an error event that says to whom, an
   const probe = openProbe()
   const socket = probe.poller.bindUdp(ANY)
   const peer = await bindPeer()
-  const forbidden = { address: '255.255.255.255', port: 9 } // Needs the option `broadcast`; some machines have no way there either.
+  // Needs the option `broadcast`; some machines have no way there either.
+  const forbidden = { address: '255.255.255.255', port: 9 }
   for (let number = 0; number < 5; number++) {
     socket.send('to everybody', forbidden)
     socket.send(`to you ${number}`, { address: LOCAL, port: peer.port })

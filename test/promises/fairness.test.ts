@@ -36,7 +36,8 @@ test('several floods share: each moves on in every few waits', async () => {
   for (let peers = 1; peers < 24; peers++) floods.push(await acceptPeer(probe, listener))
   for (const flood of floods) flood.peer.socket.write(Buffer.alloc(512 * 1024))
   await turns(40)
-  for (let waits = 0; waits < 9; waits++) probe.step(0) // 24 sockets by 8 a wait are three waits; three times that leaves room.
+  // 24 sockets by 8 a wait are three waits; three times that leaves room.
+  for (let waits = 0; waits < 9; waits++) probe.step(0)
   const got = floods.map((flood) => flood.connection.bytesReceived)
   expect(Math.min(...got)).toBeGreaterThan(0)
   await probe.until('all of them arrive', () =>

@@ -213,7 +213,8 @@ test('close() delivers all that is queued although the peer has sent something t
   // delivered (RFC 2525, 2.17): so close() must not leave any.
   const probe = openProbe({ highWaterMarkBytes: 64 * 1024 * 1024 })
   const { connection, peer } = await acceptedPair(probe, { paused: true })
-  const bytes = patternBytes(1_500_000) // More than the peer's side of the system holds, less than both sides do.
+  // More than the peer's side of the system holds, less than both sides do.
+  const bytes = patternBytes(1_500_000)
   connection.send(bytes)
   peer.socket.write('a question that comes too late')
   for (let turns = 0; turns < 10; turns++) await new Promise(setImmediate)

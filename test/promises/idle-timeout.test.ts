@@ -126,7 +126,8 @@ test('fifty timeouts come in the order of their times', async () => {
     const ms = 400 - at * 4
     const dueFromMs = performance.now() + ms
     each.setIdleTimeout(ms)
-    each.userPtr = { dueFromMs, dueByMs: performance.now() + ms } // a busy machine may stand still between two calls
+    // A busy machine may stand still between two calls.
+    each.userPtr = { dueFromMs, dueByMs: performance.now() + ms }
   })
   await probe.until('all have timed out', () => probe.seen('timeout').length === 50)
   const times = probe

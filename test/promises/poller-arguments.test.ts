@@ -283,7 +283,8 @@ describe('data that is something else', () => {
     try {
       connection.send(bytes)
     } catch (error) {
-      expect((error as { code?: string }).code).toMatch(/^ERR_/) // Refused with a code will do as well.
+      // Refused with a code will do as well.
+      expect((error as { code?: string }).code).toMatch(/^ERR_/)
       return
     }
     await probe.until('it is there', () => peer.received.toString() === 'share')

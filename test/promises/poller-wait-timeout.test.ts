@@ -57,7 +57,8 @@ test('a wait sleeps: it takes no processor time', () => {
   const before = process.cpuUsage()
   poller.wait(500)
   const { user, system } = process.cpuUsage(before)
-  expect((user + system) / 1000).toBeLessThan(250) // Other threads of this process, the collector's for one, may do some work meanwhile.
+  // Other threads of this process, the collector's for one, may do some work meanwhile.
+  expect((user + system) / 1000).toBeLessThan(250)
 })
 
 test.each([

@@ -201,7 +201,8 @@ test.runIf(pollport.backends.includes('epoll'))(
       expect(codeOf(() => epoll.modify(bad as never, 1))).toBe(TYPE)
       expect(codeOf(() => epoll.remove(bad as never))).toBe(TYPE)
     }
-    expect(codeOf(() => epoll.add(epoll as never, undefined))).toBe('EINVAL') // Epolls may be watched, but by others only.
+    // Epolls may be watched, but by others only.
+    expect(codeOf(() => epoll.add(epoll as never, undefined))).toBe('EINVAL')
     expect(codeOf(() => epoll.add(socket, undefined, 1.5))).toBe(RANGE)
     expect(codeOf(() => epoll.add(socket, undefined, 'in' as never))).toBe(TYPE)
     for (const time of [Number.NaN, -2, -0.5, Number.POSITIVE_INFINITY])

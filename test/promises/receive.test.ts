@@ -202,7 +202,9 @@ test('small sends without a wait, far more than one turn should make, keep their
     connection.send(piece)
   }
   expect(connection.bytesSent + connection.bufferedBytes).toBe(20_000_000)
-  peer.readOn() // It reads before the poller is asked again, so that the system has room for whatever the poller sends first.
+  // It reads before the poller is asked again, so that the system has room for whatever the poller
+  // sends first.
+  peer.readOn()
   for (let turns = 0; turns < 50; turns++) await new Promise(setImmediate)
   await probe.until('all is there', () => peer.receivedBytes === 20_000_000)
   expect(createHash('sha256').update(peer.received).digest('hex')).toBe(

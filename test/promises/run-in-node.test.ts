@@ -103,7 +103,8 @@ test('S.25 it runs beside an http server, timers and promises, and neither starv
   flooding = false
   const spent = performance.now() - start
   expect(answers).toEqual(Array(50).fill('http'))
-  expect(ticks).toBeGreaterThan(spent / 5 / 10) // A tenth of all would be bad service, but no starvation.
+  // A tenth of all would be bad service, but no starvation.
+  expect(ticks).toBeGreaterThan(spent / 5 / 10)
   expect(flooder.receivedBytes).toBeGreaterThan(chunk.length)
 })
 

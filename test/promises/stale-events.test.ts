@@ -80,7 +80,8 @@ test('S.15 a new connection made where an old one was closed, within a batch, ge
       if (event.type !== 'receive' || news.length > 0) return
       for (const old of olds) old.reset() // Their descriptors are free now ...
       for (let count = 0; count < 4; count++)
-        news.push(probe.poller.connectTcp(listener.localAddress, `new ${rounds}`)) // ... and in use again.
+        // ... and in use again.
+        news.push(probe.poller.connectTcp(listener.localAddress, `new ${rounds}`))
     }
     await probe.until(
       'the new ones are connected',

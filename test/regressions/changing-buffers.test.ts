@@ -93,5 +93,6 @@ test('a view whose buffer was made too short for it is refused like a detached o
   ]) {
     expect(thrownBy(use)).toMatchObject({ name: 'TypeError', code: 'ERR_INVALID_ARG_VALUE' })
   }
-  expect(udp.send(view.subarray(5, 5), udp.localAddress)).toBe(true) // A view of nothing is none of them.
+  // A view of nothing is none of them.
+  expect(udp.send(view.subarray(5, 5), udp.localAddress)).toBe(true)
 })

@@ -85,7 +85,8 @@ test('a datagram that the system refuses, in a flush in the middle of a batch, l
     for (const event of probe.poller.wait(0)) {
       if (event.type !== 'receive') continue
       for (let sends = 0; sends < 10; sends++)
-        socket.send('refused', { address: '255.255.255.255', port: 9 }) // Not asked for `broadcast`.
+        // Not asked for `broadcast`.
+        socket.send('refused', { address: '255.255.255.255', port: 9 })
       probe.poller.flush()
       heard += event.data.toString()
     }

@@ -92,7 +92,8 @@ export class Child {
         else resolve(this.#end)
       })
     })
-    this.ended.catch(() => {}) // Whoever waits for it hears of it; a test that failed before does not need a second report.
+    // Whoever waits for it hears of it; a test that failed before does not need a second report.
+    this.ended.catch(() => {})
   }
 
   /**

@@ -124,7 +124,8 @@ const scenarios = {
 
 if (poller.backend === 'epoll') {
   const [SOL_SOCKET, SO_TIMESTAMPING] = [1, 37]
-  const TX_SOFTWARE = 2 | 16 // SOF_TIMESTAMPING_TX_SOFTWARE, SOF_TIMESTAMPING_SOFTWARE (linux/net_tstamp.h)
+  // SOF_TIMESTAMPING_TX_SOFTWARE, SOF_TIMESTAMPING_SOFTWARE (linux/net_tstamp.h).
+  const TX_SOFTWARE = 2 | 16
   const stamping = () => {
     const { socket } = rawPair()
     socket.setOption(SOL_SOCKET, SO_TIMESTAMPING, TX_SOFTWARE)

@@ -2,7 +2,8 @@
 import { Epoll } from 'pollport'
 
 const epoll = new Epoll()
-process.on('SIGUSR2', () => {}) // A handler, whose turn comes after the wait: without one the signal would end the process.
+// A handler, whose turn comes after the wait: without one the signal would end the process.
+process.on('SIGUSR2', () => {})
 process.send('waiting')
 const started = performance.now()
 const events = epoll.wait(600)

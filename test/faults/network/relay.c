@@ -1,7 +1,9 @@
-// A bad cable between two network namespaces: makes a TUN device in each and carries packets across, and on the way it loses, delays, overtakes,
-// doubles and damages some, by seed. Told by lines on standard input; it ends with that input. Knows no connections, only packets.
+// A bad cable between two network namespaces: makes a TUN device in each and carries packets
+// across, and on the way it loses, delays, overtakes, doubles and damages some, by seed. Lines on
+// standard input command it; it ends with that input. Knows no connections, only packets.
 //   relay NAMESPACE NAMESPACE DEVICE SEED
-//   "set loss 20 delayUs 5000 …" (chances in a thousand), "cut", "mend", "count": a line of JSON with the counters
+//   "set loss 20 delayUs 5000 …" (chances in a thousand), "cut", "mend", "count": a line of JSON
+//   with the counters
 #define _GNU_SOURCE
 #include <errno.h>
 #include <fcntl.h>
@@ -27,7 +29,8 @@ struct Packet {
   uint8_t data[kMaxPacketBytes];
 };
 
-// By direction (0 = from the first namespace), and UDP apart from all others: a test that counts datagrams compares with these.
+// By direction (0 = from the first namespace), and UDP apart from all others: a test that counts
+// datagrams compares with these.
 struct Counters {
   uint64_t seen, lost, damaged, doubled, reordered, delivered, refused, newest;
 };
@@ -59,7 +62,8 @@ static int fail(const char* what) {
   return 1;
 }
 
-// A device belongs to the namespace of the thread that makes it; its descriptor works from anywhere.
+// A device belongs to the namespace of the thread that makes it; its descriptor works from
+// anywhere.
 static int open_tun(const char* namespace_name, const char* device) {
   char path[256];
   snprintf(path, sizeof path, "/run/netns/%s", namespace_name);
@@ -92,7 +96,8 @@ static void enqueue(const struct Packet* model, int64_t due_us) {
   in_flight++;
 }
 
-// The order of the draws is the promise to the test: what is lost is neither damaged nor doubled, and what is damaged is not doubled.
+// The order of the draws is the promise to the test: what is lost is neither damaged nor
+// doubled, and what is damaged is not doubled.
 static void take(struct Packet* packet) {
   struct Counters* count = &counters[packet->from][is_udp(packet->data, packet->bytes)];
   packet->arrival = ++count->seen;
@@ -100,7 +105,8 @@ static void take(struct Packet* packet) {
     count->lost++;
     return;
   }
-  // One bit behind the addresses: the checksum of TCP or UDP finds any single one, so that the system drops the packet.
+  // One bit behind the addresses: the checksum of TCP or UDP finds any single one, so that the
+  // system drops the packet.
   packet->is_damaged = in_thousand(damage) && packet->bytes > 40;
   if (packet->is_damaged) {
     const uint64_t at = 20 + next_random() % (uint64_t)(packet->bytes - 20);
@@ -197,7 +203,8 @@ int main(int count, char** arguments) {
   random_state = strtoull(arguments[4], NULL, 10);
   const int tun[2] = {open_tun(arguments[1], arguments[3]), open_tun(arguments[2], arguments[3])};
   if (tun[0] < 0 || tun[1] < 0) return fail("no TUN device");
-  // One processor has one queue of arrivals: on two the system itself might reorder what was written in order.
+  // One processor has one queue of arrivals: on two the system itself might reorder what was
+  // written in order.
   cpu_set_t one;
   CPU_ZERO(&one);
   CPU_SET(sched_getcpu(), &one);

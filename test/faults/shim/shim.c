@@ -1,6 +1,7 @@
-// LD_PRELOAD: makes system calls of the addon fail, or do less than they were asked, as a block of shared memory says (control.mjs).
-// Calls of Node and of every other library pass through untouched: whose call it is, its return address tells.
-// Built by the fault lab with cc; refuses to know what pollport does about a fault.
+// LD_PRELOAD: makes system calls of the addon fail, or do less than they were asked, as a block of
+// shared memory says (control.mjs). Calls of Node and of every other library pass through
+// untouched: whose call it is, its return address tells. Built by the fault lab with cc; refuses to
+// know what pollport does about a fault.
 #define _GNU_SOURCE
 #include <dlfcn.h>
 #include <errno.h>
@@ -90,7 +91,8 @@ static int look_for_addon(struct dl_phdr_info *info, size_t size, void *unused) 
   return 1;
 }
 
-static uint32_t mixed(uint32_t x) {  // Steele and others, "Fast splittable pseudorandom number generators", cut down to 32 bits
+// Steele and others, "Fast splittable pseudorandom number generators", cut down to 32 bits.
+static uint32_t mixed(uint32_t x) {
   x += 0x9e3779b9u;
   x = (x ^ (x >> 16)) * 0x85ebca6bu;
   x = (x ^ (x >> 13)) * 0xc2b2ae35u;
@@ -132,7 +134,8 @@ static int failing(struct verdict verdict) {
   return 1;
 }
 
-// A connection that is told to be broken is broken, so that what would follow follows: connecting it to nobody sends a reset (tcp_disconnect).
+// A connection that is told to be broken is broken, so that what would follow follows:
+// connecting it to nobody sends a reset (tcp_disconnect).
 static int failing_stream(struct verdict verdict, int fd) {
   if (verdict.error == EPIPE || verdict.error == ECONNRESET || verdict.error == ENOTCONN || verdict.error == ETIMEDOUT) {
     const struct sockaddr nobody = {.sa_family = AF_UNSPEC};
@@ -209,7 +212,8 @@ int epoll_wait(int epoll, struct epoll_event *events, int capacity, int timeout_
   return failing(verdict) ? -1 : real(epoll, events, (int)cut(CALL_epoll_wait, verdict, (size_t)capacity), timeout_ms);
 }
 
-// The addon calls epoll_pwait2 by its number. Asked of no descriptor, it is the question whether the kernel has it.
+// The addon calls epoll_pwait2 by its number. Asked of no descriptor, it is the question whether
+// the kernel has it.
 long syscall(long number, ...) {
   static long (*real)(long, ...);
   if (real == NULL) real = dlsym(RTLD_NEXT, "syscall");
@@ -296,7 +300,8 @@ int pthread_create(pthread_t *thread, const pthread_attr_t *attributes, void *(*
   return verdict.error != 0 ? verdict.error : real(thread, attributes, enter, argument);
 }
 
-// operator new(size_t): a request that no memory has room for makes the real one throw, as it does when there is none.
+// operator new(size_t): a request that no memory has room for makes the real one throw, as it
+// does when there is none.
 void *_Znwm(size_t size) {
   static void *(*real)(size_t);
   if (real == NULL) real = dlsym(RTLD_NEXT, "_Znwm");

@@ -1,4 +1,5 @@
-// Sends a process signals as fast as the system lets it, SIGCONT and SIGWINCH in turns, until its own standard input ends. Prints how many.
+// Sends a process signals as fast as the system lets it, SIGCONT and SIGWINCH in turns, until
+// its own standard input ends. Prints how many.
 #include <fcntl.h>
 #include <signal.h>
 #include <stdio.h>
@@ -16,7 +17,8 @@ int main(int count, char **arguments) {
     if (sent % 64 == 0 && read(0, &byte, 1) == 0) break;
     if (kill(target, sent % 2 == 0 ? SIGCONT : SIGWINCH) != 0) break;
     sent++;
-    // Between two, the process must come to do something: a signal that comes in its predecessor's handler would be all it ever does.
+    // Between two, the process must come to do something: a signal that comes in its
+    // predecessor's handler would be all it ever does.
     const struct timespec pause = {0, 50 * 1000};
     nanosleep(&pause, NULL);
   }
