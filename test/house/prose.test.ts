@@ -18,22 +18,16 @@ const code = ['lib', 'native', 'examples', 'bench', 'scripts', 'test'].flatMap((
 )
 
 /**
- * Pages and sources whose prose has not been gone over yet. Take yours off when it passes: this
- * list
- * only shrinks, must become empty, and goes then.
+ * Pages and sources whose prose has not been gone over yet, folders with their `/`. Take yours off
+ * when it passes: this list only shrinks, must become empty, and goes then.
  */
 const notYet = [
   'examples/lobby/',
   'lib/poller/',
   'native/',
-  '.github/ISSUE_TEMPLATE/bug.yml',
-  'CHANGELOG.md',
-  'CONTRIBUTING.md',
   'docs/architecture.md',
   'docs/conformance.md',
-  'docs/errors.md',
   'docs/guide.md',
-  'docs/performance.md',
   'docs/platforms.md',
   'docs/reliability.md',
   'lib/binding/iocp.ts',
