@@ -7,7 +7,7 @@ import { join } from 'node:path'
 import { everyTarget } from './targets.mjs'
 import { fail, root } from './tools.mjs'
 
-const needed = ['dist/index.js', 'dist/commonjs/index.cjs']
+const needed = ['dist/index.js', 'dist/commonjs/index.cjs', 'dist/websocket/index.js']
 if (process.env.POLLPORT_PARTIAL !== '1')
   needed.push(...everyTarget.map((target) => `prebuilds/${target}`))
 const lacking = needed.filter((path) => !existsSync(join(root, path)))

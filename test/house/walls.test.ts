@@ -66,6 +66,19 @@ const rooms: readonly Room[] = [
     holds: /^helpers\//,
     mayImport: ['helpers/', 'poller/poller', 'poller/events', 'poller/tcp-connection', leaves],
     why: 'helpers are written on the public Poller and its connections alone, as a user could write them'
+  },
+  {
+    holds: /^websocket\//,
+    mayImport: [
+      'websocket/',
+      'helpers/duplex',
+      'poller/poller',
+      'poller/events',
+      'poller/tcp-connection',
+      'poller/tcp-listener',
+      leaves
+    ],
+    why: 'WebSockets are a helper with an entrance of its own: written on the public Poller and its sockets'
   }
 ]
 
