@@ -18,7 +18,7 @@ export type WebSocketRole = 'server' | 'client'
 
 /** Options of a {@link WebSocketDecoder}. */
 export interface WebSocketDecoderOptions {
-  /** The side that receives: a `'server'` refuses frames without a mask, a `'client'` those with. */
+  /** The side that receives: a `'server'` refuses unmasked frames, a `'client'` masked ones. */
   role: WebSocketRole
   /**
    * The longest message, in bytes, 0 to 2^31-1: of all of its fragments, and when it is
