@@ -41,7 +41,7 @@ export class SocketAddress {
    *   `ERR_INVALID_ARG_VALUE` for a family that is not the address's; RangeError for a port outside
    *   0 to 65,535
    */
-  constructor(endPoint: EndPoint & { family?: 'ipv4' | 'ipv6' | undefined }) {
+  constructor(endPoint: EndPoint & { family?: string | undefined }) {
     if (endPoint instanceof Packed) {
       this.#ipv4 = endPoint.ipv4
       this.#ipv6 = endPoint.ipv6
@@ -52,9 +52,10 @@ export class SocketAddress {
     this.#port = endPoint.port
     this.#ipv6 = packed[FAMILY] === 6 ? packed : undefined
     this.#ipv4 = readIpv4(packed, 0)
-    if (endPoint.family !== undefined && endPoint.family !== this.family) {
-      throw invalidArgValue('family', endPoint.family, `${endPoint.address} is ${this.family}`)
-    }
+    const { family } = endPoint
+    // Node writes 'IPv4'.
+    if (family !== undefined && String(family).toLowerCase() !== this.family)
+      throw invalidArgValue('family', family, `${this.address} is ${this.family}`)
   }
 
   /** The numeric address: `'127.0.0.1'`, `'::1'`, `'fe80::1%eth0'`. */

@@ -160,6 +160,12 @@ export function invalidArgValue(name: string, actual: unknown, why: string): Typ
   )
 }
 
+/** `why` says which option may be meant. */
+export function unknownOption(name: string, why: string): TypeError {
+  const shown = name.length > 40 ? `${name.slice(0, 40)}…` : name
+  return withCode(new TypeError(`options.${shown} does not exist: ${why}`), 'ERR_INVALID_ARG_VALUE')
+}
+
 export function outOfRange(name: string, range: string, actual: unknown): RangeError {
   return withCode(
     new RangeError(`${name} must be ${range}; got ${show(actual)}`),

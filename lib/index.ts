@@ -11,6 +11,7 @@ export { FrameDecoder, FrameEncoder, FrameTooLargeError } from './helpers/frames
 export type { Lateness } from './helpers/lateness.ts'
 export type { LoopOptions, LoopStats } from './helpers/run-loop.ts'
 export { runLoop } from './helpers/run-loop.ts'
+export type { Capabilities } from './poller/backend.ts'
 export type {
   AcceptEvent,
   CloseEvent,
@@ -31,17 +32,18 @@ export type {
   BindUdpOptions,
   ConnectTcpOptions,
   ListenTcpOptions,
-  PollerOptions
-} from './poller/poller.ts'
+  PollerOptions,
+  PollSocketOptions,
+  RunOptions
+} from './poller/options.ts'
 export { Poller } from './poller/poller.ts'
-export type { RunOptions } from './poller/run.ts'
 export type { PollerStats } from './poller/stats.ts'
 export { TcpConnection } from './poller/tcp-connection.ts'
 export { TcpListener } from './poller/tcp-listener.ts'
 export { UdpSocket } from './poller/udp-socket.ts'
 export type { EpollEvent, Pollable } from './raw/epoll.ts'
 export { Epoll } from './raw/epoll.ts'
-export type { Completion } from './raw/iocp.ts'
+export type { Completion, IocpOptions } from './raw/iocp.ts'
 export { Iocp } from './raw/iocp.ts'
 export type { SocketOptionName, SocketOptions } from './raw/options.ts'
 export type { OverlappedCall } from './raw/overlapped.ts'

@@ -5,10 +5,11 @@ import { AsyncResource } from 'node:async_hooks'
 import { Duplex, type DuplexOptions } from 'node:stream'
 import type { SocketAddress } from '../address.ts'
 import { asNodesError, invalidArgType, namedSocketError, type SocketError } from '../errors.ts'
+import { knownOptions, type OptionNames } from '../option-names.ts'
 import type { ConnectionEvent } from '../poller/events.ts'
 import { TcpConnection } from '../poller/tcp-connection.ts'
 import { atNextTick, inATurnOfItsOwn, Timer } from '../turns.ts'
-import { callback, number, object } from '../validate.ts'
+import { callback, number } from '../validate.ts'
 
 const DEFAULT_CLOSE_TIMEOUT_MS = 5000
 /** What a chunk has at most: as much as libuv reads at once. */
@@ -47,6 +48,13 @@ export interface ToDuplexOptions
    * connection is reset. Default 5000.
    */
   closeTimeoutMs?: number | undefined
+}
+
+const TO_DUPLEX_OPTIONS: OptionNames<ToDuplexOptions> = {
+  readableHighWaterMark: true,
+  writableHighWaterMark: true,
+  allowHalfOpen: true,
+  closeTimeoutMs: true
 }
 
 /** What has come and was not delivered yet: a chunk, the peer's end (null), or the close. */
@@ -102,7 +110,7 @@ export class ConnectionDuplex extends Duplex {
       closeTimeoutMs = DEFAULT_CLOSE_TIMEOUT_MS,
       allowHalfOpen = false,
       ...sizes
-    } = object(options, 'options')
+    } = knownOptions(options, TO_DUPLEX_OPTIONS)
     number(closeTimeoutMs, 'closeTimeoutMs', 0, MAX_TIMER_MS)
     // 'close' comes when the connection is closed, and not when destroy() was called.
     super({ ...sizes, allowHalfOpen, decodeStrings: false, emitClose: false })

@@ -1,7 +1,8 @@
 // Length-prefixed frames over a stream of bytes: a big-endian length, then that many bytes. Knows
 // nothing of sockets.
 import { invalidArgValue } from '../errors.ts'
-import { integer, object, uint8Array } from '../validate.ts'
+import { knownOptions, type OptionNames } from '../option-names.ts'
+import { integer, uint8Array } from '../validate.ts'
 
 const DEFAULT_LENGTH_BYTES = 4
 const DEFAULT_MAX_FRAME_BYTES = 1024 * 1024
@@ -16,6 +17,8 @@ export interface FrameOptions {
    */
   maxFrameBytes?: number | undefined
 }
+
+const FRAME_OPTIONS: OptionNames<FrameOptions> = { lengthBytes: true, maxFrameBytes: true }
 
 /** A frame over `maxFrameBytes`: `ERR_FRAME_TOO_LARGE`. */
 export class FrameTooLargeError extends RangeError {
@@ -33,7 +36,7 @@ export class FrameTooLargeError extends RangeError {
 }
 
 function readOptions(options: FrameOptions): { lengthBytes: 1 | 2 | 4; maxFrameBytes: number } {
-  const { lengthBytes = DEFAULT_LENGTH_BYTES, maxFrameBytes } = object(options, 'options')
+  const { lengthBytes = DEFAULT_LENGTH_BYTES, maxFrameBytes } = knownOptions(options, FRAME_OPTIONS)
   if (lengthBytes !== 1 && lengthBytes !== 2 && lengthBytes !== 4)
     throw invalidArgValue('lengthBytes', lengthBytes, 'it is 1, 2 or 4')
   const most = 2 ** (8 * lengthBytes) - 1

@@ -2,11 +2,12 @@
 
 import { clockMs } from '../clock.ts'
 import { invalidArgType } from '../errors.ts'
+import { knownOptions, type OptionNames } from '../option-names.ts'
 import type { PollEvent } from '../poller/events.ts'
 import { Poller } from '../poller/poller.ts'
 import { whenRejected } from '../rejections.ts'
 import { turnOfNodesLoop } from '../turns.ts'
-import { abortSignal, boolean, callback, number, object } from '../validate.ts'
+import { abortSignal, boolean, callback, number } from '../validate.ts'
 import { type Lateness, LatenessHistogram } from './lateness.ts'
 
 const MAX_HZ = 10_000
@@ -43,6 +44,14 @@ export interface LoopOptions<U> {
   exclusive?: boolean | undefined
 }
 
+const LOOP_OPTIONS: OptionNames<LoopOptions<never>> = {
+  hz: true,
+  onEvents: true,
+  onTick: true,
+  signal: true,
+  exclusive: true
+}
+
 /** How the loop went. */
 export interface LoopStats {
   /** Calls of `onTick`. */
@@ -68,7 +77,13 @@ export interface LoopStats {
  *   `run()`
  */
 export async function runLoop<U>(poller: Poller<U>, options: LoopOptions<U>): Promise<LoopStats> {
-  const { hz, onEvents = ignore, onTick, signal, exclusive = false } = object(options, 'options')
+  const {
+    hz,
+    onEvents = ignore,
+    onTick,
+    signal,
+    exclusive = false
+  } = knownOptions(options, LOOP_OPTIONS)
   if (!(poller instanceof Poller)) throw invalidArgType('poller', 'a Poller', poller)
   number(hz, 'hz', MIN_HZ, MAX_HZ)
   callback(onEvents, 'onEvents')

@@ -24,6 +24,29 @@ export interface BackendWatch {
   close(): void
 }
 
+/** What a socket is to share its address with. */
+export interface BindWish {
+  readonly isListener: boolean
+  /** Other sockets may bind to the same address and port. */
+  readonly reuseAddress: boolean
+}
+
+/** What a system can do beyond the common ground; `true` or `false` for as long as it runs. */
+export interface Capabilities {
+  /** Several sockets may share a port, and the system spreads what comes: true on Linux alone. */
+  readonly reusePort: boolean
+  /**
+   * `wait(0.25)` waits a quarter of a millisecond: true on Linux from 5.11 on (epoll_pwait2 in
+   * epoll_wait(2)). Where it is false, times are rounded up to whole milliseconds.
+   */
+  readonly subMillisecondWait: boolean
+  /**
+   * `bindUdp({ reportUnreachable: true })` reports datagrams that came back: true on both systems.
+   * Linux alone says which peer it was.
+   */
+  readonly reportUnreachable: boolean
+}
+
 export interface BackendLimits {
   maxEvents: number
   readBudgetBytes: number
@@ -33,7 +56,7 @@ export interface BackendLimits {
 
 export interface Backend {
   readonly name: 'epoll' | 'iocp'
-  readonly capabilities: Readonly<Record<string, boolean>>
+  readonly capabilities: Capabilities
   /** The name of the call that waits, for errors. */
   readonly waitCall: string
   /** For Waker.from(). */
@@ -44,7 +67,7 @@ export interface Backend {
    * Options that a socket needs on this system before it is bound: each has its own idea of what
    * may share an address.
    */
-  prepareBind(socket: Socket, isListener: boolean, reuseAddress: boolean): void
+  prepareBind(socket: Socket, wish: BindWish): void
   /**
    * Starts receiving (or accepting) on a non-blocking socket. `kind` is one of WATCH. Throws
    * SocketError; the caller then still owns the handle.

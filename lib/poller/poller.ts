@@ -1,6 +1,6 @@
 // The unified floor's entrance: makes sockets, and wait() = send what is queued, wait, deliver.
 // Refuses to know systems (backends/) and queues.
-import { SocketAddress as Address, type EndPoint, packed, type SocketAddress } from '../address.ts'
+import { SocketAddress as Address, packed, type SocketAddress } from '../address.ts'
 import { addon } from '../binding/load.ts'
 import { KIND, PACKED_ADDRESS, RECORD, WATCH } from '../binding/records.ts'
 import { DESCRIBE, WOULD_BLOCK_RESULT } from '../binding/socket.ts'
@@ -8,149 +8,47 @@ import { clockMs } from '../clock.ts'
 import {
   alreadyClosed,
   invalidArgType,
-  invalidArgValue,
   namedSocketError,
   type SocketError,
   socketError
 } from '../errors.ts'
+import { knownOptions } from '../option-names.ts'
 import { Socket } from '../raw/socket.ts'
 import { Waker } from '../raw/waker.ts'
 import { Slots } from '../slots.ts'
 import { bindToThread } from '../thread-bound.ts'
-import {
-  abortSignal,
-  boolean,
-  callback,
-  integer,
-  object,
-  timeout,
-  bytes as toBytes
-} from '../validate.ts'
+import { abortSignal, boolean, callback, integer, timeout } from '../validate.ts'
 import { FOREVER_MS, SLICE_MS } from '../wait-slices.ts'
-import type { Backend } from './backend.ts'
+import type { Backend, Capabilities } from './backend.ts'
 import { chooseBackend } from './backends/choose.ts'
 import { BatchMemory } from './batch-memory.ts'
+import { broadcast } from './broadcast.ts'
 import { Core } from './core.ts'
 import type { PollEvent, PollSocket } from './events.ts'
-import { Outbox } from './outbox.ts'
-import { Batches, NodesLoop, type RunOptions, runInNodesLoop } from './run.ts'
+import {
+  BIND_UDP_OPTIONS,
+  type BindUdpOptions,
+  CONNECT_TCP_OPTIONS,
+  type ConnectTcpOptions,
+  DEFAULT_BACKLOG,
+  endPointOf,
+  LISTEN_TCP_OPTIONS,
+  type ListenTcpOptions,
+  type PollerOptions,
+  RUN_OPTIONS,
+  type RunOptions,
+  readPollerOptions,
+  setOptions,
+  withDefault
+} from './options.ts'
+import { Batches, NodesLoop, runInNodesLoop } from './run.ts'
 import type { PollerStats } from './stats.ts'
 import { TcpConnection } from './tcp-connection.ts'
 import { TcpListener } from './tcp-listener.ts'
 import { UdpSocket } from './udp-socket.ts'
 
-const DEFAULT_MAX_EVENTS = 1024
-// What a processor's second cache holds beside the rest: a larger buffer is colder each time round
-// (docs/performance.md).
-const DEFAULT_BATCH_BUFFER_BYTES = 256 * 1024
-const DEFAULT_READ_BUDGET_BYTES = 256 * 1024
-const DEFAULT_HIGH_WATER_MARK_BYTES = 1024 * 1024
-const DEFAULT_MAX_DATAGRAM_BYTES = 65_535
-const DEFAULT_BACKLOG = 511
 // How many connections one listener may give to one wait.
 const ACCEPT_BUDGET = 128
-
-/** Options of a {@link Poller}; every one has a default. */
-export interface PollerOptions {
-  /** `'auto'` takes what the system has. */
-  backend?: 'auto' | 'epoll' | 'iocp' | undefined
-  /** How many sockets one `wait()` serves at most, 1 to 65,536. Default 1,024. */
-  maxEvents?: number | undefined
-  /**
-   * The buffer that all sockets of a `wait()` receive into, 64 KiB to 1 GiB. Default 256 KiB. For
-   * whom it has no room, the next `wait()` has.
-   */
-  batchBufferBytes?: number | undefined
-  /**
-   * How many bytes one socket may take of one `wait()`, 1 to `batchBufferBytes`. Default 256 KiB,
-   * or what the buffer has.
-   */
-  readBudgetBytes?: number | undefined
-  /**
-   * Above how many queued bytes `send()` returns false, for each socket. `drain` comes at half of
-   * it. Default 1 MiB.
-   */
-  highWaterMarkBytes?: number | undefined
-  /**
-   * The longest datagram that is received whole, in bytes, 1 to 65,535 (the default); longer ones
-   * are truncated.
-   */
-  maxDatagramBytes?: number | undefined
-}
-
-/** What all sockets can be given when they are made. */
-interface CommonOptions {
-  /** A numeric address: `'127.0.0.1'`, `'::1'`, `'0.0.0.0'`, `'::'`. */
-  address: string
-  /** 0 to 65,535; 0 lets the system choose. */
-  port: number
-  /** SO_SNDBUF in bytes; systems may round or double it. */
-  sendBufferSize?: number | undefined
-  /** SO_RCVBUF in bytes; systems may round or double it. */
-  receiveBufferSize?: number | undefined
-  /** The type-of-service byte, or traffic class. Windows has none for IPv6 sockets: `ENOTSUP`. */
-  tos?: number | undefined
-}
-
-/** Options of {@link Poller.listenTcp}. */
-export interface ListenTcpOptions extends CommonOptions {
-  /** How many connections may wait to be accepted; the system may cut it. Default 511. */
-  backlog?: number | undefined
-  /**
-   * Several sockets share the port, the system spreads connections over them (Linux). `true` throws
-   * `ENOTSUP` where there is no such thing, `'try'` goes on without.
-   */
-  reusePort?: boolean | 'try' | undefined
-  /** An IPv6 socket refuses IPv4 clients. Default false. */
-  ipv6Only?: boolean | undefined
-  /**
-   * TCP_NODELAY for the connections. Default true: `wait()` gathers what a tick sends, so Nagle's
-   * algorithm would only delay it.
-   */
-  noDelay?: boolean | undefined
-  /** SO_KEEPALIVE for the connections. */
-  keepAlive?: boolean | undefined
-}
-
-/** Options of {@link Poller.connectTcp}; `address` and `port` are the peer's. */
-export interface ConnectTcpOptions extends CommonOptions {
-  /** Bind to this address first. */
-  localAddress?: string | undefined
-  /** Bind to this port first. */
-  localPort?: number | undefined
-  /**
-   * Give up after this many milliseconds: `close` with `ETIMEDOUT`. Default: the system's own time,
-   * minutes.
-   */
-  timeoutMs?: number | undefined
-  /** TCP_NODELAY. Default true. */
-  noDelay?: boolean | undefined
-  /** SO_KEEPALIVE. */
-  keepAlive?: boolean | undefined
-}
-
-/** Options of {@link Poller.bindUdp}. */
-export interface BindUdpOptions extends CommonOptions {
-  /** As for `listenTcp`. */
-  reusePort?: boolean | 'try' | undefined
-  /** SO_REUSEADDR: several sockets may bind to one multicast port. */
-  reuseAddress?: boolean | undefined
-  /** An IPv6 socket takes no IPv4 datagrams. Default false. */
-  ipv6Only?: boolean | undefined
-  /**
-   * Report an `error` event (`ECONNREFUSED`, …) with the peer's end point when a datagram came back
-   * as undeliverable. Default false.
-   */
-  reportUnreachable?: boolean | undefined
-  /** Allow sending to broadcast addresses. */
-  broadcast?: boolean | undefined
-  /** Hops of outgoing datagrams. */
-  ttl?: number | undefined
-  /** Hops of outgoing multicast datagrams. */
-  multicastTtl?: number | undefined
-  /** Whether this machine hears its own multicast. */
-  multicastLoop?: boolean | undefined
-}
 
 /**
  * Waits for many sockets at once and gives what happened as an array of events, the same on epoll
@@ -166,38 +64,13 @@ export class Poller<U = unknown> {
   #inRun = false
 
   constructor(options: PollerOptions = {}) {
-    const given = object(options, 'options')
-    const batchBufferBytes = integer(
-      or(given.batchBufferBytes, DEFAULT_BATCH_BUFFER_BYTES),
-      'batchBufferBytes',
-      64 * 1024,
-      2 ** 30
-    )
-    const maxEvents = integer(or(given.maxEvents, DEFAULT_MAX_EVENTS), 'maxEvents', 1, 65_536)
-    const defaultBudget = Math.min(DEFAULT_READ_BUDGET_BYTES, batchBufferBytes)
-    const readBudgetBytes = integer(
-      or(given.readBudgetBytes, defaultBudget),
-      'readBudgetBytes',
-      1,
-      batchBufferBytes
-    )
-    const highWaterMarkBytes = integer(
-      or(given.highWaterMarkBytes, DEFAULT_HIGH_WATER_MARK_BYTES),
-      'highWaterMarkBytes',
-      0,
-      2 ** 31
-    )
-    const maxDatagramBytes = integer(
-      or(given.maxDatagramBytes, DEFAULT_MAX_DATAGRAM_BYTES),
-      'maxDatagramBytes',
-      1,
-      65_535
-    )
+    const settings = readPollerOptions(options)
+    const { batchBufferBytes, maxEvents, readBudgetBytes, maxDatagramBytes } = settings
     // Before the backend: if there is no memory for it, nothing is left open.
     const memory = new BatchMemory(batchBufferBytes, maxDatagramBytes, maxEvents)
-    const backend: Backend = chooseBackend(or(given.backend, 'auto'), this)
+    const backend: Backend = chooseBackend(settings.backend, this)
     backend.setLimits({ maxEvents, readBudgetBytes, maxDatagramBytes, acceptBudget: ACCEPT_BUDGET })
-    this.#core = new Core(backend, memory, highWaterMarkBytes)
+    this.#core = new Core(backend, memory, settings.highWaterMarkBytes)
     bindToThread(this)
   }
 
@@ -206,8 +79,8 @@ export class Poller<U = unknown> {
     return this.#core.backend.name
   }
 
-  /** What this system can do beyond the common ground; see docs/platforms.md for the names. */
-  get capabilities(): Readonly<Record<string, boolean>> {
+  /** What this system can do beyond the common ground. */
+  get capabilities(): Capabilities {
     return this.#core.backend.capabilities
   }
 
@@ -224,19 +97,25 @@ export class Poller<U = unknown> {
   /**
    * Listens for TCP connections; each comes as an `accept` event.
    * @throws SocketError `EADDRINUSE`, `EADDRNOTAVAIL`, `EACCES`, `ENOTSUP` (reusePort), …;
-   *   TypeError `ERR_INVALID_ADDRESS` for a host name; RangeError for a port outside 0 to 65,535.
+   *   TypeError `ERR_INVALID_ADDRESS` for a host name, `ERR_INVALID_ARG_VALUE` for an option that
+   *   does not exist (as each call with options does); RangeError for a port outside 0 to 65,535.
    */
   listenTcp(options: ListenTcpOptions, userPtr?: U): TcpListener<U> {
     this.#core.assertOpen('listen')
-    const address = new Address(endPointOf(options))
-    const backlog = integer(or(options.backlog, DEFAULT_BACKLOG), 'backlog', 0, 2 ** 31 - 1)
+    const address = new Address(endPointOf(knownOptions(options, LISTEN_TCP_OPTIONS)))
+    const backlog = integer(
+      withDefault(options.backlog, DEFAULT_BACKLOG),
+      'backlog',
+      0,
+      2 ** 31 - 1
+    )
     return this.#make('tcp', address, (socket) => {
-      this.#setReuse(socket, options.reusePort, true, false)
+      this.#setReuse(socket, { reusePort: options.reusePort, isListener: true })
       if (address.family === 'ipv6')
-        socket.setOption('ipv6Only', boolean(or(options.ipv6Only, false), 'ipv6Only'))
+        socket.setOption('ipv6Only', boolean(withDefault(options.ipv6Only, false), 'ipv6Only'))
       setOptions(socket, options, ['sendBufferSize', 'receiveBufferSize', 'keepAlive', 'tos'])
       // Set on the listener, since connections inherit it: no system call for each.
-      socket.setOption('noDelay', boolean(or(options.noDelay, true), 'noDelay'))
+      socket.setOption('noDelay', boolean(withDefault(options.noDelay, true), 'noDelay'))
       socket.bind(address)
       socket.listen(backlog)
       return this.#watchListener(socket, userPtr)
@@ -252,11 +131,11 @@ export class Poller<U = unknown> {
   connectTcp(options: ConnectTcpOptions, userPtr?: U): TcpConnection<U> {
     const core = this.#core
     core.assertOpen('connect')
-    const peer = new Address(endPointOf(options))
+    const peer = new Address(endPointOf(knownOptions(options, CONNECT_TCP_OPTIONS)))
     const timeoutMs = timeout(options.timeoutMs)
     return this.#make('tcp', peer, (socket) => {
       setOptions(socket, options, ['sendBufferSize', 'receiveBufferSize', 'keepAlive', 'tos'])
-      socket.setOption('noDelay', boolean(or(options.noDelay, true), 'noDelay'))
+      socket.setOption('noDelay', boolean(withDefault(options.noDelay, true), 'noDelay'))
       if (options.localAddress !== undefined || options.localPort !== undefined) {
         const any = peer.family === 'ipv4' ? '0.0.0.0' : '::'
         socket.bind({ address: options.localAddress ?? any, port: options.localPort ?? 0 })
@@ -289,17 +168,16 @@ export class Poller<U = unknown> {
    */
   bindUdp(options: BindUdpOptions, userPtr?: U): UdpSocket<U> {
     this.#core.assertOpen('bind')
-    const address = new Address(endPointOf(options))
-    const reportUnreachable = boolean(or(options.reportUnreachable, false), 'reportUnreachable')
+    const address = new Address(endPointOf(knownOptions(options, BIND_UDP_OPTIONS)))
+    const reportUnreachable = boolean(
+      withDefault(options.reportUnreachable, false),
+      'reportUnreachable'
+    )
     return this.#make('udp', address, (socket) => {
-      this.#setReuse(
-        socket,
-        options.reusePort,
-        false,
-        boolean(or(options.reuseAddress, false), 'reuseAddress')
-      )
+      const reuseAddress = boolean(withDefault(options.reuseAddress, false), 'reuseAddress')
+      this.#setReuse(socket, { reusePort: options.reusePort, isListener: false, reuseAddress })
       if (address.family === 'ipv6')
-        socket.setOption('ipv6Only', boolean(or(options.ipv6Only, false), 'ipv6Only'))
+        socket.setOption('ipv6Only', boolean(withDefault(options.ipv6Only, false), 'ipv6Only'))
       setOptions(socket, options, [
         'sendBufferSize',
         'receiveBufferSize',
@@ -368,50 +246,8 @@ export class Poller<U = unknown> {
    *   up.
    */
   broadcast(to: Iterable<TcpConnection<U>>, data: Uint8Array | string): number {
-    const core = this.#core
-    core.assertOpen('send')
-    if (to === null || typeof to !== 'object' || !(Symbol.iterator in to))
-      throw invalidArgType('to', 'an iterable of TcpConnection', to)
-    // All of them first: an iterator may be the program's own, and do anything to the bytes and to
-    // this poller while it is asked.
-    const connections = [...to]
-    const bytes = toBytes(data, 'data')
-    const { length } = bytes
-    const { outbox } = core
-    let shared: Buffer | undefined
-    let offset = -1
-    let generation = -1
-    let taken = 0
-    for (const connection of connections) {
-      if (!(connection instanceof TcpConnection))
-        throw invalidArgType('to', 'an iterable of TcpConnection', connection)
-      if (!connection._belongsTo(core))
-        throw invalidArgValue('to', connection, 'it holds a connection of another poller')
-      if (!connection._takesData) continue
-      taken++
-      if (length === 0) continue
-      if (connection._hasQueue || length > Outbox.maxMessageBytes) {
-        shared ??= Buffer.from(bytes.subarray(0, length))
-        connection._sendThrough(shared, true)
-        continue
-      }
-      // A flush in between empties the outbox, and the bytes with it; and it may find this
-      // connection's send buffer full, or broken.
-      if (generation !== outbox.generation || !outbox.makeRoom(0)) {
-        core.makeRoom(length)
-        offset = outbox.end
-        outbox.copy(bytes, length)
-        generation = outbox.generation
-        if (!connection._takesData) continue
-        if (connection._hasQueue) {
-          shared ??= Buffer.from(bytes.subarray(0, length))
-          connection._sendThrough(shared, true)
-          continue
-        }
-      }
-      connection._sendShared(offset, length)
-    }
-    return taken
+    this.#core.assertOpen('send')
+    return broadcast(this.#core, to, data)
   }
 
   /** Sends what is queued, without waiting: the first third of `wait()`. */
@@ -454,7 +290,7 @@ export class Poller<U = unknown> {
    */
   async run(onEvents: (events: PollEvent<U>[]) => void, options: RunOptions = {}): Promise<void> {
     callback(onEvents, 'onEvents')
-    const { signal } = object(options, 'options')
+    const { signal } = knownOptions(options, RUN_OPTIONS)
     if (signal !== undefined) abortSignal(signal, 'signal')
     await runInNodesLoop(this.#openLoop(), onEvents, signal)
   }
@@ -505,14 +341,18 @@ export class Poller<U = unknown> {
     }
   }
 
+  /** Before the bind: what else may have the same address. */
   #setReuse(
     socket: Socket,
-    reusePort: boolean | 'try' | undefined,
-    isListener: boolean,
-    reuseAddress: boolean
+    wanted: {
+      reusePort: boolean | 'try' | undefined
+      isListener: boolean
+      reuseAddress?: boolean
+    }
   ): void {
+    const { reusePort, isListener, reuseAddress = false } = wanted
     if (reusePort !== undefined && reusePort !== 'try') boolean(reusePort, 'reusePort')
-    this.#core.backend.prepareBind(socket, isListener, reuseAddress)
+    this.#core.backend.prepareBind(socket, { isListener, reuseAddress })
     if (reusePort === undefined || reusePort === false) return
     if (this.capabilities.reusePort) socket.setOption('reusePort', true)
     else if (reusePort !== 'try')
@@ -709,30 +549,5 @@ export class Poller<U = unknown> {
     listener._onAccepted()
     core.stats.accepted++
     core.emit({ type: 'accept', listener, socket: connection, userPtr: listener.userPtr })
-  }
-}
-
-/** The default for what was not given; null was given, and is refused. */
-function or<T>(value: T | undefined, fallback: T): T {
-  return value === undefined ? fallback : value
-}
-
-function endPointOf(options: EndPoint): EndPoint {
-  const { address, port } = object(options, 'options') as EndPoint
-  return { address, port }
-}
-
-type NumericOption = 'sendBufferSize' | 'receiveBufferSize' | 'tos' | 'ttl' | 'multicastTtl'
-type BooleanOption = 'keepAlive' | 'broadcast' | 'multicastLoop'
-
-/** Sets those of the named options that were given. */
-function setOptions(
-  socket: Socket,
-  options: object,
-  names: readonly (NumericOption | BooleanOption)[]
-): void {
-  const given = options as Partial<Record<string, never>>
-  for (const name of names) {
-    if (given[name] !== undefined) socket.setOption(name, given[name])
   }
 }

@@ -8,12 +8,6 @@ import type { BackendWatch } from './backend.ts'
 import type { Core } from './core.ts'
 import type { PollEvent } from './events.ts'
 
-/** Options of {@link Poller.run}. */
-export interface RunOptions {
-  /** Ends `run()`; its promise is fulfilled then. */
-  signal?: AbortSignal | undefined
-}
-
 /** What it does at the moment, which decides what a touch has to bring about. */
 type Phase = 'collecting' | 'waiting' | 'turning' | 'elsewhere'
 

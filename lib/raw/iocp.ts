@@ -9,9 +9,10 @@ import {
   namedSocketError,
   type SocketError
 } from '../errors.ts'
+import { knownOptions, type OptionNames } from '../option-names.ts'
 import { Slots } from '../slots.ts'
 import { bindToThread } from '../thread-bound.ts'
-import { integer, object, timeout } from '../validate.ts'
+import { integer, timeout } from '../validate.ts'
 import { waitInSlices } from '../wait-slices.ts'
 import {
   type Completions,
@@ -43,6 +44,17 @@ export interface Completion<U> {
   readonly error?: SocketError
 }
 
+/** Options of an {@link Iocp}. */
+export interface IocpOptions {
+  /**
+   * How many threads the system lets work off completions at once; 0, the default, means as many as
+   * there are processors.
+   */
+  concurrency?: number | undefined
+}
+
+const IOCP_OPTIONS: OptionNames<IocpOptions> = { concurrency: true }
+
 interface Entry<U> {
   /** undefined for a `post`. */
   readonly socket: Socket | undefined
@@ -71,12 +83,8 @@ export class Iocp<U = unknown> {
   #numbers = new Float64Array(DEFAULT_MAX_EVENTS * COMPLETION.stride)
   #closed = false
 
-  /**
-   * `concurrency`: how many threads the system lets work off completions at once; 0, the default,
-   * means as many as there are processors.
-   */
-  constructor(options: { concurrency?: number | undefined } = {}) {
-    const { concurrency = 0 } = object(options, 'options')
+  constructor(options: IocpOptions = {}) {
+    const { concurrency = 0 } = knownOptions(options, IOCP_OPTIONS)
     this.#native = native('Iocp')
     integer(concurrency, 'concurrency', 0, 2 ** 31 - 1)
     this.#port = check(this.#native.iocpCreate(this, concurrency), 'CreateIoCompletionPort')

@@ -4,7 +4,8 @@ import { packed } from '../address.ts'
 import { addon } from '../binding/load.ts'
 import { PACKED_ADDRESS } from '../binding/records.ts'
 import { LINGER_OFF } from '../binding/socket.ts'
-import { check, invalidArgValue, namedSocketError, socketError } from '../errors.ts'
+import { check, namedSocketError, socketError } from '../errors.ts'
+import { knownName } from '../option-names.ts'
 import { boolean, integer, number } from '../validate.ts'
 
 /**
@@ -171,8 +172,7 @@ function toNumber(kind: Kind, name: string, value: unknown): number {
 }
 
 function kindOf(name: SocketOptionName): Kind {
-  if (!Object.hasOwn(kinds, name))
-    throw invalidArgValue('name', name, `it is one of ${Object.keys(kinds).join(', ')}`)
+  knownName(name, kinds)
   return kinds[name]
 }
 

@@ -16,8 +16,9 @@ import {
   socketError
 } from '../errors.ts'
 import { midPage } from '../mid-page.ts'
+import { knownOptions, type OptionNames } from '../option-names.ts'
 import { bindToThread } from '../thread-bound.ts'
-import { boolean, integer, object, bytes as toBytes, uint8Array } from '../validate.ts'
+import { boolean, integer, bytes as toBytes, uint8Array } from '../validate.ts'
 import {
   getSocketOption,
   type SocketOptionName,
@@ -50,6 +51,8 @@ export interface SocketInit {
   /** Default false: calls block. */
   nonBlocking?: boolean | undefined
 }
+
+const SOCKET_INIT: OptionNames<SocketInit> = { type: true, family: true, nonBlocking: true }
 
 /** What `recvFrom` gives. */
 export interface ReceivedFrom {
@@ -98,7 +101,7 @@ export class Socket {
       addon().socketOwn(this, init.handle)
       return
     }
-    const { type, family = 'ipv4', nonBlocking = false } = object(init, 'options')
+    const { type, family = 'ipv4', nonBlocking = false } = knownOptions(init, SOCKET_INIT)
     this.#isUdp = checkType(type) === 'udp'
     this.#isIpv6 = checkFamily(family) === 'ipv6'
     boolean(nonBlocking, 'nonBlocking')
@@ -117,8 +120,9 @@ export class Socket {
    */
   static fromHandle(
     handle: number,
-    init?: { [Option in keyof SocketInit]?: SocketInit[Option] | undefined }
+    init: { [Option in keyof SocketInit]?: SocketInit[Option] | undefined } = {}
   ): Socket {
+    const { type, family, nonBlocking } = knownOptions(init, SOCKET_INIT)
     if (typeof handle !== 'number') throw invalidArgType('handle', 'a number', handle)
     if (!Number.isSafeInteger(handle) || handle < 0)
       throw outOfRange('handle', 'the handle of a socket', handle)
@@ -126,12 +130,12 @@ export class Socket {
     const what = check(native.socketDescribe(handle), 'getsockopt')
     const isUdp = (what & DESCRIBE.udp) !== 0
     const isIpv6 = (what & DESCRIBE.ipv6) !== 0
-    if (init?.type !== undefined && (checkType(init.type) === 'udp') !== isUdp)
+    if (type !== undefined && (checkType(type) === 'udp') !== isUdp)
       throw namedSocketError('EPROTOTYPE', 'getsockopt')
-    if (init?.family !== undefined && (checkFamily(init.family) === 'ipv6') !== isIpv6)
+    if (family !== undefined && (checkFamily(family) === 'ipv6') !== isIpv6)
       throw namedSocketError('EAFNOSUPPORT', 'getsockopt')
     const socket = new Socket(new Adopted(handle, isUdp, isIpv6))
-    if (init?.nonBlocking !== undefined) socket.nonBlocking = init.nonBlocking
+    if (nonBlocking !== undefined) socket.nonBlocking = nonBlocking
     return socket
   }
 

@@ -1,5 +1,6 @@
 // The types of the unified floor. `tsc --noEmit` does the checking; at run time there is nothing to
 // do.
+import type { AddressInfo } from 'node:net'
 import type {
   Completion,
   Iocp,
@@ -35,6 +36,10 @@ test('a poller knows the type of its userPtr', () => {
     TcpListener<Player> | TcpConnection<Player> | UdpSocket<Player>
   >()
   expectTypeOf<TcpConnection<Player>['userPtr']>().toEqualTypeOf<Player | undefined>()
+  // What server.address() of node:net gives is an end point.
+  expectTypeOf<AddressInfo>().toExtend<Parameters<Poller['connectTcp']>[0]>()
+  expectTypeOf<SocketAddress>().toExtend<Parameters<Poller['listenTcp']>[0]>()
+  expectTypeOf<Poller['capabilities']['reusePort']>().toEqualTypeOf<boolean>()
   expectTypeOf(Poller).toBeConstructibleWith()
   expectTypeOf(Poller).toBeConstructibleWith({
     backend: 'epoll',

@@ -1,10 +1,11 @@
 // What is Linux's own of the unified floor.
 import type { Socket } from '../../raw/socket.ts'
+import type { BindWish, Capabilities } from '../backend.ts'
 import { ExchangeBackend } from './exchange.ts'
 
 export class EpollBackend extends ExchangeBackend {
   readonly name = 'epoll'
-  readonly capabilities: Readonly<Record<string, boolean>>
+  readonly capabilities: Capabilities
 
   constructor(owner: object) {
     super(owner, { create: 'epoll_create1', watch: 'epoll_ctl', wait: 'epoll_wait' })
@@ -15,7 +16,7 @@ export class EpollBackend extends ExchangeBackend {
     })
   }
 
-  prepareBind(socket: Socket, isListener: boolean, reuseAddress: boolean): void {
+  prepareBind(socket: Socket, { isListener, reuseAddress }: BindWish): void {
     // On Linux this lets a server start again while old connections linger in TIME_WAIT; it does
     // not share a listening port (socket(7)).
     if (isListener || reuseAddress) socket.setOption('reuseAddress', true)

@@ -6,7 +6,7 @@ import type { LoopWatchBinding } from '../../binding/loop-watch.ts'
 import type { SocketBinding } from '../../binding/socket.ts'
 import { check } from '../../errors.ts'
 import type { Socket } from '../../raw/socket.ts'
-import type { Backend, BackendLimits, BackendWatch } from '../backend.ts'
+import type { Backend, BackendLimits, BackendWatch, BindWish, Capabilities } from '../backend.ts'
 import type { BatchMemory } from '../batch-memory.ts'
 import type { Outbox } from '../outbox.ts'
 
@@ -26,7 +26,7 @@ interface CallNames {
 
 export abstract class ExchangeBackend implements Backend {
   abstract readonly name: 'epoll' | 'iocp'
-  abstract readonly capabilities: Readonly<Record<string, boolean>>
+  abstract readonly capabilities: Capabilities
   readonly wakerHandle: number
   protected readonly native = addon() as SocketBinding & ExchangeBinding & LoopWatchBinding
   readonly #exchange: number
@@ -43,7 +43,7 @@ export abstract class ExchangeBackend implements Backend {
     return this.#calls.wait
   }
 
-  abstract prepareBind(socket: Socket, isListener: boolean, reuseAddress: boolean): void
+  abstract prepareBind(socket: Socket, wish: BindWish): void
 
   setLimits(limits: BackendLimits): void {
     const { maxEvents, readBudgetBytes, maxDatagramBytes, acceptBudget } = limits
