@@ -20,14 +20,14 @@ async function silentListener(probe: Probe) {
   const { port } = listener.localAddress
   const filler = probe.poller.connectTcp({ address: LOCAL, port }) // A queue of 0 holds one.
   await probe.first('connect', filler)
-  return { listener, address: LOCAL, port }
+  return { listener, to: { address: LOCAL, port } }
 }
 
 silent(
   'S.13 a connect that nobody answers within timeoutMs is a close event with ETIMEDOUT, not early',
   async () => {
     const probe = openProbe()
-    const { listener: _, ...to } = await silentListener(probe)
+    const { to } = await silentListener(probe)
     const start = performance.now()
     const connection = probe.poller.connectTcp({ ...to, timeoutMs: 300 })
     connection.send('never heard')
@@ -43,7 +43,8 @@ silent(
 
 silent('S.13 the timeout ends a long wait: nobody has to poll for it', async () => {
   const probe = openProbe()
-  const connection = probe.poller.connectTcp({ ...(await silentListener(probe)), timeoutMs: 200 })
+  const { to } = await silentListener(probe)
+  const connection = probe.poller.connectTcp({ ...to, timeoutMs: 200 })
   const start = performance.now()
   while (probe.seen('close', connection).length === 0 && performance.now() - start < 5_000)
     probe.step(10_000)
@@ -54,7 +55,8 @@ silent.each(['close', 'reset'] as const)(
   'S.13 %s() while nobody answers gives one close event with ECANCELED, and no timeout later',
   async (how) => {
     const probe = openProbe()
-    const connection = probe.poller.connectTcp({ ...(await silentListener(probe)), timeoutMs: 500 })
+    const { to } = await silentListener(probe)
+    const connection = probe.poller.connectTcp({ ...to, timeoutMs: 500 })
     connection.send('never heard')
     probe.step(0)
     connection[how]()
@@ -68,7 +70,8 @@ silent(
   'S.13 an idle timeout does not run while nobody answers: connect comes first, or close alone',
   async () => {
     const probe = openProbe()
-    const connection = probe.poller.connectTcp({ ...(await silentListener(probe)), timeoutMs: 400 })
+    const { to } = await silentListener(probe)
+    const connection = probe.poller.connectTcp({ ...to, timeoutMs: 400 })
     connection.setIdleTimeout(50)
     await probe.first('close', connection)
     expect(probe.typesOf(connection)).toEqual(['close'])
@@ -79,7 +82,7 @@ silent(
   'S.13 an idle timeout that was over while nobody answered runs from the connect on',
   async () => {
     const probe = openProbe()
-    const { listener, ...to } = await silentListener(probe)
+    const { listener, to } = await silentListener(probe)
     const connection = probe.poller.connectTcp(to)
     connection.setIdleTimeout(50)
     expect(await probe.quiet(100)).toEqual([])

@@ -148,7 +148,7 @@ test('data that came before both ends is read even when the connection has close
 })
 
 test("the peer's reset is an error of the stream, and a write that waits for it fails", async () => {
-  const { stream, socket } = await streamAndSocket({}, { highWaterMark: 1024 })
+  const { stream, socket } = await streamAndSocket({}, { highWaterMarkBytes: 1024 })
   socket.pause()
   const failed = new Promise<Error | null | undefined>((resolve) => {
     stream.write(Buffer.alloc(32 * 1024 * 1024), resolve)

@@ -1,14 +1,14 @@
 // A stream over pollport, and Node's own socket at the other end.
 import { once } from 'node:events'
 import net from 'node:net'
-import { type ConnectionDuplex, toDuplex } from 'pollport'
+import { type ConnectionDuplex, type PollerOptions, toDuplex } from 'pollport'
 import { onTestFinished } from 'vitest'
 import { LOCAL } from './net-peer.ts'
 import { runningPoller } from './running-poller.ts'
 
 type Options = Parameters<typeof toDuplex>[1]
 
-export async function streamAndSocket(options: Options = {}, pollerOptions = {}) {
+export async function streamAndSocket(options: Options = {}, pollerOptions: PollerOptions = {}) {
   let stream: ConnectionDuplex | undefined
   const poller = runningPoller((connection) => {
     stream = toDuplex(connection, options)

@@ -15,7 +15,7 @@ import type {
   Waker,
   WouldBlock
 } from 'pollport'
-import { Poller, type PollerStats } from 'pollport'
+import { type Capabilities, Poller, type PollerStats } from 'pollport'
 import { expectTypeOf, test } from 'vitest'
 
 interface Player {
@@ -39,7 +39,6 @@ test('a poller knows the type of its userPtr', () => {
   // What server.address() of node:net gives is an end point.
   expectTypeOf<AddressInfo>().toExtend<Parameters<Poller['connectTcp']>[0]>()
   expectTypeOf<SocketAddress>().toExtend<Parameters<Poller['listenTcp']>[0]>()
-  expectTypeOf<Poller['capabilities']['reusePort']>().toEqualTypeOf<boolean>()
   expectTypeOf(Poller).toBeConstructibleWith()
   expectTypeOf(Poller).toBeConstructibleWith({
     backend: 'epoll',
@@ -50,7 +49,7 @@ test('a poller knows the type of its userPtr', () => {
     maxDatagramBytes: 1
   })
   expectTypeOf<Poller['backend']>().toEqualTypeOf<'epoll' | 'iocp'>()
-  expectTypeOf<Poller['capabilities']>().toEqualTypeOf<Readonly<Record<string, boolean>>>()
+  expectTypeOf<Poller['capabilities']>().toEqualTypeOf<Capabilities>()
   expectTypeOf<Poller['stats']>().toExtend<PollerStats>()
   expectTypeOf<Poller['waker']>().returns.toEqualTypeOf<Waker>()
   expectTypeOf<Poller>().toExtend<Disposable>()
