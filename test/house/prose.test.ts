@@ -27,8 +27,6 @@ const notYet = [
   'native/',
   'docs/architecture.md',
   'docs/conformance.md',
-  'docs/guide.md',
-  'docs/platforms.md',
   'docs/reliability.md',
   'lib/binding/iocp.ts',
   'lib/binding/records.ts',
