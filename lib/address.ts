@@ -21,7 +21,9 @@ const {
 
 /** Where a socket is or is to go: a numeric address and a port. */
 export interface EndPoint {
+  /** A numeric address: `'127.0.0.1'`, `'::1'`, `'fe80::1%eth0'`. Host names are refused. */
   address: string
+  /** 0 to 65,535. */
   port: number
 }
 
@@ -70,6 +72,7 @@ export class SocketAddress {
     return this.#port
   }
 
+  /** The family of the address. */
   get family(): 'ipv4' | 'ipv6' {
     return this.#ipv6 === undefined ? 'ipv4' : 'ipv6'
   }
@@ -81,7 +84,8 @@ export class SocketAddress {
       : `[${this.address}]:${this.port}`
   }
 
-  toJSON(): { address: string; port: number; family: 'ipv4' | 'ipv6' } {
+  /** What `JSON.stringify()` writes; it fits wherever an {@link EndPoint} is asked for. */
+  toJSON(): Pick<SocketAddress, 'address' | 'port' | 'family'> {
     return { address: this.address, port: this.port, family: this.family }
   }
 

@@ -2,6 +2,7 @@
 
 /** What a call gives instead of waiting. */
 export const WOULD_BLOCK = -1
+/** The type of {@link WOULD_BLOCK}, for the results of calls that may not wait. */
 export type WouldBlock = typeof WOULD_BLOCK
 
 // The masks of <sys/epoll.h>; the same on every architecture (epoll_ctl(2)).

@@ -31,10 +31,12 @@ export class SocketError extends Error {
   readonly errno: number
   /** What failed: `'recv'`, `'connect'`, … */
   readonly syscall: string
-  /** The end point it is about, where that matters. */
+  /** The numeric address that the call was about, where that matters. */
   readonly address?: string
+  /** The port that belongs to `address`. */
   readonly port?: number
 
+  /** @internal Made by {@link socketError} and {@link namedSocketError} alone. */
   constructor(code: string, errno: number, syscall: string, message: string, where?: Where) {
     const at = where?.address === undefined ? '' : ` ${where.address}:${where.port}`
     super(`${syscall} ${code}${at}: ${message}`)

@@ -16,6 +16,7 @@ export type {
   AcceptEvent,
   CloseEvent,
   ConnectEvent,
+  ConnectionCloseEvent,
   ConnectionEvent,
   DatagramEvent,
   DrainEvent,

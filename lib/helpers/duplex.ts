@@ -2,6 +2,7 @@
 // libraries, pipeline(). It behaves as a net.Socket does, in what it emits and when, and knows the
 // public connection alone.
 import { AsyncResource } from 'node:async_hooks'
+import type { AddressInfo } from 'node:net'
 import { Duplex, type DuplexOptions } from 'node:stream'
 import type { SocketAddress } from '../address.ts'
 import { asNodesError, invalidArgType, namedSocketError, type SocketError } from '../errors.ts'
@@ -131,6 +132,7 @@ export class ConnectionDuplex extends Duplex {
     return this.#peer?.address
   }
 
+  /** The peer's port. */
   get remotePort(): number | undefined {
     return this.#peer?.port
   }
@@ -145,16 +147,18 @@ export class ConnectionDuplex extends Duplex {
     return this.#local?.address
   }
 
+  /** This side's port. */
   get localPort(): number | undefined {
     return this.#local?.port
   }
 
+  /** `'IPv4'` or `'IPv6'`. */
   get localFamily(): string | undefined {
     return familyOf(this.#local)
   }
 
   /** This side's end point; `{}` when closed. */
-  address(): { address?: string; family?: string; port?: number } {
+  address(): Partial<AddressInfo> {
     const local = this.#local
     return local === undefined
       ? {}
@@ -190,6 +194,7 @@ export class ConnectionDuplex extends Duplex {
     return this.#isConnecting || this.destroyed
   }
 
+  /** What the stream can do now, in the words of `net.Socket`. */
   get readyState(): 'opening' | 'open' | 'readOnly' | 'writeOnly' | 'closed' {
     if (this.#isConnecting) return 'opening'
     if (this.readable) return this.writable ? 'open' : 'readOnly'
@@ -216,11 +221,16 @@ export class ConnectionDuplex extends Duplex {
     return this
   }
 
+  /** TCP_NODELAY: small segments leave at once (tcp(7)). */
   setNoDelay(noDelay: boolean = true): this {
     if (!this.#isOver) this.connection.setOption('noDelay', Boolean(noDelay))
     return this
   }
 
+  /**
+   * SO_KEEPALIVE, and how long the connection is idle before the first probe: whole seconds, given in
+   * milliseconds; less than 1000 leaves the system's time.
+   */
   setKeepAlive(enable: boolean = false, initialDelayMs = 0): this {
     if (this.#isOver) return this
     this.connection.setOption('keepAlive', Boolean(enable))
@@ -255,11 +265,13 @@ export class ConnectionDuplex extends Duplex {
     return this.destroy()
   }
 
+  /** @internal */
   override _read(): void {
     this.#mayPush = true
     this.#goOn()
   }
 
+  /** @internal */
   override _write(
     chunk: Buffer | string,
     encoding: BufferEncoding,
@@ -268,10 +280,12 @@ export class ConnectionDuplex extends Duplex {
     this.#send([{ chunk, encoding }], done)
   }
 
+  /** @internal */
   override _writev(pieces: Piece[], done: (error?: Error | null) => void): void {
     this.#send(pieces, done)
   }
 
+  /** @internal */
   override _final(done: (error?: Error | null) => void): void {
     this.#whenSent((error) => {
       if (error === undefined) this.connection.end()
@@ -279,6 +293,7 @@ export class ConnectionDuplex extends Duplex {
     })
   }
 
+  /** @internal */
   override _destroy(error: Error | null, done: (error?: Error | null) => void): void {
     this.#idleTimer?.cancel()
     this.#idleTimer = undefined // else a write that ends would restart it

@@ -22,11 +22,14 @@ const FRAME_OPTIONS: OptionNames<FrameOptions> = { lengthBytes: true, maxFrameBy
 
 /** A frame over `maxFrameBytes`: `ERR_FRAME_TOO_LARGE`. */
 export class FrameTooLargeError extends RangeError {
+  /** Always `'ERR_FRAME_TOO_LARGE'`. */
   readonly code = 'ERR_FRAME_TOO_LARGE'
   /** How long the frame is, or says that it will be. */
   readonly frameBytes: number
+  /** The limit that it is over. */
   readonly maxFrameBytes: number
 
+  /** @internal */
   constructor(frameBytes: number, maxFrameBytes: number) {
     super(`a frame of ${frameBytes} bytes is over the limit of ${maxFrameBytes}`)
     this.name = 'FrameTooLargeError'
@@ -51,7 +54,9 @@ function readOptions(options: FrameOptions): { lengthBytes: 1 | 2 | 4; maxFrameB
 
 /** Puts a length before each payload. */
 export class FrameEncoder {
+  /** How many bytes the length takes. */
   readonly lengthBytes: 1 | 2 | 4
+  /** The longest payload, in bytes. */
   readonly maxFrameBytes: number
 
   /** @throws TypeError or RangeError for options out of range */
@@ -83,7 +88,9 @@ export class FrameEncoder {
  * Finds the frames in what was received, however it was cut. Keeps at most one unfinished frame.
  */
 export class FrameDecoder {
+  /** How many bytes the length takes. */
   readonly lengthBytes: 1 | 2 | 4
+  /** The longest payload, in bytes. */
   readonly maxFrameBytes: number
   /**
    * The bytes that do not make a whole frame yet, at the front of a buffer with room for the rest.

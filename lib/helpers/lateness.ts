@@ -8,11 +8,17 @@ const DOUBLINGS = 25
 
 /** How late the ticks were, in milliseconds. */
 export interface Lateness {
+  /** The mean. */
   readonly meanMs: number
+  /** The median: half of the ticks were no later than this. */
   readonly p50Ms: number
+  /** 90 % of the ticks were no later than this. */
   readonly p90Ms: number
+  /** 99 % of the ticks were no later than this. */
   readonly p99Ms: number
+  /** 99.9 % of the ticks were no later than this. */
   readonly p999Ms: number
+  /** The latest tick. */
   readonly maxMs: number
 }
 

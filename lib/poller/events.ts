@@ -8,110 +8,141 @@ import type { UdpSocket } from './udp-socket.ts'
 /** Any socket of a {@link Poller}. */
 export type PollSocket<U = unknown> = TcpListener<U> | TcpConnection<U> | UdpSocket<U>
 
-/**
- * A listener took a connection; it is open and may be sent to at once. `userPtr` is the listener's;
- * set the connection's own by `socket.userPtr = …`. (Of every other event it is the socket's own,
- * at the moment when the iterator, `forEach` or `divert` hands the event out.)
- */
+/** A listener accepted a connection. The connection is open: you can send to it at once. */
 export interface AcceptEvent<U = unknown> {
+  /** Which event this is. */
   type: 'accept'
+  /** The listener that accepted it. */
   listener: TcpListener<U>
+  /** The new connection. Give it a `userPtr` of its own by `socket.userPtr = …`. */
   socket: TcpConnection<U>
+  /**
+   * The `userPtr` of the listener. In every other event it is the socket's own, read when the event
+   * is handed out by the iterator, `forEach` or `divert`.
+   */
   userPtr: U | undefined
 }
 
-/** `connectTcp()` succeeded. A failed one gives no `connect`, only a `close` with its error. */
+/**
+ * `connectTcp()` succeeded. A connect that fails gives no `connect`, only a `close` with the error.
+ */
 export interface ConnectEvent<U = unknown> {
+  /** Which event this is. */
   type: 'connect'
+  /** The connection, open from now on. */
   socket: TcpConnection<U>
+  /** The connection's `userPtr`. */
   userPtr: U | undefined
 }
 
-/**
- * Bytes of a connection. `data` is a view of the poller's receive buffer: valid until the next
- * `wait()`; copy what must stay.
- *
- * To give them to another thread, post a copy, `new Uint8Array(data)`, whose memory may be
- * transferred: a structured clone of `data` itself copies the whole receive buffer, which cannot be
- * transferred (`postMessage()` throws a DataCloneError; Node 20 copies it).
- */
+/** Bytes that a connection received, in the order in which the peer sent them. */
 export interface ReceiveEvent<U = unknown> {
+  /** Which event this is. */
   type: 'receive'
+  /** The connection that received them. */
   socket: TcpConnection<U>
+  /** The connection's `userPtr`. */
   userPtr: U | undefined
+  /**
+   * A view of the poller's receive buffer, valid until the next `wait()`: copy what you keep
+   * (`Buffer.from(data)`).
+   *
+   * To pass the bytes to another thread, post a copy, `new Uint8Array(data)`, whose memory may be
+   * transferred. A structured clone of `data` itself would copy the whole receive buffer, and the
+   * buffer cannot be transferred: `postMessage()` throws a DataCloneError, but Node 20 copies it.
+   */
   data: Buffer
 }
 
-/**
- * A datagram; 0 bytes are possible. `truncated`: it was longer than `maxDatagramBytes`, and its
- * rest is gone. `data` is valid until the next `wait()`, and is given to another thread as that of
- * a {@link ReceiveEvent}.
- */
+/** A UDP socket received a datagram. */
 export interface DatagramEvent<U = unknown> {
+  /** Which event this is. */
   type: 'datagram'
+  /** The socket that received it. */
   socket: UdpSocket<U>
+  /** The socket's `userPtr`. */
   userPtr: U | undefined
+  /** The payload; it may be empty. Valid until the next `wait()`, as in {@link ReceiveEvent}. */
   data: Buffer
+  /** The sender, to which you can answer with `send()`. */
   address: SocketAddress
+  /** Whether it was longer than `maxDatagramBytes`; the rest is lost. */
   truncated: boolean
 }
 
-/** After `send()` returned false: the queue is below the low-water mark again. */
+/**
+ * A `send()` returned false before, and the queue is below the low-water mark again, which is half
+ * of `highWaterMarkBytes`: go on sending.
+ */
 export interface DrainEvent<U = unknown> {
+  /** Which event this is. */
   type: 'drain'
+  /** The socket whose queue has drained. */
   socket: TcpConnection<U> | UdpSocket<U>
+  /** The socket's `userPtr`. */
   userPtr: U | undefined
 }
 
 /**
- * The peer finished sending; sending to it still works, unless a `close` with an error follows at
- * once: what a peer finished in order is told, also when a send has found meanwhile that it is
- * gone. (On Windows a reset may take away what was not received yet, and this with it.)
+ * The peer sent FIN: it finished sending. You can still send, unless a `close` with an error follows
+ * at once. (On Windows a reset may discard what was not received yet, and this event with it.)
  */
 export interface EndEvent<U = unknown> {
+  /** Which event this is. */
   type: 'end'
+  /** The connection whose peer finished. */
   socket: TcpConnection<U>
+  /** The connection's `userPtr`. */
   userPtr: U | undefined
 }
 
 /**
- * Nothing was received or sent for the time given to `setIdleTimeout()`. Once for each such time;
- * the connection stays open.
+ * Nothing was received or sent for the time given to `setIdleTimeout()`. It comes once for each such
+ * time. The connection stays open: close it if that is what you want.
  */
 export interface TimeoutEvent<U = unknown> {
+  /** Which event this is. */
   type: 'timeout'
+  /** The connection that was idle. */
   socket: TcpConnection<U>
+  /** The connection's `userPtr`. */
   userPtr: U | undefined
 }
 
 /**
- * Something went wrong that the socket survives: no descriptor left at accept, an unreachable UDP
- * peer.
+ * An error that the socket survives: an accept without a free descriptor (`EMFILE`), or an
+ * unreachable UDP peer, if you asked for that by `reportUnreachable`.
  */
 export interface ErrorEvent<U = unknown> {
+  /** Which event this is. */
   type: 'error'
+  /** The socket that it happened to; it stays open. */
   socket: TcpListener<U> | UdpSocket<U>
+  /** The socket's `userPtr`. */
   userPtr: U | undefined
+  /** What failed. */
   error: SocketError
 }
 
-/**
- * The socket is closed: exactly once, its last event. `error` says why, if the program or both
- * sides did not close it in order.
- */
+/** The socket is closed. Each socket gives this event exactly once, as its last one. */
 export interface CloseEvent<U = unknown> {
+  /** Which event this is. */
   type: 'close'
+  /** The socket, closed now. Its addresses and counters can still be read. */
   socket: PollSocket<U>
+  /** The socket's `userPtr`. */
   userPtr: U | undefined
+  /** Why, unless your program closed it or both sides finished in order. */
   error?: SocketError
 }
 
-/** A {@link Waker} or `wake()` ended the wait. */
+/** A {@link Waker}, or {@link Poller.wake}, ended the wait. */
 export interface WakeEvent {
+  /** Which event this is. */
   type: 'wake'
 }
 
-/** What `wait()` gives. */
+/** One event of a batch, as `wait()` returns them. Narrow it by its `type`. */
 export type PollEvent<U = unknown> =
   | AcceptEvent<U>
   | ConnectEvent<U>
@@ -124,6 +155,12 @@ export type PollEvent<U = unknown> =
   | CloseEvent<U>
   | WakeEvent
 
+/** The {@link CloseEvent} of a connection. */
+export interface ConnectionCloseEvent<U = unknown> extends CloseEvent<U> {
+  /** The connection, closed now. */
+  socket: TcpConnection<U>
+}
+
 /** What can happen to one connection after its `accept`: see {@link TcpConnection.divert}. */
 export type ConnectionEvent<U = unknown> =
   | ConnectEvent<U>
@@ -131,7 +168,7 @@ export type ConnectionEvent<U = unknown> =
   | DrainEvent<U>
   | EndEvent<U>
   | TimeoutEvent<U>
-  | (CloseEvent<U> & { socket: TcpConnection<U> })
+  | ConnectionCloseEvent<U>
 
 /** Who takes the events of one connection. */
 export type OnConnectionEvent<U = unknown> = (event: ConnectionEvent<U>) => void

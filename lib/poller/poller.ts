@@ -63,6 +63,11 @@ export class Poller<U = unknown> {
   readonly #core: Core<U>
   #inRun = false
 
+  /**
+   * Makes a poller, with the batch's memory and the system's object. See {@link PollerOptions}.
+   * @throws Error `ERR_UNSUPPORTED_PLATFORM` where the system has no backend; TypeError or RangeError
+   *   for options; SocketError `EMFILE` and the like if the system refuses
+   */
   constructor(options: PollerOptions = {}) {
     const settings = readPollerOptions(options)
     const { batchBufferBytes, maxEvents, readBudgetBytes, maxDatagramBytes } = settings

@@ -21,6 +21,7 @@ export interface PollerStats {
   readonly bytesReceived: number
   /** Bytes of connections that the system took. */
   readonly bytesSent: number
+  /** Datagrams received, truncated ones included. */
   readonly datagramsReceived: number
   /** Datagrams that the system took. */
   readonly datagramsSent: number

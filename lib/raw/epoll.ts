@@ -31,6 +31,7 @@ export type Pollable = Socket | Epoll<unknown, Pollable>
 
 /** What `Epoll.wait` tells of a socket; or of an inner epoll, if `S` lets such in. */
 export interface EpollEvent<U, S extends Pollable = Socket> {
+  /** What is ready. */
   readonly socket: S
   /** What was given to `add`. */
   readonly userPtr: U
@@ -106,6 +107,11 @@ export class Epoll<U = unknown, S extends Pollable = Socket> {
   #records = new Int32Array(DEFAULT_MAX_EVENTS * NUMBERS_PER_EVENT)
   #closed = false
 
+  /**
+   * Makes an epoll (epoll_create1(2)).
+   * @throws SocketError `EMFILE`, `ENFILE`, `ENOMEM`; Error `ERR_UNSUPPORTED_PLATFORM` on a system
+   *   that has no epoll
+   */
   constructor() {
     const native = addon()
     if (native.epollCreate === undefined) throw unsupportedPlatform('Epoll')
@@ -125,6 +131,7 @@ export class Epoll<U = unknown, S extends Pollable = Socket> {
     return this.#ids.size
   }
 
+  /** Whether `close()` was called. */
   get closed(): boolean {
     return this.#closed
   }

@@ -96,6 +96,7 @@ export class Iocp<U = unknown> {
     return this.#ids.size
   }
 
+  /** Whether `close()` was called. */
   get closed(): boolean {
     return this.#closed
   }

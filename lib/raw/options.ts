@@ -70,6 +70,7 @@ export interface SocketOptions {
   multicastLoop: boolean
 }
 
+/** The name of a socket option, as `setOption()` and `getOption()` take it. */
 export type SocketOptionName = keyof SocketOptions
 
 type Kind = 'boolean' | 'linger' | { min: number; max: number; fractions?: boolean }

@@ -95,6 +95,10 @@ export class Overlapped {
   #truncated = false
   #accepted: Socket | undefined
 
+  /**
+   * Makes one that is not pending yet.
+   * @throws Error `ERR_UNSUPPORTED_PLATFORM` on a system that has no overlapped operations
+   */
   constructor() {
     native('Overlapped')
     bindToThread(this)

@@ -45,6 +45,7 @@ const MAX_OVERLAPPED_BYTES = 2 ** 30
 
 /** What kind of socket to make. */
 export interface SocketInit {
+  /** A stream of bytes, or datagrams. */
   type: 'tcp' | 'udp'
   /** Default `'ipv4'`. */
   family?: 'ipv4' | 'ipv6' | undefined
@@ -154,6 +155,7 @@ export class Socket {
     return check(addon().socketGetNonBlocking(this.#open('fcntl')), 'fcntl') === 1
   }
 
+  /** Set it and calls no longer wait (fcntl(2) O_NONBLOCK, ioctlsocket FIONBIO). */
   set nonBlocking(on: boolean) {
     check(addon().socketSetNonBlocking(this.#open('fcntl'), boolean(on, 'nonBlocking')), 'fcntl')
   }
