@@ -83,6 +83,11 @@ export class Iocp<U = unknown> {
   #numbers = new Float64Array(DEFAULT_MAX_EVENTS * COMPLETION.stride)
   #closed = false
 
+  /**
+   * Makes a completion port (CreateIoCompletionPort).
+   * @throws Error `ERR_UNSUPPORTED_PLATFORM` on a system that has none; RangeError for a
+   *   `concurrency` below 0; SocketError if the system refuses
+   */
   constructor(options: IocpOptions = {}) {
     const { concurrency = 0 } = knownOptions(options, IOCP_OPTIONS)
     this.#native = native('Iocp')
