@@ -35,6 +35,8 @@ export interface SocketBinding {
   reapHandles(): number
 
   socketBind(handle: number, address: Uint8Array): number
+  /** The same before a connect: connections to different peers may share what port 0 becomes. */
+  socketBindToConnect(handle: number, address: Uint8Array): number
   socketListen(handle: number, backlog: number): number
   /**
    * The new handle (blocking, close-on-exec), owned by nobody until {@link socketOwn}; the peer's

@@ -7,8 +7,8 @@ export const WOKEN = 0x4000_0000
 
 export interface WakerBinding {
   /**
-   * Ends the wait that the waker belongs to. Wakes before the wait coalesce into one. Returns 1, or
-   * 0 when the owner is closed already.
+   * Ends the wait that the waker belongs to. Wakes before the wait coalesce into one. Returns 1, 0
+   * when the owner is closed already, or the system's error, negated: then nobody is woken.
    */
   wakerWake(handle: number): number
 }

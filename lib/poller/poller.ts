@@ -143,7 +143,8 @@ export class Poller<U = unknown> {
       socket.setOption('noDelay', boolean(withDefault(options.noDelay, true), 'noDelay'))
       if (options.localAddress !== undefined || options.localPort !== undefined) {
         const any = peer.family === 'ipv4' ? '0.0.0.0' : '::'
-        socket.bind({ address: options.localAddress ?? any, port: options.localPort ?? 0 })
+        const port = options.localPort ?? 0
+        socket._bindToConnect({ address: options.localAddress ?? any, port })
       }
       const connection = new TcpConnection(core, socket.handle, userPtr, peer, true)
       const result = core.backend.connect(
@@ -261,10 +262,13 @@ export class Poller<U = unknown> {
     this.#core.flush()
   }
 
-  /** Ends the current or the next `wait()` with a `wake` event. Many wakes before it are one. */
+  /**
+   * Ends the current or the next `wait()` with a `wake` event. Many wakes before it are one.
+   * @throws SocketError as {@link Waker.wake}, and `EBADF` after `close()`.
+   */
   wake(): void {
     this.#core.assertOpen('wake')
-    addon().wakerWake(this.#core.backend.wakerHandle)
+    Waker.from(this.#core.backend.wakerHandle).wake()
   }
 
   /**

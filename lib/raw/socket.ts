@@ -169,6 +169,12 @@ export class Socket {
     check(addon().socketBind(handle, this.#pack(address, 'bind')), 'bind', address)
   }
 
+  /** @internal As `bind()`, before a connect: port 0 may be shared by connections to others. */
+  _bindToConnect(address: EndPoint): void {
+    const to = this.#pack(address, 'bind')
+    check(addon().socketBindToConnect(this.#open('bind'), to), 'bind', address)
+  }
+
   /**
    * Starts listening. `backlog`: how many connections may wait to be accepted, 0 to 2^31-1; the
    * system may cut it. Default 511.

@@ -1,6 +1,6 @@
 // Ends a wait from any thread. Knows a number, not what it wakes.
 import { addon } from '../binding/load.ts'
-import { invalidArgType, outOfRange } from '../errors.ts'
+import { check, invalidArgType, outOfRange } from '../errors.ts'
 import { bindToThread } from '../thread-bound.ts'
 
 /**
@@ -28,8 +28,10 @@ export class Waker {
   /**
    * Ends the wait, or the next one if nobody waits. Does nothing when the owner is closed. Never
    * blocks.
+   * @throws SocketError `ENOBUFS` or `ENOMEM`, and no wait ends: Windows has no memory for the
+   *   packet that would end it. Try again later. Linux needs none.
    */
   wake(): void {
-    addon().wakerWake(this.handle)
+    check(addon().wakerWake(this.handle), 'wake')
   }
 }

@@ -51,6 +51,10 @@ Napi::Value socket_bind(const Napi::CallbackInfo& info) {
   return answer(info.Env(), bind_socket(handle_argument(info, 0), address_argument(info, 1)));
 }
 
+Napi::Value socket_bind_to_connect(const Napi::CallbackInfo& info) {
+  return answer(info.Env(), bind_to_connect(handle_argument(info, 0), address_argument(info, 1)));
+}
+
 Napi::Value socket_listen(const Napi::CallbackInfo& info) {
   return answer(info.Env(), listen_socket(handle_argument(info, 0), int32_argument(info, 1)));
 }
@@ -189,6 +193,7 @@ void export_socket(Napi::Env env, Napi::Object exports) {
   put("socketReset", socket_reset);
   put("reapHandles", reap_handles);
   put("socketBind", socket_bind);
+  put("socketBindToConnect", socket_bind_to_connect);
   put("socketListen", socket_listen);
   put("socketAccept", socket_accept);
   put("socketConnect", socket_connect);

@@ -9,7 +9,7 @@ namespace pollport {
 namespace {
 
 Napi::Value waker_wake(const Napi::CallbackInfo& info) {
-  return answer(info.Env(), wake_by_number(handle_argument(info, 0)) ? 1 : 0);
+  return answer(info.Env(), wake_by_number(handle_argument(info, 0)));
 }
 
 }  // namespace

@@ -24,6 +24,9 @@ Result open_socket(SocketType type, bool ipv6, bool non_blocking);
 Result close_socket(Handle handle);
 Result reset_socket(Handle handle);
 Result bind_socket(Handle handle, const PackedAddress& address);
+// bind_socket() of a socket that is going to connect. Port 0 is chosen when the peer is known, so
+// that connections to different peers share ports: there are more peers than ports.
+Result bind_to_connect(Handle handle, const PackedAddress& address);
 Result listen_socket(Handle handle, int32_t backlog);
 // The accepted socket blocks, whatever the listener does.
 Result accept_socket(Handle handle, PackedAddress& peer);

@@ -37,10 +37,12 @@ Waker::~Waker() {
   close_wake_object(system_object_);
 }
 
-void Waker::wake() {
-  if (signalled_.exchange(true)) return;
+Result Waker::wake() {
+  if (signalled_.exchange(true)) return 0;
+  const Result signalled = signal_wake_object(system_object_);
   // Not signalled: then the next wake has to try again.
-  if (!signal_wake_object(system_object_)) signalled_.store(false);
+  if (signalled < 0) signalled_.store(false);
+  return signalled;
 }
 
 bool Waker::take() {
@@ -58,12 +60,13 @@ void Waker::drain() {
   signalled_.store(false);
 }
 
-bool wake_by_number(int64_t number) {
+Result wake_by_number(int64_t number) {
+  // One wake at a time: a second one that counted on the first one's signal would be lost with it.
   const std::lock_guard lock(table().mutex);
   const auto found = table().wakers.find(number);
-  if (found == table().wakers.end()) return false;
-  found->second->wake();
-  return true;
+  if (found == table().wakers.end()) return 0;
+  const Result woken = found->second->wake();
+  return woken < 0 ? woken : 1;
 }
 
 }  // namespace pollport

@@ -23,24 +23,27 @@ class Waker {
   // What the waiter waits on.
   int64_t system_object() const { return system_object_; }
 
-  // Many wakes before the waiter has noticed are one.
-  void wake();
   // By the waiter, whom the system has told: from now on a wake counts anew.
   void drain();
   // By a waiter who does not ask the system this time: whether he was woken. If so, as drain().
   bool take();
 
  private:
+  friend Result wake_by_number(int64_t number);
+  // Many wakes before the waiter has noticed are one. Minus the error when the system has no memory
+  // for the signal: then nobody is woken.
+  Result wake();
+
   const int64_t number_;
   const int64_t system_object_;
   std::atomic<bool> signalled_{false};
 };
 
-// False when its owner is closed.
-bool wake_by_number(int64_t number);
+// 1, 0 when its owner is closed, or minus the error: then nobody is woken.
+Result wake_by_number(int64_t number);
 
 // Supplied by each system in its own waker.cc.
-bool signal_wake_object(int64_t object);
+Result signal_wake_object(int64_t object);
 // Whether there was a signal.
 bool clear_wake_object(int64_t object);
 void close_wake_object(int64_t object);

@@ -95,6 +95,15 @@ Result bind_socket(Handle handle, const PackedAddress& address) {
   return bind(fd_of(handle), as_sockaddr(native), length) == 0 ? 0 : -errno;
 }
 
+Result bind_to_connect(Handle handle, const PackedAddress& address) {
+  const int on = 1;
+  // ip(7), since Linux 4.2; an older kernel has fewer ports. IPv6 sockets have no option of their
+  // own for it.
+  if (address.port == 0)
+    setsockopt(fd_of(handle), IPPROTO_IP, IP_BIND_ADDRESS_NO_PORT, &on, sizeof on);
+  return bind_socket(handle, address);
+}
+
 Result listen_socket(Handle handle, int32_t backlog) {
   return listen(fd_of(handle), backlog) == 0 ? 0 : -errno;
 }

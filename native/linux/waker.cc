@@ -8,12 +8,12 @@
 
 namespace pollport {
 
-bool signal_wake_object(int64_t object) {
+Result signal_wake_object(int64_t object) {
   const uint64_t one = 1;
   // It can fail only when the counter is full, and then the waiter is signalled already.
   while (write(static_cast<int>(object), &one, sizeof one) < 0 && errno == EINTR) {
   }
-  return true;
+  return 0;
 }
 
 bool clear_wake_object(int64_t object) {

@@ -3,6 +3,11 @@
 #include "event_post.h"
 
 namespace pollport {
+namespace {
+
+constexpr DWORD kPostAgainMs = 1;
+
+}  // namespace
 
 Result EventPost::create(HANDLE port, ULONG_PTR key, OVERLAPPED* overlapped,
                          std::unique_ptr<EventPost>& out) {
@@ -32,9 +37,14 @@ void CALLBACK EventPost::post(void* self, BOOLEAN timed_out) {
   static_cast<void>(timed_out);
   // Safe: create() registered `this`, and the destructor waits for this function to end.
   auto* event_post = static_cast<EventPost*>(self);
-  // It fails only when the system is out of memory, and there is nobody here to tell.
-  static_cast<void>(
-      PostQueuedCompletionStatus(event_post->port_, 0, event_post->key_, event_post->overlapped_));
+  if (PostQueuedCompletionStatus(event_post->port_, 0, event_post->key_, event_post->overlapped_) !=
+      0)
+    return;
+  // Only want of memory fails it, and this packet is all that tells of the end of the operation.
+  // So the event says once more that it has come, until there is memory, or nobody who wants to
+  // know. Other waits may stand behind this one in the same thread: a short rest.
+  Sleep(kPostAgainMs);
+  SetEvent(event_post->event_.get());
 }
 
 }  // namespace pollport

@@ -7,6 +7,7 @@
 
 #include "address.h"
 #include "extensions.h"
+#include "socket_modes.h"
 #include "status.h"
 
 namespace pollport {
@@ -58,19 +59,6 @@ bool is_loopback(const PackedAddress& address) {
   return address.family == 4
              ? address.bytes[0] == 127
              : std::memcmp(address.bytes, kIpv6Loopback.data(), kIpv6Loopback.size()) == 0;
-}
-
-// Many outgoing connections: a bind to port 0 takes a port that no other socket has, of which there
-// are 16,384, whatever the peers are. With this option the port is chosen when the peer is known,
-// and connections to different peers share ports, as connect() without a bind has it by itself
-// (Microsoft Learn, "SOL_SOCKET Socket Options", SO_REUSE_UNICASTPORT: Windows 10). Optional:
-// without it there are fewer ports.
-void share_ports(SOCKET socket) {
-  constexpr int kReuseUnicastPort = 0x3007;  // not in every SDK's headers
-  const BOOL on = TRUE;
-  // Safe: any object may be seen as char.
-  static_cast<void>(setsockopt(socket, SOL_SOCKET, kReuseUnicastPort,
-                               reinterpret_cast<const char*>(&on), sizeof on));
 }
 
 Result bind_anywhere(SOCKET socket, const PackedAddress& peer) {

@@ -4,11 +4,15 @@
 
 #include <algorithm>
 
+#include "socket_modes.h"
+
 namespace pollport {
 
 OverlappedPool::~OverlappedPool() {
   // First, since what is in flight may end by it.
-  for (auto& [overlapped, operation] : operations_) operation->closing.reset();
+  for (auto& [overlapped, operation] : operations_) {
+    if (operation->closing) close_and_forget(operation->closing);
+  }
   for (auto& [overlapped, operation] : operations_) {
     if (!operation->in_flight || is_complete(*operation)) continue;
     // The port goes away: nobody may post to its number.

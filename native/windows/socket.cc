@@ -138,6 +138,14 @@ void report_unreachable(SOCKET socket, bool on) {
   static_cast<void>(set_ioctl_flag(socket, kUdpNetReset, on));
 }
 
+void share_ports(SOCKET socket) {
+  constexpr int kReuseUnicastPort = 0x3007;  // not in every SDK's headers
+  const BOOL on = TRUE;
+  // Safe: any object may be seen as char.
+  static_cast<void>(setsockopt(socket, SOL_SOCKET, kReuseUnicastPort,
+                               reinterpret_cast<const char*>(&on), sizeof on));
+}
+
 void close_and_forget(UniqueSocket& socket) {
   forget_mode(socket.get());
   socket.reset();
@@ -189,6 +197,11 @@ Result bind_socket(Handle handle, const PackedAddress& address) {
   sockaddr_storage native{};
   const int length = to_sockaddr(address, native);
   return bind(socket_of(handle), as_sockaddr(native), length) == 0 ? 0 : last_error();
+}
+
+Result bind_to_connect(Handle handle, const PackedAddress& address) {
+  if (address.port == 0) share_ports(socket_of(handle));
+  return bind_socket(handle, address);
 }
 
 Result listen_socket(Handle handle, int32_t backlog) {

@@ -9,6 +9,12 @@ namespace pollport {
 
 // Whether a UDP socket hears of datagrams that came back: SIO_UDP_CONNRESET and SIO_UDP_NETRESET.
 void report_unreachable(SOCKET socket, bool on);
+// Many outgoing connections: a bind to port 0 takes a port that no other socket has, of which there
+// are 16,384, whatever the peers are. With this option the port is chosen when the peer is known,
+// and connections to different peers share ports, as connect() without a bind has it by itself
+// (Microsoft Learn, "SOL_SOCKET Socket Options", SO_REUSE_UNICASTPORT: Windows 10). Optional:
+// without it there are fewer ports.
+void share_ports(SOCKET socket);
 // closesocket() will send a reset.
 void make_abortive(SOCKET socket);
 // What SO_LINGER makes of a release (kRelease…): no time makes a reset of a close. A time is

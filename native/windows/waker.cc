@@ -6,8 +6,10 @@
 
 namespace pollport {
 
-bool signal_wake_object(int64_t object) {
-  return PostQueuedCompletionStatus(port_of(object), 0, kWakerKey, nullptr) != 0;
+Result signal_wake_object(int64_t object) {
+  return PostQueuedCompletionStatus(port_of(object), 0, kWakerKey, nullptr) != 0
+             ? 0
+             : -static_cast<Result>(GetLastError());
 }
 
 // Dequeuing the packet has cleared it.

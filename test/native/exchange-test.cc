@@ -28,11 +28,18 @@ extern "C" size_t __sanitizer_get_current_allocated_bytes();
 namespace pollport {
 
 Result describe_socket(Handle) { return 0; }
-Result set_non_blocking(Handle, bool) { return 0; }
+Result set_non_blocking(Handle handle, bool on) {
+  kernel::remember(static_cast<SOCKET>(handle), on);
+  return 0;
+}
 void report_unreachable(SOCKET, bool) {}
+void share_ports(SOCKET) {}
 void make_abortive(SOCKET socket) { kernel::make_abortive(socket); }
 int32_t as_lingering_says(SOCKET, int32_t how) { return how; }
-void close_and_forget(UniqueSocket& socket) { socket.reset(); }
+void close_and_forget(UniqueSocket& socket) {
+  kernel::remember(socket.get(), false);
+  socket.reset();
+}
 Result open_loop_watch(Iocp&, std::function<void()>, std::unique_ptr<LoopWatch>&) { return -1; }
 
 }  // namespace pollport
@@ -42,6 +49,11 @@ namespace {
 using namespace pollport;
 using kernel::one_in;
 using kernel::upto;
+
+void close(SOCKET number) {
+  UniqueSocket socket(number);
+  close_and_forget(socket);
+}
 
 struct Known {
   int32_t generation;
@@ -108,7 +120,7 @@ class Program {
   // Closes every socket, and lets all end that is under way.
   void rest(std::vector<SOCKET>& homeless) {
     while (!known_.empty()) release(homeless);
-    for (const SOCKET socket : homeless) closesocket(socket);
+    for (const SOCKET socket : homeless) close(socket);
     homeless.clear();
     while (kernel::pending_operations() > 0) kernel::work();
     std::vector<int32_t> records(static_cast<size_t>(kRecordStride) * 64);
@@ -271,7 +283,7 @@ void round(uint32_t seed) {
         programs.erase(programs.begin() + upto(static_cast<uint32_t>(programs.size())));
     }
   }
-  for (const SOCKET socket : homeless) closesocket(socket);
+  for (const SOCKET socket : homeless) close(socket);
   kernel::end_everything();
   const kernel::Held held = kernel::held();
   if (held.sockets + held.events + held.ports == 0) return;

@@ -38,6 +38,7 @@ struct Socket {
   bool ended = false;
   bool broken = false;
   bool abortive = false;
+  bool remembered = false;
 };
 
 struct Pending {
@@ -66,6 +67,7 @@ struct Registered {
 std::map<SOCKET, Socket> sockets;
 std::map<uint64_t, Port> ports;
 std::set<uint64_t> events;
+std::set<uint64_t> set_events;
 std::map<uint64_t, Registered> registered;
 std::vector<Pending> pending;
 // No leaks: their pool went while they were pending. Never destroyed, so that LeakSanitizer sees
@@ -114,12 +116,14 @@ void signal(uint64_t event) {
     return;  // closed: the kernel's own reference is nobody's business
   for (const auto& [number, wait] : registered) {
     if (wait.event != event) continue;
-    // Its packet is not refused: event_post.cc says what that would mean.
-    const uint32_t refusals = std::exchange(kernel::refusals, 0);
     wait.call(wait.context, FALSE);
-    kernel::refusals = refusals;
     return;
   }
+}
+
+// What programs have set, the waits' own thread sees a moment later.
+void signal_those_set() {
+  for (const uint64_t event : std::exchange(set_events, {})) signal(event);
 }
 
 void fill_address(sockaddr* address, int* length) {
@@ -280,6 +284,7 @@ SOCKET WSASocketW(int, int type, int, void*, int, DWORD) {
 int closesocket(SOCKET socket) {
   const auto closed = sockets.find(socket);
   if (closed == sockets.end()) die("a socket closed twice");
+  if (closed->second.remembered) die("a socket closed whose number still has a mode");
   for (const Pending& one : pending) {
     if (one.socket != socket || one.kind != Kind::kReceive || one.cancelled || closed->second.udp ||
         closed->second.abortive)
@@ -439,6 +444,7 @@ BOOL GetQueuedCompletionStatusEx(HANDLE port, OVERLAPPED_ENTRY* entries, ULONG c
   const auto found = ports.find(number_of(port));
   if (found == ports.end()) die("a wait at a port that is closed");
   std::deque<OVERLAPPED_ENTRY>& queue = found->second.queue;
+  signal_those_set();
   if (kernel::will.is_certain) {
     if (queue.empty() && timeout_ms > 0 && kernel::will.when_idle) kernel::will.when_idle();
     if (queue.empty() && timeout_ms == INFINITE)
@@ -469,7 +475,16 @@ BOOL PostQueuedCompletionStatus(HANDLE port, DWORD bytes, ULONG_PTR key, OVERLAP
   return TRUE;
 }
 
+BOOL SetEvent(HANDLE event) {
+  if (events.count(number_of(event)) == 0) die("an event set that is closed");
+  set_events.insert(number_of(event));
+  return TRUE;
+}
+
+void Sleep(DWORD ms) { now_ms += ms; }
+
 BOOL CloseHandle(HANDLE handle) {
+  set_events.erase(number_of(handle));
   if (events.erase(number_of(handle)) == 0 && ports.erase(number_of(handle)) == 0)
     die("a handle closed twice");
   return TRUE;
@@ -538,8 +553,9 @@ void end_operations_of(SOCKET socket, DWORD status) {
 bool is_open(SOCKET socket) { return sockets.count(socket) > 0; }
 void bring(SOCKET socket, size_t bytes) { socket_of(socket).unread += bytes; }
 void make_abortive(SOCKET socket) { socket_of(socket).abortive = true; }
+void remember(SOCKET socket, bool on) { socket_of(socket).remembered = on; }
 size_t waiting_packets() {
-  size_t count = 0;
+  size_t count = set_events.size();
   for (const auto& [number, port] : ports) count += port.queue.size();
   return count;
 }
@@ -547,6 +563,7 @@ size_t left_to_the_system() { return left.size(); }
 
 void work() {
   now_ms++;
+  signal_those_set();
   if (!sockets.empty() && one_in(3)) {
     auto at = sockets.begin();
     std::advance(at, upto(static_cast<uint32_t>(sockets.size())));
@@ -567,18 +584,21 @@ void end_everything() {
 SOCKET open_listener() {
   const SOCKET socket = open(false);
   sockets[socket].listening = sockets[socket].bound = true;
+  remember(socket, true);
   return socket;
 }
 
 SOCKET open_connection() {
   const SOCKET socket = open(false);
   sockets[socket].unread = upto(20'000);
+  remember(socket, true);
   return socket;
 }
 
 SOCKET open_datagrams() {
   const SOCKET socket = open(true);
   sockets[socket].bound = true;
+  remember(socket, true);
   return socket;
 }
 

@@ -50,7 +50,10 @@ bool is_open(SOCKET socket);
 void bring(SOCKET socket, size_t bytes);
 // Its close sends a reset, whatever is pending.
 void make_abortive(SOCKET socket);
-// Completions that nobody has dequeued.
+// Whether what is kept of the socket's number, that it does not block, is to be forgotten before
+// its close.
+void remember(SOCKET socket, bool on);
+// Completions that nobody has dequeued, and those that are still to come.
 size_t waiting_packets();
 size_t left_to_the_system();
 

@@ -13,6 +13,7 @@
 #include <vector>
 
 #include "../../native/contract/exchange.h"
+#include "../../native/contract/waker.h"
 #include "../../native/windows/iocp.h"
 #include "../../native/windows/operations.h"
 #include "../../native/windows/overlapped_pool.h"
@@ -203,6 +204,37 @@ void a_packet_that_cannot_be_posted_is_made_good() {
          "a socket that goes on gives what it has, also without memory for a packet");
 }
 
+// Of a socket that has another port for life each completion is a packet of our own.
+void an_end_that_cannot_be_posted_is_told_later() {
+  Scene scene;
+  const SOCKET socket = kernel::open_connection();
+  kernel::bind_to_a_strange_port(socket);
+  scene.watch(socket, kWatchConnection);
+  kernel::will.refuses_posts = true;
+  kernel::end_operations_of(socket, STATUS_CONNECTION_RESET);
+  int idle = 0;
+  kernel::will.when_idle = [&] {
+    if (++idle == 3) kernel::will.refuses_posts = false;
+  };
+  std::vector<Record> records;
+  for (int waits = 0; waits < 10 && count_of(records, kKindFailed) == 0; waits++)
+    records = scene.run(10);
+  expect(idle == 3 && count_of(records, kKindFailed) == 1,
+         "the end of an operation is told as soon as there is memory for its packet");
+}
+
+void a_wake_that_cannot_be_posted_is_reported() {
+  Scene scene;
+  const int64_t number = scene.exchange().waker_number();
+  kernel::will.refuses_posts = true;
+  expect(wake_by_number(number) == -static_cast<Result>(ERROR_NOT_ENOUGH_MEMORY),
+         "a wake that wakes nobody is an error");
+  expect(wake_by_number(number) == -static_cast<Result>(ERROR_NOT_ENOUGH_MEMORY), "each time");
+  kernel::will.refuses_posts = false;
+  expect(wake_by_number(number) == 1, "and the next one is tried");
+  expect(count_of(scene.run(-1), kKindWoken) == 1, "and wakes");
+}
+
 void a_send_without_memory_goes_on_later() {
   Scene scene;
   const SOCKET socket = kernel::open_connection();
@@ -281,6 +313,8 @@ void keep_promises() {
   a_datagram_socket_hears_again();
   a_connection_lives_without_memory_for_its_receive();
   a_packet_that_cannot_be_posted_is_made_good();
+  an_end_that_cannot_be_posted_is_told_later();
+  a_wake_that_cannot_be_posted_is_reported();
   a_send_without_memory_goes_on_later();
   a_short_rest_takes_little_memory();
   an_aborted_connection_is_a_reset();
@@ -326,7 +360,10 @@ void raw_operations(uint32_t seed) {
       }
     }
   }
-  for (const SOCKET socket : sockets) closesocket(socket);
+  for (const SOCKET socket : sockets) {
+    kernel::remember(socket, false);
+    closesocket(socket);
+  }
 }
 
 void print_errors() {

@@ -116,6 +116,24 @@ const planted = [
     wrong: ''
   },
   {
+    what: 'the end of an operation is not told when its packet could not be posted',
+    file: 'native/windows/event_post.cc',
+    right: 'SetEvent(event_post->event_.get());',
+    wrong: ''
+  },
+  {
+    what: 'a wake that wakes nobody is taken for one that does',
+    file: 'native/windows/waker.cc',
+    right: '-static_cast<Result>(GetLastError())',
+    wrong: '0'
+  },
+  {
+    what: 'a pool closes a socket whose mode is still remembered',
+    file: 'native/windows/overlapped_pool.cc',
+    right: 'close_and_forget(operation->closing)',
+    wrong: 'operation->closing.reset()'
+  },
+  {
     what: 'a short rest of a send is given 64 KiB',
     file: 'native/windows/streams.cc',
     right: 'send_overlapped(port, watched, left,',

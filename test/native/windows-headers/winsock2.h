@@ -157,6 +157,8 @@ BOOL GetQueuedCompletionStatusEx(HANDLE port, OVERLAPPED_ENTRY* entries, ULONG c
                                  DWORD timeout_ms, BOOL alertable);
 BOOL PostQueuedCompletionStatus(HANDLE port, DWORD bytes, ULONG_PTR key, OVERLAPPED* overlapped);
 BOOL CloseHandle(HANDLE handle);
+BOOL SetEvent(HANDLE event);
+void Sleep(DWORD ms);
 HANDLE CreateEventW(void* security, BOOL manual, BOOL initial, const wchar_t* name);
 BOOL RegisterWaitForSingleObject(HANDLE* wait, HANDLE event, void (*call)(void*, BOOLEAN),
                                  void* context, ULONG ms, ULONG flags);
