@@ -24,7 +24,7 @@ const column = underWine ? 'Windows (Wine)' : system
 const command = underWine ? 'npm run conformance:windows' : 'npm run conformance'
 
 const runner = underWine
-  ? ['scripts/windows-test.mjs']
+  ? ['scripts/windows/test.mjs']
   : ['scripts/setup.mjs', '--', 'node_modules/vitest/vitest.mjs', 'run']
 const vitest = spawnSync(
   process.execPath,

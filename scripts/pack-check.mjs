@@ -24,7 +24,7 @@ import { fetchNode, nodeLines } from './cache.mjs'
 import { checkGlibc, promisedGlibc, whyNotOnPromisedGlibc } from './glibc.mjs'
 import { everyTarget } from './targets.mjs'
 import { fail, npm, root, run } from './tools.mjs'
-import { prepareLab, runInLab, whyNoLab } from './windows-lab.mjs'
+import { prepareLab, runInLab, whyNoLab } from './windows/lab.mjs'
 
 // Packed; peers of this size need 100 to 500 a binary.
 const budget = { kibForAll: 384, kibForEachBinary: 256 }

@@ -8,7 +8,7 @@ import { createRequire } from 'node:module'
 import { dirname, join } from 'node:path'
 import { checkGlibc } from './glibc.mjs'
 import { needTools, root, run } from './tools.mjs'
-import { buildForWindows, windowsAddon } from './windows-build.mjs'
+import { buildForWindows, windowsAddon } from './windows/build.mjs'
 
 const wrapped = [
   'pthread_create',

@@ -14,15 +14,9 @@ import {
   writeFileSync
 } from 'node:fs'
 import { join } from 'node:path'
-import { fileURLToPath } from 'node:url'
+import { fail, npm, root } from './tools.mjs'
 
-const root = fileURLToPath(new URL('..', import.meta.url))
 const stampFile = join(root, 'node_modules', '.pollport-setup.json')
-
-function fail(sentence) {
-  console.error(`pollport: ${sentence}`)
-  process.exit(1)
-}
 
 function readJson(path) {
   try {
@@ -30,24 +24,6 @@ function readJson(path) {
   } catch {
     return undefined // Missing or half written: the same to every caller, the step runs again.
   }
-}
-
-/**
- * Runs npm and keeps its output back, unless it fails: then everything it said is what the reader
- * needs.
- */
-function npm(args, whatFailed) {
-  const shared = { cwd: root, encoding: 'utf8', maxBuffer: 256 * 1024 * 1024 }
-  // npm says where it lives when it started us; otherwise the one on the PATH, which on Windows is
-  // a .cmd and needs a shell.
-  const result = process.env.npm_execpath
-    ? spawnSync(process.execPath, [process.env.npm_execpath, ...args], shared)
-    : spawnSync('npm', args, { ...shared, shell: process.platform === 'win32' })
-  if (result.status === 0) return
-  process.stderr.write(`${result.stdout ?? ''}${result.stderr ?? ''}`)
-  fail(
-    result.error ? `${whatFailed}: npm could not be started (${result.error.message})` : whatFailed
-  )
 }
 
 /** A hash over the names and contents of files and folders, given relative to the root. */
@@ -127,10 +103,7 @@ function setup(withAddon) {
     console.log('pollport: installing packages (npm ci)')
     // No install scripts, as npm 12 does it by itself, so that every machine gets the same; and the
     // development packages whatever NODE_ENV says.
-    npm(
-      ['ci', '--include=dev', '--ignore-scripts', '--no-audit', '--no-fund'],
-      'npm ci failed, see above'
-    )
+    npm(['ci', '--include=dev', '--ignore-scripts', '--no-audit', '--no-fund'], 'npm ci failed')
   }
   // Node's version is no input: the addon uses Node-API, which is the same for all of them.
   // Architecture is, for shared folders.
@@ -142,7 +115,7 @@ function setup(withAddon) {
     buildWhenStale(`native ${kind}`, addonInputs, 'build/Release/pollport.node', () => {
       checkBuildTools()
       console.log('pollport: building the native addon (npm run build:native)')
-      npm(['run', 'build:native'], 'the native addon did not build, see above')
+      npm(['run', 'build:native'], 'the native addon did not build')
     })
   }
   const distInputs = ['lib', 'tsconfig.json', 'tsconfig.build.json', 'scripts/build-commonjs.mjs']
@@ -150,7 +123,7 @@ function setup(withAddon) {
     console.log('pollport: building dist (npm run build:ts)')
     // tsc leaves the files of removed sources behind.
     rmSync(join(root, 'dist'), { recursive: true, force: true })
-    npm(['run', 'build:ts'], 'dist did not build, see above')
+    npm(['run', 'build:ts'], 'dist did not build')
   })
 }
 

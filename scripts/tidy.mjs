@@ -4,31 +4,22 @@ import { spawn, spawnSync } from 'node:child_process'
 import { readFileSync } from 'node:fs'
 import { availableParallelism } from 'node:os'
 import { dirname, join, relative } from 'node:path'
-import { fileURLToPath } from 'node:url'
-import { buildForWindows, windowsAddon } from './windows-build.mjs'
+import { fail, root, run } from './tools.mjs'
+import { buildForWindows, windowsAddon } from './windows/build.mjs'
 
-const root = fileURLToPath(new URL('..', import.meta.url))
 const buildFolder = join(root, 'build-dev')
 const windowsFolder = dirname(windowsAddon)
 const crossCompiler = 'x86_64-w64-mingw32-g++-posix'
-
-function fail(sentence) {
-  console.error(`pollport: ${sentence}`)
-  process.exit(1)
-}
 
 if (spawnSync('clang-tidy', ['--version']).error)
   fail('needs clang-tidy (Debian: apt-get install clang-tidy)')
 if (spawnSync('cmake', ['--version']).error) fail('needs cmake (Debian: apt-get install cmake)')
 const cmakeJs = join(root, 'node_modules', 'cmake-js', 'bin', 'cmake-js')
-const configured = spawnSync(process.execPath, [cmakeJs, 'configure', '-O', 'build-dev'], {
-  cwd: root,
-  encoding: 'utf8'
-})
-if (configured.status !== 0) {
-  process.stderr.write(`${configured.stdout}${configured.stderr}`)
-  fail('cmake-js could not configure build-dev, see above')
-}
+run(
+  process.execPath,
+  [cmakeJs, 'configure', '-O', 'build-dev'],
+  'cmake-js could not configure build-dev'
+)
 
 /** The files of native/ that a database of compile commands lists. */
 function filesOf(folder) {

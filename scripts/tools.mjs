@@ -14,7 +14,8 @@ export function fail(sentence) {
   process.exit(1)
 }
 
-function pathOf(command) {
+/** The path of a command, or of a file by its whole path; undefined when it is not there. */
+export function pathOf(command) {
   const folders = (process.env.PATH ?? '').split(delimiter)
   return folders.map((folder) => resolve(folder, command)).find((path) => existsSync(path))
 }

@@ -6,7 +6,7 @@ import { existsSync, mkdirSync, statSync } from 'node:fs'
 import { createRequire } from 'node:module'
 import { availableParallelism } from 'node:os'
 import { join } from 'node:path'
-import { fail, needTools, root, run } from './tools.mjs'
+import { fail, needTools, root, run } from '../tools.mjs'
 
 const prefix = 'x86_64-w64-mingw32-'
 const folder = join(root, 'build-windows', 'x64')
@@ -37,7 +37,7 @@ export function buildForWindows() {
   })
   const configure = [
     ...['-S', root, '-B', folder, '-G', 'Unix Makefiles', '-DCMAKE_BUILD_TYPE=Release'],
-    `-DCMAKE_TOOLCHAIN_FILE=${join(root, 'scripts', 'mingw-w64.cmake')}`,
+    `-DCMAKE_TOOLCHAIN_FILE=${join(root, 'scripts', 'windows', 'mingw-w64.cmake')}`,
     `-DCMAKE_JS_INC=${headers.include_dir}`,
     `-DCMAKE_JS_LIB=${importLibraries.join(';')}`
   ]

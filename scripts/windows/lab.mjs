@@ -14,10 +14,10 @@ import {
   rmSync
 } from 'node:fs'
 import { join } from 'node:path'
-import { fetchNode, forWindows, makeOnce, temporaryFolder } from './cache.mjs'
-import { debian, debianMirror } from './debian.mjs'
-import { fail, isRoot, needTools, npm, root, run } from './tools.mjs'
-import { buildForWindows, windowsAddon } from './windows-build.mjs'
+import { fetchNode, forWindows, makeOnce, temporaryFolder } from '../cache.mjs'
+import { debian, debianMirror } from '../debian.mjs'
+import { fail, isRoot, needTools, npm, root, run } from '../tools.mjs'
+import { buildForWindows, windowsAddon } from './build.mjs'
 
 // Change it when the recipe of makeSystem changes: each has a folder of its own, so that no
 // half-old one is used.

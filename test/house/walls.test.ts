@@ -102,7 +102,7 @@ test('every module of lib imports only from the rooms below its own', () => {
     const module = path.slice('lib/'.length)
     const room = rooms.find((candidate) => candidate.holds.test(module))
     if (room === undefined) {
-      findings.push(`${path} stands in no room: see "The tree" in docs/house.md`)
+      findings.push(`${path} stands in no room: see "Which room?" in docs/house.md`)
       continue
     }
     for (const specifier of importsOf(textOf(path))) {
