@@ -27,7 +27,7 @@ Result taken_over(const Napi::CallbackInfo& info, Handle handle, Result result) 
   return result;
 }
 
-// Accepted sockets that the records tell of are nobody's until JavaScript has taken each over.
+// Accepted sockets in the records have no owner until JavaScript has taken each over.
 void hold_accepted(const Napi::CallbackInfo& info, std::span<const int32_t> records, size_t count) {
   for (size_t at = 0; at < count * kRecordStride; at += kRecordStride) {
     if (records[at] == kKindAccepted) Environment::of(info.Env()).hold(records[at + 3]);

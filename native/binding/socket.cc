@@ -181,7 +181,7 @@ Napi::Value address_format(const Napi::CallbackInfo& info) {
 }  // namespace
 
 void export_socket(Napi::Env env, Napi::Object exports) {
-  // A failure is told by the first socket that is made.
+  // A failure shows when the first socket is made.
   start_sockets();
   const auto put = [&](const char* name, auto function) {
     exports.Set(name, Napi::Function::New(env, function, name));

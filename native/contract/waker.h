@@ -23,9 +23,9 @@ class Waker {
   // What the waiter waits on.
   int64_t system_object() const { return system_object_; }
 
-  // By the waiter, whom the system has told: from now on a wake counts anew.
+  // By the waiter, after the system has reported the wake: from now on a wake counts again.
   void drain();
-  // By a waiter who does not ask the system this time: whether he was woken. If so, as drain().
+  // By a waiter that does not ask the system this time: whether it was woken. If so, as drain().
   bool take();
 
  private:

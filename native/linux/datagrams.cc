@@ -210,7 +210,7 @@ void receive_datagrams(Watched& watched, int32_t index, size_t max_datagram, siz
     const size_t expected = std::max<size_t>(watched.datagram_bytes, kLeastDatagramCost);
     const size_t wanted = std::max<size_t>(budget_bytes / expected, 1);
     const Taken taken = receive_some_datagrams(watched, index, max_datagram, wanted, batch);
-    if (!taken.more) return;  // level-triggered: what is left is told by the next wait
+    if (!taken.more) return;  // level-triggered: the next wait reports what is left
     budget_bytes -= std::min(budget_bytes, taken.cost);
   }
 }

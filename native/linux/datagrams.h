@@ -15,8 +15,8 @@ namespace pollport {
 Result send_datagram(Epoll& epoll, WatchTable& table, int32_t index, std::span<const uint8_t> bytes,
                      const PackedAddress& to);
 
-// A datagram that cannot be sent is told by kKindDatagramFailed and passed over; kKindSendShort
-// tells where the system had no more room.
+// A datagram that cannot be sent gives a kKindDatagramFailed and is passed over; kKindSendShort
+// says where the system had no more room.
 void send_datagram_chain(Epoll& epoll, WatchTable& table, const Outbox& outbox, int32_t first,
                          Batch& batch);
 

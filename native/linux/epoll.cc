@@ -17,8 +17,8 @@ namespace {
 constexpr uint64_t kWakerData = 0;
 constexpr int64_t kNanosecondsPerMillisecond = 1'000'000;
 constexpr int64_t kForever = -1;
-// What epoll_wait can be told, 24 days: TypeScript refuses longer timeouts, this keeps the
-// arithmetic from overflowing.
+// The longest timeout that epoll_wait takes, 24 days: TypeScript refuses longer timeouts, this
+// keeps the arithmetic from overflowing.
 constexpr double kLongestTimeoutMs = 2147483647.0;
 
 // The kernel's own layout of a 64-bit timespec (include/uapi/linux/time_types.h), which

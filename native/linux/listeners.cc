@@ -14,8 +14,8 @@ namespace pollport {
 namespace {
 
 // So many in a row are no longer an error of theirs (a sandbox that forbids accept4 says EPERM each
-// time): passed over as well, the listener would be reported by every wait, for ever, and nobody
-// would be told.
+// time): passed over as well, every wait would find the listener ready, for ever, and the program
+// would get no event.
 constexpr int kMaxPassedOver = 100;
 
 bool would_block(int error) { return error == EAGAIN || error == EWOULDBLOCK; }

@@ -8,8 +8,7 @@
 namespace pollport {
 
 // Accepts up to `budget` connections: kKindAccepted for each. With no descriptor left, `spare` is
-// given up to refuse one connection, so that its peer learns of it, and kKindAcceptFailed tells of
-// it.
+// given up to refuse one connection, so that its peer sees it, and kKindAcceptFailed reports it.
 void serve_listener(WatchTable& table, int32_t index, int32_t budget, UniqueFd& spare,
                     Batch& batch);
 

@@ -42,8 +42,8 @@ Result send_vectors(int fd, iovec* vectors, size_t count) {
   return would_block(errno) ? 0 : -errno;
 }
 
-// EPIPE: the peer has finished, and what it sent can still be received up to that end. Anything
-// else is told once only, and has been told here.
+// EPIPE: the peer has finished, and what it sent can still be received up to that end. Any
+// other error is reported once only, and it was reported here.
 void remember_break(Watched& watched, Result error) {
   if (error != -EPIPE) watched.broken = static_cast<int>(-error);
 }
@@ -83,7 +83,7 @@ void drain_connection(Epoll& epoll, WatchTable& table, int32_t index, uint32_t e
     // namely that its end or its reset is next.
     if (static_cast<size_t>(last) < asked && (events & kPeerIsDone) == 0) break;
   }
-  // After a reset that a send was told of, a receive sees the same as after an end.
+  // After a reset that a send reported, a receive sees the same as after an end.
   if (last == 0 && watched->broken != 0) {
     last = -1;
     error = watched->broken;

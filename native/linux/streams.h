@@ -17,8 +17,8 @@ void complete_connect(Epoll& epoll, WatchTable& table, int32_t index, Batch& bat
 void drain_connection(Epoll& epoll, WatchTable& table, int32_t index, uint32_t events,
                       size_t budget_bytes, Batch& batch);
 
-// Throws away what a connection's error queue holds: nobody of ours asks for it, but an adopted
-// socket may have been told to keep such messages (SO_TIMESTAMPING, SO_ZEROCOPY), and epoll reports
+// Throws away what a connection's error queue holds: pollport does not ask for it, but an adopted
+// socket may have been set to keep such messages (SO_TIMESTAMPING, SO_ZEROCOPY), and epoll reports
 // EPOLLERR for as long as there is one.
 void discard_error_messages(const Watched& watched);
 
@@ -26,8 +26,8 @@ void discard_error_messages(const Watched& watched);
 // something is left.
 Result send_stream(Epoll& epoll, WatchTable& table, int32_t index, std::span<const uint8_t> bytes);
 
-// Sends the chain that begins at `first`. What was not taken is told by one kKindSendShort, a
-// broken connection by one kKindSendFailed.
+// Sends the chain that begins at `first`. One kKindSendShort reports what was not
+// taken, one kKindSendFailed a broken connection.
 void send_stream_chain(Epoll& epoll, WatchTable& table, const Outbox& outbox, int32_t first,
                        Batch& batch);
 

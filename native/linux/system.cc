@@ -159,7 +159,7 @@ Result set_option(Handle handle, int32_t index, double value) {
       return set(handle, level, name, &lingering, sizeof lingering);
     }
     case Form::kExclusive: {
-      // A Linux socket has its address for itself unless it was told otherwise.
+      // A Linux socket has its address for itself unless an option says otherwise.
       if (value == 0) return 0;
       const Result address = set_integer(handle, SOL_SOCKET, SO_REUSEADDR, 0);
       return address < 0 ? address : set_integer(handle, SOL_SOCKET, SO_REUSEPORT, 0);

@@ -1,4 +1,4 @@
-// Owns one descriptor. Knows nothing of what it is open on.
+// Owns one descriptor, whatever it is open on.
 #pragma once
 
 #include <unistd.h>

@@ -19,8 +19,8 @@ struct Watched {
   bool receiving = false;  // wants what comes in
   bool sending = false;    // has something left that the system did not take
   bool ended = false;      // the peer has finished, and all that it sent was received
-  int broken = 0;  // the reset that a send was told of: a later receive is not, and sees an end
-  uint32_t in_epoll = 0;  // the mask in the kernel's set; 0 = not in the set
+  int broken = 0;          // the reset that a send reported: a later receive sees an end instead
+  uint32_t in_epoll = 0;   // the mask in the kernel's set; 0 = not in the set
   uint32_t datagram_bytes =
       0;  // the largest datagram of the last receive: how many of them a budget is
 };

@@ -102,7 +102,7 @@ Result begin_datagrams(Port& port, Watched& watched, size_t max_datagram) {
 }
 
 void serve_datagrams(Port& port, Watched& watched, size_t budget_bytes, Batch& batch) {
-  if (!watched.receiving) return;  // told again by set_receiving()
+  if (!watched.receiving) return;  // set_receiving() asks again
   std::deque<Operation*>& operations = watched.queue->operations;
   size_t given = 0;
   Result failure = 0;
@@ -132,8 +132,8 @@ void serve_datagrams(Port& port, Watched& watched, size_t budget_bytes, Batch& b
     watched.queue->resting = false;
     return;
   }
-  // Told once, until all are posted again. Without one posted no datagram would ever bring us back:
-  // the next waits try.
+  // Reported once, until all are posted again. Without one posted no datagram would ever bring us
+  // back: the next waits try.
   if (batch.records_room() > 0 && !std::exchange(watched.queue->resting, true)) {
     batch.add(kKindFailed, watched.index, watched.generation, static_cast<int32_t>(-failure));
   }

@@ -17,8 +17,8 @@ void serve_datagrams(Port& port, Watched& watched, size_t budget_bytes, Batch& b
 // 1 = taken, 0 = no room at the moment (kKindWritable follows), or minus the error.
 Result send_datagram(Port& port, Watched& watched, std::span<const uint8_t> bytes,
                      const PackedAddress& to);
-// A datagram that cannot be sent is told by kKindDatagramFailed and passed over; kKindSendShort
-// tells where the system had no more room.
+// A datagram that cannot be sent gives a kKindDatagramFailed and is passed over; kKindSendShort
+// says where the system had no more room.
 void send_datagram_chain(Port& port, Watched& watched, const Outbox& outbox, int32_t first,
                          Batch& batch);
 void complete_datagram_send(Port& port, Watched& watched, Batch& batch);

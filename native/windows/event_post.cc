@@ -40,7 +40,7 @@ void CALLBACK EventPost::post(void* self, BOOLEAN timed_out) {
   if (PostQueuedCompletionStatus(event_post->port_, 0, event_post->key_, event_post->overlapped_) !=
       0)
     return;
-  // Only want of memory fails it, and this packet is all that tells of the end of the operation.
+  // Only want of memory fails it, and only this packet reports the end of the operation.
   // So the event says once more that it has come, until there is memory, or nobody who wants to
   // know. Other waits may stand behind this one in the same thread: a short rest.
   Sleep(kPostAgainMs);

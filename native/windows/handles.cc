@@ -1,4 +1,4 @@
-// NtQuerySystemInformation: GetProcessHandleCount() tells of processes that were opened only, and
+// NtQuerySystemInformation: GetProcessHandleCount() counts only processes that were opened, and
 // answers 0 under Wine.
 
 #include "handles.h"

@@ -1,4 +1,4 @@
-// Counts a process's handles, for whoever looks for a leak. Refuses to know what they are.
+// Counts a process's handles, for tests that look for a leak. Refuses to know what they are.
 #pragma once
 
 #include <cstdint>

@@ -55,13 +55,13 @@ class Iocp {
   Result post(ULONG_PTR key, uint32_t bytes, OVERLAPPED* overlapped);
   // A negative timeout waits for ever. Never early: the system may be, and is asked again.
   Waited wait(std::span<OVERLAPPED_ENTRY> entries, double timeout_ms);
-  // For whom there was no room in a batch: they come first in the next wait().
+  // Completions that a batch had no room for: they come first in the next wait().
   void put_back(std::span<const OVERLAPPED_ENTRY> entries);
   // For a loop watch, from its own thread: waits once for completions and keeps them for the next
   // wait(). Whether there were any.
   bool keep_for_later(double timeout_ms);
 
-  // Sockets wait for memory: whoever waits here is to come back after kShortageMs, and the exchange
+  // Sockets wait for memory: every wait here ends after kShortageMs at the latest, and the exchange
   // tries again.
   void limit_waits(bool limited) { waits_limited_ = limited; }
   double limited(double timeout_ms) const;

@@ -66,7 +66,7 @@ Result replenish(Port& port, Watched& watched) {
   return 0;
 }
 
-// False when the connection is gone already, or cannot be told of.
+// False when the connection is gone already, or cannot be reported.
 bool give_out(const Watched& watched, Operation& operation, Batch& batch) {
   if (operation.error != 0) return false;
   PackedAddress peer{};
@@ -107,7 +107,7 @@ void complete_accept(Watched& watched, Operation& operation) {
 }
 
 void serve_listener(Port& port, Watched& watched, int32_t budget, Batch& batch) {
-  if (!watched.receiving) return;  // told again by set_receiving()
+  if (!watched.receiving) return;  // set_receiving() asks again
   Queue& queue = *watched.queue;
   const bool was_resting = std::exchange(queue.resting, false);
   DWORD shortage = 0;
@@ -123,7 +123,7 @@ void serve_listener(Port& port, Watched& watched, int32_t budget, Batch& batch) 
     port.pool.give_back(operation);
   }
   // The other calls may fail in the same way before the rest is over: those failures are old by
-  // then, and are not told.
+  // then, and are not reported.
   if (shortage != 0 && !was_resting) {
     queue.resting = true;
     watched.receiving = false;  // until set_receiving(): the poller says when

@@ -1,7 +1,7 @@
 // Overlapped operations: what the kernel may read and write between the start of a call and its
-// completion, and the calls that start one. Refuses to know who is told. Every start answers 0 when
-// a completion follows (also when the call was done at once), else minus the error, and then no
-// completion follows.
+// completion, and the calls that start one. Refuses to know who gets the result. Every start
+// answers 0 when a completion follows (also when the call was done at once), else minus the error,
+// and then no completion follows.
 #pragma once
 
 #include <array>

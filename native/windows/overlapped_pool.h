@@ -21,12 +21,12 @@ class OverlappedPool {
   Operation* take(OperationKind kind, SOCKET socket);
   // Nothing of it may be in flight.
   void give_back(Operation* operation);
-  // The owner lets go: freed now, or by whoever dequeues the completion and finds no owner. Nothing
-  // for nullptr.
+  // The owner gives it up: freed now, or when its completion is dequeued and finds no owner. Does
+  // nothing for nullptr.
   void let_go(Operation* operation);
   // What a completion port gave back. nullptr for a stranger: a socket keeps its port for life,
-  // whoever owns it, so that completions of operations that another thread started may come here;
-  // they are not to be touched.
+  // also when another thread owns it, so that completions of operations that another thread started
+  // may come here; they are not to be touched.
   Operation* find(OVERLAPPED* overlapped) const;
 
   size_t in_flight() const;

@@ -242,7 +242,7 @@ Result connect_socket(Handle handle, const PackedAddress& address) {
   sockaddr_storage native{};
   const int length = to_sockaddr(address, native);
   if (connect(socket_of(handle), as_sockaddr(native), length) != 0) return failure();
-  // A UDP socket with one peer hears of it when nobody is there, as it does on Linux.
+  // A UDP socket with one peer gets a report when nothing listens there, as on Linux.
   if (integer_option(handle, SOL_SOCKET, SO_TYPE) == SOCK_DGRAM)
     report_unreachable(socket_of(handle), true);
   return 0;

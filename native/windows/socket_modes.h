@@ -7,7 +7,7 @@
 
 namespace pollport {
 
-// Whether a UDP socket hears of datagrams that came back: SIO_UDP_CONNRESET and SIO_UDP_NETRESET.
+// Whether a UDP socket reports datagrams that came back: SIO_UDP_CONNRESET and SIO_UDP_NETRESET.
 void report_unreachable(SOCKET socket, bool on);
 // Many outgoing connections: a bind to port 0 takes a port that no other socket has, of which there
 // are 16,384, whatever the peers are. With this option the port is chosen when the peer is known,

@@ -67,7 +67,7 @@ size_t each_piece(const Outbox& outbox, int32_t position, size_t taken, Use use)
   return total;
 }
 
-// A reset may be told once only, and has been told to a send: without this a receive could take
+// The system may report a reset once only, and a send got that: without this a receive could take
 // what follows for an end, as Wine's does.
 void remember_break(Watched& watched, Result error) {
   if (watched.broken == 0) watched.broken = static_cast<int>(-error);
@@ -121,7 +121,7 @@ void await_data(Port& port, Watched& watched) {
 }
 
 void drain_connection(Port& port, Watched& watched, size_t budget_bytes, Batch& batch) {
-  if (!watched.receiving) return;  // told again by set_receiving()
+  if (!watched.receiving) return;  // set_receiving() asks again
   const std::span<uint8_t> room = batch.stream_room();
   budget_bytes = std::min(budget_bytes, room.size());
 
@@ -135,7 +135,7 @@ void drain_connection(Port& port, Watched& watched, size_t budget_bytes, Batch& 
     if (last <= 0) break;
     taken += static_cast<size_t>(last);
     if (last < asked)
-      break;  // nothing is left: what comes next is told by the next receive of no bytes
+      break;  // nothing is left: the next receive of no bytes reports what comes next
   }
   // What came before the break is given out first, as far as the system still has it.
   if (watched.broken != 0 && last <= 0) {

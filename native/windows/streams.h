@@ -1,4 +1,4 @@
-// Connections: connecting, receiving when a receive of no bytes has told of data, and sending at
+// Connections: connecting, receiving when a receive of no bytes has reported data, and sending at
 // once what the system takes at once. Only what it does not take goes into native memory and is
 // sent by an overlapped call, one at a time.
 #pragma once
@@ -18,17 +18,17 @@ Result begin_connect(Port& port, Watched& watched, const PackedAddress& address)
 // kKindConnected with 0 or the error.
 void complete_connect(Port& port, Watched& watched, Batch& batch);
 
-// Asks to be told of data, or of the break, unless that is asked already.
+// Asks for a report of data, or of the break, unless it has asked already.
 void await_data(Port& port, Watched& watched);
-// Receives up to `budget_bytes` in one piece: kKindReceived, kKindEnded, kKindFailed. Asks to be
-// told of more.
+// Receives up to `budget_bytes` in one piece: kKindReceived, kKindEnded, kKindFailed. Asks for
+// a report of more.
 void drain_connection(Port& port, Watched& watched, size_t budget_bytes, Batch& batch);
 
 // Bytes taken, 0 for none at the moment, or minus the error. kKindWritable follows exactly if
 // something is left.
 Result send_stream(Port& port, Watched& watched, std::span<const uint8_t> bytes);
-// Sends the chain that begins at `first`. What was not taken is told by one kKindSendShort, a
-// broken connection by one kKindSendFailed.
+// Sends the chain that begins at `first`. One kKindSendShort reports what was not
+// taken, one kKindSendFailed a broken connection.
 void send_stream_chain(Port& port, Watched& watched, const Outbox& outbox, int32_t first,
                        Batch& batch);
 // kKindWritable with the bytes that the overlapped call has taken meanwhile, or kKindSendFailed.

@@ -1,4 +1,4 @@
-// Owns one socket, or one handle. Knows nothing of what it is.
+// Owns one socket, or one handle, whatever it refers to.
 #pragma once
 
 #include <utility>

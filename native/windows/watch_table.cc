@@ -138,7 +138,7 @@ Result WatchTable::release(Port& port, int32_t index, int32_t how) {
   let_go_of_operations(port, *watched);
   if (watched->queue) {
     for (Operation* operation : watched->queue->operations) {
-      // Accepted, but nobody is going to hear of it: its client is not to wait for us.
+      // Accepted, but it will not be reported: its client is not to wait for us.
       if (operation->done && operation->memory && operation->memory->accepted)
         make_abortive(operation->memory->accepted.get());
       port.pool.let_go(operation);

@@ -39,7 +39,7 @@ struct Queue {
   size_t posted = 0;
   std::vector<InheritedOption> inherited;
   size_t datagram_bytes = 0;  // of each receive's buffer
-  // Handles or memory have run out, which was told. A listener tries nothing until receiving is
+  // Handles or memory have run out, which was reported. A listener tries nothing until receiving is
   // switched on again.
   bool resting = false;
 };
@@ -55,11 +55,11 @@ struct Watched {
   bool by_events = false;   // because events bring them: see event_post.h
   bool is_short = false;    // is among Port::short_of_memory
   bool send_stalled =
-      false;       // had no memory for a send: told that it may send again when it is served
+      false;       // had no memory for a send: reports that it may send again when it is served
   int broken = 0;  // the error of a receive of no bytes, or of a send: a later receive need not
                    // tell it again
   Operation* receive =
-      nullptr;  // connecting: ConnectEx; connection: the receive of no bytes that tells of data
+      nullptr;  // connecting: ConnectEx; connection: the receive of no bytes that reports data
   Operation* send = nullptr;  // exists while it is in flight
   Operation* turn = nullptr;  // a packet of our own: see ask_again()
   std::unique_ptr<Queue> queue;

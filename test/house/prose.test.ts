@@ -22,9 +22,14 @@ const code = ['lib', 'native', 'examples', 'bench', 'scripts', 'test'].flatMap((
  * when it passes: this list only shrinks, must become empty, and goes then.
  */
 const notYet = [
+  'native/linux/exchange.cc',
+  'native/linux/loop_watch.cc',
+  'native/linux/node_loop.cc',
+  'native/windows/exchange.cc',
+  'native/windows/loop_watch.cc',
+  'native/windows/node_loop.cc',
   'examples/lobby/',
   'lib/poller/',
-  'native/',
   'docs/architecture.md',
   'docs/conformance.md',
   'docs/reliability.md',

@@ -20,7 +20,7 @@ export const wordsOut: readonly Rule[] = [
     instead: 'a socket is "it"; the reader is "you"; others are "they"'
   },
   { pattern: /\bwho(?:m|mever|ever|soever)\b/i, instead: '"you", "it", or a plain "which"' },
-  { pattern: /\btold\b/i, instead: 'say who reports what: "reported", "gets an event"' },
+  { pattern: /\btold\b(?! apart)/i, instead: 'say who reports what: "reported", "gets an event"' },
   { pattern: /\btells? of\b/i, instead: '"reports"' },
   { pattern: /\bhears? of\b/i, instead: '"gets", "is reported"' },
   { pattern: /\blet(?:s|ting)? (?:\w+ ){0,2}go\b/i, instead: '"closes", "frees" or "releases"' },
