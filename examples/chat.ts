@@ -1,8 +1,8 @@
-// A chat server: every line that a client sends goes to everybody else, with its name in front.
-// Shows lines out of a stream, userPtr as the client's state, broadcast(), and a slow reader's end.
+// A chat server: every line that a client sends goes to all others, with its name in front.
+// Shows lines from a stream, userPtr as a client's state, broadcast(), and dropping a slow reader.
 // Run it with `node --import tsx examples/chat.ts`, join with `nc 127.0.0.1 PORT` from two shells.
 // End it with Ctrl-C.
-// It refuses to know rooms, accounts and history: examples/lobby is where those are.
+// Leaves out rooms, accounts and history: examples/lobby has those.
 import { Poller, type TcpConnection } from 'pollport'
 
 const MAX_LINE_BYTES = 1024
@@ -43,7 +43,7 @@ await poller.run(
             say(`* ${event.userPtr?.name} left\n`)
           break
         case 'error':
-          console.error(event.error.message) // out of descriptors: the listener rests and goes on
+          console.error(event.error.message) // out of descriptors: the listener pauses and goes on
           break
       }
     }

@@ -1,5 +1,8 @@
 // An echo server on the unified floor: the same program for epoll and for completion ports.
-// Run it with `node --import tsx examples/echo.ts`, and end it with Ctrl-C.
+// Shows the whole loop: listen, wait, receive, send, and backpressure when a reader is slow.
+// Run it with `node --import tsx examples/echo.ts`, try it with `nc 127.0.0.1 PORT`.
+// End it with Ctrl-C.
+// Leaves out timers and promises, which need poller.run(): examples/web.ts has them.
 import { Poller } from 'pollport'
 
 interface Client {

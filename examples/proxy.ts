@@ -1,7 +1,8 @@
-// A TCP proxy: `node --import tsx examples/proxy.ts 8080 10.0.0.5:80`, addresses are numeric. Shows
-// two connections that know each other by userPtr, backpressure in both directions, half-close.
-// Nothing is read from a client before its other side is connected, and never more than is sent on.
-// End it with Ctrl-C. It refuses to know what the bytes mean.
+// A TCP proxy. Shows two connections that reach each other by userPtr, backpressure in both
+// directions, and half-close.
+// Run it with `node --import tsx examples/proxy.ts 8080 10.0.0.5:80`; addresses are numeric.
+// End it with Ctrl-C. It reads nothing from a client before the target is connected.
+// Leaves out the meaning of the bytes: it forwards any protocol.
 import { Poller, type TcpConnection } from 'pollport'
 
 const [port = '0', target = ''] = process.argv.slice(2)
@@ -33,15 +34,15 @@ await poller.run(
           event.userPtr?.other.resume()
           break
         case 'receive':
-          // False: the other side does not keep up, so this one is not read until it has drained.
+          // False: the other side does not keep up. Read no more from this one until its drain.
           if (event.userPtr?.other.send(event.data) === false) event.socket.pause()
           break
         case 'drain':
-          // The other one may have closed in order before this one had drained.
+          // The other side may have closed before this one drained.
           if (event.userPtr?.other.closed === false) event.userPtr.other.resume()
           break
         case 'end':
-          event.userPtr?.other.end() // half-close goes through: the answer may still come
+          event.userPtr?.other.end() // pass the half-close on: the answer may still come
           break
         case 'close':
           closeOther(event.userPtr?.other, event.error !== undefined)

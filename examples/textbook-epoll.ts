@@ -1,6 +1,8 @@
-// The textbook epoll loop: one listener, many players, one thread. Whatever a player sends comes
-// back to that player. Linux. Run it with `node --import tsx examples/textbook-epoll.ts`, and end
-// it with Ctrl-C.
+// The textbook epoll loop: one listener, many players, one thread. It sends back what it receives.
+// Shows the raw floor of Linux: a non-blocking Socket, Epoll, and WOULD_BLOCK.
+// Run it with `node --import tsx examples/textbook-epoll.ts`, try it with `nc 127.0.0.1 PORT`.
+// End it with Ctrl-C.
+// Leaves out queues, budgets and running out of descriptors: Poller has those.
 import { Epoll, Socket, WOULD_BLOCK } from 'pollport'
 
 const listener = new Socket({ type: 'tcp', nonBlocking: true })

@@ -1,6 +1,8 @@
-// The textbook IOCP loop: one listener, many players, one thread. Whatever a player sends comes
-// back to that player. Windows. Run it with `node --import tsx examples/textbook-iocp.ts`, and end
-// it with Ctrl-C.
+// The textbook IOCP loop: one listener, many players, one thread. It sends back what it receives.
+// Shows the raw floor of Windows: overlapped accepts, receives and sends, and their completions.
+// Run it with `node --import tsx examples/textbook-iocp.ts`.
+// End it with Ctrl-C.
+// Leaves out queues, budgets and running out of handles: Poller has those.
 import { Iocp, Overlapped, Socket } from 'pollport'
 
 interface Player {

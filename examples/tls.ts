@@ -1,8 +1,8 @@
-// TLS over pollport: an echo server whose connections are streams of Node's, encrypted by node:tls.
-// Run it with `node --import tsx examples/tls.ts key.pem cert.pem 8443`; a pair of files for a try:
+// TLS over pollport: an echo server whose connections are Node streams, encrypted by node:tls.
+// Run it with `node --import tsx examples/tls.ts key.pem cert.pem 8443`. To make the two files:
 // `openssl req -x509 -newkey rsa:2048 -nodes -keyout key.pem -out cert.pem -subj /CN=localhost`.
-// Ask it with `openssl s_client -connect 127.0.0.1:8443`, end it with Ctrl-C.
-// It refuses to know certificates: keep them fresh by `secureContext = createSecureContext(…)`.
+// Try it with `openssl s_client -connect 127.0.0.1:8443`, end it with Ctrl-C.
+// Leaves out renewing certificates: make a new `secureContext` when your files change.
 import { readFileSync } from 'node:fs'
 import { createSecureContext, TLSSocket } from 'node:tls'
 import { Poller, type TcpConnection, toDuplex } from 'pollport'
@@ -37,10 +37,10 @@ poller.close()
 function serve(connection: TcpConnection): void {
   const stream = toDuplex(connection)
   const secure = new TLSSocket(stream, { isServer: true, secureContext })
-  // tls ends the stream itself, and may have more to say after the peer's FIN. Not before it has
-  // the stream: it would become half-open too.
+  // tls ends the stream itself, and may still send after the peer's FIN. Set this only after
+  // TLSSocket took the stream, or the TLSSocket becomes half-open, too.
   stream.allowHalfOpen = true
-  // Who connects and says nothing must not keep a descriptor.
+  // A client that connects and sends nothing must not keep a descriptor.
   const impatience = setTimeout(
     () => secure.destroy(new Error('no handshake')),
     HANDSHAKE_TIMEOUT_MS

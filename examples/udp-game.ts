@@ -1,8 +1,8 @@
-// A UDP game tick: players send where they move, the server answers everybody 30 times a second.
-// Shows runLoop(), one datagram in and one out a player and tick, and players who fall silent. Run
-// it with `node --import tsx examples/udp-game.ts`; a bot of its own joins:
-// `… udp-game.ts 0 --bot`. End it with Ctrl-C. It refuses to know reliability: what is lost is
-// lost, and the next snapshot has it all anyway.
+// A UDP game tick: players send where they move, the server answers all of them 30 times a second.
+// Shows runLoop(), one datagram in and one out for each player and tick, and silent players.
+// Run it with `node --import tsx examples/udp-game.ts`; `… udp-game.ts 0 --bot` adds a bot.
+// End it with Ctrl-C.
+// Leaves out reliability: a lost snapshot is lost, and the next one has everything.
 import { Poller, runLoop, type SocketAddress } from 'pollport'
 
 const HZ = 30
@@ -56,7 +56,7 @@ console.log(`${stats.ticks} ticks, 99 % at most ${stats.lateness.p99Ms.toFixed(2
 poller.close()
 
 function move(address: SocketAddress, data: Buffer): void {
-  // What comes from outside is checked: anybody can send anything to a UDP port.
+  // Check all input: any program can send anything to a UDP port.
   if (data.length !== 2) return
   const key = `${address}`
   let player = players.get(key)

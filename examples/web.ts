@@ -1,8 +1,8 @@
 // HTTP and WebSockets over pollport: a page, and a socket on which it counts visitors, on one port.
-// Shows Node's own http server without its listen(), and the `ws` package on its upgrade. Run it
-// with `node --import tsx examples/web.ts 8080` and open the address that it prints. Needs
-// `npm install ws`. End it with Ctrl-C. It refuses to know files, routes and cookies: take the
-// framework that you know, it gets the same `http`.
+// Shows Node's own http server without its listen(), and the `ws` package on its upgrade.
+// Run it with `node --import tsx examples/web.ts 8080` and open the address that it prints.
+// It needs `npm install ws`. End it with Ctrl-C.
+// Leaves out files, routes and cookies: use your framework, it gets the same `http`.
 import { createServer } from 'node:http'
 import { Poller, toDuplex } from 'pollport'
 import { type WebSocket, WebSocketServer } from 'ws'

@@ -1,4 +1,8 @@
-// The thread of examples/workers.ts: a poller of its own, which listens or adopts, and echoes.
+// One thread of examples/workers.ts. Shows a poller that listens or adopts, and echoes.
+// Run examples/workers.ts, which starts it; this file alone does nothing.
+// With workerData it listens on that port itself (reusePort). Without it, handles come as messages.
+// It posts its waker's handle first, by which the main thread can end its wait.
+// Leaves out everything but echoing: your protocol goes here.
 import { parentPort, workerData } from 'node:worker_threads'
 import { Poller, Socket } from 'pollport'
 

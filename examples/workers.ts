@@ -1,8 +1,8 @@
-// One echo server on all cores: a poller a thread. On Linux each thread listens on the port itself
+// One echo server on all cores, with one poller a thread. On Linux each thread listens on the port
 // (reusePort) and the kernel spreads the connections; elsewhere the main thread accepts and hands
-// each connection to the next thread (detach and adopt). Run it with
-// `node --import tsx examples/workers.ts 8080 4`; a third word, `hand-over`, takes that way
-// anywhere. End it with Ctrl-C.
+// each connection over (detach, adopt). Run it with `node --import tsx examples/workers.ts 8080 4`;
+// a third argument, `hand-over`, hands over on Linux, too. End it with Ctrl-C.
+// Leaves out shared state: each thread has only its own connections.
 import { once } from 'node:events'
 import { availableParallelism } from 'node:os'
 import { Worker } from 'node:worker_threads'
@@ -24,8 +24,8 @@ interface Thread {
 }
 
 const workers = await Promise.all(Array.from({ length: Number(threads) }, start))
-// The threads listen now. What the kernel still gave to this listener would be reset with it, so it
-// goes before anybody is told of the port.
+// The threads listen now. Close this listener before the port is printed: connections that the
+// kernel gives to it would be reset.
 if (canSpread) listener.close()
 const stop = new AbortController()
 process.once('SIGINT', () => stop.abort())
@@ -43,7 +43,7 @@ if (canSpread) {
       for (const event of events) {
         if (event.type !== 'accept') continue
         const { worker, waker } = workers[next++ % workers.length] as Thread
-        // From here on the other thread owns the socket; a number is all that travels.
+        // From here on the other thread owns the socket. Only a number is posted.
         worker.postMessage(event.socket.detach())
         waker.wake()
       }
