@@ -31,7 +31,6 @@ const notYet = [
   'examples/lobby/',
   'lib/poller/',
   'docs/architecture.md',
-  'docs/reliability.md',
   'lib/binding/iocp.ts',
   'lib/binding/records.ts',
   'lib/event-batch.ts',
