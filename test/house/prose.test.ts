@@ -30,7 +30,6 @@ const notYet = [
   'native/windows/node_loop.cc',
   'examples/lobby/',
   'lib/poller/',
-  'docs/architecture.md',
   'lib/binding/iocp.ts',
   'lib/binding/records.ts',
   'lib/event-batch.ts',
