@@ -1,5 +1,5 @@
-// Where to steer: towards a coin, as a person would, who takes a moment to see that the coin is
-// gone. Pure arithmetic.
+// Where to steer: towards a coin, and as slow as a person to notice that the coin is gone. Pure
+// arithmetic.
 import type { Direction, MatchState } from './protocol.ts'
 
 interface Point {
@@ -7,15 +7,15 @@ interface Point {
   readonly y: number
 }
 
-/** Steers between losing a coin out of sight and going for the next one: a person can beat that. */
+/** Steers between losing a coin and going for the next one: slow enough for a person to win. */
 const LEAST_THINKING = 2
 const MOST_THINKING = 6
-/** Nearer than this, in the arena's units, there is no way to go: less than two ticks. */
+/** Nearer than this (arena units, less than two ticks) it does not steer. */
 const ARRIVED = 8
 
 /**
- * The one of the eight directions that comes nearest to the way from one point to another; 0 when
- * they are one.
+ * The one of the eight directions that is nearest to the way from one point to another; 0 when they
+ * are the same.
  */
 export function directionTo(from: Point, to: Point): Direction {
   const right = to.x - from.x
@@ -39,7 +39,7 @@ export function nearestOf<P extends Point>(from: Point, points: readonly P[]): P
   return nearest
 }
 
-/** One player's eyes on one match. */
+/** What one player sees of one match. */
 export class CoinHunter {
   readonly #seat: number
   readonly #random: () => number
@@ -51,7 +51,7 @@ export class CoinHunter {
     this.#random = random
   }
 
-  /** Asked about ten times a second. */
+  /** Called about ten times a second. */
   directionIn({ players, coins }: MatchState): Direction {
     const me = players.find(({ seat }) => seat === this.#seat)
     if (me === undefined) return 0

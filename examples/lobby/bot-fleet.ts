@@ -1,6 +1,6 @@
 // Any number of bots on pollport's client side, on one Poller: their connections, their datagrams,
-// whose turn it is, and how long they wait for answers. Knows sockets and time; how a bot behaves
-// is in bot-*.ts.
+// whose turn it is, and how long they wait for answers. Uses sockets and time; how a bot behaves is
+// in bot-*.ts.
 import { build, type Histogram } from 'hdr-histogram-js'
 import {
   FrameDecoder,
@@ -35,12 +35,12 @@ import {
   type ServerMessage
 } from './protocol.ts'
 
-/** What the process of the bots is told at its start, as JSON. */
+/** The argument of the bots' process, as JSON. */
 export interface FleetOptions {
   address: string
   port: number
   mix: Mix
-  /** The ramp; without them as in bot-pace.ts. */
+  /** The ramp. Default: as in bot-pace.ts. */
   connectsPerSecond?: number
   maxArriving?: number
 }
@@ -59,7 +59,7 @@ export interface Guest {
   hasArrived: boolean
   /** It does not come back. */
   isDismissed: boolean
-  /** When it is its turn; a turn that was due at another time is none. */
+  /** When its next turn is; a turn that was due at another time does not count. */
   dueMs: number
   /** When the ping was sent that has no answer yet. */
   pingedMs: number | undefined
@@ -67,19 +67,19 @@ export interface Guest {
   /** Where its datagrams go. */
   udpServer: SocketAddress | undefined
   way: DatagramWay | undefined
-  /** Whether the steering wheel comes round to it. */
+  /** Whether it is in the steering wheel. */
   isSteering: boolean
   lastDirection: number
-  /** Over TCP it is said less often. */
+  /** Over TCP it repeats this less often. */
   untilRepeat: number
 }
 
-/** Where a message says what it is: behind {"type":" */
+/** Where the type of a message begins: after {"type":" */
 const TYPE_AT = 9
 const CHAT = Buffer.from('chat').readUInt32BE()
 const PONG = Buffer.from('pong').readUInt32BE()
 const SLOT_MS = 1000 / pace.ticksPerSecond
-/** Over TCP, where nothing gets lost, steering without a change is repeated after so many times. */
+/** Over TCP, where nothing gets lost, an unchanged steer is repeated only every so many times. */
 const TCP_REPEAT = 10
 
 export class Fleet {
@@ -120,7 +120,7 @@ export class Fleet {
     for (const behaviour of inOrder(options.mix)) this.#add(behaviour, sizeOf(options.mix))
   }
 
-  /** From now on there are so many; those too many go without a word. */
+  /** From now on there are so many; bots over that number close without `sign-out`. */
   setMix(mix: Mix): void {
     for (const behaviour of behaviourNames) {
       const guests = this.#byBehaviour.get(behaviour) as Set<Guest>
@@ -177,7 +177,7 @@ export class Fleet {
     }
   }
 
-  /** Since the last report, and how it is now. */
+  /** What happened since the last report, and the state now. */
   report(): BotReport {
     const guests = [...this.#byBehaviour.values()].flatMap((set) => [...set])
     return {
@@ -192,7 +192,7 @@ export class Fleet {
     }
   }
 
-  /** What was measured since this was asked the last time. */
+  /** What was measured since the last call. */
   takePhase(): BotFigures {
     return this.#phase.take()
   }
@@ -230,8 +230,8 @@ export class Fleet {
   }
 
   /**
-   * What a bad guest has brought upon itself is told with its behaviour: a reset is what a slow
-   * reader should come to, and nobody else.
+   * An error that a bad guest provoked is counted under its behaviour: a slow reader should be
+   * reset, and nobody else should.
    */
   #ledgerOf(behaviour: Behaviour): Ledger {
     if (!badBehaviours.has(behaviour)) return this.#ledger
@@ -290,7 +290,8 @@ export class Fleet {
 
   #do(guest: Guest, deed: Deed | undefined, nowMs: number): void {
     const { connection } = guest
-    if (connection === undefined || connection.closed) return // it is asked again once that is told
+    // It gets its next turn once that event came
+    if (connection === undefined || connection.closed) return
     for (const request of deed?.send ?? []) this.#send(guest, request)
     const usualMs = pace.minPauseMs + Math.random() * (pace.maxPauseMs - pace.minPauseMs)
     this.#askAt(guest, nowMs + (deed?.pauseMs ?? usualMs))
@@ -300,7 +301,7 @@ export class Fleet {
 
   #send(guest: Guest, request: Request): void {
     const { connection } = guest
-    // Closed or ended already, which is told in a later batch.
+    // Closed or ended already; the event comes in a later batch.
     if (connection === undefined || connection.closed || guest.isEnding) return
     connection.send(encode(request))
   }
@@ -323,8 +324,8 @@ export class Fleet {
   // ---- What comes in ----
 
   /**
-   * Most of what comes is known by four letters, and need not be parsed: thousands hear what is
-   * said to the lobby, and make nothing of it.
+   * Four letters are enough to recognize most messages, which need not be parsed then: thousands
+   * of bots receive each chat line of the lobby and ignore it.
    */
   #onFrame(guest: Guest, frame: Buffer): void {
     const letters = frame.length > TYPE_AT + 4 ? frame.readUInt32BE(TYPE_AT) : 0

@@ -1,5 +1,5 @@
-// The bots that do not play: the quiet ones, those who go and come back, and those who test the
-// server's patience and expect to be sent away.
+// The bots that do not play: the quiet ones, those that leave and come back, and those that test
+// the server's limits and expect to be disconnected.
 import { Bot, type Deed } from './bot.ts'
 import type { Request, ServerMessage } from './protocol.ts'
 
@@ -28,12 +28,12 @@ export class Lurker extends Bot {
 }
 
 /**
- * Loses its connection and comes back to its room within the time for that; or signs out and comes
- * back as somebody new.
+ * Loses its connection and comes back to its room while its seat is kept; or signs out and comes
+ * back with a new name.
  */
 export class Quitter extends Bot {
   #room: string | undefined
-  /** It has come back, and should be told of its room: that follows the welcome. */
+  /** It has come back; the server should report its room after the welcome. */
   #isReturning = false
   /** It has asked for a room, or to leave for good, and has no answer yet. */
   #isWaiting = false
@@ -92,7 +92,7 @@ export class Quitter extends Bot {
   protected override comeIn(): Deed | undefined {
     const deed = super.comeIn()
     if (deed !== undefined) return deed
-    // It has signed out: that was it, for now.
+    // It has signed out; nothing more to do for now.
     this.#comesBackInMs = this.between(1_000, 5_000)
     return { afterwards: 'end' }
   }
@@ -118,7 +118,7 @@ export class Flooder extends Bot {
   }
 
   protected override expects(kind: string): boolean {
-    // The reset overtakes the server's last words when it is sent more than it reads.
+    // The reset overtakes the server's last message when the bot gets more than it reads.
     return ['too-fast', 'flood', 'ECONNRESET', 'EPIPE', 'ECONNABORTED'].includes(kind)
   }
 }
@@ -150,7 +150,7 @@ export class SlowReader extends Bot {
   }
 }
 
-/** Connects and says nothing, until it is sent away for that. */
+/** Connects and sends nothing, until the server disconnects it for that. */
 export class HalfOpen extends Bot {
   override readonly isHonest = false
 
@@ -167,7 +167,7 @@ export class HalfOpen extends Bot {
   }
 
   protected override expects(kind: string): boolean {
-    // When very many are sent away at once, some of them without a word.
+    // When very many are disconnected at once, some of them get no message.
     return ['sign-in-timeout', 'ECONNRESET', 'ECONNABORTED', 'closed without a word'].includes(kind)
   }
 }

@@ -13,11 +13,11 @@ const behaviours = {
   halfOpen: HalfOpen
 }
 export type Behaviour = keyof typeof behaviours
-/** Those that test the server's patience. */
+/** Those that test the server's limits. */
 export const badBehaviours: ReadonlySet<Behaviour> = new Set(['flooder', 'slowReader', 'halfOpen'])
 export const behaviourNames = Object.keys(behaviours) as Behaviour[]
 
-/** How many bots of each behaviour; who is left out is not there. */
+/** How many bots of each behaviour; one that is left out has none. */
 export type Mix = Partial<Record<Behaviour, number>>
 
 export function newBot(behaviour: Behaviour, options: BotOptions): Bot {
@@ -28,7 +28,7 @@ export function sizeOf(mix: Mix): number {
   return Object.values(mix).reduce((sum, count) => sum + count, 0)
 }
 
-/** For a stranger to meet: mostly those who play and those who talk. */
+/** For a first visit: mostly bots that play and bots that talk. */
 export function livelyMix(count: number): Mix {
   const chatter = Math.floor(count * 0.15)
   const lurker = Math.floor(count * 0.1)

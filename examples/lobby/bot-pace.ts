@@ -9,11 +9,11 @@ export const pace = {
   /** Between two things that a bot does, evenly spread. */
   minPauseMs: 400,
   maxPauseMs: 2_400,
-  /** Who answers, and not because the time has come: quickly, but not all in the same moment. */
+  /** Before an answer to somebody: quick, but not all bots in the same moment. */
   minReplyMs: 200,
   maxReplyMs: 900,
   pingEveryMs: 1_000,
-  /** A ping without an answer for so long is an error, and the connection is given up. */
+  /** A ping without an answer for so long is an error, and the bot closes the connection. */
   noAnswerMs: 10_000,
   steerEveryMs: 100,
   /** A lost connection is tried again after so long. */
@@ -26,7 +26,7 @@ export const pace = {
    */
   helloEveryMs: 300,
   maxHellos: 10,
-  /** Once the way is open: a hello now and then keeps it so. */
+  /** Once the path is open: a hello now and then keeps it open. */
   helloAgainMs: 10_000,
 
   /**

@@ -50,7 +50,7 @@ const answersToMoves = new Set<ServerMessage['type']>([
 type Match = Extract<ServerMessage, { type: 'match-started' }>
 type MatchState = Extract<ServerMessage, { type: 'state' }>
 
-/** Knows what goes on in its room, and in its match. */
+/** Follows what happens in its room, and in its match. */
 abstract class SocialBot extends Bot {
   protected rooms: readonly RoomInfo[] | undefined
   protected roomTotal = 0
@@ -61,16 +61,16 @@ abstract class SocialBot extends Bot {
   protected readonly members = new Map<string, MemberInfo>()
   protected isQueued = false
   protected match: Match | undefined
-  /** It has asked for what changes where it is, and has no answer yet. */
+  /** It has asked to enter or leave a room, and has no answer yet. */
   #isMoving = false
   #hunter: CoinHunter | undefined
   #state: MatchState | undefined
-  /** Whom it wants to greet. */
+  /** The name that it wants to greet. */
   #newcomer: string | undefined
   #hasPlayed = false
 
   protected override onConnected(): void {
-    // Whether there still is a seat is for the server to tell: by 'joined', after a resume.
+    // Only the server knows whether the seat is still there: after a resume it sends 'joined'.
     this.#leaveRoom()
     this.isQueued = false
     this.#isMoving = false
@@ -141,7 +141,7 @@ abstract class SocialBot extends Bot {
         this.#hasPlayed = true
         for (const name of this.members.keys()) this.#change(name, { ready: false })
         return this.replyMs
-      // The rest is what others do, of which it makes nothing.
+      // The rest is about others; it ignores that.
     }
     return undefined
   }
@@ -186,8 +186,8 @@ abstract class SocialBot extends Bot {
   }
 
   /**
-   * Too many have come at once, and the seats that people should find free are taken; of a private
-   * room that is meant so.
+   * Too many bots came at once, and took the seats that should stay free for people; in a private
+   * room that is intended.
    */
   protected get isCrowded(): boolean {
     return (
@@ -235,7 +235,7 @@ abstract class SocialBot extends Bot {
     return { type: 'rooms', from, open: true, ...(filter === undefined ? {} : { filter }) }
   }
 
-  /** The rooms that it was told of, once; undefined when it was not. */
+  /** The rooms of the last list, once; undefined without a new list. */
   protected takeRooms(): RoomInfo[] | undefined {
     const { rooms } = this
     this.rooms = undefined
@@ -275,7 +275,7 @@ export class Player extends SocialBot {
     const toPlay = rooms.filter(({ name }) => !name.endsWith(TALK))
     if (toPlay.length > 0 && !this.chance(0.03))
       return { type: 'join', room: this.oneOf(toPlay).name }
-    // Not all who find none at once: each would sit in a room alone.
+    // Not every bot that finds no room: each would sit in a room alone.
     return this.chance(0.3) ? { type: 'create', room: `${this.name}'s den` } : undefined
   }
 

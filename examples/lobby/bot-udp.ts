@@ -1,10 +1,10 @@
-// A bot's part in datagrams: the handshake that opens the way for them, and from which steer to
-// which state it takes. Pure; knows no sockets.
+// A bot's part in datagrams: the handshake that opens the path, and how long it takes from a steer
+// to the state that shows it. Pure; no sockets.
 import { pace } from './bot-pace.ts'
 import type { FromPlayer, ToPlayer } from './datagram.ts'
 import type { MatchState } from './protocol.ts'
 
-/** Hello, the answer to the challenge, and a hello now and then to keep the way open. */
+/** Hello, the answer to the challenge, and a hello now and then to keep the path open. */
 export class DatagramWay {
   readonly token: string
   #isOpen = false
@@ -15,7 +15,7 @@ export class DatagramWay {
     this.token = token
   }
 
-  /** The server has heard this address, and sends there. */
+  /** The server has verified this address, and sends to it. */
   get isOpen(): boolean {
     return this.#isOpen
   }
@@ -25,7 +25,7 @@ export class DatagramWay {
     return !this.#isOpen && this.#hellos > pace.maxHellos
   }
 
-  /** What is to be sent now, asked about ten times a second. */
+  /** What to send now; called about ten times a second. */
   next(nowMs: number): FromPlayer | undefined {
     if (nowMs < this.#helloAtMs || this.hasFailed) return undefined
     if (!this.#isOpen && ++this.#hellos > pace.maxHellos) return undefined

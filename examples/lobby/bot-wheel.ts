@@ -1,5 +1,5 @@
 // What is due when, for very many: adding costs the same however many there are, and a turn costs
-// only what is due. Knows nothing of what it keeps.
+// only what is due. Does not depend on what it keeps.
 
 export class Wheel<T> {
   readonly #slotMs: number
@@ -13,8 +13,8 @@ export class Wheel<T> {
   }
 
   /**
-   * What is due already comes with the next turn. Nothing is taken out again: who adds an item
-   * twice looks at `dueMs` when it comes.
+   * What is due already comes with the next turn. Items cannot be removed: if you add one twice,
+   * check `dueMs` when it comes.
    */
   add(item: T, dueMs: number): void {
     const slot = Math.max(Math.floor(dueMs / this.#slotMs), this.#turned) + 1

@@ -1,6 +1,6 @@
-// What every bot is: it signs in, comes back with its token when its connection is lost, and tells
-// what should not have happened from what it brought upon itself. Pure, as the server's rules are:
-// no sockets, and time and chance are passed in. The behaviours are in bot-*.ts.
+// What all bots share: a bot signs in, comes back with its token when its connection is lost, and
+// separates errors from what it provoked itself. Pure, like the server's rules: no sockets; time
+// and randomness are passed in. The behaviours are in bot-*.ts.
 import { pace } from './bot-pace.ts'
 import type { Direction, RefusalCode, Request, ServerMessage } from './protocol.ts'
 
@@ -11,7 +11,7 @@ import type { Direction, RefusalCode, Request, ServerMessage } from './protocol.
 export interface Ledger {
   /** It should not have happened. */
   error(kind: string): void
-  /** It was provoked, or somebody else was quicker: that happens to the best. */
+  /** The bot provoked it, or somebody else was quicker: no error. */
   expected(kind: string): void
 }
 
@@ -20,14 +20,14 @@ export interface BotOptions {
   /** From 0 up to 1. */
   readonly random: () => number
   readonly ledger: Ledger
-  /** How many bots there are: the more, the less each of them says to the whole lobby. */
+  /** How many bots there are: with more of them, each says less to the whole lobby. */
   readonly crowd: number
 }
 
 /** What a bot does at one moment. */
 export interface Deed {
   readonly send?: readonly Request[]
-  /** After that: a hard loss of the connection, its orderly end, or reading no more. */
+  /** After that: reset the connection, end it, or stop reading. */
   readonly afterwards?: 'reset' | 'end' | 'pause'
   /** When it wants to be asked again, instead of at its usual pace. */
   readonly pauseMs?: number
@@ -39,7 +39,7 @@ export interface Course {
   readonly direction: Direction
 }
 
-/** How the names of all bots begin, by which they know who is a person. */
+/** The prefix of all bots' names, by which they recognize people. */
 export const BOT_NAME = 'bot '
 
 /** Somebody else was quicker, or the server is about to end. */
@@ -67,7 +67,7 @@ const cuts = new Set<RefusalCode>([
 export abstract class Bot {
   /** Whether it asks for datagrams, and steers ten times a second. */
   readonly wantsDatagrams: boolean = false
-  /** Whether it means well: then it pings, and how long that takes is measured. */
+  /** Whether it behaves well: then it pings, and the round trip is measured. */
   readonly isHonest: boolean = true
   /** Bytes of its receive buffer in the system; undefined: the system's own choice. */
   readonly batchBufferBytes: number | undefined
@@ -80,8 +80,8 @@ export abstract class Bot {
   #isAsking = false
   #hasSignedOut = false
   /**
-   * The server has said why it ends the connection, or the bot ends it itself: the end is no
-   * surprise.
+   * The server has said why it ends the connection, or the bot ends it itself: the end is
+   * expected.
    */
   #isEndKnown = false
 
@@ -153,7 +153,7 @@ export abstract class Bot {
     return undefined
   }
 
-  /** The connection is given up, for a reason that is counted already. */
+  /** The bot closes the connection, for a reason that is counted already. */
   giveUp(): void {
     this.#isEndKnown = true
   }
@@ -229,12 +229,12 @@ export abstract class Bot {
   #judge(code: RefusalCode): void {
     if (cuts.has(code)) {
       this.#isEndKnown = true
-      this.#token = undefined // who is sent away has no seat to come back to
+      this.#token = undefined // after a dismissal there is no seat to come back to
     }
     if (this.expects(code) || races.has(code)) this.ledger.expected(code)
     else this.ledger.error(code)
     if (!this.#isAsking) return
-    // The seat was given up meanwhile, or the name is somebody's: as somebody new, then.
+    // The seat was given up meanwhile, or the name is taken: sign in with a new name.
     this.#isAsking = false
     this.#token = undefined
   }

@@ -1,13 +1,13 @@
-// The process of the bots: one argument, a FleetOptions as JSON. Whoever starts it has a channel to
-// it: a BotReport comes once a second, and when the channel closes, the bots end. A BotsCommand may
-// be sent to it. Knows arguments and the channel; what bots do is in bot-fleet.ts.
+// The process of the bots. Its one argument is a FleetOptions as JSON. Over the channel to its
+// parent it sends a BotReport once a second and takes a BotsCommand; when the channel closes, the
+// bots end. What bots do is in bot-fleet.ts.
 import { Poller, runLoop } from 'pollport'
 import { Fleet, type FleetOptions, type Guest } from './bot-fleet.ts'
 import type { Mix } from './bot-mix.ts'
 import { pace } from './bot-pace.ts'
 import type { BotFigures } from './figures.ts'
 
-/** What may be said to this process. */
+/** What you can send to this process. */
 export type BotsCommand =
   /**
    * A phase ends, and the next one begins: the answer is a {@link PhaseReport} of the one that
@@ -58,7 +58,7 @@ await runLoop(poller, {
 poller.close()
 
 function tell(message: object): void {
-  // The callback takes what goes wrong when the server vanishes in this very moment: 'disconnect'
-  // tells that too.
+  // The callback takes the error of a parent that ends at this very moment: 'disconnect' reports
+  // that too.
   if (process.connected) process.send?.(message, undefined, undefined, () => {})
 }

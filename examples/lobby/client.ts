@@ -1,5 +1,5 @@
-// A person's client for the command line: typed lines in, friendly lines out; at a terminal or in a
-// pipe. It stands on pollport's client side, inside Node's own loop, which readline needs.
+// The client for the command line: typed lines in, readable lines out; at a terminal or in a pipe.
+// It uses pollport's client side inside Node's own loop, which readline needs.
 import { createInterface } from 'node:readline'
 import { FrameDecoder, Poller } from 'pollport'
 import { CLIENT_PING_MS, MAX_REPLY_BYTES } from './config.ts'
@@ -119,11 +119,11 @@ export function describe(message: ServerMessage): string | undefined {
     case 'member-joined':
       return `* ${message.name} ${message.spectator ? 'looks on' : 'came in'}`
     case 'member-left':
-      return `* ${message.name} ${message.kicked ? 'was sent out' : 'left'}`
+      return `* ${message.name} ${message.kicked ? 'was removed by the host' : 'left'}`
     case 'host':
       return `* ${message.name} is the host now`
     case 'kicked':
-      return `The host of ${message.room} has sent you out.`
+      return `The host of ${message.room} removed you.`
     case 'countdown':
       return `*** Everybody is ready. The match begins in ${message.startsInMs / 1000} seconds.`
     case 'countdown-stopped':
@@ -197,7 +197,7 @@ export async function runClient(address: string, port: number): Promise<number> 
   let exitCode = 0
 
   const print = (text: string) => {
-    // Whatever a server sends, it does not get to move the cursor.
+    // A server must not be able to move the cursor.
     const plain = text.replace(/[^\P{Cc}\n]/gu, '')
     process.stdout.write(isTerminal ? `\r\x1b[K${plain}\n` : `${plain}\n`)
     if (isTerminal && !isQuitting) terminal.prompt(true)
@@ -213,7 +213,7 @@ export async function runClient(address: string, port: number): Promise<number> 
     send({ type: 'sign-out' }) // or the seat would be kept for a while
     isQuitting = true
     terminal.close()
-    connection.end() // what was typed still arrives, and the answers to it still come; then the server ends too
+    connection.end() // what was typed still arrives and is answered; then the server ends too
   }
 
   terminal.on('line', (line) => {

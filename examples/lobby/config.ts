@@ -1,13 +1,13 @@
-// Every number that the lobby lives by, each with its unit in its name, its range and what it is
-// for. The rules are handed the limits, so that a test may use its own; settings.ts reads what an
-// operator wants instead of the defaults.
+// Every number of the lobby, with its unit in its name, its range and its purpose. The rules take
+// the limits as an argument, so that a test can use its own; settings.ts reads what an operator
+// sets instead of the defaults.
 import { z } from 'zod'
 
-/** How often the rules look at the clock, and matches move on. */
+/** How often the rules check the clock, and matches advance. */
 export const TICKS_PER_SECOND = 30
 /**
  * A quarter of the rooms at a time, spread over the tick: two thousand states sent at once would
- * hold up everything else.
+ * delay everything else.
  */
 export const TICK_PARTS = 4
 
@@ -29,19 +29,19 @@ function whole(fallback: number, least: number, most: number, what: string) {
 const DAY_MS = 24 * 60 * 60_000
 const MIB = 1024 * 1024
 
-/** What one stranger may cost the others: memory, time, attention. */
+/** What one client may cost the others: memory and time. */
 const limits = {
   maxConnections: whole(
     5_000,
     1,
     1_000_000,
-    'one more is told that the server is full; each needs a descriptor (ulimit -n)'
+    'one more gets `server-full`; each needs a descriptor (ulimit -n)'
   ),
   maxConnectionsPerAddress: whole(
     1_000_000,
     1,
     1_000_000,
-    'one more from the same address is sent away; households and offices share one'
+    'one more from the same address is disconnected; households and offices share one'
   ),
   maxFrameBytes: whole(
     4_096,
@@ -64,75 +64,65 @@ const limits = {
     10_000,
     0,
     DAY_MS,
-    'a seat that was asked for before joining is kept for so long'
+    'how long `hold` reserves a seat for a player who is about to join'
   ),
-  kickedMs: whole(
-    60_000,
-    0,
-    DAY_MS,
-    'who was sent out by the host does not come in again for so long'
-  ),
+  kickedMs: whole(60_000, 0, DAY_MS, 'how long a player that the host removed cannot come back'),
   maxPasswordChars: whole(32, 1, 100, 'of a room, in Unicode code points'),
   countdownMs: whole(3_000, 0, 60_000, 'between "all are ready" and the start; 0 = at once'),
   minMatchPlayers: whole(2, 2, 100, 'fewer do not play'),
-  maxListedRooms: whole(
-    20,
-    1,
-    40,
-    'in one answer to a question for a list; the rest is asked for page by page'
-  ),
-  roomListEveryMs: whole(
-    500,
-    0,
-    60_000,
-    'how often those who watch the list are told what has changed in it'
-  ),
-  matchMs: whole(30_000, 100, DAY_MS, 'a match that nobody has won ends by itself'),
-  coinsToWin: whole(10, 1, 255, 'who has so many first has won'),
+  maxListedRooms: whole(20, 1, 40, 'entries in one page of a list'),
+  roomListEveryMs: whole(500, 0, 60_000, 'how often players who watch the list get its changes'),
+  matchMs: whole(30_000, 100, DAY_MS, 'then a match ends, also without a winner'),
+  coinsToWin: whole(10, 1, 255, 'the first player to have so many wins'),
 
   maxQueued: whole(2_000, 0, 100_000, 'players who wait for a quick match'),
-  quickMatchPlayers: whole(4, 2, 100, 'groups of so many are made'),
+  quickMatchPlayers: whole(4, 2, 100, 'players in a group'),
   quickMatchEveryMs: whole(500, 0, 60_000, 'how often'),
   skillReach: whole(100, 0, 10_000, 'how much the skills of a group may differ at first'),
   skillReachPerSecond: whole(25, 0, 10_000, 'and by how much more with each second of waiting'),
-  anySkillAfterMs: whole(20_000, 0, DAY_MS, 'then anybody will do'),
-  smallGroupAfterMs: whole(5_000, 0, DAY_MS, 'after so long a wait a smaller group will do'),
+  anySkillAfterMs: whole(20_000, 0, DAY_MS, 'then skill no longer matters'),
+  smallGroupAfterMs: whole(5_000, 0, DAY_MS, 'after so long a wait a smaller group is enough'),
 
-  steersPerSecond: whole(60, 1, 1_000, 'datagrams of one player; those over it are passed over'),
-  udpSilenceMs: whole(1_000, 100, DAY_MS, 'who acknowledges no state for so long gets it by TCP'),
+  steersPerSecond: whole(60, 1, 1_000, 'datagrams of one player; more are ignored'),
+  udpSilenceMs: whole(
+    1_000,
+    100,
+    DAY_MS,
+    'a player who acknowledges no state for so long gets it by TCP'
+  ),
 
-  messagesPerSecond: whole(20, 1, 1_000_000, 'commands of one player, whatever they are'),
-  burstMessages: whole(40, 1, 1_000_000, 'so many may be saved up'),
+  messagesPerSecond: whole(20, 1, 1_000_000, 'commands of one player, of any kind'),
+  burstMessages: whole(40, 1, 1_000_000, 'the size of a burst above that rate'),
   lobbyChatMessages: whole(
     4,
     1,
     1_000,
-    'what a chat line in the lobby counts for, since hundreds may hear it'
+    'how many commands a chat line in the lobby counts for, since hundreds may receive it'
   ),
   lobbyHearersPerSecond: whole(
     20_000,
     1,
     1_000_000_000,
-    'all chat lines in the lobby together, each as often as it is heard; what is over it is refused'
+    'all chat lines in the lobby together, times their receivers; more are refused'
   ),
   maxDroppedMessages: whole(
     40,
     0,
     1_000_000,
-    'so many commands over the rate in a row, and the player is cut off'
+    'so many commands over the rate in a row disconnect the player'
   ),
 
   maxVisitors: whole(
     256,
     1,
     100_000,
-    'of the web page at once, who are no players yet; one more, and who came first is cut off'
+    'connections to the web page that are no players yet; one more closes the oldest'
   ),
   visitMs: whole(
     10_000,
     1,
     DAY_MS,
-    'who has asked for nothing by then, or has not got it, is no browser'
+    'a visitor without a complete request and answer by then is disconnected'
   ),
 
   signInMs: whole(10_000, 1, DAY_MS, 'from connecting to having a name'),
@@ -147,16 +137,21 @@ const limits = {
     120_000,
     1,
     DAY_MS,
-    'without a byte in either direction; then the player is sent away'
+    'without a byte in either direction; then the player is disconnected'
   ),
-  goodbyeMs: whole(1_000, 1, 60_000, 'a player who was told to go may read the reason for so long'),
-  maxGoodbyes: whole(256, 0, 100_000, 'so many at once; the next ones are cut off without a word'),
+  goodbyeMs: whole(
+    1_000,
+    1,
+    60_000,
+    'how long a player who is disconnected may take to read the reason'
+  ),
+  maxGoodbyes: whole(256, 0, 100_000, 'so many at once; more are reset without a message'),
 
   maxUnreadBytes: whole(
     128 * 1024,
     16 * 1024,
     1024 * MIB,
-    'queued for a client that does not read; one byte more and it is cut off'
+    'queued for a client that does not read; one byte more and it is reset'
   ),
   udpBufferBytes: whole(
     4 * MIB,
@@ -176,13 +171,13 @@ const limitsSchema = z.strictObject(limits)
 export type Limits = z.infer<typeof limitsSchema>
 export const defaultLimits: Limits = limitsSchema.parse({})
 
-/** Everything that an operator may set. */
+/** Everything that an operator can set. */
 export const settingsSchema = z.strictObject({
   host: z
     .string()
     .min(1, 'must not be empty')
     .default('127.0.0.1')
-    .describe('where to listen: an address, or a name of this machine'),
+    .describe('where to listen: an address, or a host name of this machine'),
   port: whole(5959, 0, 65_535, 'of the players; 0 takes a free one'),
   udpPort: whole(
     5959,
@@ -195,26 +190,26 @@ export const settingsSchema = z.strictObject({
   store: z
     .string()
     .default('')
-    .describe('a folder for skills and results; without one they are forgotten at the end'),
+    .describe('a folder for skills and results; without one they are lost when the server ends'),
   operatorHost: z
     .string()
     .min(1, 'must not be empty')
     .default('127.0.0.1')
-    .describe('where operators are answered'),
+    .describe('where the operator port listens'),
   operatorPort: whole(
     5961,
     0,
     65_535,
     'of the monitor page, /metrics and /healthz; 0 takes a free one'
   ),
-  drainMs: whole(60_000, 0, DAY_MS, 'after SIGTERM, matches may end for so long'),
+  drainMs: whole(60_000, 0, DAY_MS, 'after SIGTERM, how long running matches may take to end'),
   logLevel: z
     .enum(
       ['silent', 'error', 'warn', 'info', 'debug'],
       'must be silent, error, warn, info or debug'
     )
     .default('warn')
-    .describe('what is written to the standard error, one JSON object a line'),
+    .describe('what is written to stderr, one JSON object a line'),
   ...limits
 })
 export type Settings = z.infer<typeof settingsSchema>
@@ -233,5 +228,5 @@ export function limitsOf(settings: Settings): Limits {
  * the most and the longest names that may be set it has about 57 kB, with the defaults 3 kB.
  */
 export const MAX_REPLY_BYTES = 65_535
-/** The client's: what keeps a thinking person from being idle. */
+/** The client's: so that a person who is thinking does not count as idle. */
 export const CLIENT_PING_MS = 30_000

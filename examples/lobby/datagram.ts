@@ -1,6 +1,6 @@
 // What travels by UDP while a match runs: steering from players, the arena's state to them.
-// Everything is big-endian; byte 0 says what it is. Nothing is believed without its player's token,
-// and nothing is sent to an address before it has shown that it hears. Pure; knows no sockets.
+// Everything is big-endian; byte 0 is the kind. A datagram counts only with its player's token, and
+// an address gets states only after it has proved that it receives. Pure; no sockets.
 import { DIRECTIONS, type Direction, type MatchState } from './protocol.ts'
 
 /** From a player; each of them begins with the kind and the player's token. */
@@ -25,7 +25,7 @@ export type FromPlayer =
    * it keeps the way open.
    */
   | { kind: 'hello'; token: string }
-  /** The nonce of the challenge: whoever knows it hears what is sent to this address. */
+  /** The nonce of the challenge: it proves that the player receives at this address. */
   | { kind: 'proof'; token: string; nonce: string }
   /**
    * `heardTick`: of the last state of this match that came by a datagram, so that the server knows
@@ -88,7 +88,7 @@ export function decodeFromPlayer(bytes: Buffer): FromPlayer | undefined {
   }
 }
 
-/** As long as a hello: who forges an address gets nothing multiplied. */
+/** As long as a hello: a forged source address amplifies nothing. */
 export function encodeChallenge(nonce: string): Buffer {
   return Buffer.concat([Buffer.from([TO_PLAYER.challenge]), Buffer.from(nonce, 'hex')])
 }

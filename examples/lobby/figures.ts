@@ -1,4 +1,4 @@
-// The live figures: what is shown of a second, and how a line is shown. Knows neither server nor
+// The live figures: what is shown of a second, and how a line is printed. Uses neither server nor
 // bots.
 import type { ServerFigures } from './server-figures.ts'
 
@@ -16,13 +16,12 @@ export interface BotFigures {
   roundTrips: Times
   /** From steering to the state that shows it. */
   steers: Times
-  /** How late the bots' own loop was: what they measure is not more exact than that. */
+  /** How late the bots' own loop was: their measurements are not more exact than that. */
   lateness: Times
 }
 
 /**
- * What the bots' process tells once a second: how it went in that second, and counts since the
- * start.
+ * What the bots' process reports once a second: figures of that second, and counts since the start.
  */
 export interface BotReport extends BotFigures {
   bots: number
@@ -31,11 +30,11 @@ export interface BotReport extends BotFigures {
   arrived: number
   /** From the first connection until the last of them had been signed in. */
   rampSeconds: number
-  /** To whom datagrams get through. */
+  /** Those who receive datagrams. */
   viaUdp: number
   /** What should not have happened, by its kind: a refusal's code, a socket's error. */
   errors: Record<string, number>
-  /** What was provoked, or lost to somebody quicker. */
+  /** What a bot provoked, or lost to somebody quicker. */
   expected: Record<string, number>
 }
 

@@ -13,7 +13,7 @@ export interface GatewayThreadData {
   settings: Settings
 }
 
-/** So much on its way to a hub that does not keep up, and players are told to talk more slowly. */
+/** With so much on its way to a hub that does not keep up, players get `too-fast`. */
 const MAX_UNDER_WAY_BYTES = 16 * 1024 * 1024
 const FIGURES_EVERY_MS = 500
 
@@ -65,7 +65,7 @@ function obey([method, ...args]: Call): void {
       gateway.dismiss(args[0] as number, args[1] as Uint8Array)
       break
     case 'adopt':
-      // First, and at once: of a thread that ends just now it must be known what it has, or a
+      // First, and at once: if this thread ends now, the hub must know which handles it has, or a
       // handle would be closed twice.
       mailbox.send('taken', args[0])
       mailbox.flush()

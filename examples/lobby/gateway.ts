@@ -1,6 +1,6 @@
-// The connections of one thread: bytes in, frames to the hub, frames out, and an end for whoever
-// costs too much. With server.ts the only file of the server that knows pollport; it knows no
-// rules.
+// The connections of one thread: bytes in, frames to the hub, frames out; it disconnects a client
+// that costs too much. Together with server.ts the only file of the server that uses pollport; it
+// contains no rules.
 import type { Logger } from 'pino'
 import {
   type ConnectionDuplex,
@@ -21,40 +21,40 @@ import { Throttle } from './session.ts'
 import { type UdpPath, UdpPaths } from './udp-paths.ts'
 import { WebDoor } from './web-door.ts'
 
-/** So much is looked at before who sent too much can be cut off. */
+/** A client that sends too much can be disconnected after each so many bytes. */
 const CHUNK_BYTES = 4 * 1024
-/** How often goodbyes that last too long are looked for. */
+/** How often the gateway looks for goodbyes that last too long. */
 const CLOCK_MS = 50
 /**
- * Between two batches the ticks have their turn: what one batch costs, a tick may be late. These
- * cost about half a millisecond.
+ * Ticks run between two batches: a tick can be late by what one batch costs. These cost about half
+ * a millisecond.
  */
 const SMALL_BATCHES = { maxEvents: 32, readBudgetBytes: 64 * 1024 }
 /**
- * So many are told at once, which takes a millisecond, and the next ones after a pause: nobody else
- * waits longer for that.
+ * A message goes to so many at once, which takes a millisecond, and to the next ones after a pause:
+ * nobody else waits longer for that.
  */
 const CROWD = 200
 const CROWD_EVERY_MS = 10
 /**
- * Messages to larger crowds that may be on their way; one more is left out. What is said in the
- * lobby is worth little when it comes late.
+ * Messages to larger crowds that can be on their way; one more is dropped. A chat line of the lobby
+ * is worth little when it comes late.
  */
 const MAX_CROWDS = 50
 /**
- * A state is not sent to who has more than that of earlier messages unread: a newer one comes soon.
+ * A client with more than so many bytes unread gets no state: a newer one comes soon.
  */
 const STATE_BACKLOG_BYTES = 4096
 
 /** Where a gateway listens. */
 export interface Doors {
   address: string
-  /** undefined: connections are handed over to it. */
+  /** undefined: another thread hands connections over to it. */
   listen: { port: number; webPort: number; isShared: boolean } | undefined
   udpPort: number
 }
 
-/** What hangs on a connection as its userPtr. */
+/** The `userPtr` of a connection. */
 class Client {
   readonly id: number
   readonly connection: TcpConnection<Client>
@@ -64,8 +64,8 @@ class Client {
   readonly decoder: FrameDecoder | undefined
   path: UdpPath | undefined
   /**
-   * When a client that is being said goodbye to is cut off, if it has not gone by itself; undefined
-   * for everybody else.
+   * When a client that got its last message is reset, unless it has closed by then; undefined for
+   * all others.
    */
   resetAtMs: number | undefined
 
@@ -87,8 +87,8 @@ class Client {
   }
 
   /**
-   * Queued here, and not yet taken by the system: a browser's waits in two places, since its stream
-   * fills the connection's queue first.
+   * Bytes queued here that the kernel has not taken yet. A browser's wait in two places, since its
+   * stream fills the connection's queue first.
    */
   get bufferedBytes(): number {
     return this.connection.bufferedBytes + (this.socket?.bufferedAmount ?? 0)
@@ -114,13 +114,14 @@ export class Gateway implements GatewayLink {
   readonly #paths: UdpPaths
   readonly #web: WebDoor
   readonly #clients = new Map<number, Client>()
-  /** On their way out: they may read why, and nothing that they send counts. */
+  /** Being disconnected: they can read the reason, and what they send is ignored. */
   readonly #leaving = new Set<Client>()
-  /** More is queued for them than anybody may keep waiting. */
+  /** More is queued for them than the limit allows. */
   readonly #lagging = new Set<Client>()
   readonly #stopped = new AbortController()
   /**
-   * Messages to more than a few, on their way; the first one is told to the end before the next.
+   * Messages to more than a few, on their way; the first one reaches all its receivers before the
+   * next one starts.
    */
   readonly #crowds: { ids: readonly number[]; frame: Uint8Array; next: number }[] = []
   #isServingCrowds = false
@@ -165,7 +166,7 @@ export class Gateway implements GatewayLink {
     this.#web = new WebDoor(this.#limits, (socket, stream) => this.#onBrowser(socket, stream))
   }
 
-  /** `undefined` where connections are handed over. */
+  /** `undefined` where another thread hands connections over. */
   get port(): number | undefined {
     return this.#listener?.localAddress.port
   }
@@ -202,11 +203,12 @@ export class Gateway implements GatewayLink {
     let connection: TcpConnection<Client> | undefined
     try {
       connection = this.#poller.adopt(socket) as TcpConnection<Client>
-      void connection.remoteAddress // asked for now and known from now on: a moment later the peer may be gone, and its address with it
+      // Read now, which caches it: once the peer is gone its address is lost
+      void connection.remoteAddress
       if (isWeb) this.#web.accept(connection)
       else this.#onAccept(connection)
     } catch (error) {
-      this.#log.debug({ err: error }, 'reset on the way here')
+      this.#log.debug({ err: error }, 'reset while it was handed over')
       connection?.reset()
       socket.close() // unless it has been adopted
     }
@@ -215,22 +217,21 @@ export class Gateway implements GatewayLink {
   // ---- What the hub asks ----
 
   deliver(ids: readonly number[], frame: Uint8Array): void {
-    // Half as many wait, too, while others do: what is told to a crowd that has become a little
-    // smaller must not come before what was told to all of it.
+    // A crowd half as large waits, too, while others do: a message to a crowd that has become a
+    // little smaller must not overtake an earlier one to all of it.
     const least = this.#crowds.length > 0 ? CROWD / 2 : CROWD
     if (ids.length <= least) this.#deliverNow(ids, frame)
     else if (this.#crowds.length < MAX_CROWDS) this.#crowds.push({ ids, frame, next: 0 })
     else
       this.#log.warn(
         { clients: ids.length },
-        'a message to a crowd is left out: too many are on their way'
+        'a message to a crowd was dropped: too many are on their way'
       )
     if (this.#crowds.length > 0 && !this.#isServingCrowds) this.#serveCrowds()
   }
 
   /**
-   * A part of the first crowd: to tell thousands something would hold up everything else for as
-   * long as that takes.
+   * Sends to a part of the first crowd: to send to thousands at once would delay everything else.
    */
   #serveCrowds(): void {
     const [crowd] = this.#crowds
@@ -324,7 +325,7 @@ export class Gateway implements GatewayLink {
         case 'timeout':
           this.#onIdle(event.userPtr as Client)
           break
-        case 'end': // the client has said all it wanted to say, and may still read the answers
+        case 'end': // the client has sent all it wanted, and can still read the answers
           this.#lose(event.userPtr as Client)
           this.#part(event.userPtr as Client)
           break
@@ -332,10 +333,11 @@ export class Gateway implements GatewayLink {
           if (event.userPtr !== undefined) this.#onClose(event.userPtr)
           break
         case 'error':
-          this.#log.error({ err: event.error }, 'listener') // out of descriptors, say; it goes on when there are some
+          // For example out of descriptors; it accepts again when there are some
+          this.#log.error({ err: event.error }, 'listener')
           break
-        // 'connect', 'datagram', 'wake' do not happen here; for 'drain' nobody waits: who lags that
-        // far is cut off.
+        // 'connect', 'datagram' and 'wake' do not happen here, and nothing waits for 'drain': a
+        // client so far behind is reset.
       }
     }
     this.#cutLagging()
@@ -368,8 +370,8 @@ export class Gateway implements GatewayLink {
       this.#webConnections--
       this.#onClose(client)
     })
-    // Something that is no WebSocket: it has been told so, and has as long to go as anybody who is
-    // sent away.
+    // Not a WebSocket: it has got its answer, and has as long to close as any other client that is
+    // disconnected.
     socket.on('error', (error) => {
       this.#log.debug({ err: error }, 'WebSocket')
       this.#lose(client)
@@ -379,7 +381,7 @@ export class Gateway implements GatewayLink {
     this.#enter(client)
   }
 
-  /** The hub says who is one too many; but it may be slow to. */
+  /** The hub refuses a connection over the limit; but it may be slow to do so. */
   #enter(client: Client): void {
     const { maxConnections, maxGoodbyes } = this.#limits
     const isCrowded = this.#clients.size >= maxConnections + maxGoodbyes
@@ -391,16 +393,16 @@ export class Gateway implements GatewayLink {
   #onIdle(client: Client): void {
     const { idleMs } = this.#limits
     const nowMs = performance.now()
-    // Who plays by datagrams says nothing else.
+    // A client that plays by datagrams sends nothing else.
     if (client.path !== undefined && nowMs - client.path.receivedAtMs < idleMs)
       client.connection.setIdleTimeout(idleMs)
-    else this.#sendAway(client, new Refusal('idle', 'nothing was heard for a long time'))
+    else this.#sendAway(client, new Refusal('idle', 'no data for a long time'))
   }
 
   #onReceive(client: Client, data: Buffer): void {
     try {
-      // Leaving: read and forgotten. Were it left unread, the system would answer our close with a
-      // reset, which overtakes our last words.
+      // Being disconnected: read and ignored. With unread data the kernel would turn our close into
+      // an RST, which overtakes our last message.
       if (client.resetAtMs !== undefined) return
       for (let at = 0; at < data.length; at += CHUNK_BYTES) {
         for (const frame of (client.decoder as FrameDecoder).push(
@@ -439,7 +441,7 @@ export class Gateway implements GatewayLink {
   /** Browsers have no datagrams. */
   #openPath(client: Client): void {
     if (client.socket !== undefined) {
-      this.#refuse(client, new Refusal('no-udp', 'browsers are sent the state by their WebSocket'))
+      this.#refuse(client, new Refusal('no-udp', 'browsers get the state over their WebSocket'))
       return
     }
     if (client.path !== undefined) this.#paths.close(client.path)
@@ -455,7 +457,7 @@ export class Gateway implements GatewayLink {
     if (this.#isStopping && this.#clients.size === 0) this.#stopped.abort()
   }
 
-  /** The hub hears it once: who parts is not lost any more. */
+  /** The hub gets this once: a client that is being disconnected is not reported as lost. */
   #lose(client: Client): void {
     if (client.path !== undefined) this.#paths.close(client.path)
     client.path = undefined
@@ -473,7 +475,7 @@ export class Gateway implements GatewayLink {
     this.#cutLagging()
   }
 
-  /** Not at once but after the batch: what was only waiting for its end does not count. */
+  /** Not at once but after the batch: what the batch is about to send does not count. */
   #cutLagging(): void {
     if (this.#lagging.size === 0) return
     this.#poller.flush()
@@ -481,19 +483,19 @@ export class Gateway implements GatewayLink {
       this.#lagging.delete(client)
       const { bufferedBytes } = client
       if (bufferedBytes <= this.#limits.maxUnreadBytes) continue
-      this.#log.info({ client: client.id, unreadBytes: bufferedBytes }, 'cut off')
+      this.#log.info({ client: client.id, unreadBytes: bufferedBytes }, 'reset: it does not read')
       this.#lose(client)
       this.#cut(client)
     }
   }
 
-  /** Without a word. */
+  /** By RST, without a message. */
   #cut(client: Client): void {
     client.resetAtMs = performance.now()
     client.reset()
   }
 
-  /** By the gateway's own limits. */
+  /** Because of the gateway's own limits. */
   #sendAway(client: Client, reason: Refusal): void {
     if (client.resetAtMs !== undefined) return
     this.#tell(client, reason.toMessage())
@@ -539,7 +541,7 @@ function isUdpRequest(frame: Buffer): boolean {
   try {
     return (JSON.parse(frame.toString()) as { type?: unknown } | null)?.type === 'udp'
   } catch {
-    return false // the hub says what is wrong with it
+    return false // the hub answers with what is wrong with it
   }
 }
 

@@ -1,5 +1,5 @@
 // The rules, and who is behind which connection of which gateway. Frames come in from the gateways;
-// what the rules say goes out, encoded once however many hear it. Knows no sockets and no threads.
+// their messages go out, each encoded once for all its receivers. Uses no sockets and no threads.
 import type { Logger } from 'pino'
 import { type Limits, TICK_PARTS, TICKS_PER_SECOND } from './config.ts'
 import { encodeState } from './datagram.ts'
@@ -19,7 +19,7 @@ import type { Skills } from './skills.ts'
 import type { MatchRecord, Store } from './store.ts'
 import { Ticker } from './ticker.ts'
 
-/** A session, and the way to it. */
+/** A session, and its gateway. */
 class Guest extends Session {
   readonly link: GatewayLink
   readonly client: number
@@ -39,7 +39,7 @@ export interface HubOptions {
   skills: Skills
   newSeed: () => number
   log: Logger
-  /** Nobody is waited for any more. */
+  /** Draining is over: the last match has ended. */
   onDrained: () => void
 }
 
@@ -51,9 +51,9 @@ export class Hub {
   unsavedMatches = 0
   readonly #options: HubOptions
   readonly #guests = new Map<GatewayLink, Map<number, Guest>>()
-  /** Results on their way to the store, whose matches are not over for their players. */
+  /** Results on their way to the store; for their players these matches are not over yet. */
   #keeping = 0
-  /** When the server ends, whatever is still going on; undefined while it does not drain. */
+  /** When the server ends, even if matches still run; undefined unless it drains. */
   #drainedMs: number | undefined
   #isStopped = false
 
@@ -78,7 +78,7 @@ export class Hub {
     return this.lobby.roomDetails(from, performance.now())
   }
 
-  /** A gateway to be served. Returns whom it has to tell what happens there. */
+  /** Adds a gateway. Returns the object that it calls for what happens there. */
   connect(link: GatewayLink): HubLink {
     const guests = new Map<number, Guest>()
     this.#guests.set(link, guests)
@@ -107,7 +107,7 @@ export class Hub {
         const guest = guests.get(client)
         guests.delete(client)
         if (guest === undefined) return
-        this.#options.log.info({ player: guest.player?.name, reason }, 'sent away')
+        this.#options.log.info({ player: guest.player?.name, reason }, 'disconnected')
         this.lobby.leave(guest, performance.now())
       },
       refused: (reason) => this.#count(reason)
@@ -122,7 +122,8 @@ export class Hub {
   }
 
   /**
-   * No new players and no new matches; those that go on may end, then {@link HubOptions.onDrained}.
+   * Accepts no new players and starts no matches; when the running ones have ended, it calls
+   * {@link HubOptions.onDrained}.
    */
   drain(): void {
     if (this.isDraining) return
@@ -133,9 +134,9 @@ export class Hub {
     this.lobby.drain(drainMs, nowMs)
   }
 
-  /** Tells everybody that it is over. */
+  /** Sends 'bye' to everybody. */
   stop(): void {
-    this.#isStopped = true // everybody hears 'bye', after which it does not matter who else leaves
+    this.#isStopped = true // everybody gets 'bye', after which it does not matter who else leaves
     this.ticker.stop()
     const bye = encode({ type: 'bye' })
     for (const link of this.#guests.keys()) link.stop(bye)
@@ -170,7 +171,7 @@ export class Hub {
   #dismiss(session: Session, reason: Refusal): void {
     const { link, client } = session as Guest
     this.#count(reason.code)
-    this.#options.log.info({ player: session.player?.name, reason: reason.code }, 'sent away')
+    this.#options.log.info({ player: session.player?.name, reason: reason.code }, 'disconnected')
     this.#guests.get(link)?.delete(client)
     link.dismiss(client, encode(reason.toMessage()))
     this.lobby.leave(session, performance.now())
@@ -186,7 +187,7 @@ export class Hub {
       (error) => {
         this.#keeping--
         this.unsavedMatches++
-        this.#options.log.error({ err: error, room: match.room }, 'a match could not be kept')
+        this.#options.log.error({ err: error, room: match.room }, 'a match could not be saved')
         then(false)
       }
     )
@@ -197,8 +198,8 @@ export class Hub {
   }
 
   /**
-   * The connections, sorted by who holds them; but for those that are gone. Most messages go to one
-   * gateway, and most servers have one.
+   * The connections by gateway, without those that are closed. Most messages go to one gateway, and
+   * most servers have one.
    */
   #byGateway(to: Iterable<Session>): Map<GatewayLink, number[]> {
     const clients = new Map<GatewayLink, number[]>()

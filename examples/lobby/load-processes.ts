@@ -1,4 +1,4 @@
-// The processes of a load run: the server on a core of its own, the bots on the others. Knows
+// The processes of a load run: the server on a core of its own, the bots on the others. Deals with
 // processes, cores and descriptors; no rules, no figures.
 import { type ChildProcess, spawn, spawnSync } from 'node:child_process'
 import { once } from 'node:events'
@@ -13,7 +13,7 @@ import type { ServerFigures } from './server-figures.ts'
 const here = fileURLToPath(new URL('.', import.meta.url))
 const START_MS = 30_000
 const ANSWER_MS = 10_000
-/** For a process to end by itself. */
+/** How long a process has to end by itself. */
 const GRACE_MS = 5_000
 /** What a process has open besides its players: libraries, pipes, listeners, epoll. */
 export const OTHER_DESCRIPTORS = 64
@@ -22,12 +22,12 @@ export const OTHER_DESCRIPTORS = 64
 export class Mistake extends Error {}
 
 const children = new Set<ChildProcess>()
-// Whatever happens to this process, short of SIGKILL: none of them stays.
+// However this process ends, short of SIGKILL: no child stays.
 process.on('exit', () => {
   for (const child of children) child.kill('SIGKILL')
 })
 
-/** The cores that this process may use, if the system has a way to give each process its own. */
+/** The cores that this process may use, if the system can give each process its own. */
 export function findCores(): number[] {
   if (process.platform !== 'linux' || spawnSync('taskset', ['--version']).status !== 0) return []
   const list =
@@ -49,10 +49,10 @@ export function descriptorLimit(): number {
 }
 
 /**
- * Node's flags for the server, as npm start has them. The young generation has its full size from
- * the start: it costs its 40 MB at once, little grows old that is garbage soon, and the whole heap,
- * which holds up a tick for tens of milliseconds on a core that V8's threads share, is seldom
- * looked through.
+ * Node's flags for the server, as in `npm start`. The young generation has its full size from the
+ * start, which costs 40 MB at once. Fewer short-lived objects reach the old generation, so V8
+ * seldom collects the whole heap, which delays a tick by tens of milliseconds on a core that V8's
+ * threads share.
  */
 const SERVER_NODE_FLAGS = ['--min-semi-space-size=16', '--max-semi-space-size=16']
 
@@ -86,15 +86,15 @@ function start(
 
 async function stop(child: ChildProcess, ask: () => void): Promise<void> {
   if (!children.has(child)) return
-  const impatience = setTimeout(() => child.kill('SIGKILL'), GRACE_MS)
+  const killTimer = setTimeout(() => child.kill('SIGKILL'), GRACE_MS)
   ask()
   await once(child, 'exit')
-  clearTimeout(impatience)
+  clearTimeout(killTimer)
 }
 
 /**
  * Seconds of a processor that a process has used, with all its threads; undefined where the system
- * does not tell.
+ * does not report it.
  */
 function cpuSecondsOf(pid: number): number | undefined {
   try {
@@ -143,7 +143,8 @@ export class ServerProcess {
       child.on('error', (error) => fail(`could not be started, ${error.message}`))
       child.on('exit', (code, killedBy) => fail(`ended (${killedBy ?? code}) before it was open`))
       child.stdout?.on('data', (data) => {
-        if (said.length < 4_096) said += data // and from then on it is only read, so that the pipe does not fill
+        // And from then on it is only read, so that the pipe does not fill
+        if (said.length < 4_096) said += data
         const port = / is open on \S+:(\d+)/.exec(said)?.[1]
         const operators = /operators:\s+(http:\S+?)\/?\s/i.exec(said)?.[1]
         if (port === undefined || operators === undefined) return
@@ -166,7 +167,8 @@ export class ServerProcess {
     const answer = await fetch(`${this.#operators}/figures`, {
       signal: AbortSignal.timeout(ANSWER_MS)
     })
-    if (!answer.ok) throw new Mistake(`The server answers for its figures: ${answer.status}`)
+    if (!answer.ok)
+      throw new Mistake(`The server answered the request for its figures with ${answer.status}.`)
     return (await answer.json()) as ServerFigures
   }
 
@@ -191,7 +193,7 @@ export class BotsProcess {
       if ('phase' in message) this.#onPhase?.(message.phase)
       else this.#last = message
     })
-    this.#child.on('error', () => {}) // a send to one that has just ended: hasEnded tells
+    this.#child.on('error', () => {}) // a send to one that has just ended: hasEnded reports it
   }
 
   get hasEnded(): boolean {
@@ -202,7 +204,7 @@ export class BotsProcess {
     return cpuSecondsOf(this.#child.pid as number)
   }
 
-  /** What they told last; undefined in their first second. */
+  /** Their last report; undefined in their first second. */
   get report(): BotReport | undefined {
     return this.#last
   }
@@ -211,7 +213,7 @@ export class BotsProcess {
     this.#tell({ do: 'mix', mix })
   }
 
-  /** What they have measured since this was asked the last time. */
+  /** What they have measured since the last call. */
   takePhase(): Promise<BotFigures> {
     return new Promise((resolve, reject) => {
       const deadline = setTimeout(() => reject(new Mistake('The bots do not answer.')), ANSWER_MS)

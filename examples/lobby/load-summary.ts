@@ -34,7 +34,7 @@ export interface LoadRun {
   botLateness: Times
   errors: Record<string, number>
   expected: Record<string, number>
-  /** Shares of one core; undefined where the system does not tell. */
+  /** Shares of one core; undefined where the system does not report them. */
   serverCpu: number | undefined
   botsCpu: number | undefined
 }
@@ -102,7 +102,7 @@ export function rowsOf({ players, playing }: LoadOptions, run: LoadRun): Row[] {
       figure: latenessAt(lateness, 0.99),
       text: `${ms(latenessAt(lateness, 0.5))}, ${ms(latenessAt(lateness, 0.99))}`,
       goal: `p99 < ${GOALS.tickLatenessP99Ms} ms`,
-      // The histogram tells the bound that was kept.
+      // The histogram knows only the bound.
       holds: ticks > 0 && latenessAt(lateness, 0.99) <= GOALS.tickLatenessP99Ms
     },
     { name: 'missed ticks', figure: missed, text: `${whole(missed)} of ${whole(ticks + missed)}` },
@@ -139,7 +139,7 @@ export function rowsOf({ players, playing }: LoadOptions, run: LoadRun): Row[] {
     {
       name: "the bots' own lateness p99",
       figure: botLateness.p99Ms,
-      text: `${ms(botLateness.p99Ms)}${botLateness.p99Ms > BUSY_MS ? ': this machine is too busy to tell' : ''}`
+      text: `${ms(botLateness.p99Ms)}${botLateness.p99Ms > BUSY_MS ? ': this machine is too busy to measure' : ''}`
     }
   ]
 }
@@ -176,7 +176,7 @@ export function rowsOfRounds(
       figure: change,
       text: `${change < 0 ? '' : '+'}${(change * 100).toFixed(0)} %`,
       goal: 'changes by less than a quarter',
-      // Less is luck, and no harm.
+      // Less is luck, and fine.
       holds: change < GOALS.quarter
     },
     {

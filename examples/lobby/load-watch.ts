@@ -1,5 +1,5 @@
 // The progress line of a load run: looks at the server and at the bots once a second, and shows
-// what it sees. Knows nothing of what is measured.
+// what it sees. Does not depend on what is measured.
 import { setTimeout as delay } from 'node:timers/promises'
 import { SingleBar } from 'cli-progress'
 import { formatFigures } from './figures.ts'

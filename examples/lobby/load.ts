@@ -28,7 +28,7 @@ import { Watch } from './load-watch.ts'
 
 const usage = `Load: a server of its own, and very many bots, on this machine.
 
-  npm run load                                      a thousand players, two hundred of whom play
+  npm run load                                      a thousand players, two hundred of them play
   npm run load -- --players 10000 --playing 2000 --seconds 60
 
   --players NUMBER   so many are signed in (1000)
@@ -43,14 +43,13 @@ const usage = `Load: a server of its own, and very many bots, on this machine.
   -- FLAGS           for the server, as of npm start`
 
 /**
- * Between two matches players wait for each other: so many more take part than are to play at any
- * time.
+ * Between two matches players wait for each other: so many more take part than play at any time.
  */
 const MORE_PLAYERS = 0.04
 const LEAST_MORE_PLAYERS = 8
 /**
- * Nobody has won before the time is up: how many play at a time does not hang on how well they do,
- * and that on how quick the server is.
+ * Nobody wins before the time is up: how many play at a time must not depend on how well they play,
+ * which depends on how fast the server is.
  */
 const COINS_TO_WIN = 255
 const CHATTERS = 0.05
@@ -61,15 +60,15 @@ const RAMP = { connectsPerSecond: 5_000, maxArriving: 128 }
 /** The least that the ramp should come to; slower is a failure. */
 const LEAST_SIGN_INS_PER_SECOND = 100
 const START_MS = 30_000
-/** For the matches to begin. */
+/** How long the matches have to start. */
 const SETTLE_MS = 30_000
-/** For bad guests to come, or to be gone. */
+/** How long bad guests have to connect, or to disconnect. */
 const CHANGE_MS = 3_000
 
 const end = new AbortController()
 for (const signal of ['SIGINT', 'SIGTERM'] as const) {
   process.on(signal, () => {
-    if (end.signal.aborted) process.exit(130) // asked twice: at once, then
+    if (end.signal.aborted) process.exit(130) // the second time: at once
     end.abort(new Mistake('Stopped.'))
   })
 }
@@ -137,7 +136,7 @@ function parse() {
 function readNumber(flag: string, text: string, least: number, most: number): number {
   const number = Number(text)
   if (/^\d+$/.test(text) && number >= least && number <= most) return number
-  throw new Mistake(`${flag} wants a whole number from ${least} to ${most}, not "${text}".`)
+  throw new Mistake(`${flag} needs a whole number from ${least} to ${most}, not "${text}".`)
 }
 
 function mixOf({ players, playing }: LoadOptions): Mix {
@@ -148,7 +147,7 @@ function mixOf({ players, playing }: LoadOptions): Mix {
   return { player, chatter, quitter, lurker: players - player - chatter - quitter }
 }
 
-/** Before it fails in the middle, with an error that nobody understands. */
+/** Instead of failing in the middle, with an error that is hard to understand. */
 function checkDescriptors(mix: Mix, badGuests: number): void {
   const ofServer = sizeOf(mix) + badGuests + OTHER_DESCRIPTORS
   const ofBots = ofServer + (mix.player ?? 0) // who plays has a socket for datagrams as well
@@ -221,8 +220,7 @@ async function main(): Promise<number> {
 }
 
 /**
- * The limits that so many players ask for, and matches that last; everything else as it is by
- * default.
+ * The limits that so many players need, and matches that last; everything else has its default.
  */
 function serverFlags({ players, workers, serverFlags }: Arguments, badGuests: number): string[] {
   const settings = {
@@ -230,7 +228,7 @@ function serverFlags({ players, workers, serverFlags }: Arguments, badGuests: nu
     'udp-port': 0,
     'web-port': 0,
     'operator-port': 0,
-    // Who is away and comes back has two connections for a moment.
+    // A player that comes back has two connections for a moment.
     'max-connections': players + badGuests + 100,
     'max-rooms': players,
     'max-queued': players,
@@ -276,7 +274,7 @@ async function rampUp(watch: Watch, { players, playing }: LoadOptions): Promise<
   try {
     const settledMs = performance.now() + SETTLE_MS
     while ((await watch.look((figures) => Math.min(figures.playing, playing))).playing < playing) {
-      if (performance.now() > settledMs) break // how many do play is told at the end
+      if (performance.now() > settledMs) break // the table at the end shows how many do play
     }
   } finally {
     watch.end()
@@ -332,7 +330,7 @@ async function measure(
 }
 
 /**
- * Phases without and with bad guests by turns, so that whatever else the machine does is in both.
+ * Phases with and without bad guests alternate, so that other load on the machine is in both.
  */
 async function measureRounds(
   watch: Watch,

@@ -1,5 +1,5 @@
-// The rules of the house: who may do what, and who hears of it. Takes frames and gives messages.
-// Knows no sockets; the time is passed in.
+// The rules: who may do what, and who gets which message. Takes frames and returns messages. Uses
+// no sockets; the time is passed in.
 import { type Limits, TICK_PARTS } from './config.ts'
 import type { MatchResult } from './match.ts'
 import { Player, sessionsOf } from './player.ts'
@@ -38,8 +38,8 @@ export interface Outlet {
   deliverState: DeliverState
   dismiss: Dismiss
   /**
-   * Keeps a match, and the skills after it. Calls `then` when no kill can lose it any more, or when
-   * that has failed.
+   * Stores a match, and the skills after it. Calls `then` when no kill can lose it any more, or
+   * when storing has failed.
    */
   keep(match: MatchRecord, then: (saved: boolean) => void): void
   newSeed(): number
@@ -52,9 +52,9 @@ export class Lobby {
   readonly #dismiss: Dismiss
   readonly #ofRooms: RoomOutlet
   readonly #tokens = new TokenSigner()
-  /** Connected, and not sent away. */
+  /** Connected, and not being disconnected. */
   readonly #present = new Set<Session>()
-  /** Of them, the nameless, the longest waiting first. */
+  /** Those of them without a name yet, the longest waiting first. */
   readonly #arrivals = new Set<Session>()
   // Names come from strangers, so they are keys of maps and never of plain objects.
   readonly #players = new Map<string, Player>()
@@ -74,8 +74,8 @@ export class Lobby {
   /** The players who are in no room: the lobby proper. */
   readonly #inLobby = new Set<Player>()
   /**
-   * What they may hear of each other: a few who talk all the time would otherwise be all that
-   * thousands hear.
+   * How much chat they may receive in all: otherwise a few who talk all the time would fill the
+   * chat of thousands.
    */
   readonly #lobbyTalk: TokenBucket
   /** Those whose connection is lost, the longest away first. */
@@ -147,7 +147,7 @@ export class Lobby {
   }
 
   /**
-   * From now on nobody new comes in and no match begins; who has a seat may still come back to it.
+   * From now on no player can join and no match starts; a player with a seat can still come back.
    */
   drain(withinMs: number, nowMs: number): void {
     this.#isDraining = true
@@ -177,7 +177,7 @@ export class Lobby {
     this.#deliver([session], { type: 'hello', version: PROTOCOL_VERSION, maxFrameBytes })
   }
 
-  /** Somebody is sent away, and does not come back. Harmless when repeated. */
+  /** A connection is closed for good; its seat is given up. Calling it again does nothing. */
   leave(session: Session, nowMs: number): void {
     this.#depart(session)
     this.#standUp(session, nowMs)
@@ -191,7 +191,7 @@ export class Lobby {
     this.#remove(player, nowMs)
   }
 
-  /** A connection is lost: its player may come back. Harmless when repeated. */
+  /** A connection is lost: its player can come back. Calling it again does nothing. */
   lose(session: Session, nowMs: number): void {
     this.#depart(session)
     const { player } = session
@@ -203,26 +203,27 @@ export class Lobby {
     this.#list.watch(player, undefined)
     this.#queue.delete(player) // a match must not begin without its players
     player.room?.lose(player, nowMs)
-    // More than could all come back at once: whoever connects, takes a name and goes, over and
-    // over, shall not fill the house with empty seats.
+    // More than could all come back at once: a client that connects, takes a name and disconnects,
+    // again and again, must not fill the lobby with empty seats.
     const [longestAway] = this.#away
     if (this.#away.size > this.#limits.maxConnections) this.#remove(longestAway, nowMs)
   }
 
   /**
-   * A frame came in, from somebody who does not talk too fast. Whatever is wrong with it is between
-   * the server and its sender.
+   * Handles a frame of a session that is within its rate. Only its sender gets to see what is wrong
+   * with it.
    */
   receive(session: Session, frame: Uint8Array, nowMs: number): void {
     try {
       this.#obey(session, parseCommand(frame, this.#limits), nowMs)
     } catch (error) {
-      if (!(error instanceof Refusal)) throw error // a fault of ours: it must not look like one of theirs
+      // A bug of ours: it must not look like a mistake of the client
+      if (!(error instanceof Refusal)) throw error
       this.#refuse(session, error)
     }
   }
 
-  /** By a datagram or by a command: nobody is told when it counts for nothing. */
+  /** By a datagram or by a command: it is ignored without an answer when it does not count. */
   steer(session: Session, match: number, seq: number, direction: Direction): void {
     const { player } = session
     player?.room?.steer(player, match, seq, direction)
@@ -230,12 +231,12 @@ export class Lobby {
 
   /**
    * Does what is due by the clock. With `part` only the rooms of that part, of {@link TICK_PARTS},
-   * move on.
+   * advance.
    */
   tick(nowMs: number, part?: number): void {
     for (const session of this.#arrivals) {
       if (nowMs - session.arrivedMs < this.#limits.signInMs) break
-      this.#dismiss(session, new Refusal('sign-in-timeout', 'nobody stays here without a name'))
+      this.#dismiss(session, new Refusal('sign-in-timeout', 'you did not choose a name in time'))
     }
     for (const player of this.#away) {
       if (nowMs < player.awayUntilMs) break
@@ -305,7 +306,7 @@ export class Lobby {
         this.#enqueue(player, nowMs)
         break
       case 'unqueue':
-        if (!this.#queue.delete(player)) throw new Refusal('not-queued', 'you wait for no match')
+        if (!this.#queue.delete(player)) throw new Refusal('not-queued', 'you are not in the queue')
         this.#tell(player, { type: 'unqueued' })
         break
       case 'leave':
@@ -324,8 +325,8 @@ export class Lobby {
         this.#roomOf(player).steerByCommand(player, command.match, command.seq, command.direction)
         break
       case 'udp':
-        // Whoever holds the connection answers it, if there are datagrams where it is.
-        throw new Refusal('no-udp', 'no datagrams come or go on this way')
+        // The gateway answers it where there are datagrams.
+        throw new Refusal('no-udp', 'datagrams are not available on this connection')
       case 'say':
         if (player.room !== undefined) player.room.say(player, command.text)
         else this.#sayInLobby(session, player, command.text, nowMs)
@@ -337,8 +338,8 @@ export class Lobby {
     this.#mustBeNobody(session)
     this.#mustNotDrain()
     const key = keyOf(name)
-    // Also of one who is away: the name is part of the seat.
-    if (this.#players.has(key)) throw new Refusal('name-taken', 'somebody else has this name')
+    // Also that of a player who is away: the name is part of the seat.
+    if (this.#players.has(key)) throw new Refusal('name-taken', 'this name is taken')
     const player = new Player(name)
     this.#players.set(key, player)
     this.#byId.set(player.id, player)
@@ -347,13 +348,13 @@ export class Lobby {
   }
 
   /**
-   * Whoever shows a player's last token is that player. Nothing is touched before the token has
-   * passed every check.
+   * A player's last token identifies that player. Nothing changes before the token has passed every
+   * check.
    */
   #resume(session: Session, token: string, nowMs: number): void {
     this.#mustBeNobody(session)
     const claim = this.#tokens.verify(token)
-    if (claim === undefined) throw new Refusal('bad-token', 'that is no token of this server')
+    if (claim === undefined) throw new Refusal('bad-token', 'this token is not from this server')
     const player = this.#byId.get(claim.id)
     if (player === undefined || nowMs >= claim.expiresMs)
       throw new Refusal('token-expired', 'the seat has been given up')
@@ -361,9 +362,9 @@ export class Lobby {
       throw new Refusal('token-used', 'this token has been used')
     const before = player.session
     if (before !== undefined) {
-      // The old connection may be dead without knowing it: the new one counts.
+      // The old connection may be dead and not know it yet: the new one counts.
       before.player = undefined
-      this.#dismiss(before, new Refusal('replaced', 'you have come back on another connection'))
+      this.#dismiss(before, new Refusal('replaced', 'you signed in on another connection'))
     }
     this.#away.delete(player)
     this.#seat(session, player, nowMs)
@@ -386,7 +387,7 @@ export class Lobby {
     })
   }
 
-  /** The connection stays, and belongs to nobody again. */
+  /** The connection stays open, without a player again. */
   #signOut(session: Session, nowMs: number): void {
     this.#standUp(session, nowMs)
     session.arrivedMs = nowMs
@@ -445,7 +446,8 @@ export class Lobby {
       throw new Refusal('bad-capacity', `a room has ${minMatchPlayers} to ${maxRoomPlayers} seats`)
     }
     const key = keyOf(command.room)
-    if (this.#rooms.has(key)) throw new Refusal('room-taken', 'there is a room of this name')
+    if (this.#rooms.has(key))
+      throw new Refusal('room-taken', 'a room with this name exists already')
     if (this.#rooms.size >= maxRooms)
       throw new Refusal('too-many-rooms', 'there are too many rooms')
     const room = this.#newRoom(command.room, { capacity, isPrivate: command.private, password })
@@ -463,7 +465,7 @@ export class Lobby {
   #find(name: string): Room {
     const byName = this.#rooms.get(keyOf(name))
     const room = byName !== undefined && !byName.options.isPrivate ? byName : this.#byCode.get(name)
-    if (room === undefined) throw new Refusal('no-such-room', 'there is no room of this name')
+    if (room === undefined) throw new Refusal('no-such-room', 'there is no room with this name')
     return room
   }
 
@@ -490,7 +492,7 @@ export class Lobby {
   #enqueue(player: Player, nowMs: number): void {
     this.#mustBeInLobby(player)
     this.#mustNotDrain()
-    if (this.#queue.isFull) throw new Refusal('queue-full', 'too many wait already')
+    if (this.#queue.isFull) throw new Refusal('queue-full', 'the queue is full')
     const skill = this.#skills.of(player.name)
     this.#queue.add(player, skill, nowMs)
     this.#tell(player, { type: 'queued', skill, players: this.#queue.size })
@@ -555,17 +557,17 @@ export class Lobby {
 
   #sayInLobby(session: Session, player: Player, text: string, nowMs: number): void {
     if (!session.bucket.take(this.#limits.lobbyChatMessages, nowMs)) {
-      throw new Refusal('too-fast', 'the whole lobby hears this: more slowly, please')
+      throw new Refusal('too-fast', 'you chat too fast in the lobby; wait a moment')
     }
     const hearers = Math.min(this.#inLobby.size, this.#limits.lobbyHearersPerSecond)
     if (!this.#lobbyTalk.take(hearers, nowMs)) {
-      throw new Refusal('too-fast', 'too many talk in the lobby: again in a moment, please')
+      throw new Refusal('too-fast', 'the lobby chat is too busy; try again in a moment')
     }
     this.#deliver(sessionsOf(this.#inLobby), { type: 'chat', from: player.name, to: 'lobby', text })
   }
 
   #roomOf(player: Player): Room {
-    if (player.room === undefined) throw new Refusal('not-in-a-room', 'you are in no room')
+    if (player.room === undefined) throw new Refusal('not-in-a-room', 'you are not in a room')
     return player.room
   }
 
@@ -574,7 +576,7 @@ export class Lobby {
   }
 
   #mustNotDrain(): void {
-    if (this.#isDraining) throw new Refusal('draining', 'the server is about to close')
+    if (this.#isDraining) throw new Refusal('draining', 'the server is about to shut down')
   }
 
   #mustBeNobody(session: Session): void {

@@ -1,6 +1,6 @@
-// Calls that travel between two threads: collected, and posted together once a turn. The other side
-// confirms each post, so that it is known how much is on its way: somebody who has stopped reading
-// must not fill the memory of who goes on writing.
+// Calls between two threads: collected, and posted together once a turn of the event loop. The
+// other side confirms each post, so the sender knows how much is on its way: a thread that has
+// stopped reading must not fill the sender's memory.
 import type { MessagePort } from 'node:worker_threads'
 
 /** A method's name and its arguments. */
@@ -16,7 +16,7 @@ interface Post {
 const CALL_BYTES = 100
 const NUMBER_BYTES = 8
 
-/** What postMessage copies is the whole buffer below a view: bytes travel in one of their own. */
+/** postMessage copies the whole buffer below a view, so bytes get a buffer of their own. */
 export function ownBytes(bytes: Uint8Array): Uint8Array {
   return new Uint8Array(bytes)
 }

@@ -1,5 +1,5 @@
-// The command: opens a lobby, with bots if asked for, or joins one as a person. Knows arguments,
-// signals and child processes, no rules.
+// The command: starts a lobby, with bots if you ask for them, or the terminal client. Deals with
+// arguments, signals and child processes; no rules.
 import { type ChildProcess, fork } from 'node:child_process'
 import { lookup } from 'node:dns/promises'
 import { once } from 'node:events'
@@ -29,7 +29,7 @@ const usage = `A lobby server: players meet in rooms, talk, and play when all ar
   --settings      show every setting`
 
 const FIGURES_EVERY_MS = 1000
-/** For the bots to end by themselves. */
+/** How long the bots have to end by themselves. */
 const BOTS_GRACE_MS = 3000
 
 /** A sentence for the person at the keyboard, instead of a stack trace. */
@@ -54,15 +54,15 @@ async function main(): Promise<number> {
   const { host, port } = settings
   const botCount = readNumber('--bots', String(flags.bots), 0, settings.maxConnections - 1)
   if (flags.client && port === 0)
-    throw new Mistake('--port wants a whole number from 1 to 65535, not "0".')
+    throw new Mistake('--port needs a whole number from 1 to 65535, not "0".')
   const address = await addressOf(host)
   return flags.client ? runClient(address, port) : serve(address, settings, botCount)
 }
 
-/** pollport takes numbers only, since asking for a name blocks; Node asks without blocking. */
+/** pollport takes only numeric addresses, since a DNS lookup blocks; Node's does not. */
 async function addressOf(host: string): Promise<string> {
   const { address } = await lookup(host).catch(() => {
-    throw new Mistake(`There is no host of the name ${host}.`)
+    throw new Mistake(`There is no host named ${host}.`)
   })
   return address
 }
@@ -87,7 +87,7 @@ function readArguments(): Record<string, unknown> {
 function readNumber(flag: string, text: string, least: number, most: number): number {
   const number = Number(text)
   if (/^\d+$/.test(text) && number >= least && number <= most) return number
-  throw new Mistake(`${flag} wants a whole number from ${least} to ${most}, not "${text}".`)
+  throw new Mistake(`${flag} needs a whole number from ${least} to ${most}, not "${text}".`)
 }
 
 async function serve(address: string, settings: Settings, botCount: number): Promise<number> {
@@ -122,11 +122,11 @@ async function serve(address: string, settings: Settings, botCount: number): Pro
     if (bots?.connected) bots.disconnect()
   }
   process.on('SIGINT', stop)
-  // An operator's word: matches that go on may end first. Said twice it is the same as Ctrl-C.
+  // From an operator: running matches may end first. A second SIGTERM is the same as Ctrl-C.
   process.once('SIGTERM', () => {
     process.on('SIGTERM', stop)
     line.end()
-    console.log('Draining: no new players; the matches that go on may end.')
+    console.log('Draining: no new players; running matches may end.')
     server.drain()
   })
 
@@ -135,7 +135,7 @@ async function serve(address: string, settings: Settings, botCount: number): Pro
   const figures = setInterval(() => {
     const now = server.figures
     const nowMs = performance.now()
-    // With nobody here there is nothing to tell.
+    // With nobody here there is nothing to show.
     if (now.messagesIn !== before.messagesIn || now.players !== before.players) {
       line.show(formatFigures(now, before, (nowMs - beforeMs) / 1000, lastReport))
     }
@@ -151,7 +151,7 @@ async function serve(address: string, settings: Settings, botCount: number): Pro
   return 0
 }
 
-/** Where a person gets to it; one can listen on all addresses, but not go there. */
+/** The address to open; a server can listen on all addresses, but you cannot connect to that. */
 function urlOf(host: string, port: number): string {
   const reachable = host === '0.0.0.0' || host === '::' ? 'localhost' : host
   return `http://${reachable.includes(':') ? `[${reachable}]` : reachable}:${port}/`
@@ -188,8 +188,8 @@ async function openServer(
 }
 
 /**
- * A process of its own, with a channel to this one: when either end closes, by whatever misfortune,
- * the bots end.
+ * A process of its own, with a channel to this one: when either end closes, for any reason, the
+ * bots end.
  */
 function startBots(address: string, port: number, count: number): ChildProcess {
   const any = new Map([
@@ -204,7 +204,7 @@ function startBots(address: string, port: number, count: number): ChildProcess {
 
 async function endOf(child: ChildProcess): Promise<void> {
   if (child.exitCode !== null || child.signalCode !== null) return
-  const impatience = setTimeout(() => child.kill('SIGKILL'), BOTS_GRACE_MS)
+  const killTimer = setTimeout(() => child.kill('SIGKILL'), BOTS_GRACE_MS)
   await once(child, 'exit')
-  clearTimeout(impatience)
+  clearTimeout(killTimer)
 }

@@ -72,8 +72,8 @@ export class Match {
   }
 
   /**
-   * From the next tick on; passed over when it is older than what was heard already, or of nobody
-   * who plays.
+   * Counts from the next tick on; ignored if an older steer than the last one, or not by a player
+   * of this match.
    */
   steer(name: string, seq: number, direction: Direction): void {
     const runner = this.#runners.get(name)
@@ -84,8 +84,8 @@ export class Match {
   }
 
   /**
-   * One tick: everybody moves, then coins are picked up, by whoever sits first if two touch the
-   * same. Returns who has picked one up.
+   * One tick: everybody moves, then coins are picked up; the lower seat gets it if two touch the
+   * same one. Returns who has picked one up.
    */
   step(): { name: string; score: number }[] {
     this.#tick++
@@ -110,7 +110,7 @@ export class Match {
     return scored
   }
 
-  /** Who leaves has lost. */
+  /** A player that leaves has lost. */
   leave(name: string): void {
     this.#runners.delete(name)
   }

@@ -1,5 +1,5 @@
-// The server's figures in Prometheus' words, and what prom-client tells of the process. Knows what
-// each number is, not where it comes from.
+// The server's figures in Prometheus' format, and prom-client's figures of the process. Describes
+// what each number is, not where it comes from.
 import { Counter, collectDefaultMetrics, Gauge, type Metric, Registry } from 'prom-client'
 import type { GatewayFigures, LatenessCounts, ServerFigures } from './server-figures.ts'
 
@@ -7,29 +7,32 @@ type NumberOf<T> = { [K in keyof T]: T[K] extends number ? K : never }[keyof T]
 type Kind = 'gauge' | 'counter'
 type Reading = [labels: Record<string, string | number>, value: number]
 
-// `satisfies`: a number that the server learns to tell has to be described here before it compiles.
-// Milliseconds are told as seconds, below.
+// `satisfies`: a new number of the server has to be described here before it compiles. Milliseconds
+// are exported as seconds, below.
 const numbers = {
   connections: ['gauge', 'Connections of players, signed in or not'],
-  webConnections: ['gauge', 'Of the connections, those of browsers'],
-  players: ['gauge', 'Players, those away counted'],
+  webConnections: ['gauge', 'Connections of browsers, included in connections'],
+  players: ['gauge', 'Players, including those who are away'],
   away: ['gauge', 'Players whose connection is lost and whose seat is kept'],
   queued: ['gauge', 'Players who wait for a quick match'],
   playing: ['gauge', 'Players in a match'],
-  viaUdp: ['gauge', 'Players who are sent the state of a match by datagrams'],
+  viaUdp: ['gauge', 'Players who get the state of a match by datagrams'],
   rooms: ['gauge', 'Rooms'],
-  matches: ['gauge', 'Matches that are going on'],
-  signIns: ['counter', 'Players who came in with a name or a token'],
+  matches: ['gauge', 'Matches that are running'],
+  signIns: ['counter', 'Sign-ins, with a name or a token'],
   messagesIn: ['counter', 'Messages from players'],
   messagesOut: ['counter', 'Messages to players'],
   bytesIn: ['counter', 'Bytes from players'],
   bytesOut: ['counter', 'Bytes to players'],
-  datagramsIn: ['counter', 'Datagrams that came in'],
+  datagramsIn: ['counter', 'Datagrams received'],
   datagramsOut: ['counter', 'Datagrams to players'],
-  datagramsRefused: ['counter', 'Datagrams with a wrong form or token, or too many'],
-  unsavedMatches: ['counter', 'Matches whose result could not be kept'],
+  datagramsRefused: [
+    'counter',
+    'Datagrams refused: malformed, with a wrong token, or over the rate'
+  ],
+  unsavedMatches: ['counter', 'Matches whose result could not be saved'],
   ticks: ['counter', 'Ticks of the server'],
-  missedTicks: ['counter', 'Ticks left out because the server was a whole tick late']
+  missedTicks: ['counter', 'Ticks skipped because the server was a whole tick late']
 } satisfies Record<Exclude<NumberOf<ServerFigures>, 'uptimeMs'>, [Kind, string]>
 
 const numbersOfGateways = {
@@ -70,12 +73,8 @@ export class Metrics {
     this.#add('gauge', 'uptime_seconds', 'Since the start', [], ({ uptimeMs }) => [
       [{}, uptimeMs / 1000]
     ])
-    this.#add(
-      'counter',
-      'refusals_total',
-      'What players were refused, by code',
-      ['code'],
-      ({ refusals }) => Object.entries(refusals).map(([code, count]) => [{ code }, count])
+    this.#add('counter', 'refusals_total', 'Refusals, by code', ['code'], ({ refusals }) =>
+      Object.entries(refusals).map(([code, count]) => [{ code }, count])
     )
     this.#add(
       'gauge',
@@ -113,7 +112,9 @@ export class Metrics {
     const options = { name: `lobby_${words}`, help, labelNames, registers: [this.#registry] }
     const metric = kind === 'gauge' ? new Gauge(options) : new Counter(options)
     this.#updates.push((figures) => {
-      metric.reset() // counted elsewhere, so what is added to it is the whole; and a label that is gone goes here too
+      // Counted elsewhere, so what is added to it is the whole; and a label that is gone goes here
+      // too
+      metric.reset()
       for (const [labels, value] of read(figures)) {
         if (metric instanceof Gauge) metric.set(labels, value)
         else metric.inc(labels, value)

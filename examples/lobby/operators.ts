@@ -1,6 +1,6 @@
-// What operators ask over HTTP: the monitor page and its figures, figures for Prometheus, is it
-// well. Speaks HTTP over connections that it is handed, with a limit on whatever one of them may
-// cost; knows no rules of the lobby.
+// HTTP for operators: the monitor page and its figures, metrics for Prometheus, the health check.
+// It speaks HTTP over connections that others accept, and limits what each of them can cost;
+// contains no rules of the lobby.
 import {
   createServer,
   type IncomingMessage,
@@ -25,8 +25,8 @@ export const defaultOperatorLimits = {
   /** At once; a browser opens six for a page. */
   maxConnections: 64,
   /**
-   * From connecting, or from the last answer, to the end of the next request, and then for the
-   * answer to be taken. Who is slower is cut off.
+   * From connecting, or from the last answer, to the end of the next request, and then until the
+   * answer is read. Slower connections are closed.
    */
   requestMs: 10_000,
   /** A request's line and headers. */
@@ -54,8 +54,8 @@ export class Operators {
   readonly #http
   /**
    * Of each connection that is open. An `http.Server` that does not listen itself checks no
-   * `headersTimeout` (see `toDuplex`), and its `timeout` begins anew with every byte: who sends one
-   * now and then would stay for ever.
+   * `headersTimeout` (see `toDuplex`), and its `timeout` starts again with every byte: a client
+   * that sends one now and then would stay for ever.
    */
   readonly #deadlines = new Map<Duplex, NodeJS.Timeout>()
 
@@ -94,7 +94,8 @@ export class Operators {
     if (request.method !== 'GET' && request.method !== 'HEAD') {
       return send(response, 405, 'only GET and HEAD\n', { allow: 'GET, HEAD', connection: 'close' })
     }
-    if (hasBody(request)) return send(response, 413, 'no body is read\n', { connection: 'close' })
+    if (hasBody(request))
+      return send(response, 413, 'requests with a body are not accepted\n', { connection: 'close' })
     if (this.#page.answer(request, response)) return
     switch (pathOf(request)) {
       case '/figures':
@@ -109,7 +110,7 @@ export class Operators {
         return send(response, 200, text, { 'content-type': this.#metrics.contentType })
       }
       case '/healthz':
-        // 503: whoever shares out players should send no more.
+        // 503: a load balancer should send no more players.
         return this.#source.figures().isDraining
           ? send(response, 503, 'draining\n')
           : send(response, 200, 'ok\n')

@@ -1,4 +1,4 @@
-// A player: a name, a seat in a room, and the connection of the moment, if there is one. A player
+// A player: a name, a seat in a room, and the current connection, if there is one. A player
 // outlives a lost connection for a while.
 import type { Room } from './room.ts'
 import type { Session } from './session.ts'

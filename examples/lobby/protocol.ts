@@ -1,6 +1,6 @@
-// What travels: commands from a player, messages to a player, one JSON object a frame of two length
-// bytes. Nothing from a client is believed before it has passed parseCommand(). Knows no rooms and
-// no sockets.
+// The messages: commands from a player, messages to a player, one JSON object a frame with a length
+// of two bytes. parseCommand() validates everything that a client sends. Uses no rooms and no
+// sockets.
 import { FrameEncoder } from 'pollport'
 import { type Limits, MAX_REPLY_BYTES } from './config.ts'
 import { TOKEN_CHARS } from './tokens.ts'
@@ -9,7 +9,7 @@ import { TOKEN_CHARS } from './tokens.ts'
 export const LENGTH_BYTES = 2
 export const PROTOCOL_VERSION = 3
 
-/** What a client may write: what is left out has a default. */
+/** What a client sends: optional fields have a default. */
 export type Request =
   | Exclude<Command, { type: 'rooms' | 'watch-rooms' | 'create' | 'hold' | 'join' | 'spectate' }>
   | { type: 'rooms'; from?: number; filter?: string; open?: boolean }
@@ -17,10 +17,10 @@ export type Request =
   | { type: 'create'; room: string; capacity?: number; private?: boolean; password?: string }
   | { type: 'hold' | 'join' | 'spectate'; room: string; password?: string }
 
-/** What a request comes to when it has passed {@link parseCommand}. */
+/** A request that {@link parseCommand} has validated, with its defaults filled in. */
 export type Command =
   | { type: 'name'; name: string }
-  /** Instead of a name: back to the seat of a connection that was lost. */
+  /** Instead of a name: takes back the seat of a lost connection. */
   | { type: 'resume'; token: string }
   /** For good: the seat is given up, and the token with it. */
   | { type: 'sign-out' }
@@ -49,15 +49,15 @@ export type Command =
   | { type: 'ready'; ready: boolean }
   /**
    * Where the player wants to go in the match of that number: see {@link Direction}. The highest
-   * `seq` counts; what comes late is passed over.
+   * `seq` counts; late ones are ignored.
    */
   | { type: 'steer'; match: number; seq: number; direction: Direction }
-  /** To the room, or, for who is in none, to the lobby. */
+  /** To the room, or to the lobby if the player is in none. */
   | { type: 'say'; text: string }
   | { type: 'ping'; id: number }
   /**
-   * Asks for a token with which datagrams are believed; a new one makes the one before worthless.
-   * Answered by whoever holds the connection.
+   * Asks for a token for datagrams; a new one makes the one before invalid.
+   * Answered by the gateway.
    */
   | { type: 'udp' }
 
@@ -74,14 +74,14 @@ export interface ArenaInfo {
   ticksPerSecond: number
 }
 
-/** Where everybody and everything is after a tick. */
+/** The positions of players and coins after a tick. */
 export interface MatchState {
   match: number
-  /** Counts up: an older one than the last is passed over. */
+  /** Counts up: an older one than the last is ignored. */
   tick: number
   /**
    * `seat`: the player's place in `players` of 'match-started'. `seq`: of the last steer that
-   * counted. Who has left is not in it.
+   * counted. A player that left is not in it.
    */
   players: { seat: number; x: number; y: number; score: number; seq: number }[]
   coins: { x: number; y: number }[]
@@ -125,7 +125,7 @@ export type ServerMessage =
   | { type: 'queued'; skill: number; players: number }
   | { type: 'unqueued' }
   | { type: 'held'; room: string; forMs: number }
-  /** `code` brings others into a private room. */
+  /** With `code`, others can join a private room. */
   | {
       type: 'joined'
       room: string
@@ -141,15 +141,15 @@ export type ServerMessage =
   | { type: 'member-away'; name: string }
   | { type: 'member-back'; name: string }
   | { type: 'host'; name: string }
-  /** The host has sent the player out. */
+  /** The host has removed the player. */
   | { type: 'kicked'; room: string }
   | { type: 'ready'; name: string; ready: boolean }
   | { type: 'countdown'; startsInMs: number }
   | { type: 'countdown-stopped' }
   | { type: 'chat'; from: string; to: 'room' | 'lobby'; text: string }
   /**
-   * `match` is its number, `players` the order in which {@link MatchState} has them. Also for who
-   * comes in or back while it runs.
+   * `match` is its number, `players` the order in which {@link MatchState} has them. A
+   * player that joins or comes back while the match runs gets it, too.
    */
   | {
       type: 'match-started'
@@ -158,7 +158,7 @@ export type ServerMessage =
       endsInMs: number
       arena: ArenaInfo
     }
-  /** Thirty times a second, to whom no datagram gets through. */
+  /** Thirty times a second, to players that datagrams do not reach. */
   | ({ type: 'state' } & MatchState)
   | { type: 'scored'; name: string; score: number }
   /**
@@ -178,8 +178,8 @@ export type ServerMessage =
   | { type: 'pong'; id: number }
   | { type: 'error'; code: RefusalCode; message: string }
   /**
-   * The server is about to end: nobody comes in, no match begins, and those that go on have so
-   * long.
+   * The server is about to shut down: nobody can join, no match starts, and running ones have so
+   * long to end.
    */
   | { type: 'draining'; withinMs: number }
   /** The server ends. */
@@ -226,7 +226,7 @@ export type RefusalCode =
   | 'too-many-connections'
   | 'replaced'
 
-/** Why a command was not done: told to its sender and to nobody else. */
+/** Why a command was not done: only its sender gets this. */
 export class Refusal extends Error {
   readonly code: RefusalCode
 
@@ -242,17 +242,17 @@ export class Refusal extends Error {
 
 const encoder = new FrameEncoder({ lengthBytes: LENGTH_BYTES, maxFrameBytes: MAX_REPLY_BYTES })
 
-/** A message as it goes over the wire. A broadcast does this once, however many hear it. */
+/** A message as bytes. A broadcast encodes it once for all receivers. */
 export function encode(message: Request | ServerMessage): Buffer {
   return encoder.encode(JSON.stringify(message))
 }
 
-/** The client's side: a server is believed, up to a point (see client.ts). */
+/** For clients, which trust their server, up to a point (see client.ts). */
 export function parseMessage(frame: Uint8Array): ServerMessage {
   return JSON.parse(utf8.decode(frame))
 }
 
-/** The server's side. Throws a {@link Refusal} for whatever is not exactly a command. */
+/** For the server. Throws a {@link Refusal} for anything that is not exactly a command. */
 export function parseCommand(frame: Uint8Array, limits: Limits): Command {
   const fields = parseObject(frame)
   switch (fields.type) {
@@ -390,10 +390,10 @@ function checkFilter(
   return { text: filter, open: checkBoolean(open, 'open') }
 }
 
-/** Only what it looks like: whether it is genuine is for whoever holds the key. */
+/** Only its form; tokens.ts checks the signature. */
 function checkToken(value: unknown): string {
   if (typeof value === 'string' && value.length === TOKEN_CHARS) return value
-  throw new Refusal('bad-token', 'that is no token of this server')
+  throw new Refusal('bad-token', 'this token is not from this server')
 }
 
 function checkText(value: unknown, limits: Limits): string {

@@ -1,5 +1,5 @@
-// The queue for players who want a match with anybody of about their skill. Who waits longer
-// accepts more. Knows no rooms and no sockets; the time is passed in.
+// The queue for players who want a match with players of similar skill. The longer a player waits,
+// the larger a difference it accepts. Uses no rooms and no sockets; the time is passed in.
 import type { Limits } from './config.ts'
 import type { Player } from './player.ts'
 
@@ -31,7 +31,7 @@ export class QuickMatch {
     return this.#queue.has(player)
   }
 
-  /** Whoever waits already keeps the place. */
+  /** A player that waits already keeps its place. */
   add(player: Player, skill: number, nowMs: number): void {
     if (!this.#queue.has(player)) this.#queue.set(player, { player, skill, sinceMs: nowMs })
   }
@@ -41,7 +41,7 @@ export class QuickMatch {
     return this.#queue.delete(player)
   }
 
-  /** Sends everybody away, and tells who they were. */
+  /** Empties the queue, and returns who was in it. */
   clear(): Player[] {
     const players = [...this.#queue.keys()]
     this.#queue.clear()
@@ -50,9 +50,9 @@ export class QuickMatch {
 
   /**
    * The groups that can be made now, taken out of the queue. The longest waiting comes first and is
-   * given those next in line whose skill is near enough; how near is for the one who waited longest
-   * to say, or newcomers would pass over somebody whom few are like. A group that is not full is
-   * made when its first has waited for long.
+   * given the next in line whose skill is near enough. How near depends on the wait of the one who
+   * waited longest; otherwise newcomers would overtake a player with an unusual skill. A group that
+   * is not full is made when its first player has waited for long.
    */
   takeGroups(nowMs: number): Player[][] {
     if (nowMs < this.#lookAtMs) return []
@@ -77,7 +77,7 @@ export class QuickMatch {
     return groups
   }
 
-  /** How much skill may differ: more with each second, and after a while anybody will do. */
+  /** How much skill may differ: more with each second, and after a while by any amount. */
   #reachOf({ sinceMs }: Waiting, nowMs: number): number {
     const { skillReach, skillReachPerSecond, anySkillAfterMs } = this.#limits
     const waitedMs = nowMs - sinceMs

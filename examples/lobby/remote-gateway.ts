@@ -8,17 +8,17 @@ import type { Direction, RefusalCode } from './protocol.ts'
 import type { GatewayFigures } from './server-figures.ts'
 
 /**
- * On its way to a thread that does not keep up: states are left out from here on, since newer ones
+ * With so much on its way to a thread that does not keep up, states are dropped, since newer ones
  * come soon.
  */
 const MANY_UNDER_WAY_BYTES = 1024 * 1024
 /**
- * A thread that is so far behind will not come back: its players are better served by another one.
+ * A thread that is so far behind will not recover: its players are better off on another one.
  */
 const MAX_UNDER_WAY_BYTES = 64 * 1024 * 1024
 /**
- * A thread tells its figures twice a second. Looked for once a second, so many times in vain: it
- * hangs.
+ * A thread reports its figures twice a second. Without any in so many checks, one a second, the
+ * thread is blocked.
  */
 const LOOK_EVERY_MS = 1_000
 const MAX_LOOKS_IN_VAIN = 10
@@ -79,7 +79,7 @@ export class RemoteGateway implements GatewayLink {
       this.#onListening = resolve
       this.ended.then((error) => reject(error ?? new Error('the thread ended before it listened')))
     })
-    this.listening.catch(() => {}) // whoever waits for it hears it
+    this.listening.catch(() => {}) // those that await it get the error
   }
 
   /** Whether it has begun to serve. */
@@ -110,15 +110,15 @@ export class RemoteGateway implements GatewayLink {
   }
 
   /**
-   * Hands a connection over: the handle is the thread's from now on, or is closed when that ends
-   * before it has taken it.
+   * Hands a connection over: the thread owns the handle from now on; it is closed if the thread
+   * ends before it has taken it.
    */
   adopt(handle: number, isWeb: boolean): void {
     this.#handles.add(handle)
     this.#send('adopt', handle, isWeb)
   }
 
-  /** Ends the thread at once, whatever it does; {@link ended} tells why. */
+  /** Ends the thread at once, whatever it does; {@link ended} has the reason. */
   terminate(reason: Error): void {
     if (this.#failure !== undefined) return
     this.#failure = reason
@@ -133,7 +133,7 @@ export class RemoteGateway implements GatewayLink {
 
   #look(): void {
     if (this.#isOpen && ++this.#looksInVain > MAX_LOOKS_IN_VAIN)
-      this.terminate(new Error('the thread hangs'))
+      this.terminate(new Error('the thread is blocked'))
   }
 
   #obey([method, ...args]: Call): void {

@@ -18,7 +18,7 @@ export class RoomList {
   readonly #deliver: Deliver
   /** With the keys of their names, by which they are looked for. */
   readonly #rooms = new Map<Room, string>()
-  /** Changed, or gone, since the watchers were told last. */
+  /** Changed, or gone, since the watchers got the last changes. */
   readonly #changed = new Set<Room>()
   readonly #watches = new Map<string, Watch>()
   readonly #watchOf = new Map<Player, string>()
@@ -56,7 +56,7 @@ export class RoomList {
     return { rooms, total }
   }
 
-  /** From now on this player hears of every change of the rooms that pass; undefined ends that. */
+  /** From now on this player gets every change of the matching rooms; undefined ends that. */
   watch(player: Player, filter: RoomFilter | undefined): void {
     const before = this.#watchOf.get(player)
     if (before !== undefined) {
@@ -74,8 +74,8 @@ export class RoomList {
   }
 
   /**
-   * Tells the watchers when it is time, once however much has changed. A room that passes no longer
-   * is gone, for them.
+   * Sends the changes to the watchers when it is time, all in one message. A room that no longer
+   * matches the filter is gone, for them.
    */
   tellChanges(nowMs: number): void {
     if (this.#changed.size === 0 || nowMs < this.#tellAtMs) return
@@ -88,7 +88,8 @@ export class RoomList {
     this.#changed.clear()
     for (const { filter, players } of this.#watches.values()) {
       const wanted = keyOf(filter.text)
-      const ofThese = changes.filter(({ key }) => key.includes(wanted)) // the others were never in their list
+      // The others were never in their list
+      const ofThese = changes.filter(({ key }) => key.includes(wanted))
       const atOnce = this.#limits.maxListedRooms
       for (let first = 0; first < ofThese.length; first += atOnce) {
         const rooms: RoomInfo[] = []

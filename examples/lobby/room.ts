@@ -1,5 +1,5 @@
-// A room: its seats, its host, who is ready, and the match that runs in it. Tells those inside what
-// happens. Knows no sockets; the time is passed in.
+// A room: its seats, its host, who is ready, and the match that runs in it. Sends what happens to
+// those inside. Uses no sockets; the time is passed in.
 import { randomInt } from 'node:crypto'
 import { type Limits, TICKS_PER_SECOND } from './config.ts'
 import { Match, type MatchResult } from './match.ts'
@@ -15,25 +15,25 @@ import {
 import type { RoomDetail } from './server-figures.ts'
 import type { Session } from './session.ts'
 
-/** How the rules talk: one message to any number of players. */
+/** Sends one message to any number of players. */
 export type Deliver = (to: Iterable<Session>, message: ServerMessage) => void
 
-/** The same for what is worth nothing a moment later: who cannot take it now does not get it. */
+/** The same for messages that are soon outdated: a client that cannot take it now misses it. */
 export type DeliverState = (to: Iterable<Session>, state: MatchState) => void
 
-/** What came of keeping a match. */
+/** How storing a match went. */
 export interface KeptMatch {
   skills: { name: string; skill: number }[]
   saved: boolean
 }
 
-/** What a room asks of the lobby that it is in. */
+/** What a room needs from its lobby. */
 export interface RoomOutlet {
   deliver: Deliver
   deliverState: DeliverState
-  /** What the list shows of this room may be different now. */
+  /** The room's entry in the list may have changed. */
   changed(room: Room): void
-  /** A match has ended. Calls `then` when its result is kept, at once or later. */
+  /** A match has ended. Calls `then` when its result is stored, at once or later. */
   finished(
     room: Room,
     players: readonly string[],
@@ -49,7 +49,7 @@ export interface RoomOutlet {
 /** What its founder chose. */
 export interface RoomOptions {
   readonly capacity: number
-  /** Not in the list: who wants to join needs the code. */
+  /** Not in the list: you need the code to join. */
   readonly isPrivate: boolean
   readonly password: string | undefined
 }
@@ -58,7 +58,7 @@ export interface RoomOptions {
 const CODE_LETTERS = 'ABCDEFGHJKLMNPQRSTUVWXYZ23456789'
 export const CODE_CHARS = 8
 
-/** More are not remembered: who has many names could make this grow with each of them. */
+/** More are not remembered: a client with many names could make this grow without a bound. */
 const MAX_KICKED = 1_000
 
 function newCode(): string {
@@ -87,7 +87,7 @@ export class Room {
    */
   readonly #held = new Map<Player, number>()
   /**
-   * Who was sent out, and until when the door is shut to them; the first one to end comes first.
+   * Who was removed, and until when they cannot come back; the first one to end comes first.
    */
   readonly #kicked = new Map<string, number>()
   #host: Player | undefined
@@ -152,7 +152,8 @@ export class Room {
   /** Gives up a seat that was kept. */
   letGo(player: Player): void {
     this.#held.delete(player)
-    if (player.heldRoom === this) player.heldRoom = undefined // or it is one elsewhere, which the lobby gives up
+    // Or it is in another room; the lobby gives that one up
+    if (player.heldRoom === this) player.heldRoom = undefined
   }
 
   join(player: Player, password: string | undefined, nowMs: number): void {
@@ -168,7 +169,7 @@ export class Room {
     this.#startIfAllAreReady(nowMs)
   }
 
-  /** Players who were brought together, and want to play: all sit down, and are ready. */
+  /** Seats the players of a quick match, all of them ready. */
   seat(players: readonly Player[], nowMs: number): void {
     for (const player of players) {
       this.#members.add(player)
@@ -184,7 +185,7 @@ export class Room {
   spectate(player: Player, password: string | undefined, nowMs: number): void {
     this.#checkDoor(player, password, nowMs)
     if (this.#spectators.size >= this.#limits.maxSpectators)
-      throw new Refusal('room-full', 'too many look on already')
+      throw new Refusal('room-full', 'there are too many spectators already')
     this.#tell({ type: 'member-joined', name: player.name, spectator: true })
     this.#spectators.add(player)
     player.room = this
@@ -194,7 +195,7 @@ export class Room {
   }
 
   /**
-   * The connection of somebody inside is lost: the seat stays, and who is not here is not ready.
+   * A member lost its connection: the seat stays, but it is not ready.
    */
   lose(player: Player, nowMs: number): void {
     this.#ready.delete(player)
@@ -202,7 +203,7 @@ export class Room {
     this.#startIfAllAreReady(nowMs)
   }
 
-  /** Somebody is back: sees the room as it is now. */
+  /** A member is back: it gets the room as it is now. */
   welcomeBack(player: Player, nowMs: number): void {
     const others = [...this.#inside()].filter((other) => other !== player)
     this.#outlet.deliver(sessionsOf(others), { type: 'member-back', name: player.name })
@@ -210,7 +211,7 @@ export class Room {
     this.#showMatchTo(player, nowMs)
   }
 
-  /** By command, by the host's, or because a lost connection did not come back. */
+  /** By its own command, the host's, or because its connection did not come back. */
   leave(player: Player, nowMs: number, kicked = false): void {
     this.#members.delete(player)
     this.#spectators.delete(player)
@@ -224,7 +225,7 @@ export class Room {
     this.#outlet.changed(this)
   }
 
-  /** Empties a room that nobody plays in any more: those who looked on are told and put out. */
+  /** Empties a room without players: the spectators get `left`. */
   dissolve(nowMs: number): Player[] {
     const left = [...this.#spectators]
     for (const player of left) this.leave(player, nowMs)
@@ -233,12 +234,12 @@ export class Room {
 
   // ---- The host ----
 
-  /** Sends somebody out, and keeps the door shut for a while. Returns who it was. */
+  /** Removes a member, and refuses it for a while. Returns who it was. */
   kick(by: Player, name: string, nowMs: number): Player {
     this.#mustBeHost(by)
     const player = this.#find(name)
     if (player === by)
-      throw new Refusal('no-such-member', 'nobody can send out themselves: leave instead')
+      throw new Refusal('no-such-member', 'you cannot kick yourself: leave instead')
     this.#kicked.delete(player.id) // to the end of the line
     this.#kicked.set(player.id, nowMs + this.#limits.kickedMs)
     for (const [id, untilMs] of this.#kicked) {
@@ -253,7 +254,7 @@ export class Room {
     this.#mustBeHost(by)
     const player = this.#find(name)
     if (!this.#members.has(player))
-      throw new Refusal('no-such-member', 'who only looks on cannot be host')
+      throw new Refusal('no-such-member', 'a spectator cannot be host')
     this.#setHost(player)
   }
 
@@ -261,21 +262,21 @@ export class Room {
 
   setReady(player: Player, ready: boolean, nowMs: number): void {
     if (this.isPlaying) throw new Refusal('match-running', 'the match has started already')
-    if (!this.#members.has(player)) throw new Refusal('spectator', 'you only look on')
+    if (!this.#members.has(player)) throw new Refusal('spectator', 'you are a spectator')
     if (ready) this.#ready.add(player)
     else this.#ready.delete(player)
     this.#tell({ type: 'ready', name: player.name, ready })
     this.#startIfAllAreReady(nowMs)
   }
 
-  /** The same as {@link steer}, for who is told why it cannot be. */
+  /** The same as {@link steer}, but throws the reason if it cannot be done. */
   steerByCommand(player: Player, match: number, seq: number, direction: Direction): void {
     if (this.#match === undefined) throw new Refusal('no-match', 'no match is running')
-    if (!this.#members.has(player)) throw new Refusal('spectator', 'you only look on')
+    if (!this.#members.has(player)) throw new Refusal('spectator', 'you are a spectator')
     this.steer(player, match, seq, direction)
   }
 
-  /** For another match than the one that runs it is late, or forged: nothing happens. */
+  /** For another match than the running one it is late, or forged: ignored. */
   steer(player: Player, match: number, seq: number, direction: Direction): void {
     if (this.#match?.rules.number === match) this.#match.steer(player.name, seq, direction)
   }
@@ -368,7 +369,7 @@ export class Room {
   #find(name: string): Player {
     const player = this.#inside().find((member) => member.name === name)
     if (player === undefined)
-      throw new Refusal('no-such-member', 'nobody of this name is in the room')
+      throw new Refusal('no-such-member', 'nobody with this name is in the room')
     return player
   }
 
@@ -380,14 +381,14 @@ export class Room {
   #checkDoor(player: Player, password: string | undefined, nowMs: number): void {
     const shutUntilMs = this.#kicked.get(player.id)
     if (shutUntilMs !== undefined && nowMs < shutUntilMs)
-      throw new Refusal('kicked', 'the host has sent you out')
-    // A seat that is kept was let in already.
+      throw new Refusal('kicked', 'the host removed you from this room')
+    // A player with a reserved seat has given the password already.
     if (
       this.options.password !== undefined &&
       player.heldRoom !== this &&
       password !== this.options.password
     ) {
-      throw new Refusal('wrong-password', 'this room has another password')
+      throw new Refusal('wrong-password', 'wrong password')
     }
   }
 
@@ -403,7 +404,7 @@ export class Room {
     this.#tell({ type: 'host', name: player.name })
   }
 
-  /** To whoever has been here longest, of those who are here at the moment if there are any. */
+  /** The member who has been here longest becomes host, a connected one if there is any. */
   #passHostOn(): void {
     const [first] = this.#members
     const next = [...this.#members].find((member) => member.session !== undefined) ?? first
@@ -455,7 +456,7 @@ export class Room {
   }
 
   /**
-   * The room is open again, and nobody is ready. Nobody is told who has won before that is kept.
+   * The room is open again, and nobody is ready. The winner is announced when the result is stored.
    */
   #end(match: Match): void {
     this.#match = undefined

@@ -1,4 +1,4 @@
-// What a running server tells of itself: operators, the live line and the load command read it.
+// The figures of a running server: operators, the live line and the load command read them.
 // Types, and the arithmetic of lateness. Pure.
 
 /** Of the connections of one thread: how it is now, and counts since its start. */
@@ -6,7 +6,7 @@ export interface GatewayFigures {
   /** Players' connections now, those of browsers among them. */
   connections: number
   webConnections: number
-  /** Who is sent the state of a match by datagrams now. */
+  /** Players who get the state of a match by datagrams now. */
   viaUdp: number
   messagesIn: number
   messagesOut: number
@@ -47,11 +47,11 @@ export interface ServerFigures extends GatewayFigures {
   signIns: number
   /** By {@link RefusalCode}. */
   refusals: Record<string, number>
-  /** Matches whose result could not be kept. */
+  /** Matches whose result could not be saved. */
   unsavedMatches: number
   /** Of all parts of the rooms: four times thirty a second. */
   ticks: number
-  /** Left out because the server was a whole period late. */
+  /** Skipped because the server was a whole period late. */
   missedTicks: number
   lateness: LatenessCounts
   memory: { rss: number; heapUsed: number; external: number; arrayBuffers: number }

@@ -13,8 +13,8 @@ import { Skills } from './skills.ts'
 import { memoryStore, openStore, type Store } from './store.ts'
 
 /**
- * A thread that ends by a fault is started anew, and its players come back by their tokens; but
- * more often than that it makes no sense.
+ * A thread that ends with an error is started again, and its players come back with their tokens.
+ * More often than this, the server gives up.
  */
 const MAX_NEW_THREADS = 10
 const NEW_THREADS_WITHIN_MS = 60_000
@@ -26,7 +26,7 @@ export interface LobbyOptions {
    * share a port among listeners, which is Windows.
    */
   handOver?: boolean
-  /** Of each match: where its coins lie. By default nobody can foretell it. */
+  /** Of each match: where its coins lie. By default it is unpredictable. */
   newSeed?: () => number
 }
 
@@ -49,11 +49,11 @@ export class LobbyServer {
   #local: Gateway | undefined
   #doors: { game: TcpListener<never>; web: TcpListener<never> } | undefined
   /**
-   * What threads that have ended had counted: a sum that shrinks would be taken for a new start.
+   * The counts of threads that have ended: a sum that shrinks would look like a restart.
    */
   readonly #countedByGone = new Map<keyof GatewayFigures, number>()
   #nextRemote = 0
-  /** When they were started anew, lately. */
+  /** When threads were started again, lately. */
   #newThreads: number[] = []
   #failure: Error | undefined
   #isStopping = false
@@ -140,12 +140,12 @@ export class LobbyServer {
     return this.#operatorListener.localAddress.port
   }
 
-  /** No new players and no new matches; those that go on may end, then {@link stop}. */
+  /** No new players and no new matches; when the running ones have ended, {@link stop}. */
   drain(): void {
     this.#hub.drain()
   }
 
-  /** Tells everybody, lets the last words go out, and ends. */
+  /** Sends 'bye' to everybody, flushes it, and ends. */
   stop(): void {
     if (this.#isStopping) return
     this.#isStopping = true
@@ -217,7 +217,7 @@ export class LobbyServer {
       const { game, web } = this.#openDoors(port, webPort)
       this.#doors = { game, web }
       this.#ports = { port: game.localAddress.port, webPort: web.localAddress.port, udpPort }
-      // Until there is somebody to hand them over to, those who come wait.
+      // Connections wait until there is a thread to hand them over to.
       game.pause()
       web.pause()
       await this.#startThreads(0, workers)
@@ -273,11 +273,11 @@ export class LobbyServer {
       this.#countedByGone.set(name, (this.#countedByGone.get(name) ?? 0) + remote.figures[name])
     }
     this.#hub.disconnect(remote)
-    // One that has never served is the concern of whoever started it.
+    // One that has never served was reported by start().
     if (this.#isStopping || !remote.isOpen) return
     this.#log.error(
       { err: failure, thread: number },
-      'a thread has ended; its players may come back to another one'
+      'a thread has ended; its players can reconnect to another one'
     )
     await this.#startAnew(number)
   }
@@ -289,19 +289,19 @@ export class LobbyServer {
         (startedMs) => nowMs - startedMs < NEW_THREADS_WITHIN_MS
       )
       if (this.#newThreads.push(nowMs) > MAX_NEW_THREADS) {
-        this.#fail(new Error('threads end again and again'))
+        this.#fail(new Error('threads keep ending'))
         return
       }
       try {
         await this.#startThread(number)
         return
       } catch (error) {
-        this.#log.error({ err: error, thread: number }, 'not started anew')
+        this.#log.error({ err: error, thread: number }, 'not started again')
       }
     }
   }
 
-  /** A fault of ours: {@link ended} is rejected with it as soon as everybody is gone. */
+  /** An internal error: {@link ended} is rejected with it once all connections are closed. */
   #fail(error: Error): void {
     this.#failure ??= error
     this.stop()
@@ -354,7 +354,8 @@ export class LobbyServer {
   #handOver(connection: TcpConnection<never>, isWeb: boolean): void {
     const remotes = [...this.#remotes].filter(({ isOpen }) => isOpen)
     const remote = remotes[this.#nextRemote++ % remotes.length]
-    if (remote === undefined) return connection.reset() // all threads have ended, and new ones are on their way
+    // All threads have ended, and new ones are on their way
+    if (remote === undefined) return connection.reset()
     remote.adopt(connection.detach(), isWeb)
   }
 }

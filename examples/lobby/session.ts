@@ -28,8 +28,8 @@ export class TokenBucket {
 }
 
 /**
- * What becomes of a command: done; dropped and its sender warned; dropped in silence (one warning
- * is enough); or it was one too many.
+ * What happens to a command: it is done; dropped with a warning; dropped in silence (one warning is
+ * enough); or it was one too many, and the client is disconnected.
  */
 export type Admission = 'do' | 'warn' | 'drop' | 'cut'
 
@@ -64,9 +64,9 @@ export class Session {
   readonly address: string
   /** Since when it belongs to nobody. */
   arrivedMs: number
-  /** Whoever has signed in here. */
+  /** The player that has signed in here. */
   player: Player | undefined
-  /** For what costs more than its sender's own time. */
+  /** For commands that cost others something, too. */
   readonly bucket: TokenBucket
 
   constructor(limits: Limits, nowMs: number, address = '') {

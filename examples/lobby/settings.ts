@@ -1,6 +1,6 @@
-// Where a setting comes from: a flag, else the environment, else a file, else the default. Every
-// mistake is told with the place where it was made, and all of them at once. Knows what config.ts
-// says of each setting, and no rules.
+// Where a setting comes from: a flag, else the environment, else a file, else the default. All
+// mistakes are reported together, each with its place. Uses config.ts, which describes each
+// setting; contains no rules.
 import { readFileSync } from 'node:fs'
 import { defaultSettings, type Settings, settingsSchema } from './config.ts'
 
@@ -45,7 +45,7 @@ export function readSettings(
   for (const [variable, value] of Object.entries(environment)) {
     if (!variable.startsWith(ENVIRONMENT) || variable === `${ENVIRONMENT}CONFIG`) continue
     const name = byVariable.get(variable)
-    if (name === undefined) mistakes.push(`${variable}: there is no such setting`)
+    if (name === undefined) mistakes.push(`${variable}: unknown setting`)
     else given.set(name, { value, from: variable })
   }
   for (const name of names) {
@@ -59,8 +59,7 @@ export function readSettings(
   if (!result.success) {
     for (const issue of result.error.issues) {
       if (issue.code === 'unrecognized_keys') {
-        for (const key of issue.keys)
-          mistakes.push(`${given.get(key)?.from}: there is no such setting`)
+        for (const key of issue.keys) mistakes.push(`${given.get(key)?.from}: unknown setting`)
         continue
       }
       const { value, from } = given.get(String(issue.path[0])) as Given
@@ -95,8 +94,8 @@ export function describeSettings(): string {
     return `  --${flagOf(name).padEnd(width)}${String(defaultSettings[name]).padEnd(12)}${what}`
   })
   return [
-    'Each of these is a flag, a variable of the environment (LOBBY_MAX_ROOMS for --max-rooms), or a line of the JSON file',
-    'of --config ("maxRooms": 500). A flag counts before the environment, and that before the file.',
+    'You can set each of these by a flag, an environment variable (LOBBY_MAX_ROOMS for --max-rooms), or a line of the JSON',
+    'file of --config ("maxRooms": 500). A flag overrides the environment, which overrides the file.',
     '',
     ...lines
   ].join('\n')

@@ -1,8 +1,8 @@
-// How good players are, as far as their matches tell: Elo's arithmetic, each match counted as one
-// against each other player of it. Pure.
+// How good players are, by the results of their matches: Elo's arithmetic, with each match counted
+// as one against every other player in it. Pure.
 import { keyOf } from './protocol.ts'
 
-/** Of whom nothing is known. */
+/** The skill of a new player. */
 export const FIRST_SKILL = 1500
 /** A match between two moves their skills by half of this if they were equal before. */
 const K = 32
@@ -10,9 +10,9 @@ const K = 32
 const TENFOLD = 400
 
 /**
- * So many players are known; one more, and who has not played for longest is forgotten, and starts
- * anew. Names come from strangers: without a bound they would fill the memory and the store. Each
- * costs about 70 bytes here, with a name of usual length.
+ * So many players are known; one more, and the one that has not played for longest is forgotten,
+ * and starts again. Names come from strangers: without a bound they would fill the memory and the
+ * store. Each costs about 70 bytes here, with a name of usual length.
  */
 export const MAX_SKILLS = 100_000
 

@@ -1,6 +1,6 @@
 // The files of a web page: a fixed table, read once at the start and answered from memory, so that
-// no request ever names a path of this machine. Knows HTTP, and neither what the page is for nor
-// who else answers at the same port.
+// no request ever names a path of this machine. Speaks HTTP; does not depend on the page, or on
+// what else is served at the same port.
 import { createHash } from 'node:crypto'
 import { readFileSync } from 'node:fs'
 import type { IncomingMessage, ServerResponse } from 'node:http'

@@ -33,15 +33,15 @@ export interface Store {
    * has not played for longest comes first.
    */
   skills(): Promise<[key: string, skill: number][]>
-  /** Waits for what is being kept. Harmless when repeated. */
+  /** Waits for pending writes, then closes. Calling it again does nothing. */
   close(): Promise<void>
 }
 
-/** The store is of no use now; its message is a sentence for an operator. */
+/** The store cannot be used now; its message is a sentence for an operator. */
 export class StoreError extends Error {
   /**
    * LevelDB's (`LEVEL_LOCKED`), the system's (`EACCES`), `STORE_CLOSED`, or `STORE_BUSY`: too many
-   * matches wait already.
+   * matches are waiting already.
    */
   readonly code: string
 
@@ -181,7 +181,7 @@ class LevelStore implements Store {
       const { length } = this.#waiting
       throw new StoreError(
         'STORE_BUSY',
-        `The store in ${this.#folder} is too slow: ${length} matches wait already.`
+        `The store in ${this.#folder} is too slow: ${length} matches are waiting already.`
       )
     }
     this.#writing ??= this.#writeAll()
@@ -286,7 +286,7 @@ class LevelStore implements Store {
       throw new StoreError('STORE_CLOSED', `The store in ${this.#folder} is closed.`)
   }
 
-  /** What an operator is told. */
+  /** An error with a message for the operator. */
   #explain(error: unknown, what: string): StoreError {
     if (error instanceof StoreError) return error
     // Of LevelDB's errors when it does not open, this one says no more than that, and has the
@@ -303,7 +303,7 @@ class LevelStore implements Store {
       )
     }
     if (code === 'LEVEL_CORRUPTION' || code === 'LEVEL_DECODE_ERROR') {
-      const advice = 'Put back a copy of it, or move it away to begin anew.'
+      const advice = 'Restore a backup of the folder, or move it away to start with an empty store.'
       return new StoreError(code, `${store} is damaged (${message}). ${advice}`, error)
     }
     return new StoreError(code, `${store} ${what}: ${message}.`, error)

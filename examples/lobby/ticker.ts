@@ -1,12 +1,12 @@
 // Fixed ticks inside Node's own loop, by the rules of pollport's runLoop: tick n is due n periods
-// after the start, whatever the ones before did, and who is late by a whole tick or more leaves
-// those ticks out. (runLoop itself would hold Node's loop between the ticks, where pages,
-// WebSockets and threads' messages are served.) Knows no rules.
+// after the start, whatever the ones before did, and a loop that is late by a whole tick or more
+// skips those ticks. (runLoop itself would hold Node's loop between the ticks, where pages,
+// WebSockets and threads' messages are served.) Contains no rules.
 import { LATENESS_BOUNDS_MS, type LatenessCounts } from './server-figures.ts'
 
 export class Ticker {
   ticks = 0
-  /** Left out. */
+  /** Skipped. */
   missed = 0
   readonly #parts: number
   readonly #periodMs: number

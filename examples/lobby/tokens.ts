@@ -1,9 +1,9 @@
 // Resume tokens: what lets a player who lost the connection take the same seat again. Signed, so
-// that nobody can guess or make one; each is good once, and for a time. Knows neither seats nor
-// sockets; the time is passed in.
+// that nobody can guess or forge one; each works once, and for a limited time. Uses neither seats
+// nor sockets; the time is passed in.
 import { createHmac, randomBytes, timingSafeEqual } from 'node:crypto'
 
-// 16 bytes who, 4 bytes which of that player's tokens, 6 bytes until when (milliseconds since
+// 16 bytes for the player, 4 bytes for which of its tokens, 6 bytes until when (milliseconds since
 // 1970), and 32 bytes of signature (HMAC-SHA256).
 const ID_BYTES = 16
 const SERIAL_AT = ID_BYTES

@@ -1,6 +1,7 @@
-// Datagrams of one gateway: whose they are, where they may be sent, and whether they arrive. An
-// address is sent nothing but a challenge, which is no longer than what came from it, before it has
-// shown that it hears; a token is believed only from the address that has. Knows no rules.
+// Datagrams of one gateway: whose they are, where to send them, and whether they arrive. Before an
+// address has proved that it receives, the server sends it nothing but a challenge, which is no
+// longer than what came from it; after that the token counts only from that address. Contains no
+// rules.
 import { createHmac, randomBytes, timingSafeEqual } from 'node:crypto'
 import type { Logger } from 'pino'
 import {
@@ -23,20 +24,20 @@ import type { Direction } from './protocol.ts'
 import { TokenBucket } from './session.ts'
 
 /**
- * Between two batches the ticks have their turn. Each datagram counts for at least 256 bytes, so a
- * batch has 32, a quarter of a millisecond's work.
+ * Ticks run between two batches. Each datagram counts for at least 256 bytes, so a batch has 32, a
+ * quarter of a millisecond's work.
  */
 const BATCH_BYTES = 32 * 256
 
-/** Who hears nothing is still sent one state of so many, to find out when that is over. */
+/** A player that receives nothing still gets one state of so many, to notice when that changes. */
 const PROBE_EVERY_TICKS = 15
 
-/** The way to one player. */
+/** The path to one player. */
 export class UdpPath {
   readonly client: number
   readonly token: string = randomBytes(UDP_TOKEN_BYTES).toString('hex')
   readonly bucket: TokenBucket
-  /** As soon as it has shown that it hears. */
+  /** Set once the address has proved that it receives. */
   address: SocketAddress | undefined
   /** The last thing from that address. */
   receivedAtMs = 0
@@ -63,15 +64,15 @@ export class UdpPaths {
   in = 0
   out = 0
   refused = 0
-  // A poller of its own: a fair one gives each socket its turn, and among ten thousand connections
-  // the one that hears two thousand players would have its turn far too seldom.
+  // A poller of its own: a fair poller gives each socket its turn, so among ten thousand
+  // connections the one socket of two thousand players would have its turn far too seldom.
   readonly #poller: Poller<never>
   readonly #socket: UdpSocket<never>
   readonly #limits: Limits
   readonly #onSteer: UdpPathsOptions['onSteer']
   readonly #log: Logger
   readonly #byToken = new Map<string, UdpPath>()
-  /** Of the challenges: nobody who does not hear them can answer. */
+  /** For the nonces of challenges: only a receiver can answer them. */
   readonly #key = randomBytes(32)
 
   /** Binds its port. Throws a SocketError. */
@@ -105,7 +106,7 @@ export class UdpPaths {
     return this.#poller.run((events) => this.#onEvents(events), { signal })
   }
 
-  /** No datagram comes or goes any more. */
+  /** Stops receiving and sending datagrams. */
   end(): void {
     this.#poller.close()
   }
@@ -129,7 +130,7 @@ export class UdpPaths {
     this.#byToken.delete(path.token)
   }
 
-  /** How many are sent datagrams now. Counted when asked for. */
+  /** How many players get datagrams now. Counted on each call. */
   countHearing(nowMs: number): number {
     let count = 0
     for (const path of this.#byToken.values())
@@ -146,7 +147,7 @@ export class UdpPaths {
       path.heardAtMs = nowMs // it has yet to have something to acknowledge
     }
     const isHearing = this.#isHearing(path, nowMs)
-    // What the system has no room for is dropped, as any datagram may be.
+    // What the kernel has no room for is dropped, as any datagram can be.
     if ((isHearing || tick % PROBE_EVERY_TICKS === 0) && this.#socket.send(state, path.address))
       this.out++
     return isHearing
@@ -155,8 +156,8 @@ export class UdpPaths {
   #onEvents(events: PollEvent<never>[]): void {
     for (const event of events) {
       if (event.type === 'datagram') this.#receive(event)
-      // One that does not go out is lost like any other; where it was to go is for strangers to
-      // say, who shall not fill the log.
+      // A datagram that cannot be sent is lost like any other. Strangers choose where it goes, so
+      // they must not be able to fill the log.
       if (event.type === 'error') this.#log.debug({ err: event.error }, 'datagram')
     }
   }
@@ -191,7 +192,7 @@ export class UdpPaths {
         break
       case 'steer':
         if (!isKnown) {
-          this.refused++ // perhaps the player has another address now: a hello will tell
+          this.refused++ // perhaps the player has another address now: then it sends a hello
           return
         }
         if (message.match === path.match && message.heardTick > path.heardTick) {
@@ -210,7 +211,7 @@ export class UdpPaths {
     return path.address !== undefined && nowMs - path.heardAtMs < this.#limits.udpSilenceMs
   }
 
-  /** Of this path and this address alone, and nothing to be remembered. */
+  /** Valid for this path and this address only; nothing needs to be stored. */
   #nonce(path: UdpPath, address: SocketAddress): Buffer {
     const hmac = createHmac('sha256', this.#key).update(path.token).update(address.toString())
     return hmac.digest().subarray(0, NONCE_BYTES)

@@ -1,5 +1,5 @@
-// The door for browsers: the page and its files by HTTP, and WebSockets for players. Speaks over
-// connections that it is handed, with a limit on whatever one of them may cost; knows no players.
+// HTTP for browsers: the page and its files, and WebSockets for players. It speaks over connections
+// that others accept, and limits what each of them can cost; contains no rules.
 import { readdirSync } from 'node:fs'
 import { createServer, type IncomingMessage, ServerResponse, STATUS_CODES } from 'node:http'
 import type { Socket } from 'node:net'
@@ -13,8 +13,8 @@ const PLAY = '/play'
 /** A request's line and headers: browsers send less than half of it. */
 const MAX_REQUEST_BYTES = 8 * 1024
 /**
- * So much is looked at before who sent too much can be cut off: no honest request is longer, and no
- * message.
+ * A client that sends too much can be disconnected after each so many bytes; no honest request and
+ * no message is longer.
  */
 const CHUNK_BYTES = 4 * 1024
 /**
@@ -24,7 +24,7 @@ const CHUNK_BYTES = 4 * 1024
 const MAX_FRAGMENTS = 16
 const MAX_CHUNKS = 256
 
-/** Somebody who is no player yet. */
+/** A connection that is no player yet. */
 interface Visit {
   /** When it is cut off. */
   untilMs: number
@@ -34,7 +34,8 @@ interface Visit {
 
 function pages(): StaticFiles {
   const folder = new URL('./web/', import.meta.url)
-  const names = readdirSync(folder).filter((name) => /\.(html|css|js|svg|png)$/.test(name)) // and not what its authors' tools need
+  // And not what its authors' tools need
+  const names = readdirSync(folder).filter((name) => /\.(html|css|js|svg|png)$/.test(name))
   const files = Object.fromEntries(names.map((name) => [`/${name}`, new URL(name, folder)]))
   return new StaticFiles({ '/': new URL('index.html', folder), ...files })
 }
@@ -48,8 +49,8 @@ export class WebDoor {
   )
   readonly #sockets: WebSocketServer
   /**
-   * Whoever is to be cut off first comes first. (An `http.Server` that does not listen itself
-   * checks no `headersTimeout`: see `toDuplex`. And its `timeout` begins anew with every byte.)
+   * The first to be closed comes first. (An `http.Server` that does not listen itself checks no
+   * `headersTimeout`: see `toDuplex`. And its `timeout` starts again with every byte.)
    */
   readonly #visits = new Map<Duplex, Visit>()
   readonly #onPlayer: (socket: WebSocket, stream: ConnectionDuplex) => void
@@ -73,7 +74,7 @@ export class WebDoor {
 
   /** A connection that was accepted at this door. */
   accept(connection: TcpConnection<never> | TcpConnection<unknown>): void {
-    // Too many: whoever has been here longest without getting anywhere goes. Browsers become
+    // Too many: the one that made no progress for longest is closed. Browsers become
     // players, or are answered, in a moment.
     const [first] = this.#visits.keys()
     if (this.#visits.size >= this.#limits.maxVisitors) this.#cut(first)
@@ -93,7 +94,7 @@ export class WebDoor {
     }
   }
 
-  /** Cuts off the visitors; players are for others to say goodbye to. */
+  /** Closes the visitors; the gateway closes the players. */
   close(): void {
     for (const duplex of this.#visits.keys()) duplex.destroy()
   }
@@ -115,7 +116,8 @@ export class WebDoor {
     if (visit === undefined || visit.isServed) return this.#cut(duplex)
     visit.isServed = true
     response.on('close', () => {
-      if (this.#visits.delete(duplex)) this.#visits.set(duplex, this.#newVisit()) // to the end of the line
+      // To the end of the line
+      if (this.#visits.delete(duplex)) this.#visits.set(duplex, this.#newVisit())
     })
     if (this.#files.answer(request, response)) return
     response
@@ -123,7 +125,7 @@ export class WebDoor {
       .end('there is nothing here\n')
   }
 
-  /** Node's parser has let go of this connection: it is for this one answer. */
+  /** Node's parser has released this connection; it gets only this one answer. */
   #answerWithoutUpgrade(request: IncomingMessage, duplex: Duplex): void {
     const response = new ServerResponse(request)
     response.shouldKeepAlive = false
@@ -139,7 +141,8 @@ export class WebDoor {
       return this.#answerWithoutUpgrade(request, duplex)
     if (pathOf(request) !== PLAY) return refuse(duplex, 404)
     if (!isFromOurPage(request)) return refuse(duplex, 403)
-    if (this.#visits.get(duplex)?.isServed) return this.#cut(duplex) // the end of that answer would be taken for a frame
+    // The end of that answer would be taken for a frame
+    if (this.#visits.get(duplex)?.isServed) return this.#cut(duplex)
     this.#sockets.handleUpgrade(request, duplex, head, (socket) => {
       this.#visits.delete(duplex)
       this.#onPlayer(socket, duplex as ConnectionDuplex)
@@ -148,8 +151,8 @@ export class WebDoor {
 }
 
 /**
- * Browsers say which page opens a WebSocket: one of another site must not play in its visitor's
- * name. Programs say nothing.
+ * Browsers send the origin of the page that opens a WebSocket: another site must not play in its
+ * visitor's name. Other programs send none.
  */
 function isFromOurPage({ headers: { origin, host } }: IncomingMessage): boolean {
   return origin === undefined || origin === `http://${host}` || origin === `https://${host}`

@@ -28,7 +28,6 @@ const notYet = [
   'native/windows/exchange.cc',
   'native/windows/loop_watch.cc',
   'native/windows/node_loop.cc',
-  'examples/lobby/',
   'lib/poller/',
   'lib/binding/iocp.ts',
   'lib/binding/records.ts',

@@ -21,8 +21,8 @@
 
 export const WINDOW_MS = 5 * 60_000
 /**
- * Longer than the half second in which threads tell their counts: a rate over one second would have
- * half of them, or half of them too many.
+ * Longer than the half second in which threads report their counts: a rate over one second would
+ * have half of them, or half of them too many.
  */
 const RATE_WINDOW_MS = 3_500
 /** At 30 ticks a second one second's 99th percentile would be its maximum. */
@@ -95,8 +95,8 @@ export class History {
 
   /**
    * The first figures since then; without any, the last ones, as when a browser wakes up a page
-   * that was hidden. A server that was started anew counts from zero, and what its predecessor
-   * counted is nothing to compare with.
+   * that was hidden. A restarted server counts from zero, so earlier counts cannot be
+   * compared.
    * @param {ServerFigures} now
    * @param {number} sinceMs
    */

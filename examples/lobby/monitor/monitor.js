@@ -29,7 +29,7 @@ const tiles = [
     'Connections',
     (now) => ({
       value: count(now.connections),
-      notes: [`${count(now.webConnections)} browsers`, `${count(now.viaUdp)} by UDP`]
+      notes: [`${count(now.webConnections)} by browser`, `${count(now.viaUdp)} by UDP`]
     })
   ],
   [
@@ -39,7 +39,7 @@ const tiles = [
       notes: [
         `${count(now.rooms)} rooms`,
         now.unsavedMatches > 0
-          ? `${count(now.unsavedMatches)} not kept!`
+          ? `${count(now.unsavedMatches)} not saved!`
           : `${count(now.queued)} queued`
       ],
       state: now.unsavedMatches > 0 ? 'bad' : undefined
@@ -100,7 +100,7 @@ const tileElements = tiles.map(([label]) => {
 /** @param {string} path @returns {Promise<any>} */
 async function ask(path) {
   const response = await fetch(path, { signal: AbortSignal.timeout(ANSWER_MS) })
-  if (!response.ok) throw new Error(`the server answers ${response.status}`)
+  if (!response.ok) throw new Error(`the server answered ${response.status}`)
   return await response.json()
 }
 
@@ -160,7 +160,7 @@ function showState(state, word, banner = '') {
 /** @param {unknown} error */
 function showLost(error) {
   const latest = history.latest
-  const since = latest === undefined ? '' : ` What you see is from ${clock(latest.atMs)}.`
+  const since = latest === undefined ? '' : ` The figures below are from ${clock(latest.atMs)}.`
   const reason =
     error instanceof Error && error.message.startsWith('the server') ? ` (${error.message})` : ''
   showState(
@@ -181,7 +181,7 @@ async function refresh() {
       showState(
         'draining',
         'Draining',
-        'The server drains: nobody new comes in, no match begins, and it ends when the last match has.'
+        'The server is draining: it accepts no new players and starts no matches. It shuts down after the last match.'
       )
     } else {
       showState('running', 'Running')

@@ -21,7 +21,7 @@ const HEIGHT_PX = 150
 /** A lateness beyond the histogram's last bound is drawn there. */
 const MOST_MS = 1000
 
-// Told apart by lightness too, for whoever sees colours otherwise.
+// They differ in lightness, too, for readers who see colours differently.
 const BLUE = '#6cb2f5'
 const AMBER = '#f2c572'
 const GREEN = '#57c7a0'
@@ -44,7 +44,7 @@ const kinds = [
     title: 'Matches',
     format: count,
     lines: [
-      { label: 'going on', color: BLUE, read: ({ figures }) => figures?.matches },
+      { label: 'running', color: BLUE, read: ({ figures }) => figures?.matches },
       { label: 'players queued', color: AMBER, read: ({ figures }) => figures?.queued }
     ]
   },
@@ -87,7 +87,7 @@ const kinds = [
 ]
 
 /**
- * One plot with its title and its legend, which tells the values under the cursor, or else the last
+ * One plot with its title and its legend, which shows the values under the cursor, or else the last
  * ones.
  */
 class Plot {

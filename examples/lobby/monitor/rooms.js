@@ -88,7 +88,7 @@ function insideOf({ players, spectators, match }) {
       make('p', { class: 'note', text: `Match ${count(match.number)}, tick ${count(match.tick)}` })
     )
   return players.length === 0
-    ? [make('p', { class: 'note', text: 'Nobody is in it.' }), ...parts.slice(1)]
+    ? [make('p', { class: 'note', text: 'The room is empty.' }), ...parts.slice(1)]
     : parts
 }
 
@@ -98,7 +98,7 @@ function listOf(title, names) {
   return make('p', { class: 'note' }, `${title}: `, ...words)
 }
 
-/** Asks for a page of rooms whenever it is told to, and shows it. */
+/** Asks for a page of rooms on each refresh(), and shows it. */
 export class Rooms {
   #ask
   #from = 0
@@ -134,7 +134,7 @@ export class Rooms {
   /** @param {1 | -1} pages */
   #turn(pages) {
     this.#from = Math.max(0, this.#from + pages * this.#pageSize)
-    // When it fails, the next refresh() tells so.
+    // When it fails, the next refresh() reports it.
     this.refresh().catch(() => {})
   }
 

@@ -106,7 +106,7 @@ test('a token that is not taken is an error, and then it comes in as somebody ne
   expect(books.errors).toEqual(['ECONNRESET', 'token-expired'])
 })
 
-test('races are expected, other refusals are errors, and an end that was told is not counted twice', () => {
+test('races are expected, other refusals are errors, and an end that was announced is not counted twice', () => {
   const { bot, books } = signedIn('player')
   bot.hear(refusal('room-full'))
   bot.hear(refusal('bad-name'))
@@ -191,7 +191,8 @@ test.each(['player', 'chatter'] as const)(
     expect(before.filter((deed) => requestOf(deed)?.type === 'ready')).toEqual([])
     const { bot: other } = signedIn(behaviour, chanceOf(1))
     other.hear(joined(member('Ann'), member('bot 7')))
-    expect(other.hear({ type: 'ready', name: 'Ann', ready: true })).toBeLessThan(pace.maxReplyMs) // and it hurries
+    // And it hurries
+    expect(other.hear({ type: 'ready', name: 'Ann', ready: true })).toBeLessThan(pace.maxReplyMs)
     expect(deedsOf(other, 30)).toContainEqual({ send: [{ type: 'ready', ready: true }] })
   }
 )
@@ -326,7 +327,8 @@ test('a flooder sends far too much, expects to be cut off, and does it again aft
   bot.hear(refusal('flood'))
   expect(bot.act()).toBeUndefined()
   expect(bot.gone('ECONNRESET')).toBeGreaterThan(0)
-  expect(requestOf(bot.connected())).toEqual({ type: 'name', name: 'bot 7' }) // its seat was given up
+  // Its seat was given up
+  expect(requestOf(bot.connected())).toEqual({ type: 'name', name: 'bot 7' })
   expect(books).toMatchObject({ errors: [], expected: ['too-fast', 'flood'] })
 })
 
@@ -428,7 +430,8 @@ test('from a steer to the first state that has it: old states and those of anoth
   const seq = clock.send(1000)
   expect(clock.send(1100)).toBe(seq + 1)
   expect(clock.hear(state(4, 11, seq - 1), 1010)).toBeUndefined()
-  expect(clock.hear(state(4, 12, seq + 1), 1120)).toBe(120) // the first one got lost, or was overtaken
+  // The first one got lost, or was overtaken
+  expect(clock.hear(state(4, 12, seq + 1), 1120)).toBe(120)
   expect(clock.hear(state(4, 13, seq + 1), 1200)).toBeUndefined()
   expect(clock.isNews(state(4, 10, 0))).toBe(false)
   expect(clock.isNews(state(3, 99, 0))).toBe(false)

@@ -186,7 +186,7 @@ test('a character has as many marks as any language writes, and no heap of them 
   expect(ann.player?.room).toBeDefined()
 })
 
-test('all together say in the lobby what it can hear, however many they are, and what is over it is told to who said it', () => {
+test('all together say in the lobby what it can hear, however many they are, and the sender of more gets a refusal', () => {
   const table = new Table({ lobbyHearersPerSecond: 100 })
   const players = Array.from({ length: 50 }, (_, number) => table.player(`P${number}`))
   for (const player of players) table.do(player, { type: 'say', text: 'hello' })

@@ -1,5 +1,5 @@
 // The players' page in a real browser, before a real server, together with players on Node's own
-// `net`. Every wait is for something that the page shows or the server tells.
+// `net`. Every wait is for something that the page shows or the server sends.
 import { afterAll, describe, expect, test } from 'vitest'
 import type { LobbyServer } from '../server.ts'
 import { Cable, closeBrowser, phone, Visitor, whyNoBrowser } from './browser.ts'
@@ -79,7 +79,7 @@ describe.skipIf(whyNoBrowser !== undefined)('in a browser', () => {
     bob.send({ type: 'ready', ready: true })
     await ann.sees('.seat.is-ready', 'Bob')
     await ann.press('I am ready')
-    await ann.sees('#countdown', 'The match begins in')
+    await ann.sees('#countdown', 'The match starts in')
     await ann.show('countdown')
     await bob.next('match-started')
     await ann.page.locator('#arena').waitFor()
@@ -90,9 +90,9 @@ describe.skipIf(whyNoBrowser !== undefined)('in a browser', () => {
     await holdsUntil(ann, 'KeyW', 'Ann has gone up', () => ann.placeOf(0).y < 200)
     await ann.show('match')
     expect(ann.sent.filter(({ type }) => type === 'steer').length).toBeLessThan(10)
-    await ann.sees('#figures', /latency \d+ ms · a steer counts after \d+ ms/)
+    await ann.sees('#figures', /latency \d+ ms · steering takes \d+ ms/)
 
-    // Her circle is drawn where the server has it, in the colour of her seat.
+    // The circle is drawn where the server has it, in the colour of the seat.
     const { x, y } = ann.placeOf(0)
     let colour: number[] = []
     for (let looks = 0; looks < 1_000 && colour[0] !== 0xf2; looks++)
@@ -124,7 +124,7 @@ describe.skipIf(whyNoBrowser !== undefined)('in a browser', () => {
     const before = ann.state?.match
 
     cable.pullOut()
-    await ann.sees('#connection', 'The connection is lost')
+    await ann.sees('#connection', 'Connection lost')
     await bob.next('member-away')
     await ann.show('lost')
     cable.putIn()
@@ -133,8 +133,8 @@ describe.skipIf(whyNoBrowser !== undefined)('in a browser', () => {
     await ann.page.locator('#arena').waitFor()
     await holdsUntil(ann, 'ArrowLeft', 'Ann steers again', () => ann.placeOf(0).x < 600)
     expect(ann.state?.match).toBe(before)
-    // What was said is still there, and the match is not told as another one.
-    expect(await ann.page.locator('#room-chat li', { hasText: 'The match begins' }).count()).toBe(1)
+    // What was said is still there, and the match is not announced as another one.
+    expect(await ann.page.locator('#room-chat li', { hasText: 'The match starts' }).count()).toBe(1)
     ann.complainsOfNothing({ but: lostSocket })
   })
 
@@ -142,7 +142,7 @@ describe.skipIf(whyNoBrowser !== undefined)('in a browser', () => {
     const server = await openLobby(endless)
     const { ann, bob } = await startMatch(server, server.webPort)
     await ann.context.setOffline(true)
-    await ann.sees('#connection', 'The connection is lost')
+    await ann.sees('#connection', 'Connection lost')
     await ann.context.setOffline(false)
     await ann.page.locator('#connection').waitFor({ state: 'hidden' })
     await until('Bob sees Ann come back', () => bob.all('member-back').length > 0)
@@ -174,7 +174,7 @@ describe.skipIf(whyNoBrowser !== undefined)('in a browser', () => {
 
     const cleo = await Visitor.signIn(server.webPort, 'Cleo', phone)
     await cleo.sees('#no-rooms', 'There are no rooms yet')
-    await cleo.page.getByLabel('Code of a private room').fill(code.toLowerCase())
+    await cleo.page.getByLabel('Room code').fill(code.toLowerCase())
     await cleo.page.keyboard.press('Enter')
     await cleo.isIn('Secret')
     await ann.sees('.seat', 'Cleo')
@@ -213,11 +213,11 @@ describe.skipIf(whyNoBrowser !== undefined)('in a browser', () => {
     await ann.sees('.room-row', HOSTILE)
     await ann.press(`Join ${HOSTILE}`)
     await ann.sees('#password-dialog', HOSTILE)
-    await ann.page.getByLabel('Whoever opened the room knows it').fill('fox')
-    await ann.press('Go in')
-    await ann.sees('#password-dialog', 'That is not the password of this room.')
-    await ann.page.getByLabel('Whoever opened the room knows it').fill('hen')
-    await ann.press('Go in')
+    await ann.page.getByLabel('Ask the player who created the room').fill('fox')
+    await ann.press('Join', '#password-dialog')
+    await ann.sees('#password-dialog', 'Wrong password.')
+    await ann.page.getByLabel('Ask the player who created the room').fill('hen')
+    await ann.press('Join', '#password-dialog')
     await ann.isIn(HOSTILE)
     await ann.sees('.seat', HOSTILE)
     mallory.send({ type: 'say', text: HOSTILE })
@@ -236,7 +236,7 @@ describe.skipIf(whyNoBrowser !== undefined)('in a browser', () => {
     ann.complainsOfNothing()
   })
 
-  test('the host sends somebody out and hands the room over; who looks on cannot play', async () => {
+  test('the host removes somebody and makes somebody else host; a spectator cannot play', async () => {
     const server = await openLobby(endless)
     const ann = await Visitor.signIn(server.webPort, 'Ann')
     await ann.createRoom('Den')
@@ -250,18 +250,18 @@ describe.skipIf(whyNoBrowser !== undefined)('in a browser', () => {
     await cleo.sees('.spectator', 'Cleo')
     expect(await cleo.page.locator('#ready').isVisible()).toBe(false)
 
-    await ann.press('Hand the room over to Bob')
-    await ann.press('Hand over')
+    await ann.press('Make Bob the host')
+    await ann.press('Make host')
     expect(await bob.next('host')).toMatchObject({ name: 'Bob' })
     await ann.sees('.seat:has(.host:not([hidden]))', 'Bob')
     bob.send({ type: 'kick', name: 'Ann' })
-    await ann.sees('.notice', 'The host of Den has sent you out.')
+    await ann.sees('.notice', 'The host of Den removed you.')
     await ann.press('Join Den')
-    await ann.sees('.notice', 'The host of this room has sent you out.')
+    await ann.sees('.notice', 'The host removed you from this room.')
 
-    // A room that nobody plays in any more closes, and who looked on is told.
+    // A room that nobody plays in any more closes, and the spectators get a message.
     bob.send({ type: 'leave' })
-    await cleo.sees('.notice', 'Den has closed')
+    await cleo.sees('.notice', 'Den was closed')
     ann.complainsOfNothing()
     cleo.complainsOfNothing()
   })
@@ -296,26 +296,26 @@ describe.skipIf(whyNoBrowser !== undefined)('in a browser', () => {
     await again.page.evaluate(`sessionStorage.setItem("pollport-lobby", ${JSON.stringify(seat)})`)
     await again.page.reload()
     await again.sees('#own-name', 'Ann')
-    await ann.sees('#sign-in-reason', 'You play on in another window')
+    await ann.sees('#sign-in-reason', 'You are playing in another window')
     expect(await ann.page.getByLabel('Your name').inputValue()).toBe('Ann')
     ann.complainsOfNothing()
     again.complainsOfNothing()
   })
 
-  test('a name that is taken, a server that drains, and one that has gone are told at the door or in a banner', async () => {
+  test('a name that is taken, a draining server and one that has ended are shown in the form or in a banner', async () => {
     const server = await openLobby(endless)
     const { ann } = await startMatch(server, server.webPort)
     const dora = await Visitor.open(server.webPort)
     await dora.page.getByLabel('Your name').fill('ann')
     await dora.press('Enter the lobby')
-    await dora.sees('#sign-in-reason', 'Somebody has this name already')
+    await dora.sees('#sign-in-reason', 'This name is taken')
     server.drain()
-    await ann.sees('#closing', 'The server closes in')
+    await ann.sees('#closing', 'The server shuts down within')
     await dora.page.getByLabel('Your name').fill('Dora')
     await dora.press('Enter the lobby')
-    await dora.sees('#sign-in-reason', 'The server is about to close')
+    await dora.sees('#sign-in-reason', 'The server is about to shut down')
     server.stop()
-    await ann.sees('#connection', 'The server has closed.')
+    await ann.sees('#connection', 'The server shut down.')
     await dora.press('Enter the lobby')
     await dora.sees('#sign-in-reason', 'The server does not answer')
     ann.complainsOfNothing({ but: lostSocket })

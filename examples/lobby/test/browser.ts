@@ -65,10 +65,10 @@ export async function closeBrowser(): Promise<void> {
 export class Visitor {
   readonly page: Page
   readonly context: BrowserContext
-  /** What the server has told the page; the last state of a match is kept apart. */
+  /** What the server has sent to the page; the last state of a match is kept apart. */
   readonly heard: ServerMessage[] = []
   state: MatchState | undefined
-  /** What the page has told the server. */
+  /** What the page has sent to the server. */
   readonly sent: { type: string; [field: string]: unknown }[] = []
   /** Of the console, and faults that nothing caught. */
   readonly complaints: string[] = []
@@ -112,14 +112,15 @@ export class Visitor {
     return visitor
   }
 
-  async press(button: string): Promise<void> {
-    await this.page.getByRole('button', { name: button, exact: true }).click()
+  /** `within`: a selector, where more than one button has this name. */
+  async press(button: string, within = 'body'): Promise<void> {
+    await this.page.locator(within).getByRole('button', { name: button, exact: true }).click()
   }
 
   async createRoom(name: string, { withCode = false } = {}): Promise<void> {
     await this.press('Create a room')
-    await this.page.getByLabel('Name of the room').fill(name)
-    if (withCode) await this.page.getByRole('radio', { name: 'Who has the code' }).check()
+    await this.page.getByLabel('Room name').fill(name)
+    if (withCode) await this.page.getByRole('radio', { name: 'Only people with the code' }).check()
     await this.press('Create')
     await this.isIn(name)
   }
@@ -138,7 +139,7 @@ export class Visitor {
     await this.page.locator(selector).filter({ hasText: text, visible: true }).first().waitFor()
   }
 
-  /** Where the circle of a seat is, as the server has told last. */
+  /** Where the circle of a seat is, as the server has sent it last. */
   placeOf(seat: number): { x: number; y: number } {
     return (
       this.state?.players.find((player) => player.seat === seat) ?? { x: Number.NaN, y: Number.NaN }
@@ -176,7 +177,7 @@ export class Visitor {
   }
 }
 
-/** Stands between a browser and a server, and knows nothing of what goes through it. */
+/** Stands between a browser and a server, and does not look at what goes through it. */
 export class Cable {
   readonly #server: Server
   readonly #sockets = new Set<Socket>()

@@ -46,7 +46,7 @@ test('who has shown to hear is sent the state by datagrams and by nothing else, 
   udp.isAcknowledging = false
   udp.steer(5) // down
   await until('it counts', () => udp.states.some((state) => state.players[0].y > players[0].y))
-  // All hear of it, however they hear.
+  // All get it, by whichever way.
   await until('the other one sees it', () =>
     bob.all('state').some((state) => state.players[0].y > players[0].y)
   )
@@ -157,7 +157,8 @@ test('a token that is none, or is cut or too long, is counted and gets no answer
     Buffer.concat([Buffer.from([0]), steer.subarray(1)]),
     steer.subarray(0, -1),
     Buffer.concat([steer, Buffer.alloc(1)]),
-    Buffer.concat([steer.subarray(0, -1), Buffer.from([9])]), // there are eight directions, and standing still
+    // There are eight directions, and standing still
+    Buffer.concat([steer.subarray(0, -1), Buffer.from([9])]),
     Buffer.concat([steer, Buffer.alloc(1_450)])
   ]
   for (const [number, bytes] of wrong.entries()) {

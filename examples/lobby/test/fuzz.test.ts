@@ -150,7 +150,7 @@ abstract class Fuzzer {
   readonly heard: string[] = []
   /** The tokens that it was given, over all its connections. */
   readonly tokens: string[] = []
-  /** The number of the last match that it was told of. */
+  /** The number of the last match that it was in. */
   match = 1
   socket: Socket | undefined
   /** As far as is known. */
@@ -515,8 +515,8 @@ async function survive(workers: number, rounds: number, forMs: number): Promise<
     maxConnections: 60,
     maxVisitors: 6
   }
-  // Whatever is a fault of the server itself is told there; a thread that ends by one would be
-  // started anew.
+  // Errors of the server itself are logged there; a thread that ends by one would be
+  // started again.
   let faults = ''
   const write = (line: string) => {
     faults += line

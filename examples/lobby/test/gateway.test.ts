@@ -143,7 +143,7 @@ test('a connection enters first, and is lost or leaves once', async () => {
   expect(hub.receive).not.toHaveBeenCalled()
 })
 
-test('what is told to hundreds goes out in parts, in its order, and holds up nobody else', async () => {
+test('a message to hundreds goes out in parts, in order, and delays nobody else', async () => {
   const { gateway, hub, port } = openGateway()
   const people = Array.from({ length: 450 }, () => new Person(port))
   await until('all have entered', () => hub.enter.mock.calls.length === people.length)
@@ -151,7 +151,7 @@ test('what is told to hundreds goes out in parts, in its order, and holds up nob
   const say = (text: string, to: number[]) =>
     gateway.deliver(to, encode({ type: 'chat', from: 'Ann', to: 'lobby', text }))
   const linesOf = (person: Person) => person.all('chat').map(({ text }) => text)
-  // What is told in one turn: to all, to most of them, to all again, and to each of two.
+  // What is sent in one turn: to all, to most of them, to all again, and to each of two.
   say('first', ids)
   say('second', ids.slice(0, 150))
   say('third', ids)

@@ -14,7 +14,7 @@ async function lobbyWithWitness(
   return { server, witness: await Person.signIn(server, 'Witness') }
 }
 
-test('an over-long frame is told so and cut off, also when all of it is sent', async () => {
+test('an over-long frame gets an error and is cut off, also when all of it is sent', async () => {
   const { server, witness } = await lobbyWithWitness()
   const rude = await Person.signIn(server, 'Rude')
   rude.sendFrame(Buffer.alloc(defaultLimits.maxFrameBytes + 1, 'x'))
@@ -213,7 +213,7 @@ test('who is silent for too long is sent away, and who pings is not', async () =
   await lively.isUndisturbed()
 })
 
-test('when the server is full one more is told so, and there is room again when somebody leaves', async () => {
+test('when the server is full one more gets an error, and there is room again when somebody leaves', async () => {
   const { server, witness } = await lobbyWithWitness({ maxConnections: 2 })
   const second = await Person.signIn(server, 'Second')
   const third = new Person(server.port)
@@ -233,7 +233,7 @@ test('a crowd at the door of a full server does not get in its way', async () =>
   await witness.isUndisturbed()
 })
 
-test('one more connection than an address may have is told so', async () => {
+test('one more connection than an address may have gets an error', async () => {
   const { server, witness } = await lobbyWithWitness({ maxConnectionsPerAddress: 3 })
   const others = [await Person.arrive(server), await Person.arrive(server)]
   const third = new Person(server.port)

@@ -113,7 +113,7 @@ test('a small load: all sign in, some play by datagrams, nothing goes wrong, and
   expect(Number(pings)).toBeGreaterThan(100)
   expect(Number(pings) / Number(tookSeconds)).toBeLessThan(66)
   // Sixty players share what any server needs, and the machine does other things: which goals are
-  // met is not the test's matter, but that it is told.
+  // met does not matter to the test, but that they are reported.
   expect(code).toBe(holds ? 0 : 1)
   expect(command.output).toContain(holds ? 'All goals are met.' : 'Not all goals are met.')
   expect(command.output).toMatch(/signing in +=+ 60\/60 /)
@@ -163,8 +163,8 @@ test.skipIf(isWindows)('Ctrl-C ends the load and what it has started', async () 
 })
 
 test.each([
-  [['--players', 'many'], '--players wants a whole number'],
-  [['--playing', '2000'], '--playing wants a whole number from 0 to 1000'],
+  [['--players', 'many'], '--players needs a whole number'],
+  [['--playing', '2000'], '--playing needs a whole number from 0 to 1000'],
   [['--fast'], "Unknown option '--fast'"],
   [['--', '--max-rooms', 'none'], '--max-rooms: must be a whole number']
 ])('%j is answered with a sentence', async (args, sentence) => {
@@ -257,7 +257,7 @@ test('a run that meets its goals: what was before it was measured does not count
   expect(textOf('expected refusals')).toBe('room-full 2')
   expect(textOf("the bots' own lateness p99")).toBe('2.00 ms')
   const busy = rowsOf(options, run({ botLateness: times(30) })).at(-1)
-  expect(busy?.text).toBe('30.0 ms: this machine is too busy to tell')
+  expect(busy?.text).toBe('30.0 ms: this machine is too busy to measure')
 })
 
 test('each goal that is missed makes the run fail', () => {
@@ -267,7 +267,8 @@ test('each goal that is missed makes the run fail', () => {
   ])
   expect(missed({ errors: { ECONNRESET: 1 } })).toEqual(['errors'])
   expect(missed({ playing: [10, 20, 30] })).toEqual(['of them play, median'])
-  expect(missed({ first: figures({ ticks: 400 }) })).toEqual(['tick lateness p50, p99']) // no tick, no figure
+  // No tick, no figure
+  expect(missed({ first: figures({ ticks: 400 }) })).toEqual(['tick lateness p50, p99'])
   const late = figures({ ticks: 400 }, [[6, 300]])
   expect(missed({ first: figures({ ticks: 100 }), last: late })).toEqual(['tick lateness p50, p99'])
   const empty = figures({ memory: { rss: 99_000_000, heapUsed: 0, external: 0, arrayBuffers: 0 } })

@@ -54,7 +54,7 @@ test('the page reads a histogram as the server does', () => {
   )
 })
 
-/** What a history says after a server has told it this, a second apart. */
+/** What a history says after a server has sent this, a second apart. */
 function historyOf(...figures: (Partial<ServerFigures> | undefined)[]) {
   const history = new History()
   for (const [second, own] of figures.entries()) {
@@ -212,10 +212,10 @@ describe.skipIf(whyNoBrowser !== undefined)(
       server.allRooms = server.allRooms.slice(0, 30)
       await sees(page, '#range', '11 – 30 of 30')
       server.allRooms = []
-      await sees(page, '#no-rooms', 'There is no room yet.')
+      await sees(page, '#no-rooms', 'There are no rooms yet.')
     })
 
-    test('a server that drains, one that cannot be reached, and one that is back are told apart', async () => {
+    test('a draining server, an unreachable one, and one that is back look different', async () => {
       const server = new MadeUpServer()
       const door = openDoor(server)
       const { page } = await openMonitor(door.port)
@@ -223,10 +223,10 @@ describe.skipIf(whyNoBrowser !== undefined)(
       expect(await page.locator('#banner').isHidden()).toBe(true)
       server.now = madeUpFigures({ isDraining: true })
       await sees(page, '#state', 'Draining')
-      await sees(page, '#banner', 'nobody new comes in')
+      await sees(page, '#banner', 'accepts no new players')
       await door.close()
       await sees(page, '#state', 'Unreachable')
-      await sees(page, '#banner', 'The server cannot be reached. What you see is from')
+      await sees(page, '#banner', 'The server cannot be reached. The figures below are from')
       expect(await page.title()).toMatch('Unreachable')
       server.now = madeUpFigures({ players: 77 })
       openDoor(server, undefined, door.port)

@@ -259,7 +259,7 @@ test.each([
   expect(await ask(port, '/healthz')).toMatchObject({ status: 200 })
 })
 
-test('visitors who reset their connections, whatever they were told, disturb nobody', async () => {
+test('visitors who reset their connections, whatever they were sent, disturb nobody', async () => {
   const { port, poller } = openDoor(new MadeUpServer())
   for (const bytes of [
     '',
@@ -456,7 +456,7 @@ test('a drain ends when its time is over, whatever still goes on', async () => {
   await ann.isSentAway()
 })
 
-test('the log tells of what operators may be asked about, one JSON object a line', async () => {
+test('the log has what operators may be asked about, one JSON object a line', async () => {
   const lines: Record<string, unknown>[] = []
   const out = new Writable({
     write(chunk, _, done) {
@@ -472,7 +472,7 @@ test('the log tells of what operators may be asked about, one JSON object a line
   await server.ended
   expect(lines).toMatchObject([
     { msg: 'listening', port, operatorPort },
-    { msg: 'sent away', reason: 'sign-in-timeout' },
+    { msg: 'disconnected', reason: 'sign-in-timeout' },
     { msg: 'closing' }
   ])
 })

@@ -1,4 +1,4 @@
-// The queue for quick matches and the skills behind it: who plays with whom, in which order, and
+// The queue for quick matches and the skills behind it: who plays together, in which order, and
 // what a match changes.
 import { expect, test } from 'vitest'
 import { defaultLimits } from '../config.ts'
@@ -58,7 +58,7 @@ test('a group that is not full is made when its first has waited for long, and n
   expect(groups(30_000)).toEqual(['Ann Bob'])
 })
 
-test('somebody whom few are like is not passed over for ever by newcomers', () => {
+test('a player with an unusual skill is not overtaken by newcomers for ever', () => {
   const { add, groups } = queueOf(['Odd', 2500, 0])
   let seenAtMs = 0
   for (let nowMs = 1000; seenAtMs === 0 && nowMs <= 120_000; nowMs += 1000) {

@@ -1,4 +1,4 @@
-// What becomes of a thread that hangs, does not keep up, or ends again and again: with a made-up
+// What happens to a thread that is blocked, does not keep up, or ends again and again: with a fake
 // one, which does it at once.
 import { EventEmitter } from 'node:events'
 import { connect } from 'node:net'
@@ -79,7 +79,7 @@ async function openRemote() {
 
 const turn = () => new Promise((resolve) => setImmediate(resolve))
 
-test('a thread that is silent for long hangs, and is ended; one that tells its figures is not', async () => {
+test('a thread that is silent for long counts as blocked, and is ended; one that reports its figures is not', async () => {
   vi.useFakeTimers({ toFake: ['setInterval', 'clearInterval'] })
   onTestFinished(() => void vi.useRealTimers())
   const { remote, worker } = await openRemote()
@@ -96,7 +96,7 @@ test('a thread that is silent for long hangs, and is ended; one that tells its f
   vi.advanceTimersByTime(10_000)
   await turn()
   expect(worker.hasEnded).toBe(true)
-  expect((await remote.ended)?.message).toContain('hangs')
+  expect((await remote.ended)?.message).toContain('is blocked')
   expect(vi.getTimerCount()).toBe(0)
 })
 
@@ -190,7 +190,7 @@ test('a server whose threads end again and again ends itself, with the fault as 
     (error: Error) => error
   )
   FakeWorker.all[0].end(new Error('the first time'))
-  expect((await ended)?.message).toContain('again and again')
+  expect((await ended)?.message).toContain('keep ending')
   expect(FakeWorker.all).toHaveLength(11)
   expect(FakeWorker.all.every(({ hasEnded }) => hasEnded)).toBe(true)
 })

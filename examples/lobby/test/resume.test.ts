@@ -95,7 +95,7 @@ test('a seat is given up when the time is over, and its token opens nothing then
   expect(table.player('Ann').player?.name).toBe('Ann')
 })
 
-test('a token is good once: whoever shows it again is refused, and the seat is untouched', () => {
+test('a token works once: a second use is refused, and the seat is untouched', () => {
   const table = new Table()
   const { session: ann, token } = signedIn(table, 'Ann')
   table.lobby.lose(ann, table.nowMs)
@@ -114,7 +114,7 @@ test('a token is good once: whoever shows it again is refused, and the seat is u
   expect(table.lobby.playerCount, 'the thief did not put the time off').toBe(0)
 })
 
-test('a second sign-in with the token takes the seat over, and the first connection is told and sent away', () => {
+test('a second sign-in with the token takes the seat over, and the first connection gets an error and is closed', () => {
   const table = new Table()
   const { session: ann, token } = signedIn(table, 'Ann')
   const bob = table.player('Bob')
@@ -150,7 +150,7 @@ test('who has a name cannot resume, and who is sent away or signs out has no sea
   const { session: bob, token: bobs } = signedIn(table, 'Bob')
   table.lobby.leave(bob, table.nowMs)
   expect(table.refusal(table.arrive(), { type: 'resume', token: bobs })).toBe('token-expired')
-  // Signed out and silent: that is nobody, for whom the time to sign in runs.
+  // Signed out and silent: a connection without a player, and the time to sign in runs.
   table.passMs(table.limits.signInMs)
   expect(table.dismissed.get(ann)).toBe('sign-in-timeout')
 })

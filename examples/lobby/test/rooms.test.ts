@@ -43,7 +43,7 @@ test('a host whose connection is lost stays host; one who goes for good is follo
   ])
 })
 
-test('whom the host sends out hears it, stands in the lobby, and cannot come in again for a while', () => {
+test('a player that the host removes gets a message, is in the lobby, and cannot come back for a while', () => {
   const table = new Table()
   const [ann, bob, cid] = table.roomOf('Ann', 'Bob', 'Cid')
   expect(table.refusal(ann, { type: 'kick', name: 'Ann' })).toBe('no-such-member')
@@ -161,7 +161,7 @@ test('spectators see everything, have no seat, cannot play, and are put out when
   expect(table.lobby.roomCount).toBe(0)
 })
 
-test('however often the list changes, its watchers are told twice a second', () => {
+test('however often the list changes, its watchers get changes twice a second', () => {
   const table = new Table({ roomListEveryMs: 500 })
   const [ann, bob] = [table.player('Ann'), table.player('Bob')]
   table.do(ann, { type: 'watch-rooms' })
@@ -173,7 +173,7 @@ test('however often the list changes, its watchers are told twice a second', () 
   expect(typesOf(table.heard(ann))).toEqual(new Array(6).fill('rooms-changed'))
 })
 
-test('when all are ready a countdown runs; whoever is not ready any more, or comes in, or is away stops it', () => {
+test('when all are ready a countdown runs; a player who is no longer ready, joins, or is away stops it', () => {
   const table = new Table({ countdownMs: 3_000 })
   const [ann, bob] = table.roomOf('Ann', 'Bob')
   const start = () => {

@@ -221,7 +221,7 @@ test('after each tick everybody in the room, and nobody else, is sent where ever
   expect(() => table.state(dee)).toThrow()
 })
 
-test('a result is told when it is kept, and not before; who has left meanwhile does not hear it', () => {
+test('a result is announced when it is stored, and not before; a player who has left does not get it', () => {
   const table = new Table()
   let kept: (saved: boolean) => void = () => {}
   table.keep = (_match, then) => {

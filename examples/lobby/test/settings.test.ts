@@ -1,5 +1,5 @@
 // Settings come from a flag, else the environment, else a file, else the default; and a mistake is
-// told with its place.
+// reported with its place.
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -15,7 +15,7 @@ function fileWith(content: unknown): string {
   return path
 }
 
-/** What the operator is told, a line each. */
+/** What the operator reads, a line each. */
 function mistakes(
   flags: Record<string, unknown>,
   environment: Record<string, string> = {}
@@ -51,7 +51,7 @@ test('a flag counts before the environment, the environment before the file, the
   expect(readSettings({}, { LOBBY_CONFIG: config }).port).toBe(1)
 })
 
-test('all mistakes are told at once, each with its place, its range and what was there', () => {
+test('all mistakes are reported at once, each with its place, its range and what was there', () => {
   const config = fileWith({ maxRooms: 'many', maxRoom: 5, idleMs: 0.5, countdownMs: null })
   const environment = { LOBBY_LOG_LEVEL: 'loud', LOBBY_MAX_CONECTIONS: '5', LOBBY_MAX_QUEUED: '-1' }
   const told = mistakes({ config, port: '70000', host: '' }, environment)
@@ -59,17 +59,17 @@ test('all mistakes are told at once, each with its place, its range and what was
     `--port: must be a whole number from 0 to 65535, not "70000"`,
     `--host: must not be empty, not ""`,
     `LOBBY_LOG_LEVEL: must be silent, error, warn, info or debug, not "loud"`,
-    `LOBBY_MAX_CONECTIONS: there is no such setting`,
+    `LOBBY_MAX_CONECTIONS: unknown setting`,
     `LOBBY_MAX_QUEUED: must be a whole number from 0 to 100000, not "-1"`,
     `maxRooms in ${config}: must be a whole number from 1 to 1000000, not "many"`,
-    `maxRoom in ${config}: there is no such setting`,
+    `maxRoom in ${config}: unknown setting`,
     `idleMs in ${config}: must be a whole number from 1 to 86400000, not 0.5`,
     `countdownMs in ${config}: must be a whole number from 0 to 60000, not null`
   ]
   expect(new Set(told)).toEqual(new Set(expected))
 })
 
-test('a file that is not there, or holds no JSON object, is told by its name', () => {
+test('a file that is not there, or holds no JSON object, is reported by its name', () => {
   expect(mistakes({ config: '/nowhere/lobby.json' })[0]).toMatch('/nowhere/lobby.json: ENOENT')
   for (const content of ['{', '[]', '7', 'null']) {
     const config = fileWith(content)

@@ -87,7 +87,7 @@ test('every answer forbids inline scripts, frames, guessed types and other sites
   }
 })
 
-test('a browser that has the file already is told so, and keeps none without asking', async () => {
+test('a browser that has the file already gets a 304, and keeps none without asking', async () => {
   const { ask } = await servingPage()
   const { headers } = await ask('/page.js')
   const etag = String(headers.etag)
@@ -155,7 +155,7 @@ test('the disk is read at the start alone', async () => {
   expect(await ask('/')).toMatchObject({ status: 200, body: PAGE })
 })
 
-test('a file that is not there, or of an unknown kind, is told at the start', () => {
+test('a file that is not there, or of an unknown kind, is reported at the start', () => {
   const folder = folderWith({ 'notes.txt': '' })
   expect(() => new StaticFiles({ '/': new URL('index.html', folder) })).toThrow('ENOENT')
   expect(() => new StaticFiles({ '/': new URL('notes.txt', folder) })).toThrow(

@@ -12,7 +12,8 @@ async function keep(number: number): Promise<void> {
   const skills = [ann, bob].map((name) => ({ name, skill: number }))
   try {
     await store.keep({ endedAtMs: number, room: String(number), scores, winners: [ann], skills })
-    writeSync(1, `kept ${number}\n`) // at once, not when Node gets to it; if nobody reads any more it ends the process
+    // At once, not when Node gets to it; if nobody reads any more it ends the process
+    writeSync(1, `kept ${number}\n`)
   } catch (error) {
     writeSync(1, `lost ${number} ${(error as Error).message}\n`)
   }

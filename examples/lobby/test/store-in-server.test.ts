@@ -1,5 +1,5 @@
-// What a server keeps: skills and results outlive it, however it ends; and nobody is told that a
-// match is over before it is kept.
+// What a server keeps: skills and results outlive it, however it ends; and no match
+// is announced as over before it is stored.
 import { type ChildProcess, spawn } from 'node:child_process'
 import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
@@ -98,7 +98,7 @@ test('a drain waits for what is being kept, and then ends by itself', async () =
   const { ticks } = server.figures
   await until('it might have ended', () => server.figures.ticks > ticks + 10)
   expect(ann.hasEnded).toBe(false)
-  expect(ann.all('match-ended'), 'nobody is told what is not kept').toEqual([])
+  expect(ann.all('match-ended'), 'nothing is announced that is not stored').toEqual([])
   keep()
   expect((await ann.next('match-ended')).saved).toBe(true)
   await ann.next('bye')
@@ -128,7 +128,7 @@ test('a server that is stopped keeps the matches that are over', async () => {
   expect(await keptIn(store)).toHaveLength(1)
 })
 
-test('a match that cannot be kept is told as such, and the server goes on', async () => {
+test('a match that cannot be stored is reported as such, and the server goes on', async () => {
   const store = newFolder()
   const server = await openLobby({ store })
   const { ann, bob } = await startMatch(server)
@@ -147,7 +147,7 @@ test('a match that cannot be kept is told as such, and the server goes on', asyn
   expect(await keptIn(store)).toHaveLength(1)
 })
 
-test('a store that another lobby has open is told, and nothing of the second one stays', async () => {
+test('a store that another lobby has open is reported, and nothing of the second one stays', async () => {
   const store = newFolder()
   const first = await openLobby({ store })
   await expect(openLobby({ store })).rejects.toMatchObject({

@@ -131,7 +131,7 @@ class Keeper {
 
 /**
  * That every skill is the one after its player's last match, and that each is there. Only where no
- * match was let go.
+ * match was dropped.
  */
 async function expectSkillsOfMatches(store: Store): Promise<void> {
   const skills = new Map<string, number>()
@@ -181,7 +181,8 @@ test('a process that is killed has lost no match that it has kept, and no half o
     const store = await openStore(folder)
     const rooms = (await roomsOf(store)).map(Number).reverse()
     expect(kept.filter((number) => !rooms.includes(number))).toEqual([])
-    expect(rooms).toEqual(rooms.map((_, number) => number)) // in order, each once, and nothing between two is missing
+    // In order, each once, and nothing between two is missing
+    expect(rooms).toEqual(rooms.map((_, number) => number))
     await expectSkillsOfMatches(store)
     most = rooms.length
     await store.close()
@@ -224,7 +225,7 @@ test('a write that fails rejects its matches, leaves no trace of them, and is no
   expect(await roomsOf(store)).toEqual(['Room 0'])
   await store.keep(matchOf(3, { Eve: 1501, Bob: 1483 }))
   expect(await roomsOf(store)).toEqual(['Room 3', 'Room 0'])
-  // Ann has gone for Eve's sake. Had Cid's and Dee's match pushed her out, she would be in the
+  // Ann was dropped for Eve. Had Cid's and Dee's match dropped Ann, that skill would be in the
   // folder for ever.
   expect(new Map(await store.skills())).toEqual(
     new Map([
@@ -274,7 +275,7 @@ test('when too many matches wait, one more is refused with a sentence, and the o
   await expect(store.keep(matchOf(4, { Ann: 4 }))).rejects.toMatchObject({
     name: 'StoreError',
     code: 'STORE_BUSY',
-    message: expect.stringMatching(/is too slow: 3 matches wait already\.$/)
+    message: expect.stringMatching(/is too slow: 3 matches are waiting already\.$/)
   })
   release()
   await Promise.all([first, ...waiting])
@@ -385,7 +386,8 @@ test('who has not played for longest is forgotten first, by the skills and by th
   skills = new Skills(await store.skills(), 4)
   await play('Fay', 'Cid') // and Dee
   const keys = (await store.skills()).map(([key]) => key)
-  expect([...keys.slice(0, 2), ...keys.slice(2).sort()]).toEqual(['ann', 'eve', 'cid', 'fay']) // the last two played at once
+  // The last two played at once
+  expect([...keys.slice(0, 2), ...keys.slice(2).sort()]).toEqual(['ann', 'eve', 'cid', 'fay'])
 })
 
 test('a match without a winner is kept, and makes nobody known', async () => {
@@ -433,7 +435,7 @@ test('a damaged store, and a folder that cannot be one, are refused with a sente
     name: 'StoreError',
     code: 'LEVEL_CORRUPTION',
     message: expect.stringMatching(
-      /^The store in .* is damaged \(.*\)\. Put back a copy of it, or move it away to begin anew\.$/
+      /^The store in .* is damaged \(.*\)\. Restore a backup of the folder, or move it away to start with an empty store\.$/
     )
   })
   const file = join(folder, 'file')
@@ -445,7 +447,7 @@ test('a damaged store, and a folder that cannot be one, are refused with a sente
   })
 })
 
-test('a skill that cannot be read is told as damage, and the folder is free again', async () => {
+test('a skill that cannot be read is reported as damage, and the folder is free again', async () => {
   const folder = newFolder()
   await (await open(folder)).close()
   const db = new ClassicLevel(join(folder, 'leveldb'))

@@ -10,7 +10,8 @@ class Clock {
   #last = 0
 
   set(run: () => void, ms: number): number {
-    this.timers.set(++this.#last, { atMs: this.nowMs + Math.max(ms, 1), run }) // Node's least is a millisecond
+    // Node's least is a millisecond
+    this.timers.set(++this.#last, { atMs: this.nowMs + Math.max(ms, 1), run })
     return this.#last
   }
 
@@ -155,7 +156,7 @@ test('parts have their ticks in turn, spread over the period; late by less than 
     calls.reduce((sum, { atMs }, number) => sum + atMs - number * 10, 0),
     6
   )
-  // Whoever was held up comes at once, and the others when they are due.
+  // A part that was delayed comes at once, and the others when they are due.
   for (const [number, { atMs }] of calls.entries()) {
     const dueMs = number * 10
     expect(atMs).toBeGreaterThanOrEqual(dueMs)

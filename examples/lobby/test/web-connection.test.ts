@@ -93,7 +93,7 @@ test('a player signs in by name, and the tab keeps the token', () => {
   expect(kept.seat).toEqual({ name: 'Ann', token: 'one' })
 })
 
-test('a name that is refused is told, and nothing is tried again by itself', () => {
+test('a refused name is reported, and nothing is tried again by itself', () => {
   const { connection, last, sockets, kept } = page()
   connection.signIn('Bob')
   last().hears(hello)
@@ -110,7 +110,7 @@ test('a lost connection comes back by the last token, and each return keeps the 
   last().ends()
   expect(connection.status).toMatchObject({ kind: 'waiting' })
   expect(wordsOfStatus(connection.status, performance.now())).toContain(
-    'Your seat is kept for 30 s.'
+    'Your seat is reserved for 30 s.'
   )
   vi.advanceTimersByTime(FIRST_RETRY_MS * 1.5)
   expect(sockets).toHaveLength(2)
@@ -121,7 +121,7 @@ test('a lost connection comes back by the last token, and each return keeps the 
   expect(kept.seat?.token).toBe('two')
 })
 
-test('it tries less and less often while nobody answers, and at once when it is told to', () => {
+test('it tries less and less often while nobody answers, and at once when it is asked to', () => {
   const { connection, last, sockets } = signedIn()
   last().ends()
   const pausesMs: number[] = []
@@ -203,7 +203,7 @@ test('a server that says goodbye is waited for', () => {
   last().hears({ type: 'bye' })
   last().ends()
   expect(connection.status).toMatchObject({ kind: 'waiting', reason: 'bye' })
-  expect(wordsOfStatus(connection.status, performance.now())).toContain('The server has closed.')
+  expect(wordsOfStatus(connection.status, performance.now())).toContain('The server shut down.')
 })
 
 test('a server of another version asks for a new page', () => {

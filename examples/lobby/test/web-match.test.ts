@@ -52,7 +52,8 @@ test('arrow keys and W, A, S, D steer in eight directions, and opposite keys can
 
 test('a thumb on the pad steers to the nearest of eight directions, and near the middle nowhere', () => {
   const around = [0, 1, 2, 3, 4, 5, 6, 7].map((eighth) => {
-    const angle = (eighth * Math.PI) / 4 - Math.PI / 2 + 0.3 // clockwise from the top, and somewhat off
+    // Clockwise from the top, and somewhat off
+    const angle = (eighth * Math.PI) / 4 - Math.PI / 2 + 0.3
     return directionOfPoint(50 * Math.cos(angle), 50 * Math.sin(angle), 10)
   })
   expect(around).toEqual([1, 2, 3, 4, 5, 6, 7, 8])

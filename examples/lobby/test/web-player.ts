@@ -17,7 +17,7 @@ export class Browser extends Participant {
   /** The answer to the request, when it was not the one that was hoped for. */
   status: number | undefined
 
-  /** `origin`: of the page that opens it, as browsers tell. */
+  /** `origin`: of the page that opens it, as browsers send it. */
   constructor(webPort: number, { origin = `http://127.0.0.1:${webPort}`, path = '/play' } = {}) {
     super()
     this.socket = new WebSocket(`ws://127.0.0.1:${webPort}${path}`, { origin })
@@ -56,7 +56,7 @@ export class Browser extends Participant {
   }
 }
 
-/** Whoever it is: bytes go there, and bytes come back. */
+/** A raw connection: bytes go there, and bytes come back. */
 export class Visitor {
   readonly socket: Socket
   heard: Buffer = Buffer.alloc(0)

@@ -126,7 +126,7 @@ test('a room called __proto__ is a room like any other', () => {
   expect(shownRooms(changed)).toEqual(['constructor 1'])
 })
 
-test('who comes, goes, is away, is ready and is host is seen in the room, and told in its chat', () => {
+test('who comes, goes, is away, is ready and is host is shown in the room and in its chat', () => {
   const state = after(
     welcome,
     joined,
@@ -145,10 +145,10 @@ test('who comes, goes, is away, is ready and is host is seen in the room, and to
   expect(state.room && playersOf(state.room).map(({ name }) => name)).toEqual(['Bob', 'Ann'])
   expect(isHost(state)).toBe(true)
   expect(linesOf(state)).toEqual([
-    'Cleo came in',
-    'Dora looks on',
+    'Cleo joined',
+    'Dora is watching',
     'Bob lost the connection',
-    'Cleo was sent out',
+    'Cleo was removed by the host',
     'You are the host now'
   ])
 })
@@ -178,25 +178,25 @@ test('a match ends in a result, the winners first; then nobody is ready and the 
   expect(withoutResult(over).room?.result).toBeUndefined()
 })
 
-test('a match that somebody comes back to is not told as a new one', () => {
+test('a match that a player comes back to is not announced as a new one', () => {
   const state = after(welcome, joined, started, { ...welcome, token: 'two' }, joined, started)
   expect(state.room?.match?.number).toBe(7)
-  expect(linesOf(state)).toEqual(['The match begins'])
+  expect(linesOf(state)).toEqual(['The match starts'])
 })
 
 test('the end of a room that the player did not ask to leave is explained', () => {
   const state = after(welcome, joined)
   expect(reduce(leaving(state), { type: 'left', room: 'Den' }, NOW_MS).notice).toBeUndefined()
   expect(reduce(state, { type: 'left', room: 'Den' }, NOW_MS).notice?.text).toContain(
-    'Den has closed'
+    'Den was closed'
   )
   expect(reduce(state, { type: 'kicked', room: 'Den' }, NOW_MS)).toMatchObject({
     room: undefined,
-    notice: { text: 'The host of Den has sent you out.', isBad: true }
+    notice: { text: 'The host of Den removed you.', isBad: true }
   })
 })
 
-test('the queue shows since when, whatever it is told later, and is left by a lost connection', () => {
+test('the queue shows since when, whatever comes later, and is left by a lost connection', () => {
   const queued = after(welcome, { type: 'queued', skill: 1500, players: 1 })
   const later = reduce(queued, { type: 'queued', skill: 1500, players: 3 }, NOW_MS + 9_000)
   expect(later.queue).toEqual({ skill: 1500, players: 3, sinceMs: NOW_MS })

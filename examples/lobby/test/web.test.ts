@@ -83,7 +83,7 @@ test('a seat goes with its token from a WebSocket to TCP and back', async () => 
   await bob.isUndisturbed()
 })
 
-test('a browser that asks for datagrams is told that it gets none', async () => {
+test('a browser that asks for datagrams gets an error', async () => {
   const server = await openLobby()
   const web = await Browser.signIn(server, 'Web')
   web.send({ type: 'udp' })
@@ -326,7 +326,7 @@ test.each([9, 10])('a flood of control frames (opcode %i) is cut off too', async
   const witness = await Browser.signIn(server, 'Witness')
   const rude = await Visitor.signIn(server, 'Rude')
   const some = Buffer.concat(Array.from({ length: 20 }, () => frame(opcode, 'x')))
-  await until('it is told why', () => {
+  await until('it gets the reason', () => {
     rude.socket.write(some)
     return rude.heard.includes('"flood"')
   })
@@ -370,7 +370,7 @@ test('a browser that is silent is sent away in time, also when it does not go', 
   )
 })
 
-test('who opens a WebSocket and chooses no name, and one too many, are told so', async () => {
+test('who opens a WebSocket and chooses no name, and one too many, get an error', async () => {
   const server = await openLobby({ signInMs: 300, maxConnections: 1 })
   const nameless = await Browser.arrive(server)
   const third = new Browser(server.webPort)

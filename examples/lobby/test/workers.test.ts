@@ -1,5 +1,5 @@
-// Threads that hold the connections: whoever is on which of them, all are in one lobby; and a
-// thread that ends by a fault takes nobody's seat with it.
+// Threads that hold the connections: on whichever thread a player is, all are in one lobby; and
+// when a thread ends with an error, nobody loses a seat.
 import { spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { connect } from 'node:net'
@@ -63,7 +63,8 @@ class Threads {
 }
 
 const ways = [
-  { way: 'with a port that they share', handOver: false, isMissing: isWindows }, // Windows has no port that several listeners share
+  // Windows has no port that several listeners share
+  { way: 'with a port that they share', handOver: false, isMissing: isWindows },
   { way: 'with connections that are handed over', handOver: true, isMissing: false }
 ]
 
@@ -102,7 +103,7 @@ describe.each(ways.filter(({ isMissing }) => !isMissing))('threads $way', ({ han
     const { players } = await ann.next('state')
     await web.next('state')
     await udp.nextState()
-    // Bob steers by datagrams, Ann by her connection; each sees the other run.
+    // Bob steers by datagrams, Ann by the connection; each sees the other run.
     udp.isAcknowledging = false
     udp.steer(5, { match })
     ann.send({ type: 'steer', match, seq: 1, direction: 5 })
@@ -122,7 +123,7 @@ describe.each(ways.filter(({ isMissing }) => !isMissing))('threads $way', ({ han
     })
     bob.send({ type: 'join', room: 'Den' })
     await bob.refused('kicked')
-    // Threads tell their counts twice a second.
+    // Threads report their counts twice a second.
     await until('the figures are the sum of the threads', () => server.figures.connections === 3)
     expect(server.figures).toMatchObject({ webConnections: 1, players: 3, rooms: 1 })
     expect(server.figures.gateways).toHaveLength(2)
@@ -170,7 +171,7 @@ describe.each(ways.filter(({ isMissing }) => !isMissing))('threads $way', ({ han
     for (const person of crowd.slice(0, 20)) person.send({ type: 'say', text: 'hello' })
     for (const person of crowd)
       await until('all lines are heard', () => person.all('chat').length === 20)
-    await until('threads tell their counts', () => server.figures.connections === 60)
+    await until('threads report their counts', () => server.figures.connections === 60)
     for (const { connections } of server.figures.gateways) expect(connections).toBeGreaterThan(0)
     const web = await Browser.signIn(server, 'Web')
     server.drain() // no match goes on: at once
@@ -200,7 +201,7 @@ describe.each(ways.filter(({ isMissing }) => !isMissing))('threads $way', ({ han
     const { match } = await bob.next('match-started')
 
     const [thread] = threads.all
-    await until('the thread has told what it counted', () => thread.figures.messagesIn > 0)
+    await until('the thread has reported its counts', () => thread.figures.messagesIn > 0)
     const counted = server.figures.messagesIn
     thread.deliver(undefined as never, Buffer.alloc(2)) // what no hub would say
     expect(await thread.ended).toBeInstanceOf(TypeError)
@@ -289,7 +290,7 @@ test.each([
   }
 )
 
-test('while the rules do not keep up with a thread, its players are told so, and nothing piles up', async () => {
+test('while the rules do not keep up with a thread, its players get an error, and nothing piles up', async () => {
   const limits = { messagesPerSecond: 1e6, burstMessages: 1e6, maxDroppedMessages: 1e6 }
   const server = await openLobby({ workers: 1, ...limits }, { handOver: isWindows })
   const ann = await Person.signIn(server, 'Ann')
@@ -297,7 +298,7 @@ test('while the rules do not keep up with a thread, its players are told so, and
   onTestFinished(() => stuck.mockRestore())
   const long = JSON.stringify({ type: 'ping', id: 1 }).padEnd(4_000)
   let bytes = 0
-  await until('Ann is told', () => {
+  await until('Ann gets an error', () => {
     for (let count = 0; count < 100; count++, bytes += long.length) ann.sendFrame(long)
     return ann.all('error').length > 0
   })
@@ -310,7 +311,7 @@ test('while the rules do not keep up with a thread, its players are told so, and
 })
 
 test.each([false, true])(
-  'a port that is taken is told, with threads as without (handed over: %s)',
+  'a port that is taken is reported, with threads as without (handed over: %s)',
   async (handOver) => {
     const taken = await openLobby()
     for (const [setting, port] of [
@@ -339,7 +340,7 @@ test.skipIf(isWindows)(
   }
 )
 
-test('a port for datagrams that is taken is told as well, and nothing is left of the threads', async () => {
+test('a port for datagrams that is taken is reported as well, and nothing is left of the threads', async () => {
   const threads = new Threads()
   const taken = await UdpEnd.at({ port: 0, token: '' })
   const { port } = taken.socket.address()
@@ -351,7 +352,7 @@ test('a port for datagrams that is taken is told as well, and nothing is left of
 })
 
 // Windows has no signals between processes.
-test.skipIf(isWindows)('the command with threads ends by itself when it is told to', async () => {
+test.skipIf(isWindows)('the command with threads ends by itself on SIGTERM', async () => {
   const root = fileURLToPath(new URL('../../..', import.meta.url))
   const flags = [
     '--port',

@@ -4,7 +4,7 @@ import { fromTemplate, KeyedList, part, setText, show } from './dom.js'
 
 /** @typedef {import('./state.js').Line} Line */
 
-/** Further up than this, the player reads what was before, and is left in peace. */
+/** Scrolled up further than this, the player is reading, and the list does not scroll. */
 const NEAR_END_PX = 60
 
 export class ChatView {

@@ -1,7 +1,7 @@
 // @ts-check
-// The way to the server: one WebSocket, which signs in by name or by token, comes back by itself
-// when it is lost, and notices when it is dead. Knows the protocol's first and last words; the rest
-// it hands on. Knows no page.
+// The connection to the server: one WebSocket, which signs in by name or by token, reconnects by
+// itself, and notices when it is dead. Handles the first and the last messages of the protocol, and
+// passes the rest on. Does not touch the page.
 
 /** @typedef {import('../protocol.ts').ServerMessage} ServerMessage */
 /** @typedef {import('../protocol.ts').Request} Request */
@@ -20,14 +20,15 @@
  * @typedef {{ kind: 'off', reason?: EndReason, message?: string }
  *   | { kind: 'connecting', isReturn: boolean }
  *   | { kind: 'on' }
- *   | { kind: 'waiting', retryAtMs: number, seatUntilMs: number, reason?: 'server-full' | 'too-many-connections' | 'bye' }} Status
+ *   | { kind: 'waiting', retryAtMs: number, seatUntilMs: number,
+ *     reason?: 'server-full' | 'too-many-connections' | 'bye' }} Status
  *
  * @typedef {object} Listener
  * @property {(message: ServerMessage) => void} onMessage
  * @property {(status: Status) => void} onStatus
  */
 
-/** Of protocol.ts. A server that speaks another one has been renewed since the page was loaded. */
+/** Of protocol.ts. A server with another version was updated since the page was loaded. */
 export const PROTOCOL_VERSION = 3
 /**
  * Doubled with each try that fails, up to the most; each somewhat more or less, so that a thousand
@@ -36,11 +37,11 @@ export const PROTOCOL_VERSION = 3
 export const FIRST_RETRY_MS = 500
 export const MOST_RETRY_MS = 8_000
 const RETRY_SPREAD = 0.3
-/** Longer than it takes to say no, and shorter than a player's patience. */
+/** Long enough for a server to refuse, short enough for a player to wait. */
 const CONNECT_MS = 10_000
 /**
- * How often the connection is tried: it shows the latency, and in a match a dead one should be
- * noticed soon.
+ * How often it pings: this measures the latency, and in a match a dead connection must be noticed
+ * soon.
  */
 export const PING_MS = 10_000
 export const PING_IN_MATCH_MS = 2_000
@@ -52,7 +53,7 @@ export const DEAD_MS = 5_000
 export const DEAD_IN_MATCH_MS = 2_500
 const LOOK_EVERY_MS = 500
 
-/** After these the seat is gone, or was never had: nothing is tried again by itself. */
+/** After these there is no seat to come back to: the page does not reconnect by itself. */
 const FINAL = new Set([
   'bad-token',
   'token-used',
@@ -90,7 +91,7 @@ export class Connection {
   /** The one that has no answer yet. @type {{ id: number, sentAtMs: number } | undefined} */
   #ping
   #pingedAtMs = 0
-  /** In a match the connection is tried more often. */
+  /** In a match it pings more often. */
   isPlaying = false
   /** Of the last ping. @type {number | undefined} */
   latencyMs
@@ -136,7 +137,7 @@ export class Connection {
   }
 
   /**
-   * What cannot be sent now is not sent at all: a minute later it would mean something else. @param
+   * What cannot be sent now is dropped: a minute later it would mean something else. @param
    * {Request} request
    */
   send(request) {
@@ -144,7 +145,7 @@ export class Connection {
   }
 
   /**
-   * Something hints that the connection may be gone: asks, so that the answer or its absence shows.
+   * There is a hint that the connection may be gone: pings, so that an answer, or none, shows it.
    */
   check() {
     if (this.#status.kind === 'on' && this.#ping === undefined) this.#sendPing()
@@ -157,7 +158,7 @@ export class Connection {
     this.#setStatus({ kind: 'connecting', isReturn: 'token' in purpose })
     const socket = this.#openSocket(this.#url)
     this.#socket = socket
-    // Whatever a socket tells after it was dropped is about the past.
+    // Ignore late events of a socket that was dropped.
     socket.onmessage = ({ data }) => {
       if (socket === this.#socket) this.#onMessage(JSON.parse(data))
     }
@@ -181,7 +182,8 @@ export class Connection {
         this.#resumeMs = message.resumeMs
         this.#keeper.write({ name: message.name, token: message.token })
         this.#setStatus({ kind: 'on' })
-        this.#pingedAtMs = Number.NEGATIVE_INFINITY // the first look asks: by then the page has been shown, which would count as latency
+        // The first look asks: by then the page has been shown, which would count as latency
+        this.#pingedAtMs = Number.NEGATIVE_INFINITY
         this.#looking = setInterval(() => this.#look(), LOOK_EVERY_MS)
         break
       case 'pong':

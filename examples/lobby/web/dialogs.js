@@ -1,7 +1,6 @@
 // @ts-check
-// Questions that have to be answered first: what the new room is to be like, a room's password, and
-// whether somebody means it. A dialog stays open until the server has said yes, and shows what it
-// says instead.
+// The dialogs: create a room, enter a room's password, confirm an action. A dialog stays open until
+// the server has accepted the request, and shows its refusal.
 import { byId, part, setText, show, theOne } from './dom.js'
 
 /** @typedef {import('../protocol.ts').Request} Request */

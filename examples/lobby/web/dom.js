@@ -1,7 +1,6 @@
 // @ts-check
-// The little that the views need to keep a page up to date without building it anew: what has the
-// focus keeps it, and what has not changed is not touched. What strangers have written only ever
-// becomes text.
+// What the views need to update the page without rebuilding it: the focus stays where it is, and
+// what has not changed is not touched. Strings from other players only ever become text.
 
 /** @param {string} id @returns {HTMLElement} */
 export function byId(id) {

@@ -19,9 +19,9 @@ import { clock, counted, places } from './words.js'
 /** @typedef {import('./state.js').RoomPage} RoomPage */
 /** @typedef {import('./state.js').Presence} Presence */
 
-/** More seats than these are told by their number alone. */
+/** More seats than these show as a number alone. */
 const MOST_PIPS = 8
-/** While somebody types, the list is not asked for with each letter. */
+/** While you type, the page does not ask for the list with each letter. */
 const TYPING_PAUSE_MS = 200
 
 export class LobbyView {
@@ -118,8 +118,8 @@ export class LobbyView {
     const { filter, open } = this.filter
     if (filter !== '')
       return `No room${open ? ' with a free seat' : ''} has “${filter}” in its name.`
-    if (open) return 'No room has a free seat at the moment.'
-    return 'There are no rooms yet. Create the first one, or find a quick match.'
+    if (open) return 'No room has a free seat right now.'
+    return 'There are no rooms yet. Create one, or find a quick match.'
   }
 
   /** @param {RoomInfo} room */

@@ -25,8 +25,8 @@ import { secondsUntil, wordsOfRefusal, wordsOfStatus } from './words.js'
  * @typedef {{ state: ViewState, status: Status, latencyMs: number | undefined, nowMs: number }}
  *   View
  *
- * What a player can do. A request goes to the server as it is; the others have something to be
- * thought of first.
+ * What a player can do. `send` passes a request to the server as it is; the others do something
+ * first.
  * @typedef {object} Actions
  * @property {(name: string) => void} signIn
  * @property {(request: Request) => void} send
@@ -42,15 +42,14 @@ import { secondsUntil, wordsOfRefusal, wordsOfStatus } from './words.js'
  * @property {() => void} focusChat
  */
 
-/** Clocks on the page, and what is asked for from time to time. */
+/** Updates clocks on the page, and asks for what has to be fresh. */
 const LOOK_EVERY_MS = 250
 const ASK_FOR_PEOPLE_MS = 5_000
 /** At most so often, however much changes in rooms that are not shown. */
 const ASK_FOR_ROOMS_MS = 3_000
 
 /**
- * A name that the page thinks of is no longer than what a server takes that nobody has set
- * otherwise.
+ * A name that the page suggests has at most the length that a server accepts by default.
  */
 const IDEA_CHARS = 24
 
@@ -64,8 +63,8 @@ let lastName
  */
 let wantedRoom
 /**
- * The filter of the rooms that the server tells of, as text; undefined when it does not. @type
- * {string | undefined}
+ * The filter of the rooms whose changes the server sends, as text; undefined when it sends none.
+ * @type {string | undefined}
  */
 let watched
 let roomsAskedMs = 0
@@ -99,18 +98,18 @@ const actions = {
     }
     const isInMatch = state.room?.match?.players.some((name) => name === state.me) === true
     if (!isInMatch) return go()
-    const text = 'Who leaves has lost, and the others play on.'
+    const text = 'If you leave, you lose. The others play on.'
     dialogs.confirm({ title: 'Leave the match?', text, yes: 'Leave' }, go)
   },
   kick(name) {
-    const text = 'The door stays shut to them for a minute.'
-    dialogs.confirm({ title: `Send ${name} out?`, text, yes: 'Send out' }, () =>
+    const text = 'They cannot come back for a minute.'
+    dialogs.confirm({ title: `Remove ${name}?`, text, yes: 'Remove' }, () =>
       connection.send({ type: 'kick', name })
     )
   },
   handOver(name) {
-    const text = 'Then they decide who stays, and you do not.'
-    dialogs.confirm({ title: `Make ${name} the host?`, text, yes: 'Hand over' }, () =>
+    const text = 'They can remove players then, and you no longer can.'
+    dialogs.confirm({ title: `Make ${name} the host?`, text, yes: 'Make host' }, () =>
       connection.send({ type: 'host', name })
     )
   },
@@ -131,12 +130,12 @@ const matchView = new MatchView(actions)
 const say = (text) => connection.send({ type: 'say', text })
 const lobbyChat = new ChatView(byId('lobby-chat'), {
   title: 'Lobby chat',
-  empty: 'Nobody has said anything yet. Say hello to everybody in the lobby.',
+  empty: 'No messages yet. Say hello to everybody in the lobby.',
   say
 })
 const roomChat = new ChatView(byId('room-chat'), {
   title: 'Room chat',
-  empty: 'What is said here stays in the room.',
+  empty: 'Only people in this room can read this chat.',
   say,
   onEscape: () => screen === 'match' && matchView.focus()
 })
@@ -145,8 +144,7 @@ const roomTabs = new Tabs(byId('room'))
 
 byId('sign-out').addEventListener('click', () => connection.signOut())
 part(byId('connection'), 'retry').addEventListener('click', () => connection.retryNow())
-// The browser's own opinion of the network is a hint and no more: a server on the same machine
-// needs none.
+// The browser's view of the network is only a hint: a server on the same machine needs no network.
 window.addEventListener('offline', () => connection.check())
 window.addEventListener('online', () => connection.retryNow())
 document.addEventListener('visibilitychange', () => {
@@ -173,7 +171,7 @@ function onMessage(message) {
   else state = reduce(state, message, nowMs)
   if (message.type === 'match-started') matchView.begin(message, state.me)
   if (message.type === 'joined') {
-    watched = undefined // who is in a room hears nothing of the list
+    watched = undefined // in a room the server sends no changes of the list
     wantedRoom = undefined
     dialogs.closeAll()
   }
@@ -210,7 +208,7 @@ function onRefusal({ code, message }) {
 
 // ---- What goes out ----
 
-/** At the door of the room that is wanted. @param {string} [password] */
+/** Asks to join the wanted room. @param {string} [password] */
 function knock(password) {
   if (wantedRoom === undefined) return
   const { room, toWatch } = wantedRoom
@@ -258,7 +256,7 @@ function tend() {
 function screenOf() {
   const { room, me } = state
   if (me === undefined) {
-    // Somebody comes back after a reload: the form for a name would only flash up.
+    // Coming back after a reload: the sign-in form would only flash up.
     const { status } = connection
     return status.kind === 'waiting' || (status.kind === 'connecting' && status.isReturn)
       ? 'loading'
@@ -317,16 +315,16 @@ function renderFrame({ status, latencyMs, nowMs }) {
   show(byId('closing'), closesAtMs !== undefined && words === '')
   if (closesAtMs !== undefined) {
     const seconds = secondsUntil(closesAtMs, nowMs)
-    const when = seconds === 0 ? 'in a moment' : `in ${seconds} s at the latest`
+    const when = seconds === 0 ? 'in a moment' : `within ${seconds} s`
     setText(
       part(byId('closing'), 'text'),
-      `The server closes ${when}. Matches that are running may end; no new ones begin.`
+      `The server shuts down ${when}. Running matches can finish; no new ones start.`
     )
   }
   notices.render(state.notice)
 }
 
-/** Another screen: the keyboard goes along. @param {Screen} before */
+/** Another screen: moves the focus along. @param {Screen} before */
 function onScreen(before) {
   if (screen === 'sign-in') signInView.enter(lastName)
   if (screen === 'match') {

@@ -24,9 +24,9 @@ import { clock, secondsUntil } from './words.js'
 /** @typedef {import('../protocol.ts').ServerMessage} ServerMessage */
 /** @typedef {{ seat: number, name: string, score: number | undefined, isOwn: boolean }} Score */
 
-/** Of the pad's half: so near to its middle is nowhere. */
+/** The dead zone, as a part of the pad's half. */
 const DEAD_PART = 0.22
-/** Then it is time to hurry. */
+/** The last seconds look urgent. */
 const LAST_SECONDS = 5
 
 export class MatchView {
@@ -53,14 +53,14 @@ export class MatchView {
       this.#keys.release(code)
       this.#steering.want(this.#keys.direction)
     })
-    // Whoever lets a key go in another window does not tell this one.
+    // If you release a key in another window, this one gets no event.
     window.addEventListener('blur', () => this.#letGo())
     this.#listenToPad()
   }
 
   /**
-   * A match begins, or goes on for who comes in or back. @param {Extract<ServerMessage, { type:
-   * 'match-started' }>} message @param {string | undefined} me
+   * A match starts, or runs already when you join or come back. @param {Extract<ServerMessage, {
+   * type: 'match-started' }>} message @param {string | undefined} me
    */
   begin({ match: number, players, arena }, me) {
     if (this.#match?.number !== number) {
@@ -117,7 +117,7 @@ export class MatchView {
     const latest = match.timeline.latest
     this.#scores.render(
       match.players.map((name, seat) => {
-        // Who is in no state any more has left.
+        // A player that is missing from the state has left.
         const score =
           latest === undefined ? 0 : latest.players.find((player) => player.seat === seat)?.score
         return { seat, name, score, isOwn: seat === match.ownSeat }
@@ -126,7 +126,7 @@ export class MatchView {
     const isPlaying = match.ownSeat !== -1
     show(this.#pad, isPlaying)
     show(byId('arena-hint'), !isPlaying)
-    setText(byId('arena-hint'), isPlaying ? '' : 'You look on')
+    setText(byId('arena-hint'), isPlaying ? '' : 'You are watching')
     setText(
       byId('figures'),
       wordsOfFigures(latencyMs, isPlaying ? this.#steering.tookMs : undefined)
@@ -214,12 +214,12 @@ function updateScore(element, { name, score, isOwn }) {
   element.classList.toggle('gone', score === undefined)
   setName(part(element, 'name'), name)
   setText(part(element, 'score'), score === undefined ? 'left' : String(score))
-  setAttribute(element, 'aria-label', `${name}: ${score ?? 'has left'}`)
+  setAttribute(element, 'aria-label', `${name}: ${score ?? 'left'}`)
 }
 
 /** @param {number | undefined} latencyMs @param {number | undefined} steerMs */
 function wordsOfFigures(latencyMs, steerMs) {
   const latency = latencyMs === undefined ? '' : `latency ${Math.round(latencyMs)} ms`
-  const steer = steerMs === undefined ? '' : `a steer counts after ${Math.round(steerMs)} ms`
+  const steer = steerMs === undefined ? '' : `steering takes ${Math.round(steerMs)} ms`
   return [latency, steer].filter((words) => words !== '').join(' · ')
 }

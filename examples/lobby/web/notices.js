@@ -1,5 +1,5 @@
 // @ts-check
-// A word at the edge of the page that goes away by itself.
+// Short messages at the edge of the page that disappear by themselves.
 import { fromTemplate, part, setText } from './dom.js'
 
 /** Long enough to read two lines. */

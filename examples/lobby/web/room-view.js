@@ -1,6 +1,6 @@
 // @ts-check
-// A room between two matches: its seats, who looks on, the ready button and the countdown, and how
-// the last match went.
+// A room between two matches: its seats, its spectators, the ready button and the countdown, and
+// how the last match went.
 import {
   byId,
   fromTemplate,
@@ -112,7 +112,7 @@ export class RoomView {
     show(this.#ready, seat !== undefined && !seat.spectator)
     setAttribute(this.#ready, 'aria-pressed', String(this.#amReady))
     this.#ready.classList.toggle('primary', !this.#amReady)
-    setText(this.#ready, this.#amReady ? 'Not ready after all' : 'I am ready')
+    setText(this.#ready, this.#amReady ? 'I am not ready' : 'I am ready')
     show(byId('countdown'), room.startsAtMs !== undefined)
     if (room.startsAtMs !== undefined) {
       setText(part(byId('countdown'), 'seconds'), String(secondsUntil(room.startsAtMs, nowMs)))
@@ -139,7 +139,7 @@ export class RoomView {
     setText(part(element, 'face'), firstLetter(name))
     this.#givePowers(element, name)
     const handOver = part(element, 'hand-over')
-    handOver.setAttribute('aria-label', `Hand the room over to ${name}`)
+    handOver.setAttribute('aria-label', `Make ${name} the host`)
     handOver.addEventListener('click', () => this.#actions.handOver(name))
     return element
   }
@@ -211,15 +211,15 @@ export class RoomView {
  */
 function hintFor({ code }, players, seat, amHost) {
   if (players.length < MIN_PLAYERS) {
-    if (code !== undefined) return 'A match takes two. Pass the code on, and wait for company.'
+    if (code !== undefined) return 'A match needs two players. Share the code with a friend.'
     return amHost
-      ? 'A match takes two. Somebody will find your room in the list.'
-      : 'A match takes two: waiting for company.'
+      ? 'A match needs two players. Others can find your room in the list.'
+      : 'A match needs two players: waiting for another one.'
   }
   const missing = players.filter(({ ready }) => !ready).map(({ name }) => name)
   if (missing.length === 0) return 'Everybody is ready.'
   if (seat !== undefined && !seat.spectator && !seat.ready)
-    return 'The match begins when everybody is ready.'
+    return 'The match starts when everybody is ready.'
   return missing.length > 3
     ? `Waiting for ${missing.length} players.`
     : `Waiting for ${listed(missing)}.`

@@ -1,5 +1,5 @@
 // @ts-check
-// The door: a name, and why somebody is out here again.
+// The sign-in form, and why the player was signed out.
 import { byId, setText, show, theOne } from './dom.js'
 import { wordsOfEnd } from './words.js'
 
@@ -33,7 +33,7 @@ export class SignInView {
   }
 
   /**
-   * Somebody comes to the door. @param {string | undefined} name By which they were known before.
+   * Shows the form. @param {string | undefined} name By which they were known before.
    */
   enter(name) {
     if (name !== undefined && this.#name.value === '') this.#name.value = name

@@ -10,7 +10,7 @@
 /** @typedef {import('../protocol.ts').Presence} Presence */
 
 /**
- * A line of a chat; without `from` it tells what has happened. `id` counts up.
+ * A line of a chat; without `from` it is an event. `id` counts up.
  * @typedef {{ id: number, from?: string, text: string }} Line
  *
  * A page of the list. `isStale`: something else has changed than what is shown, so that the page
@@ -35,7 +35,7 @@
  *
  * @typedef {object} ViewState
  * @property {string | undefined} me The player's name; undefined for who is not signed in.
- * @property {RoomPage | undefined} rooms Undefined until the server has told.
+ * @property {RoomPage | undefined} rooms Undefined until the server has sent them.
  * @property {{ shown: { name: string, where: Presence }[], from: number, total: number } |
  *   undefined} people
  * @property {{ skill: number, players: number, sinceMs: number } | undefined} queue
@@ -82,8 +82,7 @@ export function initialState() {
 export function reduce(state, message, nowMs) {
   switch (message.type) {
     case 'welcome':
-      // Who comes back hears 'joined' next if there is a room; what was said before the connection
-      // was lost stays.
+      // After a reconnect 'joined' comes next if there is a room; earlier chat stays.
       if (state.me !== message.name)
         return { ...initialState(), notice: state.notice, me: message.name }
       return {
@@ -145,11 +144,11 @@ export function reduce(state, message, nowMs) {
     case 'left': {
       const text = state.isLeaving
         ? undefined
-        : `${message.room} has closed: nobody plays there any more.`
+        : `${message.room} was closed: no players are left in it.`
       return text === undefined ? outOfRoom(state) : withNotice(outOfRoom(state), text)
     }
     case 'kicked':
-      return withNotice(outOfRoom(state), `The host of ${message.room} has sent you out.`, true)
+      return withNotice(outOfRoom(state), `The host of ${message.room} removed you.`, true)
 
     case 'chat':
       return withLine(state, message.to, { from: message.from, text: message.text })
@@ -162,7 +161,7 @@ export function reduce(state, message, nowMs) {
 }
 
 /**
- * What only those in a room hear.
+ * Messages that only members of a room get.
  * @param {ViewState} state
  * @param {RoomView} room
  * @param {ServerMessage} message
@@ -183,11 +182,14 @@ function reduceRoom(state, room, message, nowMs) {
     case 'member-joined': {
       const { name, spectator } = message
       const members = [...room.members, { name, spectator, ready: false, away: false }]
-      return changed({ members }, spectator ? `${name} looks on` : `${name} came in`)
+      return changed({ members }, spectator ? `${name} is watching` : `${name} joined`)
     }
     case 'member-left': {
       const members = room.members.filter(({ name }) => name !== message.name)
-      return changed({ members }, `${message.name} ${message.kicked ? 'was sent out' : 'left'}`)
+      return changed(
+        { members },
+        `${message.name} ${message.kicked ? 'was removed by the host' : 'left'}`
+      )
     }
     case 'member-away': // who is not here is not ready
       return changed(
@@ -217,7 +219,7 @@ function reduceRoom(state, room, message, nowMs) {
       const isNew = number !== state.lastMatch // and not one that the player comes back to
       const begun = changed(
         { match, startsAtMs: undefined, result: undefined },
-        isNew ? 'The match begins' : undefined
+        isNew ? 'The match starts' : undefined
       )
       return { ...begun, lastMatch: number }
     }

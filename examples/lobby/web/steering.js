@@ -1,6 +1,6 @@
 // @ts-check
-// From keys and a thumb to steers: which way, when to say so, and how long it took until it
-// counted. Knows neither page nor socket.
+// From keys and a thumb to steers: which direction, when to send it, and how long it took until it
+// counted. Uses neither page nor socket.
 
 /**
  * The server drops commands over 20 a second; chat, pings and what is in flight need their share.
@@ -8,8 +8,8 @@
 export const STEERS_PER_SECOND = 15
 const PAUSE_MS = 1000 / STEERS_PER_SECOND
 /**
- * Steers that were not heard of yet; more than so many are forgotten, and with them how long they
- * took.
+ * Steers that no state has confirmed yet; more than so many are forgotten, and their times with
+ * them.
  */
 const KEPT_STEERS = 64
 
@@ -36,7 +36,8 @@ export function directionOf(x, y) {
  */
 export function directionOfPoint(x, y, deadRadius) {
   if (Math.hypot(x, y) < deadRadius) return 0
-  const eighths = Math.round(Math.atan2(y, x) / (Math.PI / 4)) // 0 is right, and on clockwise, since y grows downwards
+  // 0 is right, and on clockwise, since y grows downwards
+  const eighths = Math.round(Math.atan2(y, x) / (Math.PI / 4))
   return ((eighths + 10) % 8) + 1
 }
 

@@ -8,42 +8,42 @@
 /** @typedef {import('../protocol.ts').Presence} Presence */
 
 /**
- * @type {Partial<Record<RefusalCode, string>>} Where the server's own words would not do for a
+ * @type {Partial<Record<RefusalCode, string>>} Where the server's own message does not suit a
  *   person.
  */
 const refusals = {
   'name-taken':
-    'Somebody has this name already. If it was you a moment ago, it is free again in half a minute.',
-  'room-taken': 'There is a room of this name already.',
-  'no-such-room': 'There is no such room any more, or the code is wrong.',
-  'wrong-password': 'That is not the password of this room.',
-  'room-full': 'This room has just become full.',
-  'match-running': 'A match is running there. You can watch it, or wait until it is over.',
-  kicked: 'The host of this room has sent you out. The door opens again in a minute.',
-  'too-many-rooms': 'There are too many rooms at the moment.',
-  'queue-full': 'Too many wait for a match already. Try again in a moment.',
-  draining: 'The server is about to close: nobody comes in and no match begins.',
-  'too-fast': 'More slowly, please: some of that did not get through.'
+    'This name is taken. If you used it a moment ago, it is free again in half a minute.',
+  'room-taken': 'A room with this name exists already.',
+  'no-such-room': 'This room no longer exists, or the code is wrong.',
+  'wrong-password': 'Wrong password.',
+  'room-full': 'This room is full.',
+  'match-running': 'A match is running in this room. You can watch it, or wait until it is over.',
+  kicked: 'The host removed you from this room. You can come back in a minute.',
+  'too-many-rooms': 'There are too many rooms right now.',
+  'queue-full': 'The queue is full. Try again in a moment.',
+  draining: 'The server is about to shut down: you cannot join, and no match starts.',
+  'too-fast': 'Slow down, please: some of your messages were dropped.'
 }
 
 /** @type {Record<string, string>} Above the form for a name. */
 const ends = {
-  'bad-token': 'The server has been restarted. Choose your name again.',
+  'bad-token': 'The server was restarted. Choose your name again.',
   'token-used': 'Your seat was taken over by another window.',
   'token-expired': 'You were away for too long, and your seat was given up.',
-  replaced: 'You play on in another window. This one is signed out.',
-  flood: 'You were cut off: far too much was sent in too short a time.',
-  idle: 'You were sent away, because nothing was heard of you for a while.',
-  'sign-in-timeout': 'That took too long. Try once more.',
-  'frame-too-large': 'You were cut off: a message was too long.',
+  replaced: 'You are playing in another window, so this one was signed out.',
+  flood: 'You were disconnected: too many messages in too short a time.',
+  idle: 'You were signed out after a while without activity.',
+  'sign-in-timeout': 'Signing in took too long. Try again.',
+  'frame-too-large': 'You were disconnected: a message was too long.',
   'server-full': 'The server is full. Try again in a moment.',
   'too-many-connections':
-    'Too many connections come from your address. Close another window, or try again later.',
+    'There are too many connections from your address. Close another window, or try again later.',
   unreachable: 'The server does not answer. Is it running?',
-  'other-version': 'The server has been renewed. Load this page again.'
+  'other-version': 'The server was updated. Reload this page.'
 }
 
-/** Refusals that come of a race which nobody has lost: what was asked for has happened already. */
+/** Refusals caused by a race: what the player asked for has happened already. */
 const harmless = new Set(['no-match', 'not-queued', 'not-in-a-room'])
 
 /**
@@ -73,27 +73,27 @@ export function wordsOfEnd(reason, message) {
  * @param {number} nowMs
  */
 export function wordsOfStatus(status, nowMs) {
-  if (status.kind === 'connecting') return status.isReturn ? 'Coming back …' : ''
+  if (status.kind === 'connecting') return status.isReturn ? 'Reconnecting …' : ''
   if (status.kind !== 'waiting') return ''
   const inSeconds = secondsUntil(status.retryAtMs, nowMs)
   const again = inSeconds <= 1 ? 'Trying again …' : `Trying again in ${inSeconds} s.`
   const seatSeconds = secondsUntil(status.seatUntilMs, nowMs)
-  const seat = seatSeconds > 0 ? ` Your seat is kept for ${seatSeconds} s.` : ''
+  const seat = seatSeconds > 0 ? ` Your seat is reserved for ${seatSeconds} s.` : ''
   return `${wordsOfRetry(status.reason)} ${again}${seat}`
 }
 
 /** @param {Extract<Status, { kind: 'waiting' }>['reason']} reason */
 function wordsOfRetry(reason) {
-  if (reason === 'bye') return 'The server has closed.'
+  if (reason === 'bye') return 'The server shut down.'
   if (reason === 'server-full') return 'The server is full.'
-  if (reason === 'too-many-connections') return 'Too many connections come from your address.'
-  return 'The connection is lost.'
+  if (reason === 'too-many-connections') return 'There are too many connections from your address.'
+  return 'Connection lost.'
 }
 
 /** @type {Record<Presence, string>} */
 export const places = {
   lobby: 'in the lobby',
-  queue: 'wants a match',
+  queue: 'looking for a match',
   room: 'in a room',
   match: 'playing',
   away: 'away'
