@@ -5,36 +5,30 @@
 // Leaves out queues, budgets and running out of handles: Poller has those.
 import { Iocp, Overlapped, Socket } from 'pollport'
 
-interface Player {
-  name: string
-  receive: Overlapped
-}
-
 const listener = new Socket({ type: 'tcp' })
 listener.bind({ address: '127.0.0.1', port: 0 })
 listener.listen()
 console.log(`port ${listener.localAddress.port}`)
 
-const iocp = new Iocp<Player | undefined>()
-iocp.add(listener, undefined) // the listener is the socket without a player
+const iocp = new Iocp<Overlapped | undefined>() // userPtr: the receive of a player
+iocp.add(listener, undefined)
 listener.overlappedAccept()
-let players = 0
 
 for (;;) {
-  for (const { socket, userPtr: player, overlapped, bytesTransferred, error } of iocp.wait(100)) {
-    if (player === undefined) {
-      const accepted = overlapped?.accepted
+  for (const { socket, userPtr: receive, overlapped, bytesTransferred, error } of iocp.wait(100)) {
+    if (receive === undefined) {
+      const player = overlapped?.accepted
       listener.overlappedAccept(overlapped) // post the next accept
-      if (accepted === undefined) continue
-      const newcomer = { name: `player ${++players}`, receive: new Overlapped() }
-      iocp.add(accepted, newcomer)
-      accepted.overlappedReceive(4096, newcomer.receive)
-    } else if (overlapped === player.receive) {
+      if (player === undefined) continue
+      const first = new Overlapped()
+      iocp.add(player, first)
+      player.overlappedReceive(4096, first)
+    } else if (overlapped === receive) {
       if (error === undefined && bytesTransferred > 0) {
         socket?.overlappedSend(overlapped.data)
         socket?.overlappedReceive(4096, overlapped) // post the next receive
       } else {
-        if (error !== undefined) console.log(`${player.name}: ${error.message}`)
+        if (error !== undefined) console.log(error.message)
         socket?.close() // the player finished, or the connection broke
       }
     }
