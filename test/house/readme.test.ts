@@ -4,7 +4,7 @@ import { rmSync } from 'node:fs'
 import { join } from 'node:path'
 import { afterAll, describe, expect, test } from 'vitest'
 import { isWindows } from '../support/system.ts'
-import { root, textOf } from './files.ts'
+import { filesUnder, root, textOf } from './files.ts'
 import { programsOf, runProgram, typeCheck, writePrograms } from './programs.ts'
 
 const deadlineMs = 60_000
@@ -42,6 +42,19 @@ test('README.md shows the programs of examples/, without their head comments', (
   expect(programsOf('README.md')).toEqual(
     ['echo', 'textbook-epoll', 'textbook-iocp'].map((name) => withoutHead(`examples/${name}.ts`))
   )
+})
+
+test('each example has a head of five lines that says how to run it and what it leaves out', () => {
+  const examples = filesUnder('examples', '.ts', '.mjs').filter(
+    (path) => path.split('/').length === 2
+  )
+  expect(examples.length).toBeGreaterThan(5)
+  for (const path of examples) {
+    const head = /^(?:\/\/.*\n)*/.exec(textOf(path))?.[0] ?? ''
+    expect(head.match(/\n/g), path).toHaveLength(5)
+    expect(head, path).toMatch(/\bRun\b/)
+    expect(head, path).toMatch(/^\/\/ Leaves out /m)
+  }
 })
 
 test('a program of the cookbook takes 15 to 40 lines', () => {
