@@ -47,3 +47,24 @@ test('every link between the pages leads to a file of the project, and to a head
   }
   expect(findings).toEqual([])
 })
+
+test('every file that a page names in backticks is there', () => {
+  const folders = new Set(projectFiles.flatMap((path) => parentsOf(path)))
+  const findings: string[] = []
+  for (const page of projectFiles.filter((path) => path.endsWith('.md'))) {
+    const prose = textOf(page).replace(/^```[\s\S]*?^```$/gm, '')
+    const named = /`((?:lib|native|test|bench|scripts|examples|docs)\/[\w./-]+)`/g
+    for (const [, path] of prose.matchAll(named)) {
+      const name = (path as string).replace(/\/$/, '')
+      if (!projectFiles.includes(name) && !folders.has(name))
+        findings.push(`${page} names ${path}, which is not there`)
+    }
+  }
+  expect(findings).toEqual([])
+})
+
+/** The folders that a file stands in, from the root on. */
+function parentsOf(path: string): string[] {
+  const parts = path.split('/').slice(0, -1)
+  return parts.map((_, index) => parts.slice(0, index + 1).join('/'))
+}
