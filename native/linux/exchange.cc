@@ -28,7 +28,7 @@ class EpollExchange final : public Exchange {
   void set_limits(const ExchangeLimits& limits) override {
     limits_ = limits;
     events_.resize(std::max<size_t>(limits.max_events, 1));
-    next_ = ready_ = 0;  // whoever loses his turn by that is told of again
+    next_ = ready_ = 0;  // skipped sockets are reported again
   }
   Result watch(int32_t index, int32_t generation, Handle handle, int32_t kind) override;
   Result connect(int32_t index, int32_t generation, Handle handle,
@@ -106,7 +106,7 @@ void EpollExchange::flush(const Outbox& outbox, Batch& batch) {
 
 Result EpollExchange::run(const Outbox& outbox, Batch& batch, double timeout_ms) {
   flush(outbox, batch);
-  // Whatever sending had to tell is told now, not after somebody else's event.
+  // What sending had to report is reported now, not after another socket's event.
   if (batch.count() > 0) timeout_ms = 0;
 
   if (next_ == ready_) {

@@ -46,7 +46,7 @@ class PollWatch final : public LoopWatch {
     sigset_t before;
     sigfillset(&all);
     pthread_sigmask(SIG_SETMASK, &all, &before);
-    // Not std::thread: that one can tell of a failure by an exception alone.
+    // Not std::thread: it can report a failure only by an exception.
     const int error = pthread_create(&thread_, nullptr, &PollWatch::enter, this);
     pthread_sigmask(SIG_SETMASK, &before, nullptr);
     started_ = error == 0;
@@ -108,10 +108,10 @@ class PollWatch final : public LoopWatch {
         continue;
       }
       if ((watched[0].revents & POLLIN) != 0) {
-        uint64_t told = 0;
+        uint64_t count = 0;
         // Non-blocking, and a failed read only means that there was nothing: the state above is
         // what counts.
-        if (read(control_.get(), &told, sizeof told) < 0) continue;
+        if (read(control_.get(), &count, sizeof count) < 0) continue;
         continue;
       }
       {

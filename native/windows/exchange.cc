@@ -200,7 +200,7 @@ Result IocpExchange::run(const Outbox& outbox, Batch& batch, double timeout_ms) 
   Iocp::Waited waited{};
   for (;;) {
     serve_those_short_of_memory(batch);
-    // Whatever there is to tell already is told now, not after somebody else's event.
+    // What is there to report already is reported now, not after another socket's event.
     if (batch.count() > 0) timeout_ms = 0;
     const double limited_ms = port_.iocp->limited(timeout_ms);
     waited = port_.iocp->wait(entries_, limited_ms);
@@ -243,7 +243,7 @@ void IocpExchange::take(const OVERLAPPED_ENTRY& entry, Batch& batch) {
       return serve(*watched, batch);
     case OperationKind::kReceive:
       if (is_shortage(operation->error)) return serve_later(port_, *watched);
-      // The system may tell of a break once only, and has told it here.
+      // The system may report a broken connection only once, and has done so here.
       if (operation->error != 0) watched->broken = static_cast<int>(operation->error);
       return serve(*watched, batch);
     default:

@@ -14,8 +14,8 @@
 namespace pollport {
 namespace {
 
-// The thread is told of changes by a control packet, but wait() may take that one for itself: then
-// it learns of them after so long.
+// A control packet reports changes to the thread, but wait() may dequeue that packet itself: then
+// the thread notices them after so long.
 constexpr double kLongestBlindMs = 1000;
 
 class PortWatch final : public LoopWatch {
@@ -38,8 +38,8 @@ class PortWatch final : public LoopWatch {
     // From the start, since nobody knows which wait will be a short one: other threads arm the
     // watch, and Node's own timers end it.
     fine_timer_.hold();
-    // Not std::thread: that one can tell of a failure by an exception alone. Safe: _beginthreadex
-    // gives a HANDLE as an integer.
+    // Not std::thread: it can report a failure only by an exception. Safe: _beginthreadex returns
+    // a HANDLE as an integer.
     thread_.reset(
         reinterpret_cast<HANDLE>(_beginthreadex(nullptr, 0, &PortWatch::enter, this, 0, nullptr)));
     return thread_ ? 0 : -static_cast<Result>(ERROR_NOT_ENOUGH_MEMORY);
@@ -82,8 +82,8 @@ class PortWatch final : public LoopWatch {
       waiting_ = false;
       if (ending_) return;
       const bool is_over = limited_ms < left_ms || (deadline_ >= 0 && clock_ms() >= deadline_);
-      // What was dequeued has to be told even if somebody has disarmed us meanwhile: the port will
-      // not tell of it again.
+      // What was dequeued has to be reported even if the watch was disarmed meanwhile: the port
+      // will not report it again.
       if (!has_some && !(armed_ && is_over)) continue;
       armed_ = false;
       lock.unlock();
