@@ -65,7 +65,7 @@ export function makeOnce(name, what, fill) {
   return target
 }
 
-/** How npm is told to install for Windows. No install scripts, as everywhere. */
+/** The flags with which npm installs for Windows. No install scripts, as everywhere. */
 export const forWindows = ['--os=win32', '--cpu=x64', '--ignore-scripts', '--no-audit', '--no-fund']
 
 /**

@@ -1,4 +1,4 @@
-// What every rival is told on its command line: <rival> <role> [--bytes B] [--each K] [--hz H]
+// The command line of every rival: <rival> <role> [--bytes B] [--each K] [--hz H]
 // [options of its own]
 import { parseArgs } from 'node:util'
 

@@ -26,7 +26,7 @@ function drain(socket) {
 
 const members = new Set()
 
-/** Whoever speaks asks for a tick: all the others get their messages. */
+/** A member that sends starts a tick: all the others get their messages. */
 function fanOut(socket) {
   for (const member of members) {
     if (member === socket) continue

@@ -40,7 +40,7 @@ function echo(socket, bytes) {
   socket.send(buffer, 0, bytes)
 }
 
-/** Whoever speaks asks for a tick: all the others get their messages. */
+/** A member that sends starts a tick: all the others get their messages. */
 function fanOut(socket) {
   for (const member of members) {
     if (member === socket) continue

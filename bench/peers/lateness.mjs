@@ -1,4 +1,4 @@
-// How late the ticks of a server were: kept, and told once a second on standard output as
+// How late the ticks of a server were: kept, and printed once a second on standard output as
 // `lateness {"missed":n,"lateMs":[…]}`.
 
 /**

@@ -22,7 +22,7 @@ function source(socket) {
   socket.on('data', () => socket.write(message))
 }
 
-/** Whoever speaks asks for a tick: all the others get their messages. */
+/** A member that sends starts a tick: all the others get their messages. */
 function fanOut(socket) {
   members.add(socket)
   socket.on('close', () => members.delete(socket))

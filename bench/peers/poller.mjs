@@ -26,7 +26,7 @@ function source(event) {
   if (event.type === 'receive') event.socket.send(message)
 }
 
-/** Whoever speaks asks for a tick: all the others get their messages. */
+/** A member that sends starts a tick: all the others get their messages. */
 function fanOut(event) {
   if (event.type === 'accept') members.add(event.socket)
   else if (event.type === 'close') members.delete(event.socket)

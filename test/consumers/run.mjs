@@ -113,7 +113,7 @@ let passed = 0
 let startedAt = performance.now()
 const work = []
 
-/** Runs node with `args` when its turn comes. What must be in its output may be told. */
+/** Runs node with `args` when its turn comes. You can say what its output must contain. */
 function check(what, args, folder, expected) {
   work.push(async () => {
     const child = spawn(process.execPath, args, {

@@ -136,7 +136,7 @@ export class Stage {
     return this.#named(this.poller.adopt(socket, name) as Connection)
   }
 
-  /** For scenarios that tell of bytes in words of their own. */
+  /** For scenarios that report bytes in their own words. */
   forgetBytes(): void {
     this.#bytes.clear()
   }

@@ -18,14 +18,14 @@ const DATAGRAMS = 5
 /** What a scenario must keep to, and what it found wrong. */
 export class Checks {
   findings = []
-  /** Errors that the program was told, by event or exception. */
+  /** Errors that the program got, by event or exception. */
   told = 0
   #codes
   #syscalls
 
   /**
-   * `codes` and `syscalls` of errors that may be told; an undefined `codes` says that nobody may
-   * notice anything.
+   * `codes` and `syscalls` of errors that may be reported; an undefined `codes` says that nobody
+   * may notice anything.
    */
   constructor(codes, syscalls) {
     this.#codes = codes
@@ -42,7 +42,7 @@ export class Checks {
 
   /**
    * An error that came by an event or an exception. `alsoCodes`: what a fault on the other side
-   * leads to, whatever call tells of it.
+   * leads to, whichever call reports it.
    */
   error(where, error, alsoCodes = []) {
     this.told++
@@ -52,9 +52,7 @@ export class Checks {
     }
     if (alsoCodes.includes(error.code)) return
     if (this.isTransparent)
-      this.findings.push(
-        `${where}: told of a fault that is none of the program's: ${error.message}`
-      )
+      this.findings.push(`${where}: got a fault that is none of the program's: ${error.message}`)
     else if (
       !this.#codes.includes(error.code === 'ENOTSUP' ? 'EOPNOTSUPP' : error.code) ||
       !this.#syscalls.includes(error.syscall)
@@ -184,7 +182,7 @@ function echoRound(poller, checks) {
     const events = checks.attempt('wait', () => poller.wait(isDone() ? 0 : 20)) ?? []
     idle = events.length === 0 ? idle + 1 : 0
     for (const socket of resumes.splice(0)) {
-      // A program that is told that resuming failed tries again.
+      // A program tries again when resuming failed.
       if (checks.attempt('resume', () => socket.resume() ?? true) === undefined)
         resumes.push(socket)
     }
@@ -230,7 +228,7 @@ function echoRound(poller, checks) {
         stream.closes++
         stream.error = event.error
         resumes = resumes.filter((waiting) => waiting !== socket)
-        // Whoever has not caused it sees a connection that broke, as with any peer.
+        // The other side sees a connection that broke, as with any peer.
         if (event.error)
           checks.error(
             `the close of ${stream.name}`,
@@ -281,7 +279,7 @@ function echoRound(poller, checks) {
     const events = checks.attempt('wait', () => poller.wait(0)) ?? []
     for (const event of events) {
       if (event.type === 'close' && [listener, one, other].includes(event.socket)) closes++
-      // Left over: what was told of before its socket closed.
+      // Left over: what was reported before its socket closed.
       else if (event.type !== 'datagram' && event.type !== 'error')
         checks.that('nothing comes after the closes', false, event.type)
     }

@@ -72,7 +72,7 @@ if (call === 'random') {
 }
 
 // A kernel in a bad mood: first what no program may notice, in a third of all calls; then a handful
-// of faults that it is told of.
+// of faults that are reported to it.
 async function random() {
   const rounds = Number(process.argv[3] ?? 100)
   const start = Number(process.argv[4] ?? 1)

@@ -26,7 +26,7 @@ interface Watched {
   kind: number
   handle: number
   receiving: boolean
-  /** Nothing more comes: the end or a break was told. */
+  /** Nothing more comes: the end or a break was reported. */
   isDone: boolean
   /**
    * A `writable` is owed, and so many bytes are taken by then (as overlapped sends on Windows are).
@@ -40,7 +40,7 @@ interface Watched {
 
 export class FakeSystem {
   readonly watched = new Map<number, Watched>()
-  /** Everything that connections' peers got, by handle, for whoever compares it. */
+  /** Everything that connections' peers got, by handle, to be compared. */
   readonly takenBy = new Map<number, Uint8Array[]>()
   readonly handles = new Set<number>()
   /** Once it is true the system is kind: it takes everything and has nothing more to tell. */
@@ -196,7 +196,7 @@ export class FakeSystem {
   }
 
   #close(handle: number): number {
-    assert(this.handles.delete(handle), `handle ${handle} is closed once, by whoever has it`)
+    assert(this.handles.delete(handle), `handle ${handle} is closed once, by its owner`)
     return 0
   }
 
@@ -336,7 +336,7 @@ export class FakeSystem {
     if (this.#stale.length > 0 && this.#choice(8) === 1) {
       const [index, generation] = this.#stale[this.#choice(this.#stale.length)]
       const anyKind = 1 + this.#choice(9)
-      // Of a listener that is gone: the handle is to be closed, by whoever hears of it.
+      // Of a listener that is gone: the receiver of the event closes the handle.
       const isOfListener = anyKind === KIND.accepted
       batch.add(
         anyKind,

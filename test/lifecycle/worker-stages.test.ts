@@ -1,5 +1,5 @@
 // A worker ends in every way at every stage of what a poller's program does: with its own status,
-// at once, its peers are told, and no descriptor stays.
+// at once, its peers see the end, and no descriptor stays.
 import { once } from 'node:events'
 import net from 'node:net'
 import { setFlagsFromString } from 'node:v8'
@@ -32,7 +32,7 @@ const stages = [
 
 const ways = { terminate: 1, exit: 3, throw: 1, natural: 0 }
 
-// The other side of a connection of each worker. `open` are those that have not been told that it
+// The other side of a connection of each worker. `open` are those that have not seen that it
 // is gone.
 const open = new Set<net.Socket>()
 let accepted = 0
@@ -87,7 +87,7 @@ describe.each(Object.entries(ways))('%s', (way, code) => {
       await new Promise((resolve) => setTimeout(resolve, 5))
     }
     expect(accepted).toBeGreaterThan(acceptedBefore)
-    expect(open.size, 'peers that were told nothing').toBe(0)
+    expect(open.size, 'peers that saw no end').toBe(0)
     const kept = before + (isWine ? 1 : 0)
     expect(await descriptorsBackAt(kept)).toBeLessThanOrEqual(kept)
   })

@@ -1,6 +1,6 @@
-// The model of one end of a connection: what the program has done to it, what the poller has told,
-// and so what it may tell next. Refuses to know who the other end's poller is and when anything
-// happens.
+// The model of one end of a connection: what the program has done to it, what the poller has
+// reported, and so what it may report next. Refuses to know who the other end's poller is and when
+// anything happens.
 import { performance } from 'node:perf_hooks'
 import type { PollEvent, Socket, TcpConnection } from 'pollport'
 import { piece, Stream } from './bytes.ts'
@@ -52,7 +52,7 @@ export class End {
   /** Closed when nothing was under way to it: its peer must get everything, and its end. */
   leftInOrder = false
   sentToNobody = false
-  /** Whoever would accept the connection may have gone before. */
+  /** The listener may have been closed before. */
   mayBeRefused: () => boolean = () => false
   paused = false
   /** It was closed already, as its program was about to hear, when that gave it up. */

@@ -1,5 +1,5 @@
 // The random programs: which operations there are, how a seed makes a list of them, and how one is
-// read. Knows nothing of sockets: an operation names its objects by small numbers ("link 3"), and
+// read. Does not use sockets: an operation names its objects by small numbers ("link 3"), and
 // is passed over when there is no such thing at that moment. So any part of a program is a program.
 import { randomFrom } from '../support/poller-random.ts'
 

@@ -60,7 +60,7 @@ export class Player {
         done({ counts: nothing, failure: { message, story: this.#output, operations } })
       }
       const timer = setTimeout(() => {
-        failed(`it hung: no answer within ${limitMs} ms`)
+        failed(`it blocked: no answer within ${limitMs} ms`)
         child.kill('SIGKILL')
       }, limitMs)
       child.once('message', (answer) => done(answer as Answer))

@@ -1,5 +1,5 @@
 // Whatever a program does, in whatever order: what arrives is what was sent, each socket's story is
-// told once and in order, and nothing is left behind.
+// reported once and in order, and nothing is left behind.
 import { expect, onTestFinished, test } from 'vitest'
 import { newSeed } from '../support/poller-random.ts'
 import { Player } from './player.ts'

@@ -242,7 +242,7 @@ export class World {
     }
     if (listener === undefined) return false
     const number = ++this.#connects
-    // An address of its own on the loopback: whoever is accepted is known by it.
+    // An address of its own on the loopback: it identifies the accepted connection.
     const localAddress = `127.${64 + (number >> 16)}.${(number >> 8) & 255}.${number & 255}`
     const near = new End(`link ${slot} near`)
     const far = new End(`link ${slot} far`)

@@ -253,7 +253,7 @@ test.skipIf(!canBeTakenAway)(
     probe.onEvent = (event) => {
       if (event.type !== 'receive' && event.type !== 'datagram') return
       // Gone with the memory of an event before it in the same batch: bytes are only lost to
-      // whoever gives them away.
+      // the program that gives them away.
       if (event.data.length === 0) return
       if (event.type === 'receive') sum += event.data.reduce((total, byte) => total + byte, 0)
       else if (event.data.toString() === 'datagram') datagrams++

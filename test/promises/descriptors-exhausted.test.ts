@@ -43,8 +43,8 @@ exhaustible.each(['wait', 'run'])(
       served.every(({ received }) => received.toString() === 'welcome echo')
     )
 
-    // On Linux one who came too many is told so at once, by means of a spare descriptor. On Windows
-    // there is no way to: he waits in the backlog.
+    // On Linux a spare descriptor resets one connection too many at once. On Windows
+    // that is not possible: it waits in the backlog.
     const isOutside = ({ receivedBytes }: NetPeer) => receivedBytes === 0
     if (!isWindows)
       await until('somebody is refused', () =>

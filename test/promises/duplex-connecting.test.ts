@@ -1,5 +1,5 @@
 // While a stream's connection is being made nothing has succeeded yet: no write, no end; and what
-// goes wrong is told as by a socket of node:net.
+// goes wrong is reported as by a socket of node:net.
 import { once } from 'node:events'
 import http from 'node:http'
 import net from 'node:net'

@@ -35,7 +35,7 @@ function pieces(seed: number) {
   }
 }
 
-/** The echo server of the README: stops reading from whoever does not read. */
+/** The echo server of the README: stops reading from a peer that does not read. */
 function echo(probe: Probe): void {
   probe.onEvent = (event) => {
     if (event.type === 'receive' && !event.socket.send(event.data)) event.socket.pause()

@@ -39,7 +39,7 @@ async function lastWords(leave: (connection: TcpConnection) => void) {
   const parts: Buffer[] = []
   let outcome: string | undefined
   await probe.until('the peer comes to an end', () => {
-    // It talks on until it is told that nobody listens. A reset is told once: after it, receiving
+    // It sends on until it gets an RST. A reset is reported once: after it, receiving
     // ends as if all had been well.
     outcome = errorOf(() => peer.send(Buffer.from('an answer')))
     const { bytes, end } = readAll(peer)

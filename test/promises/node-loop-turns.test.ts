@@ -127,7 +127,7 @@ test('a connection that is begun again in each close of its own leaves Node its 
   try {
     connect()
   } catch {
-    // Refused before there was a connection to divert, which a batch tells of.
+    // Refused before there was a connection to divert, which a batch reports.
   }
   await poller.run((events) => {
     for (const event of events) if (event.type === 'close' && ++closes === 500) poller.close()

@@ -137,7 +137,7 @@ test('random closes and resets by either end lose nothing, double nothing, and k
   let [whole, overtaken] = [0, 0]
   for (const [number, said] of theirs.said as [number, number][]) {
     const listening = byNumber.get(number)
-    // Whoever gave up first here has thrown away what was still to come.
+    // The side that gave up first here has discarded what was still to come.
     if (listening === undefined || listening.gaveUp) continue
     // S.5: on Windows a reset takes with it what was received before it and not read yet; on Linux
     // it does not.

@@ -41,7 +41,7 @@ test('S.22 bufferedBytes is exact: what the peer can read without another wait()
   await probe.quiet(100) // No room comes any more.
   const taken = sent - connection.bufferedBytes
   // On Windows up to 64 KiB of the queue lie with a send of the system's, which goes on by itself;
-  // it counts when the next wait() hears of it.
+  // it counts when the next wait() reports it.
   const most = taken + (isWindows ? 64 * 1024 : 0)
   peer.readOn()
   const end = performance.now() + DEADLINE_MS

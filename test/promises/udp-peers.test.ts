@@ -90,7 +90,7 @@ describe('a raw socket that was connected and is adopted', () => {
       const { error } = await probe.first('error', udp as UdpSocket<unknown>)
       expect(error).toMatchObject({ code: 'ECONNREFUSED', syscall: 'sendto', ...to })
       udp.send('and without an address?')
-      await probe.until('that is told too', () => probe.seen('error').length === 2)
+      await probe.until('that is reported too', () => probe.seen('error').length === 2)
       expect(probe.poller.stats).toMatchObject({ datagramsSent: 2, datagramsDropped: 0 })
     }
   )

@@ -1,5 +1,5 @@
 // A send may find a connection broken before what came in on it was received. What the peer had
-// finished sending is told all the same.
+// finished sending is reported all the same.
 import { Socket } from 'pollport'
 import { expect, test } from 'vitest'
 import { LOCAL } from '../support/net-peer.ts'

@@ -87,7 +87,7 @@ test('a listener for whose connections there is no memory tells it once, rests, 
   watches.left = 0
   const resumes = failNext('exchangeReceive', 1, ([, , on]) => on === true)
   await probe.until('it could not go on', () => resumes.left === 0)
-  await probe.until('which is told too', () => probe.seen('error', listener).length === 2)
+  await probe.until('which is reported too', () => probe.seen('error', listener).length === 2)
   const late = connectPeer(listener.localAddress)
   await probe.until('and then it accepts again', () => {
     const served = probe

@@ -1,5 +1,5 @@
 // The last batch of a connection may hold its end and its close. A program that gives it up before
-// it comes to them hears of the close alone.
+// it comes to them gets only the close.
 import { expect, test } from 'vitest'
 import { acceptedPair } from '../support/net-peer.ts'
 import { openProbe } from '../support/poller-probe.ts'
@@ -23,7 +23,7 @@ test.each(['close', 'reset'] as const)(
       if (event.type !== 'end' || first !== undefined) return
       first = event.socket
       const later = event.socket === one.connection ? other.connection : one.connection
-      // Linux tells of both in one wait; on Windows the other's may come in the next.
+      // Linux reports both in one wait; on Windows the other's may come in the next.
       if (!isWindows) expect(later.closed).toBe(true)
       later[giveUp]()
     }

@@ -24,7 +24,7 @@ const kinds = {
     // AddressSanitizer's it would miss where to report.
     link: ['-static-libubsan', '-Wl,-Bsymbolic'],
     library: 'libasan.so',
-    // By what the report must say. Reports alone tell of a leak: a status of its own would change
+    // By what the report must say. Only reports show a leak: a status of its own would change
     // what tests of children see.
     seeded: {
       leak: /leak of 5000 byte/,

@@ -1,6 +1,6 @@
 // Starts a script of a test in a process of its own, with a deadline: a child that hangs is a
 // sentence, and is gone afterwards. A script talks by process.send() (`{ mark, ... }`), and may
-// wait at a mark until the test lets it go on.
+// wait at a mark until the test resumes it.
 import { type ChildProcess, spawn } from 'node:child_process'
 import { fileURLToPath } from 'node:url'
 import { onTestFinished } from 'vitest'
@@ -92,7 +92,8 @@ export class Child {
         else resolve(this.#end)
       })
     })
-    // Whoever waits for it hears of it; a test that failed before does not need a second report.
+    // The code that awaits it gets the error; a test that failed before does not need a second
+    // report.
     this.ended.catch(() => {})
   }
 
@@ -127,7 +128,7 @@ export class Child {
     }
   }
 
-  /** Lets a child go on that waits at a mark. */
+  /** Resumes a child that waits at a mark. */
   go(message: object = {}): void {
     this.process.send(message)
   }

@@ -1,6 +1,6 @@
 // Drives a Poller in a test: waits in turns with Node's own loop, keeps what the poller said, and
-// makes a sentence of an event that does not come. Knows nothing of what is on the other side of a
-// socket: see net-peer.ts.
+// makes a sentence of an event that does not come. Does not depend on what is on the other side of
+// a socket: see net-peer.ts.
 import { setImmediate as nextTurn } from 'node:timers/promises'
 import {
   type PollEvent,
@@ -141,7 +141,7 @@ export function openProbe<U = unknown>(options?: PollerOptions): Probe<U> {
   return probe
 }
 
-/** Whom an event is about; for 'accept' that is the new connection, whose first event it is. */
+/** The socket of an event; for 'accept' the new connection, whose first event it is. */
 export function socketOf<U>(event: PollEvent<U>): AnySocket<U> | undefined {
   return event.type === 'wake' ? undefined : event.socket
 }

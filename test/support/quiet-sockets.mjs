@@ -108,7 +108,7 @@ const scenarios = {
     adopted.send('anybody?', peer.closed ? { address: '127.0.0.1', port: 9 } : peer.localAddress)
     poller.wait(20)
   },
-  'a UDP socket that hears of unreachable peers, paused'() {
+  'a UDP socket that gets reports of unreachable peers, paused'() {
     const socket = poller.bindUdp({ ...LOCAL, reportUnreachable: true })
     socket.pause()
     socket.send('anybody?', { address: '127.0.0.1', port: 9 })
@@ -152,7 +152,7 @@ for (const [name, prepare] of Object.entries(scenarios)) {
   let refused
   try {
     prepare()
-    poller.wait(50) // What there is to tell is told.
+    poller.wait(50) // Takes what there is to report.
     poller.wait(20)
   } catch (error) {
     refused = error

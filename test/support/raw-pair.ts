@@ -25,7 +25,7 @@ export function rawListener(
   return listener
 }
 
-/** Both ends of one connection, non-blocking unless told otherwise. */
+/** Both ends of one connection, non-blocking unless the options say otherwise. */
 export function rawPair(options: { nonBlocking?: boolean } = {}): { near: Socket; far: Socket } {
   const listener = rawListener()
   const near = closing(new Socket({ type: 'tcp' }))

@@ -152,8 +152,8 @@ test('I.15 a ConnectEx that is under way and cancelled: ECANCELED, once', () => 
   const codes = rest.map(({ error }) => error?.code ?? 'connected')
   expect(clients.map(({ connect }) => connect.pending)).toEqual(clients.map(() => false))
   expect(iocp.wait(20)).toEqual([])
-  // Windows refuses whom the backlog does not take (Microsoft Learn, "listen function"): such a one
-  // may be quicker than the cancelling.
+  // Windows refuses a connection that the backlog does not take (Microsoft Learn, "listen
+  // function"): such a one may be quicker than the cancelling.
   expect(
     codes.filter((code) => !['connected', 'ECANCELED', 'ECONNREFUSED'].includes(code))
   ).toEqual([])

@@ -35,7 +35,7 @@ const connectedTo = (to, more = {}) => {
 }
 
 const roles = {
-  // Answers transfers until it is told to stop after so many are closed; then says how they went.
+  // Answers transfers until the test asks it to stop after so many are closed; then reports them.
   async server() {
     const closes = {}
     let whole = 0
@@ -66,7 +66,7 @@ const roles = {
   },
 
   // `count` transfers of `length` bytes each way at once; `stops`: half way it says so, and goes on
-  // when it is told to.
+  // when the test asks for it.
   async transfers() {
     const { to, count, length } = options
     const results = []
@@ -108,7 +108,7 @@ const roles = {
     })
   },
 
-  // Receives numbered datagrams until it is told to stop.
+  // Receives numbered datagrams until the test asks it to stop.
   async counter() {
     const seen = new Set()
     const found = { received: 0, doubled: 0, reordered: 0, corrupt: 0 }

@@ -1,5 +1,5 @@
 // Two network namespaces with a bad cable between them (relay.c), made by a test and gone after it.
-// Knows nothing of what is sent.
+// Does not depend on what is sent.
 import { type ChildProcess, execFileSync, spawn } from 'node:child_process'
 import { existsSync, mkdtempSync, readdirSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'

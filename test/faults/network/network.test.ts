@@ -136,7 +136,7 @@ async function untilStill(network: Network): Promise<Counters[]> {
 }
 
 describe.skipIf(reason)(
-  'a way that is interrupted while forty transfers are under way, and mended',
+  'a path that is interrupted while forty transfers run, and repaired',
   () => {
     const interruptions = {
       'the cable is cut': [
@@ -178,7 +178,7 @@ describe.skipIf(reason)(
         const done = await client.at('done', 80_000)
         expect(done, `seed ${network.seed}`).toMatchObject({ whole: 40, errors: [] })
         // The way was not there for longer than this, so that nothing can have been done before it
-        // was mended.
+        // was repaired.
         expect(done.ms).toBeGreaterThan(500)
         server.go({ closed: 40 })
         expect(await server.at('done'), `seed ${network.seed}`).toMatchObject({
@@ -284,7 +284,7 @@ describe.skipIf(reason)('where no way leads', () => {
     survived('hosts without a way', 3)
   })
 
-  test('a UDP socket that asked for reports is told of each, and works on', async () => {
+  test('a UDP socket that asked for reports gets each of them, and works on', async () => {
     const network = await withoutWay()
     const counter = network.start(1, 'counter')
     await counter.at('ready')

@@ -1,12 +1,12 @@
 // A loader of modules for fuzzing: compiles TypeScript, and puts a counter into every branch of
 // what is fuzzed (lib/ and the lobby), as -fsanitize-coverage does it for C++. `pollport` is lib/
-// here. Knows nothing of targets.
+// here. Does not depend on targets.
 import { readFile } from 'node:fs/promises'
 import { fileURLToPath } from 'node:url'
 import ts from 'typescript'
 
 const root = new URL('../../../', import.meta.url).href
-// The targets too: what they expect is told apart by the same branches.
+// The targets too: the same branches distinguish what they expect.
 const counted = ['lib/', 'examples/lobby/', 'test/fuzz/'].map((folder) => root + folder)
 const options = {
   target: ts.ScriptTarget.ES2023,

@@ -215,7 +215,7 @@ class Program {
   }
 
   /**
-   * In calm weather everything ends: what is queued goes out, everybody is told of his close, no
+   * Without faults everything ends: what is queued goes out, every socket reports its close, no
    * handle stays.
    */
   #end(): void {
@@ -236,7 +236,7 @@ class Program {
       const isDetached = this.#given.get(connection) && !this.#system.handles.has(connection.handle)
       assert(
         (connection.userPtr as Known).isClosed || isDetached,
-        'everybody was told of his close'
+        'every socket has reported its close'
       )
     }
     this.#poller.close()
