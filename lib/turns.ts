@@ -16,7 +16,7 @@ const waitMs = scheduler.wait.bind(scheduler)
 export const isFaked: boolean = !isNodesOwn()
 
 /** One turn of Node's loop: what {@link inATurnOfItsOwn} was given before has run by then. */
-export function turnOfNodesLoop(): Promise<void> {
+export function turnOfNodeLoop(): Promise<void> {
   return isFaked ? yieldTurn() : new Promise((resolve) => setImmediate(resolve))
 }
 
@@ -34,7 +34,7 @@ export function inATurnOfItsOwn(callback: () => void): void {
  * Calls back when the JavaScript that runs now has returned to Node, before Node's loop goes on.
  * `callback` throws nothing.
  */
-export function beforeNodesLoopGoesOn(callback: () => void): void {
+export function beforeNodeLoopGoesOn(callback: () => void): void {
   // No fake replaces promises.
   void Promise.resolve().then(callback)
 }

@@ -6,7 +6,7 @@ import { knownOptions, type OptionNames } from '../option-names.ts'
 import type { PollEvent } from '../poller/events.ts'
 import { Poller } from '../poller/poller.ts'
 import { whenRejected } from '../rejections.ts'
-import { turnOfNodesLoop } from '../turns.ts'
+import { turnOfNodeLoop } from '../turns.ts'
 import { abortSignal, boolean, callback, number } from '../validate.ts'
 import { type Lateness, LatenessHistogram } from './lateness.ts'
 
@@ -110,7 +110,7 @@ export async function runLoop<U>(poller: Poller<U>, options: LoopOptions<U>): Pr
       failures.watch(result)
       // What the tick sent leaves now, not after Node's turn and what it brings.
       poller.flush()
-      if (!exclusive) await turnOfNodesLoop()
+      if (!exclusive) await turnOfNodeLoop()
       failures.throwFirst()
       const behind = Math.floor((clockMs() - start) / periodMs) - (tick + 1)
       if (behind > 0) {
@@ -120,7 +120,7 @@ export async function runLoop<U>(poller: Poller<U>, options: LoopOptions<U>): Pr
       if (signal?.aborted || poller.closed) break
     }
     // A turn for the promises of the last tick.
-    if (failures.isWatching) await turnOfNodesLoop()
+    if (failures.isWatching) await turnOfNodeLoop()
     failures.throwFirst()
   } finally {
     failures.close()

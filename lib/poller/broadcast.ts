@@ -2,13 +2,13 @@
 // it. Knows connections and the outbox, nothing of waiting.
 import { invalidArgType, invalidArgValue } from '../errors.ts'
 import { bytes as toBytes } from '../validate.ts'
-import type { Core } from './core.ts'
 import { Outbox } from './outbox.ts'
+import type { PollerState } from './poller-state.ts'
 import { TcpConnection } from './tcp-connection.ts'
 
 /** Returns how many connections took it. */
 export function broadcast<U>(
-  core: Core<U>,
+  poller: PollerState<U>,
   to: Iterable<TcpConnection<U>>,
   data: Uint8Array | string
 ): number {
@@ -19,7 +19,7 @@ export function broadcast<U>(
   const connections = [...to]
   const bytes = toBytes(data, 'data')
   const { length } = bytes
-  const { outbox } = core
+  const { outbox } = poller
   let shared: Buffer | undefined
   let offset = -1
   let generation = -1
@@ -27,7 +27,7 @@ export function broadcast<U>(
   for (const connection of connections) {
     if (!(connection instanceof TcpConnection))
       throw invalidArgType('to', 'an iterable of TcpConnection', connection)
-    if (!connection._belongsTo(core))
+    if (!connection._belongsTo(poller))
       throw invalidArgValue('to', connection, 'it holds a connection of another poller')
     if (!connection._takesData) continue
     taken++
@@ -40,7 +40,7 @@ export function broadcast<U>(
     // A flush in between empties the outbox, and the bytes with it; and it may find this
     // connection's send buffer full, or broken.
     if (generation !== outbox.generation || !outbox.makeRoom(0)) {
-      core.makeRoom(length)
+      poller.makeRoom(length)
       offset = outbox.end
       outbox.copy(bytes, length)
       generation = outbox.generation

@@ -180,7 +180,7 @@ export type OnConnectionEvent<U = unknown> = (event: ConnectionEvent<U>) => void
  */
 export function handOut<U>(event: PollEvent<U>): boolean {
   if (event.type === 'wake') return true
-  if (event.type !== 'close' && event.socket._silent) return false
+  if (event.type !== 'close' && event.socket._isDiscarded) return false
   event.userPtr = event.type === 'accept' ? event.listener.userPtr : event.socket.userPtr
   return true
 }

@@ -3,7 +3,7 @@
 // layout is in lib/binding/records.ts.
 import { OUTBOX, PACKED_ADDRESS, SEND_CHAINED, SEND_SKIP } from '../binding/records.ts'
 import { midPage } from '../mid-page.ts'
-import { grownFor } from './grown.ts'
+import { grownToHold } from './grown-array.ts'
 
 const FIRST_BYTES = 64 * 1024
 const MAX_BYTES = 1024 * 1024
@@ -169,8 +169,8 @@ export class Outbox {
 
   #growSends(): boolean {
     if (this.count >= MAX_SENDS) return false
-    this.sends = grownFor(this.sends, this.sends.length)
-    this.#owners = grownFor(this.#owners, this.#owners.length)
+    this.sends = grownToHold(this.sends, this.sends.length)
+    this.#owners = grownToHold(this.#owners, this.#owners.length)
     return true
   }
 
@@ -181,8 +181,8 @@ export class Outbox {
   }
 
   #growSlots(index: number): void {
-    this.#first = grownFor(this.#first, index)
-    this.#last = grownFor(this.#last, index)
-    this.#queued = grownFor(this.#queued, index)
+    this.#first = grownToHold(this.#first, index)
+    this.#last = grownToHold(this.#last, index)
+    this.#queued = grownToHold(this.#queued, index)
   }
 }

@@ -1,29 +1,20 @@
-// The unified floor's entrance: makes sockets, and wait() = send what is queued, wait, deliver.
-// Refuses to know systems (backends/) and queues.
+// The unified floor's entrance: makes sockets, and hands the rest on. Refuses to know systems
+// (backends/), waiting (wait.ts) and queues.
 import { SocketAddress as Address, packed, type SocketAddress } from '../address.ts'
 import { addon } from '../binding/load.ts'
-import { KIND, PACKED_ADDRESS, RECORD, WATCH } from '../binding/records.ts'
+import { PACKED_ADDRESS, WATCH } from '../binding/records.ts'
 import { DESCRIBE, WOULD_BLOCK_RESULT } from '../binding/socket.ts'
-import { clockMs } from '../clock.ts'
-import {
-  alreadyClosed,
-  invalidArgType,
-  namedSocketError,
-  type SocketError,
-  socketError
-} from '../errors.ts'
+import { alreadyClosed, invalidArgType, namedSocketError, socketError } from '../errors.ts'
 import { knownOptions } from '../option-names.ts'
 import { Socket } from '../raw/socket.ts'
 import { Waker } from '../raw/waker.ts'
 import { Slots } from '../slots.ts'
 import { bindToThread } from '../thread-bound.ts'
 import { abortSignal, boolean, callback, integer, timeout } from '../validate.ts'
-import { FOREVER_MS, SLICE_MS } from '../wait-slices.ts'
 import type { Backend, Capabilities } from './backend.ts'
 import { chooseBackend } from './backends/choose.ts'
 import { BatchMemory } from './batch-memory.ts'
 import { broadcast } from './broadcast.ts'
-import { Core } from './core.ts'
 import type { PollEvent, PollSocket } from './events.ts'
 import {
   BIND_UDP_OPTIONS,
@@ -41,11 +32,13 @@ import {
   setOptions,
   withDefault
 } from './options.ts'
-import { Batches, NodesLoop, runInNodesLoop } from './run.ts'
+import { PollerState } from './poller-state.ts'
+import { Batches, NodeLoop, runInNodeLoop } from './run.ts'
 import type { PollerStats } from './stats.ts'
 import { TcpConnection } from './tcp-connection.ts'
 import { TcpListener } from './tcp-listener.ts'
 import { UdpSocket } from './udp-socket.ts'
+import { collectEvents } from './wait.ts'
 
 // How many connections one listener may give to one wait.
 const ACCEPT_BUDGET = 128
@@ -60,7 +53,7 @@ const ACCEPT_BUDGET = 128
  *   and the like if the system refuses.
  */
 export class Poller<U = unknown> {
-  readonly #core: Core<U>
+  readonly #state: PollerState<U>
   #inRun = false
 
   /**
@@ -75,28 +68,28 @@ export class Poller<U = unknown> {
     const memory = new BatchMemory(batchBufferBytes, maxDatagramBytes, maxEvents)
     const backend: Backend = chooseBackend(settings.backend, this)
     backend.setLimits({ maxEvents, readBudgetBytes, maxDatagramBytes, acceptBudget: ACCEPT_BUDGET })
-    this.#core = new Core(backend, memory, settings.highWaterMarkBytes)
+    this.#state = new PollerState(backend, memory, settings.highWaterMarkBytes)
     bindToThread(this)
   }
 
   /** Which of the systems' mechanisms it stands on. */
   get backend(): 'epoll' | 'iocp' {
-    return this.#core.backend.name
+    return this.#state.backend.name
   }
 
   /** What this system can do beyond the common ground. */
   get capabilities(): Capabilities {
-    return this.#core.backend.capabilities
+    return this.#state.backend.capabilities
   }
 
   /** Counters, live. */
   get stats(): PollerStats {
-    return this.#core.stats
+    return this.#state.stats
   }
 
   /** Whether `close()` was called. */
   get closed(): boolean {
-    return this.#core.closed
+    return this.#state.closed
   }
 
   /**
@@ -106,7 +99,7 @@ export class Poller<U = unknown> {
    *   does not exist (as each call with options does); RangeError for a port outside 0 to 65,535.
    */
   listenTcp(options: ListenTcpOptions, userPtr?: U): TcpListener<U> {
-    this.#core.assertOpen('listen')
+    this.#state.assertOpen('listen')
     const address = new Address(endPointOf(knownOptions(options, LISTEN_TCP_OPTIONS)))
     const backlog = integer(
       withDefault(options.backlog, DEFAULT_BACKLOG),
@@ -134,8 +127,8 @@ export class Poller<U = unknown> {
    *   never for an unreachable or refusing peer.
    */
   connectTcp(options: ConnectTcpOptions, userPtr?: U): TcpConnection<U> {
-    const core = this.#core
-    core.assertOpen('connect')
+    const state = this.#state
+    state.assertOpen('connect')
     const peer = new Address(endPointOf(knownOptions(options, CONNECT_TCP_OPTIONS)))
     const timeoutMs = timeout(options.timeoutMs)
     return this.#make('tcp', peer, (socket) => {
@@ -146,8 +139,8 @@ export class Poller<U = unknown> {
         const port = options.localPort ?? 0
         socket._bindToConnect({ address: options.localAddress ?? any, port })
       }
-      const connection = new TcpConnection(core, socket.handle, userPtr, peer, true)
-      const result = core.backend.connect(
+      const connection = new TcpConnection(state, socket.handle, userPtr, peer, true)
+      const result = state.backend.connect(
         connection.index,
         Slots.generationOf(connection.id),
         socket.handle,
@@ -173,7 +166,7 @@ export class Poller<U = unknown> {
    *   RangeError as for `listenTcp`.
    */
   bindUdp(options: BindUdpOptions, userPtr?: U): UdpSocket<U> {
-    this.#core.assertOpen('bind')
+    this.#state.assertOpen('bind')
     const address = new Address(endPointOf(knownOptions(options, BIND_UDP_OPTIONS)))
     const reportUnreachable = boolean(
       withDefault(options.reportUnreachable, false),
@@ -208,8 +201,8 @@ export class Poller<U = unknown> {
    *   they were.
    */
   adopt(socket: Socket, userPtr?: U): TcpListener<U> | TcpConnection<U> | UdpSocket<U> {
-    const core = this.#core
-    core.assertOpen('adopt')
+    const state = this.#state
+    state.assertOpen('adopt')
     if (!(socket instanceof Socket)) throw invalidArgType('socket', 'a Socket', socket)
     if (socket.closed) throw alreadyClosed('adopt')
     const what = addon().socketDescribe(socket.handle)
@@ -239,9 +232,9 @@ export class Poller<U = unknown> {
    */
   wait(timeoutMs?: number): PollEvent<U>[] {
     const limit = timeout(timeoutMs)
-    this.#core.assertOpen('wait')
+    this.#state.assertOpen('wait')
     this.#assertIdle('wait')
-    return this.#collect(limit)
+    return collectEvents(this.#state, limit)
   }
 
   /**
@@ -252,14 +245,14 @@ export class Poller<U = unknown> {
    *   up.
    */
   broadcast(to: Iterable<TcpConnection<U>>, data: Uint8Array | string): number {
-    this.#core.assertOpen('send')
-    return broadcast(this.#core, to, data)
+    this.#state.assertOpen('send')
+    return broadcast(this.#state, to, data)
   }
 
   /** Sends what is queued, without waiting: the first third of `wait()`. */
   flush(): void {
-    this.#core.assertOpen('send')
-    this.#core.flush()
+    this.#state.assertOpen('send')
+    this.#state.flush()
   }
 
   /**
@@ -267,8 +260,8 @@ export class Poller<U = unknown> {
    * @throws SocketError as {@link Waker.wake}, and `EBADF` after `close()`.
    */
   wake(): void {
-    this.#core.assertOpen('wake')
-    Waker.from(this.#core.backend.wakerHandle).wake()
+    this.#state.assertOpen('wake')
+    Waker.from(this.#state.backend.wakerHandle).wake()
   }
 
   /**
@@ -276,8 +269,8 @@ export class Poller<U = unknown> {
    * `Waker.from(handle)`.
    */
   waker(): Waker {
-    this.#core.assertOpen('waker')
-    return Waker.from(this.#core.backend.wakerHandle)
+    this.#state.assertOpen('waker')
+    return Waker.from(this.#state.backend.wakerHandle)
   }
 
   /**
@@ -301,7 +294,7 @@ export class Poller<U = unknown> {
     callback(onEvents, 'onEvents')
     const { signal } = knownOptions(options, RUN_OPTIONS)
     if (signal !== undefined) abortSignal(signal, 'signal')
-    await runInNodesLoop(this.#openLoop(), onEvents, signal)
+    await runInNodeLoop(this.#openLoop(), onEvents, signal)
   }
 
   /**
@@ -318,7 +311,7 @@ export class Poller<U = unknown> {
    * takes them at once. Closing twice is harmless.
    */
   close(): void {
-    this.#core.close()
+    this.#state.close()
   }
 
   /** The same as `close()`. */
@@ -331,7 +324,7 @@ export class Poller<U = unknown> {
    *   gave last comes with the next `wait()`.
    */
   _giveBack(events: PollEvent<U>[]): void {
-    this.#core.giveBack(events)
+    this.#state.giveBack(events)
   }
 
   // ---- Making sockets ----
@@ -361,7 +354,7 @@ export class Poller<U = unknown> {
   ): void {
     const { reusePort, isListener, reuseAddress = false } = wanted
     if (reusePort !== undefined && reusePort !== 'try') boolean(reusePort, 'reusePort')
-    this.#core.backend.prepareBind(socket, { isListener, reuseAddress })
+    this.#state.backend.prepareBind(socket, { isListener, reuseAddress })
     if (reusePort === undefined || reusePort === false) return
     if (this.capabilities.reusePort) socket.setOption('reusePort', true)
     else if (reusePort !== 'try')
@@ -373,7 +366,7 @@ export class Poller<U = unknown> {
   }
 
   #watchListener(socket: Socket, userPtr: U | undefined): TcpListener<U> {
-    const listener = new TcpListener(this.#core, socket.handle, userPtr)
+    const listener = new TcpListener(this.#state, socket.handle, userPtr)
     this.#watch(socket, listener, WATCH.listener)
     return listener
   }
@@ -388,7 +381,7 @@ export class Poller<U = unknown> {
     // A connected socket hears of it when its peer is not there (udp(7)), and goes on doing so.
     const udp = this.#watchUdp(socket, family, userPtr, true, socket.remoteAddress)
     const pending = addon().socketTakeError(udp.handle)
-    if (pending > 0) udp._onDatagramFailed(this.#core.memory.slab, pending, -1, false)
+    if (pending > 0) udp._onDatagramFailed(this.#state.memory.slab, pending, -1, false)
     return udp
   }
 
@@ -399,8 +392,8 @@ export class Poller<U = unknown> {
     reportUnreachable: boolean,
     peer?: SocketAddress
   ): UdpSocket<U> {
-    this.#core.memory.addDatagrams()
-    const udp = new UdpSocket(this.#core, socket.handle, userPtr, family, peer)
+    this.#state.memory.addDatagrams()
+    const udp = new UdpSocket(this.#state, socket.handle, userPtr, family, peer)
     this.#watch(socket, udp, reportUnreachable ? WATCH.datagramReportingErrors : WATCH.datagram)
     return udp
   }
@@ -420,28 +413,26 @@ export class Poller<U = unknown> {
       throw namedSocketError('ENOTCONN', 'adopt', 'the socket neither listens nor is connected')
     // Asked for now: once the peer has reset the connection, the system no longer knows who it was.
     const peer = Address.compactFromPacked(address, 0)
-    const connection = new TcpConnection(this.#core, socket.handle, userPtr, peer, false)
+    const connection = new TcpConnection(this.#state, socket.handle, userPtr, peer, false)
     this.#watch(socket, connection, WATCH.connection)
     return connection
   }
 
   #watch(socket: Socket, watched: PollSocket<U>, kind: number): void {
     try {
-      this.#core.backend.watch(watched.index, Slots.generationOf(watched.id), socket.handle, kind)
+      this.#state.backend.watch(watched.index, Slots.generationOf(watched.id), socket.handle, kind)
     } catch (error) {
-      this.#core.unregister(watched)
+      this.#state.unregister(watched)
       throw error
     }
     socket.detach()
-    this.#core.touch()
+    this.#state.touch()
   }
-
-  // ---- Waiting ----
 
   #assertIdle(call: string): void {
     if (this.#inRun)
       throw namedSocketError('EBUSY', call, 'the poller is inside run() or an async iteration')
-    if (this.#core.isHandingOut)
+    if (this.#state.isHandingOut)
       throw namedSocketError(
         'EBUSY',
         call,
@@ -449,114 +440,13 @@ export class Poller<U = unknown> {
       )
   }
 
-  #openLoop(): NodesLoop<U> {
-    this.#core.assertOpen('run')
+  #openLoop(): NodeLoop<U> {
+    this.#state.assertOpen('run')
     this.#assertIdle('run')
-    const loop = new NodesLoop(
-      this.#core,
-      () => this.#collect(0),
-      () => {
-        this.#inRun = false
-      }
-    )
+    const loop = new NodeLoop(this.#state, () => {
+      this.#inRun = false
+    })
     this.#inRun = true
     return loop
-  }
-
-  #collect(limitMs: number): PollEvent<U>[] {
-    const core = this.#core
-    const { backend, memory, outbox } = core
-    core.stats.waits++
-    core.now = clockMs()
-    if (core.hasGivenBack) {
-      core.flush()
-      return core.takeEvents()
-    }
-    const deadline = limitMs < 0 ? Number.POSITIVE_INFINITY : core.now + limitMs
-    for (;;) {
-      if (core.mustSettle) core.flush()
-      memory.prepare(outbox.count)
-      const count = backend.exchange(outbox, memory, this.#nextWaitMs(deadline))
-      core.now = clockMs()
-      const settled = core.settle(Math.max(count, 0), memory.slab)
-      if (count < 0) throw socketError(-count, backend.waitCall)
-      if (count > settled) this.#deliver(settled, count)
-      if (core.deadlines.next <= core.now) core.deadlines.expire(core.now)
-      if (core.events.length > 0 || core.now >= deadline) return core.takeEvents()
-    }
-  }
-
-  /**
-   * How long the system may wait: until the caller's deadline, ours, or the end of a slice. -1 =
-   * for ever.
-   */
-  #nextWaitMs(deadline: number): number {
-    if (this.#core.events.length > 0) return 0
-    const until = Math.min(deadline, this.#core.deadlines.next)
-    const ms = until === Number.POSITIVE_INFINITY ? -1 : Math.max(until - this.#core.now, 0)
-    return ms < 0 ? FOREVER_MS : Math.min(ms, SLICE_MS)
-  }
-
-  #deliver(from: number, count: number): void {
-    const core = this.#core
-    const { records, slab } = core.memory
-    for (
-      let at = from * RECORD.stride, end = count * RECORD.stride;
-      at < end;
-      at += RECORD.stride
-    ) {
-      const kind = records[at + RECORD.kind]
-      if (kind === KIND.woken) {
-        core.emit({ type: 'wake' })
-        continue
-      }
-      const a = records[at + RECORD.a]
-      const b = records[at + RECORD.b]
-      // A stale generation is a dropped event: the socket was closed since.
-      const socket = core.registry.at(records[at + RECORD.index], records[at + RECORD.generation])
-      if (socket instanceof TcpConnection) {
-        if (kind === KIND.received) socket._onReceived(slab, a, b)
-        else if (kind === KIND.ended) socket._onEnded()
-        else if (kind === KIND.failed) socket._onFailed(a)
-        else if (kind === KIND.writable) socket._onWritable(a)
-        else if (kind === KIND.sendFailed) socket._onSendFailed(a)
-        else if (kind === KIND.connected) socket._onConnected(a)
-      } else if (socket instanceof UdpSocket) {
-        if (kind === KIND.datagram) socket._onDatagram(slab, a, b, records[at + RECORD.c] !== 0)
-        else if (kind === KIND.writable) socket._onWritable()
-        else if (kind === KIND.datagramFailed) socket._onDatagramFailed(slab, a, b, false)
-        else if (kind === KIND.failed) socket._onReceiveFailed(a)
-      } else if (socket instanceof TcpListener) {
-        if (kind === KIND.accepted) this.#onAccepted(socket, a, b)
-        else if (kind === KIND.acceptFailed) socket._onAcceptFailed(socketError(a, 'accept'))
-      } else if (kind === KIND.accepted) {
-        // Its listener is gone: so is it.
-        addon().socketReset(a)
-      }
-    }
-  }
-
-  #onAccepted(listener: TcpListener<U>, handle: number, peerOffset: number): void {
-    const core = this.#core
-    const peer = Address.compactFromPacked(core.memory.slab, peerOffset)
-    const connection = new TcpConnection<U>(core, handle, undefined, peer, false)
-    try {
-      core.backend.watch(
-        connection.index,
-        Slots.generationOf(connection.id),
-        handle,
-        WATCH.accepted
-      )
-    } catch (error) {
-      // Out of memory for one more watch: the same state as out of descriptors, and told in the
-      // same way.
-      core.unregister(connection)
-      addon().socketReset(handle)
-      listener._onAcceptFailed(error as SocketError)
-      return
-    }
-    listener._onAccepted()
-    core.stats.accepted++
-    core.emit({ type: 'accept', listener, socket: connection, userPtr: listener.userPtr })
   }
 }

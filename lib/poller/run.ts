@@ -3,10 +3,11 @@
 import { clockMs } from '../clock.ts'
 import { EventBatch } from '../event-batch.ts'
 import { whenRejected } from '../rejections.ts'
-import { beforeNodesLoopGoesOn, turnOfNodesLoop } from '../turns.ts'
+import { beforeNodeLoopGoesOn, turnOfNodeLoop } from '../turns.ts'
 import type { BackendWatch } from './backend.ts'
-import type { Core } from './core.ts'
 import type { PollEvent } from './events.ts'
+import type { PollerState } from './poller-state.ts'
+import { collectEvents } from './wait.ts'
 
 /** What it does at the moment, which decides what a touch has to bring about. */
 type Phase = 'collecting' | 'waiting' | 'turning' | 'elsewhere'
@@ -15,9 +16,8 @@ type Phase = 'collecting' | 'waiting' | 'turning' | 'elsewhere'
  * Gives batch after batch without holding up Node's loop. Open from the first `next()` until
  * `close()`.
  */
-export class NodesLoop<U> {
-  readonly #core: Core<U>
-  readonly #collect: () => PollEvent<U>[]
+export class NodeLoop<U> {
+  readonly #poller: PollerState<U>
   readonly #onClose: () => void
   readonly #watch: BackendWatch
   #phase: Phase = 'elsewhere'
@@ -31,14 +31,13 @@ export class NodesLoop<U> {
   #hasFlushDue = false
   #wakeUp: ((isTouched: boolean) => void) | undefined
 
-  /** `collect` is a `wait(0)`. `onClose` is called once. */
-  constructor(core: Core<U>, collect: () => PollEvent<U>[], onClose: () => void) {
-    this.#core = core
-    this.#collect = collect
+  /** `onClose` is called once. */
+  constructor(poller: PollerState<U>, onClose: () => void) {
+    this.#poller = poller
     this.#onClose = onClose
-    this.#watch = core.backend.openWatch(() => this.#stopWaiting(false))
-    core.onTouch = (mustCollect) => this.#onTouch(mustCollect)
-    core.onClose = () => this.close()
+    this.#watch = poller.backend.openWatch(() => this.#stopWaiting(false))
+    poller.onTouch = (mustCollect) => this.#onTouch(mustCollect)
+    poller.onClose = () => this.close()
   }
 
   /**
@@ -68,7 +67,7 @@ export class NodesLoop<U> {
   fail(events: PollEvent<U>[], error: unknown): boolean {
     if (this.#isOver || this.#failure !== undefined) return false
     // A later batch may have written over its bytes.
-    if (this.#latest === events) this.#core.giveBack(events)
+    if (this.#latest === events) this.#poller.giveBack(events)
     this.#failure = { error }
     this.#stopWaiting(false)
     return true
@@ -76,7 +75,7 @@ export class NodesLoop<U> {
 
   /** What the program had not come to of this batch comes again with the next one. */
   giveBack(events: PollEvent<U>[]): void {
-    this.#core.giveBack(events)
+    this.#poller.giveBack(events)
   }
 
   /**
@@ -84,7 +83,7 @@ export class NodesLoop<U> {
    */
   giveBackLatest(): void {
     if (this.#latest !== undefined && EventBatch.reachedIn(this.#latest) > 0)
-      this.#core.giveBack(this.#latest)
+      this.#poller.giveBack(this.#latest)
   }
 
   /** A `next()` that waits gives undefined, and so do all later ones. */
@@ -97,28 +96,28 @@ export class NodesLoop<U> {
   close(): void {
     if (this.#isClosed) return
     this.#isClosed = true
-    this.#core.onTouch = undefined
-    this.#core.onClose = undefined
+    this.#poller.onTouch = undefined
+    this.#poller.onClose = undefined
     this.#watch.close()
     this.stop()
     this.#onClose()
-    if (!this.#core.closed) this.#core.flush()
+    if (!this.#poller.closed) this.#poller.flush()
   }
 
   #collectNow(): PollEvent<U>[] {
     this.#phase = 'collecting'
     this.#latest = undefined
-    const events = this.#collect()
+    const events = collectEvents(this.#poller, 0)
     this.#phase = 'elsewhere'
     // Whether it was the program or a diverted connection that got something.
-    this.#hasTurnDue = this.#core.hasHandedOut
-    if (!this.#core.outbox.isEmpty) this.#flushSoon()
+    this.#hasTurnDue = this.#poller.hasHandedOut
+    if (!this.#poller.outbox.isEmpty) this.#flushSoon()
     return events
   }
 
   async #turn(): Promise<void> {
     this.#phase = 'turning'
-    await turnOfNodesLoop()
+    await turnOfNodeLoop()
     this.#phase = 'elsewhere'
     this.#hasTurnDue = false
     this.#hasFoundNothing = false
@@ -129,7 +128,7 @@ export class NodesLoop<U> {
    * in this very turn.
    */
   async #wait(): Promise<boolean> {
-    const { next } = this.#core.deadlines
+    const { next } = this.#poller.deadlines
     const waiting = new Promise<boolean>((resolve) => {
       this.#wakeUp = resolve
     })
@@ -159,16 +158,16 @@ export class NodesLoop<U> {
   #flushSoon(): void {
     if (this.#hasFlushDue) return
     this.#hasFlushDue = true
-    beforeNodesLoopGoesOn(() => {
+    beforeNodeLoopGoesOn(() => {
       this.#hasFlushDue = false
-      if (!this.#core.closed) this.#core.flush()
+      if (!this.#poller.closed) this.#poller.flush()
     })
   }
 }
 
 /** `onEvents` for each batch until `signal` aborts, the poller is closed, or it throws. */
-export async function runInNodesLoop<U>(
-  loop: NodesLoop<U>,
+export async function runInNodeLoop<U>(
+  loop: NodeLoop<U>,
   onEvents: (events: PollEvent<U>[]) => unknown,
   signal?: AbortSignal
 ): Promise<void> {
@@ -185,7 +184,7 @@ export async function runInNodesLoop<U>(
 }
 
 function handle<U>(
-  loop: NodesLoop<U>,
+  loop: NodeLoop<U>,
   events: PollEvent<U>[],
   onEvents: (events: PollEvent<U>[]) => unknown
 ): void {
@@ -202,15 +201,15 @@ function handle<U>(
   })
 }
 
-/** The batches of {@link NodesLoop} for `for await`. */
+/** The batches of {@link NodeLoop} for `for await`. */
 export class Batches<U> implements AsyncIterableIterator<PollEvent<U>[]> {
-  readonly #open: () => NodesLoop<U>
-  #loop: NodesLoop<U> | undefined
+  readonly #open: () => NodeLoop<U>
+  #loop: NodeLoop<U> | undefined
   #isOver = false
   #latest: Promise<unknown> = Promise.resolve()
 
   /** Opens it when the first batch is asked for. */
-  constructor(open: () => NodesLoop<U>) {
+  constructor(open: () => NodeLoop<U>) {
     this.#open = open
   }
 
@@ -228,7 +227,7 @@ export class Batches<U> implements AsyncIterableIterator<PollEvent<U>[]> {
   async return(): Promise<IteratorResult<PollEvent<U>[], undefined>> {
     this.#end()
     // Node takes leave of the watch in its own turn, so that what is dropped next can be collected.
-    await turnOfNodesLoop()
+    await turnOfNodeLoop()
     return { done: true, value: undefined }
   }
 
@@ -241,7 +240,7 @@ export class Batches<U> implements AsyncIterableIterator<PollEvent<U>[]> {
     return this
   }
 
-  async #next(loop: NodesLoop<U>): Promise<IteratorResult<PollEvent<U>[], undefined>> {
+  async #next(loop: NodeLoop<U>): Promise<IteratorResult<PollEvent<U>[], undefined>> {
     try {
       const value = await loop.next()
       if (value !== undefined && !this.#isOver) return { done: false, value }

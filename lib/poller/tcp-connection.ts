@@ -2,7 +2,7 @@
 // which system it is on.
 import { type CompactAddress, SocketAddress } from '../address.ts'
 import { addon } from '../binding/load.ts'
-import { PACKED_ADDRESS, RELEASE } from '../binding/records.ts'
+import { KIND, PACKED_ADDRESS, RELEASE } from '../binding/records.ts'
 import { SHUTDOWN } from '../binding/socket.ts'
 import { clockMs } from '../clock.ts'
 import { alreadyClosed, namedSocketError, type SocketError, socketError } from '../errors.ts'
@@ -15,10 +15,10 @@ import {
 import { Slots } from '../slots.ts'
 import { bindToThread } from '../thread-bound.ts'
 import { callback, timeout, uint8Array } from '../validate.ts'
-import type { Core } from './core.ts'
 import { Deadline } from './deadlines.ts'
 import type { OnConnectionEvent } from './events.ts'
 import { Outbox } from './outbox.ts'
+import type { PollerState } from './poller-state.ts'
 import { SendQueue } from './send-queue.ts'
 
 // States and marks of a connection, as bits of one small number: a server may hold tens of
@@ -40,8 +40,8 @@ const OVER_MARK = 128
 const GIVEN_UP = 256
 /** Sending failed; what the peer sent before is still to be received. */
 const SEND_BROKEN = 512
-/** It is told when the outbox has been sent. */
-const ATTENTIVE = 1024
+/** notifyAfterFlush() was called for it. */
+const AWAITS_FLUSH = 1024
 /** requestDrain() was called: the `drain` is due when nothing is queued any more. */
 const DRAIN_WHEN_EMPTY = 2048
 
@@ -49,7 +49,7 @@ const DRAIN_WHEN_EMPTY = 2048
  * Whatever the type of the userPtr: a connection would otherwise not be assignable to one of a
  * wider type.
  */
-type Taker = OnConnectionEvent<never>
+type EventHandler = OnConnectionEvent<never>
 
 // What shutdown() says of a connection that the peer has broken.
 const breaks = new Set(['ENOTCONN', 'ECONNRESET', 'ECONNABORTED', 'EPIPE'])
@@ -67,13 +67,13 @@ interface Extras {
    */
   sendError: SocketError | undefined
   /**
-   * The peer, as far as it does not lie in {@link Core.peers}: asked for already, no IPv4 address,
+   * The peer, as far as it does not lie in {@link PollerState.peers}: asked for already, no IPv4 address,
    * or the connection is closed.
    */
   peer: SocketAddress | CompactAddress | undefined
   closedInBatch: number
-  /** Who gets the events instead of the batch. */
-  taker: Taker | undefined
+  /** Gets the events instead of the batch. */
+  eventHandler: EventHandler | undefined
 }
 
 /**
@@ -88,7 +88,7 @@ export class TcpConnection<U = unknown> {
   readonly id: number
   /** Whatever the program wants to find again in each event. */
   userPtr: U | undefined
-  readonly #core: Core<U>
+  readonly #poller: PollerState<U>
   readonly #handle: number
   #state: number
   #queue: SendQueue | undefined
@@ -99,18 +99,18 @@ export class TcpConnection<U = unknown> {
 
   /** @internal */
   constructor(
-    core: Core<U>,
+    poller: PollerState<U>,
     handle: number,
     userPtr: U | undefined,
     peer: SocketAddress | CompactAddress | undefined,
     connecting: boolean
   ) {
-    this.#core = core
+    this.#poller = poller
     this.#handle = handle
     this.userPtr = userPtr
     this.#state = connecting ? CONNECTING : 0
-    this.id = core.register(this)
-    core.peers.set(this.index, typeof peer === 'number' ? peer : 0)
+    this.id = poller.register(this)
+    poller.peers.set(this.index, typeof peer === 'number' ? peer : 0)
     if (typeof peer === 'object') this.#getExtras().peer = peer
     bindToThread(this)
   }
@@ -121,7 +121,7 @@ export class TcpConnection<U = unknown> {
   }
 
   /** @internal The program gave the socket up: its events are stale. */
-  get _silent(): boolean {
+  get _isDiscarded(): boolean {
     return (this.#state & GIVEN_UP) !== 0
   }
 
@@ -185,7 +185,7 @@ export class TcpConnection<U = unknown> {
     // Of a closed one nothing is left, and its slot may be another's.
     if ((this.#state & CLOSED) !== 0) return 0
     return (
-      this.#core.outbox.bytesOf(this.index) + (this.#queue === undefined ? 0 : this.#queue.bytes)
+      this.#poller.outbox.bytesOf(this.index) + (this.#queue === undefined ? 0 : this.#queue.bytes)
     )
   }
 
@@ -202,11 +202,11 @@ export class TcpConnection<U = unknown> {
    */
   send(data: Uint8Array | string): boolean {
     if (
-      (this.#state & ~(OVER_MARK | PAUSED | PEER_ENDED | ATTENTIVE | DRAIN_WHEN_EMPTY)) !== 0 &&
+      (this.#state & ~(OVER_MARK | PAUSED | PEER_ENDED | AWAITS_FLUSH | DRAIN_WHEN_EMPTY)) !== 0 &&
       !this.#maySend()
     )
       return false
-    const core = this.#core
+    const poller = this.#poller
     const isText = typeof data === 'string'
     if (!isText) uint8Array(data, 'data')
     // Three bytes a code unit is the most that UTF-8 takes, so that a text need not be measured
@@ -214,10 +214,10 @@ export class TcpConnection<U = unknown> {
     const most = isText ? data.length * 3 : data.length
     if (most > Outbox.maxMessageBytes)
       return this._sendThrough(isText ? Buffer.from(data) : data, isText)
-    if (most >= Outbox.directBytes && !isText && core.outbox.bytesOf(this.index) === 0)
+    if (most >= Outbox.directBytes && !isText && poller.outbox.bytesOf(this.index) === 0)
       return this._sendThrough(data, false)
     if (most === 0) return true
-    core.makeRoom(most)
+    poller.makeRoom(most)
     // Making room may have flushed, and the flush may have found the send buffer full or the
     // connection broken.
     if ((this.#state & (CLOSED | SEND_BROKEN)) !== 0) return false
@@ -227,7 +227,7 @@ export class TcpConnection<U = unknown> {
       this.#bytesAccepted += bytes.length
       return this.#isBelowMark(this.bufferedBytes)
     }
-    const { outbox } = core
+    const { outbox } = poller
     const offset = outbox.end
     return this._sendShared(offset, isText ? outbox.write(data) : outbox.copy(data, most))
   }
@@ -242,9 +242,9 @@ export class TcpConnection<U = unknown> {
     if (!this.#isUsable('drain') || (this.#state & (ENDING | SEND_BROKEN)) !== 0) return
     this.#state |= OVER_MARK | DRAIN_WHEN_EMPTY
     if (this.bufferedBytes === 0) return this.#tellDrain()
-    this.#attend()
-    this.#core.mustSettle = true
-    this.#core.touch()
+    this.#notifyAfterFlush()
+    this.#poller.mustSettle = true
+    this.#poller.touch()
   }
 
   /**
@@ -258,7 +258,7 @@ export class TcpConnection<U = unknown> {
     if (!this.#isUsable('pause') || (this.#state & (PAUSED | SEND_BROKEN)) !== 0) return
     this.#state |= PAUSED
     if ((this.#state & (CONNECTING | PEER_ENDED)) === 0)
-      this.#core.backend.setReceiving(this.index, false)
+      this.#poller.backend.setReceiving(this.index, false)
   }
 
   /** Ends a `pause()`. */
@@ -267,9 +267,9 @@ export class TcpConnection<U = unknown> {
     // It may throw for want of memory: then the connection is paused still, and a later resume()
     // tries again.
     if ((this.#state & (CONNECTING | PEER_ENDED)) === 0)
-      this.#core.backend.setReceiving(this.index, true)
+      this.#poller.backend.setReceiving(this.index, true)
     this.#state &= ~PAUSED
-    this.#core.touch()
+    this.#poller.touch()
   }
 
   /**
@@ -284,11 +284,11 @@ export class TcpConnection<U = unknown> {
     extras.idleMs = Math.max(ms, 0)
     extras.lastActive = clockMs()
     if (extras.idleMs === 0) {
-      if (extras.idleDeadline !== undefined) this.#core.deadlines.delete(extras.idleDeadline)
+      if (extras.idleDeadline !== undefined) this.#poller.deadlines.delete(extras.idleDeadline)
       return
     }
     extras.idleDeadline ??= new Deadline((now) => this.#onIdleDeadline(now))
-    this.#core.setDeadline(extras.idleDeadline, extras.lastActive + extras.idleMs)
+    this.#poller.setDeadline(extras.idleDeadline, extras.lastActive + extras.idleMs)
   }
 
   /**
@@ -333,7 +333,7 @@ export class TcpConnection<U = unknown> {
       if (linger !== false) this.#giveUpAfter(linger, 'close')
     }
     if ((this.#state & (PAUSED | PEER_ENDED)) === 0)
-      this.#core.backend.setReceiving(this.index, false)
+      this.#poller.backend.setReceiving(this.index, false)
     this.#advanceEnding()
   }
 
@@ -361,12 +361,12 @@ export class TcpConnection<U = unknown> {
    */
   detach(): number {
     this.#assertUsable('detach')
-    if (this.#core.hasUnseenBytes(this)) {
+    if (this.#poller.hasUnseenBytes(this)) {
       const message =
         'bytes of it in this batch have not been handed out: pause() it, and detach() after the next wait()'
       throw namedSocketError('EBUSY', 'detach', message)
     }
-    if (this.#core.outbox.bytesOf(this.index) > 0) this.#core.flush()
+    if (this.#poller.outbox.bytesOf(this.index) > 0) this.#poller.flush()
     if ((this.#state & CLOSED) !== 0) throw alreadyClosed('detach')
     if (this.#extras?.sendError !== undefined) throw this.#extras.sendError
     if (this.#queue !== undefined || (this.#state & CONNECTING) !== 0) {
@@ -377,11 +377,11 @@ export class TcpConnection<U = unknown> {
       )
     }
     this.#state |= GIVEN_UP
-    this.#setTaker(undefined)
+    this.#setEventHandler(undefined)
     this.#markClosed()
     this.#clearDeadlines()
-    const handle = this.#core.backend.release(this.index, RELEASE.detach)
-    this.#core.unregister(this)
+    const handle = this.#poller.backend.release(this.index, RELEASE.detach)
+    this.#poller.unregister(this)
     return handle
   }
 
@@ -400,9 +400,11 @@ export class TcpConnection<U = unknown> {
   divert(onEvent: OnConnectionEvent<U> | undefined): void {
     if (onEvent !== undefined) callback(onEvent, 'onEvent')
     const isCloseToCome =
-      this.closed && !this._silent && this.#getExtras().closedInBatch === this.#core.batchNumber
+      this.closed &&
+      !this._isDiscarded &&
+      this.#getExtras().closedInBatch === this.#poller.batchNumber
     if (!isCloseToCome) this.#assertUsable('divert')
-    this.#setTaker(onEvent)
+    this.#setEventHandler(onEvent)
   }
 
   /** Sets an option of the socket, by the same names as `Socket.setOption`. */
@@ -422,16 +424,27 @@ export class TcpConnection<U = unknown> {
     this.close()
   }
 
-  // ---- For poller.ts and core.ts ----
+  // ---- For the other rooms of the poller ----
 
   /** @internal */
-  _belongsTo(core: object): boolean {
-    return this.#core === core
+  _belongsTo(poller: object): boolean {
+    return this.#poller === poller
   }
 
-  /** @internal */
-  get _taker(): Taker | undefined {
-    return this.#extras?.taker
+  /** @internal Gets the events instead of the batch. */
+  get _eventHandler(): EventHandler | undefined {
+    return this.#extras?.eventHandler
+  }
+
+  /** @internal What the system did: see KIND of records.ts. */
+  _onRecord(kind: number, slab: Buffer, a: number, b: number): void {
+    if (kind === KIND.received) this.#onReceived(slab, a, b)
+    else if (kind === KIND.ended) this.#onEnded()
+    else if (kind === KIND.failed) this.#onFailed(a)
+    else if (kind === KIND.writable) this.#onWritable(a)
+    else if (kind === KIND.sendShort) this.#onSendShort(a, b)
+    else if (kind === KIND.sendFailed) this.#onSendFailed(a)
+    else if (kind === KIND.connected) this._onConnected(a)
   }
 
   /** @internal Whether a broadcast may be queued here. */
@@ -441,12 +454,12 @@ export class TcpConnection<U = unknown> {
 
   /** @internal Queues bytes that lie in the outbox already. */
   _sendShared(offset: number, length: number): boolean {
-    const core = this.#core
-    const queued = core.queue(this.index, offset, length, -1)
-    core.outgoingBytes += length
+    const poller = this.#poller
+    const queued = poller.queue(this.index, offset, length, -1)
+    poller.outgoingBytes += length
     this.#bytesAccepted += length
     // Sending puts an idle timeout off.
-    if (this.#extras !== undefined && this.#extras.idleMs > 0) this.#attend()
+    if (this.#extras !== undefined && this.#extras.idleMs > 0) this.#notifyAfterFlush()
     return this.#isBelowMark(queued)
   }
 
@@ -460,16 +473,16 @@ export class TcpConnection<U = unknown> {
    *   copied (not even that if `isOwn`).
    */
   _sendThrough(data: Uint8Array, isOwn: boolean): boolean {
-    const core = this.#core
+    const poller = this.#poller
     // Measured once: another thread may make a SharedArrayBuffer longer meanwhile.
     const { length } = data
     let taken = 0
-    if (core.outbox.bytesOf(this.index) > 0) core.flush()
+    if (poller.outbox.bytesOf(this.index) > 0) poller.flush()
     if ((this.#state & (CLOSED | SEND_BROKEN)) !== 0) return false
     if (!this._hasQueue) {
-      taken = core.backend.send(this.index, data, 0, length)
+      taken = poller.backend.send(this.index, data, 0, length)
       if (taken < 0) {
-        this._onSendFailed(-taken)
+        this.#onSendFailed(-taken)
         return false
       }
       this.#onSent(taken)
@@ -480,7 +493,7 @@ export class TcpConnection<U = unknown> {
       const rest = data.subarray(taken, length)
       if (isOwn) this.#queue.appendShared(rest)
       else this.#queue.append(rest)
-      core.touch()
+      poller.touch()
     }
     return this.#isBelowMark(this.bufferedBytes)
   }
@@ -493,8 +506,8 @@ export class TcpConnection<U = unknown> {
   /** @internal connect() failed before the backend had the socket. */
   _onConnectRefused(error: SocketError): void {
     this.#markClosed()
-    this.#core.unregister(this)
-    this.#core.emit({ type: 'close', socket: this, userPtr: this.userPtr, error })
+    this.#poller.unregister(this)
+    this.#poller.emit({ type: 'close', socket: this, userPtr: this.userPtr, error })
   }
 
   /** @internal The system's answer to connect(). */
@@ -504,22 +517,21 @@ export class TcpConnection<U = unknown> {
       return this.#finish(socketError(errno, 'connect', this.#knownPeer()), RELEASE.close)
     this.#state &= ~CONNECTING
     if (this.#extras?.giveUpDeadline !== undefined)
-      this.#core.deadlines.delete(this.#extras.giveUpDeadline)
-    this.#touchIdle(this.#core.now) // From here on silence counts.
-    this.#core.stats.connected++
-    this.#core.emit({ type: 'connect', socket: this, userPtr: this.userPtr })
-    if ((this.#state & PAUSED) !== 0) this.#core.backend.setReceiving(this.index, false)
+      this.#poller.deadlines.delete(this.#extras.giveUpDeadline)
+    this.#touchIdle(this.#poller.now) // From here on silence counts.
+    this.#poller.stats.connected++
+    this.#poller.emit({ type: 'connect', socket: this, userPtr: this.userPtr })
+    if ((this.#state & PAUSED) !== 0) this.#poller.backend.setReceiving(this.index, false)
     // What was sent before the answer has waited in the queue.
-    this._onWritable(0)
+    this.#onWritable(0)
   }
 
-  /** @internal */
-  _onReceived(slab: Buffer, offset: number, length: number): void {
+  #onReceived(slab: Buffer, offset: number, length: number): void {
     this.#bytesReceived += length
-    this.#core.stats.bytesReceived += length
-    if (this._silent) return
-    this.#touchIdle(this.#core.now)
-    this.#core.emit({
+    this.#poller.stats.bytesReceived += length
+    if (this._isDiscarded) return
+    this.#touchIdle(this.#poller.now)
+    this.#poller.emit({
       type: 'receive',
       socket: this,
       userPtr: this.userPtr,
@@ -527,16 +539,15 @@ export class TcpConnection<U = unknown> {
     })
   }
 
-  /** @internal */
-  _onEnded(): void {
+  #onEnded(): void {
     this.#state |= PEER_ENDED
-    if (!this._silent) this.#core.emit({ type: 'end', socket: this, userPtr: this.userPtr })
+    if (!this._isDiscarded) this.#poller.emit({ type: 'end', socket: this, userPtr: this.userPtr })
     if ((this.#state & (FINISHED | SEND_BROKEN)) !== 0)
       this.#finish(this.#extras?.sendError, RELEASE.finish)
   }
 
-  /** @internal The receiving side broke. */
-  _onFailed(errno: number): void {
+  /** The receiving side broke. */
+  #onFailed(errno: number): void {
     const sendError = this.#extras?.sendError
     // EPIPE says that sending is over; why it is over, such as a reset, is what the receiving side
     // has heard.
@@ -548,40 +559,38 @@ export class TcpConnection<U = unknown> {
   }
 
   /**
-   * @internal The system takes bytes again; it has taken the first `taken` of the queue already.
+   * The system takes bytes again; it has taken the first `taken` of the queue already.
    */
-  _onWritable(taken: number): void {
+  #onWritable(taken: number): void {
     const queue = this.#queue
     if (queue !== undefined) {
       const before = queue.bytes
       queue.drop(taken)
       const result = queue.pump((bytes, offset, length) =>
-        this.#core.backend.send(this.index, bytes, offset, length)
+        this.#poller.backend.send(this.index, bytes, offset, length)
       )
       this.#onSent(before - queue.bytes)
-      if (result < 0) return this._onSendFailed(-result)
+      if (result < 0) return this.#onSendFailed(-result)
       if (queue.bytes === 0) this.#queue = undefined
       this.#tellDrain()
     }
     this.#advanceEnding()
   }
 
-  /** @internal */
-  _onSendShort(position: number, taken: number): void {
-    const { outbox } = this.#core
-    const before = this.#core.outgoingBytes
+  #onSendShort(position: number, taken: number): void {
+    const { outbox } = this.#poller
+    const before = this.#poller.outgoingBytes
     this.#queue ??= new SendQueue()
     const queue = this.#queue
     outbox.forEachLeft(position, taken, (offset, length) => {
       queue.append(outbox.bytes.subarray(offset, offset + length))
-      this.#core.outgoingBytes -= length
+      this.#poller.outgoingBytes -= length
     })
     // Some of it has gone.
-    if (before - this.#core.outgoingBytes < outbox.bytesOf(this.index)) this.#touchIdleBySending()
+    if (before - this.#poller.outgoingBytes < outbox.bytesOf(this.index)) this.#touchIdleBySending()
   }
 
-  /** @internal */
-  _onSendFailed(errno: number): void {
+  #onSendFailed(errno: number): void {
     if ((this.#state & CLOSED) !== 0) return
     const error = socketError(errno, 'send', this.#knownPeer())
     this.#dropUnsent()
@@ -599,7 +608,7 @@ export class TcpConnection<U = unknown> {
 
   /** @internal */
   _onFlushed(): void {
-    this.#state &= ~ATTENTIVE
+    this.#state &= ~AWAITS_FLUSH
     if ((this.#state & CLOSED) !== 0) return
     if (this.#queue === undefined) this.#touchIdleBySending()
     this.#tellDrain()
@@ -611,9 +620,9 @@ export class TcpConnection<U = unknown> {
     this.#state |= GIVEN_UP
     this.#markClosed()
     this.#dropUnsent()
-    const taker = this._taker
-    if (taker !== undefined)
-      this.#core.handOver(taker, { type: 'close', socket: this, userPtr: this.userPtr })
+    const eventHandler = this._eventHandler
+    if (eventHandler !== undefined)
+      this.#poller.handOver(eventHandler, { type: 'close', socket: this, userPtr: this.userPtr })
   }
 
   // ---- Inside ----
@@ -638,7 +647,7 @@ export class TcpConnection<U = unknown> {
     if ((this.#state & (CLOSED | CLOSING)) === 0) return true
     if (
       (this.#state & GIVEN_UP) === 0 &&
-      this.#getExtras().closedInBatch >= this.#core.batchNumber - 1
+      this.#getExtras().closedInBatch >= this.#poller.batchNumber - 1
     )
       return false
     throw alreadyClosed(call)
@@ -657,50 +666,51 @@ export class TcpConnection<U = unknown> {
       sendError: undefined,
       peer: undefined,
       closedInBatch: -1,
-      taker: undefined
+      eventHandler: undefined
     }
     return this.#extras
   }
 
-  #setTaker(taker: Taker | undefined): void {
-    if (this._taker === taker) return
-    if (this._taker === undefined) this.#core.diverted++
-    else if (taker === undefined) this.#core.diverted--
-    this.#getExtras().taker = taker
+  #setEventHandler(eventHandler: EventHandler | undefined): void {
+    if (this._eventHandler === eventHandler) return
+    if (this._eventHandler === undefined) this.#poller.diverted++
+    else if (eventHandler === undefined) this.#poller.diverted--
+    this.#getExtras().eventHandler = eventHandler
   }
 
   #isBelowMark(bufferedBytes: number): boolean {
-    if (bufferedBytes <= this.#core.highWaterMarkBytes) return true
+    if (bufferedBytes <= this.#poller.highWaterMarkBytes) return true
     this.#state |= OVER_MARK
-    this.#attend()
-    this.#core.mustSettle = true
+    this.#notifyAfterFlush()
+    this.#poller.mustSettle = true
     return false
   }
 
-  #attend(): void {
-    if ((this.#state & ATTENTIVE) !== 0) return
-    this.#state |= ATTENTIVE
-    this.#core.attend(this)
+  #notifyAfterFlush(): void {
+    if ((this.#state & AWAITS_FLUSH) !== 0) return
+    this.#state |= AWAITS_FLUSH
+    this.#poller.notifyAfterFlush(this)
   }
 
   /** The system took bytes that were not in the outbox. */
   #onSent(bytes: number): void {
     if (bytes <= 0) return
-    this.#core.stats.bytesSent += bytes
+    this.#poller.stats.bytesSent += bytes
     this.#touchIdleBySending()
   }
 
   /** What was not sent will never be. */
   #dropUnsent(): void {
-    const inOutbox = this.#core.outbox.skip(this.index)
-    this.#core.outgoingBytes -= inOutbox
+    const inOutbox = this.#poller.outbox.skip(this.index)
+    this.#poller.outgoingBytes -= inOutbox
     this.#bytesAccepted -= inOutbox + (this.#queue === undefined ? 0 : this.#queue.bytes)
     this.#queue = undefined
   }
 
   #knownPeer(): SocketAddress | undefined {
     let peer = this.#extras?.peer
-    if (peer === undefined && (this.#state & CLOSED) === 0) peer = this.#core.peers.get(this.index)
+    if (peer === undefined && (this.#state & CLOSED) === 0)
+      peer = this.#poller.peers.get(this.index)
     if (typeof peer !== 'number') return peer
     peer = SocketAddress.fromCompact(peer)
     this.#getExtras().peer = peer
@@ -711,17 +721,17 @@ export class TcpConnection<U = unknown> {
   #markClosed(): void {
     this.#state |= CLOSED
     const extras = this.#getExtras()
-    extras.peer ??= this.#core.peers.get(this.index)
-    extras.closedInBatch = this.#core.batchNumber
+    extras.peer ??= this.#poller.peers.get(this.index)
+    extras.closedInBatch = this.#poller.batchNumber
   }
 
   #tellDrain(): void {
     if ((this.#state & OVER_MARK) === 0) return
-    const mark = (this.#state & DRAIN_WHEN_EMPTY) === 0 ? this.#core.lowWaterMark : 0
+    const mark = (this.#state & DRAIN_WHEN_EMPTY) === 0 ? this.#poller.lowWaterMark : 0
     if (this.bufferedBytes > mark) return
     this.#state &= ~(OVER_MARK | DRAIN_WHEN_EMPTY)
-    if (!this._silent && (this.#state & ENDING) === 0)
-      this.#core.emit({ type: 'drain', socket: this, userPtr: this.userPtr })
+    if (!this._isDiscarded && (this.#state & ENDING) === 0)
+      this.#poller.emit({ type: 'drain', socket: this, userPtr: this.userPtr })
   }
 
   // Between two waits the poller's clock stands still, but a send may be long after the last one.
@@ -736,7 +746,7 @@ export class TcpConnection<U = unknown> {
     // After a time-out the deadline is gone; otherwise it is moved only when it comes up, which
     // costs nothing a message.
     const deadline = extras.idleDeadline as Deadline
-    if (deadline.position < 0) this.#core.setDeadline(deadline, extras.lastActive + extras.idleMs)
+    if (deadline.position < 0) this.#poller.setDeadline(deadline, extras.lastActive + extras.idleMs)
   }
 
   #onIdleDeadline(now: number): void {
@@ -746,10 +756,10 @@ export class TcpConnection<U = unknown> {
     if ((this.#state & CONNECTING) !== 0) return
     const due = extras.lastActive + extras.idleMs
     if (due > now) {
-      this.#core.setDeadline(extras.idleDeadline as Deadline, due)
+      this.#poller.setDeadline(extras.idleDeadline as Deadline, due)
       return
     }
-    this.#core.emit({ type: 'timeout', socket: this, userPtr: this.userPtr })
+    this.#poller.emit({ type: 'timeout', socket: this, userPtr: this.userPtr })
   }
 
   /** Closes with `ETIMEDOUT` if what `call` has begun is not done by then. */
@@ -758,13 +768,13 @@ export class TcpConnection<U = unknown> {
     extras.giveUpDeadline = new Deadline(() =>
       this.#finish(namedSocketError('ETIMEDOUT', call, undefined, this.#knownPeer()), RELEASE.reset)
     )
-    this.#core.setDeadline(extras.giveUpDeadline, clockMs() + ms)
+    this.#poller.setDeadline(extras.giveUpDeadline, clockMs() + ms)
   }
 
   #clearDeadlines(): void {
     const extras = this.#extras
-    if (extras?.idleDeadline !== undefined) this.#core.deadlines.delete(extras.idleDeadline)
-    if (extras?.giveUpDeadline !== undefined) this.#core.deadlines.delete(extras.giveUpDeadline)
+    if (extras?.idleDeadline !== undefined) this.#poller.deadlines.delete(extras.idleDeadline)
+    if (extras?.giveUpDeadline !== undefined) this.#poller.deadlines.delete(extras.giveUpDeadline)
   }
 
   /** Takes the next step of end() or close() when nothing is left to send. */
@@ -772,8 +782,8 @@ export class TcpConnection<U = unknown> {
     if ((this.#state & (ENDING | CLOSING)) === 0 || (this.#state & (CLOSED | CONNECTING)) !== 0)
       return
     if (this.bufferedBytes > 0) {
-      this.#attend()
-      this.#core.mustSettle = true
+      this.#notifyAfterFlush()
+      this.#poller.mustSettle = true
       return
     }
     if ((this.#state & CLOSING) !== 0) return this.#finish(this.#extras?.sendError, RELEASE.close)
@@ -807,9 +817,9 @@ export class TcpConnection<U = unknown> {
     this.#markClosed()
     this.#clearDeadlines()
     this.#dropUnsent()
-    this.#core.backend.release(this.index, isCut ? RELEASE.reset : how)
-    this.#core.unregister(this)
+    this.#poller.backend.release(this.index, isCut ? RELEASE.reset : how)
+    this.#poller.unregister(this)
     const event = { type: 'close', socket: this, userPtr: this.userPtr } as const
-    this.#core.emit(error === undefined ? event : { ...event, error })
+    this.#poller.emit(error === undefined ? event : { ...event, error })
   }
 }

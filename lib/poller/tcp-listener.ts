@@ -1,8 +1,8 @@
-// A listening socket of the unified floor. Refuses to know how connections are taken: the backend
-// gives them ready.
-import { SocketAddress } from '../address.ts'
+// A listening socket of the unified floor, and the pause that it makes when descriptors run out.
+// Refuses to know how connections are taken: the backend gives them ready.
+import { type CompactAddress, SocketAddress } from '../address.ts'
 import { addon } from '../binding/load.ts'
-import { PACKED_ADDRESS, RELEASE } from '../binding/records.ts'
+import { KIND, PACKED_ADDRESS, RELEASE, WATCH } from '../binding/records.ts'
 import { alreadyClosed, type SocketError, socketError } from '../errors.ts'
 import {
   getSocketOption,
@@ -12,9 +12,13 @@ import {
 } from '../raw/options.ts'
 import { Slots } from '../slots.ts'
 import { bindToThread } from '../thread-bound.ts'
-import { nextPauseMs } from './accept-pause.ts'
-import type { Core } from './core.ts'
 import { Deadline } from './deadlines.ts'
+import type { PollerState } from './poller-state.ts'
+import { TcpConnection } from './tcp-connection.ts'
+
+// How long a listener rests when descriptors or memory have run out.
+const FIRST_PAUSE_MS = 50
+const LONGEST_PAUSE_MS = 1000
 
 /**
  * A listener of a {@link Poller}, made by `listenTcp()` or `adopt()`. Each connection comes as an
@@ -26,8 +30,8 @@ export class TcpListener<U = unknown> {
   /** Comes with every `accept` event of this listener. */
   userPtr: U | undefined
   /** @internal */ readonly index: number
-  /** @internal */ _silent = false
-  readonly #core: Core<U>
+  /** @internal */ _isDiscarded = false
+  readonly #poller: PollerState<U>
   readonly #handle: number
   #closed = false
   #paused = false
@@ -35,11 +39,11 @@ export class TcpListener<U = unknown> {
   readonly #pauseEnd = new Deadline(() => this.#resumeAfterPause())
 
   /** @internal */
-  constructor(core: Core<U>, handle: number, userPtr: U | undefined) {
-    this.#core = core
+  constructor(poller: PollerState<U>, handle: number, userPtr: U | undefined) {
+    this.#poller = poller
     this.#handle = handle
     this.userPtr = userPtr
-    this.id = core.register(this)
+    this.id = poller.register(this)
     this.index = Slots.indexOf(this.id)
     bindToThread(this)
   }
@@ -70,16 +74,16 @@ export class TcpListener<U = unknown> {
   pause(): void {
     if (this.#closed) throw alreadyClosed('pause')
     this.#paused = true
-    this.#core.backend.setReceiving(this.index, false)
+    this.#poller.backend.setReceiving(this.index, false)
   }
 
   /** Ends a `pause()`. */
   resume(): void {
     if (this.#closed) throw alreadyClosed('resume')
     if (!this.#paused) return
-    if (this.#pauseEnd.position < 0) this.#core.backend.setReceiving(this.index, true)
+    if (this.#pauseEnd.position < 0) this.#poller.backend.setReceiving(this.index, true)
     this.#paused = false
-    this.#core.touch()
+    this.#poller.touch()
   }
 
   /**
@@ -89,11 +93,11 @@ export class TcpListener<U = unknown> {
   close(): void {
     if (this.#closed) return
     this.#closed = true
-    this._silent = true
-    this.#core.deadlines.delete(this.#pauseEnd)
-    this.#core.backend.release(this.index, RELEASE.close)
-    this.#core.unregister(this)
-    this.#core.emit({ type: 'close', socket: this, userPtr: this.userPtr })
+    this._isDiscarded = true
+    this.#poller.deadlines.delete(this.#pauseEnd)
+    this.#poller.backend.release(this.index, RELEASE.close)
+    this.#poller.unregister(this)
+    this.#poller.emit({ type: 'close', socket: this, userPtr: this.userPtr })
   }
 
   /** Sets an option of the socket, by the same names as `Socket.setOption`. */
@@ -113,38 +117,71 @@ export class TcpListener<U = unknown> {
     this.close()
   }
 
-  /**
-   * @internal Nothing could be accepted: descriptors or memory have run out. Rests for a while, so
-   *   that it neither spins nor dies.
-   */
-  _onAcceptFailed(error: SocketError): void {
-    // It rests already: the same shortage met another connection of this batch.
-    if (this.#closed || this.#pauseEnd.position >= 0) return
-    this.#pauseMs = nextPauseMs(this.#pauseMs)
-    this.#core.stats.acceptPauses++
-    this.#core.backend.setReceiving(this.index, false)
-    this.#core.setDeadline(this.#pauseEnd, this.#core.now + this.#pauseMs)
-    this.#core.emit({ type: 'error', socket: this, userPtr: this.userPtr, error })
+  /** @internal Only connections can be diverted. */
+  get _eventHandler(): undefined {
+    return undefined
   }
 
-  /** @internal */
-  _onAccepted(): void {
-    this.#pauseMs = 0
+  /** @internal What the system did: see KIND of records.ts. */
+  _onRecord(kind: number, slab: Buffer, a: number, b: number): void {
+    if (kind === KIND.accepted) this.#onAccepted(a, SocketAddress.compactFromPacked(slab, b))
+    else if (kind === KIND.acceptFailed) this.#onAcceptFailed(socketError(a, 'accept'))
   }
 
   /** @internal */
   _onPollerClosed(): void {
     this.#closed = true
-    this._silent = true
+    this._isDiscarded = true
+  }
+
+  #onAccepted(handle: number, peer: SocketAddress | CompactAddress): void {
+    const poller = this.#poller
+    const connection = new TcpConnection<U>(poller, handle, undefined, peer, false)
+    try {
+      const generation = Slots.generationOf(connection.id)
+      poller.backend.watch(connection.index, generation, handle, WATCH.accepted)
+    } catch (error) {
+      // Out of memory for one more watch: the same state as out of descriptors, and told in the
+      // same way.
+      poller.unregister(connection)
+      addon().socketReset(handle)
+      this.#onAcceptFailed(error as SocketError)
+      return
+    }
+    this.#pauseMs = 0
+    poller.stats.accepted++
+    poller.emit({ type: 'accept', listener: this, socket: connection, userPtr: this.userPtr })
+  }
+
+  /**
+   * Nothing could be accepted: descriptors or memory have run out. Rests for a while, so that it
+   * neither spins nor dies.
+   */
+  #onAcceptFailed(error: SocketError): void {
+    // It rests already: the same shortage met another connection of this batch.
+    if (this.#closed || this.#pauseEnd.position >= 0) return
+    this.#pauseMs = nextPauseMs(this.#pauseMs)
+    this.#poller.stats.acceptPauses++
+    this.#poller.backend.setReceiving(this.index, false)
+    this.#poller.setDeadline(this.#pauseEnd, this.#poller.now + this.#pauseMs)
+    this.#poller.emit({ type: 'error', socket: this, userPtr: this.userPtr, error })
   }
 
   #resumeAfterPause(): void {
     if (this.#paused) return
     try {
-      this.#core.backend.setReceiving(this.index, true)
+      this.#poller.backend.setReceiving(this.index, true)
     } catch (error) {
       // Watching takes memory too (epoll_ctl(2): ENOMEM, ENOSPC): the shortage is not over.
-      this._onAcceptFailed(error as SocketError)
+      this.#onAcceptFailed(error as SocketError)
     }
   }
+}
+
+/**
+ * Each failure in a row doubles the pause: at most twenty tries in the first second, one a second
+ * in the end.
+ */
+function nextPauseMs(previousMs: number): number {
+  return previousMs === 0 ? FIRST_PAUSE_MS : Math.min(previousMs * 2, LONGEST_PAUSE_MS)
 }

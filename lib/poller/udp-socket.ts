@@ -2,7 +2,7 @@
 // Refuses to know which system it is on.
 import { type EndPoint, packed, SocketAddress } from '../address.ts'
 import { addon } from '../binding/load.ts'
-import { PACKED_ADDRESS, RELEASE } from '../binding/records.ts'
+import { KIND, PACKED_ADDRESS, RELEASE } from '../binding/records.ts'
 import { alreadyClosed, check, namedSocketError, socketError } from '../errors.ts'
 import {
   getSocketOption,
@@ -14,7 +14,7 @@ import {
 import { Slots } from '../slots.ts'
 import { bindToThread } from '../thread-bound.ts'
 import { bytes as toBytes } from '../validate.ts'
-import type { Core } from './core.ts'
+import type { PollerState } from './poller-state.ts'
 
 // 65,535 bytes of an IP packet less its header and UDP's: RFC 768 with RFC 791; IPv6 counts without
 // its own header (RFC 8200).
@@ -31,8 +31,8 @@ export class UdpSocket<U = unknown> {
   /** Whatever the program wants to find again in each event. */
   userPtr: U | undefined
   /** @internal */ readonly index: number
-  /** @internal */ _silent = false
-  readonly #core: Core<U>
+  /** @internal */ _isDiscarded = false
+  readonly #poller: PollerState<U>
   readonly #handle: number
   readonly #family: 4 | 6
   readonly #peer: SocketAddress | undefined
@@ -51,18 +51,18 @@ export class UdpSocket<U = unknown> {
 
   /** @internal `peer`: of a socket that was connected before it was adopted. */
   constructor(
-    core: Core<U>,
+    poller: PollerState<U>,
     handle: number,
     userPtr: U | undefined,
     family: 'ipv4' | 'ipv6',
     peer?: SocketAddress
   ) {
-    this.#core = core
+    this.#poller = poller
     this.#handle = handle
     this.#family = family === 'ipv4' ? 4 : 6
     this.#peer = peer
     this.userPtr = userPtr
-    this.id = core.register(this)
+    this.id = poller.register(this)
     this.index = Slots.indexOf(this.id)
     bindToThread(this)
   }
@@ -100,7 +100,7 @@ export class UdpSocket<U = unknown> {
   get bufferedBytes(): number {
     if (this.#closed) return 0
     return (
-      this.#core.outbox.bytesOf(this.index) +
+      this.#poller.outbox.bytesOf(this.index) +
       this.#queuedBytes -
       this.#queue.length * PACKED_ADDRESS.bytes
     )
@@ -130,22 +130,22 @@ export class UdpSocket<U = unknown> {
     const { length } = bytes
     if (length > (this.#family === 4 ? MAX_IPV4_DATAGRAM : MAX_IPV6_DATAGRAM))
       throw namedSocketError('EMSGSIZE', 'sendto', undefined, to)
-    const core = this.#core
+    const poller = this.#poller
     const cost = PACKED_ADDRESS.bytes + length
     // Before anything is dropped the system is asked: it may well have room for what waits in the
     // outbox.
-    if (this.#outgoingCount > 0 && this.#outgoingBytes + cost > core.highWaterMarkBytes)
-      core.flush()
-    if (this.#queue.length === 0) core.makeRoom(cost)
+    if (this.#outgoingCount > 0 && this.#outgoingBytes + cost > poller.highWaterMarkBytes)
+      poller.flush()
+    if (this.#queue.length === 0) poller.makeRoom(cost)
     // Making room may have flushed too, and a flush may have found the system full.
     if (this.#queue.length > 0) return this.#sendQueued(target, bytes)
-    const { outbox } = core
+    const { outbox } = poller
     const address = outbox.reserveAddress()
     if (target instanceof SocketAddress) target.packInto(outbox.bytes, address)
     else outbox.bytes.set(target, address)
     const offset = outbox.end
-    core.queue(this.index, offset, outbox.copy(bytes, length), address)
-    if (this.#outgoingCount === 0) core.attend(this)
+    poller.queue(this.index, offset, outbox.copy(bytes, length), address)
+    if (this.#outgoingCount === 0) poller.notifyAfterFlush(this)
     this.#outgoingCount++
     this.#outgoingBytes += cost
     return true
@@ -157,14 +157,14 @@ export class UdpSocket<U = unknown> {
    */
   pause(): void {
     this.#assertOpen('pause')
-    this.#core.backend.setReceiving(this.index, false)
+    this.#poller.backend.setReceiving(this.index, false)
   }
 
   /** Ends a `pause()`. */
   resume(): void {
     this.#assertOpen('resume')
-    this.#core.backend.setReceiving(this.index, true)
-    this.#core.touch()
+    this.#poller.backend.setReceiving(this.index, true)
+    this.#poller.touch()
   }
 
   /**
@@ -202,13 +202,13 @@ export class UdpSocket<U = unknown> {
   close(): void {
     if (this.#closed || this.#closing) return
     this.#closing = true
-    this._silent = true
-    if (this.#outgoingCount > 0) this.#core.flush()
+    this._isDiscarded = true
+    if (this.#outgoingCount > 0) this.#poller.flush()
     this.#closed = true
     this.#dropQueue()
-    this.#core.backend.release(this.index, RELEASE.close)
-    this.#core.unregister(this)
-    this.#core.emit({ type: 'close', socket: this, userPtr: this.userPtr })
+    this.#poller.backend.release(this.index, RELEASE.close)
+    this.#poller.unregister(this)
+    this.#poller.emit({ type: 'close', socket: this, userPtr: this.userPtr })
   }
 
   /** Sets an option of the socket, by the same names as `Socket.setOption`. */
@@ -228,13 +228,27 @@ export class UdpSocket<U = unknown> {
     this.close()
   }
 
-  // ---- For poller.ts and core.ts ----
+  // ---- For the other rooms of the poller ----
 
-  /** @internal */
-  _onDatagram(slab: Buffer, offset: number, length: number, truncated: boolean): void {
-    this.#core.stats.datagramsReceived++
-    if (this._silent) return
-    this.#core.emit({
+  /** @internal Only connections can be diverted. */
+  get _eventHandler(): undefined {
+    return undefined
+  }
+
+  /** @internal What the system did: see KIND of records.ts. */
+  _onRecord(kind: number, slab: Buffer, a: number, b: number, c: number): void {
+    if (kind === KIND.datagram) this.#onDatagram(slab, a, b, c !== 0)
+    else if (kind === KIND.writable) this.#onWritable()
+    else if (kind === KIND.datagramFailed) this._onDatagramFailed(slab, a, b, c === 1)
+    else if (kind === KIND.failed) this.#onReceiveFailed(a)
+    else if (kind === KIND.sendShort) this.#onSendShort(a, b)
+    else if (kind === KIND.sendFailed) this.#onSendFailed(a)
+  }
+
+  #onDatagram(slab: Buffer, offset: number, length: number, truncated: boolean): void {
+    this.#poller.stats.datagramsReceived++
+    if (this._isDiscarded) return
+    this.#poller.emit({
       type: 'datagram',
       socket: this,
       userPtr: this.userPtr,
@@ -248,11 +262,11 @@ export class UdpSocket<U = unknown> {
   _onDatagramFailed(slab: Buffer, errno: number, addressOffset: number, isRefused: boolean): void {
     if (isRefused) {
       this.#outgoingCount--
-      this.#core.stats.datagramsDropped++
+      this.#poller.stats.datagramsDropped++
     }
-    if (this._silent) return
+    if (this._isDiscarded) return
     const to = addressOffset >= 0 ? SocketAddress.fromPacked(slab, addressOffset) : this.#peer
-    this.#core.emit({
+    this.#poller.emit({
       type: 'error',
       socket: this,
       userPtr: this.userPtr,
@@ -260,10 +274,9 @@ export class UdpSocket<U = unknown> {
     })
   }
 
-  /** @internal */
-  _onReceiveFailed(errno: number): void {
-    if (this._silent) return
-    this.#core.emit({
+  #onReceiveFailed(errno: number): void {
+    if (this._isDiscarded) return
+    this.#poller.emit({
       type: 'error',
       socket: this,
       userPtr: this.userPtr,
@@ -271,9 +284,8 @@ export class UdpSocket<U = unknown> {
     })
   }
 
-  /** @internal */
-  _onSendFailed(errno: number): void {
-    this.#core.emit({
+  #onSendFailed(errno: number): void {
+    this.#poller.emit({
       type: 'error',
       socket: this,
       userPtr: this.userPtr,
@@ -281,9 +293,8 @@ export class UdpSocket<U = unknown> {
     })
   }
 
-  /** @internal */
-  _onSendShort(position: number, taken: number): void {
-    const { outbox } = this.#core
+  #onSendShort(position: number, taken: number): void {
+    const { outbox } = this.#poller
     outbox.forEachLeft(position, taken, (offset, length, addressOffset) => {
       this.#outgoingCount--
       this.#enqueue(
@@ -295,17 +306,17 @@ export class UdpSocket<U = unknown> {
 
   /** @internal */
   _onFlushed(): void {
-    this.#core.stats.datagramsSent += this.#outgoingCount
+    this.#poller.stats.datagramsSent += this.#outgoingCount
     this.#outgoingCount = 0
     this.#outgoingBytes = 0
   }
 
-  /** @internal The system has room again. */
-  _onWritable(): void {
+  /** The system has room again. */
+  #onWritable(): void {
     let sent = 0
     while (sent < this.#queue.length) {
       const datagram = this.#queue[sent]
-      const result = this.#core.backend.sendDatagram(
+      const result = this.#poller.backend.sendDatagram(
         this.index,
         datagram,
         PACKED_ADDRESS.bytes,
@@ -316,10 +327,10 @@ export class UdpSocket<U = unknown> {
       sent++
       this.#queuedBytes -= datagram.length
       if (result > 0) {
-        this.#core.stats.datagramsSent++
+        this.#poller.stats.datagramsSent++
       } else {
-        this.#core.stats.datagramsDropped++
-        this.#core.emit({
+        this.#poller.stats.datagramsDropped++
+        this.#poller.emit({
           type: 'error',
           socket: this,
           userPtr: this.userPtr,
@@ -328,16 +339,16 @@ export class UdpSocket<U = unknown> {
       }
     }
     this.#queue.splice(0, sent)
-    if (this.#overMark && this.#queuedBytes <= this.#core.lowWaterMark) {
+    if (this.#overMark && this.#queuedBytes <= this.#poller.lowWaterMark) {
       this.#overMark = false
-      this.#core.emit({ type: 'drain', socket: this, userPtr: this.userPtr })
+      this.#poller.emit({ type: 'drain', socket: this, userPtr: this.userPtr })
     }
   }
 
   /** @internal */
   _onPollerClosed(): void {
     this.#closed = true
-    this._silent = true
+    this._isDiscarded = true
     this.#dropQueue()
   }
 
@@ -355,9 +366,9 @@ export class UdpSocket<U = unknown> {
 
   /** Behind what the system had no room for, as far as the mark allows. */
   #sendQueued(target: SocketAddress | Uint8Array, bytes: Uint8Array): boolean {
-    if (this.#queuedBytes + PACKED_ADDRESS.bytes + bytes.length > this.#core.highWaterMarkBytes) {
+    if (this.#queuedBytes + PACKED_ADDRESS.bytes + bytes.length > this.#poller.highWaterMarkBytes) {
       this.#overMark = true
-      this.#core.stats.datagramsDropped++
+      this.#poller.stats.datagramsDropped++
       return false
     }
     this.#enqueue(target instanceof SocketAddress ? packed(target) : target, bytes)
@@ -370,7 +381,7 @@ export class UdpSocket<U = unknown> {
   }
 
   #dropQueue(): void {
-    this.#core.stats.datagramsDropped += this.#queue.length
+    this.#poller.stats.datagramsDropped += this.#queue.length
     this.#queue = []
     this.#queuedBytes = 0
   }

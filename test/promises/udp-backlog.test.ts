@@ -5,8 +5,8 @@ import { expect, test } from 'vitest'
 import { KIND, OUTBOX, PACKED_ADDRESS } from '../../lib/binding/records.ts'
 import type { Backend } from '../../lib/poller/backend.ts'
 import { BatchMemory } from '../../lib/poller/batch-memory.ts'
-import { Core } from '../../lib/poller/core.ts'
 import type { Outbox } from '../../lib/poller/outbox.ts'
+import { PollerState } from '../../lib/poller/poller-state.ts'
 import { UdpSocket } from '../../lib/poller/udp-socket.ts'
 import { newSeed, randomFrom } from '../support/poller-random.ts'
 
@@ -53,16 +53,16 @@ class NarrowSystem {
 
 function open(highWaterMarkBytes: number): {
   system: NarrowSystem
-  core: Core<unknown>
+  poller: PollerState<unknown>
   udp: UdpSocket
   types(): string[]
 } {
   const system = new NarrowSystem()
   const memory = new BatchMemory(64 * 1024, 65_535, 16)
   memory.addDatagrams()
-  const core = new Core<unknown>(system as unknown as Backend, memory, highWaterMarkBytes)
-  const udp = new UdpSocket(core, 1, undefined, 'ipv4')
-  return { system, core, udp, types: () => core.takeEvents().map(({ type }) => type) }
+  const poller = new PollerState<unknown>(system as unknown as Backend, memory, highWaterMarkBytes)
+  const udp = new UdpSocket(poller, 1, undefined, 'ipv4')
+  return { system, poller, udp, types: () => poller.takeEvents().map(({ type }) => type) }
 }
 
 const numbered = (number: number, length: number) =>
@@ -72,21 +72,21 @@ const label = (number: number) => `${String(number).padStart(7, '0')} `
 test.each([1, 8, 200, 1000])(
   'with room for %d, true means sent, in order, and false means dropped, counted and followed by drain',
   (room) => {
-    const { system, core, udp, types } = open(65_536)
+    const { system, poller, udp, types } = open(65_536)
     system.room = room
     const accepted: number[] = []
     for (let number = 0; number < 800; number++) {
       if (udp.send(numbered(number, 1000), TO)) accepted.push(number)
       expect(udp.bufferedBytes).toBeLessThanOrEqual(65_536)
     }
-    core.flush()
-    expect(core.stats.datagramsDropped).toBe(800 - accepted.length)
+    poller.flush()
+    expect(poller.stats.datagramsDropped).toBe(800 - accepted.length)
     expect(accepted.length).toBe(Math.min(800, room + 64)) // 64 of 1,024 bytes are the mark.
     expect(types()).toEqual([])
     system.room = 10_000
-    udp._onWritable()
+    udp._onRecord(KIND.writable, Buffer.alloc(0), 0, 0, 0)
     expect(system.taken).toEqual(accepted.map(label))
-    expect(core.stats).toMatchObject({
+    expect(poller.stats).toMatchObject({
       datagramsSent: accepted.length,
       datagramsDropped: 800 - accepted.length
     })
@@ -99,7 +99,7 @@ test('a random mixture of sends, flushes and room keeps the promise, datagrams o
   const seed = newSeed()
   const random = randomFrom(seed)
   for (const mark of [0, 100, 5_000, 100_000]) {
-    const { system, core, udp } = open(mark)
+    const { system, poller, udp } = open(mark)
     const accepted: number[] = []
     let sends = 0
     let most = 0
@@ -111,17 +111,17 @@ test('a random mixture of sends, flushes and room keeps the promise, datagrams o
         sends++
         most = Math.max(most, udp.bufferedBytes)
       } else if (what < 8) {
-        core.flush()
+        poller.flush()
       } else {
         system.room += random(12)
-        udp._onWritable()
+        udp._onRecord(KIND.writable, Buffer.alloc(0), 0, 0, 0)
       }
     }
-    core.flush()
+    poller.flush()
     system.room = Number.POSITIVE_INFINITY
-    udp._onWritable()
+    udp._onRecord(KIND.writable, Buffer.alloc(0), 0, 0, 0)
     expect(system.taken, `seed ${seed}, mark ${mark}`).toEqual(accepted.map(label))
-    expect(core.stats, `seed ${seed}, mark ${mark}`).toMatchObject({
+    expect(poller.stats, `seed ${seed}, mark ${mark}`).toMatchObject({
       datagramsSent: accepted.length,
       datagramsDropped: sends - accepted.length
     })
@@ -131,28 +131,28 @@ test('a random mixture of sends, flushes and room keeps the promise, datagrams o
 })
 
 test('empty datagrams are bounded too', () => {
-  const { core, udp } = open(PACKED_ADDRESS.bytes * 100)
+  const { poller, udp } = open(PACKED_ADDRESS.bytes * 100)
   let accepted = 0
   for (let number = 0; number < 1_000; number++) if (udp.send('', TO)) accepted++
   expect(accepted).toBe(100)
   expect(udp.bufferedBytes).toBe(0)
-  expect(core.stats.datagramsDropped).toBe(900)
+  expect(poller.stats.datagramsDropped).toBe(900)
 })
 
 test('what still waits when the socket closes, or its poller does, is dropped and counted', () => {
   for (const close of ['socket', 'poller']) {
-    const { system, core, udp } = open(65_536)
+    const { system, poller, udp } = open(65_536)
     system.room = 3
     for (let number = 0; number < 10; number++) udp.send(numbered(number, 100), TO)
     if (close === 'socket') udp.close()
-    else core.close()
-    expect(core.stats, close).toMatchObject({ datagramsSent: 3, datagramsDropped: 7 })
+    else poller.close()
+    expect(poller.stats, close).toMatchObject({ datagramsSent: 3, datagramsDropped: 7 })
   }
 })
 
 test('a destination that is refused takes no room from those that are not', () => {
-  const { core, udp } = open(65_536)
-  const before = core.outbox.end
+  const { poller, udp } = open(65_536)
+  const before = poller.outbox.end
   for (const to of [
     { address: '::1', port: 9 },
     { address: 'localhost', port: 9 },
@@ -161,11 +161,11 @@ test('a destination that is refused takes no room from those that are not', () =
   ]) {
     expect(() => udp.send('x', to)).toThrow()
   }
-  expect(core.outbox.end).toBe(before)
+  expect(poller.outbox.end).toBe(before)
 })
 
 test('an end point that runs code of the program while it is read harms nothing', () => {
-  const { system, core, udp } = open(65_536)
+  const { system, poller, udp } = open(65_536)
   system.room = 100
   let isNested = false
   const to = {
@@ -174,13 +174,13 @@ test('an end point that runs code of the program while it is read harms nothing'
       if (isNested) return TO.address
       isNested = true
       udp.send(numbered(1, 8), to)
-      core.flush()
+      poller.flush()
       udp.send(numbered(2, 8), to)
       return TO.address
     }
   }
   udp.send(numbered(3, 8), to)
-  core.flush()
+  poller.flush()
   expect(system.taken).toEqual([1, 2, 3].map(label))
   const closing = { port: 9, address: TO.address }
   Object.defineProperty(closing, 'address', {

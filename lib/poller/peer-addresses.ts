@@ -1,11 +1,11 @@
 // Where accepted connections came from, by slot index: eight bytes for each IPv4 end point, and no
 // object until somebody asks. Knows no connection.
 import type { CompactAddress } from '../address.ts'
-import { grownFor } from './grown.ts'
+import { grownToHold } from './grown-array.ts'
 
 const FIRST_SLOTS = 1024
 
-export class Peers {
+export class PeerAddresses {
   // 0 = not known: nobody connects from port 0.
   #compact = new Float64Array(FIRST_SLOTS)
 
@@ -13,7 +13,7 @@ export class Peers {
   set(index: number, peer: CompactAddress): void {
     if (index >= this.#compact.length) {
       if (peer === 0) return
-      this.#compact = grownFor(this.#compact, index)
+      this.#compact = grownToHold(this.#compact, index)
     }
     this.#compact[index] = peer
   }

@@ -1,12 +1,11 @@
 // What a poller and its sockets share: the backend, who is registered, the outbox, the batch that
-// is being made, deadlines and counters. Sends what is queued and settles accounts afterwards.
-// Refuses to wait: poller.ts does.
-import { KIND, RECORD, RELEASE } from '../binding/records.ts'
+// is being made, deadlines and counters. Refuses to wait: wait.ts does.
+import { RELEASE } from '../binding/records.ts'
 import { clockMs } from '../clock.ts'
 import { alreadyClosed } from '../errors.ts'
 import { EventBatch } from '../event-batch.ts'
 import { Slots } from '../slots.ts'
-import { beforeNodesLoopGoesOn, throwUncaught } from '../turns.ts'
+import { beforeNodeLoopGoesOn, throwUncaught } from '../turns.ts'
 import type { Backend } from './backend.ts'
 import type { BatchMemory } from './batch-memory.ts'
 import { type Deadline, Deadlines } from './deadlines.ts'
@@ -18,28 +17,17 @@ import {
   type PollSocket
 } from './events.ts'
 import { Outbox } from './outbox.ts'
-import { Peers } from './peers.ts'
+import { PeerAddresses } from './peer-addresses.ts'
 import { Counters } from './stats.ts'
+import { settleSends } from './wait.ts'
 
-/** A socket that can have something in the outbox. */
-export interface Sender {
-  /**
-   * After {@link Core.attend}: what was in the outbox is with the system, but for what
-   * {@link Sender._onSendShort} took back.
-   */
-  _onFlushed(): void
-  /** The system took `taken` bytes of the send at `position`, and nothing of what follows it. */
-  _onSendShort(position: number, taken: number): void
-  _onSendFailed(errno: number): void
-}
-
-export class Core<U> {
+export class PollerState<U> {
   readonly backend: Backend
   readonly memory: BatchMemory
   readonly highWaterMarkBytes: number
   readonly registry: Slots<PollSocket<U>> = new Slots()
   readonly outbox: Outbox = new Outbox()
-  readonly peers: Peers = new Peers()
+  readonly peers: PeerAddresses = new PeerAddresses()
   readonly deadlines: Deadlines = new Deadlines()
   readonly stats: Counters = new Counters()
   /** The batch that the next wait() returns. */
@@ -76,7 +64,8 @@ export class Core<U> {
   onTouch: ((mustCollect: boolean) => void) | undefined
   /** Inside run(): ends the thread that watches the backend, before the backend goes. */
   onClose: (() => void) | undefined
-  #attentive: Sender[] = []
+  /** Who wants to know when the outbox has been sent. */
+  #afterFlush: { _onFlushed(): void }[] = []
   /** The batch that the program got last. */
   #given: PollEvent<U>[] = []
   /** What diverted connections get of it, and how much of that they have got. */
@@ -154,16 +143,16 @@ export class Core<U> {
     for (let at = 0; at < events.length; at++) {
       const event = events[at]
       // An `accept` is the listener's.
-      const takes =
-        event.type === 'wake' || event.type === 'accept' ? undefined : takerOf(event.socket)
-      if (takes === undefined) rest[rest.length] = event
-      else handed.push([takes, event as ConnectionEvent<U>])
+      const eventHandler =
+        event.type === 'wake' || event.type === 'accept' ? undefined : event.socket._eventHandler
+      if (eventHandler === undefined) rest[rest.length] = event
+      else handed.push([eventHandler, event as ConnectionEvent<U>])
     }
     this.isHandingOut = true
-    for (const [takes, event] of handed) {
+    for (const [eventHandler, event] of handed) {
       this.#handedCount++
       // One that was handed out before may have closed this one.
-      if (handOut(event)) this.handOver(takes, event)
+      if (handOut(event)) this.handOver(eventHandler, event)
     }
     this.isHandingOut = false
     this.#handed = []
@@ -185,15 +174,15 @@ export class Core<U> {
   }
 
   /**
-   * What a taker throws is nobody's to catch, as with any listener of Node's: the others still get
+   * What an event handler throws is nobody's to catch, as with any listener of Node's: the others still get
    * their events.
    */
-  handOver(takes: OnConnectionEvent<never>, event: ConnectionEvent<U>): void {
+  handOver(eventHandler: OnConnectionEvent<never>, event: ConnectionEvent<U>): void {
     if (event.type === 'close') this.diverted--
     try {
-      ;(takes as OnConnectionEvent<U>)(event)
+      ;(eventHandler as OnConnectionEvent<U>)(event)
     } catch (error) {
-      beforeNodesLoopGoesOn(() => throwUncaught(error))
+      beforeNodeLoopGoesOn(() => throwUncaught(error))
     }
   }
 
@@ -230,11 +219,11 @@ export class Core<U> {
   }
 
   /**
-   * `sender` is told when the outbox has been sent. Most need not know, so that a small message
-   * costs nothing afterwards.
+   * Calls `sender._onFlushed()` when the outbox has been sent. Most need not know, so that a small
+   * message costs nothing afterwards.
    */
-  attend(sender: Sender): void {
-    this.#attentive.push(sender)
+  notifyAfterFlush(sender: { _onFlushed(): void }): void {
+    this.#afterFlush.push(sender)
   }
 
   /** Sends what is queued, without waiting. What it has to tell comes with the next wait(). */
@@ -242,43 +231,18 @@ export class Core<U> {
     if (this.outbox.isEmpty) return
     this.memory.prepare(this.outbox.count)
     const count = this.backend.flush(this.outbox, this.memory)
-    this.settle(Math.max(count, 0), this.memory.flushSlab)
+    settleSends(this, Math.max(count, 0), this.memory.flushSlab)
   }
 
-  /**
-   * After the outbox went to the system: handles the first records, which tell what was not taken.
-   * Returns how many those were.
-   */
-  settle(count: number, slab: Buffer): number {
-    this.mustSettle = false
-    const { records } = this.memory
-    let done = 0
-    for (; done < count; done++) {
-      const at = done * RECORD.stride
-      const kind = records[at + RECORD.kind]
-      if (kind !== KIND.sendShort && kind !== KIND.sendFailed && kind !== KIND.datagramFailed) break
-      const socket = this.registry.at(records[at + RECORD.index], records[at + RECORD.generation])
-      if (socket === undefined || !('_onFlushed' in socket)) continue
-      if (kind === KIND.sendShort)
-        socket._onSendShort(records[at + RECORD.a], records[at + RECORD.b])
-      else if (kind === KIND.sendFailed) socket._onSendFailed(records[at + RECORD.a])
-      else if ('_onDatagramFailed' in socket)
-        socket._onDatagramFailed(
-          slab,
-          records[at + RECORD.a],
-          records[at + RECORD.b],
-          records[at + RECORD.c] === 1
-        )
-    }
+  /** What was in the outbox is with the system, but for what sockets have taken back. */
+  outboxIsSent(): void {
     this.outbox.clear()
     this.stats.bytesSent += this.outgoingBytes
     this.outgoingBytes = 0
-    if (this.#attentive.length > 0) {
-      const attentive = this.#attentive
-      this.#attentive = []
-      for (const sender of attentive) sender._onFlushed()
-    }
-    return done
+    if (this.#afterFlush.length === 0) return
+    const senders = this.#afterFlush
+    this.#afterFlush = []
+    for (const sender of senders) sender._onFlushed()
   }
 
   /** Closes everything at once, without events. */
@@ -295,8 +259,4 @@ export class Core<U> {
     this.onClose?.()
     this.backend.close()
   }
-}
-
-function takerOf<U>(socket: PollSocket<U>): OnConnectionEvent<never> | undefined {
-  return '_taker' in socket ? socket._taker : undefined
 }
