@@ -99,6 +99,8 @@ export class ConnectionDuplex extends Duplex {
    * it.
    */
   #onSent: ((error?: Error) => void) | undefined
+  /** The async context of that write or end: what it calls back comes in it, as from Node's own. */
+  #sendContext = this.#context
   /** `connection.bytesSent` when the system has all that was written. */
   #bytesToSend = 0
   #idleTimer: Timer | undefined
@@ -347,7 +349,7 @@ export class ConnectionDuplex extends Duplex {
       case 'drain':
         // A tick is enough: a stream calls back what it was given at once, which may not be among
         // other connections' events.
-        atNextTick(() => this.#context.runInAsyncScope(this.#lookWhetherSent, this))
+        atNextTick(() => this.#lookWhetherSent())
         break
       case 'end':
         this.#arrive(null)
@@ -451,6 +453,7 @@ export class ConnectionDuplex extends Duplex {
    */
   #whenSent(done: (error?: Error) => void): void {
     this.#onSent = done
+    this.#sendContext = new AsyncResource('PollportWrite', { requireManualDestroy: true })
     // A tick later, so that what this tick writes still is written together.
     if (this.#isSent) atNextTick(() => this.#lookWhetherSent())
     else this.#lookWhetherSent()
@@ -487,7 +490,7 @@ export class ConnectionDuplex extends Duplex {
     const done = this.#onSent
     this.#onSent = undefined
     if (error === undefined) this.#restartIdleTimer()
-    done?.(error)
+    if (done !== undefined) this.#sendContext.runInAsyncScope(done, undefined, error)
   }
 
   // ---- Beginning, silence and end ----

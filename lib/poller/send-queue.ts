@@ -14,21 +14,25 @@ export class SendQueue {
   // How much of the last piece is in use; the rest of it takes later messages.
   #tailEnd = 0
 
-  /** Copies `data` behind everything else. */
+  /**
+   * Copies `data` behind everything else. Throws RangeError when there is no memory for it; then
+   * nothing of it is queued.
+   */
   append(data: Uint8Array): void {
     if (data.length === 0) return
-    this.bytes += data.length
     const tail = this.#pieces[this.#pieces.length - 1]
     if (tail !== undefined && tail.length - this.#tailEnd >= data.length) {
       tail.set(data, this.#tailEnd)
       this.#tailEnd += data.length
+      this.bytes += data.length
       return
     }
-    this.#closeTail()
     const piece = Buffer.allocUnsafeSlow(Math.max(PIECE_BYTES, data.length))
     piece.set(data)
+    this.#closeTail()
     this.#pieces.push(piece)
     this.#tailEnd = data.length
+    this.bytes += data.length
   }
 
   /** Puts `data` behind everything else without a copy: nobody may change it any more. */

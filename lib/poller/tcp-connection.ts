@@ -2,7 +2,7 @@
 // which system it is on.
 import { type CompactAddress, SocketAddress } from '../address.ts'
 import { addon } from '../binding/load.ts'
-import { KIND, PACKED_ADDRESS, RELEASE } from '../binding/records.ts'
+import { KIND, RELEASE } from '../binding/records.ts'
 import { SHUTDOWN } from '../binding/socket.ts'
 import { clockMs } from '../clock.ts'
 import { alreadyClosed, namedSocketError, type SocketError, socketError } from '../errors.ts'
@@ -12,11 +12,13 @@ import {
   type SocketOptions,
   setSocketOption
 } from '../raw/options.ts'
+import { localAddressOf, remoteAddressOf } from '../raw/socket-calls.ts'
 import { Slots } from '../slots.ts'
 import { bindToThread } from '../thread-bound.ts'
 import { callback, timeout, uint8Array } from '../validate.ts'
 import { Deadline } from './deadlines.ts'
 import type { OnConnectionEvent } from './events.ts'
+import { IdleTimer } from './idle-timer.ts'
 import { Outbox } from './outbox.ts'
 import type { PollerState } from './poller-state.ts'
 import { SendQueue } from './send-queue.ts'
@@ -56,9 +58,7 @@ const breaks = new Set(['ENOTCONN', 'ECONNRESET', 'ECONNABORTED', 'EPIPE'])
 
 /** What few connections have, kept apart so that the others stay small. */
 interface Extras {
-  idleMs: number
-  lastActive: number
-  idleDeadline: Deadline | undefined
+  idleTimer: IdleTimer | undefined
   /** When connecting is given up, or closing. */
   giveUpDeadline: Deadline | undefined
   /**
@@ -150,10 +150,7 @@ export class TcpConnection<U = unknown> {
     const known = this.#knownPeer()
     if (known !== undefined) return known
     this.#assertUsable('getpeername')
-    const packed = new Uint8Array(PACKED_ADDRESS.bytes)
-    const result = addon().socketRemoteAddress(this.#handle, packed)
-    if (result < 0) throw socketError(-result, 'getpeername')
-    const peer = SocketAddress.fromPacked(packed, 0)
+    const peer = remoteAddressOf(this.#handle)
     this.#getExtras().peer = peer
     return peer
   }
@@ -161,10 +158,7 @@ export class TcpConnection<U = unknown> {
   /** This side's end point. Throws `EBADF` when closed. */
   get localAddress(): SocketAddress {
     if (this.closed) throw alreadyClosed('getsockname')
-    const packed = new Uint8Array(PACKED_ADDRESS.bytes)
-    const result = addon().socketLocalAddress(this.#handle, packed)
-    if (result < 0) throw socketError(-result, 'getsockname')
-    return SocketAddress.fromPacked(packed, 0)
+    return localAddressOf(this.#handle)
   }
 
   /** Bytes received so far. */
@@ -196,7 +190,8 @@ export class TcpConnection<U = unknown> {
    * at once, and so does one over 64 KiB.
    * @returns false if more than `highWaterMarkBytes` is queued now: the bytes are queued all the
    *   same, a `drain` event tells when to go on. Also false, with nothing queued, if the connection
-   *   broke in this very batch: its `close` event follows.
+   *   broke in this very batch: its `close` event follows. It breaks with `ENOMEM` when the system
+   *   took a part and there is no memory for the rest.
    * @throws SocketError `EBADF` on a closed connection, `EPIPE` after `end()`; TypeError for
    *   anything but bytes or a string.
    */
@@ -281,14 +276,8 @@ export class TcpConnection<U = unknown> {
     timeout(ms, 'ms')
     if (!this.#isUsable('setIdleTimeout')) return
     const extras = this.#getExtras()
-    extras.idleMs = Math.max(ms, 0)
-    extras.lastActive = clockMs()
-    if (extras.idleMs === 0) {
-      if (extras.idleDeadline !== undefined) this.#poller.deadlines.delete(extras.idleDeadline)
-      return
-    }
-    extras.idleDeadline ??= new Deadline((now) => this.#onIdleDeadline(now))
-    this.#poller.setDeadline(extras.idleDeadline, extras.lastActive + extras.idleMs)
+    extras.idleTimer ??= new IdleTimer(this.#poller, () => this.#onIdle())
+    extras.idleTimer.start(Math.max(ms, 0))
   }
 
   /**
@@ -459,7 +448,7 @@ export class TcpConnection<U = unknown> {
     poller.outgoingBytes += length
     this.#bytesAccepted += length
     // Sending puts an idle timeout off.
-    if (this.#extras !== undefined && this.#extras.idleMs > 0) this.#notifyAfterFlush()
+    if (this.#extras?.idleTimer?.isOn) this.#notifyAfterFlush()
     return this.#isBelowMark(queued)
   }
 
@@ -487,14 +476,22 @@ export class TcpConnection<U = unknown> {
       }
       this.#onSent(taken)
     }
-    this.#bytesAccepted += length
     if (taken < length) {
       this.#queue ??= new SendQueue()
       const rest = data.subarray(taken, length)
-      if (isOwn) this.#queue.appendShared(rest)
-      else this.#queue.append(rest)
+      try {
+        if (isOwn) this.#queue.appendShared(rest)
+        else this.#queue.append(rest)
+      } catch (error) {
+        // Nothing has gone: the caller may send it again.
+        if (taken === 0) throw error
+        this.#bytesAccepted += taken
+        this.#onRestLost()
+        return false
+      }
       poller.touch()
     }
+    this.#bytesAccepted += length
     return this.#isBelowMark(this.bufferedBytes)
   }
 
@@ -582,10 +579,16 @@ export class TcpConnection<U = unknown> {
     const before = this.#poller.outgoingBytes
     this.#queue ??= new SendQueue()
     const queue = this.#queue
-    outbox.forEachLeft(position, taken, (offset, length) => {
-      queue.append(outbox.bytes.subarray(offset, offset + length))
-      this.#poller.outgoingBytes -= length
-    })
+    try {
+      outbox.forEachLeft(position, taken, (offset, length) => {
+        queue.append(outbox.bytes.subarray(offset, offset + length))
+        this.#poller.outgoingBytes -= length
+      })
+    } catch {
+      this.#poller.outgoingBytes = before
+      this.#queue = undefined
+      return this.#onRestLost()
+    }
     // Some of it has gone.
     if (before - this.#poller.outgoingBytes < outbox.bytesOf(this.index)) this.#touchIdleBySending()
   }
@@ -659,9 +662,7 @@ export class TcpConnection<U = unknown> {
 
   #getExtras(): Extras {
     this.#extras ??= {
-      idleMs: 0,
-      lastActive: 0,
-      idleDeadline: undefined,
+      idleTimer: undefined,
       giveUpDeadline: undefined,
       sendError: undefined,
       peer: undefined,
@@ -690,6 +691,14 @@ export class TcpConnection<U = unknown> {
     if ((this.#state & AWAITS_FLUSH) !== 0) return
     this.#state |= AWAITS_FLUSH
     this.#poller.notifyAfterFlush(this)
+  }
+
+  /**
+   * There is no memory to keep what the system did not take: the connection ends here, since what
+   * is sent later would follow a hole.
+   */
+  #onRestLost(): void {
+    this.#finish(namedSocketError('ENOMEM', 'send', undefined, this.#knownPeer()), RELEASE.reset)
   }
 
   /** The system took bytes that were not in the outbox. */
@@ -736,29 +745,17 @@ export class TcpConnection<U = unknown> {
 
   // Between two waits the poller's clock stands still, but a send may be long after the last one.
   #touchIdleBySending(): void {
-    if (this.#extras !== undefined && this.#extras.idleMs > 0) this.#touchIdle(clockMs())
+    if (this.#extras?.idleTimer?.isOn) this.#extras.idleTimer.restart(clockMs())
   }
 
   #touchIdle(now: number): void {
-    const extras = this.#extras
-    if (extras === undefined || extras.idleMs === 0) return
-    extras.lastActive = now
-    // After a time-out the deadline is gone; otherwise it is moved only when it comes up, which
-    // costs nothing a message.
-    const deadline = extras.idleDeadline as Deadline
-    if (deadline.position < 0) this.#poller.setDeadline(deadline, extras.lastActive + extras.idleMs)
+    this.#extras?.idleTimer?.restart(now)
   }
 
-  #onIdleDeadline(now: number): void {
-    const extras = this.#getExtras()
+  #onIdle(): void {
     // `connect` comes first, or never: how long that may take is timeoutMs's concern. The connect
     // starts the time anew.
     if ((this.#state & CONNECTING) !== 0) return
-    const due = extras.lastActive + extras.idleMs
-    if (due > now) {
-      this.#poller.setDeadline(extras.idleDeadline as Deadline, due)
-      return
-    }
     this.#poller.emit({ type: 'timeout', socket: this, userPtr: this.userPtr })
   }
 
@@ -773,7 +770,7 @@ export class TcpConnection<U = unknown> {
 
   #clearDeadlines(): void {
     const extras = this.#extras
-    if (extras?.idleDeadline !== undefined) this.#poller.deadlines.delete(extras.idleDeadline)
+    extras?.idleTimer?.stop()
     if (extras?.giveUpDeadline !== undefined) this.#poller.deadlines.delete(extras.giveUpDeadline)
   }
 

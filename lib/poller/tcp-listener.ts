@@ -2,7 +2,7 @@
 // Refuses to know how connections are taken: the backend gives them ready.
 import { type CompactAddress, SocketAddress } from '../address.ts'
 import { addon } from '../binding/load.ts'
-import { KIND, PACKED_ADDRESS, RELEASE, WATCH } from '../binding/records.ts'
+import { KIND, RELEASE, WATCH } from '../binding/records.ts'
 import { alreadyClosed, type SocketError, socketError } from '../errors.ts'
 import {
   getSocketOption,
@@ -10,6 +10,7 @@ import {
   type SocketOptions,
   setSocketOption
 } from '../raw/options.ts'
+import { localAddressOf } from '../raw/socket-calls.ts'
 import { Slots } from '../slots.ts'
 import { bindToThread } from '../thread-bound.ts'
 import { Deadline } from './deadlines.ts'
@@ -64,10 +65,7 @@ export class TcpListener<U = unknown> {
    */
   get localAddress(): SocketAddress {
     if (this.#closed) throw alreadyClosed('getsockname')
-    const packed = new Uint8Array(PACKED_ADDRESS.bytes)
-    const result = addon().socketLocalAddress(this.#handle, packed)
-    if (result < 0) throw socketError(-result, 'getsockname')
-    return SocketAddress.fromPacked(packed, 0)
+    return localAddressOf(this.#handle)
   }
 
   /** Takes no more connections until `resume()`: they wait in the backlog. */

@@ -1,16 +1,15 @@
 // A UDP socket of the unified floor: datagrams out through the outbox, datagrams in as events.
 // Refuses to know which system it is on.
 import { type EndPoint, packed, SocketAddress } from '../address.ts'
-import { addon } from '../binding/load.ts'
 import { KIND, PACKED_ADDRESS, RELEASE } from '../binding/records.ts'
-import { alreadyClosed, check, namedSocketError, socketError } from '../errors.ts'
+import { alreadyClosed, namedSocketError, socketError } from '../errors.ts'
 import {
   getSocketOption,
   type SocketOptionName,
   type SocketOptions,
-  setMembership,
   setSocketOption
 } from '../raw/options.ts'
+import { localAddressOf, setMembership } from '../raw/socket-calls.ts'
 import { Slots } from '../slots.ts'
 import { bindToThread } from '../thread-bound.ts'
 import { bytes as toBytes } from '../validate.ts'
@@ -83,9 +82,7 @@ export class UdpSocket<U = unknown> {
    */
   get localAddress(): SocketAddress {
     this.#assertOpen('getsockname')
-    const address = new Uint8Array(PACKED_ADDRESS.bytes)
-    check(addon().socketLocalAddress(this.#handle, address), 'getsockname')
-    return SocketAddress.fromPacked(address, 0)
+    return localAddressOf(this.#handle)
   }
 
   /**

@@ -1,10 +1,8 @@
 // Socket options by name: what type each has, and which numbers it takes. The system's own names
 // for them are native's (native/<system>/system.cc).
-import { packed } from '../address.ts'
 import { addon } from '../binding/load.ts'
-import { PACKED_ADDRESS } from '../binding/records.ts'
 import { LINGER_OFF } from '../binding/socket.ts'
-import { check, namedSocketError, socketError } from '../errors.ts'
+import { check } from '../errors.ts'
 import { knownName } from '../option-names.ts'
 import { boolean, integer, number } from '../validate.ts'
 
@@ -124,44 +122,6 @@ export function getSocketOption<K extends SocketOptionName>(
   const value = check(addon().socketGetOption(handle, indexOf(name)), 'getsockopt')
   if (kind === 'boolean') return (value !== 0) as SocketOptions[K]
   return (kind === 'linger' && value === LINGER_OFF ? false : value) as SocketOptions[K]
-}
-
-/**
- * @internal Joins or leaves a multicast group on the interface that has the address
- * `networkInterface`, or on the system's choice. Throws `EAFNOSUPPORT` for families that do not go
- * together, `EADDRNOTAVAIL` when no interface has the address, or when the group to leave was not
- * joined.
- */
-export function setMembership(
-  handle: number,
-  family: 'ipv4' | 'ipv6',
-  join: boolean,
-  group: string,
-  networkInterface: string | undefined
-): void {
-  const packedGroup = packed({ address: group, port: 0 })
-  const isIpv6 = packedGroup[PACKED_ADDRESS.family] === 6
-  const via =
-    networkInterface === undefined ? undefined : packed({ address: networkInterface, port: 0 })
-  const refuse = (why: string) => namedSocketError('EAFNOSUPPORT', 'setsockopt', why)
-  if (isIpv6 && family === 'ipv4') throw refuse(`the socket is IPv4, and ${group} is an IPv6 group`)
-  if (via !== undefined && (via[PACKED_ADDRESS.family] === 6) !== isIpv6)
-    throw refuse(
-      `${group} and the interface's address ${networkInterface} are of different families`
-    )
-  if (!isIpv6 && family === 'ipv6' && getSocketOption(handle, 'ipv6Only'))
-    throw refuse(`the socket takes IPv6 only (ipv6Only), and ${group} is an IPv4 group`)
-  const native = addon()
-  const result = join
-    ? native.socketJoinMulticast(handle, packedGroup, via)
-    : native.socketLeaveMulticast(handle, packedGroup, via)
-  if (result >= 0) return
-  const error = socketError(-result, 'setsockopt')
-  if (error.code !== 'EADDRNOTAVAIL') throw error
-  const why = join
-    ? `no interface of this machine has the address ${networkInterface}`
-    : `${group} was not joined there`
-  throw namedSocketError(error.code, 'setsockopt', why)
 }
 
 function toNumber(kind: Kind, name: string, value: unknown): number {

@@ -23,7 +23,6 @@ import {
   getSocketOption,
   type SocketOptionName,
   type SocketOptions,
-  setMembership,
   setSocketOption
 } from './options.ts'
 import {
@@ -35,6 +34,8 @@ import {
   overlappedFor,
   overlappedPool
 } from './overlapped.ts'
+
+import { localAddressOf, remoteAddressOf, setMembership } from './socket-calls.ts'
 
 const DEFAULT_BACKLOG = 511
 const DEFAULT_RECEIVE_BYTES = 65_536
@@ -423,16 +424,12 @@ export class Socket {
 
   /** Where it is bound. */
   get localAddress(): SocketAddress {
-    const address = new Uint8Array(PACKED_ADDRESS.bytes)
-    check(addon().socketLocalAddress(this.#open('getsockname'), address), 'getsockname')
-    return SocketAddress.fromPacked(address, 0)
+    return localAddressOf(this.#open('getsockname'))
   }
 
   /** Where it is connected to. Throws `ENOTCONN` if nowhere. */
   get remoteAddress(): SocketAddress {
-    const address = new Uint8Array(PACKED_ADDRESS.bytes)
-    check(addon().socketRemoteAddress(this.#open('getpeername'), address), 'getpeername')
-    return SocketAddress.fromPacked(address, 0)
+    return remoteAddressOf(this.#open('getpeername'))
   }
 
   /**

@@ -57,6 +57,7 @@ const rooms: readonly Room[] = [
       'binding/load',
       'raw/socket',
       'raw/options',
+      'raw/socket-calls',
       'raw/waker',
       leaves
     ],

@@ -1,5 +1,6 @@
 // Each chunk, the end and the close of a stream come in a callback of their own, with ticks and
 // microtasks in between, as from a socket of node:net.
+import { AsyncLocalStorage } from 'node:async_hooks'
 import { once } from 'node:events'
 import http from 'node:http'
 import net from 'node:net'
@@ -180,4 +181,33 @@ test('a listener that throws does not make a stream deaf: it goes on as a net.So
   }
   expect(read).toBe(64 * 1024)
   expect(uncaught).toHaveLength(64)
+})
+
+test("'drain' and the callbacks of write() and end() come in the async context of that write, not within wait()", async () => {
+  const probe = openProbe()
+  const { connection, peer } = await acceptedPair(probe)
+  const stream = toDuplex(connection)
+  const context = new AsyncLocalStorage<string>()
+  const told: unknown[] = []
+  let isWaiting = false
+  const tell = (what: string) => told.push([what, context.getStore(), isWaiting])
+  const waitUntilTold = async (count: number) => {
+    while (told.length < count) {
+      isWaiting = true
+      probe.poller.wait(1)
+      isWaiting = false
+      await new Promise((resolve) => setImmediate(resolve))
+    }
+  }
+  peer.socket.resume()
+  stream.on('drain', () => tell('drain'))
+  context.run('write', () => stream.write(Buffer.alloc(16 * 1024 * 1024), () => tell('written')))
+  await waitUntilTold(2)
+  context.run('end', () => stream.end('last', () => tell('ended')))
+  await waitUntilTold(3)
+  expect(told).toEqual([
+    ['drain', 'write', false],
+    ['written', 'write', false],
+    ['ended', 'end', false]
+  ])
 })

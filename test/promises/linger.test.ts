@@ -5,7 +5,7 @@ import { Socket, type TcpConnection } from 'pollport'
 import { expect, onTestFinished, test } from 'vitest'
 import { acceptedPair, acceptPeer, LOCAL } from '../support/net-peer.ts'
 import { openProbe, type Probe } from '../support/poller-probe.ts'
-import { closing } from '../support/raw-pair.ts'
+import { closing, endOf } from '../support/raw-pair.ts'
 
 const ANY = { address: LOCAL, port: 0 }
 /** As long as a test may take: what waits for it fails. */
@@ -163,17 +163,6 @@ async function rawPair(probe: Probe) {
   const peer = closing(new Socket({ type: 'tcp' }))
   peer.connect(listener.localAddress)
   return { connection: (await probe.first('accept')).socket, peer }
-}
-
-/** Reads on to the end, and says what that is. */
-function endOf(peer: Socket): string {
-  const into = Buffer.alloc(1024 * 1024)
-  try {
-    while (peer.recv(into) !== 0);
-    return 'end'
-  } catch (error) {
-    return (error as { code: string }).code
-  }
 }
 
 async function until(done: () => boolean): Promise<void> {

@@ -122,3 +122,14 @@ export function fill(socket: Socket): number {
     sent += taken
   }
 }
+
+/** Reads on to the end, and says what that is. */
+export function endOf(peer: Socket): string {
+  const into = Buffer.alloc(1024 * 1024)
+  try {
+    while (peer.recv(into) !== 0);
+    return 'end'
+  } catch (error) {
+    return (error as { code: string }).code
+  }
+}

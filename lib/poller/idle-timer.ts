@@ -1,0 +1,45 @@
+// How long a connection has been silent. Moves its deadline only when that comes up, so that a
+// message costs nothing. Knows times and a callback, no socket.
+import { clockMs } from '../clock.ts'
+import { Deadline } from './deadlines.ts'
+import type { PollerState } from './poller-state.ts'
+
+export class IdleTimer {
+  readonly #poller: Pick<PollerState<unknown>, 'deadlines' | 'setDeadline'>
+  readonly #deadline: Deadline
+  #idleMs = 0
+  #lastActive = 0
+
+  /** `onIdle` is called once for each silence. */
+  constructor(poller: Pick<PollerState<unknown>, 'deadlines' | 'setDeadline'>, onIdle: () => void) {
+    this.#poller = poller
+    this.#deadline = new Deadline((now) => {
+      const due = this.#lastActive + this.#idleMs
+      if (due > now) poller.setDeadline(this.#deadline, due)
+      else onIdle()
+    })
+  }
+
+  get isOn(): boolean {
+    return this.#idleMs > 0
+  }
+
+  /** Counts from now on; 0 = never. */
+  start(idleMs: number): void {
+    this.#idleMs = idleMs
+    this.#lastActive = clockMs()
+    if (idleMs > 0) this.#poller.setDeadline(this.#deadline, this.#lastActive + idleMs)
+    else this.stop()
+  }
+
+  /** Something was received or sent: the time begins anew, also after it was over. */
+  restart(now: number): void {
+    if (this.#idleMs === 0) return
+    this.#lastActive = now
+    if (this.#deadline.position < 0) this.#poller.setDeadline(this.#deadline, now + this.#idleMs)
+  }
+
+  stop(): void {
+    this.#poller.deadlines.delete(this.#deadline)
+  }
+}
