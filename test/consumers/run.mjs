@@ -75,7 +75,9 @@ function packCheckout() {
     'LICENSE',
     // npm pack itself looks up patterns such as `examples/*.ts` in a folder that is copied.
     ...new Set(
-      files.filter((file) => file !== 'prebuilds').map((file) => file.replace(/\/\*.*$/, ''))
+      files
+        .filter((file) => file !== 'prebuilds' && !file.startsWith('!'))
+        .map((file) => file.replace(/\/\*.*$/, ''))
     )
   ])
     cpSync(join(root, name), join(stage, name), { recursive: true })
