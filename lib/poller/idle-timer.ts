@@ -6,6 +6,7 @@ import type { PollerState } from './poller-state.ts'
 
 export class IdleTimer {
   readonly #poller: Pick<PollerState<unknown>, 'deadlines' | 'setDeadline'>
+  readonly #onIdle: () => void
   readonly #deadline: Deadline
   #idleMs = 0
   #lastActive = 0
@@ -13,11 +14,8 @@ export class IdleTimer {
   /** `onIdle` is called once for each silence. */
   constructor(poller: Pick<PollerState<unknown>, 'deadlines' | 'setDeadline'>, onIdle: () => void) {
     this.#poller = poller
-    this.#deadline = new Deadline((now) => {
-      const due = this.#lastActive + this.#idleMs
-      if (due > now) poller.setDeadline(this.#deadline, due)
-      else onIdle()
-    })
+    this.#onIdle = onIdle
+    this.#deadline = new Deadline((now) => this.#onDue(now))
   }
 
   get isOn(): boolean {
@@ -41,5 +39,11 @@ export class IdleTimer {
 
   stop(): void {
     this.#poller.deadlines.delete(this.#deadline)
+  }
+
+  #onDue(now: number): void {
+    const due = this.#lastActive + this.#idleMs
+    if (due > now) this.#poller.setDeadline(this.#deadline, due)
+    else this.#onIdle()
   }
 }
