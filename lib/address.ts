@@ -19,17 +19,32 @@ const {
   address: ADDRESS
 } = PACKED_ADDRESS
 
-/** Where a socket is or is to go: a numeric address and a port. */
+/**
+ * A numeric address and a port: where a socket is bound, or where it connects or sends to.
+ * @category Common
+ */
 export interface EndPoint {
-  /** A numeric address: `'127.0.0.1'`, `'::1'`, `'fe80::1%eth0'`. Host names are refused. */
+  /**
+   * A numeric IPv4 or IPv6 address: `'127.0.0.1'`, `'::1'`, `'0.0.0.0'`, `'fe80::1%eth0'`. A host
+   * name is refused with `ERR_INVALID_ADDRESS`: resolve it with `node:dns` first.
+   */
   address: string
-  /** 0 to 65,535. */
+  /** 0 to 65,535. When you bind, 0 lets the system choose. */
   port: number
 }
 
 /**
- * A numeric address with a port, as the system gives it. Fits wherever an {@link EndPoint} is asked
- * for, and is the quickest one to send to.
+ * A numeric address with a port. The properties that tell you an address (`localAddress`,
+ * `remoteAddress`, a datagram's `address`) are of this class. It fits wherever an {@link EndPoint}
+ * does, and sending to it is quickest, since its text is not parsed again.
+ * @category Common
+ * @example
+ * ```ts
+ * import { SocketAddress } from 'pollport'
+ *
+ * const address = new SocketAddress({ address: '::1', port: 4000 })
+ * console.log(address.family, String(address)) // ipv6 [::1]:4000
+ * ```
  */
 export class SocketAddress {
   // IPv4 as one number, so that an address a datagram costs no text; IPv6 as packed bytes.
@@ -39,9 +54,11 @@ export class SocketAddress {
   #text: string | undefined
 
   /**
-   * @throws TypeError `ERR_INVALID_ADDRESS` for anything but a numeric address,
-   *   `ERR_INVALID_ARG_VALUE` for a family that is not the address's; RangeError for a port outside
-   *   0 to 65,535
+   * Parses an address.
+   * @param endPoint a numeric address and a port; `family` only checks that the address is of that
+   *   family
+   * @throws TypeError `ERR_INVALID_ADDRESS` if the address is not numeric, `ERR_INVALID_ARG_VALUE`
+   *   if it is not of `family`; RangeError `ERR_OUT_OF_RANGE` for a port outside 0 to 65,535
    */
   constructor(endPoint: EndPoint & { family?: string | undefined }) {
     if (endPoint instanceof Packed) {
@@ -67,29 +84,29 @@ export class SocketAddress {
     return this.#text
   }
 
-  /** 0 to 65,535. */
+  /** The port, 0 to 65,535. */
   get port(): number {
     return this.#port
   }
 
-  /** The family of the address. */
+  /** `'ipv4'` or `'ipv6'`. */
   get family(): 'ipv4' | 'ipv6' {
     return this.#ipv6 === undefined ? 'ipv4' : 'ipv6'
   }
 
-  /** `'127.0.0.1:80'`, `'[::1]:80'`. */
+  /** As text: `'127.0.0.1:80'`, `'[::1]:80'`. */
   toString(): string {
     return this.#ipv6 === undefined
       ? `${this.address}:${this.port}`
       : `[${this.address}]:${this.port}`
   }
 
-  /** What `JSON.stringify()` writes; it fits wherever an {@link EndPoint} is asked for. */
+  /** For `JSON.stringify`: a plain object, from which the constructor makes an equal address. */
   toJSON(): Pick<SocketAddress, 'address' | 'port' | 'family'> {
     return { address: this.address, port: this.port, family: this.family }
   }
 
-  /** For util.inspect and console.log. */
+  /** For `util.inspect` and `console.log`. */
   [Symbol.for('nodejs.util.inspect.custom')](): string {
     return `SocketAddress ${this.toString()}`
   }
@@ -106,8 +123,8 @@ export class SocketAddress {
   }
 
   /**
-   * @internal The same for one of tens of thousands that few will ask for: an IPv4 end point as a
-   *   number.
+   * @internal The same where tens of thousands are kept and few are asked for: an IPv4 end point
+   *   as a number.
    */
   static compactFromPacked(bytes: Uint8Array, offset: number): CompactAddress | SocketAddress {
     if (bytes[offset + FAMILY] === 6) return SocketAddress.fromPacked(bytes, offset)
@@ -126,8 +143,8 @@ export class SocketAddress {
       out.set(this.#ipv6, offset)
       return 6
     }
-    // Of an IPv4 address nobody reads the rest; one by one, since a call to fill() costs more than
-    // all of this.
+    // The other bytes of an IPv4 address are never read. One by one, since a call to fill() costs
+    // more than all of this.
     out[offset + FAMILY] = 4
     out[offset + FLAG] = 0
     out[offset + SCOPE] = 0

@@ -2,10 +2,7 @@
 // before it imports the library or after, must neither stop a wait nor hurry it.
 import { addon } from './binding/load.ts'
 
-/**
- * Milliseconds, with fractions, since a moment that means nothing. Never goes back, and nobody can
- * replace it.
- */
+/** Milliseconds, with fractions, since an arbitrary moment. Never goes back; cannot be faked. */
 export function clockMs(): number {
   return addon().clockMs()
 }

@@ -1,43 +1,70 @@
-// The one room where errors are made: from the system's numbers, and for arguments. Refuses to know
-// where they are thrown.
+// The one room where errors are made: from the system's numbers, and for arguments. Does not know
+// who throws them.
 import { getSystemErrorMap } from 'node:util'
+import type { EndPoint } from './address.ts'
 import { loaded } from './binding/load.ts'
 import { WOULD_BLOCK_RESULT } from './binding/socket.ts'
 import { linuxErrors } from './errno/linux.ts'
 import { errorMessages } from './errno/messages.ts'
 import { windowsErrors } from './errno/windows.ts'
 
-/** Where an error happened, if that matters. */
-interface Where {
-  address?: string
-  port?: number
-}
+/** The end point that an error is about, if there is one. */
+type Where = Partial<EndPoint>
 
 interface ErrorTable {
   readonly names: Readonly<Record<number, string>>
 }
 
-// Keyed by what the addon stands on: each system has numbers of its own for the same names.
+// Keyed by the mechanism of the addon: each system has numbers of its own for the same names.
 const tables: Readonly<Record<string, ErrorTable>> = { epoll: linuxErrors, iocp: windowsErrors }
 const table: ErrorTable = tables[loaded?.backend ?? 'epoll']
 
 let numbersByName: Map<string, number> | undefined
 
-/** A failure that the system reported, or use of something closed (`EBADF`). */
+/**
+ * A system call failed, or you used something that is closed (`EBADF`). docs/errors.md has a
+ * section for each code: what happened, and what you can do.
+ * @category Common
+ * @example
+ * ```ts
+ * import { Socket, SocketError } from 'pollport'
+ *
+ * const first = new Socket({ type: 'tcp' })
+ * first.bind({ address: '127.0.0.1', port: 0 })
+ * const second = new Socket({ type: 'tcp' })
+ * try {
+ *   second.bind(first.localAddress)
+ * } catch (error) {
+ *   if (!(error instanceof SocketError)) throw error
+ *   console.log(error.code, error.syscall) // EADDRINUSE bind
+ * }
+ * second.close()
+ * first.close()
+ * ```
+ */
 export class SocketError extends Error {
-  /** The POSIX name on every system, such as `'ECONNRESET'`. */
+  /** The POSIX name, on every system: `'ECONNRESET'`, `'EADDRINUSE'`, … */
   readonly code: string
-  /** The system's own number. */
+  /**
+   * The system's own number, positive: an errno of Linux, a WSA code of Windows; 0 if the system
+   * has none for this code.
+   */
   readonly errno: number
-  /** What failed: `'recv'`, `'connect'`, … */
+  /** The call that failed: `'recv'`, `'connect'`, `'AcceptEx'`, … */
   readonly syscall: string
-  /** The numeric address that the call was about, where that matters. */
+  /** The address that the error is about, if there is one. */
   readonly address?: string
-  /** The port that belongs to `address`. */
+  /** The port that the error is about, if there is one. */
   readonly port?: number
 
-  /** @internal Made by {@link socketError} and {@link namedSocketError} alone. */
-  constructor(code: string, errno: number, syscall: string, message: string, where?: Where) {
+  /** pollport makes these; you need it only to fake one in a test. */
+  constructor(
+    code: string,
+    errno: number,
+    syscall: string,
+    message: string,
+    where?: Partial<EndPoint>
+  ) {
     const at = where?.address === undefined ? '' : ` ${where.address}:${where.port}`
     super(`${syscall} ${code}${at}: ${message}`)
     this.name = 'SocketError'
@@ -58,7 +85,7 @@ export function socketError(errno: number, syscall: string, where?: Where): Sock
     code,
     errno,
     syscall,
-    errorMessages[code] ?? 'the system gives no reason',
+    errorMessages[code] ?? 'the system gave no reason',
     where
   )
 }
@@ -79,7 +106,7 @@ function numbersOf({ names }: ErrorTable): Map<string, number> {
   return numbers
 }
 
-/** From the POSIX name, for what pollport finds out by itself. */
+/** From the POSIX name, for what pollport detects itself. */
 export function namedSocketError(
   code: string,
   syscall: string,
@@ -96,13 +123,13 @@ export function namedSocketError(
   )
 }
 
-// What a call is called in the errors of Node's own sockets.
+// The names of calls in the errors of Node's own sockets.
 const nodesCalls: Readonly<Record<string, string>> = { recv: 'read', send: 'write' }
 let nodesNumbers: Map<string, number> | undefined
 
 /**
- * The same as an error of Node's own sockets has it: the calls have Node's names, and `errno` is
- * libuv's number, which is negative.
+ * The same error in the form that Node's own sockets use: Node's names for the calls, and libuv's
+ * number as `errno`, which is negative.
  */
 export function asNodesError(error: SocketError): SocketError {
   nodesNumbers ??= new Map([...getSystemErrorMap()].map(([number, [name]]) => [name, number]))
@@ -116,12 +143,12 @@ export function asNodesError(error: SocketError): SocketError {
   return Object.assign(same, { cause: error })
 }
 
-/** Use after close. */
+/** For the use of something that is closed. */
 export function alreadyClosed(syscall: string): SocketError {
   return namedSocketError('EBADF', syscall, 'it is closed')
 }
 
-/** Gives a native result back, WOULD_BLOCK (-1) for "would block", and throws for a failure. */
+/** Returns a native result, WOULD_BLOCK (-1) for "would block"; throws for a failure. */
 export function check(result: number, syscall: string, where?: Where): number {
   if (result >= 0) return result
   if (result === WOULD_BLOCK_RESULT) return -1
@@ -178,16 +205,16 @@ export function outOfRange(name: string, range: string, actual: unknown): RangeE
 export function invalidAddress(actual: unknown): TypeError {
   return withCode(
     new TypeError(
-      `${show(actual)} is no numeric IPv4 or IPv6 address; resolve names with node:dns first, since resolving blocks`
+      `${show(actual)} is not a numeric IPv4 or IPv6 address; resolve names with node:dns first, since resolving blocks`
     ),
     'ERR_INVALID_ADDRESS'
   )
 }
 
-/** A class or backend of the other system, or a system that pollport has nothing for. */
+/** For a class or backend of the other system, or a system that pollport does not support. */
 export function unsupportedPlatform(what: string): Error {
   return withCode(
-    new Error(`${what} does not exist on this system; 'supported' and 'backends' tell what does`),
+    new Error(`${what} does not exist on this system; see 'supported' and 'backends'`),
     'ERR_UNSUPPORTED_PLATFORM'
   )
 }

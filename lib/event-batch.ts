@@ -1,6 +1,6 @@
 // The array that wait() returns. Its iterator asks about each event when the program comes to it,
-// since the program may have changed or closed the event's socket while handling an earlier one.
-// Knows nothing of events but that question.
+// since the program may have changed or closed the event's socket while it handled an earlier one.
+// Does not look into events otherwise.
 
 export class EventBatch<E> extends Array<E> {
   #handOut: (event: E) => boolean = always

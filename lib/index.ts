@@ -1,4 +1,10 @@
-// What pollport exports. Importing it works on every system; see `supported`.
+/**
+ * Real epoll and real I/O completion ports, on three floors: the raw objects of the system
+ * ({@link Socket}, {@link Epoll}, {@link Iocp}), the same program on both systems
+ * ({@link Poller}), and helpers on top of it ({@link runLoop}, {@link toDuplex},
+ * {@link FrameDecoder}). Importing it works on every system; see {@link supported}.
+ * @module pollport
+ */
 export type { EndPoint } from './address.ts'
 export { SocketAddress } from './address.ts'
 export { backends, supported } from './binding/load.ts'

@@ -1,5 +1,5 @@
 // A generational map: a value keeps its number for as long as it lives, and a number that outlived
-// its value finds nothing. Knows nothing of what it holds.
+// its value finds nothing. Does not look at the values.
 
 const INDEX_BITS = 22
 const INDEX_COUNT = 2 ** INDEX_BITS
@@ -60,7 +60,7 @@ export class Slots<T> {
     return this.#generations[index] === generation ? this.#values[index] : undefined
   }
 
-  /** Lets go of a value; returns it. Its id finds nothing from now on. */
+  /** Removes a value; returns it. Its id finds nothing from now on. */
   delete(id: number): T | undefined {
     const index = Slots.indexOf(id)
     const value = this.get(id)

@@ -15,7 +15,7 @@ const waitMs = scheduler.wait.bind(scheduler)
 /** Whether timers were faked when the library was imported: then it takes the slower way. */
 export const isFaked: boolean = !isNodesOwn()
 
-/** One turn of Node's loop: what {@link inATurnOfItsOwn} was given before has run by then. */
+/** One turn of Node's loop. Callbacks given to {@link inATurnOfItsOwn} before have run by then. */
 export function turnOfNodeLoop(): Promise<void> {
   return isFaked ? yieldTurn() : new Promise((resolve) => setImmediate(resolve))
 }
@@ -85,7 +85,7 @@ export class Timer {
   }
 }
 
-/** An exception that is nobody's to catch, as from any listener of Node's. */
+/** An uncaught exception, as from any of Node's own callbacks. */
 export function throwUncaught(error: unknown): void {
   addon().throwUncaught(error)
 }

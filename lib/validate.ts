@@ -1,16 +1,16 @@
-// Checks arguments and gives them back typed. Knows ranges and words, nothing of sockets. What the
-// language or Node makes is recognized by what it is, never by `instanceof`: bytes and signals of
-// another realm (node:vm, Jest, jsdom) are bytes and signals.
+// Checks arguments and returns them typed. Knows ranges and words, no sockets. What the language or
+// Node makes is recognized by what it can do, never by `instanceof`: bytes and signals of another
+// realm (node:vm, Jest, jsdom) are bytes and signals.
 import { types } from 'node:util'
 import { invalidArgType, invalidArgValue, outOfRange } from './errors.ts'
 
-/** Milliseconds: -1 (also for undefined) = for ever, 0 = at once, fractions allowed. */
+/** Milliseconds: -1 (also for undefined) = no limit, 0 = at once, fractions allowed. */
 export function timeout(value: unknown, name = 'timeoutMs'): number {
   if (value === undefined) return -1
   if (typeof value !== 'number') throw invalidArgType(name, 'a number', value)
   if (value === -1) return -1
   if (!(value >= 0 && value < Number.POSITIVE_INFINITY))
-    throw outOfRange(name, '-1 (for ever) or 0 or more milliseconds', value)
+    throw outOfRange(name, '-1 (no limit), or 0 or more milliseconds', value)
   return value
 }
 
@@ -75,13 +75,13 @@ export function uint8Array(value: unknown, name: string): Uint8Array {
     throw invalidArgValue(
       name,
       value,
-      'its ArrayBuffer is detached (it was transferred), or was made too short for it'
+      'its ArrayBuffer is detached (it was transferred), or was resized below it'
     )
   return value
 }
 
 function isGone(view: Uint8Array): boolean {
-  // No property tells a view of nothing from one whose memory has gone; each method does
+  // No property tells an empty view from one whose memory has gone; each method does
   // (ECMAScript, "ValidateTypedArray").
   try {
     view.at(0)

@@ -29,7 +29,7 @@ export interface IocpBinding {
     maxEvents: number,
     timeoutMs: number
   ): number
-  /** How many handles a process has, for whoever looks for a leak. */
+  /** How many handles a process has; for tests that look for a leak. */
   handleCount(process: number): number
   /** The process-wide handle for {@link WakerBinding.wakerWake}. */
   iocpWakerHandle(port: number): number

@@ -1,4 +1,4 @@
-// Finds the addon, once for each thread, and says in full what is wrong if there is none. Importing
+// Loads the addon, once for each thread, and says in full what is wrong if it cannot. Importing
 // never throws: only using does.
 import { dirname } from 'node:path'
 import type { ClockBinding } from './clock.ts'
@@ -38,10 +38,18 @@ let failure: Error | undefined
 /** The addon, or undefined where there is none. */
 export const loaded: Addon | undefined = load()
 
-/** Whether pollport works here. */
+/**
+ * Whether pollport works on this system: false where its native addon cannot be loaded. Importing
+ * the package works all the same; constructors throw the reason.
+ * @category Common
+ */
 export const supported: boolean = loaded !== undefined
 
-/** The mechanisms that a Poller may stand on here: `['epoll']`, `['iocp']`, or `[]`. */
+/**
+ * The mechanisms that a {@link Poller} can use on this system: `['epoll']` on Linux, `['iocp']` on
+ * Windows, `[]` where pollport is not {@link supported}.
+ * @category Common
+ */
 export const backends: readonly string[] = Object.freeze(
   loaded === undefined ? [] : [loaded.backend]
 )
@@ -100,7 +108,7 @@ function whyMissing(root: string, error: Error): Error {
   if (platform !== 'linux' && platform !== 'win32') {
     return coded(
       'ERR_UNSUPPORTED_PLATFORM',
-      `pollport has epoll on Linux and I/O completion ports on Windows, and nothing for ${platform}-${arch}`
+      `pollport supports Linux (epoll) and Windows (I/O completion ports), not ${platform}-${arch}`
     )
   }
   const libc =

@@ -47,9 +47,9 @@ export const KIND = {
 } as const
 
 /**
- * What the exchange may be told about a socket. WATCH.connecting turns into WATCH.connection by
- * itself when the connect is done. WATCH.accepted is a connection of this very batch: on Windows it
- * goes to the completion port with the next wait only, so that the program may give it to another
+ * What kind of socket the exchange watches. WATCH.connecting turns into WATCH.connection by itself
+ * when the connect is done. WATCH.accepted is a connection of this very batch: on Windows it goes
+ * to the completion port with the next wait only, so that the program can give it to another
  * thread.
  */
 export const WATCH = {

@@ -1,5 +1,5 @@
-// A connection as a stream of Node's, for whatever speaks over streams: http, tls, WebSocket
-// libraries, pipeline(). It behaves as a net.Socket does, in what it emits and when, and knows the
+// A connection as a stream of Node's, for all that speaks over streams: http, tls, WebSocket
+// libraries, pipeline(). It behaves as a net.Socket does, in what it emits and when, and uses the
 // public connection alone.
 import { AsyncResource } from 'node:async_hooks'
 import type { AddressInfo } from 'node:net'
@@ -24,29 +24,46 @@ const MAX_TIMER_MS = 2 ** 31 - 1
 /** The longest `keepAliveIdleMs`: tcp(7) counts to 32,767 seconds. */
 const MAX_KEEP_ALIVE_MS = 32_767_000
 
-/** Options of {@link toDuplex}. */
+/**
+ * Options of {@link toDuplex}.
+ * @category Helpers
+ * @example
+ * ```ts
+ * import { Poller, type ToDuplexOptions, toDuplex } from 'pollport'
+ *
+ * const options: ToDuplexOptions = { allowHalfOpen: true, closeTimeoutMs: 1000 }
+ * const poller = new Poller()
+ * const listener = poller.listenTcp({ address: '127.0.0.1', port: 0 })
+ * const stream = toDuplex(poller.connectTcp(listener.localAddress), options)
+ * stream.once('connect', () => poller.close())
+ * await poller.run(() => {})
+ * ```
+ */
 export interface ToDuplexOptions
   extends Pick<DuplexOptions, 'readableHighWaterMark' | 'writableHighWaterMark'> {
   /**
-   * Above so many unread bytes the connection is paused. If given, it is also the most that a chunk
-   * has (from 1,024 up to the 64 KiB that it is otherwise).
+   * With more unread bytes than this the connection pauses. Default: Node's own for streams. If you
+   * give it, it is also the largest chunk, but from 1,024 bytes up to 64 KiB, the default.
    */
   readableHighWaterMark?: number | undefined
-  /** From so many bytes on that the system has not taken, `write()` returns false. */
+  /**
+   * With this many bytes that the kernel has not taken yet, `write()` returns false. Default:
+   * Node's own for streams.
+   */
   writableHighWaterMark?: number | undefined
   /**
-   * Whether the stream may still be written to after the peer has finished. Default false, as with
-   * Node's own sockets: it is ended then.
+   * Whether you can still write after the peer sent FIN. Default false, as for Node's own sockets:
+   * the stream ends itself then.
    *
-   * `node:tls` ends the stream itself, and may have more to say after the peer's FIN; but its own
-   * socket takes this option over when it is made. So leave the default, and set
-   * `stream.allowHalfOpen = true` when tls has the stream. If it was true before, a secure socket
-   * whose peer has ended stays open, with its descriptor, until you end it.
+   * With `node:tls`, leave the default, and set `stream.allowHalfOpen = true` after tls has the
+   * stream: tls ends the stream itself and may write after the peer's FIN, but copies this option
+   * when its socket is made. If it was true then, a secure socket whose peer has ended stays open,
+   * with its descriptor, until you end it.
    */
   allowHalfOpen?: boolean | undefined
   /**
-   * After `destroy()`, what was written before may still leave for so many milliseconds; then the
-   * connection is reset. Default 5000.
+   * How long after `destroy()` what you wrote before may still leave, 0 to 2^31-1; then the
+   * connection is reset (RST). Default 5000.
    */
   closeTimeoutMs?: number | undefined
 }
@@ -68,17 +85,33 @@ interface Piece {
 }
 
 /**
- * A connection as a `stream.Duplex`, with what Node's libraries ask of a socket beside: addresses,
- * `setTimeout`, `destroySoon` and the like. Made by {@link toDuplex}. What is not described here is
- * as `net.Socket` has it.
+ * A connection as a `stream.Duplex`, with what Node's libraries expect of a socket: addresses,
+ * `setTimeout`, `destroySoon` and so on. {@link toDuplex} makes it. What is not described here is
+ * as in `net.Socket` and `stream.Duplex` (Node.js documentation).
+ * @category Helpers
+ * @example
+ * ```ts
+ * import { Poller, toDuplex } from 'pollport'
+ *
+ * const poller = new Poller()
+ * const listener = poller.listenTcp({ address: '127.0.0.1', port: 0 })
+ * const stream = toDuplex(poller.connectTcp(listener.localAddress))
+ * stream.setTimeout(1000, () => stream.destroy())
+ * stream.on('data', (data) => console.log(String(data))) // hello
+ * stream.on('close', () => poller.close())
+ * await poller.run((events) => {
+ *   for (const event of events) if (event.type === 'accept') event.socket.send('hello')
+ *   for (const event of events) if (event.type === 'accept') event.socket.close()
+ * })
+ * ```
  */
 export class ConnectionDuplex extends Duplex {
   /**
-   * The connection itself. Its events are the stream's; sending to it past the stream mixes with
+   * The connection itself. The stream takes its events. What you send on it directly mixes with
    * what the stream sends.
    */
   readonly connection: TcpConnection<unknown>
-  /** What was given to `setTimeout()` last. */
+  /** The last `ms` of `setTimeout()`; undefined before. */
   timeout: number | undefined
   readonly #closeTimeoutMs: number
   readonly #chunkBytes: number
@@ -126,40 +159,37 @@ export class ConnectionDuplex extends Duplex {
     connection.divert((event) => this.#onEvent(event))
   }
 
-  /**
-   * The peer's address; undefined while connecting. It stays known after the close, as do port and
-   * family.
-   */
+  /** The peer's address; undefined while connecting. It stays known after the close. */
   get remoteAddress(): string | undefined {
     return this.#peer?.address
   }
 
-  /** The peer's port. */
+  /** The peer's port; undefined while connecting. It stays known after the close. */
   get remotePort(): number | undefined {
     return this.#peer?.port
   }
 
-  /** `'IPv4'` or `'IPv6'`, as Node writes it. */
+  /** The peer's family, `'IPv4'` or `'IPv6'`; undefined while connecting. */
   get remoteFamily(): string | undefined {
     return familyOf(this.#peer)
   }
 
-  /** Of an open connection, as port and family. */
+  /** This side's address; undefined when closed. */
   get localAddress(): string | undefined {
     return this.#local?.address
   }
 
-  /** This side's port. */
+  /** This side's port; undefined when closed. */
   get localPort(): number | undefined {
     return this.#local?.port
   }
 
-  /** `'IPv4'` or `'IPv6'`. */
+  /** This side's family, `'IPv4'` or `'IPv6'`; undefined when closed. */
   get localFamily(): string | undefined {
     return familyOf(this.#local)
   }
 
-  /** This side's end point; `{}` when closed. */
+  /** This side's address, family and port; `{}` when closed. */
   address(): Partial<AddressInfo> {
     const local = this.#local
     return local === undefined
@@ -172,7 +202,7 @@ export class ConnectionDuplex extends Duplex {
     return this.connection.bytesReceived
   }
 
-  /** Bytes that were written, whether the system has taken them or not. */
+  /** Bytes that you wrote, whether the kernel has taken them or not. */
   get bytesWritten(): number {
     let bytes = this.connection.bytesSent + this.connection.bufferedBytes
     // Node's own, and in no typings: what waits for the write that is under way.
@@ -181,12 +211,12 @@ export class ConnectionDuplex extends Duplex {
     return bytes
   }
 
-  /** How much is waiting to be written; undefined when closed. */
+  /** Bytes that wait to be sent; undefined when destroyed. */
   get bufferSize(): number | undefined {
     return this.destroyed ? undefined : this.writableLength
   }
 
-  /** Whether `connectTcp()` has no answer yet; `'connect'` tells of it. */
+  /** Whether the connect is in progress; a `'connect'` event follows, or `'error'`. */
   get connecting(): boolean {
     return this.#isConnecting
   }
@@ -196,7 +226,7 @@ export class ConnectionDuplex extends Duplex {
     return this.#isConnecting || this.destroyed
   }
 
-  /** What the stream can do now, in the words of `net.Socket`. */
+  /** The state of the connection, in the words of `net.Socket`. */
   get readyState(): 'opening' | 'open' | 'readOnly' | 'writeOnly' | 'closed' {
     if (this.#isConnecting) return 'opening'
     if (this.readable) return this.writable ? 'open' : 'readOnly'
@@ -204,8 +234,11 @@ export class ConnectionDuplex extends Duplex {
   }
 
   /**
-   * `'timeout'` when nothing was received or sent for `ms` milliseconds, also while connecting; 0 =
-   * never. The stream stays open.
+   * Emits `'timeout'` when nothing was received or sent for `ms` milliseconds, also while
+   * connecting. The stream stays open.
+   * @param ms 0 switches it off; more than 2^31-1 counts as that
+   * @param onTimeout a listener for one `'timeout'`; with 0, the listener to remove
+   * @throws TypeError or RangeError for what is not a time
    */
   setTimeout(ms: number, onTimeout?: () => void): this {
     if (this.destroyed) return this
@@ -223,15 +256,16 @@ export class ConnectionDuplex extends Duplex {
     return this
   }
 
-  /** TCP_NODELAY: small segments leave at once (tcp(7)). */
+  /** Sets TCP_NODELAY: small writes are sent at once. Does nothing when closed. */
   setNoDelay(noDelay: boolean = true): this {
     if (!this.#isOver) this.connection.setOption('noDelay', Boolean(noDelay))
     return this
   }
 
   /**
-   * SO_KEEPALIVE, and how long the connection is idle before the first probe: whole seconds, given in
-   * milliseconds; less than 1000 leaves the system's time.
+   * Sets SO_KEEPALIVE. Does nothing when closed.
+   * @param initialDelayMs idle time before the first probe; whole seconds, rounded down; under a
+   *   second leaves the system's
    */
   setKeepAlive(enable: boolean = false, initialDelayMs = 0): this {
     if (this.#isOver) return this
@@ -244,24 +278,24 @@ export class ConnectionDuplex extends Duplex {
     return this
   }
 
-  /** Does nothing: it is the poller that keeps a process alive. */
+  /** Does nothing: what keeps a process alive is the poller, not a connection. */
   ref(): this {
     return this
   }
 
-  /** Does nothing: it is the poller that keeps a process alive. */
+  /** Does nothing: what keeps a process alive is the poller, not a connection. */
   unref(): this {
     return this
   }
 
-  /** Ends the stream, and destroys it as soon as the system has everything that was written. */
+  /** Ends the stream, and destroys it when the kernel has everything that you wrote. */
   destroySoon(): void {
     if (this.writable) this.end()
     if (this.writableFinished) this.destroy()
     else this.once('finish', () => this.destroy())
   }
 
-  /** Drops what is queued; the peer sees `ECONNRESET`. */
+  /** Drops what is queued and closes with RST: the peer gets `ECONNRESET`. */
   resetAndDestroy(): this {
     this.connection.reset()
     return this.destroy()
@@ -306,11 +340,11 @@ export class ConnectionDuplex extends Duplex {
       atNextTick(() => this.emit('close', this.#hadError))
       return
     }
-    // What nobody will read; the close is kept.
+    // It will not be read any more; the close is kept.
     while (this.#arrived.length > 0 && isRead(this.#arrived[0])) this.#arrived.shift()
     this.#deliverArrived()
     this.connection.close()
-    // A peer that does not read must not keep it for ever.
+    // A peer that does not read must not keep it open for ever.
     if (!this.connection.closed)
       this.#closeTimer = new Timer(() => this.connection.reset(), this.#closeTimeoutMs)
   }
@@ -440,7 +474,7 @@ export class ConnectionDuplex extends Duplex {
     } catch (error) {
       return done(error as Error)
     }
-    // A broken one takes nothing: its `close` tells why.
+    // A broken one takes nothing: its `close` has the error.
     this.#bytesToSend = isBroken
       ? Number.POSITIVE_INFINITY
       : connection.bytesSent + connection.bufferedBytes
@@ -464,7 +498,7 @@ export class ConnectionDuplex extends Duplex {
   }
 
   #lookWhetherSent(): void {
-    // While connecting the connect tells, and after destroy() the close.
+    // While connecting the connect calls this, and after destroy() the close.
     if (this.#onSent === undefined || this.#isConnecting || this.destroyed) return
     const close = this.#closeToCome
     // Behind what a reader does not take, the close may never come: a write does not wait for that,
@@ -522,7 +556,7 @@ export class ConnectionDuplex extends Duplex {
     this.#isConnecting = false
     this.#closeTimer?.cancel()
     if (this.destroyed) {
-      this.#sentUntil(error) // before the close is told
+      this.#sentUntil(error) // before 'close' is emitted
       atNextTick(() => this.emit('close', this.#hadError))
       return
     }
@@ -542,7 +576,7 @@ function isRead(arrival: Arrival): arrival is Buffer | null {
   return arrival === null || isChunk(arrival)
 }
 
-/** Small pieces as one, so that they leave by one system call. */
+/** Small pieces as one, so that they leave in one system call. */
 function gathered(pieces: Piece[]): Uint8Array[] {
   const all = pieces.map(({ chunk, encoding }) =>
     typeof chunk === 'string' ? Buffer.from(chunk, encoding) : chunk
@@ -558,28 +592,43 @@ function familyOf(address: SocketAddress | undefined): string | undefined {
 }
 
 /**
- * Makes a `stream.Duplex` of a connection, for Node's `http`, `tls` and any other library that
- * speaks over streams:
+ * Makes a `stream.Duplex` of a connection, for `node:http`, `node:tls` and any other library that
+ * speaks over streams. It behaves as a `net.Socket` does.
  *
- * ```ts
- * if (event.type === 'accept') httpServer.emit('connection', toDuplex(event.socket))
- * ```
+ * From then on the stream gets the connection's events, and the batches do not (see
+ * {@link TcpConnection.divert}). Go on calling `wait()` or `run()`, and let Node's loop have its
+ * turns, as `run()` does. Each chunk of up to 64 KiB, the end and the close come in a callback of
+ * their own, in the async context in which you made the stream. Backpressure goes both ways: the
+ * connection pauses while the reader does not keep up, and a write is done when the kernel has it.
  *
- * From then on the connection's events are the stream's and no longer in the batches (see
- * {@link TcpConnection.divert}); its owner goes on calling `wait()` or `run()`, and gives Node's
- * loop its turns, as `run()` does. As with a `net.Socket`, each chunk (of up to 64 KiB), the end
- * and the close come in a callback of their own, in the async context in which the stream was made.
- * Backpressure goes both ways: nothing more is received while the reader does not keep up, and a
- * write is done when the system has it. An `http.Server` that does not listen itself checks no
- * `headersTimeout` and no `requestTimeout` (they begin with its `'listening'`); its `timeout`
- * counts.
- * @param connection an open or a connecting one; best in its `accept` event, or right after
- *   `connectTcp()`, also when that has failed at once: then an `'error'` follows
- * @returns a stream that is closed when the connection is. `destroy()` lets what was written leave,
+ * An `http.Server` that does not listen itself checks no `headersTimeout` and no `requestTimeout`,
+ * since Node starts them with its `'listening'`; its `timeout` works.
+ * @category Helpers
+ * @param connection an open or a connecting one. Best in its `accept` event, or right after
+ *   `connectTcp()`; if that has failed at once, an `'error'` follows.
+ * @param options sizes of its buffers, half-open streams, and the time that a close may take
+ * @returns a stream that closes when the connection does. `destroy()` lets what you wrote leave,
  *   for `closeTimeoutMs`. Its errors have `code`, `syscall` and `errno` as those of Node's sockets
- *   have them (`'read'`, `'write'`, a negative number); their `cause` is the {@link SocketError}.
- * @throws TypeError for anything but a TcpConnection, RangeError for `closeTimeoutMs` below 0;
- *   SocketError `EBADF` when it is closed.
+ *   (`'read'`, `'write'`, a negative number); their `cause` is the {@link SocketError}.
+ * @throws TypeError for anything but a TcpConnection, RangeError for `closeTimeoutMs` out of range;
+ *   SocketError `EBADF` when it is closed
+ * @example
+ * ```ts
+ * import { createServer, get } from 'node:http'
+ * import { Poller, toDuplex } from 'pollport'
+ *
+ * const server = createServer((_request, response) => response.end('hello'))
+ * const poller = new Poller()
+ * const { address, port } = poller.listenTcp({ address: '127.0.0.1', port: 0 }).localAddress
+ * get({ host: address, port, agent: false }, (response) => {
+ *   console.log(response.statusCode) // 200
+ *   response.resume().on('end', () => poller.close())
+ * })
+ * await poller.run((events) => {
+ *   for (const event of events)
+ *     if (event.type === 'accept') server.emit('connection', toDuplex(event.socket))
+ * })
+ * ```
  */
 export function toDuplex<U>(
   connection: TcpConnection<U>,

@@ -1,5 +1,5 @@
-// Length-prefixed frames over a stream of bytes: a big-endian length, then that many bytes. Knows
-// nothing of sockets.
+// Length-prefixed frames over a stream of bytes: a big-endian length, then that many bytes. Does
+// not depend on sockets.
 import { invalidArgValue } from '../errors.ts'
 import { knownOptions, type OptionNames } from '../option-names.ts'
 import { integer, uint8Array } from '../validate.ts'
@@ -7,29 +7,54 @@ import { integer, uint8Array } from '../validate.ts'
 const DEFAULT_LENGTH_BYTES = 4
 const DEFAULT_MAX_FRAME_BYTES = 1024 * 1024
 
-/** How frames look. Both sides of a connection must agree. */
+/**
+ * The form of frames. Both sides of a connection must use the same.
+ * @category Helpers
+ * @example
+ * ```ts
+ * import { FrameEncoder, type FrameOptions } from 'pollport'
+ *
+ * const options: FrameOptions = { lengthBytes: 2, maxFrameBytes: 1024 }
+ * console.log(new FrameEncoder(options).encode('hi')) // <Buffer 00 02 68 69>
+ * ```
+ */
 export interface FrameOptions {
-  /** How many bytes the length takes: 1, 2 or 4 (the default). */
+  /** How many bytes the big-endian length takes: 1, 2 or 4. Default 4. */
   lengthBytes?: 1 | 2 | 4 | undefined
   /**
-   * The longest payload, in bytes; at most what the length can say. Default 1 MiB, or what the
-   * length can say if that is less.
+   * The longest payload, in bytes: 0 up to the largest number that the length can hold. Default
+   * 1 MiB, or that number if it is smaller.
    */
   maxFrameBytes?: number | undefined
 }
 
 const FRAME_OPTIONS: OptionNames<FrameOptions> = { lengthBytes: true, maxFrameBytes: true }
 
-/** A frame over `maxFrameBytes`: `ERR_FRAME_TOO_LARGE`. */
+/**
+ * A frame is longer than `maxFrameBytes`. If a peer sent it, close the connection: the rest of its
+ * stream cannot be decoded.
+ * @category Helpers
+ * @example
+ * ```ts
+ * import { FrameEncoder, FrameTooLargeError } from 'pollport'
+ *
+ * try {
+ *   new FrameEncoder({ maxFrameBytes: 4 }).encode('hello')
+ * } catch (error) {
+ *   if (!(error instanceof FrameTooLargeError)) throw error
+ *   console.log(error.code, error.frameBytes) // ERR_FRAME_TOO_LARGE 5
+ * }
+ * ```
+ */
 export class FrameTooLargeError extends RangeError {
-  /** Always `'ERR_FRAME_TOO_LARGE'`. */
+  /** `'ERR_FRAME_TOO_LARGE'`. */
   readonly code = 'ERR_FRAME_TOO_LARGE'
-  /** How long the frame is, or says that it will be. */
+  /** The length of the frame, in bytes, or the length that it announces. */
   readonly frameBytes: number
-  /** The limit that it is over. */
+  /** The limit, in bytes. */
   readonly maxFrameBytes: number
 
-  /** @internal */
+  /** An encoder or a decoder makes it; you need it only to fake one in a test. */
   constructor(frameBytes: number, maxFrameBytes: number) {
     super(`a frame of ${frameBytes} bytes is over the limit of ${maxFrameBytes}`)
     this.name = 'FrameTooLargeError'
@@ -52,14 +77,29 @@ function readOptions(options: FrameOptions): { lengthBytes: 1 | 2 | 4; maxFrameB
   }
 }
 
-/** Puts a length before each payload. */
+/**
+ * Puts a length before each payload, so that a {@link FrameDecoder} finds it again in the stream.
+ * @category Helpers
+ * @example
+ * ```ts
+ * import { FrameDecoder, FrameEncoder } from 'pollport'
+ *
+ * const encoder = new FrameEncoder()
+ * const decoder = new FrameDecoder()
+ * const stream = Buffer.concat([encoder.encode('hello'), encoder.encode('world')])
+ * for (const payload of decoder.push(stream)) console.log(String(payload)) // hello, world
+ * ```
+ */
 export class FrameEncoder {
   /** How many bytes the length takes. */
   readonly lengthBytes: 1 | 2 | 4
   /** The longest payload, in bytes. */
   readonly maxFrameBytes: number
 
-  /** @throws TypeError or RangeError for options out of range */
+  /**
+   * Makes an encoder.
+   * @throws TypeError `ERR_INVALID_ARG_VALUE` or RangeError `ERR_OUT_OF_RANGE` for wrong options
+   */
   constructor(options: FrameOptions = {}) {
     const { lengthBytes, maxFrameBytes } = readOptions(options)
     this.lengthBytes = lengthBytes
@@ -67,8 +107,10 @@ export class FrameEncoder {
   }
 
   /**
-   * The frame of a payload (a string as UTF-8), ready to be sent. Throws
-   * {@link FrameTooLargeError}.
+   * Makes the frame of a payload.
+   * @param payload bytes, or a string as UTF-8
+   * @returns a new Buffer with the length and the payload, to send as it is
+   * @throws FrameTooLargeError for a payload over `maxFrameBytes`
    */
   encode(payload: Uint8Array | string): Buffer {
     const length =
@@ -85,7 +127,18 @@ export class FrameEncoder {
 }
 
 /**
- * Finds the frames in what was received, however it was cut. Keeps at most one unfinished frame.
+ * Finds the frames in what was received, however the network cut it. It keeps at most one
+ * unfinished frame. Use one for each connection.
+ * @category Helpers
+ * @example
+ * ```ts
+ * import { FrameDecoder, FrameEncoder } from 'pollport'
+ *
+ * const decoder = new FrameDecoder()
+ * const frame = new FrameEncoder().encode('hello')
+ * console.log([...decoder.push(frame.subarray(0, 6))].length) // 0: not whole yet
+ * for (const payload of decoder.push(frame.subarray(6))) console.log(String(payload)) // hello
+ * ```
  */
 export class FrameDecoder {
   /** How many bytes the length takes. */
@@ -99,7 +152,10 @@ export class FrameDecoder {
   #keptBytes = 0
   #broken: FrameTooLargeError | undefined
 
-  /** @throws TypeError or RangeError for options out of range */
+  /**
+   * Makes a decoder.
+   * @throws TypeError `ERR_INVALID_ARG_VALUE` or RangeError `ERR_OUT_OF_RANGE` for wrong options
+   */
   constructor(options: FrameOptions = {}) {
     const { lengthBytes, maxFrameBytes } = readOptions(options)
     this.lengthBytes = lengthBytes
@@ -112,13 +168,15 @@ export class FrameDecoder {
   }
 
   /**
-   * Takes the next bytes of the stream; gives the payloads that are whole now. A payload that lies
-   * whole in `chunk` is a view of it, and lives as long as that: with a poller's `data`, until the
-   * next `wait()`. The decoder itself keeps copies only.
+   * Decodes the next bytes of the stream.
    *
-   * A length over `maxFrameBytes` throws {@link FrameTooLargeError} before anything is kept for it,
-   * after the frames before it were given out; from then on every push throws, since the stream
-   * cannot be found into again.
+   * A payload that lies whole in `chunk` is a view of it and valid as long as it: for a poller's
+   * `data`, until the next `wait()`. Copy what you keep. The decoder itself keeps copies only.
+   * @param chunk the bytes, in the order in which they were received
+   * @returns the payloads that are complete now, in order
+   * @throws FrameTooLargeError for a length over `maxFrameBytes`, before memory is used for it. If
+   *   frames came before it in `chunk`, iterating returns those first and throws then. Every later
+   *   push throws too.
    */
   push(chunk: Uint8Array): Iterable<Buffer> {
     if (this.#broken !== undefined) throw this.#broken

@@ -1,16 +1,20 @@
 // How late ticks were, in a bounded histogram: buckets of one microsecond up to 64, then 32 for
-// each doubling, which keeps the error under 3 %. Knows numbers only.
+// each doubling, which keeps the error under 3 %.
 
 const LINEAR_US = 64
 const BUCKETS_PER_DOUBLING = 32
 // 2^31 microseconds, over half an hour, is as late as it tells apart.
 const DOUBLINGS = 25
 
-/** How late the ticks were, in milliseconds. */
+/**
+ * How late the ticks of {@link runLoop} were, in milliseconds. Percentiles are at most 3 % too
+ * high.
+ * @category Helpers
+ */
 export interface Lateness {
   /** The mean. */
   readonly meanMs: number
-  /** The median: half of the ticks were no later than this. */
+  /** Half of the ticks were no later than this. */
   readonly p50Ms: number
   /** 90 % of the ticks were no later than this. */
   readonly p90Ms: number

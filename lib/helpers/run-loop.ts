@@ -1,4 +1,4 @@
-// A loop with fixed ticks over a poller. Knows the public Poller alone.
+// A loop with fixed ticks over a poller. Uses the public Poller alone.
 
 import { clockMs } from '../clock.ts'
 import { invalidArgType } from '../errors.ts'
@@ -11,35 +11,51 @@ import { abortSignal, boolean, callback, number } from '../validate.ts'
 import { type Lateness, LatenessHistogram } from './lateness.ts'
 
 const MAX_HZ = 10_000
-// A tick in 31 years. Less is a period that no number of milliseconds can tell.
+// A tick in 31 years. The period of a lower rate does not fit a number of milliseconds.
 const MIN_HZ = 1e-9
 
-/** What {@link runLoop} runs. */
+/**
+ * What {@link runLoop} runs.
+ * @category Helpers
+ * @example
+ * ```ts
+ * import { type LoopOptions, Poller, runLoop } from 'pollport'
+ *
+ * const poller = new Poller<string>()
+ * const options: LoopOptions<string> = {
+ *   hz: 30,
+ *   onEvents: (events) => console.log(events.length),
+ *   onTick: (tick) => tick < 2 // false ends the loop
+ * }
+ * await runLoop(poller, options)
+ * poller.close()
+ * ```
+ */
 export interface LoopOptions<U> {
-  /** Ticks a second, 1e-9 to 10,000; fractions allowed. */
+  /** Ticks a second, 1e-9 to 10,000, fractions allowed. */
   hz: number
   /**
-   * Gets every batch that `wait()` gives, before the tick that follows. What it throws rejects the
-   * promise of {@link runLoop}; what its `for … of` had not come to of the batch comes with the
-   * next `wait()`, or all of the batch if it had not begun one. An async function is not waited
-   * for.
+   * Gets every batch of events, before the tick that follows. What it throws rejects the promise of
+   * {@link runLoop}; the events that its `for … of` had not reached come with the next `wait()`, or
+   * all of the batch if it had not begun one. If it is an async function, the loop does not wait
+   * for it.
    */
   onEvents?: ((events: PollEvent<U>[]) => void) | undefined
   /**
-   * The game's step. `tick` counts from 0 and counts missed ticks too; `lateMs` is how late it
-   * comes. `false` ends the loop. What it sends leaves at once after it, also in the last tick.
+   * Your step. `tick` counts from 0, missed ticks included; `lateMs` is how late it comes. Return
+   * `false` to end the loop. What it sends leaves right after it, also in the last tick.
    */
   onTick(tick: number, lateMs: number): void | boolean
   /**
-   * Ends the loop before its next tick. With `process.once('SIGINT', () => controller.abort())`
-   * that is what Ctrl-C does.
+   * Ends the loop before its next tick. For Ctrl-C:
+   * `process.once('SIGINT', () => controller.abort())`.
    */
   signal?: AbortSignal | undefined
   /**
-   * Never return to Node's loop until the end: the steadiest ticks, but no promise, timer or signal
-   * handler of Node runs meanwhile, so that only `onTick` can end it, and SIGINT and SIGTERM end
-   * the process as the system does it unless they have handlers, which are not called. Default
-   * false: Node's loop gets one turn a tick.
+   * true: never return to Node's loop until the end. Ticks are steadiest, but no promise, timer or
+   * signal handler of Node runs: only `onTick` can end the loop, and SIGINT and SIGTERM end the
+   * process unless they have handlers, which do not run. Default false: Node's loop gets one turn a
+   * tick.
    */
   exclusive?: boolean | undefined
 }
@@ -52,29 +68,49 @@ const LOOP_OPTIONS: OptionNames<LoopOptions<never>> = {
   exclusive: true
 }
 
-/** How the loop went. */
+/**
+ * How the loop of {@link runLoop} went.
+ * @category Helpers
+ */
 export interface LoopStats {
   /** Calls of `onTick`. */
   readonly ticks: number
-  /** Ticks that were left out because the loop was more than a whole tick late. */
+  /** Ticks that were skipped because the loop was late by a whole tick or more. */
   readonly missed: number
   /** How late `onTick` was called. */
   readonly lateness: Lateness
 }
 
 /**
- * Calls `onTick` at a fixed rate without drift: tick n is due n periods after the start, whatever
- * the ones before did. Between ticks it waits in `poller.wait()`, with fractions of a millisecond.
- * A loop that is late by a whole tick or more leaves those ticks out instead of hurrying after
- * them.
+ * Calls `onTick` at a fixed rate without drift: tick n is due n periods after the start, however
+ * long the ones before took. Between ticks it blocks in {@link Poller.wait}, to fractions of a
+ * millisecond, and passes events to `onEvents`. A loop that is late by a whole tick or more skips
+ * those ticks; it does not hurry after them.
  *
- * Handlers may be async functions, though nobody waits for them: the loop ends and is rejected when
- * one of their promises is, seen after the tick. With `exclusive` no promise has a turn before the
- * loop ends: it is seen then.
- * @returns a promise of {@link LoopStats}, fulfilled when `onTick` gives false, the signal aborts
- *   or the poller is closed; rejected by what a handler throws
+ * Handlers may be async functions, but the loop does not wait for them. If one of their promises is
+ * rejected, the loop ends after the tick and is rejected too; with `exclusive`, at its end.
+ * @category Helpers
+ * @param poller the poller to wait on; you keep it, and close it
+ * @param options the rate and your handlers
+ * @returns statistics, when `onTick` returns false, the signal aborts or the poller is closed;
+ *   rejected with what a handler throws
  * @throws (as a rejection) TypeError or RangeError for wrong options, SocketError `EBUSY` inside
- *   `run()`
+ *   {@link Poller.run}
+ * @example
+ * ```ts
+ * import { Poller, runLoop } from 'pollport'
+ *
+ * const poller = new Poller()
+ * const stats = await runLoop(poller, {
+ *   hz: 60,
+ *   onEvents: (events) => {
+ *     for (const event of events) if (event.type === 'receive') event.socket.send(event.data)
+ *   },
+ *   onTick: (tick) => tick < 5
+ * })
+ * console.log(stats.ticks, stats.missed, stats.lateness.p99Ms)
+ * poller.close()
+ * ```
  */
 export async function runLoop<U>(poller: Poller<U>, options: LoopOptions<U>): Promise<LoopStats> {
   const {
@@ -151,7 +187,7 @@ function waitUntil<U>(
   }
 }
 
-/** How the promises of async handlers fail. */
+/** Collects how the promises of async handlers fail. */
 class Failures {
   isWatching = false
   #isOver = false
@@ -162,7 +198,7 @@ class Failures {
     if (result === undefined || result === true) return
     this.isWatching = true
     whenRejected(result, (error) => {
-      // The loop throws one; the others are nobody's, and neither is one that comes afterwards.
+      // The loop throws one; the others, and one after its end, are unhandled rejections.
       if (this.#isOver || this.#first !== undefined) throw error
       this.#first = { error }
     })

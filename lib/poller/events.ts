@@ -5,10 +5,16 @@ import type { TcpConnection } from './tcp-connection.ts'
 import type { TcpListener } from './tcp-listener.ts'
 import type { UdpSocket } from './udp-socket.ts'
 
-/** Any socket of a {@link Poller}. */
+/**
+ * Any socket of a {@link Poller}.
+ * @category Events
+ */
 export type PollSocket<U = unknown> = TcpListener<U> | TcpConnection<U> | UdpSocket<U>
 
-/** A listener accepted a connection. The connection is open: you can send to it at once. */
+/**
+ * A listener accepted a connection. The connection is open: you can send to it at once.
+ * @category Events
+ */
 export interface AcceptEvent<U = unknown> {
   /** Which event this is. */
   type: 'accept'
@@ -25,6 +31,7 @@ export interface AcceptEvent<U = unknown> {
 
 /**
  * `connectTcp()` succeeded. A connect that fails gives no `connect`, only a `close` with the error.
+ * @category Events
  */
 export interface ConnectEvent<U = unknown> {
   /** Which event this is. */
@@ -35,7 +42,10 @@ export interface ConnectEvent<U = unknown> {
   userPtr: U | undefined
 }
 
-/** Bytes that a connection received, in the order in which the peer sent them. */
+/**
+ * Bytes that a connection received, in the order in which the peer sent them.
+ * @category Events
+ */
 export interface ReceiveEvent<U = unknown> {
   /** Which event this is. */
   type: 'receive'
@@ -54,7 +64,10 @@ export interface ReceiveEvent<U = unknown> {
   data: Buffer
 }
 
-/** A UDP socket received a datagram. */
+/**
+ * A UDP socket received a datagram.
+ * @category Events
+ */
 export interface DatagramEvent<U = unknown> {
   /** Which event this is. */
   type: 'datagram'
@@ -73,6 +86,7 @@ export interface DatagramEvent<U = unknown> {
 /**
  * A `send()` returned false before, and the queue is below the low-water mark again, which is half
  * of `highWaterMarkBytes`: go on sending.
+ * @category Events
  */
 export interface DrainEvent<U = unknown> {
   /** Which event this is. */
@@ -86,6 +100,7 @@ export interface DrainEvent<U = unknown> {
 /**
  * The peer sent FIN: it finished sending. You can still send, unless a `close` with an error follows
  * at once. (On Windows a reset may discard what was not received yet, and this event with it.)
+ * @category Events
  */
 export interface EndEvent<U = unknown> {
   /** Which event this is. */
@@ -99,6 +114,7 @@ export interface EndEvent<U = unknown> {
 /**
  * Nothing was received or sent for the time given to `setIdleTimeout()`. It comes once for each such
  * time. The connection stays open: close it if that is what you want.
+ * @category Events
  */
 export interface TimeoutEvent<U = unknown> {
   /** Which event this is. */
@@ -112,6 +128,7 @@ export interface TimeoutEvent<U = unknown> {
 /**
  * An error that the socket survives: an accept without a free descriptor (`EMFILE`), or an
  * unreachable UDP peer, if you asked for that by `reportUnreachable`.
+ * @category Events
  */
 export interface ErrorEvent<U = unknown> {
   /** Which event this is. */
@@ -124,7 +141,10 @@ export interface ErrorEvent<U = unknown> {
   error: SocketError
 }
 
-/** The socket is closed. Each socket gives this event exactly once, as its last one. */
+/**
+ * The socket is closed. Each socket gives this event exactly once, as its last one.
+ * @category Events
+ */
 export interface CloseEvent<U = unknown> {
   /** Which event this is. */
   type: 'close'
@@ -136,13 +156,19 @@ export interface CloseEvent<U = unknown> {
   error?: SocketError
 }
 
-/** A {@link Waker}, or {@link Poller.wake}, ended the wait. */
+/**
+ * A {@link Waker}, or {@link Poller.wake}, ended the wait.
+ * @category Events
+ */
 export interface WakeEvent {
   /** Which event this is. */
   type: 'wake'
 }
 
-/** One event of a batch, as `wait()` returns them. Narrow it by its `type`. */
+/**
+ * One event of a batch, as `wait()` returns them. Narrow it by its `type`.
+ * @category Events
+ */
 export type PollEvent<U = unknown> =
   | AcceptEvent<U>
   | ConnectEvent<U>
@@ -155,13 +181,19 @@ export type PollEvent<U = unknown> =
   | CloseEvent<U>
   | WakeEvent
 
-/** The {@link CloseEvent} of a connection. */
+/**
+ * The {@link CloseEvent} of a connection.
+ * @category Events
+ */
 export interface ConnectionCloseEvent<U = unknown> extends CloseEvent<U> {
   /** The connection, closed now. */
   socket: TcpConnection<U>
 }
 
-/** What can happen to one connection after its `accept`: see {@link TcpConnection.divert}. */
+/**
+ * What can happen to one connection after its `accept`: see {@link TcpConnection.divert}.
+ * @category Events
+ */
 export type ConnectionEvent<U = unknown> =
   | ConnectEvent<U>
   | ReceiveEvent<U>
@@ -170,7 +202,10 @@ export type ConnectionEvent<U = unknown> =
   | TimeoutEvent<U>
   | ConnectionCloseEvent<U>
 
-/** Who takes the events of one connection. */
+/**
+ * Who takes the events of one connection.
+ * @category Events
+ */
 export type OnConnectionEvent<U = unknown> = (event: ConnectionEvent<U>) => void
 
 /**

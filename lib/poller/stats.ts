@@ -1,37 +1,37 @@
-// The poller's counters. Knows nothing but numbers.
+// The poller's counters: numbers, and nothing else.
 
 /**
- * Counters of one poller since it was made; read them at any time, they never go back (except
- * `sockets`).
+ * Counters of one poller since it was made. Read them at any time. They never go back, except
+ * `sockets`.
  */
 export interface PollerStats {
   /** Calls of `wait()`, and turns of `run()`. */
   readonly waits: number
-  /** Events made. */
+  /** Events returned. */
   readonly events: number
   /** Sockets open now, listeners included. */
   readonly sockets: number
-  /** Connections taken from listeners. */
+  /** Connections accepted by listeners. */
   readonly accepted: number
-  /** Connections made by `connectTcp()`. */
+  /** Connections established by `connectTcp()`. */
   readonly connected: number
-  /** Sockets closed, by whomever. */
+  /** Sockets closed, by you, by the peer or by an error. */
   readonly closed: number
-  /** Bytes received by connections. */
+  /** Bytes that connections received. */
   readonly bytesReceived: number
-  /** Bytes of connections that the system took. */
+  /** Bytes of connections that were handed to the kernel. */
   readonly bytesSent: number
   /** Datagrams received, truncated ones included. */
   readonly datagramsReceived: number
-  /** Datagrams that the system took. */
+  /** Datagrams handed to the kernel. */
   readonly datagramsSent: number
   /**
-   * Datagrams that were not sent: `send()` returned false, the system refused them (an `error`
-   * event says so), or their socket was closed while the system had no room for them. Nothing else
-   * is dropped on the way out.
+   * Datagrams that were not sent: `send()` returned false, the kernel refused them (an `error`
+   * event says so), or their socket was closed while the kernel had no room for them. The poller
+   * drops nothing else on the way out.
    */
   readonly datagramsDropped: number
-  /** How often a listener was paused because descriptors or memory had run out. */
+  /** How often a listener paused because the process had no descriptor or memory left. */
   readonly acceptPauses: number
 }
 

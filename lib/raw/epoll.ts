@@ -1,5 +1,5 @@
 // Epoll as the system has it: epoll_create1, epoll_ctl, epoll_pwait2. Knows what it watches
-// (sockets, other epolls) and userPtrs; refuses to receive or send anything.
+// (sockets, other epolls) and userPtrs; receives and sends nothing.
 
 import { EPOLL_OP, type EpollBinding } from '../binding/epoll.ts'
 import { addon } from '../binding/load.ts'
@@ -24,29 +24,33 @@ const DEFAULT_MAX_EVENTS = 1024
 const NUMBERS_PER_EVENT = 3
 
 /**
- * What an epoll may watch. An epoll in another is readable there while it has events of its own, or
- * was woken.
+ * What an {@link Epoll} can watch. An epoll inside another is readable there while it has events of
+ * its own, or was woken.
+ * @category Raw
  */
 export type Pollable = Socket | Epoll<unknown, Pollable>
 
-/** What `Epoll.wait` tells of a socket; or of an inner epoll, if `S` lets such in. */
+/**
+ * A socket that is ready, or an inner epoll, as {@link Epoll.wait} returns it.
+ * @category Raw
+ */
 export interface EpollEvent<U, S extends Pollable = Socket> {
-  /** What is ready. */
+  /** The socket or epoll that is ready. */
   readonly socket: S
-  /** What was given to `add`. */
+  /** What you gave to `add`. */
   readonly userPtr: U
-  /** The mask as the kernel gave it. */
+  /** The kernel's mask, an OR of `EPOLL…`. */
   readonly events: number
   /**
-   * EPOLLIN, EPOLLPRI, EPOLLRDHUP: a receive will not block (it may say that the peer finished, or
-   * throw the pending error).
+   * EPOLLIN, EPOLLPRI or EPOLLRDHUP: a receive will not block. It may return 0 bytes since the peer
+   * finished, or throw the pending error.
    */
   readonly readable: boolean
   /** EPOLLOUT: a send will not block. */
   readonly writable: boolean
   /** EPOLLHUP: both directions are over. */
   readonly hangUp: boolean
-  /** EPOLLERR: an error is pending; `socket.error` tells which. */
+  /** EPOLLERR: an error is pending; read it from `socket.error`. */
   readonly error: boolean
 }
 
@@ -92,11 +96,29 @@ class ReadyEvent<U, S extends Pollable> implements EpollEvent<U, S> {
 }
 
 /**
- * Tells which of many sockets are *ready* (Linux; epoll(7)). The program receives and sends by
- * itself. It belongs to the thread that made it. `new Epoll<U, Epoll>()` watches other epolls,
+ * An epoll instance: reports which of many sockets are *ready* (Linux only; epoll(7)). You receive
+ * and send yourself. It belongs to the thread that made it.
+ *
+ * `U` is the type of your `userPtr`. `new Epoll<U, Epoll>()` watches other epolls,
  * `new Epoll<U, Pollable>()` sockets and epolls.
- * @throws Error `ERR_UNSUPPORTED_PLATFORM` on other systems; SocketError `EMFILE`, … from
- *   epoll_create1
+ * @category Raw
+ * @example
+ * ```ts
+ * import { Epoll, Socket, WOULD_BLOCK } from 'pollport'
+ *
+ * const socket = new Socket({ type: 'udp', nonBlocking: true })
+ * socket.bind({ address: '127.0.0.1', port: 0 })
+ * const epoll = new Epoll<string>()
+ * epoll.add(socket, 'my socket')
+ * socket.sendTo('hello', socket.localAddress)
+ * for (const event of epoll.wait(1000)) {
+ *   if (!event.readable) continue
+ *   const data = event.socket.recv()
+ *   if (data !== WOULD_BLOCK) console.log(event.userPtr, String(data)) // my socket hello
+ * }
+ * epoll.close()
+ * socket.close()
+ * ```
  */
 export class Epoll<U = unknown, S extends Pollable = Socket> {
   readonly #native: EpollBinding & ReturnType<typeof addon>
@@ -108,9 +130,9 @@ export class Epoll<U = unknown, S extends Pollable = Socket> {
   #closed = false
 
   /**
-   * Makes an epoll (epoll_create1(2)).
-   * @throws SocketError `EMFILE`, `ENFILE`, `ENOMEM`; Error `ERR_UNSUPPORTED_PLATFORM` on a system
-   *   that has no epoll
+   * Makes an epoll instance (epoll_create1).
+   * @throws Error `ERR_UNSUPPORTED_PLATFORM` on other systems; SocketError `EMFILE`, `ENFILE`,
+   *   `ENOMEM`
    */
   constructor() {
     const native = addon()
@@ -120,7 +142,10 @@ export class Epoll<U = unknown, S extends Pollable = Socket> {
     bindToThread(this)
   }
 
-  /** The epoll descriptor itself. Throws `EBADF` when closed. */
+  /**
+   * The epoll's own descriptor. It stays the epoll's: do not close it.
+   * @throws SocketError `EBADF` when closed
+   */
   get fd(): number {
     this.#assertOpen('epoll_wait')
     return this.#native.epollFd(this.#core)
@@ -131,17 +156,19 @@ export class Epoll<U = unknown, S extends Pollable = Socket> {
     return this.#ids.size
   }
 
-  /** Whether `close()` was called. */
+  /** Whether it is closed. */
   get closed(): boolean {
     return this.#closed
   }
 
   /**
-   * Watches a socket, or another epoll; `userPtr` comes with each of its events. `events` is an OR
-   * of EPOLL… masks, by default `EPOLLIN`, level-triggered.
+   * Watches a socket, or another epoll (EPOLL_CTL_ADD).
+   * @param socket what to watch
+   * @param userPtr any value; it comes with each event of the socket
+   * @param events an OR of `EPOLL…` masks; by default `EPOLLIN`, level-triggered
    * @throws SocketError `EEXIST` when it is watched already, `EBADF` when closed, `EINVAL` for the
-   * epoll itself, `ELOOP` when epolls would watch each other in a circle or more than five deep,
-   * `ENOSPC`, `ENOMEM`
+   *   epoll itself, `ELOOP` when epolls would watch each other in a circle or more than five deep,
+   *   `ENOSPC`, `ENOMEM`
    */
   add(socket: S, userPtr: U, events: number = EPOLLIN): void {
     this.#assertOpen('epoll_ctl')
@@ -160,8 +187,10 @@ export class Epoll<U = unknown, S extends Pollable = Socket> {
   }
 
   /**
-   * Changes what is watched for, and arms a one-shot again. Throws `ENOENT` when the socket is not
-   * watched.
+   * Changes the events that are watched for, and arms a one-shot again (EPOLL_CTL_MOD).
+   * @param socket a watched socket or epoll
+   * @param events an OR of `EPOLL…` masks
+   * @throws SocketError `ENOENT` when it is not watched, `EBADF` when closed
    */
   modify(socket: S, events: number): void {
     this.#assertOpen('epoll_ctl')
@@ -172,8 +201,8 @@ export class Epoll<U = unknown, S extends Pollable = Socket> {
   }
 
   /**
-   * Watches a socket no more. Closing the socket does the same. Throws `ENOENT` when it is not
-   * watched.
+   * Stops watching a socket (EPOLL_CTL_DEL). Closing the socket does the same.
+   * @throws SocketError `ENOENT` when it is not watched, `EBADF` when closed
    */
   remove(socket: S): void {
     this.#assertOpen('epoll_ctl')
@@ -185,12 +214,15 @@ export class Epoll<U = unknown, S extends Pollable = Socket> {
   }
 
   /**
-   * Waits until a socket is ready, the time is over, or a wake; gives what is ready, `[]` for
-   * nothing. A signal does not shorten it. The array's iterator passes over sockets that the
-   * program closed or removed while it handles the ones before.
-   * @param timeoutMs milliseconds, fractions allowed (epoll_pwait2; whole ones, rounded up, on
-   *   kernels before 5.11); -1 = for ever, 0 = do not wait
-   * @param maxEvents 1 to 65,536, default 1,024; what is beyond comes with the next wait
+   * Blocks until a socket is ready, the time is over, or a {@link Waker} ends it. A signal does not
+   * shorten it.
+   * @param timeoutMs milliseconds, fractions allowed (epoll_pwait2; rounded up on kernels before
+   *   5.11); -1, the default, = no limit, 0 = do not block
+   * @param maxEvents the most events to return, 1 to 65,536, default 1,024; the others come with
+   *   the next wait
+   * @returns what is ready; `[]` after the time, or a wake. `for … of` skips sockets that you
+   *   closed or removed while you handled earlier ones.
+   * @throws SocketError `EBADF` when closed
    */
   wait(timeoutMs?: number, maxEvents: number = DEFAULT_MAX_EVENTS): EpollEvent<U, S>[] {
     const limit = timeout(timeoutMs)
@@ -217,26 +249,22 @@ export class Epoll<U = unknown, S extends Pollable = Socket> {
     return batch
   }
 
-  /**
-   * Ends the current or the next `wait()`, which may give `[]` then. Many wakes before it are one.
-   */
+  /** Ends the current or the next `wait()`, which may return `[]`. Many wakes before it are one. */
   wake(): void {
     this.waker().wake()
   }
 
   /**
-   * What another thread may end a `wait()` with: post its `handle` there, and use
-   * `Waker.from(handle)`.
+   * What another thread can end a `wait()` with: post its `handle` there, and use
+   * {@link Waker.from}.
+   * @throws SocketError `EBADF` when closed
    */
   waker(): Waker {
     this.#assertOpen('epoll_wait')
     return Waker.from(this.#native.epollWakerHandle(this.#core))
   }
 
-  /**
-   * Closes the epoll; what it watches stays open. Closing twice is harmless. It leaves the epolls
-   * that watch it first.
-   */
+  /** Closes the epoll; the sockets that it watches stay open. Closing twice is harmless. */
   close(): void {
     if (this.#closed) return
     for (const watcher of [...this.#watchers]) watcher._forget(this)
@@ -261,7 +289,7 @@ export class Epoll<U = unknown, S extends Pollable = Socket> {
     this.#watchers.delete(watcher)
   }
 
-  /** @internal The descriptor of what is watched is about to go. */
+  /** @internal The descriptor of what is watched is about to close. */
   _forget(socket: Pollable): void {
     const id = this.#ids.get(socket)
     if (id === undefined) return

@@ -1,5 +1,5 @@
 // I/O completion ports as the system has them: CreateIoCompletionPort, GetQueuedCompletionStatusEx,
-// PostQueuedCompletionStatus. Knows sockets and userPtrs; refuses to start operations: sockets do.
+// PostQueuedCompletionStatus. Knows sockets and userPtrs; starts no operations: sockets do.
 import { COMPLETION } from '../binding/iocp.ts'
 import { WOKEN } from '../binding/waker.ts'
 import {
@@ -27,15 +27,18 @@ import { Waker } from './waker.ts'
 
 const DEFAULT_MAX_EVENTS = 1024
 
-/** What `Iocp.wait` tells of an operation that is complete, or of a `post`. */
+/**
+ * What {@link Iocp.wait} returns: an operation that is complete, or a packet of {@link Iocp.post}.
+ * @category Raw
+ */
 export interface Completion<U> {
-  /** The socket of the operation; undefined for a `post`. It may be closed by now. */
+  /** The socket of the operation, which you may have closed since; undefined for a `post`. */
   readonly socket: Socket | undefined
-  /** What was given to `add` or `post`. */
+  /** What you gave to `add` or `post`. */
   readonly userPtr: U
-  /** The operation; undefined for a `post` without one. Compare it with the ones that you keep. */
+  /** The operation, the same object that started it; undefined for a `post` without one. */
   readonly overlapped: Overlapped | undefined
-  /** For a receive 0 = the peer finished sending. For a `post` what was given to it. */
+  /** Bytes; of a TCP receive, 0 = the peer finished sending. For a `post` what you gave to it. */
   readonly bytesTransferred: number
   /**
    * Why the operation failed: `ECONNRESET`, `ECONNREFUSED`, `ECANCELED` (cancelled, or its socket
@@ -44,11 +47,24 @@ export interface Completion<U> {
   readonly error?: SocketError
 }
 
-/** Options of an {@link Iocp}. */
+/**
+ * Options of an {@link Iocp}.
+ * @category Raw
+ * @example
+ * ```ts
+ * import { Iocp, type IocpOptions } from 'pollport'
+ *
+ * const options: IocpOptions = { concurrency: 1 }
+ * const iocp = new Iocp<string>(options)
+ * iocp.post('a packet of my own')
+ * for (const { userPtr } of iocp.wait()) console.log(userPtr) // a packet of my own
+ * iocp.close()
+ * ```
+ */
 export interface IocpOptions {
   /**
-   * How many threads the system lets work off completions at once; 0, the default, means as many as
-   * there are processors.
+   * How many threads the system lets handle completions at once, 0 to 2^31-1; 0, the default, means
+   * as many as there are processors.
    */
   concurrency?: number | undefined
 }
@@ -68,11 +84,31 @@ interface Entry<U> {
 }
 
 /**
- * Tells which overlapped operations of many sockets are *complete* (Windows). Sockets are added
- * once, operations are started by the sockets' `overlapped…` methods, and each gives exactly one
- * completion. It belongs to the thread that made it.
- * @throws Error `ERR_UNSUPPORTED_PLATFORM` on other systems; SocketError from
- *   CreateIoCompletionPort
+ * An I/O completion port: reports which overlapped operations of many sockets are *complete*
+ * (Windows only; Microsoft Learn, "I/O Completion Ports").
+ *
+ * Add each socket once, start operations with its `overlapped…` methods, and get exactly one
+ * completion for each. The Iocp belongs to the thread that made it.
+ * @category Raw
+ * @example
+ * ```ts
+ * import { Iocp, Socket } from 'pollport'
+ *
+ * const socket = new Socket({ type: 'udp' })
+ * socket.bind({ address: '127.0.0.1', port: 0 })
+ * const iocp = new Iocp<string>()
+ * iocp.add(socket, 'my socket')
+ * const receive = socket.overlappedReceiveFrom(1500)
+ * socket.overlappedSendTo('hello', socket.localAddress)
+ * while (receive.pending) {
+ *   for (const { userPtr, overlapped, error } of iocp.wait(1000)) {
+ *     if (error) throw error
+ *     if (overlapped === receive) console.log(userPtr, String(receive.data)) // my socket hello
+ *   }
+ * }
+ * socket.close()
+ * iocp.close()
+ * ```
  */
 export class Iocp<U = unknown> {
   readonly #native: ReturnType<typeof native>
@@ -85,8 +121,8 @@ export class Iocp<U = unknown> {
 
   /**
    * Makes a completion port (CreateIoCompletionPort).
-   * @throws Error `ERR_UNSUPPORTED_PLATFORM` on a system that has none; RangeError for a
-   *   `concurrency` below 0; SocketError if the system refuses
+   * @throws Error `ERR_UNSUPPORTED_PLATFORM` on other systems; SocketError if the system has no
+   *   memory for it
    */
   constructor(options: IocpOptions = {}) {
     const { concurrency = 0 } = knownOptions(options, IOCP_OPTIONS)
@@ -96,20 +132,21 @@ export class Iocp<U = unknown> {
     bindToThread(this)
   }
 
-  /** How many sockets it has. */
+  /** How many open sockets were added. */
   get size(): number {
     return this.#ids.size
   }
 
-  /** Whether `close()` was called. */
+  /** Whether it is closed. */
   get closed(): boolean {
     return this.#closed
   }
 
   /**
-   * Binds a socket to the port, for as long as the socket lives; `userPtr` comes with each of its
-   * completions.
-   * @throws SocketError `EEXIST` when it was added already, `EINVAL` when another port has it,
+   * Associates a socket with the port, for as long as the socket lives: Windows cannot undo it.
+   * @param socket an open socket without a port
+   * @param userPtr any value; it comes with each completion of the socket
+   * @throws SocketError `EEXIST` when it was added already, `EINVAL` when it has another port,
    *   `EBADF` when closed
    */
   add(socket: Socket, userPtr: U): void {
@@ -141,11 +178,14 @@ export class Iocp<U = unknown> {
   }
 
   /**
-   * Waits until operations are complete, the time is over, or a wake; gives what is complete, `[]`
-   * for nothing.
-   * @param timeoutMs milliseconds; fractions are rounded up to whole ones, and the system's timer
-   *   may add some; -1 = for ever, 0 = do not wait
-   * @param maxEvents 1 to 65,536, default 1,024; what is beyond comes with the next wait
+   * Blocks until operations are complete, the time is over, or a {@link Waker} ends it
+   * (GetQueuedCompletionStatusEx).
+   * @param timeoutMs milliseconds; fractions are rounded up, and the system's timer may add up to
+   *   16; -1, the default, = no limit, 0 = do not block
+   * @param maxEvents the most completions to return, 1 to 65,536, default 1,024; the others come
+   *   with the next wait
+   * @returns the completions; `[]` after the time, or a wake
+   * @throws SocketError `EBADF` when closed
    */
   wait(timeoutMs?: number, maxEvents: number = DEFAULT_MAX_EVENTS): Completion<U>[] {
     const limit = timeout(timeoutMs)
@@ -167,10 +207,11 @@ export class Iocp<U = unknown> {
   }
 
   /**
-   * Puts a packet of the program's own into the port (PostQueuedCompletionStatus); `wait` gives it
-   * in its turn, as it was posted.
-   * @param bytes 0 to 2^32-1, given back as `bytesTransferred`
-   * @param overlapped given back as it is; it is not started, and may even be pending
+   * Queues a packet of your own (PostQueuedCompletionStatus); {@link Iocp.wait} returns it in turn.
+   * @param userPtr any value, returned as it is
+   * @param bytes 0 to 2^32-1, default 0, returned as `bytesTransferred`
+   * @param overlapped returned as it is; nothing is started, and it may be pending
+   * @throws SocketError `EBADF` when closed, `ENOMEM`
    */
   post(userPtr: U, bytes = 0, overlapped?: Overlapped): void {
     this.#assertOpen('PostQueuedCompletionStatus')
@@ -194,16 +235,15 @@ export class Iocp<U = unknown> {
     check(result, 'PostQueuedCompletionStatus')
   }
 
-  /**
-   * Ends the current or the next `wait()`, which may give `[]` then. Many wakes before it are one.
-   */
+  /** Ends the current or the next `wait()`, which may return `[]`. Many wakes before it are one. */
   wake(): void {
     this.waker().wake()
   }
 
   /**
-   * What another thread may end a `wait()` with: post its `handle` there, and use
-   * `Waker.from(handle)`.
+   * What another thread can end a `wait()` with: post its `handle` there, and use
+   * {@link Waker.from}.
+   * @throws SocketError `EBADF` when closed
    */
   waker(): Waker {
     this.#assertOpen('PostQueuedCompletionStatus')
@@ -211,8 +251,8 @@ export class Iocp<U = unknown> {
   }
 
   /**
-   * Closes the port: what is in flight is cancelled, and its memory is given back by the system
-   * before this returns. The sockets stay open, but no other port takes them. Closing twice is
+   * Closes the port. It cancels what is in flight, and returns when the kernel no longer uses the
+   * memory of it. The sockets stay open, but cannot be added to another port. Closing twice is
    * harmless.
    */
   close(): void {
@@ -232,7 +272,7 @@ export class Iocp<U = unknown> {
     this.close()
   }
 
-  /** @internal The socket's handle is about to go. What it has in flight completes as cancelled. */
+  /** @internal The socket is about to close. What it has in flight completes as cancelled. */
   _forget(socket: Socket): void {
     const id = this.#ids.get(socket)
     if (id === undefined) return

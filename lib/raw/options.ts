@@ -1,5 +1,5 @@
 // Socket options by name: what type each has, and which numbers it takes. The system's own names
-// for them are native's (native/<system>/system.cc).
+// for them are in native/<system>/system.cc.
 import { addon } from '../binding/load.ts'
 import { LINGER_OFF } from '../binding/socket.ts'
 import { check } from '../errors.ts'
@@ -7,68 +7,91 @@ import { knownName } from '../option-names.ts'
 import { boolean, integer, number } from '../validate.ts'
 
 /**
- * The options of a socket and their values. Times are milliseconds. A system may round a value up
- * to what it counts in.
+ * The options of a socket, and their values. Names with `Ms` are milliseconds, fractions allowed; a
+ * system may round a value up to the unit in which it counts. An option that the system or the kind
+ * of socket does not have is refused with `ENOPROTOOPT` or `ENOTSUP`. Sources: socket(7), ip(7),
+ * ipv6(7), tcp(7); Microsoft Learn, "SOL_SOCKET Socket Options", "IPPROTO_TCP socket options".
+ * @category Raw
+ * @example
+ * ```ts
+ * import { Socket, type SocketOptions } from 'pollport'
+ *
+ * const wanted: Partial<SocketOptions> = { noDelay: true, keepAlive: true }
+ * const socket = new Socket({ type: 'tcp' })
+ * if (wanted.noDelay !== undefined) socket.setOption('noDelay', wanted.noDelay)
+ * if (wanted.keepAlive !== undefined) socket.setOption('keepAlive', wanted.keepAlive)
+ * console.log(socket.getOption('noDelay'), socket.getOption('keepAlive')) // true true
+ * socket.close()
+ * ```
  */
 export interface SocketOptions {
   /**
-   * TCP_NODELAY: small segments are sent at once instead of waiting for the peer's acknowledgement
-   * (tcp(7)).
+   * TCP_NODELAY: a small segment is sent at once and does not wait for the acknowledgement of the
+   * one before (no Nagle algorithm).
    */
   noDelay: boolean
-  /** SO_KEEPALIVE: probe an idle peer. */
+  /** SO_KEEPALIVE: the system probes an idle peer, and resets the connection if none answers. */
   keepAlive: boolean
-  /** Idle time before the first probe; Linux counts in seconds. */
+  /** Idle time before the first probe, 1 to 32,767,000. Linux rounds up to seconds. */
   keepAliveIdleMs: number
-  /** Time between probes; Linux counts in seconds. */
+  /** Time between probes, 1 to 32,767,000. Linux rounds up to seconds. */
   keepAliveIntervalMs: number
-  /** Unanswered probes until the connection is given up. */
+  /** Unanswered probes after which the connection closes with `ETIMEDOUT`, 1 to 127. */
   keepAliveCount: number
   /**
-   * SO_REUSEADDR. On Linux: bind although old connections linger. On Windows it would let another
-   * socket steal the port: use `exclusiveAddress` there.
+   * SO_REUSEADDR. On Linux you can bind although connections of an earlier socket are in TIME_WAIT.
+   * On Windows it would let another socket take over the port: use `exclusiveAddress` there.
    */
   reuseAddress: boolean
-  /** SO_REUSEPORT: several sockets share a port (Linux; socket(7)). */
+  /** SO_REUSEPORT: several sockets share a port. Linux only. */
   reusePort: boolean
   /**
-   * The address for this socket alone: SO_EXCLUSIVEADDRUSE on Windows; on Linux the opposite of the
-   * two above.
+   * No other socket may use the address: SO_EXCLUSIVEADDRUSE on Windows; on Linux it switches
+   * `reuseAddress` and `reusePort` off.
    */
   exclusiveAddress: boolean
-  /** SO_SNDBUF in bytes. Linux doubles what is set, and reads back the double (socket(7)). */
+  /**
+   * SO_SNDBUF, in bytes, from 1. Linux doubles what you set, and returns the double; its upper
+   * limit is net.core.wmem_max.
+   */
   sendBufferSize: number
-  /** SO_RCVBUF in bytes; doubled as well. */
+  /**
+   * SO_RCVBUF, in bytes, from 1. Linux doubles what you set, and returns the double; its upper
+   * limit is net.core.rmem_max.
+   */
   receiveBufferSize: number
   /**
-   * SO_LINGER: how long close() waits for unsent bytes; 0 makes it a reset; false = off. Linux
-   * counts in seconds, and so does Windows. The `close()` of a raw `Socket` blocks for that long,
-   * on Linux also when it is non-blocking (socket(7)); a connection of a `Poller` never does: see
-   * its `close()`.
+   * SO_LINGER: how long `close()` waits for unsent bytes, 0 to 32,767,000; 0 makes it an RST;
+   * `false`, the default, switches it off. Both systems count in seconds. `close()` of a raw
+   * {@link Socket} blocks for that long, on Linux also if it is non-blocking; a connection of a
+   * {@link Poller} never blocks, see {@link TcpConnection.close}.
    */
   lingerMs: number | false
-  /** SO_BROADCAST: sending to broadcast addresses is allowed. */
+  /** SO_BROADCAST: you may send to broadcast addresses. */
   broadcast: boolean
   /** Hops of unicast packets, 1 to 255. */
   ttl: number
   /**
-   * The type-of-service byte or traffic class, 0 to 255. Windows has none for IPv6 sockets:
-   * `ENOTSUP`.
+   * The type-of-service byte (IPv4) or traffic class (IPv6), 0 to 255. Windows has none for IPv6
+   * sockets: `ENOTSUP`.
    */
   tos: number
-  /** IPV6_V6ONLY: an IPv6 socket takes no IPv4. To be set before bind. */
+  /** IPV6_V6ONLY: an IPv6 socket takes no IPv4. Set it before `bind()`. */
   ipv6Only: boolean
-  /** How long a blocking receive waits before it gives WOULD_BLOCK; 0 = for ever. */
+  /** SO_RCVTIMEO: after so long a blocking receive returns `WOULD_BLOCK`; 0 = no limit. */
   receiveTimeoutMs: number
-  /** How long a blocking send waits before it gives WOULD_BLOCK; 0 = for ever. */
+  /** SO_SNDTIMEO: after so long a blocking send returns `WOULD_BLOCK`; 0 = no limit. */
   sendTimeoutMs: number
   /** Hops of multicast packets, 0 to 255. */
   multicastTtl: number
-  /** Whether this machine hears its own multicast packets. */
+  /** Whether sockets of this machine receive the multicast packets that it sends. */
   multicastLoop: boolean
 }
 
-/** The name of a socket option, as `setOption()` and `getOption()` take it. */
+/**
+ * The name of a socket option: the keys of {@link SocketOptions}.
+ * @category Raw
+ */
 export type SocketOptionName = keyof SocketOptions
 
 type Kind = 'boolean' | 'linger' | { min: number; max: number; fractions?: boolean }

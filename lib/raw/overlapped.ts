@@ -1,5 +1,5 @@
-// Overlapped operations (Windows): the map from token to Overlapped, and what is left when one is
-// done. Refuses to know ports beyond their number.
+// Overlapped operations (Windows): the map from token to Overlapped, and the result of one that is
+// complete. Knows ports by their number alone.
 import { SocketAddress } from '../address.ts'
 import type { IocpBinding } from '../binding/iocp.ts'
 import { addon, loaded } from '../binding/load.ts'
@@ -19,7 +19,10 @@ import { bindToThread } from '../thread-bound.ts'
 import { waitInSlices } from '../wait-slices.ts'
 import type { Socket } from './socket.ts'
 
-/** Which call started an operation; it is the `syscall` of its error. */
+/**
+ * The call that started an overlapped operation; it is the `syscall` of its error.
+ * @category Raw
+ */
 export type OverlappedCall =
   | 'WSARecv'
   | 'WSASend'
@@ -31,7 +34,7 @@ export type OverlappedCall =
 
 /** @internal Where the completions of a socket go, and how many are still to come. */
 export interface Completions {
-  /** The number of an Iocp; 0 = none, `getResult` tells. */
+  /** The number of an Iocp; 0 = none: ask `getResult`. */
   readonly port: number
   inFlight: number
 }
@@ -52,8 +55,7 @@ const NO_DATA = Buffer.alloc(0)
 // How long a close waits for one cancelled operation that no port gives back: cancelling takes
 // microseconds.
 const CANCEL_WAIT_MS = 5000
-// The same for a receive that a port gives back, of which a close only wants that the system is
-// done with it.
+// The same for a receive that a port gives back: a close only needs the system to be done with it.
 const RECEIVE_WAIT_MS = 100
 
 // The tokens of this thread, and the native memory behind them.
@@ -79,12 +81,25 @@ export function overlappedOf(token: number): Overlapped | undefined {
 }
 
 /**
- * One overlapped operation of a socket (Windows): the OVERLAPPED structure and its buffer, which
- * belong to the system until the operation's completion was taken from its {@link Iocp}, or, for a
- * socket without one, until {@link Overlapped.getResult} has seen the end. Each `overlapped…`
- * method of Socket makes one, or uses the one that it is given again. It may be used for one
- * operation at a time.
- * @throws Error `ERR_UNSUPPORTED_PLATFORM` on other systems, when constructed
+ * One overlapped operation of a socket: the OVERLAPPED structure and its buffer (Windows only).
+ *
+ * Each `overlapped…` method of {@link Socket} makes one, or reuses the one that you pass, for one
+ * operation at a time. The kernel owns its memory until you have the completion from
+ * {@link Iocp.wait}, or, for a socket without an Iocp, until {@link Overlapped.getResult} has
+ * returned the result.
+ * @category Raw
+ * @example
+ * ```ts
+ * import { Overlapped, Socket } from 'pollport'
+ *
+ * const socket = new Socket({ type: 'udp' })
+ * socket.bind({ address: '127.0.0.1', port: 0 })
+ * const receive = new Overlapped()
+ * socket.overlappedReceiveFrom(1500, receive)
+ * socket.sendTo('hello', socket.localAddress)
+ * console.log(receive.getResult(true), String(receive.data)) // 5 hello
+ * socket.close()
+ * ```
  */
 export class Overlapped {
   #operation: Operation | undefined
@@ -96,20 +111,20 @@ export class Overlapped {
   #accepted: Socket | undefined
 
   /**
-   * Makes one that is not pending yet.
-   * @throws Error `ERR_UNSUPPORTED_PLATFORM` on a system that has no overlapped operations
+   * Makes an operation to pass to an `overlapped…` method of {@link Socket}.
+   * @throws Error `ERR_UNSUPPORTED_PLATFORM` on other systems
    */
   constructor() {
     native('Overlapped')
     bindToThread(this)
   }
 
-  /** Whether an operation was started whose end this thread has not seen yet. */
+  /** Whether an operation was started and you have not got its completion yet. */
   get pending(): boolean {
     return this.#operation !== undefined
   }
 
-  /** What was received; empty while pending, and after anything but a receive. */
+  /** The bytes received; empty while pending, and after an operation that is not a receive. */
   get data(): Buffer {
     return this.#data
   }
@@ -119,22 +134,23 @@ export class Overlapped {
     return this.#address
   }
 
-  /** The datagram was longer than the buffer; its rest is gone. */
+  /** The datagram was longer than the buffer; the rest of it is lost. */
   get truncated(): boolean {
     return this.#truncated
   }
 
-  /** The accepted socket, after `overlappedAccept`; the program closes it. */
+  /** The accepted socket, after `overlappedAccept`; it is yours to close. */
   get accepted(): Socket | undefined {
     return this.#accepted
   }
 
   /**
-   * The bytes transferred by the last operation (GetOverlappedResult). While it is pending
-   * `WOULD_BLOCK`, or, with `wait`, after its end. The completion of an operation whose socket has
-   * an {@link Iocp} still comes from that port.
-   * @throws SocketError what the operation failed with: `ECONNRESET`, `ECONNREFUSED`, `ECANCELED`,
-   *   …
+   * The result of the last operation (GetOverlappedResult). If the socket has an {@link Iocp}, the
+   * completion still comes from {@link Iocp.wait}.
+   * @param wait true: block until the operation is complete; false, the default: return
+   *   `WOULD_BLOCK` while it is pending
+   * @returns the bytes transferred; 0 before the first operation
+   * @throws SocketError if the operation failed: `ECONNRESET`, `ECONNREFUSED`, `ECANCELED`, …
    */
   getResult(wait = false): number | WouldBlock {
     const operation = this.#operation
@@ -182,7 +198,7 @@ export class Overlapped {
       if (result < 0) throw socketError(-result, call)
       isStarted = true
     } finally {
-      // Also after an argument that was refused: nothing is in flight then.
+      // Also after an argument that was refused: then nothing is in flight.
       if (!isStarted) {
         this.#operation = undefined
         tokens.delete(token)
@@ -250,8 +266,8 @@ export class Overlapped {
 
   /**
    * @internal Its socket is about to be closed, which over a receive that is in flight sends a
-   * reset: ends a receive that a port gives back. A driver that lets a cancelled one wait gets its
-   * reset.
+   * reset: ends a receive that a port gives back. If a driver does not complete a cancelled one in
+   * time, the peer gets the reset.
    */
   _cancelReceive(): void {
     const operation = this.#operation
@@ -261,7 +277,7 @@ export class Overlapped {
     calls.overlappedResult(overlappedPool(), operation.token, RECEIVE_WAIT_MS)
   }
 
-  /** @internal Its port is closed: what it left is thrown away. */
+  /** @internal Its port is closed: its result is dropped. */
   _abandon(): void {
     const operation = this.#operation
     if (operation === undefined) return
@@ -288,8 +304,8 @@ export class Overlapped {
   }
 }
 
-// A slice for the main thread, which nobody can terminate: long, and far from what the system's own
-// types overflow at.
+// A slice for the main thread, which cannot be terminated: long, and far from where the system's
+// own types overflow.
 const LONG_MS = 2 ** 30
 
 /** @internal Everything in flight whose completion goes there. */

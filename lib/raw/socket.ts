@@ -1,5 +1,5 @@
-// The raw socket: one method, one system call, nothing hidden. Refuses to know polling, but tells
-// those who watch it before its handle goes.
+// The raw socket: one method, one system call, nothing hidden. Does not know polling, but notifies
+// those that watch it before its handle closes.
 import { type EndPoint, packed, SocketAddress } from '../address.ts'
 import { addon } from '../binding/load.ts'
 import { PACKED_ADDRESS } from '../binding/records.ts'
@@ -44,29 +44,44 @@ const MAX_OPTION_BYTES = 4096
 // WSABUF counts with 32 bits; a gibibyte is what a Buffer is sure to take.
 const MAX_OVERLAPPED_BYTES = 2 ** 30
 
-/** What kind of socket to make. */
+/**
+ * What kind of {@link Socket} to make.
+ * @category Raw
+ * @example
+ * ```ts
+ * import { Socket, WOULD_BLOCK } from 'pollport'
+ *
+ * const socket = new Socket({ type: 'udp', family: 'ipv4', nonBlocking: true })
+ * socket.bind({ address: '127.0.0.1', port: 0 })
+ * console.log(socket.recv() === WOULD_BLOCK) // true: nothing was received
+ * socket.close()
+ * ```
+ */
 export interface SocketInit {
-  /** A stream of bytes, or datagrams. */
+  /** A stream (`'tcp'`) or datagrams (`'udp'`). */
   type: 'tcp' | 'udp'
-  /** Default `'ipv4'`. */
+  /** Default `'ipv4'`. An IPv6 socket can take IPv4 as well: see `ipv6Only`. */
   family?: 'ipv4' | 'ipv6' | undefined
-  /** Default false: calls block. */
+  /** Whether calls return `WOULD_BLOCK` when they would block. Default false: they block. */
   nonBlocking?: boolean | undefined
 }
 
 const SOCKET_INIT: OptionNames<SocketInit> = { type: true, family: true, nonBlocking: true }
 
-/** What `recvFrom` gives. */
+/**
+ * What {@link Socket.recvFrom} returns.
+ * @category Raw
+ */
 export interface ReceivedFrom {
-  /** How many bytes were written. */
+  /** How many bytes were written into your buffer. */
   bytes: number
   /** The sender. */
   address: SocketAddress
-  /** The datagram was longer than the buffer; its rest is gone. */
+  /** The datagram was longer than the buffer; the rest of it is lost. */
   truncated: boolean
 }
 
-/** @internal Who has to let go of a socket before its handle goes. */
+/** @internal What must forget a socket before its handle closes. */
 export interface Watcher {
   _forget(watched: object): void
 }
@@ -76,10 +91,28 @@ export interface Watcher {
 let scratch: Buffer | undefined
 
 /**
- * A socket as the system makes it: it blocks until told otherwise. Every method is one system call.
- * Failures throw {@link SocketError}; "would block" is the value {@link WOULD_BLOCK}. Close what
- * you open: a socket that is dropped is only closed when its memory is collected and a later call
- * notices.
+ * A socket as the system has it: every method is one system call. It blocks, unless you set
+ * `nonBlocking`.
+ *
+ * A call that would block returns {@link WOULD_BLOCK}; it does not throw. Other failures throw
+ * {@link SocketError}. Close what you open: a socket that you drop is closed some time after its
+ * memory was collected.
+ * @category Raw
+ * @example
+ * ```ts
+ * import { Socket, WOULD_BLOCK } from 'pollport'
+ *
+ * const server = new Socket({ type: 'tcp' })
+ * server.bind({ address: '127.0.0.1', port: 0 })
+ * server.listen()
+ * const client = new Socket({ type: 'tcp' })
+ * client.connect(server.localAddress)
+ * const peer = server.accept()
+ * if (peer === WOULD_BLOCK) throw new Error('a blocking socket waits')
+ * client.send('hello')
+ * console.log(String(peer.recv())) // hello
+ * for (const socket of [peer, client, server]) socket.close()
+ * ```
  */
 export class Socket {
   #handle: number
@@ -92,7 +125,7 @@ export class Socket {
   /**
    * Makes a socket (socket(2), WSASocketW).
    * @throws SocketError `EMFILE`, `EAFNOSUPPORT`, …; TypeError for wrong options; Error
-   *   `ERR_UNSUPPORTED_PLATFORM` where pollport has no backend
+   *   `ERR_UNSUPPORTED_PLATFORM` or `ERR_ADDON_NOT_FOUND` where pollport is not supported
    */
   constructor(init: SocketInit) {
     bindToThread(this)
@@ -116,9 +149,12 @@ export class Socket {
   }
 
   /**
-   * Takes over a handle that came from `detach()`, in this thread or another. The socket owns it
-   * from now on.
-   * @throws SocketError `ENOTSOCK`, `EBADF`, or `EPROTOTYPE` if it is no socket of that type
+   * Makes a socket of a handle, such as one from {@link Socket.detach} in this thread or another.
+   * The socket owns the handle from now on.
+   * @param handle a file descriptor (Linux) or SOCKET (Windows)
+   * @param init `nonBlocking` is set; `type` and `family` only check that the handle has them
+   * @throws SocketError `ENOTSOCK` or `EBADF` if it is not a socket, `EPROTOTYPE` or `EAFNOSUPPORT`
+   *   if it has another type or family
    */
   static fromHandle(
     handle: number,
@@ -141,7 +177,7 @@ export class Socket {
     return socket
   }
 
-  /** The system's number of the socket; -1 once it is closed or detached. */
+  /** The file descriptor (Linux) or SOCKET (Windows); -1 when closed or detached. */
   get handle(): number {
     return this.#handle
   }
@@ -151,19 +187,19 @@ export class Socket {
     return this.#handle < 0
   }
 
-  /** Whether calls give `WOULD_BLOCK` instead of waiting. */
+  /** Whether calls return `WOULD_BLOCK` when they would block. Throws `EBADF` when closed. */
   get nonBlocking(): boolean {
     return check(addon().socketGetNonBlocking(this.#open('fcntl')), 'fcntl') === 1
   }
 
-  /** Set it and calls no longer wait (fcntl(2) O_NONBLOCK, ioctlsocket FIONBIO). */
+  /** Switches between blocking and non-blocking calls. */
   set nonBlocking(on: boolean) {
     check(addon().socketSetNonBlocking(this.#open('fcntl'), boolean(on, 'nonBlocking')), 'fcntl')
   }
 
   /**
-   * Binds to an address of this machine; port 0 lets the system choose. Throws `EADDRINUSE`,
-   * `EADDRNOTAVAIL`, `EACCES`, …
+   * Binds to an address of this machine; port 0 lets the system choose: see `localAddress`.
+   * @throws SocketError `EADDRINUSE`, `EADDRNOTAVAIL`, `EACCES`, `EAFNOSUPPORT`, …
    */
   bind(address: SocketAddress | EndPoint): void {
     const handle = this.#open('bind')
@@ -177,8 +213,10 @@ export class Socket {
   }
 
   /**
-   * Starts listening. `backlog`: how many connections may wait to be accepted, 0 to 2^31-1; the
-   * system may cut it. Default 511.
+   * Starts listening.
+   * @param backlog how many connections may wait to be accepted, 0 to 2^31-1, default 511; the
+   *   system may cut it (Linux to net.core.somaxconn)
+   * @throws SocketError `EADDRINUSE`, `EINVAL`, …
    */
   listen(backlog: number = DEFAULT_BACKLOG): void {
     const handle = this.#open('listen')
@@ -186,8 +224,9 @@ export class Socket {
   }
 
   /**
-   * Takes a connection from the backlog. The new socket blocks, on both systems, whatever this one
-   * does.
+   * Accepts a connection. The new socket blocks, on both systems, whether this one does or not.
+   * @returns the connection, or `WOULD_BLOCK` if none is waiting
+   * @throws SocketError `EMFILE`, `ECONNABORTED`, `EINVAL` (not listening), …
    */
   accept(): Socket | WouldBlock {
     const peer = new Uint8Array(PACKED_ADDRESS.bytes)
@@ -198,9 +237,10 @@ export class Socket {
   }
 
   /**
-   * Connects. `WOULD_BLOCK` (non-blocking sockets): it is in progress; the socket becomes writable,
-   * and `error` tells how it went. For UDP it sets the peer. Throws `ECONNREFUSED`, `ETIMEDOUT`,
-   * `ENETUNREACH`, …
+   * Connects; of UDP it sets the peer of `send()` and `recv()`.
+   * @returns undefined when connected. `WOULD_BLOCK` (non-blocking sockets): the connect is in
+   *   progress; when the socket is writable, read the outcome from `error`.
+   * @throws SocketError `ECONNREFUSED`, `ETIMEDOUT`, `ENETUNREACH`, `EISCONN`, …
    */
   connect(address: SocketAddress | EndPoint): undefined | WouldBlock {
     const handle = this.#open('connect')
@@ -214,9 +254,13 @@ export class Socket {
   }
 
   /**
-   * Sends bytes (a string as UTF-8). Returns how many the system took, which may be fewer than
-   * given on a non-blocking TCP socket. Throws `EPIPE`, `ECONNRESET`, `ENOTCONN`, `EMSGSIZE` (UDP),
-   * …
+   * Sends bytes to the peer.
+   * @param data bytes, or a string as UTF-8
+   * @param offset where to begin in the bytes, default 0
+   * @param length how many bytes, default to the end
+   * @returns how many bytes the kernel took, which may be fewer on a non-blocking TCP socket; or
+   *   `WOULD_BLOCK`
+   * @throws SocketError `EPIPE`, `ECONNRESET`, `ENOTCONN`, `EMSGSIZE` (UDP), …
    */
   send(data: Uint8Array | string, offset = 0, length?: number): number | WouldBlock {
     const handle = this.#open('send')
@@ -229,11 +273,16 @@ export class Socket {
     return check(addon().socketSend(handle, bytes, offset, count), 'send')
   }
 
-  /** Receives into `into`; returns how many bytes, 0 when the peer finished sending (TCP). */
+  /**
+   * Receives into your buffer.
+   * @returns how many bytes; 0 when the peer finished sending (TCP); or `WOULD_BLOCK`
+   * @throws SocketError `ECONNRESET`, `ENOTCONN`, `ECONNREFUSED` (UDP), …
+   */
   recv(into: Uint8Array): number | WouldBlock
   /**
-   * Receives at most `max` bytes (default 65,536) as a Buffer of their own; an empty one when the
-   * peer finished sending (TCP).
+   * Receives into a new Buffer.
+   * @param max the most bytes, 1 to 2^30, default 65,536
+   * @returns the bytes; an empty Buffer when the peer finished sending (TCP); or `WOULD_BLOCK`
    */
   recv(max?: number): Buffer | WouldBlock
   recv(target: Uint8Array | number = DEFAULT_RECEIVE_BYTES): number | Buffer | WouldBlock {
@@ -248,7 +297,13 @@ export class Socket {
     return check(addon().socketRecv(handle, uint8Array(target, 'into')), 'recv')
   }
 
-  /** Sends one datagram. Throws `EMSGSIZE`, `EAFNOSUPPORT`, `ENETUNREACH`, … */
+  /**
+   * Sends one datagram.
+   * @param data bytes, or a string as UTF-8
+   * @param address where to
+   * @returns how many bytes, always all of them; or `WOULD_BLOCK`
+   * @throws SocketError `EMSGSIZE`, `EAFNOSUPPORT`, `ENETUNREACH`, …
+   */
   sendTo(data: Uint8Array | string, address: SocketAddress | EndPoint): number | WouldBlock {
     const handle = this.#open('sendto')
     // Before the bytes are measured: reading the address may run code of the program, which may
@@ -258,7 +313,11 @@ export class Socket {
     return check(addon().socketSendTo(handle, bytes, 0, bytes.length, to), 'sendto', address)
   }
 
-  /** Receives one datagram into `into`. */
+  /**
+   * Receives one datagram into your buffer.
+   * @returns its size, its sender, and whether it was cut; or `WOULD_BLOCK`
+   * @throws SocketError `ECONNRESET` (Windows, for a datagram that was sent earlier), …
+   */
   recvFrom(into: Uint8Array): ReceivedFrom | WouldBlock {
     const handle = this.#open('recvfrom')
     const peer = new Uint8Array(PACKED_ADDRESS.bytes)
@@ -272,8 +331,9 @@ export class Socket {
   }
 
   /**
-   * Ends one direction: `'write'` sends FIN after what was sent (half-close), `'read'` refuses
-   * more, `'both'` does both.
+   * Ends one direction: `'write'` sends FIN after what was sent (half-close), `'read'` ends
+   * receiving, `'both'` does both.
+   * @throws SocketError `ENOTCONN`, …
    */
   shutdown(how: 'read' | 'write' | 'both'): void {
     const handle = this.#open('shutdown')
@@ -285,11 +345,15 @@ export class Socket {
   // ---- Overlapped operations (Windows) ----
 
   /**
-   * Starts to receive up to `bytes` bytes (WSARecv); 0 waits for data without taking any (TCP).
-   * Like every `overlapped…` method it returns at once: the {@link Overlapped} that was given, or a
-   * new one, is complete when the socket's {@link Iocp} gives it, or when `getResult` says so. A
-   * completion follows exactly if the method does not throw.
-   * @throws SocketError `EBUSY` if the Overlapped is in flight, `ENOTCONN`, `ECONNRESET`, …; Error
+   * Starts to receive (WSARecv; Windows only).
+   *
+   * Like every `overlapped…` method it returns at once. The operation is complete when
+   * {@link Iocp.wait} returns it, or when {@link Overlapped.getResult} says so. A completion
+   * follows exactly if the method does not throw.
+   * @param bytes the most bytes, 0 to 2^30; 0 waits for data and takes none (TCP)
+   * @param overlapped the operation to use; by default a new one
+   * @returns the operation
+   * @throws SocketError `EBUSY` if `overlapped` is in flight, `ENOTCONN`, `ECONNRESET`, …; Error
    *   `ERR_UNSUPPORTED_PLATFORM` on other systems
    */
   overlappedReceive(bytes: number, overlapped?: Overlapped): Overlapped {
@@ -305,8 +369,11 @@ export class Socket {
   }
 
   /**
-   * Starts to send (WSASend) up to 1 GiB; the bytes are copied, so that the caller may use its
-   * buffer again at once. They are sent whole, or the operation fails. Throws RangeError for more.
+   * Starts to send (WSASend; Windows only). The bytes are copied: you can reuse your buffer at
+   * once. All of them are sent, or the operation fails. Otherwise as
+   * {@link Socket.overlappedReceive}.
+   * @param data bytes, or a string as UTF-8; at most 2^30 bytes
+   * @throws RangeError `ERR_OUT_OF_RANGE` for more bytes; SocketError as `overlappedReceive`
    */
   overlappedSend(data: Uint8Array | string, overlapped?: Overlapped): Overlapped {
     const bytes = toBytes(data, 'data')
@@ -318,8 +385,9 @@ export class Socket {
   }
 
   /**
-   * Starts to receive one datagram of up to `bytes` bytes (WSARecvFrom). Its sender is
-   * `overlapped.address`.
+   * Starts to receive one datagram (WSARecvFrom; Windows only). Its sender is
+   * `overlapped.address`. Otherwise as {@link Socket.overlappedReceive}.
+   * @param bytes the most bytes, 0 to 2^30; a longer datagram is cut: `overlapped.truncated`
    */
   overlappedReceiveFrom(bytes: number, overlapped?: Overlapped): Overlapped {
     return this.#start('WSARecvFrom', overlapped, (calls, pool, token, port) =>
@@ -333,7 +401,11 @@ export class Socket {
     )
   }
 
-  /** Starts to send one datagram (WSASendTo). */
+  /**
+   * Starts to send one datagram (WSASendTo; Windows only). The bytes are copied. Otherwise as
+   * {@link Socket.overlappedReceive}.
+   * @throws SocketError `EMSGSIZE`, `EAFNOSUPPORT`, … as `overlappedReceive`
+   */
   overlappedSendTo(
     data: Uint8Array | string,
     address: SocketAddress | EndPoint,
@@ -349,8 +421,9 @@ export class Socket {
   }
 
   /**
-   * Starts to accept one connection (AcceptEx); it is `overlapped.accepted` afterwards, and knows
-   * its peer (SO_UPDATE_ACCEPT_CONTEXT). It blocks.
+   * Starts to accept one connection (AcceptEx; Windows only). The new socket is
+   * `overlapped.accepted`; it is a blocking one, and its `remoteAddress` is known
+   * (SO_UPDATE_ACCEPT_CONTEXT). Otherwise as {@link Socket.overlappedReceive}.
    */
   overlappedAccept(overlapped?: Overlapped): Overlapped {
     const adopt = (handle: number) => new Socket(new Adopted(handle, this.#isUdp, this.#isIpv6))
@@ -363,8 +436,9 @@ export class Socket {
   }
 
   /**
-   * Starts to connect (ConnectEx); an unbound socket is bound to any address first, since ConnectEx
-   * asks for it.
+   * Starts to connect (ConnectEx; Windows only). A socket that is not bound is bound to the
+   * unspecified address first, since ConnectEx requires it. Otherwise as
+   * {@link Socket.overlappedReceive}.
    */
   overlappedConnect(address: SocketAddress | EndPoint, overlapped?: Overlapped): Overlapped {
     return this.#start('ConnectEx', overlapped, (calls, pool, token, port) =>
@@ -372,7 +446,10 @@ export class Socket {
     )
   }
 
-  /** Starts to finish the connection (DisconnectEx): complete when the peer has finished too. */
+  /**
+   * Starts to finish the connection (DisconnectEx; Windows only). It is complete when the peer has
+   * finished too. Otherwise as {@link Socket.overlappedReceive}.
+   */
   overlappedDisconnect(overlapped?: Overlapped): Overlapped {
     return this.#start('DisconnectEx', overlapped, (calls, pool, token, port) =>
       calls.disconnectEx(pool, this.#handle, token, port)
@@ -380,8 +457,10 @@ export class Socket {
   }
 
   /**
-   * Cancels one operation in flight, or all of this socket (CancelIoEx): it completes with
-   * `ECANCELED`, or as it would have if it was done already.
+   * Cancels one operation in flight, or all of this socket (CancelIoEx; Windows only). A cancelled
+   * operation still has its completion: with `ECANCELED`, or with its result if it was complete.
+   * @param overlapped the operation; by default all
+   * @throws Error `ERR_UNSUPPORTED_PLATFORM` on other systems
    */
   cancel(overlapped?: Overlapped): void {
     const handle = this.#open('CancelIoEx')
@@ -391,9 +470,11 @@ export class Socket {
   }
 
   /**
-   * Closes. Closing twice is harmless. It leaves every Epoll first; what is in flight completes
-   * with `ECANCELED`. On Windows the receives of this thread are cancelled before the close, since
-   * Windows would send a reset for one that is in flight.
+   * Closes the socket: no {@link Epoll} watches it any more, and operations in flight complete with
+   * `ECANCELED`. Closing twice is harmless.
+   *
+   * On Windows the receives of this thread are cancelled before the close, since Windows would send
+   * RST for one that is in flight.
    */
   close(): void {
     if (this.closed) return
@@ -402,39 +483,40 @@ export class Socket {
       for (const overlapped of operationsAt((theirs) => theirs === completions))
         overlapped._cancelReceive()
     }
-    addon().socketClose(this.#letGo())
+    addon().socketClose(this.#giveUpHandle())
   }
 
-  /** Closes abortively: unsent bytes are dropped and a TCP peer sees `ECONNRESET`. */
+  /** Closes with RST: unsent bytes are dropped, and a TCP peer gets `ECONNRESET`. */
   reset(): void {
     if (this.closed) return
-    addon().socketReset(this.#letGo())
+    addon().socketReset(this.#giveUpHandle())
   }
 
   /**
-   * Gives the handle away: the caller owns it from now on, for `fromHandle()` here or in another
+   * Gives you the handle: you own it from now on, for {@link Socket.fromHandle} here or in another
    * thread. The socket counts as closed.
+   * @throws SocketError `EBADF` when closed
    */
   detach(): number {
     this.#open('detach')
-    const handle = this.#letGo()
+    const handle = this.#giveUpHandle()
     addon().socketDisown(handle)
     return handle
   }
 
-  /** Where it is bound. */
+  /** Where the socket is bound. Throws `EBADF` when closed; `EINVAL` on Windows when not bound. */
   get localAddress(): SocketAddress {
     return localAddressOf(this.#open('getsockname'))
   }
 
-  /** Where it is connected to. Throws `ENOTCONN` if nowhere. */
+  /** The address of the peer. Throws `ENOTCONN` when not connected, `EBADF` when closed. */
   get remoteAddress(): SocketAddress {
     return remoteAddressOf(this.#open('getpeername'))
   }
 
   /**
-   * The pending error (SO_ERROR), once: reading it clears it. After a connect in progress it tells
-   * how that went.
+   * The pending error (SO_ERROR); reading it clears it. After a connect in progress it is the
+   * outcome: undefined means connected.
    */
   get error(): SocketError | undefined {
     const pending = check(addon().socketTakeError(this.#open('getsockopt')), 'getsockopt')
@@ -445,11 +527,18 @@ export class Socket {
   }
 
   /**
-   * Sets an option by its name, or any other by the system's level and name.
-   * @throws TypeError `ERR_INVALID_ARG_VALUE` for an unknown name; RangeError for a value out of
-   *   range; SocketError for what the system refuses
+   * Sets an option by its name.
+   * @throws TypeError `ERR_INVALID_ARG_VALUE` for an unknown name; RangeError `ERR_OUT_OF_RANGE`
+   *   for a value out of range; SocketError if the system refuses it
    */
   setOption<K extends SocketOptionName>(name: K, value: SocketOptions[K]): void
+  /**
+   * Sets any option of the system (setsockopt).
+   * @param level the system's number of the level, such as SOL_SOCKET
+   * @param name the system's number of the option
+   * @param value an int, or the bytes of the option's structure
+   * @throws SocketError if the system refuses it
+   */
   setOption(level: number, name: number, value: number | Uint8Array): void
   setOption(
     nameOrLevel: SocketOptionName | number,
@@ -476,11 +565,14 @@ export class Socket {
   }
 
   /**
-   * Reads an option by its name; or any other by level and name: as a number, or as bytes when
-   * `length` says how many to ask for.
+   * Reads an option by its name.
+   * @throws TypeError `ERR_INVALID_ARG_VALUE` for an unknown name; SocketError if the system does
+   *   not have it
    */
   getOption<K extends SocketOptionName>(name: K): SocketOptions[K]
+  /** Reads any option of the system that is an int, by the numbers of its level and name. */
   getOption(level: number, name: number): number
+  /** Reads any option of the system as bytes, at most `length`: 1 to 4,096. */
   getOption(level: number, name: number, length: number): Buffer
   getOption(
     nameOrLevel: SocketOptionName | number,
@@ -499,20 +591,22 @@ export class Socket {
   }
 
   /**
-   * Joins a multicast group, on the interface that has the address `networkInterface`, or on the
-   * system's choice. Of an IPv6 interface any address with its scope will do (`'::%eth0'`). On
-   * Linux a dual-stack socket joins IPv4 groups as well; Windows may refuse that.
-   * @throws SocketError `EADDRNOTAVAIL` when no interface has that address, `EAFNOSUPPORT` when the
-   *   families of socket, group and interface do not go together, `EINVAL` for an address that is
-   *   no group, `EADDRINUSE` when it was joined there already
+   * Joins a multicast group. On Linux a dual-stack socket joins IPv4 groups as well; Windows may
+   * refuse that.
+   * @param group the group's numeric address
+   * @param networkInterface an address of the interface on which to join; by default the system
+   *   chooses. Of an IPv6 interface any address with its scope will do: `'::%eth0'`.
+   * @throws SocketError `EADDRNOTAVAIL` if no interface has that address, `EAFNOSUPPORT` if the
+   *   families of socket, group and interface do not go together, `EINVAL` if `group` is not a
+   *   multicast address, `EADDRINUSE` if it was joined there already
    */
   joinMulticast(group: string, networkInterface?: string): void {
     setMembership(this.#open('setsockopt'), this.#family, true, group, networkInterface)
   }
 
   /**
-   * Leaves a multicast group, on the interface on which it was joined. Throws `EADDRNOTAVAIL` if it
-   * was not joined there.
+   * Leaves a multicast group, on the interface on which it was joined.
+   * @throws SocketError `EADDRNOTAVAIL` if it was not joined there
    */
   leaveMulticast(group: string, networkInterface?: string): void {
     setMembership(this.#open('setsockopt'), this.#family, false, group, networkInterface)
@@ -560,9 +654,9 @@ export class Socket {
     return this.#handle
   }
 
-  #letGo(): number {
-    // Before the handle goes: with a duplicate of it alive, nobody could take it out of an epoll
-    // any more.
+  #giveUpHandle(): number {
+    // Before the handle closes: while a duplicate of it is open, an epoll could no longer be made
+    // to forget it.
     if (this.#watchers !== undefined)
       for (const watcher of [...this.#watchers]) watcher._forget(this)
     const completions = this.#completions

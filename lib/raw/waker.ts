@@ -4,12 +4,28 @@ import { check, invalidArgType, outOfRange } from '../errors.ts'
 import { bindToThread } from '../thread-bound.ts'
 
 /**
- * Ends the `wait()` of an Epoll, Iocp or Poller, from any thread of the process. Many wakes before
- * the wait are one. Post `handle` to a worker and make another Waker of it there; handles are never
- * used twice, so a wake that comes after the owner was closed reaches nobody.
+ * Ends the `wait()` of an {@link Epoll}, {@link Iocp} or {@link Poller}, from any thread of the
+ * process. Many wakes before the wait are one. Get it from `waker()`, post its `handle` to a
+ * worker, and call {@link Waker.from} there. A handle is never used again, so a wake after the
+ * owner was closed does nothing.
+ * @category Common
+ * @example
+ * ```ts
+ * import { isMainThread, Worker, workerData } from 'node:worker_threads'
+ * import { Poller, Waker } from 'pollport'
+ *
+ * if (isMainThread) {
+ *   const poller = new Poller()
+ *   new Worker(new URL(import.meta.url), { workerData: poller.waker().handle })
+ *   console.log(poller.wait()) // [ { type: 'wake' } ]
+ *   poller.close()
+ * } else {
+ *   Waker.from(workerData).wake()
+ * }
+ * ```
  */
 export class Waker {
-  /** A number that may be posted to another thread. */
+  /** A number, which you can post to another thread. */
   readonly handle: number
 
   private constructor(handle: number) {
@@ -17,7 +33,10 @@ export class Waker {
     bindToThread(this)
   }
 
-  /** The waker with that handle. Throws TypeError or RangeError for what cannot be a handle. */
+  /**
+   * The waker with that handle, in any thread.
+   * @throws TypeError `ERR_INVALID_ARG_TYPE` or RangeError `ERR_OUT_OF_RANGE` if it cannot be one
+   */
   static from(handle: number): Waker {
     if (typeof handle !== 'number') throw invalidArgType('handle', 'a number', handle)
     if (!Number.isSafeInteger(handle) || handle < 1)
@@ -26,10 +45,8 @@ export class Waker {
   }
 
   /**
-   * Ends the wait, or the next one if nobody waits. Does nothing when the owner is closed. Never
-   * blocks.
-   * @throws SocketError `ENOBUFS` or `ENOMEM`, and no wait ends: Windows has no memory for the
-   *   packet that would end it. Try again later. Linux needs none.
+   * Ends the current `wait()`, or the next one if none is running. Does nothing if the owner is
+   * closed. Never blocks.
    */
   wake(): void {
     check(addon().wakerWake(this.handle), 'wake')

@@ -27,7 +27,9 @@ import { protocolError, WebSocketError } from './websocket-error.ts'
 export interface WebSocketFrames {
   /** A whole message; of text `data` is UTF-8 that has been checked. */
   onMessage(data: Buffer, isText: boolean): void
+  /** A ping frame with up to 125 bytes: answer with a pong of the same bytes. */
   onPing(data: Buffer): void
+  /** A pong frame with up to 125 bytes. */
   onPong(data: Buffer): void
   /** A close frame: nothing comes after it. `code` is 1005 if it has none. */
   onClose(code: number, reason: string): void
@@ -36,12 +38,15 @@ export interface WebSocketFrames {
 /**
  * Finds the messages and control frames in the bytes that a WebSocket received, however they were
  * cut. Knows no socket and no clock.
- *
+ * @example
  * ```ts
+ * import { WebSocketDecoder, WebSocketEncoder } from 'pollport/websocket'
+ *
+ * const client = new WebSocketEncoder({ role: 'client' })
  * const decoder = new WebSocketDecoder({ role: 'server', maxMessageBytes: 64 * 1024 })
- * decoder.push(bytes, {
- *   onMessage: (data, isText) => console.log(isText ? data.toString() : data),
- *   onPing: (data) => send(encoder.pong(data)),
+ * decoder.push(client.encode('hello'), {
+ *   onMessage: (data, isText) => console.log(isText ? data.toString() : data), // hello
+ *   onPing: (data) => console.log('answer with a pong of', data),
  *   onPong: () => {},
  *   onClose: (code, reason) => console.log('closed', code, reason)
  * })

@@ -38,12 +38,14 @@ const NOTHING = new Uint8Array(0)
 
 /**
  * Makes frames of messages. Knows no socket and no clock.
- *
+ * @example
  * ```ts
+ * import { WebSocketEncoder } from 'pollport/websocket'
+ *
  * const encoder = new WebSocketEncoder({ role: 'server' })
- * connection.send(encoder.encode('text'))
- * connection.send(encoder.encode(new Uint8Array([1, 2, 3])))
- * connection.send(encoder.close(1000, 'bye'))
+ * console.log(encoder.encode('hi')) // <Buffer 81 02 68 69>
+ * console.log(encoder.encode(new Uint8Array([1, 2, 3]))) // <Buffer 82 03 01 02 03>
+ * console.log(encoder.close(1000, 'bye')) // <Buffer 88 05 03 e8 62 79 65>
  * ```
  */
 export class WebSocketEncoder {

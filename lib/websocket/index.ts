@@ -1,4 +1,7 @@
-// What pollport/websocket exports.
+/**
+ * The WebSocket protocol (RFC 6455), with permessage-deflate (RFC 7692).
+ * @module pollport/websocket
+ */
 export type {
   WebSocketDecoderOptions,
   WebSocketEncoderOptions,

@@ -28,6 +28,7 @@ export class WebSocketError extends Error {
   /** The close code for the peer: 1002, 1007, 1008 or 1009. */
   readonly closeCode: number
 
+  /** A decoder makes it; you need it only to fake one in a test. */
   constructor(code: WebSocketErrorCode, message: string, options?: ErrorOptions) {
     super(message, options)
     this.name = 'WebSocketError'

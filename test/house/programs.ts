@@ -1,11 +1,12 @@
-// Takes the programs out of a Markdown file as they stand there, type-checks them and runs them,
-// each in a process of its own.
+// Takes the programs out of a Markdown file, or out of doc comments, as they stand there,
+// type-checks them and runs them, each in a process of its own.
 import { execFile, spawn } from 'node:child_process'
 import { mkdirSync, mkdtempSync, writeFileSync } from 'node:fs'
 import { connect } from 'node:net'
 import { join } from 'node:path'
 import { promisify } from 'node:util'
 import { expect } from 'vitest'
+import { isWindows } from '../support/system.ts'
 import { root, textOf } from './files.ts'
 
 /**
@@ -14,6 +15,26 @@ import { root, textOf } from './files.ts'
  */
 export function programsOf(path: string): string[] {
   return [...textOf(path).matchAll(/^```ts\n([\s\S]*?)^```$/gm)].map((match) => match[1] as string)
+}
+
+export interface Example {
+  /** The name that the doc comment is about. */
+  readonly of: string
+  readonly program: string
+}
+
+/** The ```ts blocks of a source's doc comments. Each is a whole program that ends by itself. */
+export function examplesOf(source: string): Example[] {
+  const comments = source.matchAll(
+    /^( *)\/\*\*\n((?: *\*(?!\/).*\n)*) *\*\/\n\1(?:export )?(?:class |interface |function |async function |const |type )?(\w+)/gm
+  )
+  return [...comments].flatMap(([, , comment = '', of = '']) => {
+    const text = comment.replace(/^ *\* ?/gm, '')
+    return [...text.matchAll(/^```ts\n([\s\S]*?)^```$/gm)].map(([, program = '']) => ({
+      of,
+      program
+    }))
+  })
 }
 
 /**
@@ -26,9 +47,11 @@ export function writePrograms(programs: readonly string[]): string {
   const folder = mkdtempSync(join(parent, 'programs-'))
   for (const [index, program] of programs.entries())
     writeFileSync(join(folder, `program-${index + 1}.ts`), program)
+  // The compiler writes them as JavaScript as well, which starts without a loader.
+  const compilerOptions = { noEmit: false, outDir: '.' }
   writeFileSync(
     join(folder, 'tsconfig.json'),
-    JSON.stringify({ extends: '../../tsconfig.json', include: ['*.ts'] })
+    JSON.stringify({ extends: '../../tsconfig.json', compilerOptions, include: ['*.ts'] })
   )
   return folder
 }
@@ -46,11 +69,20 @@ export async function typeCheck(folder: string): Promise<string> {
 }
 
 /**
+ * What a program that is not for every system uses: it runs on that system. The words of one system
+ * are the names of its kernel objects.
+ */
+export function isForeign(program: string): boolean {
+  return (isWindows ? /\bEpoll\b/ : /\b(?:Iocp|Overlapped)\b/).test(program)
+}
+
+/**
  * Runs one program to its end, or, when it prints the port that it serves, until its echo has been
  * checked by Node's own net.
  */
 export async function runProgram(file: string): Promise<{ served: boolean; output: string }> {
-  const child = spawn(process.execPath, ['--import', 'tsx', file], {
+  const loader = file.endsWith('.ts') ? ['--import', 'tsx'] : []
+  const child = spawn(process.execPath, [...loader, file], {
     cwd: root,
     stdio: ['ignore', 'pipe', 'pipe']
   })

@@ -11,7 +11,8 @@ import {
   wideLinesOfPage
 } from './prose.ts'
 
-const pages = projectFiles.filter((path) => path.endsWith('.md'))
+// The pages of docs/api are written from the comments of lib/, which are looked at themselves.
+const pages = projectFiles.filter((path) => path.endsWith('.md') && !path.startsWith('docs/api/'))
 const forms = projectFiles.filter((path) => /^\.github\/.*\.yml$/.test(path))
 const code = ['lib', 'native', 'examples', 'bench', 'scripts', 'test'].flatMap((folder) =>
   filesUnder(folder, '.ts', '.mjs', '.js', '.h', '.cc', '.c')
@@ -21,18 +22,7 @@ const code = ['lib', 'native', 'examples', 'bench', 'scripts', 'test'].flatMap((
  * Pages and sources whose prose has not been gone over yet, folders with their `/`. Take yours off
  * when it passes: this list only shrinks, must become empty, and goes then.
  */
-const notYet = [
-  'lib/poller/',
-  'lib/binding/iocp.ts',
-  'lib/binding/records.ts',
-  'lib/event-batch.ts',
-  'lib/helpers/duplex.ts',
-  'lib/raw/epoll.ts',
-  'lib/raw/iocp.ts',
-  'lib/raw/socket.ts',
-  'lib/slots.ts',
-  'lib/wait-slices.ts'
-]
+const notYet = ['lib/poller/']
 
 function isNotYet(path: string): boolean {
   return notYet.some((entry) => (entry.endsWith('/') ? path.startsWith(entry) : path === entry))

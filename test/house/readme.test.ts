@@ -5,7 +5,7 @@ import { join } from 'node:path'
 import { afterAll, describe, expect, test } from 'vitest'
 import { isWindows } from '../support/system.ts'
 import { filesUnder, root, textOf } from './files.ts'
-import { programsOf, runProgram, typeCheck, writePrograms } from './programs.ts'
+import { isForeign, programsOf, runProgram, typeCheck, writePrograms } from './programs.ts'
 
 const deadlineMs = 60_000
 
@@ -23,9 +23,7 @@ for (const page of ['README.md', 'docs/guide.md', 'docs/cookbook.md', 'docs/migr
     for (const [index, program] of programs.entries()) {
       const isServer = /console\.log\(`port \$/.test(program) && program.includes('for (;;)')
       const promise = isServer ? 'serves an echo on the port that it prints' : 'runs to a good end'
-      // What shows one system's own objects runs there.
-      const isForeign = (isWindows ? /\bEpoll\b/ : /\bIocp\b/).test(program)
-      test.skipIf(isForeign)(
+      test.skipIf(isForeign(program))(
         `program ${index + 1} ${promise}`,
         { timeout: deadlineMs },
         async () => {
