@@ -41,12 +41,12 @@ function serve(connection: TcpConnection): void {
   // TLSSocket took the stream, or the TLSSocket becomes half-open, too.
   stream.allowHalfOpen = true
   // A client that connects and sends nothing must not keep a descriptor.
-  const impatience = setTimeout(
+  const closeTimer = setTimeout(
     () => secure.destroy(new Error('no handshake')),
     HANDSHAKE_TIMEOUT_MS
   )
-  secure.once('secure', () => clearTimeout(impatience))
-  secure.once('close', () => clearTimeout(impatience))
+  secure.once('secure', () => clearTimeout(closeTimer))
+  secure.once('close', () => clearTimeout(closeTimer))
   secure.on('error', (error) => console.error(error.message))
   secure.pipe(secure) // the echo, with the streams' own backpressure
 }
