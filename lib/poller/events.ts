@@ -98,8 +98,9 @@ export interface DrainEvent<U = unknown> {
 }
 
 /**
- * The peer sent FIN: it finished sending. You can still send, unless a `close` with an error follows
- * at once. (On Windows a reset may discard what was not received yet, and this event with it.)
+ * The peer sent FIN: it finished sending. You can still send, unless a `close` with an error
+ * follows at once. (On Windows a reset may discard what was not received yet, and this event with
+ * it.)
  * @category Events
  */
 export interface EndEvent<U = unknown> {
@@ -112,8 +113,8 @@ export interface EndEvent<U = unknown> {
 }
 
 /**
- * Nothing was received or sent for the time given to `setIdleTimeout()`. It comes once for each such
- * time. The connection stays open: close it if that is what you want.
+ * Nothing was received or sent for the time given to `setIdleTimeout()`. It comes once for each
+ * such time. The connection stays open: close it if that is what you want.
  * @category Events
  */
 export interface TimeoutEvent<U = unknown> {

@@ -20,8 +20,8 @@ export interface PollerOptions {
   /** How many sockets one `wait()` serves at most, 1 to 65,536. Default 1,024. */
   maxEvents?: number | undefined
   /**
-   * The buffer that all sockets of a `wait()` receive into, 64 KiB to 1 GiB. Default 256 KiB. For
-   * whom it has no room, the next `wait()` has.
+   * The buffer that all sockets of a `wait()` receive into, 64 KiB to 1 GiB. Default 256 KiB.
+   * Sockets that do not fit come first in the next `wait()`.
    */
   batchBufferBytes?: number | undefined
   /**

@@ -50,7 +50,7 @@ export class PollerState<U> {
   closed = false
   /**
    * Something depends on how sending goes (an end, a close, a drain): that has to be known before
-   * the system is told to wait.
+   * the poller waits.
    */
   mustSettle = false
   /** Bytes of connections in the outbox. */
@@ -174,8 +174,8 @@ export class PollerState<U> {
   }
 
   /**
-   * What an event handler throws is nobody's to catch, as with any listener of Node's: the others still get
-   * their events.
+   * What an event handler throws is not caught, as with any listener of Node's: the others still
+   * get their events.
    */
   handOver(eventHandler: OnConnectionEvent<never>, event: ConnectionEvent<U>): void {
     if (event.type === 'close') this.diverted--

@@ -58,8 +58,8 @@ export class Poller<U = unknown> {
 
   /**
    * Makes a poller, with the batch's memory and the system's object. See {@link PollerOptions}.
-   * @throws Error `ERR_UNSUPPORTED_PLATFORM` where the system has no backend; TypeError or RangeError
-   *   for options; SocketError `EMFILE` and the like if the system refuses
+   * @throws Error `ERR_UNSUPPORTED_PLATFORM` where the system has no backend; TypeError or
+   *   RangeError for options; SocketError `EMFILE` and the like if the system refuses
    */
   constructor(options: PollerOptions = {}) {
     const settings = readPollerOptions(options)
@@ -147,8 +147,8 @@ export class Poller<U = unknown> {
         packed(peer)
       )
       if (result < 0 && result !== WOULD_BLOCK_RESULT) {
-        // Refused before it began: told by an event like any other refusal, so that a program needs
-        // one place for it.
+        // Refused before it began: an event reports it like any other refusal, so that a program
+        // needs one place for it.
         socket.close()
         connection._onConnectRefused(socketError(-result, 'connect', peer))
         return connection
@@ -193,10 +193,10 @@ export class Poller<U = unknown> {
 
   /**
    * Takes over a raw socket: a listening one becomes a listener, a connected one a connection, a
-   * UDP one a UDP socket. The `Socket` object is closed by that; the handle lives on here. Nothing
-   * but the class of the result tells of it: no `accept` or `connect` event follows.
+   * UDP one a UDP socket. The `Socket` object is closed by that; the handle lives on here. Only
+   * the class of the result says so: no `accept` or `connect` event follows.
    * @throws SocketError `ENOTCONN` for a TCP socket that neither listens nor is connected, such as
-   *   one that its peer has reset on the way from another thread. A socket that is refused, for
+   *   one that the peer reset while it was passed between threads. A socket that is refused, for
    *   this or for want of memory, is still the caller's, to be closed, and all its options are as
    *   they were.
    */
@@ -378,7 +378,7 @@ export class Poller<U = unknown> {
     isConnected: boolean
   ): UdpSocket<U> {
     if (!isConnected) return this.#watchUdp(socket, family, userPtr, false)
-    // A connected socket hears of it when its peer is not there (udp(7)), and goes on doing so.
+    // A connected socket reports that its peer is not there (udp(7)), and goes on doing so.
     const udp = this.#watchUdp(socket, family, userPtr, true, socket.remoteAddress)
     const pending = addon().socketTakeError(udp.handle)
     if (pending > 0) udp._onDatagramFailed(this.#state.memory.slab, pending, -1, false)

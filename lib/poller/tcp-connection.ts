@@ -67,8 +67,8 @@ interface Extras {
    */
   sendError: SocketError | undefined
   /**
-   * The peer, as far as it does not lie in {@link PollerState.peers}: asked for already, no IPv4 address,
-   * or the connection is closed.
+   * The peer, as far as it does not lie in {@link PollerState.peers}: asked for already, no IPv4
+   * address, or the connection is closed.
    */
   peer: SocketAddress | CompactAddress | undefined
   closedInBatch: number
@@ -138,8 +138,8 @@ export class TcpConnection<U = unknown> {
   }
 
   /**
-   * The system's number of the socket, for diagnostics. Whoever closes it behind the poller's back
-   * breaks the poller.
+   * The system's number of the socket, for diagnostics only. The poller owns it: do not close
+   * it.
    */
   get handle(): number {
     return this.#handle
@@ -244,12 +244,12 @@ export class TcpConnection<U = unknown> {
 
   /**
    * No more `receive` and no `end` until `resume()`: the peer is slowed down by TCP. An event that
-   * is in the current batch already still comes. A paused connection whose peer a send finds gone
-   * closes without them.
+   * is in the current batch already still comes. If a send finds that the peer is gone while the
+   * connection is paused, it closes without these events.
    */
   pause(): void {
-    // Broken: what is left to receive is received and the close told, whoever would rather not read
-    // it now.
+    // Broken: what is left to receive is received and the close reported, also when the program
+    // would rather not read it now.
     if (!this.#isUsable('pause') || (this.#state & (PAUSED | SEND_BROKEN)) !== 0) return
     this.#state |= PAUSED
     if ((this.#state & (CONNECTING | PEER_ENDED)) === 0)
@@ -299,12 +299,12 @@ export class TcpConnection<U = unknown> {
    * With the option `lingerMs` it waits no longer than that many milliseconds: then what is still
    * queued is dropped, the peer sees `ECONNRESET`, and the `close` has the error `ETIMEDOUT`.
    * `lingerMs` 0 makes `close()` the same as `reset()`. No call blocks for it, and what the system
-   * has taken by then leaves behind the program's back as it does without the option.
+   * has taken by then still leaves, as it does without the option.
    *
-   * "Sends" is: gives to the system. What a peer says after that finds nobody; TCP answers with a
-   * reset, and that overtakes what the system could not send at once (RFC 1122, 4.2.2.13), on
+   * Sent means handed to the kernel. If the peer sends more afterwards, the kernel answers with
+   * RST, and that overtakes what the system could not send at once (RFC 1122, 4.2.2.13), on
    * Windows also what the peer has not read yet. The peer then sees `ECONNRESET` and no `end`.
-   * `end()` takes in what the peer still says: use it for last words to a peer that talks, with
+   * `end()` takes what the peer still sends: use it for last words to a peer that talks, with
    * `setIdleTimeout()` for one that never ends.
    */
   close(): void {

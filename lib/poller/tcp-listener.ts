@@ -139,8 +139,8 @@ export class TcpListener<U = unknown> {
       const generation = Slots.generationOf(connection.id)
       poller.backend.watch(connection.index, generation, handle, WATCH.accepted)
     } catch (error) {
-      // Out of memory for one more watch: the same state as out of descriptors, and told in the
-      // same way.
+      // Out of memory for one more watch: the same state as out of descriptors, and reported in
+      // the same way.
       poller.unregister(connection)
       addon().socketReset(handle)
       this.#onAcceptFailed(error as SocketError)
