@@ -23,10 +23,12 @@
       "conditions": [
         ["OS=='linux'", {
           "sources": [
+            "native/binding/descriptor.cc",
             "native/binding/epoll.cc",
             "native/linux/address.cc",
             "native/linux/clock.cc",
             "native/linux/datagrams.cc",
+            "native/linux/descriptor.cc",
             "native/linux/epoll.cc",
             "native/linux/exchange.cc",
             "native/linux/listeners.cc",

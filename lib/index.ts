@@ -18,6 +18,7 @@ export type { Lateness } from './helpers/lateness.ts'
 export type { LoopOptions, LoopStats } from './helpers/run-loop.ts'
 export { runLoop } from './helpers/run-loop.ts'
 export type { Capabilities } from './poller/backend.ts'
+export type { BoundSocket } from './poller/bound.ts'
 export type {
   AcceptEvent,
   CloseEvent,
@@ -38,6 +39,7 @@ export type {
 export type {
   BindUdpOptions,
   ConnectTcpOptions,
+  ListenBoundOptions,
   ListenTcpOptions,
   PollerOptions,
   PollSocketOptions,

@@ -2,6 +2,7 @@
 // never throws: only using does.
 import { dirname } from 'node:path'
 import type { ClockBinding } from './clock.ts'
+import type { DescriptorBinding } from './descriptor.ts'
 import type { EpollBinding } from './epoll.ts'
 import type { ExchangeBinding } from './exchange.ts'
 import type { IocpBinding } from './iocp.ts'
@@ -16,6 +17,7 @@ export type Addon = ClockBinding &
   WakerBinding &
   LoopWatchBinding &
   ExchangeBinding &
+  Partial<DescriptorBinding> &
   Partial<EpollBinding> &
   Partial<IocpBinding> & {
     readonly backend: 'epoll' | 'iocp'

@@ -1,8 +1,10 @@
 // What a program may choose of a poller and its sockets: the options, their defaults, and how they
 // are read. Knows no socket's work.
+import { invalidArgValue } from '../errors.ts'
 import { knownOptions, type OptionNames } from '../option-names.ts'
 import type { Socket } from '../raw/socket.ts'
 import { integer } from '../validate.ts'
+import type { BoundSocket } from './bound.ts'
 
 const DEFAULT_MAX_EVENTS = 1024
 // What a processor's second cache holds beside the rest: a larger buffer is colder each time round
@@ -80,12 +82,34 @@ export interface ListenTcpOptions extends PollSocketOptions {
   keepAlive?: boolean | undefined
 }
 
+/**
+ * Options of {@link Poller.listenTcp} with a socket that is bound already: the others of
+ * {@link ListenTcpOptions} say how to bind, and are refused.
+ */
+export interface ListenBoundOptions
+  extends Pick<
+    ListenTcpOptions,
+    'backlog' | 'noDelay' | 'keepAlive' | 'sendBufferSize' | 'receiveBufferSize' | 'tos'
+  > {
+  /**
+   * A `net.BoundSocket` of `node:net`. The poller takes a duplicate of its descriptor, and closes
+   * it; if `listenTcp` throws, it is still yours. `ENOTSUP` where Node has no `net.BoundSocket`, and
+   * on Windows, where it has no descriptor.
+   */
+  bound: BoundSocket
+}
+
 /** Options of {@link Poller.connectTcp}; `address` and `port` are the peer's. */
 export interface ConnectTcpOptions extends PollSocketOptions {
   /** Bind to this address first. */
   localAddress?: string | undefined
   /** Bind to this port first. */
   localPort?: number | undefined
+  /**
+   * Connect with this socket, which is bound already, as {@link ListenBoundOptions.bound}; without
+   * `localAddress` and `localPort`.
+   */
+  bound?: BoundSocket | undefined
   /**
    * Give up after this many milliseconds: `close` with `ETIMEDOUT`. Default: the system's own time,
    * minutes.
@@ -144,7 +168,7 @@ const POLL_SOCKET_OPTIONS: OptionNames<PollSocketOptions> = {
   receiveBufferSize: true,
   tos: true
 }
-export const LISTEN_TCP_OPTIONS: OptionNames<ListenTcpOptions> = {
+const LISTEN_TCP_OPTIONS: OptionNames<ListenTcpOptions> = {
   ...POLL_SOCKET_OPTIONS,
   backlog: true,
   reusePort: true,
@@ -152,10 +176,25 @@ export const LISTEN_TCP_OPTIONS: OptionNames<ListenTcpOptions> = {
   noDelay: true,
   keepAlive: true
 }
+const LISTEN_BOUND_OPTIONS: OptionNames<ListenBoundOptions> = {
+  bound: true,
+  backlog: true,
+  noDelay: true,
+  keepAlive: true,
+  sendBufferSize: true,
+  receiveBufferSize: true,
+  tos: true
+}
+/** What a call with `bound` and one without may have. */
+export const LISTEN_OPTIONS: OptionNames<ListenTcpOptions & ListenBoundOptions> = {
+  ...LISTEN_TCP_OPTIONS,
+  ...LISTEN_BOUND_OPTIONS
+}
 export const CONNECT_TCP_OPTIONS: OptionNames<ConnectTcpOptions> = {
   ...POLL_SOCKET_OPTIONS,
   localAddress: true,
   localPort: true,
+  bound: true,
   timeoutMs: true,
   noDelay: true,
   keepAlive: true
@@ -224,6 +263,25 @@ type BooleanOption = 'keepAlive' | 'broadcast' | 'multicastLoop'
 /** Read once: the program may have made them of getters. */
 export function endPointOf({ address, port, family }: PollSocketOptions): PollSocketOptions {
   return { address, port, family }
+}
+
+/** Throws for options of `names` beside `bound`: they say how to bind, which is done. */
+export function refuseBeside(options: object, names: readonly string[]): void {
+  const given = options as Readonly<Record<string, unknown>>
+  for (const name of names) {
+    if (given[name] !== undefined)
+      throw invalidArgValue(name, given[name], "a socket that is given as 'bound' is bound already")
+  }
+}
+
+/** Whether the listener is to be made of a bound socket. Throws if it is also told how to bind. */
+export function isBound(
+  options: ListenTcpOptions | ListenBoundOptions
+): options is ListenBoundOptions {
+  if ((options as Partial<ListenBoundOptions>).bound === undefined) return false
+  const toBind = (name: string) => !Object.hasOwn(LISTEN_BOUND_OPTIONS, name)
+  refuseBeside(options, Object.keys(LISTEN_TCP_OPTIONS).filter(toBind))
+  return true
 }
 
 /** Sets those of the named options that were given. */

@@ -14,6 +14,7 @@ import { abortSignal, boolean, callback, integer, timeout } from '../validate.ts
 import type { Backend, Capabilities } from './backend.ts'
 import { chooseBackend } from './backends/choose.ts'
 import { BatchMemory } from './batch-memory.ts'
+import { type BoundSocket, duplicateBound } from './bound.ts'
 import { broadcast } from './broadcast.ts'
 import type { PollEvent, PollSocket } from './events.ts'
 import {
@@ -23,12 +24,15 @@ import {
   type ConnectTcpOptions,
   DEFAULT_BACKLOG,
   endPointOf,
-  LISTEN_TCP_OPTIONS,
+  isBound,
+  LISTEN_OPTIONS,
+  type ListenBoundOptions,
   type ListenTcpOptions,
   type PollerOptions,
   RUN_OPTIONS,
   type RunOptions,
   readPollerOptions,
+  refuseBeside,
   setOptions,
   withDefault
 } from './options.ts'
@@ -93,27 +97,35 @@ export class Poller<U = unknown> {
   }
 
   /**
-   * Listens for TCP connections; each comes as an `accept` event.
-   * @throws SocketError `EADDRINUSE`, `EADDRNOTAVAIL`, `EACCES`, `ENOTSUP` (reusePort), …;
-   *   TypeError `ERR_INVALID_ADDRESS` for a host name, `ERR_INVALID_ARG_VALUE` for an option that
-   *   does not exist (as each call with options does); RangeError for a port outside 0 to 65,535.
+   * Listens for TCP connections; each comes as an `accept` event. With `bound` it listens on a
+   * socket that `node:net` has bound, perhaps in another thread, in place of `address` and `port`.
+   * @throws SocketError `EADDRINUSE`, `EADDRNOTAVAIL`, `EACCES`, `ENOTSUP` (reusePort, bound),
+   *   `EBADF` (a `bound` that is closed or in use), …; TypeError `ERR_INVALID_ADDRESS` for a host
+   *   name, `ERR_INVALID_ARG_VALUE` for an option that does not exist (as each call with options
+   *   does), or that cannot be had with `bound`; RangeError for a port outside 0 to 65,535.
    */
-  listenTcp(options: ListenTcpOptions, userPtr?: U): TcpListener<U> {
+  listenTcp(options: ListenTcpOptions | ListenBoundOptions, userPtr?: U): TcpListener<U> {
     this.#state.assertOpen('listen')
-    const address = new Address(endPointOf(knownOptions(options, LISTEN_TCP_OPTIONS)))
-    const backlog = integer(
-      withDefault(options.backlog, DEFAULT_BACKLOG),
-      'backlog',
-      0,
-      2 ** 31 - 1
-    )
-    return this.#make('tcp', address, (socket) => {
-      this.#setReuse(socket, { reusePort: options.reusePort, isListener: true })
-      if (address.family === 'ipv6')
-        socket.setOption('ipv6Only', boolean(withDefault(options.ipv6Only, false), 'ipv6Only'))
-      setOptions(socket, options, ['sendBufferSize', 'receiveBufferSize', 'keepAlive', 'tos'])
+    const given = knownOptions(options, LISTEN_OPTIONS)
+    const backlog = integer(withDefault(given.backlog, DEFAULT_BACKLOG), 'backlog', 0, 2 ** 31 - 1)
+    const configure = (socket: Socket) => {
+      setOptions(socket, given, ['sendBufferSize', 'receiveBufferSize', 'keepAlive', 'tos'])
       // Set on the listener, since connections inherit it: no system call for each.
-      socket.setOption('noDelay', boolean(withDefault(options.noDelay, true), 'noDelay'))
+      socket.setOption('noDelay', boolean(withDefault(given.noDelay, true), 'noDelay'))
+    }
+    if (isBound(given)) {
+      return this.#makeOfBound(given.bound, 'listen', (socket) => {
+        configure(socket)
+        socket.listen(backlog)
+        return this.#watchListener(socket, userPtr)
+      })
+    }
+    const address = new Address(endPointOf(given))
+    return this.#make('tcp', address, (socket) => {
+      this.#setReuse(socket, { reusePort: given.reusePort, isListener: true })
+      if (address.family === 'ipv6')
+        socket.setOption('ipv6Only', boolean(withDefault(given.ipv6Only, false), 'ipv6Only'))
+      configure(socket)
       socket.bind(address)
       socket.listen(backlog)
       return this.#watchListener(socket, userPtr)
@@ -123,21 +135,23 @@ export class Poller<U = unknown> {
   /**
    * Begins to connect. `connect` or `close` with an error follows; what is sent before that is
    * queued.
-   * @throws SocketError for what is wrong at once, such as `EADDRNOTAVAIL` for `localAddress`;
-   *   never for an unreachable or refusing peer.
+   * @throws SocketError for what is wrong at once, such as `EADDRNOTAVAIL` for `localAddress`, or
+   *   `EBADF` for a `bound` that is closed or in use; never for an unreachable or refusing peer.
    */
   connectTcp(options: ConnectTcpOptions, userPtr?: U): TcpConnection<U> {
     const state = this.#state
     state.assertOpen('connect')
-    const peer = new Address(endPointOf(knownOptions(options, CONNECT_TCP_OPTIONS)))
-    const timeoutMs = timeout(options.timeoutMs)
-    return this.#make('tcp', peer, (socket) => {
-      setOptions(socket, options, ['sendBufferSize', 'receiveBufferSize', 'keepAlive', 'tos'])
-      socket.setOption('noDelay', boolean(withDefault(options.noDelay, true), 'noDelay'))
-      if (options.localAddress !== undefined || options.localPort !== undefined) {
+    const given = knownOptions(options, CONNECT_TCP_OPTIONS)
+    const peer = new Address(endPointOf(given))
+    const timeoutMs = timeout(given.timeoutMs)
+    if (given.bound !== undefined) refuseBeside(given, ['localAddress', 'localPort'])
+    const connect = (socket: Socket) => {
+      setOptions(socket, given, ['sendBufferSize', 'receiveBufferSize', 'keepAlive', 'tos'])
+      socket.setOption('noDelay', boolean(withDefault(given.noDelay, true), 'noDelay'))
+      if (given.localAddress !== undefined || given.localPort !== undefined) {
         const any = peer.family === 'ipv4' ? '0.0.0.0' : '::'
-        const port = options.localPort ?? 0
-        socket._bindToConnect({ address: options.localAddress ?? any, port })
+        const port = given.localPort ?? 0
+        socket._bindToConnect({ address: given.localAddress ?? any, port })
       }
       const connection = new TcpConnection(state, socket.handle, userPtr, peer, true)
       const result = state.backend.connect(
@@ -157,7 +171,10 @@ export class Poller<U = unknown> {
       if (timeoutMs > 0) connection._setConnectTimeout(timeoutMs)
       if (result === 0) connection._onConnected(0)
       return connection
-    })
+    }
+    return given.bound === undefined
+      ? this.#make('tcp', peer, connect)
+      : this.#makeOfBound(given.bound, 'connect', connect, peer.family)
   }
 
   /**
@@ -329,18 +346,21 @@ export class Poller<U = unknown> {
 
   // ---- Making sockets ----
 
-  /**
-   * Opens a socket for `build`, which hands it over to the backend; what goes wrong before that
-   * closes it again.
-   */
+  /** Opens a socket for `build`, which hands it over to the backend. */
   #make<T>(type: 'tcp' | 'udp', address: SocketAddress, build: (socket: Socket) => T): T {
-    const socket = new Socket({ type, family: address.family, nonBlocking: true })
-    try {
-      return build(socket)
-    } catch (error) {
-      socket.close()
-      throw error
-    }
+    return closedIfThrown(new Socket({ type, family: address.family, nonBlocking: true }), build)
+  }
+
+  /** The same with a socket that Node has bound, which stays the caller's if `build` throws. */
+  #makeOfBound<T>(
+    bound: BoundSocket,
+    call: string,
+    build: (socket: Socket) => T,
+    family?: 'ipv4' | 'ipv6'
+  ): T {
+    const made = closedIfThrown(duplicateBound(bound, call, family), build)
+    bound.close()
+    return made
   }
 
   /** Before the bind: what else may have the same address. */
@@ -448,5 +468,15 @@ export class Poller<U = unknown> {
     })
     this.#inRun = true
     return loop
+  }
+}
+
+/** What goes wrong before `build` has handed the socket over closes it again. */
+function closedIfThrown<T>(socket: Socket, build: (socket: Socket) => T): T {
+  try {
+    return build(socket)
+  } catch (error) {
+    socket.close()
+    throw error
   }
 }

@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "arguments.h"
+#include "descriptor.h"
 #include "environment.h"
 #include "exports.h"
 
@@ -98,6 +99,7 @@ void export_system_objects(Napi::Env env, Napi::Object exports) {
   put("epollWakerHandle", epoll_waker_handle);
   put("epollControl", epoll_control);
   put("epollWait", epoll_wait_raw);
+  export_descriptor(env, exports);
 }
 
 }  // namespace pollport

@@ -5,6 +5,7 @@ import type {
   BindUdpOptions,
   ConnectTcpOptions,
   FrameOptions,
+  ListenBoundOptions,
   ListenTcpOptions,
   LoopOptions,
   PollEvent,
@@ -52,6 +53,7 @@ export function options(
   frame: Undefined<FrameOptions>,
   duplex: Undefined<ToDuplexOptions>,
   listen: Undefined<ListenTcpOptions> & Required<ListenTcpOptions>,
+  bound: Undefined<ListenBoundOptions> & Required<ListenBoundOptions>,
   connect: Undefined<ConnectTcpOptions> & Required<ConnectTcpOptions>,
   udp: Undefined<BindUdpOptions> & Required<BindUdpOptions>,
   loop: Undefined<LoopOptions<Player>> & Required<LoopOptions<Player>>
@@ -66,6 +68,7 @@ export function options(
     new FrameDecoder(frame),
     new FrameEncoder(frame),
     game.listenTcp(listen, { name: 'listener' }),
+    game.listenTcp(bound),
     game.bindUdp(udp),
     game.run(() => {}, run),
     toDuplex(connection, duplex),
