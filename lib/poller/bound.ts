@@ -26,15 +26,12 @@ export interface BoundSocket {
   close(): void
 }
 
-// What fd() throws once the socket is closed or in use (Node.js documentation, "net.BoundSocket").
-const GONE = 'ERR_SOCKET_HANDLE_ADOPTED'
-
 function descriptorOf(bound: BoundSocket, call: string): number {
   try {
     return bound.fd()
-  } catch (error) {
-    if ((error as { code?: unknown }).code === GONE) throw alreadyClosed(call)
-    throw error
+  } catch (cause) {
+    // It throws only when the socket is closed or in use (Node.js documentation, "net.BoundSocket").
+    throw Object.assign(alreadyClosed(call), { cause })
   }
 }
 
