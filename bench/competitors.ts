@@ -33,6 +33,21 @@ export const competitors: Record<string, Competitor> = {
   'net + setImmediate': { program: inNode('net-tick.mjs'), options: ['--loop', 'set-immediate'] }
 }
 
+/**
+ * Enters the same competitor once more, under the Node whose program that is, as `net, Node 26`;
+ * gives that name. Nothing for one that Node does not run.
+ */
+export function enterUnderNode(name: string, line: string, node: string): string[] {
+  const { program, options } = competitors[name]
+  if (program('echo', [])[0] !== process.execPath) return []
+  const entered = `${name}, Node ${line}`
+  competitors[entered] = {
+    program: (role, nodeOptions) => [node, ...program(role, nodeOptions).slice(1)],
+    options
+  }
+  return [entered]
+}
+
 function peer(file: string): string {
   return fileURLToPath(new URL(`peers/${file}`, import.meta.url))
 }

@@ -1,15 +1,18 @@
-// npm run bench [name…] [-- --quick --rounds N --only C,Poller --out FOLDER --publish --render]
+// npm run bench [name…] [-- --quick --rounds N --only C,Poller --node LINE --out FOLDER --publish
+// --render]
 // Runs every competitor of each benchmark in turn, round by round, so that what the machine does
 // meanwhile falls on all of them alike; prints tables of medians, writes JSON and a chart.
 // --publish puts them into bench/results/, README.md and docs/performance.md, those of named
 // benchmarks in the place of the whole run's; --render writes these anew from what was published
-// last.
+// last. --node 26 lets those that Node runs compete a second time, under that line of Node.
 import { spawnSync } from 'node:child_process'
 import { mkdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { availableParallelism, cpus, release } from 'node:os'
 import { join, resolve } from 'node:path'
 import { parseArgs } from 'node:util'
+import { fetchNode } from '../scripts/cache.mjs'
 import { bunProgram, outputOf, prepare, root } from './build.ts'
+import { enterUnderNode } from './competitors.ts'
 import { killAll, LOAD_CORE, measure } from './measure.ts'
 import { type Effort, type Question, usualEffort } from './question.ts'
 import { questions } from './questions/all.ts'
@@ -27,6 +30,7 @@ const { values: options, positionals: names } = parseArgs({
     quick: { type: 'boolean', default: false },
     rounds: { type: 'string' },
     only: { type: 'string' },
+    node: { type: 'string' },
     out: { type: 'string', default: 'build-bench/results' },
     publish: { type: 'boolean', default: false },
     render: { type: 'boolean', default: false }
@@ -49,8 +53,17 @@ function chosenQuestions(): Question[] {
     .map((question) => ({
       ...question,
       variants: question.variants.filter((variant) => !(options.quick && variant.onlyInFull)),
-      competitors: question.competitors.filter((name) => only === undefined || only.includes(name))
+      competitors: underBothNodes(
+        question.competitors.filter((name) => only === undefined || only.includes(name))
+      )
     }))
+}
+
+function underBothNodes(names: string[]): string[] {
+  const line = options.node
+  if (line === undefined) return names
+  const node = join(fetchNode(line, 'linux', process.arch), 'node')
+  return names.flatMap((name) => [name, ...enterUnderNode(name, line, node)])
 }
 
 function effortOf(question: Question): Effort {

@@ -30,7 +30,7 @@ function descriptorOf(bound: BoundSocket, call: string): number {
   try {
     return bound.fd()
   } catch (cause) {
-    // It throws only when the socket is closed or in use (Node.js documentation, "net.BoundSocket").
+    // Only when the socket is closed or in use (Node.js documentation, "net.BoundSocket").
     throw Object.assign(alreadyClosed(call), { cause })
   }
 }

@@ -93,8 +93,8 @@ export interface ListenBoundOptions
   > {
   /**
    * A `net.BoundSocket` of `node:net`. The poller takes a duplicate of its descriptor, and closes
-   * it; if `listenTcp` throws, it is still yours. `ENOTSUP` where Node has no `net.BoundSocket`, and
-   * on Windows, where it has no descriptor.
+   * it; if `listenTcp` throws, it is still yours. `ENOTSUP` where Node has no `net.BoundSocket`,
+   * and on Windows, where it has no descriptor.
    */
   bound: BoundSocket
 }
@@ -274,7 +274,7 @@ export function refuseBeside(options: object, names: readonly string[]): void {
   }
 }
 
-/** Whether the listener is to be made of a bound socket. Throws if it is also told how to bind. */
+/** Whether the listener is to be made of a bound socket. Throws if other options say how to bind. */
 export function isBound(
   options: ListenTcpOptions | ListenBoundOptions
 ): options is ListenBoundOptions {
