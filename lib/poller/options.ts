@@ -274,7 +274,7 @@ export function refuseBeside(options: object, names: readonly string[]): void {
   }
 }
 
-/** Whether the listener is to be made of a bound socket. Throws if other options say how to bind. */
+/** Whether the listener is made of a bound socket. Throws if other options say how to bind. */
 export function isBound(
   options: ListenTcpOptions | ListenBoundOptions
 ): options is ListenBoundOptions {
