@@ -31,7 +31,7 @@ export interface BindWish {
   readonly reuseAddress: boolean
 }
 
-/** What a system can do beyond the common ground; `true` or `false` for as long as it runs. */
+/** What the system can do beyond what both can; it does not change while the process runs. */
 export interface Capabilities {
   /** Several sockets may share a port, and the system spreads what comes: true on Linux alone. */
   readonly reusePort: boolean

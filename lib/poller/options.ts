@@ -15,70 +15,105 @@ const DEFAULT_HIGH_WATER_MARK_BYTES = 1024 * 1024
 const DEFAULT_MAX_DATAGRAM_BYTES = 65_535
 export const DEFAULT_BACKLOG = 511
 
-/** Options of a {@link Poller}; every one has a default. */
+/**
+ * Options of a {@link Poller}. Each has a default.
+ * @example
+ * ```ts
+ * import { Poller, type PollerOptions } from 'pollport'
+ *
+ * const options: PollerOptions = { highWaterMarkBytes: 64 * 1024, maxDatagramBytes: 1500 }
+ * const poller = new Poller(options)
+ * console.log(poller.wait(0)) // []
+ * poller.close()
+ * ```
+ */
 export interface PollerOptions {
-  /** `'auto'` takes what the system has. */
+  /** `'auto'`, the default, takes what the system has; another system's is refused. */
   backend?: 'auto' | 'epoll' | 'iocp' | undefined
-  /** How many sockets one `wait()` serves at most, 1 to 65,536. Default 1,024. */
+  /** The most sockets that one `wait()` serves, 1 to 65,536. Default 1,024. */
   maxEvents?: number | undefined
   /**
-   * The buffer that all sockets of a `wait()` receive into, 64 KiB to 1 GiB. Default 256 KiB.
-   * Sockets that do not fit come first in the next `wait()`.
+   * The size of the buffer that all sockets of a `wait()` receive into, 64 KiB to 1 GiB. Default
+   * 256 KiB. Sockets that do not fit come first in the next `wait()`.
    */
   batchBufferBytes?: number | undefined
   /**
-   * How many bytes one socket may take of one `wait()`, 1 to `batchBufferBytes`. Default 256 KiB,
-   * or what the buffer has.
+   * The most bytes that one socket receives in one `wait()`, 1 to `batchBufferBytes`, so that a
+   * busy socket does not delay the others. Default 256 KiB, or `batchBufferBytes` if it is smaller.
    */
   readBudgetBytes?: number | undefined
   /**
-   * Above how many queued bytes `send()` returns false, for each socket. `drain` comes at half of
-   * it. Default 1 MiB.
+   * With more queued bytes than this, `send()` of a socket returns false; `drain` comes at half of
+   * it. 0 to 2 GiB. Default 1 MiB.
    */
   highWaterMarkBytes?: number | undefined
-  /**
-   * The longest datagram that is received whole, in bytes, 1 to 65,535 (the default); longer ones
-   * are truncated.
-   */
+  /** The longest datagram that is received whole, 1 to 65,535; longer ones are cut. Default 65,535. */
   maxDatagramBytes?: number | undefined
 }
 
-/** What every socket of a poller can be given when it is made. */
+/**
+ * Options that every socket of a {@link Poller} takes when you make it.
+ * @example
+ * ```ts
+ * import { Poller, type PollSocketOptions } from 'pollport'
+ *
+ * const where: PollSocketOptions = { address: '127.0.0.1', port: 0, receiveBufferSize: 65_536 }
+ * const poller = new Poller()
+ * console.log(poller.listenTcp(where).localAddress, poller.bindUdp(where).localAddress)
+ * poller.close()
+ * ```
+ */
 export interface PollSocketOptions {
-  /** A numeric address: `'127.0.0.1'`, `'::1'`, `'0.0.0.0'`, `'::'`. */
+  /** A numeric address: `'127.0.0.1'`, `'::1'`, `'0.0.0.0'`, `'::'`. Host names are refused. */
   address: string
   /** 0 to 65,535; 0 lets the system choose. */
   port: number
   /**
-   * The family of `address`, `'ipv4'` or `'ipv6'` in any case: so that an end point fits that
-   * somebody else made, such as `server.address()` of `node:net`. Another family is refused.
+   * The family of `address`, `'ipv4'` or `'ipv6'`, in upper or lower case, so that you can pass
+   * `server.address()` of `node:net`. You need not give it; a wrong one is refused.
    */
   family?: string | undefined
-  /** SO_SNDBUF in bytes; systems may round or double it. */
+  /** SO_SNDBUF in bytes, from 1. Linux doubles it (socket(7)). Default: the system's. */
   sendBufferSize?: number | undefined
-  /** SO_RCVBUF in bytes; systems may round or double it. */
+  /** SO_RCVBUF in bytes, from 1. Linux doubles it (socket(7)). Default: the system's. */
   receiveBufferSize?: number | undefined
-  /** The type-of-service byte, or traffic class. Windows has none for IPv6 sockets: `ENOTSUP`. */
+  /**
+   * The type-of-service byte or traffic class, 0 to 255. Windows has none for IPv6 sockets:
+   * `ENOTSUP`.
+   */
   tos?: number | undefined
 }
 
-/** Options of {@link Poller.listenTcp}. */
+/**
+ * Options of {@link Poller.listenTcp}.
+ * @example
+ * ```ts
+ * import { type ListenTcpOptions, Poller } from 'pollport'
+ *
+ * const options: ListenTcpOptions = { address: '127.0.0.1', port: 0, reusePort: 'try' }
+ * const poller = new Poller()
+ * console.log(poller.listenTcp(options).localAddress.port > 0) // true
+ * poller.close()
+ * ```
+ */
 export interface ListenTcpOptions extends PollSocketOptions {
-  /** How many connections may wait to be accepted; the system may cut it. Default 511. */
+  /**
+   * How many connections may wait to be accepted, 0 to 2^31-1; the system may cut it. Default 511.
+   */
   backlog?: number | undefined
   /**
-   * Several sockets share the port, the system spreads connections over them (Linux). `true` throws
-   * `ENOTSUP` where there is no such thing, `'try'` goes on without.
+   * SO_REUSEPORT: several sockets share the port, and the kernel spreads connections over them
+   * (Linux). On Windows `true` throws `ENOTSUP`, and `'try'` goes on without. Default false.
    */
   reusePort?: boolean | 'try' | undefined
-  /** An IPv6 socket refuses IPv4 clients. Default false. */
+  /** IPV6_V6ONLY: an IPv6 listener takes no IPv4 clients. Default false. */
   ipv6Only?: boolean | undefined
   /**
    * TCP_NODELAY for the connections. Default true: `wait()` gathers what a tick sends, so Nagle's
    * algorithm would only delay it.
    */
   noDelay?: boolean | undefined
-  /** SO_KEEPALIVE for the connections. */
+  /** SO_KEEPALIVE for the connections. Default false. */
   keepAlive?: boolean | undefined
 }
 
@@ -99,11 +134,24 @@ export interface ListenBoundOptions
   bound: BoundSocket
 }
 
-/** Options of {@link Poller.connectTcp}; `address` and `port` are the peer's. */
+/**
+ * Options of {@link Poller.connectTcp}; `address` and `port` are the peer's.
+ * @example
+ * ```ts
+ * import { type ConnectTcpOptions, Poller } from 'pollport'
+ *
+ * const poller = new Poller()
+ * const { address, port } = poller.listenTcp({ address: '127.0.0.1', port: 0 }).localAddress
+ * const options: ConnectTcpOptions = { address, port, timeoutMs: 1000 }
+ * const connection = poller.connectTcp(options)
+ * while (connection.connecting) poller.wait(1000)
+ * poller.close()
+ * ```
+ */
 export interface ConnectTcpOptions extends PollSocketOptions {
-  /** Bind to this address first. */
+  /** The address of this machine to connect from. Default: the system chooses. */
   localAddress?: string | undefined
-  /** Bind to this port first. */
+  /** The port to connect from, 0 to 65,535. Default 0: the system chooses. */
   localPort?: number | undefined
   /**
    * Connect with this socket, which is bound already, as {@link ListenBoundOptions.bound}; without
@@ -111,42 +159,64 @@ export interface ConnectTcpOptions extends PollSocketOptions {
    */
   bound?: BoundSocket | undefined
   /**
-   * Give up after this many milliseconds: `close` with `ETIMEDOUT`. Default: the system's own time,
-   * minutes.
+   * After this many milliseconds without an answer the connection closes with `ETIMEDOUT`. Default:
+   * the system's own time, which is minutes.
    */
   timeoutMs?: number | undefined
   /** TCP_NODELAY. Default true. */
   noDelay?: boolean | undefined
-  /** SO_KEEPALIVE. */
+  /** SO_KEEPALIVE. Default false. */
   keepAlive?: boolean | undefined
 }
 
-/** Options of {@link Poller.bindUdp}. */
+/**
+ * Options of {@link Poller.bindUdp}.
+ * @example
+ * ```ts
+ * import { type BindUdpOptions, Poller } from 'pollport'
+ *
+ * const options: BindUdpOptions = { address: '127.0.0.1', port: 0, ttl: 16 }
+ * const poller = new Poller()
+ * console.log(poller.bindUdp(options).getOption('ttl')) // 16
+ * poller.close()
+ * ```
+ */
 export interface BindUdpOptions extends PollSocketOptions {
-  /** As for `listenTcp`. */
+  /** SO_REUSEPORT, as for `listenTcp`: the kernel spreads datagrams by their sender. */
   reusePort?: boolean | 'try' | undefined
-  /** SO_REUSEADDR: several sockets may bind to one multicast port. */
+  /** SO_REUSEADDR: several sockets may bind to one multicast port. Default false. */
   reuseAddress?: boolean | undefined
   /** An IPv6 socket takes no IPv4 datagrams. Default false. */
   ipv6Only?: boolean | undefined
   /**
-   * Report an `error` event (`ECONNREFUSED`, …) with the peer's end point when a datagram came back
-   * as undeliverable. Default false.
+   * An `error` event (`ECONNREFUSED`, …) reports that a datagram came back as undeliverable; on
+   * Linux with the peer's end point. Default false.
    */
   reportUnreachable?: boolean | undefined
-  /** Allow sending to broadcast addresses. */
+  /** SO_BROADCAST: you may send to broadcast addresses. Default false. */
   broadcast?: boolean | undefined
-  /** Hops of outgoing datagrams. */
+  /** Hops of unicast datagrams, 1 to 255. Default: the system's. */
   ttl?: number | undefined
-  /** Hops of outgoing multicast datagrams. */
+  /** Hops of multicast datagrams, 0 to 255. Default: the system's, 1. */
   multicastTtl?: number | undefined
-  /** Whether this machine hears its own multicast. */
+  /** Whether sockets of this machine receive the multicast that it sends. Default true. */
   multicastLoop?: boolean | undefined
 }
 
-/** Options of {@link Poller.run}. */
+/**
+ * Options of {@link Poller.run}.
+ * @example
+ * ```ts
+ * import { Poller, type RunOptions } from 'pollport'
+ *
+ * const options: RunOptions = { signal: AbortSignal.timeout(20) }
+ * const poller = new Poller()
+ * await poller.run((events) => console.log(events.length), options)
+ * poller.close()
+ * ```
+ */
 export interface RunOptions {
-  /** Ends `run()`; its promise is fulfilled then. */
+  /** Aborting it ends `run()`, whose promise is fulfilled. The poller stays open. */
   signal?: AbortSignal | undefined
 }
 

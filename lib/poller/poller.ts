@@ -1,5 +1,5 @@
-// The unified floor's entrance: makes sockets, and hands the rest on. Refuses to know systems
-// (backends/), waiting (wait.ts) and queues.
+// The unified floor's entrance: makes sockets, and passes the rest on. Does not know systems
+// (backends/), waiting (wait.ts) or queues.
 import { SocketAddress as Address, packed, type SocketAddress } from '../address.ts'
 import { addon } from '../binding/load.ts'
 import { PACKED_ADDRESS, WATCH } from '../binding/records.ts'
@@ -48,22 +48,38 @@ import { collectEvents } from './wait.ts'
 const ACCEPT_BUDGET = 128
 
 /**
- * Waits for many sockets at once and gives what happened as an array of events, the same on epoll
- * and on I/O completion ports.
+ * Waits for many sockets at once and returns what happened as an array of events: the same program
+ * on epoll and on I/O completion ports. Received bytes are in the events already.
  *
- * It belongs to the thread that made it; from another thread only its {@link Waker} may be used.
- * `U` is the type of the `userPtr` that the program attaches to its sockets.
- * @throws Error `ERR_UNSUPPORTED_PLATFORM` where the system has no backend; SocketError `EMFILE`
- *   and the like if the system refuses.
+ * `U` is the type of your `userPtr`, which you attach to sockets and find in their events. A poller
+ * belongs to the thread that made it; another thread can use only its {@link Waker}.
+ * @example
+ * ```ts
+ * import { Poller } from 'pollport'
+ *
+ * const poller = new Poller<string>()
+ * const listener = poller.listenTcp({ address: '127.0.0.1', port: 0 })
+ * const client = poller.connectTcp(listener.localAddress, 'client')
+ * client.send('hello')
+ * while (!poller.closed) {
+ *   for (const event of poller.wait()) {
+ *     if (event.type === 'accept') event.socket.userPtr = 'server'
+ *     if (event.type === 'receive') {
+ *       console.log(event.userPtr, String(event.data)) // server hello
+ *       poller.close()
+ *     }
+ *   }
+ * }
+ * ```
  */
 export class Poller<U = unknown> {
   readonly #state: PollerState<U>
   #inRun = false
 
   /**
-   * Makes a poller, with the batch's memory and the system's object. See {@link PollerOptions}.
-   * @throws Error `ERR_UNSUPPORTED_PLATFORM` where the system has no backend; TypeError or
-   *   RangeError for options; SocketError `EMFILE` and the like if the system refuses
+   * Makes a poller: an epoll or a completion port, and the memory of a batch.
+   * @throws Error `ERR_UNSUPPORTED_PLATFORM` or `ERR_ADDON_NOT_FOUND` where pollport is not
+   *   supported; TypeError or RangeError for wrong options; SocketError `EMFILE`, `ENOMEM`, …
    */
   constructor(options: PollerOptions = {}) {
     const settings = readPollerOptions(options)
@@ -76,17 +92,17 @@ export class Poller<U = unknown> {
     bindToThread(this)
   }
 
-  /** Which of the systems' mechanisms it stands on. */
+  /** The mechanism in use: `'epoll'` or `'iocp'`. */
   get backend(): 'epoll' | 'iocp' {
     return this.#state.backend.name
   }
 
-  /** What this system can do beyond the common ground. */
+  /** What this system can do beyond what both can. */
   get capabilities(): Capabilities {
     return this.#state.backend.capabilities
   }
 
-  /** Counters, live. */
+  /** Counters, always current. */
   get stats(): PollerStats {
     return this.#state.stats
   }
@@ -97,12 +113,14 @@ export class Poller<U = unknown> {
   }
 
   /**
-   * Listens for TCP connections; each comes as an `accept` event. With `bound` it listens on a
+   * Listens for TCP connections. Each comes as an {@link AcceptEvent}. With `bound` it listens on a
    * socket that `node:net` has bound, perhaps in another thread, in place of `address` and `port`.
+   * @param options where to listen, and the options of listener and connections
+   * @param userPtr any value; it comes with each `accept`
    * @throws SocketError `EADDRINUSE`, `EADDRNOTAVAIL`, `EACCES`, `ENOTSUP` (reusePort, bound),
    *   `EBADF` (a `bound` that is closed or in use), …; TypeError `ERR_INVALID_ADDRESS` for a host
    *   name, `ERR_INVALID_ARG_VALUE` for an option that does not exist (as each call with options
-   *   does), or that cannot be had with `bound`; RangeError for a port outside 0 to 65,535.
+   *   does), or that cannot be had with `bound`; RangeError for a port outside 0 to 65,535
    */
   listenTcp(options: ListenTcpOptions | ListenBoundOptions, userPtr?: U): TcpListener<U> {
     this.#state.assertOpen('listen')
@@ -133,10 +151,13 @@ export class Poller<U = unknown> {
   }
 
   /**
-   * Begins to connect. `connect` or `close` with an error follows; what is sent before that is
-   * queued.
-   * @throws SocketError for what is wrong at once, such as `EADDRNOTAVAIL` for `localAddress`, or
-   *   `EBADF` for a `bound` that is closed or in use; never for an unreachable or refusing peer.
+   * Starts to connect. A {@link ConnectEvent} follows, or a `close` with the error. You can send at
+   * once: the bytes are queued until then.
+   * @param options the peer, and the options of the connection
+   * @param userPtr any value; it comes with each event of the connection
+   * @throws SocketError for what is wrong on this side, such as `EADDRNOTAVAIL` for `localAddress`
+   *   or `EBADF` for a `bound` that is closed or in use, never for a peer that is unreachable or
+   *   refuses; TypeError and RangeError as for `listenTcp`
    */
   connectTcp(options: ConnectTcpOptions, userPtr?: U): TcpConnection<U> {
     const state = this.#state
@@ -161,7 +182,7 @@ export class Poller<U = unknown> {
         packed(peer)
       )
       if (result < 0 && result !== WOULD_BLOCK_RESULT) {
-        // Refused before it began: an event reports it like any other refusal, so that a program
+        // Refused before it began: reported by an event like any other refusal, so that a program
         // needs one place for it.
         socket.close()
         connection._onConnectRefused(socketError(-result, 'connect', peer))
@@ -178,7 +199,9 @@ export class Poller<U = unknown> {
   }
 
   /**
-   * Binds a UDP socket; each datagram comes as a `datagram` event.
+   * Binds a UDP socket. Each datagram comes as a {@link DatagramEvent}.
+   * @param options where to bind, and the options of the socket
+   * @param userPtr any value; it comes with each event of the socket
    * @throws SocketError `EADDRINUSE`, `EADDRNOTAVAIL`, `ENOTSUP` (reusePort), …; TypeError and
    *   RangeError as for `listenTcp`.
    */
@@ -210,12 +233,14 @@ export class Poller<U = unknown> {
 
   /**
    * Takes over a raw socket: a listening one becomes a listener, a connected one a connection, a
-   * UDP one a UDP socket. The `Socket` object is closed by that; the handle lives on here. Only
-   * the class of the result says so: no `accept` or `connect` event follows.
-   * @throws SocketError `ENOTCONN` for a TCP socket that neither listens nor is connected, such as
-   *   one that the peer reset while it was passed between threads. A socket that is refused, for
-   *   this or for want of memory, is still the caller's, to be closed, and all its options are as
-   *   they were.
+   * UDP one a UDP socket. The {@link Socket} object counts as closed; the handle is the poller's
+   * from now on. No `accept` or `connect` event follows.
+   * @param socket an open socket; it need not be non-blocking
+   * @param userPtr any value; it comes with each event of the socket
+   * @returns the listener, connection or UDP socket: test it with `instanceof`
+   * @throws SocketError `ENOTCONN` for a TCP socket that neither listens nor is connected, for
+   *   example because the peer reset it while it was passed between threads; `ENOMEM`, … You still
+   *   own the socket then, with all its options as they were: close it.
    */
   adopt(socket: Socket, userPtr?: U): TcpListener<U> | TcpConnection<U> | UdpSocket<U> {
     const state = this.#state
@@ -235,17 +260,17 @@ export class Poller<U = unknown> {
   }
 
   /**
-   * Sends everything that was queued, waits until something happens or the time is over, and gives
-   * what happened; `[]` when nothing did.
+   * Sends everything that is queued, blocks the thread until something happens or the time is over,
+   * and receives.
    *
-   * While the program walks through the array, events of sockets that it closes on the way are
-   * passed over by the array's iterator (`for … of`, spread) and by `forEach`, and each event has
-   * its socket's `userPtr` of the moment when they come to it. `data` of `receive` and `datagram`
-   * events is valid until the next `wait()`.
-   * @param timeoutMs milliseconds, fractions allowed; -1 (the default) waits for ever, 0 does not
-   *   wait. Never early; how fine the system's clock is: `capabilities.subMillisecondWait`.
-   * @throws SocketError `EBADF` after `close()`; `EBUSY` inside of `run()`, and in the handler of a
-   *   diverted connection; RangeError for other negative numbers and NaN.
+   * Go through the array with `for … of` or `forEach`: they skip events of sockets that you closed
+   * while you handled earlier ones, and set each event's `userPtr` to its socket's when they reach
+   * it. The `data` of events is valid until the next `wait()`.
+   * @param timeoutMs milliseconds, fractions allowed (see `capabilities.subMillisecondWait`); -1,
+   *   the default, = no limit, 0 = do not block. It never returns early with nothing.
+   * @returns what happened; `[]` after the time
+   * @throws SocketError `EBADF` when closed, `EBUSY` inside `run()` or in the handler of a diverted
+   *   connection; RangeError for other negative numbers and NaN
    */
   wait(timeoutMs?: number): PollEvent<U>[] {
     const limit = timeout(timeoutMs)
@@ -255,18 +280,21 @@ export class Poller<U = unknown> {
   }
 
   /**
-   * Queues the same bytes for many connections: one copy of them, and one native call for all with
-   * the next `wait()` or `flush()`.
-   * @returns how many connections took it; closed and ended ones do not. A connection over its
-   *   high-water mark takes it all the same: look at `bufferedBytes` to find those that do not keep
-   *   up.
+   * Queues the same bytes for many connections, with one copy of them. They leave with the next
+   * `wait()` or `flush()`.
+   * @param to connections of this poller
+   * @param data bytes, or a string as UTF-8
+   * @returns how many connections took it: closed and ended ones do not. A connection over its
+   *   high-water mark takes it too: find those that do not keep up by `bufferedBytes`.
+   * @throws SocketError `EBADF` when the poller is closed; TypeError for anything but connections of
+   *   this poller, or bytes
    */
   broadcast(to: Iterable<TcpConnection<U>>, data: Uint8Array | string): number {
     this.#state.assertOpen('send')
     return broadcast(this.#state, to, data)
   }
 
-  /** Sends what is queued, without waiting: the first third of `wait()`. */
+  /** Sends what is queued, now and without blocking; throws `EBADF` when closed. */
   flush(): void {
     this.#state.assertOpen('send')
     this.#state.flush()
@@ -274,7 +302,7 @@ export class Poller<U = unknown> {
 
   /**
    * Ends the current or the next `wait()` with a `wake` event. Many wakes before it are one.
-   * @throws SocketError as {@link Waker.wake}, and `EBADF` after `close()`.
+   * @throws SocketError `EBADF` when closed
    */
   wake(): void {
     this.#state.assertOpen('wake')
@@ -282,8 +310,9 @@ export class Poller<U = unknown> {
   }
 
   /**
-   * What another thread may end a `wait()` with: post its `handle` there, and use
-   * `Waker.from(handle)`.
+   * What another thread can end a `wait()` with: post its `handle` there, and use
+   * {@link Waker.from}.
+   * @throws SocketError `EBADF` when closed
    */
   waker(): Waker {
     this.#state.assertOpen('waker')
@@ -291,21 +320,21 @@ export class Poller<U = unknown> {
   }
 
   /**
-   * Runs inside Node's own event loop: `onEvents` gets each batch, one for each turn of that loop,
-   * and timers, promises and other servers go on. What is done outside of `onEvents`, in a timer or
-   * a promise, takes effect in the same turn of Node's loop: a send, an option, a deadline. Keeps
-   * the process alive. Each batch is followed by a turn of Node's loop, also one whose events all
-   * went to diverted connections.
+   * Runs inside Node's own event loop: timers, promises and other servers go on. `onEvents` gets
+   * each batch, and one turn of Node's loop follows each. What you do outside of `onEvents`, in a
+   * timer or a promise, takes effect in the same turn: a send, an option, a deadline. It keeps the
+   * process alive.
    *
-   * `onEvents` may be an async function; nobody waits for it, so that its `data` is valid until its
-   * first `await`. When its promise is rejected, `run()` is; a second rejection, or one after the
-   * end, is an unhandled one.
-   * @returns a promise that is fulfilled when `signal` aborts or the poller is closed, and rejected
-   *   when `onEvents` throws; the poller is usable afterwards. What the handler's `for … of` (or
-   *   `forEach`) had not come to of its batch then comes first with the next `wait()` or `run()`:
-   *   all of the batch when it had not begun one, as with a loop that counts an index. Of an async
-   *   function that holds while no later batch has come.
-   * @throws SocketError `EBUSY` (as a rejection) if it runs already.
+   * `onEvents` may be an async function, but `run()` does not wait for it: `data` is valid until
+   * its first `await`. If its promise is rejected, so is that of `run()`; a second rejection, or
+   * one after the end, is unhandled.
+   * @param onEvents your handler of a batch
+   * @param options a signal that ends it
+   * @returns a promise: fulfilled when `signal` aborts or the poller is closed, rejected with what
+   *   `onEvents` throws. The poller stays usable. The events that the handler's `for … of` or
+   *   `forEach` had not reached come first in the next `wait()` or `run()`; all of the batch if it
+   *   had not begun one. For an async function that holds while no later batch has come.
+   * @throws SocketError `EBUSY` (as a rejection) if it runs already, `EBADF` when closed
    */
   async run(onEvents: (events: PollEvent<U>[]) => void, options: RunOptions = {}): Promise<void> {
     callback(onEvents, 'onEvents')
@@ -315,16 +344,16 @@ export class Poller<U = unknown> {
   }
 
   /**
-   * The batches of {@link run} for `for await`: the next one is taken when it is asked for. `break`
-   * ends it, and closing the poller does; `return()` ends it at once, also for a `next()` that
-   * waits. What a `for … of` over the last batch was broken off before comes with the next batch.
+   * The batches of {@link Poller.run} for `for await`. `break` ends it, and so does closing the
+   * poller; `return()` ends it at once, also a `next()` that is pending. The events that a
+   * `for … of` over the last batch had not reached come with the next batch.
    */
   [Symbol.asyncIterator](): AsyncIterableIterator<PollEvent<U>[]> {
     return new Batches(() => this.#openLoop())
   }
 
   /**
-   * Closes all its sockets, without events, and itself. Queued bytes go out as far as the system
+   * Closes all its sockets, without events, and itself. Queued bytes leave as far as the kernel
    * takes them at once. Closing twice is harmless.
    */
   close(): void {
@@ -337,8 +366,8 @@ export class Poller<U = unknown> {
   }
 
   /**
-   * @internal For a helper whose handler threw: what it had not come to of the batch that `wait()`
-   *   gave last comes with the next `wait()`.
+   * @internal For a helper whose handler threw: the events of the last batch that it had not
+   *   reached come with the next `wait()`.
    */
   _giveBack(events: PollEvent<U>[]): void {
     this.#state.giveBack(events)
@@ -346,7 +375,10 @@ export class Poller<U = unknown> {
 
   // ---- Making sockets ----
 
-  /** Opens a socket for `build`, which hands it over to the backend. */
+  /**
+   * Opens a socket for `build`, which gives it to the backend; an error before that closes it
+   * again.
+   */
   #make<T>(type: 'tcp' | 'udp', address: SocketAddress, build: (socket: Socket) => T): T {
     return closedIfThrown(new Socket({ type, family: address.family, nonBlocking: true }), build)
   }
@@ -398,7 +430,7 @@ export class Poller<U = unknown> {
     isConnected: boolean
   ): UdpSocket<U> {
     if (!isConnected) return this.#watchUdp(socket, family, userPtr, false)
-    // A connected socket reports that its peer is not there (udp(7)), and goes on doing so.
+    // The kernel reports to a connected socket when its peer is unreachable (udp(7)); so it stays.
     const udp = this.#watchUdp(socket, family, userPtr, true, socket.remoteAddress)
     const pending = addon().socketTakeError(udp.handle)
     if (pending > 0) udp._onDatagramFailed(this.#state.memory.slab, pending, -1, false)

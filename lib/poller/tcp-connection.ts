@@ -1,5 +1,5 @@
-// One connection of the unified floor: its states, its queue, and what it tells. Refuses to know
-// which system it is on.
+// One connection of the unified floor: its states, its queue, and its events. The same on every
+// system.
 import { type CompactAddress, SocketAddress } from '../address.ts'
 import { addon } from '../binding/load.ts'
 import { KIND, RELEASE } from '../binding/records.ts'
@@ -47,13 +47,10 @@ const AWAITS_FLUSH = 1024
 /** requestDrain() was called: the `drain` is due when nothing is queued any more. */
 const DRAIN_WHEN_EMPTY = 2048
 
-/**
- * Whatever the type of the userPtr: a connection would otherwise not be assignable to one of a
- * wider type.
- */
+/** Of any type of userPtr: else a connection would not be assignable to one of a wider type. */
 type EventHandler = OnConnectionEvent<never>
 
-// What shutdown() says of a connection that the peer has broken.
+// The errors of shutdown() on a connection that the peer has broken.
 const breaks = new Set(['ENOTCONN', 'ECONNRESET', 'ECONNABORTED', 'EPIPE'])
 
 /** What few connections have, kept apart so that the others stay small. */
@@ -77,16 +74,35 @@ interface Extras {
 }
 
 /**
- * A TCP connection of a {@link Poller}: made by `connectTcp()`, by `adopt()`, or given by an
- * `accept` event.
+ * A TCP connection of a {@link Poller}: from {@link Poller.connectTcp}, {@link Poller.adopt} or an
+ * {@link AcceptEvent}.
  *
- * Methods throw {@link SocketError} `EBADF` once the program has closed the connection, or once a
- * `wait()` after its `close` event has begun; `close()`, `end()` and `reset()` never do.
+ * Methods throw {@link SocketError} `EBADF` after you closed the connection, or in the first
+ * `wait()` after the one that returned its `close` event; `close()`, `end()` and `reset()` never
+ * throw.
+ * @example
+ * ```ts
+ * import { Poller } from 'pollport'
+ *
+ * const poller = new Poller()
+ * const listener = poller.listenTcp({ address: '127.0.0.1', port: 0 })
+ * const client = poller.connectTcp(listener.localAddress)
+ * client.send('hello')
+ * client.end() // FIN, after the bytes
+ * while (!client.closed) {
+ *   for (const event of poller.wait()) {
+ *     if (event.type === 'receive') event.socket.send(event.data) // echo
+ *     if (event.type === 'end') event.socket.end()
+ *   }
+ * }
+ * console.log(client.bytesReceived) // 5
+ * poller.close()
+ * ```
  */
 export class TcpConnection<U = unknown> {
-  /** Unique among the sockets of its poller, for as long as that lives. */
+  /** A number that no other socket of this poller has or gets. */
   readonly id: number
-  /** Whatever the program wants to find again in each event. */
+  /** Your own value; it comes with each event of this connection. */
   userPtr: U | undefined
   readonly #poller: PollerState<U>
   readonly #handle: number
@@ -125,27 +141,22 @@ export class TcpConnection<U = unknown> {
     return (this.#state & GIVEN_UP) !== 0
   }
 
-  /**
-   * Whether the connection is closed: its `close` event was given out or is in the coming batch.
-   */
+  /** Whether the connection is closed: its `close` event has come, or comes in the next batch. */
   get closed(): boolean {
     return (this.#state & CLOSED) !== 0
   }
 
-  /** Whether `connectTcp()` has no answer yet. */
+  /** Whether the connect is in progress. */
   get connecting(): boolean {
     return (this.#state & (CONNECTING | CLOSED)) === CONNECTING
   }
 
-  /**
-   * The system's number of the socket, for diagnostics only. The poller owns it: do not close
-   * it.
-   */
+  /** The descriptor or SOCKET. For diagnostics only: the poller owns it, do not close it. */
   get handle(): number {
     return this.#handle
   }
 
-  /** The peer's end point; it stays known after the close. */
+  /** The peer's address; it stays known after the close. */
   get remoteAddress(): SocketAddress {
     const known = this.#knownPeer()
     if (known !== undefined) return known
@@ -155,7 +166,7 @@ export class TcpConnection<U = unknown> {
     return peer
   }
 
-  /** This side's end point. Throws `EBADF` when closed. */
+  /** This side's address. Throws `EBADF` when closed. */
   get localAddress(): SocketAddress {
     if (this.closed) throw alreadyClosed('getsockname')
     return localAddressOf(this.#handle)
@@ -166,15 +177,12 @@ export class TcpConnection<U = unknown> {
     return this.#bytesReceived
   }
 
-  /** Bytes that the system has taken so far. */
+  /** Bytes that the kernel has taken so far. */
   get bytesSent(): number {
     return this.#bytesAccepted - this.bufferedBytes
   }
 
-  /**
-   * Bytes that were given to `send()` and that the system has not taken yet, in wait()'s outbox or
-   * behind a full send buffer.
-   */
+  /** Bytes that you sent and the kernel has not taken yet. */
   get bufferedBytes(): number {
     // Of a closed one nothing is left, and its slot may be another's.
     if ((this.#state & CLOSED) !== 0) return 0
@@ -184,16 +192,16 @@ export class TcpConnection<U = unknown> {
   }
 
   /**
-   * Queues bytes (a string as UTF-8), in order; they are copied, so that the caller may use its
-   * buffer again at once. They leave with the next `wait()` or `flush()`, together with whatever
-   * else was queued for this connection; one of 8 KiB or more that nothing is queued before leaves
-   * at once, and so does one over 64 KiB.
-   * @returns false if more than `highWaterMarkBytes` is queued now: the bytes are queued all the
-   *   same, a `drain` event tells when to go on. Also false, with nothing queued, if the connection
-   *   broke in this very batch: its `close` event follows. It breaks with `ENOMEM` when the system
-   *   took a part and there is no memory for the rest.
-   * @throws SocketError `EBADF` on a closed connection, `EPIPE` after `end()`; TypeError for
-   *   anything but bytes or a string.
+   * Queues bytes, in order. They are copied: you can reuse your buffer at once. They leave with the
+   * next `wait()` or `flush()`, in one system call with what else is queued for this connection. 8
+   * KiB or more with nothing queued before leave at once, and so does more than 64 KiB.
+   * @param data bytes, or a string as UTF-8
+   * @returns true: go on. false: more than `highWaterMarkBytes` are queued now. These bytes are
+   *   queued too; wait for `drain` before you send more. Also false, with nothing queued, if the
+   *   connection broke in this batch: its `close` event follows, with `ENOMEM` if the kernel took a
+   *   part and there is no memory for the rest.
+   * @throws SocketError `EBADF` when closed, `EPIPE` after `end()`; TypeError for anything but bytes
+   *   or a string
    */
   send(data: Uint8Array | string): boolean {
     if (
@@ -228,10 +236,10 @@ export class TcpConnection<U = unknown> {
   }
 
   /**
-   * Asks for one `drain` event when the system has taken everything that was sent so far, however
-   * little that is; at once if it has. None comes after `end()`, and none when the connection
-   * breaks first: its `close` follows.
-   * @throws SocketError `EBADF` when closed.
+   * Asks for one `drain` event when the kernel has taken everything that you sent, however little;
+   * in the next batch if it has already. None comes after `end()`, or if the connection breaks
+   * first: then `close` does.
+   * @throws SocketError `EBADF` when closed
    */
   requestDrain(): void {
     if (!this.#isUsable('drain') || (this.#state & (ENDING | SEND_BROKEN)) !== 0) return
@@ -243,24 +251,24 @@ export class TcpConnection<U = unknown> {
   }
 
   /**
-   * No more `receive` and no `end` until `resume()`: the peer is slowed down by TCP. An event that
-   * is in the current batch already still comes. If a send finds that the peer is gone while the
-   * connection is paused, it closes without these events.
+   * No more `receive` and no `end` until `resume()`: TCP slows the peer down. An event that is in
+   * the current batch still comes. If a send finds that the peer is gone while the connection is
+   * paused, it closes without these events.
+   * @throws SocketError `EBADF` when closed
    */
   pause(): void {
-    // Broken: what is left to receive is received and the close reported, also when the program
-    // would rather not read it now.
+    // Broken: what is left to receive is received and the close reported, paused or not.
     if (!this.#isUsable('pause') || (this.#state & (PAUSED | SEND_BROKEN)) !== 0) return
     this.#state |= PAUSED
     if ((this.#state & (CONNECTING | PEER_ENDED)) === 0)
       this.#poller.backend.setReceiving(this.index, false)
   }
 
-  /** Ends a `pause()`. */
+  /** Ends a `pause()`. Throws `EBADF` when closed, `ENOMEM` if it must be tried again. */
   resume(): void {
     if (!this.#isUsable('resume') || (this.#state & PAUSED) === 0) return
-    // It may throw for want of memory: then the connection is paused still, and a later resume()
-    // tries again.
+    // It may throw when memory is short: the connection stays paused, and a later resume() tries
+    // again.
     if ((this.#state & (CONNECTING | PEER_ENDED)) === 0)
       this.#poller.backend.setReceiving(this.index, true)
     this.#state &= ~PAUSED
@@ -268,9 +276,11 @@ export class TcpConnection<U = unknown> {
   }
 
   /**
-   * A `timeout` event when nothing was received or sent for `ms` milliseconds (fractions allowed, 0
-   * = never, the default). It comes once; the next byte starts the time anew, and so does the
-   * connect. What to do about it is the program's choice.
+   * Asks for a `timeout` event when nothing was received or sent for `ms` milliseconds. It comes
+   * once; the next byte starts the time again, and so does the connect. The connection stays open:
+   * close it if you want.
+   * @param ms milliseconds, fractions allowed; 0, the default of a connection, = never
+   * @throws SocketError `EBADF` when closed; TypeError or RangeError for what is not a time
    */
   setIdleTimeout(ms: number): void {
     timeout(ms, 'ms')
@@ -281,8 +291,8 @@ export class TcpConnection<U = unknown> {
   }
 
   /**
-   * Sends what is queued, then FIN: the peer sees the end. Receiving goes on; the `close` event
-   * comes when the peer has finished too.
+   * Sends what is queued, then FIN. You still receive; the `close` event comes when the peer has
+   * finished too. Does nothing when called again, or when closed.
    */
   end(): void {
     if ((this.#state & (CLOSED | CLOSING | ENDING)) !== 0) return
@@ -291,21 +301,19 @@ export class TcpConnection<U = unknown> {
   }
 
   /**
-   * Sends what is queued, then closes; nothing more is received. The `close` event comes in a later
-   * `wait()`; without an error, unless the queue could not be sent. A peer that never reads holds
-   * up the queue and so the close: `reset()` does not wait. While connecting it gives up, and the
-   * `close` has the error `ECANCELED`.
+   * Sends what is queued, then closes; you receive nothing more. The `close` event comes in a later
+   * `wait()`, without an error unless the queue could not be sent. A peer that does not read delays
+   * it: use `reset()` if you cannot wait. While connecting, it cancels the connect, and the `close`
+   * has the error `ECANCELED`. Closing twice is harmless.
    *
-   * With the option `lingerMs` it waits no longer than that many milliseconds: then what is still
-   * queued is dropped, the peer sees `ECONNRESET`, and the `close` has the error `ETIMEDOUT`.
-   * `lingerMs` 0 makes `close()` the same as `reset()`. No call blocks for it, and what the system
-   * has taken by then still leaves, as it does without the option.
+   * With the option `lingerMs` it takes no longer than that: then what is still queued is dropped,
+   * the peer gets RST, and the `close` has the error `ETIMEDOUT`. With `lingerMs` 0 `close()` is the
+   * same as `reset()`. No call blocks, and the kernel goes on sending what it has taken by then.
    *
    * Sent means handed to the kernel. If the peer sends more afterwards, the kernel answers with
-   * RST, and that overtakes what the system could not send at once (RFC 1122, 4.2.2.13), on
-   * Windows also what the peer has not read yet. The peer then sees `ECONNRESET` and no `end`.
-   * `end()` takes what the peer still sends: use it for last words to a peer that talks, with
-   * `setIdleTimeout()` for one that never ends.
+   * RST, which can discard what was not sent yet (RFC 1122, 4.2.2.13), and on Windows also what the
+   * peer has not read yet: it gets `ECONNRESET` instead of the end. Use `end()` to avoid that, with
+   * `setIdleTimeout()` for a peer that never ends.
    */
   close(): void {
     const wasOpen = (this.#state & (CLOSED | CLOSING)) === 0
@@ -326,7 +334,7 @@ export class TcpConnection<U = unknown> {
     this.#advanceEnding()
   }
 
-  /** Drops what is queued and closes at once; the peer sees `ECONNRESET`. */
+  /** Drops what is queued and closes at once with RST: the peer gets `ECONNRESET`. */
   reset(): void {
     this.#state |= GIVEN_UP
     if ((this.#state & CLOSED) !== 0) return
@@ -338,15 +346,16 @@ export class TcpConnection<U = unknown> {
   }
 
   /**
-   * Gives the connection away: returns the system's handle, which the caller owns from now on, for
-   * example to hand it to another thread's `adopt(Socket.fromHandle(handle, { type: 'tcp' }))`.
-   * What is queued is sent first. No event follows, not even `close`; an `end` that the batch still
-   * has comes to the next owner as well.
-   * @throws SocketError `EBUSY` while bytes are queued that the system does not take: wait for
+   * Gives you the handle: you own it from now on. Pass it to another thread's
+   * `adopt(Socket.fromHandle(handle, { type: 'tcp' }))`, for example. What is queued is sent first.
+   * No event follows, not even `close`; if the batch still has the `end`, the next owner gets it
+   * too.
+   * @returns the descriptor or SOCKET
+   * @throws SocketError `EBUSY` while bytes are queued that the kernel does not take: wait for
    *   `drain`, or until `bufferedBytes` is 0. `EBUSY` also while the batch has bytes of this
-   *   connection that you have not come to (by `for … of`, `forEach` or `divert`), which would be
-   *   lost: `pause()` it, and `detach()` after the next `wait()`. What a send has met (`EPIPE`,
-   *   `ECONNRESET`) if that broke the connection: its `close` is about to come.
+   *   connection that your `for … of`, `forEach` or handler has not reached, which would be lost:
+   *   `pause()` it, and `detach()` after the next `wait()`. The error of a send (`EPIPE`,
+   *   `ECONNRESET`) that broke the connection: its `close` follows.
    */
   detach(): number {
     this.#assertUsable('detach')
@@ -375,16 +384,17 @@ export class TcpConnection<U = unknown> {
   }
 
   /**
-   * From the next `wait()` on, the events of this connection go to `onEvent` and not into the
-   * batch; `undefined` ends that. They are handed over in their order at the end of that `wait()`,
-   * or of that turn of `run()`; what it gives is the batch of all the others, which may be empty. A
-   * `data` is valid until `onEvent` returns, and what `onEvent` throws is an uncaught exception.
-   * Closing the poller hands over a `close`.
+   * Passes the events of this connection to `onEvent` from the next `wait()` on; they are no longer
+   * in the batches. For code that handles one connection by itself, such as {@link toDuplex}.
    *
-   * For code that owns a connection by itself, such as {@link toDuplex}. Best called in the
-   * `accept` event, or right after `connectTcp()`, also when that failed at once and only the
-   * `close` is to come: what is in a batch already stays there.
-   * @throws SocketError `EBADF` when closed; TypeError for anything but a function or undefined.
+   * `onEvent` is called for each event, in order, at the end of that `wait()` or turn of `run()`,
+   * which returns the events of the others, perhaps none. `data` is valid until `onEvent` returns.
+   * What it throws is an uncaught exception. Closing the poller calls it with a `close`.
+   *
+   * Best called in the `accept` event, or right after `connectTcp()`, even if that failed at once:
+   * events that are in a batch already stay there.
+   * @param onEvent your handler; undefined ends it
+   * @throws SocketError `EBADF` when closed; TypeError for anything but a function or undefined
    */
   divert(onEvent: OnConnectionEvent<U> | undefined): void {
     if (onEvent !== undefined) callback(onEvent, 'onEvent')

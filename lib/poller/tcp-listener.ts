@@ -1,5 +1,5 @@
-// A listening socket of the unified floor, and the pause that it makes when descriptors run out.
-// Refuses to know how connections are taken: the backend gives them ready.
+// A listening socket of the unified floor, and its pause when descriptors run out. Does not accept
+// itself: the backend reports connections that are open already.
 import { type CompactAddress, SocketAddress } from '../address.ts'
 import { addon } from '../binding/load.ts'
 import { KIND, RELEASE, WATCH } from '../binding/records.ts'
@@ -22,13 +22,26 @@ const FIRST_PAUSE_MS = 50
 const LONGEST_PAUSE_MS = 1000
 
 /**
- * A listener of a {@link Poller}, made by `listenTcp()` or `adopt()`. Each connection comes as an
- * `accept` event.
+ * A listener of a {@link Poller}: made by {@link Poller.listenTcp} or {@link Poller.adopt}. Each
+ * connection comes as an {@link AcceptEvent}. If the process has no descriptor left, an `error`
+ * event reports it, and the listener pauses for 50 to 1,000 ms.
+ * @example
+ * ```ts
+ * import { Poller } from 'pollport'
+ *
+ * const poller = new Poller()
+ * const listener = poller.listenTcp({ address: '127.0.0.1', port: 0 })
+ * poller.connectTcp(listener.localAddress)
+ * while (!listener.closed) {
+ *   for (const event of poller.wait()) if (event.type === 'accept') event.listener.close()
+ * }
+ * poller.close()
+ * ```
  */
 export class TcpListener<U = unknown> {
-  /** Unique among the sockets of its poller, for as long as that lives. */
+  /** A number that no other socket of this poller has or gets. */
   readonly id: number
-  /** Comes with every `accept` event of this listener. */
+  /** Your own value; it comes with each event of this listener. */
   userPtr: U | undefined
   /** @internal */ readonly index: number
   /** @internal */ _isDiscarded = false
@@ -54,28 +67,28 @@ export class TcpListener<U = unknown> {
     return this.#closed
   }
 
-  /** The system's number of the socket, for diagnostics. */
+  /** The descriptor or SOCKET. For diagnostics only: the poller owns it, do not close it. */
   get handle(): number {
     return this.#handle
   }
 
-  /**
-   * Where it listens: with port 0 asked for, the port that the system chose. Throws `EBADF` when
-   * closed.
-   */
+  /** Where it listens, with the port that the system chose for 0. Throws `EBADF` when closed. */
   get localAddress(): SocketAddress {
     if (this.#closed) throw alreadyClosed('getsockname')
     return localAddressOf(this.#handle)
   }
 
-  /** Takes no more connections until `resume()`: they wait in the backlog. */
+  /**
+   * Accepts no more connections until `resume()`: they wait in the backlog. Throws `EBADF` when
+   * closed.
+   */
   pause(): void {
     if (this.#closed) throw alreadyClosed('pause')
     this.#paused = true
     this.#poller.backend.setReceiving(this.index, false)
   }
 
-  /** Ends a `pause()`. */
+  /** Ends a `pause()`. Throws `EBADF` when closed. */
   resume(): void {
     if (this.#closed) throw alreadyClosed('resume')
     if (!this.#paused) return
@@ -85,8 +98,8 @@ export class TcpListener<U = unknown> {
   }
 
   /**
-   * Stops listening at once; clients in the backlog are refused. A `close` event follows.
-   * Connections taken before stay.
+   * Stops listening at once: clients in the backlog are refused. Connections that were accepted stay
+   * open. A `close` event follows. Closing twice is harmless.
    */
   close(): void {
     if (this.#closed) return

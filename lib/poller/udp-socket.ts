@@ -1,5 +1,5 @@
 // A UDP socket of the unified floor: datagrams out through the outbox, datagrams in as events.
-// Refuses to know which system it is on.
+// The same on every system.
 import { type EndPoint, packed, SocketAddress } from '../address.ts'
 import { KIND, PACKED_ADDRESS, RELEASE } from '../binding/records.ts'
 import { alreadyClosed, namedSocketError, socketError } from '../errors.ts'
@@ -21,13 +21,24 @@ const MAX_IPV4_DATAGRAM = 65_507
 const MAX_IPV6_DATAGRAM = 65_527
 
 /**
- * A UDP socket of a {@link Poller}, made by `bindUdp()` or `adopt()`. Each datagram comes as a
- * `datagram` event.
+ * A UDP socket of a {@link Poller}: made by {@link Poller.bindUdp} or {@link Poller.adopt}. Each
+ * datagram comes as a {@link DatagramEvent}.
+ * @example
+ * ```ts
+ * import { Poller } from 'pollport'
+ *
+ * const poller = new Poller()
+ * const socket = poller.bindUdp({ address: '127.0.0.1', port: 0 })
+ * socket.send('hello', socket.localAddress)
+ * for (const event of poller.wait(1000))
+ *   if (event.type === 'datagram') console.log(String(event.data)) // hello
+ * poller.close()
+ * ```
  */
 export class UdpSocket<U = unknown> {
-  /** Unique among the sockets of its poller, for as long as that lives. */
+  /** A number that no other socket of this poller has or gets. */
   readonly id: number
-  /** Whatever the program wants to find again in each event. */
+  /** Your own value; it comes with each event of this socket. */
   userPtr: U | undefined
   /** @internal */ readonly index: number
   /** @internal */ _isDiscarded = false
@@ -71,29 +82,26 @@ export class UdpSocket<U = unknown> {
     return this.#closed
   }
 
-  /** The system's number of the socket, for diagnostics. */
+  /** The descriptor or SOCKET. For diagnostics only: the poller owns it, do not close it. */
   get handle(): number {
     return this.#handle
   }
 
-  /**
-   * Where it is bound: with port 0 asked for, the port that the system chose. Throws `EBADF` when
-   * closed.
-   */
+  /** Where it is bound, with the port that the system chose for 0. Throws `EBADF` when closed. */
   get localAddress(): SocketAddress {
     this.#assertOpen('getsockname')
     return localAddressOf(this.#handle)
   }
 
   /**
-   * The only end point that it hears, and that `send()` goes to without an address: of a raw socket
-   * that was connected before `adopt()`.
+   * The peer, if the socket was connected before `adopt()`: it receives from that end point alone,
+   * and `send()` needs no address.
    */
   get remoteAddress(): SocketAddress | undefined {
     return this.#peer
   }
 
-  /** Bytes given to `send()` that the system has not taken yet. */
+  /** Bytes that you sent and the kernel has not taken yet. */
   get bufferedBytes(): number {
     if (this.#closed) return 0
     return (
@@ -104,15 +112,16 @@ export class UdpSocket<U = unknown> {
   }
 
   /**
-   * Queues one datagram (a string as UTF-8; 0 bytes are allowed); it leaves with the next `wait()`
-   * or `flush()`. The bytes are copied. A {@link SocketAddress} from an event is the quickest
-   * destination; a socket that was connected before `adopt()` needs none.
-   * @returns true: the system gets it, as soon as it has room. False: the datagram was dropped,
-   *   because the system has no room and `highWaterMarkBytes` bytes wait already (24 more than its
-   *   own count for each datagram); `drain` tells when to go on.
+   * Queues one datagram; it leaves with the next `wait()` or `flush()`. The bytes are copied.
+   * @param data bytes, or a string as UTF-8; it may be empty
+   * @param to where to; the address of a `datagram` event is quickest. A socket that was connected
+   *   before `adopt()` needs none.
+   * @returns true: the kernel gets it, as soon as it has room. false: the datagram was dropped,
+   *   since the kernel has no room and `highWaterMarkBytes` are queued (each datagram counts 24
+   *   bytes more than it has); wait for `drain`.
    * @throws SocketError `EMSGSIZE` for more than 65,507 bytes (IPv6: 65,527), `EAFNOSUPPORT` for an
    *   address of the other family, `EBADF` when closed; TypeError `ERR_INVALID_ADDRESS` for a host
-   *   name. A datagram that the system refuses later comes as an `error` event.
+   *   name. If the kernel refuses it later, an `error` event reports it.
    */
   send(data: Uint8Array | string, to: SocketAddress | EndPoint | undefined = this.#peer): boolean {
     this.#assertOpen('sendto')
@@ -149,15 +158,15 @@ export class UdpSocket<U = unknown> {
   }
 
   /**
-   * No more `datagram` events until `resume()`: datagrams wait in the system's receive buffer, and
-   * are dropped by it when that is full.
+   * No more `datagram` events until `resume()`: datagrams wait in the kernel's receive buffer, and
+   * the kernel drops what does not fit. Throws `EBADF` when closed.
    */
   pause(): void {
     this.#assertOpen('pause')
     this.#poller.backend.setReceiving(this.index, false)
   }
 
-  /** Ends a `pause()`. */
+  /** Ends a `pause()`. Throws `EBADF` when closed. */
   resume(): void {
     this.#assertOpen('resume')
     this.#poller.backend.setReceiving(this.index, true)
@@ -165,12 +174,14 @@ export class UdpSocket<U = unknown> {
   }
 
   /**
-   * Joins a multicast group, on the interface that has the address `networkInterface`, or on the
-   * system's choice. Of an IPv6 interface any address with its scope will do (`'::%eth0'`). On
-   * Linux a dual-stack socket joins IPv4 groups as well; Windows may refuse that.
-   * @throws SocketError `EADDRNOTAVAIL` when no interface has that address, `EAFNOSUPPORT` when the
-   *   families of socket, group and interface do not go together, `EINVAL` for an address that is
-   *   no group, `EADDRINUSE` when it was joined there already
+   * Joins a multicast group. On Linux a dual-stack socket joins IPv4 groups as well; Windows may
+   * refuse that.
+   * @param group the group's numeric address
+   * @param networkInterface an address of the interface on which to join; by default the system
+   *   chooses. Of an IPv6 interface any address with its scope will do: `'::%eth0'`.
+   * @throws SocketError `EADDRNOTAVAIL` if no interface has that address, `EAFNOSUPPORT` if the
+   *   families of socket, group and interface do not go together, `EINVAL` if `group` is not a
+   *   multicast address, `EADDRINUSE` if it was joined there already
    */
   joinMulticast(group: string, networkInterface?: string): void {
     this.#assertOpen('setsockopt')
@@ -178,8 +189,8 @@ export class UdpSocket<U = unknown> {
   }
 
   /**
-   * Leaves a multicast group, on the interface on which it was joined. Throws `EADDRNOTAVAIL` if it
-   * was not joined there.
+   * Leaves a multicast group, on the interface on which it was joined.
+   * @throws SocketError `EADDRNOTAVAIL` if it was not joined there
    */
   leaveMulticast(group: string, networkInterface?: string): void {
     this.#assertOpen('setsockopt')
@@ -193,8 +204,8 @@ export class UdpSocket<U = unknown> {
   }
 
   /**
-   * Sends what was queued, as far as the system has room, and closes; the rest is dropped, which
-   * {@link PollerStats.datagramsDropped} counts. A `close` event follows.
+   * Sends what is queued, as far as the kernel has room, and closes; the rest is dropped and counted
+   * in {@link PollerStats.datagramsDropped}. A `close` event follows. Closing twice is harmless.
    */
   close(): void {
     if (this.#closed || this.#closing) return
