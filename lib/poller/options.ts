@@ -47,7 +47,9 @@ export interface PollerOptions {
    * it. 0 to 2 GiB. Default 1 MiB.
    */
   highWaterMarkBytes?: number | undefined
-  /** The longest datagram that is received whole, 1 to 65,535; longer ones are cut. Default 65,535. */
+  /**
+   * The longest datagram that is received whole, 1 to 65,535; longer ones are cut. Default 65,535.
+   */
   maxDatagramBytes?: number | undefined
 }
 

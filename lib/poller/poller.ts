@@ -286,8 +286,8 @@ export class Poller<U = unknown> {
    * @param data bytes, or a string as UTF-8
    * @returns how many connections took it: closed and ended ones do not. A connection over its
    *   high-water mark takes it too: find those that do not keep up by `bufferedBytes`.
-   * @throws SocketError `EBADF` when the poller is closed; TypeError for anything but connections of
-   *   this poller, or bytes
+   * @throws SocketError `EBADF` when the poller is closed; TypeError for anything but connections
+   *   of this poller, or bytes
    */
   broadcast(to: Iterable<TcpConnection<U>>, data: Uint8Array | string): number {
     this.#state.assertOpen('send')

@@ -200,8 +200,8 @@ export class TcpConnection<U = unknown> {
    *   queued too; wait for `drain` before you send more. Also false, with nothing queued, if the
    *   connection broke in this batch: its `close` event follows, with `ENOMEM` if the kernel took a
    *   part and there is no memory for the rest.
-   * @throws SocketError `EBADF` when closed, `EPIPE` after `end()`; TypeError for anything but bytes
-   *   or a string
+   * @throws SocketError `EBADF` when closed, `EPIPE` after `end()`; TypeError for anything but
+   *   bytes or a string
    */
   send(data: Uint8Array | string): boolean {
     if (
@@ -307,8 +307,9 @@ export class TcpConnection<U = unknown> {
    * has the error `ECANCELED`. Closing twice is harmless.
    *
    * With the option `lingerMs` it takes no longer than that: then what is still queued is dropped,
-   * the peer gets RST, and the `close` has the error `ETIMEDOUT`. With `lingerMs` 0 `close()` is the
-   * same as `reset()`. No call blocks, and the kernel goes on sending what it has taken by then.
+   * the peer gets RST, and the `close` has the error `ETIMEDOUT`. With `lingerMs` 0 `close()` is
+   * the same as `reset()`. No call blocks, and the kernel goes on sending what it has taken by
+   * then.
    *
    * Sent means handed to the kernel. If the peer sends more afterwards, the kernel answers with
    * RST, which can discard what was not sent yet (RFC 1122, 4.2.2.13), and on Windows also what the

@@ -98,8 +98,8 @@ export class TcpListener<U = unknown> {
   }
 
   /**
-   * Stops listening at once: clients in the backlog are refused. Connections that were accepted stay
-   * open. A `close` event follows. Closing twice is harmless.
+   * Stops listening at once: clients in the backlog are refused. Connections that were accepted
+   * stay open. A `close` event follows. Closing twice is harmless.
    */
   close(): void {
     if (this.#closed) return

@@ -204,8 +204,9 @@ export class UdpSocket<U = unknown> {
   }
 
   /**
-   * Sends what is queued, as far as the kernel has room, and closes; the rest is dropped and counted
-   * in {@link PollerStats.datagramsDropped}. A `close` event follows. Closing twice is harmless.
+   * Sends what is queued, as far as the kernel has room, and closes; the rest is dropped and
+   * counted in {@link PollerStats.datagramsDropped}. A `close` event follows. Closing twice is
+   * harmless.
    */
   close(): void {
     if (this.#closed || this.#closing) return
