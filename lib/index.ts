@@ -29,7 +29,9 @@ export type {
   DrainEvent,
   EndEvent,
   ErrorEvent,
+  ListenerEvent,
   OnConnectionEvent,
+  OnListenerEvent,
   PollEvent,
   PollSocket,
   ReceiveEvent,
@@ -45,6 +47,7 @@ export type {
   PollSocketOptions,
   RunOptions
 } from './poller/options.ts'
+export { PollTimer } from './poller/poll-timer.ts'
 export { Poller } from './poller/poller.ts'
 export type { PollerStats } from './poller/stats.ts'
 export { TcpConnection } from './poller/tcp-connection.ts'

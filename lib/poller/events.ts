@@ -209,6 +209,21 @@ export type ConnectionEvent<U = unknown> =
  */
 export type OnConnectionEvent<U = unknown> = (event: ConnectionEvent<U>) => void
 
+/** What can happen to one listener: see {@link TcpListener.divert}. */
+export type ListenerEvent<U = unknown> =
+  | AcceptEvent<U>
+  | (ErrorEvent<U> & {
+      /** The listener. */
+      socket: TcpListener<U>
+    })
+  | (CloseEvent<U> & {
+      /** The listener. */
+      socket: TcpListener<U>
+    })
+
+/** Who takes the events of one listener. */
+export type OnListenerEvent<U = unknown> = (event: ListenerEvent<U>) => void
+
 /**
  * Called when the program comes to an event: gives it the `userPtr` of that moment. False if the
  * program gave up the event's socket after the batch was made: such an event is passed over, except

@@ -72,6 +72,11 @@ export class Outbox {
     return written
   }
 
+  /** So many bytes were written to `end`, of the room that the caller has made. */
+  advance(length: number): void {
+    this.#used += length
+  }
+
   /** Where the next bytes go. */
   get end(): number {
     return this.#used

@@ -12,7 +12,7 @@ import { type Deadline, Deadlines } from './deadlines.ts'
 import {
   type ConnectionEvent,
   handOut,
-  type OnConnectionEvent,
+  type ListenerEvent,
   type PollEvent,
   type PollSocket
 } from './events.ts'
@@ -20,6 +20,10 @@ import { Outbox } from './outbox.ts'
 import { PeerAddresses } from './peer-addresses.ts'
 import { Counters } from './stats.ts'
 import { settleSends } from './wait.ts'
+
+/** Who gets the events of a diverted socket, whatever its kind and its userPtr. */
+type Handler = (event: never) => void
+type HandedEvent<U> = ConnectionEvent<U> | ListenerEvent<U>
 
 export class PollerState<U> {
   readonly backend: Backend
@@ -69,7 +73,7 @@ export class PollerState<U> {
   /** The batch that the program got last. */
   #given: PollEvent<U>[] = []
   /** What diverted connections get of it, and how much of that they have got. */
-  #handed: [OnConnectionEvent<never>, ConnectionEvent<U>][] = []
+  #handed: [Handler, HandedEvent<U>][] = []
   #handedCount = 0
 
   constructor(backend: Backend, memory: BatchMemory, highWaterMarkBytes: number) {
@@ -142,17 +146,16 @@ export class PollerState<U> {
     this.#given = rest
     for (let at = 0; at < events.length; at++) {
       const event = events[at]
-      // An `accept` is the listener's.
-      const eventHandler =
-        event.type === 'wake' || event.type === 'accept' ? undefined : event.socket._eventHandler
+      const eventHandler = handlerOf(event)
       if (eventHandler === undefined) rest[rest.length] = event
-      else handed.push([eventHandler, event as ConnectionEvent<U>])
+      else handed.push([eventHandler, event as HandedEvent<U>])
     }
     this.isHandingOut = true
     for (const [eventHandler, event] of handed) {
       this.#handedCount++
       // One that was handed out before may have closed this one.
-      if (handOut(event)) this.handOver(eventHandler, event)
+      // And it may have given this one to another owner.
+      if (handOut(event)) this.handOver(handlerOf(event) ?? eventHandler, event)
     }
     this.isHandingOut = false
     this.#handed = []
@@ -177,10 +180,10 @@ export class PollerState<U> {
    * What an event handler throws is not caught, as with any listener of Node's: the others still
    * get their events.
    */
-  handOver(eventHandler: OnConnectionEvent<never>, event: ConnectionEvent<U>): void {
+  handOver(eventHandler: Handler, event: HandedEvent<U>): void {
     if (event.type === 'close') this.diverted--
     try {
-      ;(eventHandler as OnConnectionEvent<U>)(event)
+      ;(eventHandler as (event: HandedEvent<U>) => void)(event)
     } catch (error) {
       beforeNodeLoopGoesOn(() => throwUncaught(error))
     }
@@ -259,4 +262,10 @@ export class PollerState<U> {
     this.onClose?.()
     this.backend.close()
   }
+}
+
+function handlerOf<U>(event: PollEvent<U>): Handler | undefined {
+  if (event.type === 'wake') return undefined
+  // An `accept` is the listener's.
+  return event.type === 'accept' ? event.listener._eventHandler : event.socket._eventHandler
 }

@@ -36,6 +36,7 @@ import {
   setOptions,
   withDefault
 } from './options.ts'
+import { PollTimer } from './poll-timer.ts'
 import { PollerState } from './poller-state.ts'
 import { Batches, NodeLoop, runInNodeLoop } from './run.ts'
 import type { PollerStats } from './stats.ts'
@@ -298,6 +299,33 @@ export class Poller<U = unknown> {
   flush(): void {
     this.#state.assertOpen('send')
     this.#state.flush()
+  }
+
+  /**
+   * A timer that needs no turn of Node's loop: when it is due, `wait()` calls `onDue`, and goes on
+   * waiting; inside `run()` it is called in Node's loop, as any timer is. What `onDue` throws is an
+   * uncaught exception.
+   *
+   * @example
+   * ```ts
+   * import { Poller } from 'pollport'
+   *
+   * const poller = new Poller()
+   * let ticks = 0
+   * const timer = poller.timer(() => {
+   *   console.log(++ticks)
+   *   if (ticks < 3) timer.set(10)
+   * })
+   * timer.set(10)
+   * poller.wait(50) // 1 2 3
+   * poller.close()
+   * ```
+   * @returns the timer, which is not set yet
+   * @throws SocketError `EBADF` after `close()`; TypeError for anything but a function
+   */
+  timer(onDue: () => void): PollTimer {
+    this.#state.assertOpen('timer')
+    return new PollTimer(this.#state, callback(onDue, 'onDue'))
   }
 
   /**

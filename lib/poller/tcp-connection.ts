@@ -15,7 +15,7 @@ import {
 import { localAddressOf, remoteAddressOf } from '../raw/socket-calls.ts'
 import { Slots } from '../slots.ts'
 import { bindToThread } from '../thread-bound.ts'
-import { callback, timeout, uint8Array } from '../validate.ts'
+import { callback, integer, timeout, uint8Array } from '../validate.ts'
 import { Deadline } from './deadlines.ts'
 import type { OnConnectionEvent } from './events.ts'
 import { IdleTimer } from './idle-timer.ts'
@@ -48,7 +48,7 @@ const AWAITS_FLUSH = 1024
 const DRAIN_WHEN_EMPTY = 2048
 
 /** Of any type of userPtr: else a connection would not be assignable to one of a wider type. */
-type EventHandler = OnConnectionEvent<never>
+type EventHandler = (event: never) => void
 
 // The errors of shutdown() on a connection that the peer has broken.
 const breaks = new Set(['ENOTCONN', 'ECONNRESET', 'ECONNABORTED', 'EPIPE'])
@@ -236,6 +236,38 @@ export class TcpConnection<U = unknown> {
   }
 
   /**
+   * Queues bytes as `send()` does, which `write` puts straight into the poller's memory: for
+   * encoders, which would otherwise make a buffer for each message.
+   * @param mostBytes how much room `write` needs at most
+   * @param write gets the memory and where to begin; it writes nowhere else, uses nothing of the
+   *   poller meanwhile, and returns how many bytes it wrote
+   * @returns as `send()`
+   * @throws as `send()`; RangeError for a `mostBytes` below 0 or over 1 GiB, and when `write` says
+   *   that it wrote more
+   */
+  sendInto(mostBytes: number, write: (into: Buffer, at: number) => number): boolean {
+    integer(mostBytes, 'mostBytes', 0, 2 ** 30)
+    if (
+      (this.#state & ~(OVER_MARK | PAUSED | PEER_ENDED | AWAITS_FLUSH | DRAIN_WHEN_EMPTY)) !== 0 &&
+      !this.#maySend()
+    )
+      return false
+    const isLarge = mostBytes > Outbox.maxMessageBytes
+    if (!isLarge) this.#poller.makeRoom(mostBytes)
+    if ((this.#state & (CLOSED | SEND_BROKEN)) !== 0) return false
+    if (isLarge || this.#queue !== undefined) {
+      const bytes = Buffer.allocUnsafe(mostBytes)
+      return this.send(bytes.subarray(0, integer(write(bytes, 0), 'written', 0, mostBytes)))
+    }
+    const { outbox } = this.#poller
+    const offset = outbox.end
+    const written = write(outbox.bytes, offset)
+    integer(written, 'written', 0, mostBytes)
+    outbox.advance(written)
+    return written === 0 || this._sendShared(offset, written)
+  }
+
+  /**
    * Asks for one `drain` event when the kernel has taken everything that you sent, however little;
    * in the next batch if it has already. None comes after `end()`, or if the connection breaks
    * first: then `close` does.
@@ -404,7 +436,7 @@ export class TcpConnection<U = unknown> {
       !this._isDiscarded &&
       this.#getExtras().closedInBatch === this.#poller.batchNumber
     if (!isCloseToCome) this.#assertUsable('divert')
-    this.#setEventHandler(onEvent)
+    this.#setEventHandler(onEvent as EventHandler | undefined)
   }
 
   /** Sets an option of the socket, by the same names as `Socket.setOption`. */

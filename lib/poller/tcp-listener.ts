@@ -13,13 +13,18 @@ import {
 import { localAddressOf } from '../raw/socket-calls.ts'
 import { Slots } from '../slots.ts'
 import { bindToThread } from '../thread-bound.ts'
+import { callback } from '../validate.ts'
 import { Deadline } from './deadlines.ts'
+import type { OnListenerEvent } from './events.ts'
 import type { PollerState } from './poller-state.ts'
 import { TcpConnection } from './tcp-connection.ts'
 
 // How long a listener rests when descriptors or memory have run out.
 const FIRST_PAUSE_MS = 50
 const LONGEST_PAUSE_MS = 1000
+
+/** Whatever the type of the userPtr. */
+type EventHandler = (event: never) => void
 
 /**
  * A listener of a {@link Poller}: made by {@link Poller.listenTcp} or {@link Poller.adopt}. Each
@@ -50,6 +55,7 @@ export class TcpListener<U = unknown> {
   #closed = false
   #paused = false
   #pauseMs = 0
+  #eventHandler: EventHandler | undefined
   readonly #pauseEnd = new Deadline(() => this.#resumeAfterPause())
 
   /** @internal */
@@ -128,9 +134,27 @@ export class TcpListener<U = unknown> {
     this.close()
   }
 
-  /** @internal Only connections can be diverted. */
-  get _eventHandler(): undefined {
-    return undefined
+  /**
+   * From now on the events of this listener go to `onEvent` and not into the batch: each `accept`,
+   * the `error` when descriptors run out, and the `close`; `undefined` ends that. They are handed
+   * over in their order at the end of the `wait()`, or of the turn of `run()`. What `onEvent`
+   * throws is an uncaught exception. Closing the poller hands over a `close`.
+   *
+   * For code that owns a listener by itself, such as a server of a protocol. What is in a batch
+   * already stays there.
+   * @throws SocketError `EBADF` when closed; TypeError for anything but a function or undefined.
+   */
+  divert(onEvent: OnListenerEvent<U> | undefined): void {
+    if (onEvent !== undefined) callback(onEvent, 'onEvent')
+    if (this.#closed) throw alreadyClosed('divert')
+    if (this.#eventHandler === undefined && onEvent !== undefined) this.#poller.diverted++
+    if (this.#eventHandler !== undefined && onEvent === undefined) this.#poller.diverted--
+    this.#eventHandler = onEvent as EventHandler | undefined
+  }
+
+  /** @internal Gets the events instead of the batch. */
+  get _eventHandler(): EventHandler | undefined {
+    return this.#eventHandler
   }
 
   /** @internal What the system did: see KIND of records.ts. */
@@ -143,6 +167,12 @@ export class TcpListener<U = unknown> {
   _onPollerClosed(): void {
     this.#closed = true
     this._isDiscarded = true
+    if (this.#eventHandler !== undefined)
+      this.#poller.handOver(this.#eventHandler, {
+        type: 'close',
+        socket: this,
+        userPtr: this.userPtr
+      })
   }
 
   #onAccepted(handle: number, peer: SocketAddress | CompactAddress): void {

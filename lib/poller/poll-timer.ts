@@ -1,0 +1,58 @@
+// A timer of a poller: what is due within its wait(), and needs no turn of Node's loop. Knows no
+// sockets.
+import { clockMs } from '../clock.ts'
+import { beforeNodeLoopGoesOn, throwUncaught } from '../turns.ts'
+import { number } from '../validate.ts'
+import { Deadline } from './deadlines.ts'
+
+/** What a timer needs of its poller. */
+interface Clock {
+  readonly closed: boolean
+  readonly deadlines: { delete(deadline: Deadline): void }
+  setDeadline(deadline: Deadline, at: number): void
+}
+
+/**
+ * Made by {@link Poller.timer}. It holds up neither the process nor the poller's close.
+ * @example
+ * ```ts
+ * import { Poller } from 'pollport'
+ *
+ * const poller = new Poller()
+ * const timer = poller.timer(() => console.log('due'))
+ * timer.set(1000)
+ * timer.cancel()
+ * poller.close()
+ * ```
+ */
+export class PollTimer {
+  readonly #clock: Clock
+  readonly #deadline: Deadline
+
+  /** @internal */
+  constructor(clock: Clock, callback: () => void) {
+    this.#clock = clock
+    this.#deadline = new Deadline(() => {
+      try {
+        callback()
+      } catch (error) {
+        beforeNodeLoopGoesOn(() => throwUncaught(error))
+      }
+    })
+  }
+
+  /**
+   * Calls back once in so many milliseconds (fractions allowed), and no longer at the time that was
+   * set before.
+   * @throws RangeError for less than 0 or more than 2^53
+   */
+  set(ms: number): void {
+    number(ms, 'ms', 0, Number.MAX_SAFE_INTEGER)
+    if (!this.#clock.closed) this.#clock.setDeadline(this.#deadline, clockMs() + ms)
+  }
+
+  /** Does not call back until it is set again. */
+  cancel(): void {
+    this.#clock.deadlines.delete(this.#deadline)
+  }
+}

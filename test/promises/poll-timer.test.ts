@@ -1,0 +1,86 @@
+// A timer of a poller is due within wait(), not before its time, and needs no turn of Node's loop.
+import { Poller } from 'pollport'
+import { expect, onTestFinished, test } from 'vitest'
+import { codeOf } from '../support/raw-pair.ts'
+
+function openPoller(): Poller {
+  const poller = new Poller()
+  onTestFinished(() => poller.close())
+  return poller
+}
+
+test('a wait calls back what is due, not too early, and goes on waiting', () => {
+  const poller = openPoller()
+  const begin = performance.now()
+  const due: number[] = []
+  const timer = poller.timer(() => {
+    due.push(performance.now() - begin)
+    if (due.length < 3) timer.set(10)
+  })
+  timer.set(10)
+  expect(poller.wait(100)).toEqual([])
+  expect(performance.now() - begin).toBeGreaterThanOrEqual(100)
+  expect(due).toHaveLength(3)
+  for (const [at, ms] of due.entries()) expect(ms).toBeGreaterThanOrEqual(10 * (at + 1))
+})
+
+test('set again it has the new time, cancelled it does not call back', () => {
+  const poller = openPoller()
+  const due: string[] = []
+  const moved = poller.timer(() => due.push('moved'))
+  const cancelled = poller.timer(() => due.push('cancelled'))
+  moved.set(1)
+  moved.set(30)
+  cancelled.set(1)
+  cancelled.cancel()
+  poller.wait(15)
+  expect(due).toEqual([])
+  poller.wait(30)
+  expect(due).toEqual(['moved'])
+})
+
+test('inside run() it is called, also when it is set outside of a handler', async () => {
+  const poller = openPoller()
+  const running = poller.run(() => {})
+  await new Promise<void>((resolve) => {
+    const timer = poller.timer(resolve)
+    setImmediate(() => timer.set(5))
+  })
+  poller.close()
+  await running
+})
+
+test('what it throws is an uncaught exception, and other timers are called all the same', async () => {
+  const poller = openPoller()
+  const uncaught: unknown[] = []
+  const listeners = process.listeners('uncaughtException')
+  process.removeAllListeners('uncaughtException')
+  process.on('uncaughtException', (error) => uncaught.push(error))
+  try {
+    let called = false
+    poller
+      .timer(() => {
+        throw new Error('from a timer')
+      })
+      .set(0)
+    poller.timer(() => (called = true)).set(1)
+    poller.wait(10)
+    await new Promise((resolve) => setImmediate(resolve))
+    expect(called).toBe(true)
+    expect(uncaught).toMatchObject([{ message: 'from a timer' }])
+  } finally {
+    process.removeAllListeners('uncaughtException')
+    for (const listener of listeners) process.on('uncaughtException', listener)
+  }
+})
+
+test('wrong arguments and a closed poller are refused; a timer of a closed one is harmless', () => {
+  const poller = new Poller()
+  const timer = poller.timer(() => {})
+  expect(codeOf(() => poller.timer(1 as never))).toBe('ERR_INVALID_ARG_TYPE')
+  expect(codeOf(() => timer.set(-1))).toBe('ERR_OUT_OF_RANGE')
+  poller.close()
+  timer.set(1)
+  timer.cancel()
+  expect(codeOf(() => poller.timer(() => {}))).toBe('EBADF')
+})
