@@ -119,6 +119,8 @@ export class ConnectionDuplex extends Duplex {
   readonly #context = new AsyncResource('PollportStream', { requireManualDestroy: true })
   #isConnecting: boolean
   #isClosed = false
+  /** The connection is another's by now. */
+  #isTaken = false
   #hasEnded = false
   #hadError = false
   /** In order. */
@@ -278,6 +280,23 @@ export class ConnectionDuplex extends Duplex {
     return this
   }
 
+  /**
+   * @internal Ends the stream's part in the connection, for the code that goes on with it: gives
+   *   back what has come and was not read. Undefined, with nothing changed, if the stream has more
+   *   to report, or to send.
+   */
+  _takeBack(): Buffer | undefined {
+    const hasMore = !this.#arrived.every(isChunk) || this.writableLength > 0
+    if (hasMore || this.#isOver || this.#isConnecting) return undefined
+    const read = (this.read() as Buffer | null) ?? Buffer.alloc(0)
+    const rest = Buffer.concat([read, ...(this.#arrived.splice(0) as Buffer[])])
+    this.#isTaken = true
+    this.#idleTimer?.cancel()
+    this.#idleTimer = undefined
+    this.connection.resume()
+    return rest
+  }
+
   /** Does nothing: what keeps a process alive is the poller, not a connection. */
   ref(): this {
     return this
@@ -336,7 +355,7 @@ export class ConnectionDuplex extends Duplex {
     this.#isConnecting = false
     this.#hadError = error !== null && error !== undefined
     done(error)
-    if (this.#isClosed) {
+    if (this.#isClosed || this.#isTaken) {
       atNextTick(() => this.emit('close', this.#hadError))
       return
     }

@@ -47,7 +47,8 @@ export interface WebSocketEncoderOptions {
 }
 
 /** {@link WebSocketDecoderOptions}, checked. */
-export class DecoderLimits {
+export class DecoderLimits implements WebSocketDecoderOptions {
+  readonly role: WebSocketRole
   readonly isMasked: boolean
   readonly maxMessageBytes: number
   readonly maxFragments: number
@@ -61,7 +62,8 @@ export class DecoderLimits {
       maxFragments = DEFAULT_MAX_FRAGMENTS,
       compression = false
     } = object(options, 'options')
-    this.isMasked = checkRole(role) === 'server'
+    this.role = checkRole(role)
+    this.isMasked = role === 'server'
     this.maxMessageBytes = integer(maxMessageBytes, 'maxMessageBytes', 0, MOST_BYTES)
     this.maxFragments = integer(maxFragments, 'maxFragments', 1, MOST_BYTES)
     this.compression = boolean(compression, 'compression')
@@ -69,7 +71,8 @@ export class DecoderLimits {
 }
 
 /** {@link WebSocketEncoderOptions}, checked. */
-export class EncoderSettings {
+export class EncoderSettings implements WebSocketEncoderOptions {
+  readonly role: WebSocketRole
   readonly isMasked: boolean
   readonly deflate: DeflateOptions | undefined
   readonly maskingKey: () => number
@@ -77,7 +80,8 @@ export class EncoderSettings {
 
   constructor(options: WebSocketEncoderOptions) {
     const { role, compression, maskingKey = randomKey } = object(options, 'options')
-    this.isMasked = checkRole(role) === 'client'
+    this.role = checkRole(role)
+    this.isMasked = role === 'client'
     this.deflate = compression === undefined ? undefined : checkDeflate(compression)
     this.maskingKey = callback(maskingKey, 'maskingKey')
   }

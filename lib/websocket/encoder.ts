@@ -56,6 +56,11 @@ export class WebSocketEncoder {
     this.#settings = options instanceof EncoderSettings ? options : new EncoderSettings(options)
   }
 
+  /** Whether messages can be compressed: whether it has the `compression` option. */
+  get canCompress(): boolean {
+    return this.#settings.deflate !== undefined
+  }
+
   /**
    * A message as one frame, ready to be sent; a string as UTF-8.
    * @throws TypeError for anything but bytes or a string, and for `compress` without the

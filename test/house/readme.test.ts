@@ -1,5 +1,5 @@
-// What README.md, docs/guide.md, docs/cookbook.md, docs/migrating.md and examples/ show can be
-// typed in as it stands there, and works.
+// What README.md, examples/ and the pages of docs/ that have programs show can be typed in as it
+// stands there, and works.
 import { rmSync } from 'node:fs'
 import { join } from 'node:path'
 import { afterAll, describe, expect, test } from 'vitest'
@@ -9,7 +9,9 @@ import { isForeign, programsOf, runProgram, typeCheck, writePrograms } from './p
 
 const deadlineMs = 60_000
 
-for (const page of ['README.md', 'docs/guide.md', 'docs/cookbook.md', 'docs/migrating.md']) {
+const pages = ['README.md', 'docs/guide.md', 'docs/cookbook.md', 'docs/migrating.md']
+
+for (const page of [...pages, 'docs/websocket.md']) {
   describe(page, () => {
     const programs = programsOf(page)
     const folder = writePrograms(programs)

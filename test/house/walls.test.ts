@@ -77,6 +77,7 @@ const rooms: readonly Room[] = [
       'poller/events',
       'poller/tcp-connection',
       'poller/tcp-listener',
+      'poller/options',
       leaves
     ],
     why: 'WebSockets are a helper with an entrance of its own: written on the public Poller and its sockets'

@@ -1,0 +1,93 @@
+// Where connections come in: one listener, and the WebSocketServers that share it by path. Makes a
+// handshake of each connection, and bounds how many there are.
+import type { Duplex } from 'node:stream'
+import { toDuplex } from '../helpers/duplex.ts'
+import type { AcceptEvent } from '../poller/events.ts'
+import type { TcpConnection } from '../poller/tcp-connection.ts'
+import type { TcpListener } from '../poller/tcp-listener.ts'
+import { ownConnection } from './connection-events.ts'
+import type { Link } from './link.ts'
+import { PendingHandshake, type ServerSide, type Servers } from './pending-handshake.ts'
+import type { SecureDoor } from './secure-door.ts'
+import { StreamLink } from './stream-link.ts'
+
+const doors = new WeakMap<object, Door>()
+
+/** A server, and what it asks of the door. */
+export interface Tenant extends ServerSide<unknown> {
+  readonly maxHandshakes: number
+  readonly secureDoor: SecureDoor | undefined
+}
+
+export class Door implements Servers {
+  readonly #servers: Tenant[] = []
+  /** The oldest first. */
+  readonly #handshakes = new Set<PendingHandshake>()
+  readonly #listener: TcpListener<unknown>
+
+  private constructor(listener: TcpListener<unknown>) {
+    this.#listener = listener
+    listener.divert((event) => {
+      // Its errors (no descriptor is left) are not the end of it: it goes on by itself.
+      if (event.type === 'accept') this.#onAccept(event)
+      else if (event.type === 'error') this.#servers[0]?.onError(event.error)
+    })
+  }
+
+  /** The door of a listener; made when the first server asks for it. */
+  static of(listener: TcpListener<unknown>): Door {
+    let door = doors.get(listener)
+    if (door === undefined) {
+      door = new Door(listener)
+      doors.set(listener, door)
+    }
+    return door
+  }
+
+  get servers(): readonly Tenant[] {
+    return this.#servers
+  }
+
+  add(server: Tenant): void {
+    this.#servers.push(server)
+  }
+
+  /** The last one gives the listener back. */
+  delete(server: Tenant): void {
+    this.#servers.splice(this.#servers.indexOf(server), 1)
+    if (this.#servers.length > 0) return
+    doors.delete(this.#listener)
+    if (!this.#listener.closed) this.#listener.divert(undefined)
+  }
+
+  handOver(link: Link, bytes: Buffer): Duplex {
+    if (link instanceof StreamLink) return link.release(bytes)
+    const stream = toDuplex(link as TcpConnection<unknown>)
+    stream.unshift(bytes)
+    return stream
+  }
+
+  onDone(handshake: PendingHandshake): void {
+    this.#handshakes.delete(handshake)
+  }
+
+  /** A connection, plain or by now secure, of which the request is to come. */
+  begin(link: Link): PendingHandshake {
+    const [first] = this.#servers
+    const handshake = new PendingHandshake(link, this, first)
+    this.#handshakes.add(handshake)
+    // The newest is let in, so that a crowd that says nothing keeps nobody out.
+    if (this.#handshakes.size > first.maxHandshakes) {
+      const [oldest] = this.#handshakes
+      oldest.drop()
+      this.#handshakes.delete(oldest)
+    }
+    return handshake
+  }
+
+  #onAccept({ socket }: AcceptEvent): void {
+    const [first] = this.#servers
+    if (first.secureDoor !== undefined) first.secureDoor.enter(socket, this)
+    else ownConnection(socket, this.begin(socket))
+  }
+}

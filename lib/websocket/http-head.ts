@@ -1,0 +1,90 @@
+// The head of a request or of an answer (RFC 9112, 2 to 5): read as it comes, and taken apart. As
+// strict as a server may be: no folded lines, no bare line feeds, no space before a colon.
+import { badRequest, WebSocketHandshakeError } from './handshake-error.ts'
+
+const END_OF_HEAD = '\r\n\r\n'
+const FIELD = /^([!#$%&'*+\-.^_`|~0-9A-Za-z]+):[ \t]*(.*?)[ \t]*$/
+// RFC 9110, 5.5: visible characters, spaces and tabs; and bytes over ASCII, which some send.
+const VALUE = /^[\t\x20-\x7e\x80-\xff]*$/
+const TOKEN = /^[!#$%&'*+\-.^_`|~0-9A-Za-z]+$/
+
+/** Header fields by name in lower case. Of a name that comes twice the values are one list. */
+export type Headers = Readonly<Record<string, string>>
+
+export interface Head {
+  readonly startLine: string
+  readonly headers: Headers
+}
+
+/** Gathers a head that comes piece by piece. */
+export class HeadReader {
+  readonly #maxBytes: number
+  #kept: Buffer | undefined
+
+  constructor(maxBytes: number) {
+    this.#maxBytes = maxBytes
+  }
+
+  /**
+   * Takes the next bytes.
+   * @returns undefined while the head is not whole; else the head, and what came after it: a view
+   *   of `chunk`
+   * @throws WebSocketHandshakeError 431 when it is longer than `maxBytes`
+   */
+  push(chunk: Buffer): { head: Buffer; rest: Buffer } | undefined {
+    const before = this.#kept === undefined ? 0 : this.#kept.length
+    const bytes = this.#kept === undefined ? chunk : Buffer.concat([this.#kept, chunk])
+    // The end may have begun in what came before.
+    const end = bytes.indexOf(END_OF_HEAD, Math.max(before - END_OF_HEAD.length + 1, 0), 'latin1')
+    const headBytes = end < 0 ? bytes.length : end + END_OF_HEAD.length
+    if (headBytes > this.#maxBytes)
+      throw new WebSocketHandshakeError(`the head has more than ${this.#maxBytes} bytes`, 431)
+    if (end < 0) {
+      // A copy: the chunk is the poller's.
+      this.#kept = before === 0 ? Buffer.from(bytes) : bytes
+      return undefined
+    }
+    this.#kept = undefined
+    return { head: bytes.subarray(0, headBytes), rest: chunk.subarray(headBytes - before) }
+  }
+}
+
+/**
+ * Takes a whole head apart.
+ * @throws WebSocketHandshakeError 400 for what is no HTTP
+ */
+export function parseHead(head: Buffer): Head {
+  const lines = head.toString('latin1', 0, head.length - END_OF_HEAD.length).split('\r\n')
+  const headers: Record<string, string> = Object.create(null)
+  for (let at = 1; at < lines.length; at++) {
+    const match = FIELD.exec(lines[at])
+    if (match === null || !VALUE.test(match[2])) throw badRequest('a header field is malformed')
+    const name = match[1].toLowerCase()
+    headers[name] = name in headers ? `${headers[name]}, ${match[2]}` : match[2]
+  }
+  return { startLine: lines[0], headers }
+}
+
+/** The items of a list, such as `Connection` has, without those that are empty. */
+export function listOf(value: string | undefined): string[] {
+  if (value === undefined) return []
+  return value
+    .split(',')
+    .map((item) => item.trim())
+    .filter((item) => item !== '')
+}
+
+/** Whether a list has this item, in any case. */
+export function hasItem(value: string | undefined, item: string): boolean {
+  return listOf(value).some((other) => other.toLowerCase() === item)
+}
+
+/** Whether it may be a header's name, a method, a subprotocol (RFC 9110, 5.6.2). */
+export function isToken(text: string): boolean {
+  return TOKEN.test(text)
+}
+
+/** Whether it may be a header's value. */
+export function isFieldValue(text: string): boolean {
+  return VALUE.test(text)
+}

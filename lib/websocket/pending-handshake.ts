@@ -1,0 +1,263 @@
+// A connection that has not become a WebSocket yet, on the server's side: reads the request, asks
+// the server, and answers (RFC 6455, 4.2). Refuses to know what carries it.
+import type { Server as HttpServer } from 'node:http'
+import type { Duplex } from 'node:stream'
+import type { Admission } from './admission.ts'
+import type { Endpoint, Watched } from './endpoint.ts'
+import { acceptDeflate } from './extensions.ts'
+import { badRequest, WebSocketHandshakeError } from './handshake-error.ts'
+import { checkExtraHeaders, type ExtraHeaders, refusal, switchingProtocols } from './http-answer.ts'
+import { HeadReader, parseHead } from './http-head.ts'
+import type { Link, LinkOwner } from './link.ts'
+import type { Topics } from './topics.ts'
+import { asksForWebSocket, UpgradeRequest } from './upgrade-request.ts'
+import { WebSocket } from './websocket.ts'
+
+const NOTHING = Buffer.alloc(0)
+const OPEN_DECISION = {}
+
+/** What `onUpgrade` decides: to admit, with these properties, or to refuse. */
+export type UpgradeDecision<U> =
+  | {
+      /** The WebSocket's `userPtr`. */
+      userPtr?: U | undefined
+      /** The subprotocol. Default: the first of the server's `protocols` that was offered. */
+      protocol?: string | undefined
+      /** Header fields for the answer. */
+      headers?: ExtraHeaders | undefined
+      /** Not given: the request is admitted. */
+      reject?: undefined
+    }
+  | {
+      /** The HTTP status that says why not, 400 to 599. */
+      reject: number
+      /** Header fields for the answer. */
+      headers?: ExtraHeaders | undefined
+    }
+
+/** What a handshake asks of a server. */
+export interface ServerSide<U> {
+  readonly endpoint: Endpoint<U>
+  readonly admission: Admission
+  readonly topics: Topics<U>
+  readonly http: HttpServer | undefined
+  onUpgrade(
+    request: UpgradeRequest
+  ): UpgradeDecision<U> | undefined | PromiseLike<UpgradeDecision<U> | undefined>
+  onError(error: Error): void
+}
+
+/** The servers behind one listener. */
+export interface Servers {
+  readonly servers: readonly ServerSide<unknown>[]
+  /** The connection as a stream again, with bytes that come first. */
+  handOver(link: Link, bytes: Buffer): Duplex
+  onDone(handshake: PendingHandshake): void
+}
+
+export class PendingHandshake implements LinkOwner, Watched {
+  readonly #link: Link
+  readonly #door: Servers
+  readonly #endpoint: Endpoint<unknown>
+  readonly #reader: HeadReader
+  #phase: 'reading' | 'deciding' | 'over' = 'reading'
+  #rest: Buffer = NOTHING
+  #round: number
+
+  /** `first` is the server whose limits and clock count until the path is known. */
+  constructor(link: Link, door: Servers, first: ServerSide<unknown>) {
+    this.#link = link
+    this.#door = door
+    this.#endpoint = first.endpoint
+    this.#reader = new HeadReader(first.endpoint.maxHandshakeBytes)
+    this.#round = first.endpoint.rounds.now
+    first.endpoint.watch(this)
+  }
+
+  _onConnect(): void {}
+
+  _onReceive(data: Buffer): void {
+    if (this.#phase === 'over') return
+    if (this.#phase === 'deciding') {
+      // Of the batch in which it was paused.
+      this.#rest = Buffer.concat([this.#rest, data])
+      return
+    }
+    try {
+      const found = this.#reader.push(data)
+      if (found !== undefined) this.#onHead(found.head, found.rest)
+    } catch (error) {
+      this.#onFailure(error)
+    }
+  }
+
+  _onDrain(): void {}
+
+  _onEnd(): void {
+    // Nobody is left to become a WebSocket; what was answered still leaves.
+    this.#link.close()
+  }
+
+  _onClosed(error: Error | undefined): void {
+    const wasOver = this.#phase === 'over'
+    this.#finish()
+    if (wasOver) return
+    const message = 'the connection ended during the handshake'
+    this.#report(Object.assign(new WebSocketHandshakeError(message), { cause: error }))
+  }
+
+  _onRound(): void {
+    const { rounds, handshakeRounds, closeRounds } = this.#endpoint
+    const isOver = this.#phase === 'over'
+    if (rounds.now - this.#round < (isOver ? closeRounds : handshakeRounds)) return
+    if (isOver) this.#link.reset()
+    else this.#refuse(new WebSocketHandshakeError('the handshake took too long', 408))
+  }
+
+  _shutDown(): void {
+    if (this.#phase === 'over') this.#link.reset()
+    else this.#refuse(new WebSocketHandshakeError('the server closes', 503))
+  }
+
+  /** There are too many of them. */
+  drop(): void {
+    this.#link.reset()
+  }
+
+  #onHead(head: Buffer, rest: Buffer): void {
+    const { servers } = this.#door
+    const http = servers.find((server) => server.http !== undefined)?.http
+    let parsed: ReturnType<typeof readRequest>
+    try {
+      parsed = readRequest(head)
+      if (http === undefined && !parsed.isUpgrade)
+        throw new WebSocketHandshakeError('the request asks for no WebSocket', 426, {
+          Upgrade: 'websocket',
+          'Sec-WebSocket-Version': '13'
+        })
+    } catch (error) {
+      if (http === undefined) throw error
+      return this.#giveToHttp(http, head, rest)
+    }
+    if (!parsed.isUpgrade) return this.#giveToHttp(http as HttpServer, head, rest)
+    const { method, url, headers } = parsed
+    const request = new UpgradeRequest(method, url, headers, this.#link.remoteAddress)
+    const server = servers.find(({ admission }) => admission.serves(request))
+    if (server === undefined)
+      throw new WebSocketHandshakeError(`no server has the path ${request.path}`, 404)
+    this.#decide(server, request, rest)
+  }
+
+  #giveToHttp(http: HttpServer, head: Buffer, rest: Buffer): void {
+    this.#finish()
+    http.emit('connection', this.#door.handOver(this.#link, Buffer.concat([head, rest])))
+  }
+
+  /** The request was read by somebody else; `rest` is what came after it. */
+  decideAbout(server: ServerSide<unknown>, read: () => UpgradeRequest, rest: Buffer[]): void {
+    try {
+      const request = read()
+      if (!asksForWebSocket(request.headers)) throw badRequest('the upgrade is to no WebSocket')
+      if (!server.admission.serves(request))
+        throw new WebSocketHandshakeError(`no server has the path ${request.path}`, 404)
+      this.#decide(server, request, Buffer.concat(rest))
+    } catch (error) {
+      this.#onFailure(error)
+    }
+  }
+
+  #decide(server: ServerSide<unknown>, request: UpgradeRequest, rest: Buffer): void {
+    try {
+      server.admission.checkOrigin(request)
+      const decision = server.onUpgrade(request)
+      if (!isPromise(decision)) return this.#onDecision(server, request, decision, rest)
+      this.#phase = 'deciding'
+      this.#rest = Buffer.from(rest)
+      this.#link.pause()
+      decision.then(
+        (decided) => this.#onLateDecision(server, request, decided),
+        (error) => this.#onFailure(error)
+      )
+    } catch (error) {
+      this.#onFailure(error)
+    }
+  }
+
+  #onLateDecision(
+    server: ServerSide<unknown>,
+    request: UpgradeRequest,
+    decision: UpgradeDecision<unknown> | undefined
+  ): void {
+    if (this.#phase === 'over') return // it took too long, or the peer has gone
+    try {
+      this.#link.resume()
+      this.#onDecision(server, request, decision, this.#rest)
+    } catch (error) {
+      this.#onFailure(error)
+    }
+  }
+
+  #onDecision(
+    server: ServerSide<unknown>,
+    request: UpgradeRequest,
+    decision: UpgradeDecision<unknown> = OPEN_DECISION,
+    rest: Buffer
+  ): void {
+    const { headers = {} } = decision
+    checkExtraHeaders(headers)
+    if (decision.reject !== undefined) {
+      const message = 'onUpgrade refused the request'
+      return this.#refuse(new WebSocketHandshakeError(message, decision.reject), headers)
+    }
+    const { endpoint, admission, topics } = server
+    const protocol = decision.protocol ?? admission.protocolFor(request)
+    const deflate =
+      endpoint.compression === undefined ? undefined : acceptDeflate(request._extensions)
+    const answer = switchingProtocols(request._key, protocol, deflate?.answer, headers)
+    this.#finish()
+    const socket = new WebSocket(endpoint, this.#link, decision.userPtr, topics)
+    this.#link.userPtr = socket
+    this.#link.send(answer)
+    socket._open(protocol, deflate?.windowBits ?? 0)
+    if (rest.length > 0) socket._onReceive(rest)
+  }
+
+  #onFailure(error: unknown): void {
+    if (error instanceof WebSocketHandshakeError) return this.#refuse(error)
+    // The program's own: a function that decides has thrown.
+    this.#endpoint.onThrown(error)
+    this.#refuse(new WebSocketHandshakeError('the server failed', 500))
+  }
+
+  #refuse(error: WebSocketHandshakeError, headers: ExtraHeaders = {}): void {
+    if (this.#phase === 'over') return
+    this.#phase = 'over'
+    this.#round = this.#endpoint.rounds.now
+    if (!this.#link.closed) {
+      this.#link.resume()
+      this.#link.send(refusal(error, headers))
+      this.#link.end()
+    }
+    this.#report(error)
+  }
+
+  #report(error: Error): void {
+    this.#door.servers[0]?.onError(error)
+  }
+
+  #finish(): void {
+    this.#phase = 'over'
+    this.#endpoint.unwatch(this)
+    this.#door.onDone(this)
+  }
+}
+
+function readRequest(head: Buffer) {
+  const parsed = parseHead(head)
+  const { headers } = parsed
+  return { ...UpgradeRequest.readStart(parsed), headers, isUpgrade: asksForWebSocket(headers) }
+}
+
+function isPromise<T>(value: T | PromiseLike<T>): value is PromiseLike<T> {
+  return typeof (value as PromiseLike<T> | undefined)?.then === 'function'
+}

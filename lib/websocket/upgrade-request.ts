@@ -1,0 +1,119 @@
+// A request for a WebSocket, as a program sees it, and what RFC 6455, 4.2.1 asks of it.
+import type { SocketAddress } from '../address.ts'
+import { isKey } from './accept-key.ts'
+import { type Extension, parseExtensions } from './extensions.ts'
+import { badRequest, WebSocketHandshakeError } from './handshake-error.ts'
+import { type Head, type Headers, hasItem, isToken, listOf } from './http-head.ts'
+
+/** The one version there is (RFC 6455, 4.1). */
+const VERSION = '13'
+const REQUEST_LINE = /^([!#$%&'*+\-.^_`|~0-9A-Za-z]+) ([\x21-\x7e\x80-\xff]+) HTTP\/(\d)\.(\d)$/
+
+/**
+ * A client's request to become a WebSocket.
+ * @example
+ * ```ts
+ * import { Poller } from 'pollport'
+ * import { connectWebSocket, WebSocketServer } from 'pollport/websocket'
+ *
+ * const poller = new Poller()
+ * const server = new WebSocketServer<string>(poller, {
+ *   address: '127.0.0.1',
+ *   port: 0,
+ *   path: '/play',
+ *   protocols: ['lobby.v1'],
+ *   origins: ['https://game.example'],
+ *   compression: { thresholdBytes: 4096 },
+ *   maxMessageBytes: 64 * 1024,
+ *   onUpgrade: ({ url, headers }) =>
+ *     headers.authorization === 'secret' ? { userPtr: url } : { reject: 401 },
+ *   onOpen: (socket) => socket.close(1000, `welcome to ${socket.userPtr}`)
+ * })
+ * connectWebSocket(poller, {
+ *   address: '127.0.0.1',
+ *   port: server.localAddress.port,
+ *   path: '/play?room=5',
+ *   protocols: ['lobby.v1'],
+ *   compression: {},
+ *   headers: { Authorization: 'secret' },
+ *   onClose: (socket, code, reason) => {
+ *     console.log(socket.protocol, code, reason) // lobby.v1 1000 welcome to /play?room=5
+ *     poller.close()
+ *   }
+ * })
+ * await poller.run(() => {})
+ * ```
+ */
+export class UpgradeRequest {
+  /** What the request line names, such as `/play?room=5`. */
+  readonly url: string
+  /** The url without its query, such as `/play`. */
+  readonly path: string
+  /** Header fields by name in lower case. Of a name that comes twice the values are one list. */
+  readonly headers: Headers
+  /** The peer; behind a proxy that is the proxy. */
+  readonly remoteAddress: SocketAddress | undefined
+  /** The subprotocols that the client would speak, in its order. */
+  readonly protocols: readonly string[]
+  /** @internal */
+  readonly _key: string
+  /** @internal */
+  readonly _extensions: readonly Extension[]
+
+  /**
+   * @internal
+   * @throws WebSocketHandshakeError for a request that is no handshake
+   */
+  constructor(
+    method: string,
+    url: string,
+    headers: Headers,
+    remoteAddress: SocketAddress | undefined
+  ) {
+    if (method !== 'GET')
+      throw new WebSocketHandshakeError(`the method is ${method}, not GET`, 405, { Allow: 'GET' })
+    if (headers['sec-websocket-version'] !== VERSION)
+      throw new WebSocketHandshakeError('the version is not 13', 426, {
+        Upgrade: 'websocket',
+        'Sec-WebSocket-Version': VERSION
+      })
+    const key = headers['sec-websocket-key']
+    if (!isKey(key)) throw badRequest('Sec-WebSocket-Key is not 16 bytes in base64')
+    const { 'content-length': length = '0', 'transfer-encoding': coding } = headers
+    // What would be a body to one reader would be frames to another.
+    if (length !== '0' || coding !== undefined) throw badRequest('the request has a body')
+    const protocols = listOf(headers['sec-websocket-protocol'])
+    if (!protocols.every(isToken) || new Set(protocols).size < protocols.length)
+      throw badRequest('Sec-WebSocket-Protocol is malformed, or names one twice')
+    const offered = headers['sec-websocket-extensions']
+    const extensions = offered === undefined ? [] : parseExtensions(offered)
+    if (extensions === undefined) throw badRequest('Sec-WebSocket-Extensions is malformed')
+    this.url = url
+    this.path = url.replace(/[?#].*$/s, '')
+    this.headers = headers
+    this.remoteAddress = remoteAddress
+    this.protocols = protocols
+    this._key = key
+    this._extensions = extensions
+  }
+
+  /**
+   * @internal
+   * @throws WebSocketHandshakeError for what is no HTTP/1.1
+   */
+  static readStart({ startLine, headers }: Head): { method: string; url: string } {
+    const match = REQUEST_LINE.exec(startLine)
+    if (match === null) throw badRequest('the request line is malformed')
+    const [, method, url, major, minor] = match
+    if (major !== '1' || minor === '0')
+      throw new WebSocketHandshakeError('the request is not HTTP/1.1', 505)
+    const { host } = headers
+    if (host === undefined || host.includes(',')) throw badRequest('there is not one Host')
+    return { method, url }
+  }
+}
+
+/** Whether a request asks to become a WebSocket. */
+export function asksForWebSocket(headers: Headers): boolean {
+  return hasItem(headers.upgrade, 'websocket') && hasItem(headers.connection, 'upgrade')
+}
