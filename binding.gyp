@@ -34,6 +34,7 @@
             "native/linux/listeners.cc",
             "native/linux/loop_watch.cc",
             "native/linux/multicast.cc",
+            "native/linux/node_loop.cc",
             "native/linux/socket.cc",
             "native/linux/streams.cc",
             "native/linux/system.cc",

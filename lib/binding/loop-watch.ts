@@ -4,9 +4,10 @@
 export interface LoopWatchBinding {
   /**
    * Starts a watcher of an exchange. `onReady` is called on Node's thread. Keeps the process alive
-   * while open. Returns its number.
+   * while open. Returns its number. `inNodeLoop`: the loop of Node itself watches, where it can, and
+   * no thread is needed.
    */
-  loopWatchOpen(exchange: number, onReady: () => void): number
+  loopWatchOpen(exchange: number, onReady: () => void, inNodeLoop: boolean): number
   /**
    * One call of `onReady` is due when the exchange has something, when it is woken, or after
    * `timeoutMs` (-1: no limit). Arming again replaces the time.

@@ -1,5 +1,5 @@
 // The loop watch as functions on `exports`: brings a call from the watching thread to JavaScript's
-// by a threadsafe function.
+// by a threadsafe function, or has Node's own loop watch and call.
 
 #include "../contract/loop_watch.h"
 
@@ -13,15 +13,28 @@
 namespace pollport {
 namespace {
 
-// Two objects with one order of ending: the thread first, then the function that it calls.
+struct WatchHolder;
+
+// A watch in Node's loop leaves it in a later turn, and until then the environment may not end:
+// an asynchronous cleanup hook says so. It lives until the loop has let go.
+struct Departure {
+  WatchHolder* holder = nullptr;  // while that one lives
+  napi_async_cleanup_hook_handle hook = nullptr;
+};
+
 struct WatchHolder final : Closable {
   static constexpr int kKind = 2;
   int kind() const override { return kKind; }
-  ~WatchHolder() override { close(); }
+  ~WatchHolder() override {
+    close();
+    if (departure) departure->holder = nullptr;
+  }
 
+  // By a thread: the thread ends first, then the function that it calls.
   void close() {
     if (!watch) return;
     watch.reset();
+    if (departure) return;
     function.Release();
     napi_remove_env_cleanup_hook(env, &WatchHolder::at_environment_end, this);
   }
@@ -29,23 +42,79 @@ struct WatchHolder final : Closable {
   // Node takes threadsafe functions down in a hook of its own, before instance data goes. Hooks run
   // last in, first out, so that this one ends the thread while the function still lives.
   static void at_environment_end(void* self) {
-    // Safe: registered with `this` by loop_watch_open, and taken back by close(), which the
-    // destructor calls.
+    // Safe: registered with `this` by open_thread, and taken back by close(), which the destructor
+    // calls.
     auto* holder = static_cast<WatchHolder*>(self);
     holder->watch.reset();
   }
 
+  Result open_thread(Exchange& exchange, Napi::Function on_ready);
+  Result open_in_node_loop(Exchange& exchange, Napi::Function on_ready);
+  void call_in_node_loop();
+
   napi_env env = nullptr;
-  Napi::ThreadSafeFunction function;
   std::unique_ptr<LoopWatch> watch;
+  // By a thread.
+  Napi::ThreadSafeFunction function;
+  // By Node's loop.
+  Napi::FunctionReference on_ready;
+  std::shared_ptr<Departure> departure;
 };
+
+// Otherwise Node swallows what a callback threw, with a warning (DEP0168).
+void report_exception(Napi::Env env) {
+  if (!env.IsExceptionPending()) return;
+  napi_value error = nullptr;
+  if (napi_get_and_clear_last_exception(env, &error) == napi_ok) napi_fatal_exception(env, error);
+}
 
 void call_ready(Napi::Env env, Napi::Function on_ready) {
   on_ready.Call({});
-  if (!env.IsExceptionPending()) return;
-  // Otherwise Node swallows it with a warning (DEP0168).
-  napi_value error = nullptr;
-  if (napi_get_and_clear_last_exception(env, &error) == napi_ok) napi_fatal_exception(env, error);
+  report_exception(env);
+}
+
+Result WatchHolder::open_thread(Exchange& exchange, Napi::Function callback) {
+  // A queue of one is enough: calls say "look", and one look sees everything.
+  function = Napi::ThreadSafeFunction::New(env, callback, "pollport.run", 1, 1);
+  const auto on_ready_there = [function = function] { function.NonBlockingCall(call_ready); };
+  const Result opened = exchange.open_watch(on_ready_there, watch);
+  if (opened < 0) {
+    function.Release();
+    return opened;
+  }
+  napi_add_env_cleanup_hook(env, &WatchHolder::at_environment_end, this);
+  return opened;
+}
+
+void WatchHolder::call_in_node_loop() {
+  const Napi::Env there(env);
+  const Napi::HandleScope scope(there);
+  // The callback may close this watch, and with it this object.
+  on_ready.MakeCallback(there.Global(), {});
+  report_exception(there);
+}
+
+Result WatchHolder::open_in_node_loop(Exchange& exchange, Napi::Function callback) {
+  uv_loop_s* loop = nullptr;
+  if (napi_get_uv_event_loop(env, &loop) != napi_ok) return -1;
+  const auto departing = std::make_shared<Departure>();
+  departing->holder = this;
+  const Result opened = exchange.open_node_loop_watch(
+      loop, [this] { call_in_node_loop(); },
+      [departing] {
+        if (departing->hook != nullptr) napi_remove_async_cleanup_hook(departing->hook);
+      },
+      watch);
+  if (opened < 0) return opened;
+  departure = departing;
+  on_ready = Napi::Persistent(callback);
+  const auto leave = [](napi_async_cleanup_hook_handle /*hook*/, void* data) {
+    // Safe: the hook is removed when the loop has let go, and `departing` lives until then.
+    auto* leaving = static_cast<Departure*>(data);
+    if (leaving->holder != nullptr) leaving->holder->watch.reset();
+  };
+  napi_add_async_cleanup_hook(env, leave, departing.get(), &departing->hook);
+  return opened;
 }
 
 // What the program's own function threw, when none of the program's code has called it.
@@ -62,21 +131,15 @@ Napi::Value loop_watch_open(const Napi::CallbackInfo& info) {
     return env.Undefined();
   }
   const auto on_ready = info[1].As<Napi::Function>();
+  auto* watched = environment.find<ExchangeHolder>(int32_argument(info, 0));
+  if (watched == nullptr) return Napi::Number::New(env, -1);
 
   auto holder = std::make_unique<WatchHolder>();
   holder->env = env;
-  // A queue of one is enough: calls say "look", and one look sees everything.
-  holder->function = Napi::ThreadSafeFunction::New(env, on_ready, "pollport.run", 1, 1);
-  const Napi::ThreadSafeFunction function = holder->function;
-  auto* watched = environment.find<ExchangeHolder>(int32_argument(info, 0));
-  const auto on_ready_there = [function] { function.NonBlockingCall(call_ready); };
-  const Result opened =
-      watched == nullptr ? -1 : watched->exchange->open_watch(on_ready_there, holder->watch);
-  if (opened < 0) {
-    holder->function.Release();
-    return Napi::Number::New(env, static_cast<double>(opened));
-  }
-  napi_add_env_cleanup_hook(env, &WatchHolder::at_environment_end, holder.get());
+  Result opened = -1;
+  if (boolean_argument(info, 2)) opened = holder->open_in_node_loop(*watched->exchange, on_ready);
+  if (opened < 0) opened = holder->open_thread(*watched->exchange, on_ready);
+  if (opened < 0) return Napi::Number::New(env, static_cast<double>(opened));
   return Napi::Number::New(env, environment.add(env, on_ready, std::move(holder)));
 }
 

@@ -54,6 +54,12 @@ class Exchange {
   virtual void flush(const Outbox& outbox, Batch& batch) = 0;
   virtual Result run(const Outbox& outbox, Batch& batch, double timeout_ms) = 0;
   virtual Result open_watch(std::function<void()> on_ready, std::unique_ptr<LoopWatch>& out) = 0;
+  // The same without a thread, by the loop of Node itself (`loop` is its uv_loop_t) on the thread
+  // that runs it. `on_gone` is called once in a turn of that loop, when nothing of the watch is in
+  // it any more. Fails where the system's loop cannot watch the exchange: a thread can.
+  virtual Result open_node_loop_watch(void* loop, std::function<void()> on_ready,
+                                      std::function<void()> on_gone,
+                                      std::unique_ptr<LoopWatch>& out) = 0;
 };
 
 Result create_exchange(std::unique_ptr<Exchange>& out);

@@ -12,6 +12,7 @@
 #include "epoll.h"
 #include "listeners.h"
 #include "loop_watch.h"
+#include "node_loop.h"
 #include "streams.h"
 #include "watch_table.h"
 
@@ -50,6 +51,12 @@ class EpollExchange final : public Exchange {
   Result run(const Outbox& outbox, Batch& batch, double timeout_ms) override;
   Result open_watch(std::function<void()> on_ready, std::unique_ptr<LoopWatch>& out) override {
     return open_loop_watch(epoll_->descriptor(), std::move(on_ready), out);
+  }
+  Result open_node_loop_watch(void* loop, std::function<void()> on_ready,
+                              std::function<void()> on_gone,
+                              std::unique_ptr<LoopWatch>& out) override {
+    return pollport::open_node_loop_watch(loop, epoll_->descriptor(), std::move(on_ready),
+                                          std::move(on_gone), out);
   }
 
  private:

@@ -49,6 +49,11 @@ class IocpExchange final : public Exchange {
   Result open_watch(std::function<void()> on_ready, std::unique_ptr<LoopWatch>& out) override {
     return open_loop_watch(*port_.iocp, std::move(on_ready), out);
   }
+  Result open_node_loop_watch(void* /*loop*/, std::function<void()> /*on_ready*/,
+                              std::function<void()> /*on_gone*/,
+                              std::unique_ptr<LoopWatch>& /*out*/) override {
+    return -ERROR_NOT_SUPPORTED;  // Node's loop is a completion port itself, and cannot watch one.
+  }
 
  private:
   Result begin(Watched& watched);

@@ -13,6 +13,11 @@ import type { Outbox } from '../outbox.ts'
 // How many exchanges pass between two looks at handles whose owners were collected: a look costs
 // about as much as receiving one message.
 const REAP_EVERY = 16
+// Bun and Deno export libuv's functions and do not do what they promise. The variable is for tests,
+// and for whoever must rule out that the loop itself is at fault.
+const watchesInNodeLoop =
+  !('bun' in process.versions || 'deno' in process.versions) &&
+  process.env.POLLPORT_RUN_BY_THREAD === undefined
 
 /**
  * The words for errors: which call of the system it is that makes the object that waits, that
@@ -125,7 +130,7 @@ export abstract class ExchangeBackend implements Backend {
   }
 
   openWatch(onReady: () => void): BackendWatch {
-    const watch = check(this.native.loopWatchOpen(this.#exchange, onReady), 'pthread_create')
+    const watch = check(this.native.loopWatchOpen(this.#exchange, onReady, watchesInNodeLoop), 'pthread_create')
     return {
       arm: (timeoutMs) => {
         check(this.native.loopWatchArm(watch, timeoutMs), 'write')

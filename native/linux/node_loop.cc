@@ -1,0 +1,184 @@
+// A uv_poll_t on the watched descriptor, and a uv_timer_t for the time limit and to keep the loop
+// alive. Handles of libuv outlive the watch: uv_close() gives their memory back in a later turn.
+
+#include "node_loop.h"
+
+#include <dlfcn.h>
+
+#include <cerrno>
+#include <cmath>
+#include <cstddef>
+#include <cstdint>
+#include <optional>
+#include <utility>
+
+namespace pollport {
+namespace {
+
+// libuv's ABI, the same in all of its versions 1 (uv.h): the handles are opaque here, and only
+// libuv knows how large they are.
+using UvHandle = void;
+using PollCallback = void (*)(UvHandle* handle, int status, int events);
+using TimerCallback = void (*)(UvHandle* handle);
+using CloseCallback = void (*)(UvHandle* handle);
+constexpr int kUvPoll = 8;    // UV_POLL of uv_handle_type
+constexpr int kUvTimer = 13;  // UV_TIMER
+constexpr int kUvReadable = 1;
+// What the timer waits when there is no limit: it is there to keep the loop alive.
+constexpr double kUnlimitedMs = 1e12;
+
+struct Libuv {
+  size_t (*handle_size)(int type);
+  int (*poll_init)(void* loop, UvHandle* handle, int descriptor);
+  int (*poll_start)(UvHandle* handle, int events, PollCallback callback);
+  int (*poll_stop)(UvHandle* handle);
+  int (*timer_init)(void* loop, UvHandle* handle);
+  int (*timer_start)(UvHandle* handle, TimerCallback callback, uint64_t ms, uint64_t repeat_ms);
+  void (*close)(UvHandle* handle, CloseCallback callback);
+  void (*set_data)(UvHandle* handle, void* data);
+  void* (*get_data)(const UvHandle* handle);
+
+  bool find() {
+    return find("uv_handle_size", handle_size) && find("uv_poll_init", poll_init) &&
+           find("uv_poll_start", poll_start) && find("uv_poll_stop", poll_stop) &&
+           find("uv_timer_init", timer_init) && find("uv_timer_start", timer_start) &&
+           find("uv_close", close) && find("uv_handle_set_data", set_data) &&
+           find("uv_handle_get_data", get_data);
+  }
+
+ private:
+  template <typename Function>
+  static bool find(const char* name, Function*& out) {
+    // Safe: dlsym(3) gives functions as object pointers; POSIX promises that the two have one form.
+    out = reinterpret_cast<Function*>(dlsym(RTLD_DEFAULT, name));
+    return out != nullptr;
+  }
+};
+
+// What lives until libuv has closed both handles.
+struct Handles {
+  const Libuv& uv;
+  std::unique_ptr<std::byte[]> poll;
+  std::unique_ptr<std::byte[]> timer;
+  std::function<void()> on_ready;
+  std::function<void()> on_gone;
+  int open = 0;
+  bool armed = false;
+  bool polling = false;
+  bool limited = false;
+
+  Handles(const Libuv& functions, std::function<void()> ready, std::function<void()> gone)
+      : uv(functions),
+        poll(std::make_unique<std::byte[]>(functions.handle_size(kUvPoll))),
+        timer(std::make_unique<std::byte[]>(functions.handle_size(kUvTimer))),
+        on_ready(std::move(ready)),
+        on_gone(std::move(gone)) {}
+
+  Result start_polling() {
+    const int started = uv.poll_start(poll.get(), kUvReadable, &Handles::polled);
+    polling = started == 0;
+    return started;
+  }
+
+  void start_timer(double ms) {
+    limited = ms < kUnlimitedMs;
+    uv.timer_start(timer.get(), &Handles::timed, static_cast<uint64_t>(std::ceil(ms)), 0);
+  }
+
+  static Handles* of(const UvHandle* handle);
+  static void polled(UvHandle* handle, int status, int events);
+  static void timed(UvHandle* handle);
+  static void closed(UvHandle* handle);
+};
+
+// Safe to share: the threads of Node's workers all find the same functions.
+const Libuv* libuv() {
+  static const std::optional<Libuv> found = [] {
+    std::optional<Libuv> uv(std::in_place);
+    if (!uv->find()) uv.reset();
+    return uv;
+  }();
+  return found ? &*found : nullptr;
+}
+
+Handles* Handles::of(const UvHandle* handle) {
+  // Safe: open_node_loop_watch() gives both handles their Handles, which goes when both are closed.
+  return static_cast<Handles*>(libuv()->get_data(handle));
+}
+
+void Handles::polled(UvHandle* handle, int /*status*/, int /*events*/) {
+  Handles* self = of(handle);
+  if (!self->armed) {
+    // What is ready stays ready: the loop must not spin until somebody asks again.
+    self->uv.poll_stop(handle);
+    self->polling = false;
+    return;
+  }
+  self->armed = false;
+  // The last thing here: it may destroy the watch.
+  self->on_ready();
+}
+
+void Handles::timed(UvHandle* handle) {
+  Handles* self = of(handle);
+  self->start_timer(kUnlimitedMs);
+  if (!self->armed) return;
+  self->armed = false;
+  self->on_ready();
+}
+
+void Handles::closed(UvHandle* handle) {
+  Handles* self = of(handle);
+  self->open--;
+  if (self->open > 0) return;
+  const std::unique_ptr<Handles> last(self);
+  last->on_gone();
+}
+
+class NodeLoopWatch final : public LoopWatch {
+ public:
+  explicit NodeLoopWatch(std::unique_ptr<Handles> handles) : handles_(handles.release()) {}
+  NodeLoopWatch(const NodeLoopWatch&) = delete;
+  NodeLoopWatch& operator=(const NodeLoopWatch&) = delete;
+  ~NodeLoopWatch() override {
+    handles_->armed = false;
+    // The descriptor is out of libuv's hands when this returns; the memory is not.
+    handles_->uv.close(handles_->poll.get(), &Handles::closed);
+    handles_->uv.close(handles_->timer.get(), &Handles::closed);
+  }
+
+  Result arm(double timeout_ms) override {
+    handles_->armed = true;
+    if (timeout_ms >= 0) {
+      handles_->start_timer(std::fmin(timeout_ms, kUnlimitedMs));
+    } else if (handles_->limited) {
+      handles_->start_timer(kUnlimitedMs);
+    }
+    return handles_->polling ? 0 : handles_->start_polling();
+  }
+
+ private:
+  // Handles::closed() gives it back.
+  Handles* handles_;
+};
+
+}  // namespace
+
+Result open_node_loop_watch(void* loop, int descriptor, std::function<void()> on_ready,
+                            std::function<void()> on_gone, std::unique_ptr<LoopWatch>& out) {
+  const Libuv* uv = libuv();
+  if (uv == nullptr) return -ENOSYS;
+  auto handles = std::make_unique<Handles>(*uv, std::move(on_ready), std::move(on_gone));
+  // The loop knows nothing of a handle whose init has failed.
+  if (const int failed = uv->poll_init(loop, handles->poll.get(), descriptor); failed < 0)
+    return failed;
+  uv->timer_init(loop, handles->timer.get());
+  uv->set_data(handles->poll.get(), handles.get());
+  uv->set_data(handles->timer.get(), handles.get());
+  handles->open = 2;
+  handles->start_timer(kUnlimitedMs);
+  out = std::make_unique<NodeLoopWatch>(std::move(handles));
+  return 0;
+}
+
+}  // namespace pollport
