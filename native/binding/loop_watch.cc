@@ -16,7 +16,7 @@ namespace {
 struct WatchHolder;
 
 // A watch in Node's loop leaves it in a later turn, and until then the environment may not end:
-// an asynchronous cleanup hook says so. It lives until the loop has let go.
+// an asynchronous cleanup hook says so. It lives until the loop has closed it.
 struct Departure {
   WatchHolder* holder = nullptr;  // while that one lives
   napi_async_cleanup_hook_handle hook = nullptr;
@@ -109,7 +109,7 @@ Result WatchHolder::open_in_node_loop(Exchange& exchange, Napi::Function callbac
   departure = departing;
   on_ready = Napi::Persistent(callback);
   const auto leave = [](napi_async_cleanup_hook_handle /*hook*/, void* data) {
-    // Safe: the hook is removed when the loop has let go, and `departing` lives until then.
+    // Safe: the hook is removed when the loop has closed it, and `departing` lives until then.
     auto* leaving = static_cast<Departure*>(data);
     if (leaving->holder != nullptr) leaving->holder->watch.reset();
   };

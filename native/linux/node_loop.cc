@@ -169,7 +169,7 @@ Result open_node_loop_watch(void* loop, int descriptor, std::function<void()> on
   const Libuv* uv = libuv();
   if (uv == nullptr) return -ENOSYS;
   auto handles = std::make_unique<Handles>(*uv, std::move(on_ready), std::move(on_gone));
-  // The loop knows nothing of a handle whose init has failed.
+  // A handle whose init has failed is not in the loop.
   if (const int failed = uv->poll_init(loop, handles->poll.get(), descriptor); failed < 0)
     return failed;
   uv->timer_init(loop, handles->timer.get());

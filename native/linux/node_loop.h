@@ -10,7 +10,7 @@
 namespace pollport {
 
 // `loop` is a uv_loop_t that this thread runs; the rest as open_loop_watch() has it. On the same
-// thread, `on_gone` is called once when the loop has let go of everything, after the watch was
+// thread, `on_gone` is called once when the loop has closed everything, after the watch was
 // destroyed. -ENOSYS where the process has no libuv that says its functions.
 Result open_node_loop_watch(void* loop, int descriptor, std::function<void()> on_ready,
                             std::function<void()> on_gone, std::unique_ptr<LoopWatch>& out);

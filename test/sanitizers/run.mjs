@@ -122,6 +122,8 @@ function node(args, log, options = {}) {
     POLLPORT_PREBUILD: folder,
     POLLPORT_PROBE: probe,
     POLLPORT_SANITIZER: sanitizer,
+    // run() has a thread on Linux only when asked for one: that is what this sanitizer is for.
+    ...(sanitizer === 'thread' ? { POLLPORT_RUN_BY_THREAD: '1' } : {}),
     ...options.env
   }
   const [command, ...all] = [...still, process.execPath, ...args]

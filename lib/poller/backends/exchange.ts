@@ -130,7 +130,10 @@ export abstract class ExchangeBackend implements Backend {
   }
 
   openWatch(onReady: () => void): BackendWatch {
-    const watch = check(this.native.loopWatchOpen(this.#exchange, onReady, watchesInNodeLoop), 'pthread_create')
+    const watch = check(
+      this.native.loopWatchOpen(this.#exchange, onReady, watchesInNodeLoop),
+      'pthread_create'
+    )
     return {
       arm: (timeoutMs) => {
         check(this.native.loopWatchArm(watch, timeoutMs), 'write')
