@@ -14,7 +14,7 @@ import type { Outbox } from '../outbox.ts'
 // about as much as receiving one message.
 const REAP_EVERY = 16
 // Bun and Deno export libuv's functions and do not do what they promise. The variable is for tests,
-// and for whoever must rule out that the loop itself is at fault.
+// and for you to rule out that the loop itself is at fault.
 const watchesInNodeLoop =
   !('bun' in process.versions || 'deno' in process.versions) &&
   process.env.POLLPORT_RUN_BY_THREAD === undefined
