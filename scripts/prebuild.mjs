@@ -6,8 +6,8 @@
 import { copyFileSync, cpSync, mkdirSync, readdirSync, rmSync, statSync } from 'node:fs'
 import { createRequire } from 'node:module'
 import { dirname, join } from 'node:path'
-import { checkGlibc } from './glibc.mjs'
-import { needTools, root, run } from './tools.mjs'
+import { promisedGlibc, whyNotOnPromisedGlibc } from './glibc.mjs'
+import { fail, needTools, root, run } from './tools.mjs'
 import { buildForWindows, windowsAddon } from './windows/build.mjs'
 
 const wrapped = [
@@ -22,6 +22,9 @@ const stage = join(root, 'build-prebuild')
 const isGlibc = process.report.getReport().header.glibcVersionRuntime !== undefined
 const crossCompiled = { arm64: 'aarch64-linux-gnu' } // as Debian names its compilers
 const isOwnOnly = process.argv.includes('--own')
+const isProgram = process.argv[1] === import.meta.filename
+const unknown = isProgram && process.argv.slice(2).find((word) => word !== '--own')
+if (unknown) fail(`npm run prebuild takes --own (this system's binary alone), and not ${unknown}`)
 
 function folderOf(target) {
   const folder = join(root, 'prebuilds', target)
@@ -89,7 +92,12 @@ export function prebuildFor(arch) {
   if (process.platform === 'linux') args.push('--tag-libc')
   run(process.execPath, args, 'the prebuilt binary was not made', { env })
   rmSync(stage, { recursive: true, force: true })
-  if (isGlibc) for (const name of readdirSync(folder)) checkGlibc(join(folder, name))
+  for (const name of isGlibc ? readdirSync(folder) : []) {
+    const why = whyNotOnPromisedGlibc(join(folder, name))
+    if (why === undefined) continue
+    rmSync(folder, { recursive: true }) // else npm pack would take it
+    fail(`${name} would not load on glibc ${promisedGlibc}: ${why}; see scripts/old-glibc.c`)
+  }
   report(target, folder)
 }
 
@@ -100,7 +108,7 @@ function prebuildWindows() {
   report('win32-x64', folder)
 }
 
-if (process.argv[1] === import.meta.filename) {
+if (isProgram) {
   run(process.execPath, [join(root, 'scripts', 'setup.mjs'), '--no-addon'], 'setup failed', {
     stdio: 'inherit'
   })

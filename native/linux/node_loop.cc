@@ -3,13 +3,10 @@
 
 #include "node_loop.h"
 
-#include <dlfcn.h>
-
 #include <cerrno>
 #include <cmath>
 #include <cstddef>
 #include <cstdint>
-#include <optional>
 #include <utility>
 
 namespace pollport {
@@ -27,37 +24,32 @@ constexpr int kUvReadable = 1;
 // What the timer waits when there is no limit: it is there to keep the loop alive.
 constexpr double kUnlimitedMs = 1e12;
 
-struct Libuv {
-  size_t (*handle_size)(int type);
-  int (*poll_init)(void* loop, UvHandle* handle, int descriptor);
-  int (*poll_start)(UvHandle* handle, int events, PollCallback callback);
-  int (*poll_stop)(UvHandle* handle);
-  int (*timer_init)(void* loop, UvHandle* handle);
-  int (*timer_start)(UvHandle* handle, TimerCallback callback, uint64_t ms, uint64_t repeat_ms);
-  void (*close)(UvHandle* handle, CloseCallback callback);
-  void (*set_data)(UvHandle* handle, void* data);
-  void* (*get_data)(const UvHandle* handle);
+}  // namespace
 
-  bool find() {
-    return find("uv_handle_size", handle_size) && find("uv_poll_init", poll_init) &&
-           find("uv_poll_start", poll_start) && find("uv_poll_stop", poll_stop) &&
-           find("uv_timer_init", timer_init) && find("uv_timer_start", timer_start) &&
-           find("uv_close", close) && find("uv_handle_set_data", set_data) &&
-           find("uv_handle_get_data", get_data);
-  }
+// Weak: a process that has none of them loads the addon all the same, and their addresses are null.
+extern "C" {
+[[gnu::weak]] size_t uv_handle_size(int type);
+[[gnu::weak]] int uv_poll_init(void* loop, UvHandle* handle, int descriptor);
+[[gnu::weak]] int uv_poll_start(UvHandle* handle, int events, PollCallback callback);
+[[gnu::weak]] int uv_poll_stop(UvHandle* handle);
+[[gnu::weak]] int uv_timer_init(void* loop, UvHandle* handle);
+[[gnu::weak]] int uv_timer_start(UvHandle* handle, TimerCallback callback, uint64_t ms,
+                                 uint64_t repeat_ms);
+[[gnu::weak]] void uv_close(UvHandle* handle, CloseCallback callback);
+[[gnu::weak]] void uv_handle_set_data(UvHandle* handle, void* data);
+[[gnu::weak]] void* uv_handle_get_data(const UvHandle* handle);
+}
 
- private:
-  template <typename Function>
-  static bool find(const char* name, Function*& out) {
-    // Safe: dlsym(3) gives functions as object pointers; POSIX promises that the two have one form.
-    out = reinterpret_cast<Function*>(dlsym(RTLD_DEFAULT, name));
-    return out != nullptr;
-  }
-};
+namespace {
+
+bool has_libuv() {
+  return uv_handle_size != nullptr && uv_poll_init != nullptr && uv_poll_start != nullptr &&
+         uv_poll_stop != nullptr && uv_timer_init != nullptr && uv_timer_start != nullptr &&
+         uv_close != nullptr && uv_handle_set_data != nullptr && uv_handle_get_data != nullptr;
+}
 
 // What lives until libuv has closed both handles.
 struct Handles {
-  const Libuv& uv;
   std::unique_ptr<std::byte[]> poll;
   std::unique_ptr<std::byte[]> timer;
   std::function<void()> on_ready;
@@ -67,22 +59,21 @@ struct Handles {
   bool polling = false;
   bool limited = false;
 
-  Handles(const Libuv& functions, std::function<void()> ready, std::function<void()> gone)
-      : uv(functions),
-        poll(std::make_unique<std::byte[]>(functions.handle_size(kUvPoll))),
-        timer(std::make_unique<std::byte[]>(functions.handle_size(kUvTimer))),
+  Handles(std::function<void()> ready, std::function<void()> gone)
+      : poll(std::make_unique<std::byte[]>(uv_handle_size(kUvPoll))),
+        timer(std::make_unique<std::byte[]>(uv_handle_size(kUvTimer))),
         on_ready(std::move(ready)),
         on_gone(std::move(gone)) {}
 
   Result start_polling() {
-    const int started = uv.poll_start(poll.get(), kUvReadable, &Handles::polled);
+    const int started = uv_poll_start(poll.get(), kUvReadable, &Handles::polled);
     polling = started == 0;
     return started;
   }
 
   void start_timer(double ms) {
     limited = ms < kUnlimitedMs;
-    uv.timer_start(timer.get(), &Handles::timed, static_cast<uint64_t>(std::ceil(ms)), 0);
+    uv_timer_start(timer.get(), &Handles::timed, static_cast<uint64_t>(std::ceil(ms)), 0);
   }
 
   static Handles* of(const UvHandle* handle);
@@ -91,26 +82,16 @@ struct Handles {
   static void closed(UvHandle* handle);
 };
 
-// Safe to share: the threads of Node's workers all find the same functions.
-const Libuv* libuv() {
-  static const std::optional<Libuv> found = [] {
-    std::optional<Libuv> uv(std::in_place);
-    if (!uv->find()) uv.reset();
-    return uv;
-  }();
-  return found ? &*found : nullptr;
-}
-
 Handles* Handles::of(const UvHandle* handle) {
   // Safe: open_node_loop_watch() gives both handles their Handles, which goes when both are closed.
-  return static_cast<Handles*>(libuv()->get_data(handle));
+  return static_cast<Handles*>(uv_handle_get_data(handle));
 }
 
 void Handles::polled(UvHandle* handle, int /*status*/, int /*events*/) {
   Handles* self = of(handle);
   if (!self->armed) {
     // What is ready stays ready: the loop must not spin until somebody asks again.
-    self->uv.poll_stop(handle);
+    uv_poll_stop(handle);
     self->polling = false;
     return;
   }
@@ -143,8 +124,8 @@ class NodeLoopWatch final : public LoopWatch {
   ~NodeLoopWatch() override {
     handles_->armed = false;
     // The descriptor is out of libuv's hands when this returns; the memory is not.
-    handles_->uv.close(handles_->poll.get(), &Handles::closed);
-    handles_->uv.close(handles_->timer.get(), &Handles::closed);
+    uv_close(handles_->poll.get(), &Handles::closed);
+    uv_close(handles_->timer.get(), &Handles::closed);
   }
 
   Result arm(double timeout_ms) override {
@@ -166,15 +147,14 @@ class NodeLoopWatch final : public LoopWatch {
 
 Result open_node_loop_watch(void* loop, int descriptor, std::function<void()> on_ready,
                             std::function<void()> on_gone, std::unique_ptr<LoopWatch>& out) {
-  const Libuv* uv = libuv();
-  if (uv == nullptr) return -ENOSYS;
-  auto handles = std::make_unique<Handles>(*uv, std::move(on_ready), std::move(on_gone));
+  if (!has_libuv()) return -ENOSYS;
+  auto handles = std::make_unique<Handles>(std::move(on_ready), std::move(on_gone));
   // A handle whose init has failed is not in the loop.
-  if (const int failed = uv->poll_init(loop, handles->poll.get(), descriptor); failed < 0)
+  if (const int failed = uv_poll_init(loop, handles->poll.get(), descriptor); failed < 0)
     return failed;
-  uv->timer_init(loop, handles->timer.get());
-  uv->set_data(handles->poll.get(), handles.get());
-  uv->set_data(handles->timer.get(), handles.get());
+  uv_timer_init(loop, handles->timer.get());
+  uv_handle_set_data(handles->poll.get(), handles.get());
+  uv_handle_set_data(handles->timer.get(), handles.get());
   handles->open = 2;
   handles->start_timer(kUnlimitedMs);
   out = std::make_unique<NodeLoopWatch>(std::move(handles));
