@@ -52,7 +52,8 @@ class IocpExchange final : public Exchange {
   Result open_node_loop_watch(void* /*loop*/, std::function<void()> /*on_ready*/,
                               std::function<void()> /*on_gone*/,
                               std::unique_ptr<LoopWatch>& /*out*/) override {
-    return -ERROR_NOT_SUPPORTED;  // Node's loop is a completion port itself, and cannot watch one.
+    // Node's loop is a completion port itself, and cannot watch one.
+    return -static_cast<Result>(ERROR_NOT_SUPPORTED);
   }
 
  private:
