@@ -72,7 +72,7 @@ export function readmeSection(report: Report): string {
   const goals = shownQuestions(report).flatMap((question) => question.goals)
   const held = goals.filter((goal) => goal.holds).length
   return [
-    '![CPU a message, as a multiple of C](bench/results/chart.svg)',
+    '![CPU a message, as a multiple of C](https://github.com/pollport/pollport/raw/main/bench/results/chart.svg)',
     '',
     summaryTable(chosen as string[][]),
     '',

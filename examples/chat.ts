@@ -1,7 +1,7 @@
 // A chat server: every line that a client sends goes to all others, with its name in front.
 // Shows lines from a stream, userPtr as a client's state, broadcast(), and dropping a slow reader.
-// Run it with `node --import tsx examples/chat.ts`, join with `nc 127.0.0.1 PORT` from two shells.
-// End it with Ctrl-C.
+// Run it with `npx tsx examples/chat.ts`, or a copy of it with `node chat.mts` (before Node 22.18:
+// `npx tsx chat.mts`). Join with `nc 127.0.0.1 PORT` from two shells. End it with Ctrl-C.
 // Leaves out rooms, accounts and history: examples/lobby has those.
 import { Poller, type TcpConnection } from 'pollport'
 
@@ -51,7 +51,8 @@ await poller.run(
   { signal: stop.signal }
 )
 say('* the server stops\n')
-poller.close() // sends what is queued, closes everything
+// A slow reader may miss what is still queued: the cookbook shows how to wait for it.
+poller.close()
 
 function join(socket: TcpConnection<Client>): void {
   socket.userPtr = { name: `guest ${++joined}`, rest: '' }

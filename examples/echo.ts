@@ -1,7 +1,7 @@
-// An echo server on the unified floor: the same program for epoll and for completion ports.
+// An echo server on Poller: the same program for epoll and for completion ports.
 // Shows the whole loop: listen, wait, receive, send, and backpressure when a reader is slow.
-// Run it with `node --import tsx examples/echo.ts`, try it with `nc 127.0.0.1 PORT`.
-// End it with Ctrl-C.
+// Run it with `npx tsx examples/echo.ts`, or a copy of it with `node echo.mts` (before Node 22.18:
+// `npx tsx echo.mts`). Try it with `nc 127.0.0.1 PORT`, end it with Ctrl-C.
 // Leaves out timers and promises, which need poller.run(): examples/web.ts has them.
 import { Poller } from 'pollport'
 

@@ -1,14 +1,18 @@
 // A TCP proxy. Shows two connections that reach each other by userPtr, backpressure in both
-// directions, and half-close.
-// Run it with `node --import tsx examples/proxy.ts 8080 10.0.0.5:80`; addresses are numeric.
-// End it with Ctrl-C. It reads nothing from a client before the target is connected.
+// directions, and half-close. It reads nothing from a client before the target is connected.
+// Run it with `npx tsx examples/proxy.ts 8080 10.0.0.5:80` (addresses are numeric), or a copy of it
+// with `node proxy.mts …` (before Node 22.18: `npx tsx proxy.mts …`). End it with Ctrl-C.
 // Leaves out the meaning of the bytes: it forwards any protocol.
-import { Poller, type TcpConnection } from 'pollport'
+import { Poller, SocketAddress, type TcpConnection } from 'pollport'
 
 const [port = '0', target = ''] = process.argv.slice(2)
 const separator = target.lastIndexOf(':')
 if (separator < 0) throw new Error('usage: proxy.ts PORT TARGET-ADDRESS:TARGET-PORT')
-const upstream = { address: target.slice(0, separator), port: Number(target.slice(separator + 1)) }
+// Throws here for a host name or a wrong port, and not at the first client.
+const upstream = new SocketAddress({
+  address: target.slice(0, separator).replace(/^\[(.*)\]$/, '$1'),
+  port: Number(target.slice(separator + 1))
+})
 
 type Side = TcpConnection<Pair>
 
@@ -59,7 +63,8 @@ poller.close()
 
 function connect(client: Side): void {
   client.pause()
-  const server = poller.connectTcp({ ...upstream, timeoutMs: 5000 }, { other: client })
+  const { address, port } = upstream
+  const server = poller.connectTcp({ address, port, timeoutMs: 5000 }, { other: client })
   client.userPtr = { other: server }
 }
 

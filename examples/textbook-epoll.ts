@@ -1,7 +1,7 @@
 // The textbook epoll loop: one listener, many players, one thread. It sends back what it receives.
-// Shows the raw floor of Linux: a non-blocking Socket, Epoll, and WOULD_BLOCK.
-// Run it with `node --import tsx examples/textbook-epoll.ts`, try it with `nc 127.0.0.1 PORT`.
-// End it with Ctrl-C.
+// Shows the raw layer of Linux: a non-blocking Socket, Epoll, and WOULD_BLOCK.
+// Run it with `npx tsx examples/textbook-epoll.ts`, or a copy of it with `node epoll.mts` (before
+// Node 22.18: `npx tsx epoll.mts`). Try it with `nc 127.0.0.1 PORT`, end it with Ctrl-C.
 // Leaves out queues, budgets and running out of descriptors: Poller has those.
 import { Epoll, Socket, WOULD_BLOCK } from 'pollport'
 

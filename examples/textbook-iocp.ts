@@ -1,7 +1,7 @@
 // The textbook IOCP loop: one listener, many players, one thread. It sends back what it receives.
-// Shows the raw floor of Windows: overlapped accepts, receives and sends, and their completions.
-// Run it with `node --import tsx examples/textbook-iocp.ts`.
-// End it with Ctrl-C.
+// Shows the raw layer of Windows: overlapped accepts, receives and sends, and their completions.
+// Run it with `npx tsx examples/textbook-iocp.ts`, or a copy of it with `node iocp.mts` (before
+// Node 22.18: `npx tsx iocp.mts`). End it with Ctrl-C.
 // Leaves out queues, budgets and running out of handles: Poller has those.
 import { Iocp, Overlapped, Socket } from 'pollport'
 

@@ -1,7 +1,7 @@
 // TLS over pollport: an echo server whose connections are Node streams, encrypted by node:tls.
-// Run it with `node --import tsx examples/tls.ts key.pem cert.pem 8443`. To make the two files:
+// Run it with `npx tsx examples/tls.ts key.pem cert.pem 8443`, or a copy with `node tls.mts …`
+// (before Node 22.18: `npx tsx`). Try it: `openssl s_client -connect 127.0.0.1:8443`. The files:
 // `openssl req -x509 -newkey rsa:2048 -nodes -keyout key.pem -out cert.pem -subj /CN=localhost`.
-// Try it with `openssl s_client -connect 127.0.0.1:8443`, end it with Ctrl-C.
 // Leaves out renewing certificates: make a new `secureContext` when your files change.
 import { readFileSync } from 'node:fs'
 import { createSecureContext, TLSSocket } from 'node:tls'

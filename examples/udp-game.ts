@@ -1,13 +1,15 @@
 // A UDP game tick: players send where they move, the server answers all of them 30 times a second.
 // Shows runLoop(), one datagram in and one out for each player and tick, and silent players.
-// Run it with `node --import tsx examples/udp-game.ts`; `… udp-game.ts 0 --bot` adds a bot.
-// End it with Ctrl-C.
+// Run it with `npx tsx examples/udp-game.ts`; `0 --bot` after it adds a bot. Run a copy of it with
+// `node udp-game.mts` (before Node 22.18: `npx tsx udp-game.mts`). End it with Ctrl-C.
 // Leaves out reliability: a lost snapshot is lost, and the next one has everything.
 import { Poller, runLoop, type SocketAddress } from 'pollport'
 
 const HZ = 30
 const SILENT_TICKS = HZ * 5
 const MAX_PLAYERS = 200
+/** The arena reaches so far from its middle: a place fits into 16 bits. */
+const ARENA = 1000
 
 interface Player {
   id: number
@@ -65,9 +67,13 @@ function move(address: SocketAddress, data: Buffer): void {
     player = { id: nextId++ & 0xffff, address, x: 0, y: 0, lastHeardTick: now }
     players.set(key, player)
   }
-  player.x += Math.sign(data.readInt8(0))
-  player.y += Math.sign(data.readInt8(1))
+  player.x = inArena(player.x + Math.sign(data.readInt8(0)))
+  player.y = inArena(player.y + Math.sign(data.readInt8(1)))
   player.lastHeardTick = now
+}
+
+function inArena(place: number): number {
+  return Math.max(-ARENA, Math.min(ARENA, place))
 }
 
 function moveOf(dx: number, dy: number): Buffer {
@@ -85,8 +91,8 @@ function snapshotOf(tick: number): Buffer {
   let at = 5
   for (const player of players.values()) {
     snapshot.writeUInt16LE(player.id, at)
-    snapshot.writeInt16LE(player.x | 0, at + 2)
-    snapshot.writeInt16LE(player.y | 0, at + 4)
+    snapshot.writeInt16LE(player.x, at + 2)
+    snapshot.writeInt16LE(player.y, at + 4)
     at += 6
   }
   return snapshot

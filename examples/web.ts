@@ -1,7 +1,7 @@
 // HTTP and WebSockets over pollport: a page, and a socket on which it counts visitors, on one port.
 // Shows Node's own http server without its listen(), and the `ws` package on its upgrade.
-// Run it with `node --import tsx examples/web.ts 8080` and open the address that it prints.
-// It needs `npm install ws`. End it with Ctrl-C.
+// Run it with `npx tsx examples/web.ts 8080`, or a copy of it with `node web.mts 8080` (before Node
+// 22.18: `npx tsx`). It needs `npm install ws`. Open the address it prints. End it with Ctrl-C.
 // Leaves out files, routes and cookies: use your framework, it gets the same `http`.
 import { createServer } from 'node:http'
 import { Poller, toDuplex } from 'pollport'

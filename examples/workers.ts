@@ -1,7 +1,7 @@
 // One echo server on all cores, with one poller a thread. On Linux each thread listens on the port
-// (reusePort) and the kernel spreads the connections; elsewhere the main thread accepts and hands
-// each connection over (detach, adopt). Run it with `node --import tsx examples/workers.ts 8080 4`;
-// a third argument, `hand-over`, hands over on Linux, too. End it with Ctrl-C.
+// (reusePort); elsewhere, or with a third argument `hand-over`, the main thread accepts and hands
+// over (detach, adopt). Run it with `npx tsx examples/workers.ts 8080 4`, or a copy, beside one
+// of workers-thread.mjs, with `node workers.mts 8080 4` (before Node 22.18: `npx tsx`).
 // Leaves out shared state: each thread has only its own connections.
 import { once } from 'node:events'
 import { availableParallelism } from 'node:os'
@@ -43,7 +43,8 @@ if (canSpread) {
       for (const event of events) {
         if (event.type !== 'accept') continue
         const { worker, waker } = workers[next++ % workers.length] as Thread
-        // From here on the other thread owns the socket. Only a number is posted.
+        // From here on the other thread owns the socket. Only a number is posted. At its accept a
+        // connection has no other event in the batch that detach() would refuse to leave behind.
         worker.postMessage(event.socket.detach())
         waker.wake()
       }

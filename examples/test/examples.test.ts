@@ -12,6 +12,7 @@ import { fileURLToPath } from 'node:url'
 import { generate } from 'selfsigned'
 import { expect, onTestFinished, test } from 'vitest'
 import WebSocket from 'ws'
+import { isWindows } from '../../test/support/system.ts'
 
 const root = fileURLToPath(new URL('../..', import.meta.url))
 
@@ -104,6 +105,27 @@ test('udp-game: each player gets snapshots in which it has moved', {
   clearInterval(moves)
 })
 
+test('udp-game: a player that moves one way for ever stays in the arena', {
+  timeout: 60_000
+}, async () => {
+  const { port } = await start('udp-game.ts')
+  const player = createSocket('udp4')
+  onTestFinished(() => void player.close())
+  player.bind(0, '127.0.0.1')
+  await once(player, 'listening')
+  const right = Buffer.from(Int8Array.of(1, 0))
+  const placeOf = (snapshot: Buffer) => snapshot.readInt16LE(7)
+  player.send(right, port, '127.0.0.1')
+  let place = 0
+  for (let atBorder = 0; atBorder < 5; ) {
+    const [snapshot] = (await once(player, 'message')) as [Buffer]
+    place = placeOf(snapshot)
+    if (place >= 1000) atBorder++
+    for (let count = 0; count < 200; count++) player.send(right, port, '127.0.0.1')
+  }
+  expect(place).toBe(1000)
+})
+
 test('proxy: bytes and half-close go through in both directions, however slowly they are read', {
   timeout: 60_000
 }, async () => {
@@ -140,6 +162,13 @@ test('proxy: a target that refuses resets the client', { timeout: 60_000 }, asyn
   const client = connect(port, '127.0.0.1')
   const [error] = (await once(client, 'error')) as [NodeJS.ErrnoException]
   expect(error.code).toBe('ECONNRESET')
+})
+
+test('proxy: a target that is no address is refused at the start', {
+  timeout: 60_000
+}, async () => {
+  for (const target of ['example.test:80', '127.0.0.1:99999'])
+    await expect(start('proxy.ts', '0', target)).rejects.toThrow(/proxy\.ts ended: [\s\S]*ERR_/)
 })
 
 for (const how of [[], ['hand-over']]) {
@@ -187,6 +216,31 @@ test('web: serves its page, and counts who is there over WebSockets', {
   const left = untilMessage(visitors[0], '1')
   visitors[1].close()
   await left
+})
+
+test('websocket: a page and a chat that browsers join, and a stop that says so', {
+  timeout: 60_000
+}, async () => {
+  const { port, child } = await start('websocket.ts')
+  expect(await (await fetch(`http://127.0.0.1:${port}/`)).text()).toContain('new WebSocket')
+  const join = (name: string) =>
+    new WebSocket(`ws://127.0.0.1:${port}/chat?name=${name}`, {
+      origin: `http://127.0.0.1:${port}`
+    })
+  const ann = join('ann')
+  await untilMessage(ann, '* ann joined; 1 here')
+  const bob = join(encodeURIComponent('bób'))
+  await untilMessage(ann, '* bób joined; 2 here')
+  bob.send('good évening')
+  await untilMessage(ann, 'bób: good évening')
+  bob.close()
+  await untilMessage(ann, '* bób left')
+  const closed = once(ann, 'close')
+  const ended = once(child, 'close')
+  if (isWindows) return ann.terminate() // kill() there runs no signal handler
+  child.kill('SIGTERM')
+  expect((await closed)[0]).toBe(1001)
+  expect(await ended).toEqual([0, null])
 })
 
 function untilMessage(socket: WebSocket, text: string): Promise<void> {

@@ -16,6 +16,28 @@ test('every code that the library makes up has a section in docs/errors.md', () 
   expect([...codes].filter((code) => !sections.has(code))).toEqual([])
 })
 
+/** Where a link leads that is written for readers of the package, too. */
+const repository = 'https://github.com/pollport/pollport'
+
+/** The path in the repository that an absolute link names; undefined for links to elsewhere. */
+function pathInRepository(link: string): string | undefined {
+  return new RegExp(`^${repository}/(?:blob|raw)/main/([^#]+)`).exec(link)?.[1]
+}
+
+const { files: packaged } = JSON.parse(textOf('package.json')) as { files: string[] }
+
+/** Whether the package holds a file: `files` of package.json, and what npm always adds. */
+function isPackaged(path: string): boolean {
+  if (['README.md', 'LICENSE', 'package.json'].includes(path)) return true
+  let isIn = false
+  for (const entry of packaged) {
+    const name = entry.replace(/^!/, '')
+    const pattern = name.replaceAll('.', '\\.').replaceAll('*', '[^/]*')
+    if (new RegExp(`^${pattern}(?:/|$)`).test(path)) isIn = !entry.startsWith('!')
+  }
+  return isIn
+}
+
 /** The anchors that GitHub gives to the headings of a page. */
 function anchorsOf(page: string): Set<string> {
   const headings = textOf(page)
@@ -45,6 +67,32 @@ test('every link between the pages leads to a file of the project, and to a head
         findings.push(`${page} links to ${link}: ${target} has no such heading`)
     }
   }
+  expect(findings).toEqual([])
+})
+
+test('an absolute link into the repository leads to a file of it', () => {
+  const findings = projectFiles
+    .filter((path) => path.endsWith('.md'))
+    .flatMap((page) =>
+      [...textOf(page).matchAll(/\]\(([^)\s]+)\)/g)]
+        .map(([, link = '']) => pathInRepository(link))
+        .filter((path) => path !== undefined && !existsSync(join(root, path)))
+        .map((path) => `${page} links to ${path} of the repository, which is not there`)
+    )
+  expect(findings).toEqual([])
+})
+
+test('a page of the package links to files of the package, or to the repository by its address', () => {
+  const pages = projectFiles.filter((path) => path.endsWith('.md') && isPackaged(path))
+  expect(pages).toContain('docs/guide.md')
+  expect(isPackaged('docs/api/README.md')).toBe(false)
+  const findings = pages.flatMap((page) =>
+    [...textOf(page).matchAll(/\]\(([^)\s#]+)[^)]*\)/g)]
+      .filter(([, link = '']) => !/^[a-z]+:/.test(link))
+      .map(([, link = '']) => join(dirname(page), link))
+      .filter((target) => !isPackaged(target))
+      .map((target) => `${page} links to ${target}, which is not in the package`)
+  )
   expect(findings).toEqual([])
 })
 
