@@ -33,6 +33,7 @@ console.log(`http://127.0.0.1:${listener.localAddress.port}/`)
 await poller.run(
   (events) => {
     for (const event of events) {
+      // http still answers a client that has sent FIN, so the stream must not end by itself.
       if (event.type === 'accept')
         http.emit('connection', toDuplex(event.socket, { allowHalfOpen: true }))
       if (event.type === 'error') console.error(event.error.message)
