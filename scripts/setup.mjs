@@ -118,7 +118,8 @@ function setup(withAddon) {
       npm(['run', 'build:native'], 'the native addon did not build')
     })
   }
-  const distInputs = ['lib', 'tsconfig.json', 'tsconfig.build.json', 'scripts/build-commonjs.mjs']
+  const settings = ['tsconfig.json', 'tsconfig.build.json', 'tsconfig.code.json']
+  const distInputs = ['lib', ...settings, 'scripts/build-commonjs.mjs']
   buildWhenStale('dist', distInputs, 'dist/commonjs/index.cjs', () => {
     console.log('pollport: building dist (npm run build:ts)')
     // tsc leaves the files of removed sources behind.

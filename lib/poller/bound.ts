@@ -1,6 +1,6 @@
 // A socket that Node has bound and nobody uses yet becomes one of ours. Knows Node's
 // net.BoundSocket, and not what the poller makes of the socket.
-import * as net from 'node:net'
+import net from 'node:net'
 import { addon } from '../binding/load.ts'
 import { DESCRIBE } from '../binding/socket.ts'
 import {
