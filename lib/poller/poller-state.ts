@@ -45,7 +45,7 @@ export class PollerState<U> {
    * Whether the last {@link takeEvents} had anything, for the program or for a diverted connection.
    */
   hasHandedOut = false
-  /** Diverted connections are being given their events. */
+  /** Diverted connections are being given their events, or timers are being called. */
   isHandingOut = false
   /** Which batch is being made. The one before it is the one that the program is handling. */
   batchNumber = 0
@@ -106,6 +106,13 @@ export class PollerState<U> {
     const isFirst = at < this.deadlines.next
     this.deadlines.set(deadline, at)
     if (isFirst) this.touch()
+  }
+
+  /** Calls what is due. A wait() in a timer's callback would write over the batch being made. */
+  expireDeadlines(): void {
+    this.isHandingOut = true
+    this.deadlines.expire(this.now)
+    this.isHandingOut = false
   }
 
   /** Gives out the batch made so far. */

@@ -270,8 +270,8 @@ export class Poller<U = unknown> {
    * @param timeoutMs milliseconds, fractions allowed (see `capabilities.subMillisecondWait`); -1,
    *   the default, = no limit, 0 = do not block. It never returns early with nothing.
    * @returns what happened; `[]` after the time
-   * @throws SocketError `EBADF` when closed, `EBUSY` inside `run()` or in the handler of a diverted
-   *   connection; RangeError for other negative numbers and NaN
+   * @throws SocketError `EBADF` when closed, `EBUSY` inside `run()`, in the handler of a diverted
+   *   connection or in that of a `timer()`; RangeError for other negative numbers and NaN
    */
   wait(timeoutMs?: number): PollEvent<U>[] {
     const limit = timeout(timeoutMs)
@@ -516,7 +516,7 @@ export class Poller<U = unknown> {
       throw namedSocketError(
         'EBUSY',
         call,
-        'a diverted connection is being given an event of this poller'
+        'a timer of this poller or the handler of a diverted connection is being called'
       )
   }
 

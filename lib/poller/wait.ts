@@ -26,8 +26,10 @@ export function collectEvents<U>(poller: PollerState<U>, limitMs: number): PollE
     const settled = settleSends(poller, Math.max(count, 0), memory.slab)
     if (count < 0) throw socketError(-count, backend.waitCall)
     if (count > settled) deliver(poller, settled, count)
-    if (deadlines.next <= poller.now) deadlines.expire(poller.now)
-    if (poller.events.length > 0 || poller.now >= deadline) return poller.takeEvents()
+    if (deadlines.next <= poller.now) poller.expireDeadlines()
+    // A timer's callback may have closed the poller.
+    if (poller.closed || poller.events.length > 0 || poller.now >= deadline)
+      return poller.takeEvents()
   }
 }
 

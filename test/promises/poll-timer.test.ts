@@ -84,3 +84,26 @@ test('wrong arguments and a closed poller are refused; a timer of a closed one i
   timer.cancel()
   expect(codeOf(() => poller.timer(() => {}))).toBe('EBADF')
 })
+
+test.each([
+  ['without a limit', -1],
+  ['with one', 10_000]
+])('a callback may close the poller: the wait %s gives no events', (_what, limitMs) => {
+  const poller = openPoller()
+  poller.timer(() => poller.close()).set(5)
+  expect(poller.wait(limitMs)).toEqual([])
+  expect(poller.closed).toBe(true)
+})
+
+test('a wait() in a callback is EBUSY: it would write over the bytes of the batch', () => {
+  const poller = openPoller()
+  let code: string | undefined
+  poller
+    .timer(() => {
+      code = codeOf(() => poller.wait(0))
+    })
+    .set(5)
+  poller.wait(20)
+  expect(code).toBe('EBUSY')
+  expect(poller.wait(0)).toEqual([])
+})
