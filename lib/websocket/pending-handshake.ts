@@ -2,12 +2,14 @@
 // the server, and answers (RFC 6455, 4.2). Refuses to know what carries it.
 import type { Server as HttpServer } from 'node:http'
 import type { Duplex } from 'node:stream'
+import { invalidArgValue } from '../errors.ts'
+import { integer } from '../validate.ts'
 import type { Admission } from './admission.ts'
 import type { Endpoint, Watched } from './endpoint.ts'
 import { acceptDeflate } from './extensions.ts'
 import { badRequest, WebSocketHandshakeError } from './handshake-error.ts'
 import { checkExtraHeaders, type ExtraHeaders, refusal, switchingProtocols } from './http-answer.ts'
-import { HeadReader, parseHead } from './http-head.ts'
+import { HeadReader, isToken, parseHead } from './http-head.ts'
 import type { Link, LinkOwner } from './link.ts'
 import type { Topics } from './topics.ts'
 import { asksForWebSocket, UpgradeRequest } from './upgrade-request.ts'
@@ -207,10 +209,13 @@ export class PendingHandshake implements LinkOwner, Watched {
     checkExtraHeaders(headers)
     if (decision.reject !== undefined) {
       const message = 'onUpgrade refused the request'
-      return this.#refuse(new WebSocketHandshakeError(message, decision.reject), headers)
+      const status = integer(decision.reject, 'reject', 400, 599)
+      return this.#refuse(new WebSocketHandshakeError(message, status), headers)
     }
     const { endpoint, admission, topics } = server
     const protocol = decision.protocol ?? admission.protocolFor(request)
+    if (protocol !== '' && !isToken(protocol))
+      throw invalidArgValue('protocol', protocol, 'it is no token of HTTP')
     const deflate =
       endpoint.compression === undefined ? undefined : acceptDeflate(request._extensions)
     const answer = switchingProtocols(request._key, protocol, deflate?.answer, headers)

@@ -236,27 +236,40 @@ describe('onUpgrade', () => {
   test.each(['throws', 'is rejected'])(
     'when it %s: 500, and the failure is the program’s',
     async (how) => {
-      const uncaught: unknown[] = []
-      const listeners = process.listeners('uncaughtException')
-      process.removeAllListeners('uncaughtException')
-      process.on('uncaughtException', (error) => uncaught.push(error))
-      try {
-        const { port } = serve({
-          onUpgrade() {
-            if (how === 'throws') throw new Error('from onUpgrade')
-            return Promise.reject(new Error('from onUpgrade'))
-          }
-        })
-        expect((await ask(port)).status).toBe(500)
-        await until('it is told', () => uncaught.length > 0)
-        expect(uncaught).toMatchObject([{ message: 'from onUpgrade' }])
-      } finally {
-        process.removeAllListeners('uncaughtException')
-        for (const listener of listeners) process.on('uncaughtException', listener)
-      }
+      const uncaught = await uncaughtOf({
+        onUpgrade() {
+          if (how === 'throws') throw new Error('from onUpgrade')
+          return Promise.reject(new Error('from onUpgrade'))
+        }
+      })
+      expect(uncaught).toMatchObject([{ message: 'from onUpgrade' }])
     }
   )
+
+  test.each([
+    ['a status that refuses nothing', { reject: 200 }, 'ERR_OUT_OF_RANGE'],
+    ['a status that is text', { reject: '400 a\r\nX: y' as never }, 'ERR_INVALID_ARG_TYPE'],
+    ['a subprotocol that is no token', { protocol: 'a\r\nX: y' }, 'ERR_INVALID_ARG_VALUE']
+  ])('when it gives %s: 500, and no line of it is sent', async (_what, decision, code) => {
+    expect(await uncaughtOf({ onUpgrade: () => decision })).toMatchObject([{ code }])
+  })
 })
+
+/** What is thrown when a server with these options answers a request with 500. */
+async function uncaughtOf(options: Parameters<typeof serve>[0]): Promise<unknown[]> {
+  const uncaught: unknown[] = []
+  const listeners = process.listeners('uncaughtException')
+  process.removeAllListeners('uncaughtException')
+  process.on('uncaughtException', (error) => uncaught.push(error))
+  try {
+    expect((await ask(serve(options).port)).status).toBe(500)
+    await until('it is told', () => uncaught.length > 0)
+    return uncaught
+  } finally {
+    process.removeAllListeners('uncaughtException')
+    for (const listener of listeners) process.on('uncaughtException', listener)
+  }
+}
 
 describe('bounds', () => {
   test('a handshake that takes too long gets 408', async () => {
