@@ -202,7 +202,7 @@ const parsed = new Map<string, Uint8Array>()
 function parse(endPoint: EndPoint): Uint8Array {
   object(endPoint, 'address')
   const { address, port } = endPoint
-  if (typeof address !== 'string') throw invalidArgType('address', 'a string', address)
+  if (typeof address !== 'string') throw invalidArgType('address', wantedOf(endPoint), address)
   checkPort(port)
   let known = parsed.get(address)
   if (known === undefined) {
@@ -218,6 +218,12 @@ function parse(endPoint: EndPoint): Uint8Array {
   packed[PORT] = port
   packed[PORT + 1] = port >> 8
   return packed
+}
+
+/** Node's own options of sockets name an address otherwise. */
+function wantedOf(endPoint: object): string {
+  const name = ['host', 'hostname'].find((one) => one in endPoint)
+  return name === undefined ? 'a string' : `a string (did you mean 'address' by '${name}'?)`
 }
 
 function parseInto(text: string, out: Uint8Array): boolean {

@@ -143,9 +143,9 @@ export function asNodesError(error: SocketError): SocketError {
   return Object.assign(same, { cause: error })
 }
 
-/** For the use of something that is closed. */
-export function alreadyClosed(syscall: string): SocketError {
-  return namedSocketError('EBADF', syscall, 'it is closed')
+/** For the use of something that is closed: `what` is that, such as `'the poller'`. */
+export function alreadyClosed(what: string, syscall: string, where?: Where): SocketError {
+  return namedSocketError('EBADF', syscall, `${what} is closed`, where)
 }
 
 /** Returns a native result, WOULD_BLOCK (-1) for "would block"; throws for a failure. */
@@ -190,9 +190,12 @@ export function invalidArgValue(name: string, actual: unknown, why: string): Typ
 }
 
 /** `why` says which option may be meant. */
-export function unknownOption(name: string, why: string): TypeError {
+export function unknownOption(name: string, why: string, called = 'options'): TypeError {
   const shown = name.length > 40 ? `${name.slice(0, 40)}…` : name
-  return withCode(new TypeError(`options.${shown} does not exist: ${why}`), 'ERR_INVALID_ARG_VALUE')
+  return withCode(
+    new TypeError(`${called}.${shown} does not exist: ${why}`),
+    'ERR_INVALID_ARG_VALUE'
+  )
 }
 
 export function outOfRange(name: string, range: string, actual: unknown): RangeError {
@@ -205,10 +208,19 @@ export function outOfRange(name: string, range: string, actual: unknown): RangeE
 export function invalidAddress(actual: unknown): TypeError {
   return withCode(
     new TypeError(
-      `${show(actual)} is not a numeric IPv4 or IPv6 address; resolve names with node:dns first, since resolving blocks`
+      `${show(actual)} is not a numeric IPv4 or IPv6 address; ${addressAdvice(actual)}`
     ),
     'ERR_INVALID_ADDRESS'
   )
+}
+
+/** What to write instead of a text that is no address, as far as its form shows what was meant. */
+function addressAdvice(actual: unknown): string {
+  const text = String(actual)
+  if (text === '' || text === '*') return "for every interface use '0.0.0.0' or '::'"
+  if (/^\[[^\]]*\]$/.test(text)) return 'write it without brackets'
+  if (/^(?:[\d.]+|\[[^\]]*\]):\d+$/.test(text)) return 'the port is an option of its own'
+  return 'resolve names with node:dns first, since resolving blocks'
 }
 
 /** For a class or backend of the other system, or a system that pollport does not support. */

@@ -15,14 +15,18 @@ const elsewhere: Readonly<Record<string, string>> = {
 }
 
 /**
- * Gives `options` back if it is an object that has none but the given names. Its own enumerable
+ * Gives `options`, which errors name as `called`, back if it is an object that has none but the given names. Its own enumerable
  * keys count, also those whose value is undefined; a prototype may have anything, and so may
  * symbols.
  */
-export function knownOptions<T>(options: T, names: Readonly<Record<string, true>>): T & object {
-  const given = object(options, 'options')
+export function knownOptions<T>(
+  options: T,
+  names: Readonly<Record<string, true>>,
+  called = 'options'
+): T & object {
+  const given = object(options, called)
   for (const name of Object.keys(given))
-    if (!Object.hasOwn(names, name)) throw unknownOption(name, whichMayBeMeant(name, names))
+    if (!Object.hasOwn(names, name)) throw unknownOption(name, whichMayBeMeant(name, names), called)
   return given
 }
 

@@ -3,13 +3,7 @@
 import net from 'node:net'
 import { addon } from '../binding/load.ts'
 import { DESCRIBE } from '../binding/socket.ts'
-import {
-  alreadyClosed,
-  check,
-  invalidArgType,
-  invalidArgValue,
-  namedSocketError
-} from '../errors.ts'
+import { check, invalidArgType, invalidArgValue, namedSocketError } from '../errors.ts'
 import { Socket } from '../raw/socket.ts'
 
 /**
@@ -31,7 +25,9 @@ function descriptorOf(bound: BoundSocket, call: string): number {
     return bound.fd()
   } catch (cause) {
     // Only when the socket is closed or in use (Node.js documentation, "net.BoundSocket").
-    throw Object.assign(alreadyClosed(call), { cause })
+    throw Object.assign(namedSocketError('EBADF', call, 'the bound socket is closed, or in use'), {
+      cause
+    })
   }
 }
 

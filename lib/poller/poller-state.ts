@@ -87,7 +87,7 @@ export class PollerState<U> {
   }
 
   assertOpen(call: string): void {
-    if (this.closed) throw alreadyClosed(call)
+    if (this.closed) throw alreadyClosed('the poller', call)
   }
 
   emit(event: PollEvent<U>): void {

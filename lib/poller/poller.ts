@@ -247,7 +247,7 @@ export class Poller<U = unknown> {
     const state = this.#state
     state.assertOpen('adopt')
     if (!(socket instanceof Socket)) throw invalidArgType('socket', 'a Socket', socket)
-    if (socket.closed) throw alreadyClosed('adopt')
+    if (socket.closed) throw alreadyClosed('the socket', 'adopt')
     const what = addon().socketDescribe(socket.handle)
     if (what < 0) throw socketError(-what, 'getsockopt')
     const { nonBlocking } = socket

@@ -168,7 +168,7 @@ export class TcpConnection<U = unknown> {
 
   /** This side's address. Throws `EBADF` when closed. */
   get localAddress(): SocketAddress {
-    if (this.closed) throw alreadyClosed('getsockname')
+    if (this.closed) throw this.#alreadyClosed('getsockname')
     return localAddressOf(this.#handle)
   }
 
@@ -398,7 +398,7 @@ export class TcpConnection<U = unknown> {
       throw namedSocketError('EBUSY', 'detach', message)
     }
     if (this.#poller.outbox.bytesOf(this.index) > 0) this.#poller.flush()
-    if ((this.#state & CLOSED) !== 0) throw alreadyClosed('detach')
+    if ((this.#state & CLOSED) !== 0) throw this.#alreadyClosed('detach')
     if (this.#extras?.sendError !== undefined) throw this.#extras.sendError
     if (this.#queue !== undefined || (this.#state & CONNECTING) !== 0) {
       throw namedSocketError(
@@ -696,11 +696,15 @@ export class TcpConnection<U = unknown> {
       this.#getExtras().closedInBatch >= this.#poller.batchNumber - 1
     )
       return false
-    throw alreadyClosed(call)
+    throw this.#alreadyClosed(call)
   }
 
   #assertUsable(call: string): void {
-    if ((this.#state & (CLOSED | GIVEN_UP)) !== 0) throw alreadyClosed(call)
+    if ((this.#state & (CLOSED | GIVEN_UP)) !== 0) throw this.#alreadyClosed(call)
+  }
+
+  #alreadyClosed(call: string): SocketError {
+    return alreadyClosed('the connection', call, this.#knownPeer())
   }
 
   #getExtras(): Extras {

@@ -80,7 +80,7 @@ export class TcpListener<U = unknown> {
 
   /** Where it listens, with the port that the system chose for 0. Throws `EBADF` when closed. */
   get localAddress(): SocketAddress {
-    if (this.#closed) throw alreadyClosed('getsockname')
+    if (this.#closed) throw alreadyClosed('the listener', 'getsockname')
     return localAddressOf(this.#handle)
   }
 
@@ -89,14 +89,14 @@ export class TcpListener<U = unknown> {
    * closed.
    */
   pause(): void {
-    if (this.#closed) throw alreadyClosed('pause')
+    if (this.#closed) throw alreadyClosed('the listener', 'pause')
     this.#paused = true
     this.#poller.backend.setReceiving(this.index, false)
   }
 
   /** Ends a `pause()`. Throws `EBADF` when closed. */
   resume(): void {
-    if (this.#closed) throw alreadyClosed('resume')
+    if (this.#closed) throw alreadyClosed('the listener', 'resume')
     if (!this.#paused) return
     if (this.#pauseEnd.position < 0) this.#poller.backend.setReceiving(this.index, true)
     this.#paused = false
@@ -119,13 +119,13 @@ export class TcpListener<U = unknown> {
 
   /** Sets an option of the socket, by the same names as `Socket.setOption`. */
   setOption<K extends SocketOptionName>(name: K, value: SocketOptions[K]): void {
-    if (this.#closed) throw alreadyClosed('setsockopt')
+    if (this.#closed) throw alreadyClosed('the listener', 'setsockopt')
     setSocketOption(this.#handle, name, value)
   }
 
   /** Reads an option of the socket, by the same names as `Socket.getOption`. */
   getOption<K extends SocketOptionName>(name: K): SocketOptions[K] {
-    if (this.#closed) throw alreadyClosed('getsockopt')
+    if (this.#closed) throw alreadyClosed('the listener', 'getsockopt')
     return getSocketOption(this.#handle, name)
   }
 
@@ -146,7 +146,7 @@ export class TcpListener<U = unknown> {
    */
   divert(onEvent: OnListenerEvent<U> | undefined): void {
     if (onEvent !== undefined) callback(onEvent, 'onEvent')
-    if (this.#closed) throw alreadyClosed('divert')
+    if (this.#closed) throw alreadyClosed('the listener', 'divert')
     if (this.#eventHandler === undefined && onEvent !== undefined) this.#poller.diverted++
     if (this.#eventHandler !== undefined && onEvent === undefined) this.#poller.diverted--
     this.#eventHandler = onEvent as EventHandler | undefined

@@ -396,6 +396,6 @@ export class UdpSocket<U = unknown> {
   }
 
   #assertOpen(call: string): void {
-    if (this.#closed || this.#closing) throw alreadyClosed(call)
+    if (this.#closed || this.#closing) throw alreadyClosed('the socket', call)
   }
 }

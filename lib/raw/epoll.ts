@@ -174,7 +174,7 @@ export class Epoll<U = unknown, S extends Pollable = Socket> {
     this.#assertOpen('epoll_ctl')
     checkSocket(socket)
     const mask = checkMask(events)
-    if (socket.closed) throw alreadyClosed('epoll_ctl')
+    if (socket.closed) throw alreadyClosed('the socket', 'epoll_ctl')
     if (this.#ids.has(socket)) throw namedSocketError('EEXIST', 'epoll_ctl')
     const id = this.#entries.insert({ socket, userPtr })
     const result = this.#control(EPOLL_OP.add, socket, mask, id)
@@ -196,7 +196,7 @@ export class Epoll<U = unknown, S extends Pollable = Socket> {
     this.#assertOpen('epoll_ctl')
     checkSocket(socket)
     const mask = checkMask(events)
-    if (socket.closed) throw alreadyClosed('epoll_ctl')
+    if (socket.closed) throw alreadyClosed('the socket', 'epoll_ctl')
     check(this.#control(EPOLL_OP.modify, socket, mask, this.#idOf(socket)), 'epoll_ctl')
   }
 
@@ -207,7 +207,7 @@ export class Epoll<U = unknown, S extends Pollable = Socket> {
   remove(socket: S): void {
     this.#assertOpen('epoll_ctl')
     checkSocket(socket)
-    if (socket.closed) throw alreadyClosed('epoll_ctl')
+    if (socket.closed) throw alreadyClosed('the socket', 'epoll_ctl')
     const id = this.#idOf(socket)
     this.#drop(socket, id)
     check(this.#control(EPOLL_OP.remove, socket, 0, id), 'epoll_ctl')
@@ -323,7 +323,7 @@ export class Epoll<U = unknown, S extends Pollable = Socket> {
   }
 
   #assertOpen(call: string): void {
-    if (this.#closed) throw alreadyClosed(call)
+    if (this.#closed) throw alreadyClosed('the epoll', call)
   }
 }
 

@@ -152,7 +152,7 @@ export class Iocp<U = unknown> {
   add(socket: Socket, userPtr: U): void {
     this.#assertOpen('CreateIoCompletionPort')
     if (!(socket instanceof Socket)) throw invalidArgType('socket', 'a Socket', socket)
-    if (socket.closed) throw alreadyClosed('CreateIoCompletionPort')
+    if (socket.closed) throw alreadyClosed('the socket', 'CreateIoCompletionPort')
     if (this.#ids.has(socket)) throw namedSocketError('EEXIST', 'CreateIoCompletionPort')
     const completions = { port: this.#port, inFlight: 0 }
     const id = this.#entries.insert({
@@ -310,6 +310,6 @@ export class Iocp<U = unknown> {
   }
 
   #assertOpen(call: string): void {
-    if (this.#closed) throw alreadyClosed(call)
+    if (this.#closed) throw alreadyClosed('the iocp', call)
   }
 }

@@ -650,7 +650,7 @@ export class Socket {
   }
 
   #open(call: string): number {
-    if (this.#handle < 0) throw alreadyClosed(call)
+    if (this.#handle < 0) throw alreadyClosed('the socket', call)
     return this.#handle
   }
 

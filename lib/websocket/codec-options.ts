@@ -2,7 +2,8 @@
 // for all of its connections.
 import { randomFillSync } from 'node:crypto'
 import { invalidArgValue } from '../errors.ts'
-import { boolean, callback, integer, object } from '../validate.ts'
+import { knownOptions, type OptionNames } from '../option-names.ts'
+import { boolean, callback, integer } from '../validate.ts'
 import type { DeflateOptions } from './deflate.ts'
 import { Masking } from './masking.ts'
 
@@ -46,6 +47,19 @@ export interface WebSocketEncoderOptions {
   maskingKey?: (() => number) | undefined
 }
 
+const DECODER_OPTIONS: OptionNames<WebSocketDecoderOptions> = {
+  role: true,
+  maxMessageBytes: true,
+  maxFragments: true,
+  compression: true
+}
+const ENCODER_OPTIONS: OptionNames<WebSocketEncoderOptions> = {
+  role: true,
+  compression: true,
+  maskingKey: true
+}
+const DEFLATE_OPTIONS: OptionNames<DeflateOptions> = { level: true, windowBits: true }
+
 /** {@link WebSocketDecoderOptions}, checked. */
 export class DecoderLimits implements WebSocketDecoderOptions {
   readonly role: WebSocketRole
@@ -61,7 +75,7 @@ export class DecoderLimits implements WebSocketDecoderOptions {
       maxMessageBytes = DEFAULT_MAX_MESSAGE_BYTES,
       maxFragments = DEFAULT_MAX_FRAGMENTS,
       compression = false
-    } = object(options, 'options')
+    } = knownOptions(options, DECODER_OPTIONS)
     this.role = checkRole(role)
     this.isMasked = role === 'server'
     this.maxMessageBytes = integer(maxMessageBytes, 'maxMessageBytes', 0, MOST_BYTES)
@@ -79,7 +93,7 @@ export class EncoderSettings implements WebSocketEncoderOptions {
   readonly masking: Masking = new Masking()
 
   constructor(options: WebSocketEncoderOptions) {
-    const { role, compression, maskingKey = randomKey } = object(options, 'options')
+    const { role, compression, maskingKey = randomKey } = knownOptions(options, ENCODER_OPTIONS)
     this.role = checkRole(role)
     this.isMasked = role === 'client'
     this.deflate = compression === undefined ? undefined : checkDeflate(compression)
@@ -89,7 +103,11 @@ export class EncoderSettings implements WebSocketEncoderOptions {
 
 /** Options of compression, checked. */
 export function checkDeflate(options: DeflateOptions): DeflateOptions {
-  const { level = DEFAULT_LEVEL, windowBits = DEFAULT_WINDOW_BITS } = object(options, 'compression')
+  const { level = DEFAULT_LEVEL, windowBits = DEFAULT_WINDOW_BITS } = knownOptions(
+    options,
+    DEFLATE_OPTIONS,
+    'compression'
+  )
   return {
     level: integer(level, 'level', -1, 9),
     // zlib makes no raw DEFLATE data with a window of 8 bits.

@@ -1,5 +1,6 @@
 // When a WebSocket compresses its messages. How is in deflate.ts.
-import { integer, object } from '../validate.ts'
+import { knownOptions, type OptionNames } from '../option-names.ts'
+import { integer } from '../validate.ts'
 import { checkDeflate } from './codec-options.ts'
 
 const DEFAULT_THRESHOLD_BYTES = 1024
@@ -49,6 +50,8 @@ export interface CompressionOptions {
   level?: number | undefined
 }
 
+const COMPRESSION_OPTIONS: OptionNames<CompressionOptions> = { thresholdBytes: true, level: true }
+
 /** {@link CompressionOptions}, checked. */
 export interface Compression {
   readonly thresholdBytes: number
@@ -57,7 +60,11 @@ export interface Compression {
 
 export function checkCompression(options: false | CompressionOptions): Compression | undefined {
   if (options === false) return undefined
-  const { thresholdBytes = DEFAULT_THRESHOLD_BYTES, level } = object(options, 'compression')
+  const { thresholdBytes = DEFAULT_THRESHOLD_BYTES, level } = knownOptions(
+    options,
+    COMPRESSION_OPTIONS,
+    'compression'
+  )
   return {
     thresholdBytes: integer(thresholdBytes, 'thresholdBytes', 0, 2 ** 31 - 1),
     level: checkDeflate({ level }).level as number

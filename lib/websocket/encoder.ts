@@ -18,7 +18,10 @@ import {
 } from './frame.ts'
 import { writeMaskingKey } from './masking.ts'
 
-/** How one message is sent. */
+/**
+ * How one message is sent. A name that does not exist is ignored here, unlike elsewhere: a check
+ * for each message would cost too much.
+ */
 export interface MessageOptions {
   /** Text or binary. Default: a string is text, bytes are binary. Bytes of text must be UTF-8. */
   isText?: boolean | undefined
@@ -28,7 +31,7 @@ export interface MessageOptions {
 
 /** How one frame of a message is made. */
 export interface FragmentOptions extends MessageOptions {
-  /** Whether more frames of this message follow. Default false. */
+  /** Whether it is the last frame of this message. Default true. */
   isLast?: boolean | undefined
   /** Whether it goes on with a message that has begun: `isText` is nothing then. Default false. */
   isContinuation?: boolean | undefined

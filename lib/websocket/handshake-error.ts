@@ -29,15 +29,19 @@ export class WebSocketHandshakeError extends Error {
    * was no answer that HTTP knows.
    */
   readonly status: number | undefined
-  /** Header fields that the answer must have, such as the versions that are supported. @internal */
-  readonly _headers: Readonly<Record<string, string>>
+  readonly #headers: Readonly<Record<string, string>>
 
   /** @internal */
   constructor(message: string, status?: number, headers: Readonly<Record<string, string>> = {}) {
     super(message)
     this.name = 'WebSocketHandshakeError'
     this.status = status
-    this._headers = headers
+    this.#headers = headers
+  }
+
+  /** Header fields that the answer must have, such as the versions that are supported. @internal */
+  get _headers(): Readonly<Record<string, string>> {
+    return this.#headers
   }
 }
 

@@ -269,7 +269,7 @@ export class WebSocketServer<U = unknown> {
    * stream.
    */
   upgrade(request: IncomingMessage, stream: Duplex, head: Buffer): void {
-    if (this.#closing !== undefined) throw alreadyClosed('upgrade')
+    if (this.#closing !== undefined) throw alreadyClosed('the server', 'upgrade')
     const taken = stream instanceof ConnectionDuplex ? stream._takeBack() : undefined
     const connection = stream instanceof ConnectionDuplex ? stream.connection : undefined
     if (taken !== undefined && connection !== undefined) {

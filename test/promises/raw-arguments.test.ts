@@ -56,6 +56,28 @@ test('the error for a name points at node:dns', () => {
   )
 })
 
+test.each([
+  ['[::1]', 'write it without brackets'],
+  ['*', "for every interface use '0.0.0.0' or '::'"],
+  ['', "for every interface use '0.0.0.0' or '::'"],
+  ['127.0.0.1:80', 'the port is an option of its own'],
+  ['[::1]:80', 'the port is an option of its own']
+])('the error for the address %j says what to write', (address, advice) => {
+  const socket = closing(new Socket({ type: 'tcp' }))
+  expect(() => socket.bind({ address, port: 0 })).toThrow(
+    `'${address}' is not a numeric IPv4 or IPv6 address; ${advice}`
+  )
+})
+
+test.each(['host', 'hostname'])('of %s for the address the error says what is meant', (name) => {
+  expect(() => rawUdp().sendTo('x', { [name]: LOCAL, port: 1 } as never)).toThrow(
+    "address must be a string (did you mean 'address' by 'NAME'?); got undefined".replace(
+      'NAME',
+      name
+    )
+  )
+})
+
 test('bytes that are no bytes are refused', () => {
   const { near } = rawPair()
   for (const bad of [

@@ -101,3 +101,24 @@ test('what one side encodes the other side decodes, byte for byte', () => {
     expect(seen).toEqual([data.toString('hex')])
   }
 })
+
+test('an option that does not exist is refused, and the error says which is meant', () => {
+  const role = 'server'
+  const messageOf = (make: () => unknown) => {
+    try {
+      make()
+    } catch (error) {
+      return (error as Error).message
+    }
+    return 'nothing was thrown'
+  }
+  expect(messageOf(() => new WebSocketEncoder({ role, maskingKeys: 1 } as never))).toBe(
+    "options.maskingKeys does not exist: did you mean 'maskingKey'?"
+  )
+  expect(messageOf(() => new WebSocketDecoder({ role, maxMessage: 1 } as never))).toBe(
+    "options.maxMessage does not exist: did you mean 'maxMessageBytes'?"
+  )
+  expect(messageOf(() => new WebSocketEncoder({ role, compression: { lvel: 1 } as never }))).toBe(
+    "compression.lvel does not exist: did you mean 'level'?"
+  )
+})

@@ -1,4 +1,5 @@
 // RFC 6455, 4: who becomes a WebSocket, and what the others are answered.
+import { WebSocketHandshakeError } from 'pollport/websocket'
 import { describe, expect, test } from 'vitest'
 import { acceptDeflate, parseExtensions } from '../../lib/websocket/extensions.ts'
 import { codeOf } from '../support/raw-pair.ts'
@@ -360,4 +361,9 @@ test('wrong options are refused', () => {
     'ERR_OUT_OF_RANGE',
     'ERR_OUT_OF_RANGE'
   ])
+})
+
+test('a failed handshake has no fields but those that are documented', () => {
+  const error = new WebSocketHandshakeError('no', 426)
+  expect(Object.keys(error).sort()).toEqual(['code', 'name', 'status'])
 })
