@@ -15,9 +15,9 @@ const elsewhere: Readonly<Record<string, string>> = {
 }
 
 /**
- * Gives `options`, which errors name as `called`, back if it is an object that has none but the given names. Its own enumerable
- * keys count, also those whose value is undefined; a prototype may have anything, and so may
- * symbols.
+ * Gives `options`, which errors name as `called`, back if it is an object that has none but the
+ * given names. Its own enumerable keys count, also those whose value is undefined; a prototype may
+ * have anything, and so may symbols.
  */
 export function knownOptions<T>(
   options: T,

@@ -91,7 +91,7 @@ interface Extras {
  * client.end() // FIN, after the bytes
  * while (!client.closed) {
  *   for (const event of poller.wait()) {
- *     if (event.type === 'receive') event.socket.send(event.data) // echo
+ *     if (event.type === 'receive' && event.socket !== client) event.socket.send(event.data)
  *     if (event.type === 'end') event.socket.end()
  *   }
  * }

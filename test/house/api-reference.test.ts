@@ -2,7 +2,7 @@
 // search in the site finds the classes.
 import { execFile } from 'node:child_process'
 import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
-import { join } from 'node:path'
+import { join, posix } from 'node:path'
 import { promisify } from 'node:util'
 import { inflateSync } from 'node:zlib'
 import { afterAll, beforeAll, expect, test } from 'vitest'
@@ -62,5 +62,5 @@ test('each entry point of the package is one of the reference', () => {
   const { exports } = JSON.parse(textOf('package.json')) as { exports: Record<string, unknown> }
   const { entryPoints } = JSON.parse(textOf('typedoc.json')) as { entryPoints: string[] }
   const entries = Object.keys(exports).filter((name) => !name.endsWith('.json'))
-  expect(entryPoints).toEqual(entries.map((name) => join('lib', name, 'index.ts')))
+  expect(entryPoints).toEqual(entries.map((name) => posix.join('lib', name, 'index.ts')))
 })

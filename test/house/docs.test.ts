@@ -1,6 +1,6 @@
 // The pages point at things that exist, and every error code of the library has its section.
 import { existsSync } from 'node:fs'
-import { dirname, join } from 'node:path'
+import { dirname, join, posix } from 'node:path'
 import { expect, test } from 'vitest'
 import { filesUnder, projectFiles, root, textOf } from './files.ts'
 
@@ -89,7 +89,7 @@ test('a page of the package links to files of the package, or to the repository 
   const findings = pages.flatMap((page) =>
     [...textOf(page).matchAll(/\]\(([^)\s#]+)[^)]*\)/g)]
       .filter(([, link = '']) => !/^[a-z]+:/.test(link))
-      .map(([, link = '']) => join(dirname(page), link))
+      .map(([, link = '']) => posix.join(posix.dirname(page), link))
       .filter((target) => !isPackaged(target))
       .map((target) => `${page} links to ${target}, which is not in the package`)
   )
