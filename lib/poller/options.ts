@@ -122,6 +122,20 @@ export interface ListenTcpOptions extends PollSocketOptions {
 /**
  * Options of {@link Poller.listenTcp} with a socket that is bound already: the others of
  * {@link ListenTcpOptions} say how to bind, and are refused.
+ * @example
+ * ```ts
+ * import net from 'node:net'
+ * import { type BoundSocket, type ListenBoundOptions, Poller } from 'pollport'
+ *
+ * type Binds = { BoundSocket?: new (o: { host: string; port: number }) => BoundSocket }
+ * const { BoundSocket: Bound } = net as Binds // Node 26
+ * const poller = new Poller()
+ * if (Bound !== undefined && poller.backend === 'epoll') {
+ *   const options: ListenBoundOptions = { bound: new Bound({ host: '127.0.0.1', port: 0 }) }
+ *   console.log(`listening on ${poller.listenTcp(options).localAddress}`)
+ * }
+ * poller.close()
+ * ```
  */
 export interface ListenBoundOptions
   extends Pick<

@@ -17,7 +17,17 @@ const DEFAULT_WINDOW_BITS = 15
 /** Which side of the connection one is: clients mask their frames, servers do not. */
 export type WebSocketRole = 'server' | 'client'
 
-/** Options of a {@link WebSocketDecoder}. */
+/**
+ * Options of a {@link WebSocketDecoder}.
+ * @example
+ * ```ts
+ * import { WebSocketDecoder, type WebSocketDecoderOptions } from 'pollport/websocket'
+ *
+ * const options: WebSocketDecoderOptions = { role: 'server', maxMessageBytes: 4096 }
+ * const decoder = new WebSocketDecoder(options)
+ * console.log(decoder instanceof WebSocketDecoder) // true
+ * ```
+ */
 export interface WebSocketDecoderOptions {
   /** The side that receives: a `'server'` refuses unmasked frames, a `'client'` masked ones. */
   role: WebSocketRole
@@ -32,7 +42,16 @@ export interface WebSocketDecoderOptions {
   compression?: boolean | undefined
 }
 
-/** Options of a {@link WebSocketEncoder}. */
+/**
+ * Options of a {@link WebSocketEncoder}.
+ * @example
+ * ```ts
+ * import { WebSocketEncoder, type WebSocketEncoderOptions } from 'pollport/websocket'
+ *
+ * const options: WebSocketEncoderOptions = { role: 'server', compression: { level: 1 } }
+ * console.log(new WebSocketEncoder(options).canCompress) // true
+ * ```
+ */
 export interface WebSocketEncoderOptions {
   /** The side that sends: a `'client'` masks its frames. */
   role: WebSocketRole

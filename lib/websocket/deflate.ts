@@ -11,7 +11,17 @@ const TAIL = Buffer.from([0x00, 0x00, 0xff, 0xff])
  */
 const MAX_STREAMS = 16
 
-/** How messages are compressed. */
+/**
+ * How messages are compressed.
+ * @example
+ * ```ts
+ * import { type DeflateOptions, WebSocketEncoder } from 'pollport/websocket'
+ *
+ * const compression: DeflateOptions = { level: 1, windowBits: 12 } // quick, and little memory
+ * const encoder = new WebSocketEncoder({ role: 'server', compression })
+ * console.log(encoder.encode('ha'.repeat(100), { compress: true }).length < 30) // true
+ * ```
+ */
 export interface DeflateOptions {
   /** zlib's level, -1 (its default, 6) to 9. Lower is quicker. */
   level?: number | undefined

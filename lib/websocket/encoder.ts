@@ -21,6 +21,14 @@ import { writeMaskingKey } from './masking.ts'
 /**
  * How one message is sent. A name that does not exist is ignored here, unlike elsewhere: a check
  * for each message would cost too much.
+ * @example
+ * ```ts
+ * import { type MessageOptions, WebSocketEncoder } from 'pollport/websocket'
+ *
+ * const options: MessageOptions = { isText: true } // the bytes are UTF-8
+ * const encoder = new WebSocketEncoder({ role: 'server' })
+ * console.log(encoder.encode(Buffer.from('hi'), options)) // <Buffer 81 02 68 69>
+ * ```
  */
 export interface MessageOptions {
   /** Text or binary. Default: a string is text, bytes are binary. Bytes of text must be UTF-8. */
@@ -29,7 +37,19 @@ export interface MessageOptions {
   compress?: boolean | undefined
 }
 
-/** How one frame of a message is made. */
+/**
+ * How one frame of a message is made.
+ * @example
+ * ```ts
+ * import { type FragmentOptions, WebSocketEncoder } from 'pollport/websocket'
+ *
+ * const encoder = new WebSocketEncoder({ role: 'server' })
+ * const first: FragmentOptions = { isLast: false }
+ * const last: FragmentOptions = { isContinuation: true }
+ * console.log(encoder.encodeFragment('hel', first)) // <Buffer 01 03 68 65 6c>
+ * console.log(encoder.encodeFragment('lo', last)) // <Buffer 80 02 6c 6f>
+ * ```
+ */
 export interface FragmentOptions extends MessageOptions {
   /** Whether it is the last frame of this message. Default true. */
   isLast?: boolean | undefined

@@ -21,7 +21,22 @@ const CLOSE_CODES = {
 /** The `code` of a {@link WebSocketError}. */
 export type WebSocketErrorCode = keyof typeof CLOSE_CODES
 
-/** The peer sent what a WebSocket may not send, or more than the limits allow. */
+/**
+ * The peer sent what a WebSocket may not send, or more than the limits allow.
+ * @example
+ * ```ts
+ * import { WebSocketDecoder, WebSocketError } from 'pollport/websocket'
+ *
+ * const decoder = new WebSocketDecoder({ role: 'server' })
+ * const nothing = () => {}
+ * const handlers = { onMessage: nothing, onPing: nothing, onPong: nothing, onClose: nothing }
+ * try {
+ *   decoder.push(Buffer.from([0x81, 0x00]), handlers) // a client's frame without a mask
+ * } catch (error) {
+ *   if (error instanceof WebSocketError) console.log(error.closeCode) // 1002
+ * }
+ * ```
+ */
 export class WebSocketError extends Error {
   /** Which rule it is about, such as `'ERR_WEBSOCKET_PROTOCOL'`. */
   readonly code: WebSocketErrorCode
