@@ -63,6 +63,8 @@ export class PendingHandshake implements LinkOwner, Watched {
   readonly #endpoint: Endpoint<unknown>
   readonly #reader: HeadReader
   #phase: 'reading' | 'deciding' | 'over' = 'reading'
+  /** The peer has sent FIN, and the link is closing. */
+  #hasEnded = false
   #rest: Buffer = NOTHING
   #round: number
 
@@ -96,7 +98,8 @@ export class PendingHandshake implements LinkOwner, Watched {
   _onDrain(): void {}
 
   _onEnd(): void {
-    // Nobody is left to become a WebSocket; what was answered still leaves.
+    // The peer cannot become a WebSocket any more; what was answered still leaves.
+    this.#hasEnded = true
     this.#link.close()
   }
 
@@ -190,7 +193,7 @@ export class PendingHandshake implements LinkOwner, Watched {
     request: UpgradeRequest,
     decision: UpgradeDecision<unknown> | undefined
   ): void {
-    if (this.#phase === 'over') return // it took too long, or the peer has gone
+    if (this.#phase === 'over' || this.#hasEnded) return // it took too long, or the peer has gone
     try {
       this.#link.resume()
       this.#onDecision(server, request, decision, this.#rest)
@@ -228,6 +231,7 @@ export class PendingHandshake implements LinkOwner, Watched {
   }
 
   #onFailure(error: unknown): void {
+    if (this.#hasEnded && error instanceof WebSocketHandshakeError) return
     if (error instanceof WebSocketHandshakeError) return this.#refuse(error)
     // The program's own: a function that decides has thrown.
     this.#endpoint.onThrown(error)

@@ -89,8 +89,9 @@ Result WatchHolder::open_thread(Exchange& exchange, Napi::Function callback) {
 void WatchHolder::call_in_node_loop() {
   const Napi::Env there(env);
   const Napi::HandleScope scope(there);
-  // The callback may close this watch, and with it this object.
-  on_ready.MakeCallback(there.Global(), {});
+  // The callback may close this watch, and with it this object: nothing of it is used afterwards.
+  const Napi::Function callback = on_ready.Value();
+  callback.MakeCallback(there.Global(), {});
   report_exception(there);
 }
 

@@ -234,6 +234,23 @@ describe('onUpgrade', () => {
     expect(words).toHaveLength(1)
   })
 
+  test('a peer whose request and FIN come together opens nothing, and harms nobody', async () => {
+    let decided = 0
+    const { port, words } = serve({
+      onUpgrade: async () => {
+        await Promise.resolve()
+        decided += 1
+        return {}
+      }
+    })
+    const client = new RawClient(port)
+    client.socket.end(requestText())
+    await until('it is decided', () => decided === 1)
+    await until('the handshake is given up', () => words.length > 0)
+    expect(words.filter((word) => word === 'open')).toEqual([])
+    expect(await ask(port)).toMatchObject({ status: 101 }) // the server goes on
+  })
+
   test.each(['throws', 'is rejected'])(
     'when it %s: 500, and the failure is the program’s',
     async (how) => {
