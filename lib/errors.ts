@@ -217,7 +217,8 @@ export function invalidAddress(actual: unknown): TypeError {
 /** What to write instead of a text that is no address, as far as its form shows what was meant. */
 function addressAdvice(actual: unknown): string {
   const text = String(actual)
-  if (text === '' || text === '*') return "for every interface use '0.0.0.0' or '::'"
+  if (text === '' || text === '*')
+    return "for every interface use '0.0.0.0' or '::'; resolve names with node:dns first"
   if (/^\[[^\]]*\]$/.test(text)) return 'write it without brackets'
   if (/^(?:[\d.]+|\[[^\]]*\]):\d+$/.test(text)) return 'the port is an option of its own'
   return 'resolve names with node:dns first, since resolving blocks'
