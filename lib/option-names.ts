@@ -30,6 +30,12 @@ export function knownOptions<T>(
   return given
 }
 
+/** Of `options` those that are named. */
+export function chosen<T>(options: object, names: OptionNames<T>): T {
+  const given = options as Readonly<Record<string, unknown>>
+  return Object.fromEntries(Object.keys(names).map((name) => [name, given[name]])) as T
+}
+
 /** Throws unless `name` is one of `names`; for options that are set one at a time. */
 export function knownName(name: unknown, names: object): void {
   if (typeof name !== 'string' || !Object.hasOwn(names, name))

@@ -9,10 +9,11 @@ export function whenRejected(result: unknown, take: (error: unknown) => void): v
   if (isThenable(result)) result.then(undefined, take)
 }
 
-function isThenable(value: unknown): value is PromiseLike<unknown> {
+/** Whether `value` is a promise, of any realm or library. */
+export function isThenable<T>(value: T | PromiseLike<T>): value is PromiseLike<T> {
   return (
-    typeof value === 'object' &&
     value !== null &&
+    (typeof value === 'object' || typeof value === 'function') &&
     typeof (value as { then?: unknown }).then === 'function'
   )
 }

@@ -90,6 +90,14 @@ export function throwUncaught(error: unknown): void {
   addon().throwUncaught(error)
 }
 
+/**
+ * The same, when the JavaScript that runs now has returned to Node: what a handler throws ends no
+ * batch that others are handed events of.
+ */
+export function throwLater(error: unknown): void {
+  beforeNodeLoopGoesOn(() => throwUncaught(error))
+}
+
 function isNodesOwn(): boolean {
   const immediate: unknown = setImmediate(() => {})
   // A field of Node's class, which clearImmediate() empties; a fake's immediate has none.

@@ -14,6 +14,12 @@ export class Deadline {
   }
 }
 
+/** Whose wait a deadline ends: the poller, as its timers see it. */
+export interface DeadlineOwner {
+  readonly deadlines: Pick<Deadlines, 'delete'>
+  setDeadline(deadline: Deadline, at: number): void
+}
+
 export class Deadlines {
   readonly #heap: Deadline[] = []
 

@@ -1,18 +1,17 @@
 // How long a connection has been silent. Moves its deadline only when that comes up, so that a
 // message costs nothing. Knows times and a callback, no socket.
 import { clockMs } from '../clock.ts'
-import { Deadline } from './deadlines.ts'
-import type { PollerState } from './poller-state.ts'
+import { Deadline, type DeadlineOwner } from './deadlines.ts'
 
 export class IdleTimer {
-  readonly #poller: Pick<PollerState<unknown>, 'deadlines' | 'setDeadline'>
+  readonly #poller: DeadlineOwner
   readonly #onIdle: () => void
   readonly #deadline: Deadline
   #idleMs = 0
   #lastActive = 0
 
   /** `onIdle` is called once for each silence. */
-  constructor(poller: Pick<PollerState<unknown>, 'deadlines' | 'setDeadline'>, onIdle: () => void) {
+  constructor(poller: DeadlineOwner, onIdle: () => void) {
     this.#poller = poller
     this.#onIdle = onIdle
     this.#deadline = new Deadline((now) => this.#onDue(now))

@@ -254,7 +254,7 @@ const POLL_SOCKET_OPTIONS: OptionNames<PollSocketOptions> = {
   receiveBufferSize: true,
   tos: true
 }
-const LISTEN_TCP_OPTIONS: OptionNames<ListenTcpOptions> = {
+export const LISTEN_TCP_OPTIONS: OptionNames<ListenTcpOptions> = {
   ...POLL_SOCKET_OPTIONS,
   backlog: true,
   reusePort: true,
@@ -311,12 +311,7 @@ interface PollerSettings {
 export function readPollerOptions(options: PollerOptions): PollerSettings {
   const given = knownOptions(options, POLLER_OPTIONS)
   const inRange = (
-    name:
-      | 'maxEvents'
-      | 'batchBufferBytes'
-      | 'readBudgetBytes'
-      | 'highWaterMarkBytes'
-      | 'maxDatagramBytes',
+    name: Exclude<keyof PollerOptions, 'backend'>,
     fallback: number,
     min: number,
     max: number

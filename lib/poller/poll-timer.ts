@@ -1,15 +1,13 @@
 // A timer of a poller: what is due within its wait(), and needs no turn of Node's loop. Knows no
 // sockets.
 import { clockMs } from '../clock.ts'
-import { beforeNodeLoopGoesOn, throwUncaught } from '../turns.ts'
+import { throwLater } from '../turns.ts'
 import { number } from '../validate.ts'
-import { Deadline } from './deadlines.ts'
+import { Deadline, type DeadlineOwner } from './deadlines.ts'
 
 /** What a timer needs of its poller. */
-interface Clock {
+interface Clock extends DeadlineOwner {
   readonly closed: boolean
-  readonly deadlines: { delete(deadline: Deadline): void }
-  setDeadline(deadline: Deadline, at: number): void
 }
 
 /**
@@ -36,7 +34,7 @@ export class PollTimer {
       try {
         callback()
       } catch (error) {
-        beforeNodeLoopGoesOn(() => throwUncaught(error))
+        throwLater(error)
       }
     })
   }

@@ -5,7 +5,7 @@ import { clockMs } from '../clock.ts'
 import { alreadyClosed } from '../errors.ts'
 import { EventBatch } from '../event-batch.ts'
 import { Slots } from '../slots.ts'
-import { beforeNodeLoopGoesOn, throwUncaught } from '../turns.ts'
+import { throwLater } from '../turns.ts'
 import type { Backend } from './backend.ts'
 import type { BatchMemory } from './batch-memory.ts'
 import { type Deadline, Deadlines } from './deadlines.ts'
@@ -192,7 +192,7 @@ export class PollerState<U> {
     try {
       ;(eventHandler as (event: HandedEvent<U>) => void)(event)
     } catch (error) {
-      beforeNodeLoopGoesOn(() => throwUncaught(error))
+      throwLater(error)
     }
   }
 

@@ -72,9 +72,7 @@ export class Admission {
     this.#path = path
     this.#origins =
       origins === undefined || origins === '*' ? origins : new Set(strings(origins, 'origins'))
-    this.#protocols = strings(protocols, 'protocols')
-    for (const protocol of this.#protocols)
-      if (!isToken(protocol)) throw invalidArgValue('protocols', protocol, 'it is no token of HTTP')
+    this.#protocols = subprotocols(protocols)
   }
 
   /** Whether this path is served; several servers may share a listener by that. */
@@ -107,6 +105,13 @@ function hostOf(origin: string): string | undefined {
   } catch {
     return undefined // such as `null`, of a page without an origin
   }
+}
+
+/** Throws unless each can stand in Sec-WebSocket-Protocol. */
+export function subprotocols(protocols: readonly string[]): readonly string[] {
+  for (const protocol of strings(protocols, 'protocols'))
+    if (!isToken(protocol)) throw invalidArgValue('protocols', protocol, 'it is no token of HTTP')
+  return [...protocols]
 }
 
 function strings(values: readonly string[], name: string): readonly string[] {

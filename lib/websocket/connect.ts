@@ -3,17 +3,23 @@
 import { type ConnectionOptions, connect as connectTls } from 'node:tls'
 import { invalidArgValue, namedSocketError } from '../errors.ts'
 import { toDuplex } from '../helpers/duplex.ts'
-import { knownOptions, type OptionNames } from '../option-names.ts'
-import type { ConnectTcpOptions } from '../poller/options.ts'
+import { chosen, knownOptions, type OptionNames } from '../option-names.ts'
+import { CONNECT_TCP_OPTIONS, type ConnectTcpOptions } from '../poller/options.ts'
 import type { Poller } from '../poller/poller.ts'
 import type { TcpConnection } from '../poller/tcp-connection.ts'
+import { subprotocols } from './admission.ts'
 import { type Asked, handshakeRequest, newKey, readAnswer } from './client-handshake.ts'
 import { ownConnection } from './connection-events.ts'
 import { Endpoint, type Watched } from './endpoint.ts'
-import type { WebSocketHandlers, WebSocketLimits } from './handlers.ts'
+import {
+  HANDLER_NAMES,
+  LIMIT_NAMES,
+  type WebSocketHandlers,
+  type WebSocketLimits
+} from './handlers.ts'
 import { WebSocketHandshakeError } from './handshake-error.ts'
 import { checkExtraHeaders, type ExtraHeaders } from './http-answer.ts'
-import { HeadReader, isToken, parseHead } from './http-head.ts'
+import { HeadReader, parseHead } from './http-head.ts'
 import type { Link, LinkOwner } from './link.ts'
 import { StreamLink } from './stream-link.ts'
 import { WebSocket } from './websocket.ts'
@@ -75,39 +81,15 @@ export interface ConnectWebSocketOptions<U = unknown>
 }
 
 const NAMES: OptionNames<ConnectWebSocketOptions> = {
-  address: true,
-  port: true,
-  family: true,
-  localAddress: true,
-  localPort: true,
-  bound: true,
-  timeoutMs: true,
-  noDelay: true,
-  keepAlive: true,
-  sendBufferSize: true,
-  receiveBufferSize: true,
-  tos: true,
+  ...CONNECT_TCP_OPTIONS,
+  ...HANDLER_NAMES,
+  ...LIMIT_NAMES,
   userPtr: true,
   path: true,
   host: true,
   protocols: true,
   headers: true,
-  tls: true,
-  compression: true,
-  maxMessageBytes: true,
-  maxFragments: true,
-  maxHandshakeBytes: true,
-  maxBufferedBytes: true,
-  handshakeTimeoutMs: true,
-  idleTimeoutMs: true,
-  pingIntervalMs: true,
-  highWaterMarkBytes: true,
-  closeTimeoutMs: true,
-  onOpen: true,
-  onMessage: true,
-  onDrain: true,
-  onClose: true,
-  onPong: true
+  tls: true
 }
 
 /**
@@ -149,20 +131,18 @@ export function connectWebSocket<U = undefined>(
   const { path = '/', protocols = [], headers = {}, tls, compression = false } = given
   if (!/^\/[\x21-\x7e]*$/.test(path))
     throw invalidArgValue('path', path, "it begins with '/', and is ASCII without spaces")
-  for (const protocol of protocols)
-    if (!isToken(protocol)) throw invalidArgValue('protocols', protocol, 'it is no token of HTTP')
   checkExtraHeaders(headers)
   const owner = poller as Poller<unknown>
   const asked: Asked = {
     key: newKey(),
     path,
     host: given.host ?? hostOf(given),
-    protocols,
+    protocols: subprotocols(protocols),
     hasDeflate: compression !== false,
     headers
   }
   const endpoint = new Endpoint<U>('client', (due) => owner.timer(due), given)
-  const connection = owner.connectTcp(connecting(given))
+  const connection = owner.connectTcp(chosen(given, CONNECT_TCP_OPTIONS))
   const link = tls === undefined ? connection : secure(connection, tls === true ? {} : tls, asked)
   const socket = new WebSocket<U>(endpoint, link, given.userPtr as U, undefined)
   const opening = new Opening(link, asked, endpoint, socket)
@@ -251,23 +231,4 @@ function secure(
 function hostOf({ address, port }: { address: string; port: number }): string {
   const host = address.includes(':') ? `[${address.replace(/%.*$/, '')}]` : address
   return `${host}:${port}`
-}
-
-function connecting<U>(options: ConnectWebSocketOptions<U>): ConnectTcpOptions {
-  const { address, port, family, localAddress, localPort, timeoutMs, noDelay } = options
-  const { keepAlive, sendBufferSize, receiveBufferSize, tos, bound } = options
-  return {
-    address,
-    port,
-    family,
-    localAddress,
-    localPort,
-    bound,
-    timeoutMs,
-    noDelay,
-    keepAlive,
-    sendBufferSize,
-    receiveBufferSize,
-    tos
-  }
 }

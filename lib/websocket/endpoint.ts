@@ -1,12 +1,12 @@
 // What all WebSockets of a server share, or the one of a client has: handlers, limits, the codec's
 // settings, and the clock by which silence is counted. Refuses to know how a connection came.
-import { beforeNodeLoopGoesOn, throwUncaught } from '../turns.ts'
+import { throwLater } from '../turns.ts'
 import { callback, integer, number, object } from '../validate.ts'
 import { DecoderLimits, EncoderSettings, type WebSocketRole } from './codec-options.ts'
 import { type Compression, checkCompression } from './compression.ts'
 import { WebSocketEncoder } from './encoder.ts'
 import { FrameSender } from './frame-sender.ts'
-import type { WebSocketHandlers, WebSocketLimits } from './handlers.ts'
+import { HANDLER_NAMES, type WebSocketHandlers, type WebSocketLimits } from './handlers.ts'
 import { Receiver } from './receiver.ts'
 import { Rounds, type RoundsTimer } from './rounds.ts'
 
@@ -19,7 +19,7 @@ const DEFAULT_CLOSE_TIMEOUT_MS = 5_000
 const MOST_MS = 2 ** 31 - 1
 const MOST_BYTES = 2 ** 40
 
-const HANDLERS = ['onOpen', 'onMessage', 'onDrain', 'onPong', 'onClose', 'onError'] as const
+const HANDLERS = [...Object.keys(HANDLER_NAMES), 'onError']
 
 /** What has time-outs. */
 export interface Watched {
@@ -43,6 +43,7 @@ export class Endpoint<U> {
   readonly watched: Set<Watched> = new Set()
   readonly rounds: Rounds
   /** In rounds; 0 = never. */
+  readonly handshakeTimeoutMs: number
   readonly handshakeRounds: number
   readonly idleRounds: number
   readonly pingRounds: number
@@ -84,7 +85,7 @@ export class Endpoint<U> {
       MOST_BYTES
     )
     this.maxHandshakeBytes = integer(maxHandshakeBytes, 'maxHandshakeBytes', 256, 2 ** 20)
-    number(handshakeTimeoutMs, 'handshakeTimeoutMs', 1, MOST_MS)
+    this.handshakeTimeoutMs = number(handshakeTimeoutMs, 'handshakeTimeoutMs', 1, MOST_MS)
     number(idleTimeoutMs, 'idleTimeoutMs', 0, MOST_MS)
     number(pingIntervalMs, 'pingIntervalMs', 0, MOST_MS)
     number(closeTimeoutMs, 'closeTimeoutMs', 1, MOST_MS)
@@ -140,7 +141,7 @@ export class Endpoint<U> {
 
   /** What a handler threw is nobody's to catch, as with a diverted connection. */
   onThrown(error: unknown): void {
-    beforeNodeLoopGoesOn(() => throwUncaught(error))
+    throwLater(error)
   }
 
   /** Whether there is anything to count for. */

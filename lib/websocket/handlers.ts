@@ -1,5 +1,6 @@
 // The options that a server and a client share: handlers of what happens to a WebSocket, and its
 // limits and times.
+import type { OptionNames } from '../option-names.ts'
 import type { CompressionOptions } from './compression.ts'
 import type { WebSocket } from './websocket.ts'
 
@@ -63,4 +64,24 @@ export interface WebSocketLimits {
   closeTimeoutMs?: number | undefined
   /** permessage-deflate (RFC 7692). Default false. */
   compression?: false | CompressionOptions | undefined
+}
+
+export const HANDLER_NAMES: OptionNames<WebSocketHandlers> = {
+  onOpen: true,
+  onMessage: true,
+  onDrain: true,
+  onPong: true,
+  onClose: true
+}
+export const LIMIT_NAMES: OptionNames<WebSocketLimits> = {
+  maxMessageBytes: true,
+  maxFragments: true,
+  highWaterMarkBytes: true,
+  maxBufferedBytes: true,
+  maxHandshakeBytes: true,
+  handshakeTimeoutMs: true,
+  idleTimeoutMs: true,
+  pingIntervalMs: true,
+  closeTimeoutMs: true,
+  compression: true
 }

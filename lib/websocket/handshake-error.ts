@@ -1,5 +1,8 @@
 // A handshake that did not become a WebSocket.
 
+/** The one version of the protocol (RFC 6455, 4.1). */
+export const VERSION = '13'
+
 /**
  * An opening handshake failed: the other side asked, or answered, what cannot be.
  * @example
@@ -48,4 +51,12 @@ export class WebSocketHandshakeError extends Error {
 /** A request that is no handshake: 400. */
 export function badRequest(message: string): WebSocketHandshakeError {
   return new WebSocketHandshakeError(message, 400)
+}
+
+/** A request that must ask for a WebSocket, in the version that there is: 426 (RFC 6455, 4.4). */
+export function upgradeRequired(message: string): WebSocketHandshakeError {
+  return new WebSocketHandshakeError(message, 426, {
+    Upgrade: 'websocket',
+    'Sec-WebSocket-Version': VERSION
+  })
 }

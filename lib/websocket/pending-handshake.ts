@@ -3,11 +3,12 @@
 import type { Server as HttpServer } from 'node:http'
 import type { Duplex } from 'node:stream'
 import { invalidArgValue } from '../errors.ts'
+import { isThenable } from '../rejections.ts'
 import { integer } from '../validate.ts'
 import type { Admission } from './admission.ts'
 import type { Endpoint, Watched } from './endpoint.ts'
 import { acceptDeflate } from './extensions.ts'
-import { badRequest, WebSocketHandshakeError } from './handshake-error.ts'
+import { badRequest, upgradeRequired, WebSocketHandshakeError } from './handshake-error.ts'
 import { checkExtraHeaders, type ExtraHeaders, refusal, switchingProtocols } from './http-answer.ts'
 import { HeadReader, isToken, parseHead } from './http-head.ts'
 import type { Link, LinkOwner } from './link.ts'
@@ -136,10 +137,7 @@ export class PendingHandshake implements LinkOwner, Watched {
     try {
       parsed = readRequest(head)
       if (http === undefined && !parsed.isUpgrade)
-        throw new WebSocketHandshakeError('the request asks for no WebSocket', 426, {
-          Upgrade: 'websocket',
-          'Sec-WebSocket-Version': '13'
-        })
+        throw upgradeRequired('the request asks for no WebSocket')
     } catch (error) {
       if (http === undefined) throw error
       return this.#giveToHttp(http, head, rest)
@@ -175,7 +173,7 @@ export class PendingHandshake implements LinkOwner, Watched {
     try {
       server.admission.checkOrigin(request)
       const decision = server.onUpgrade(request)
-      if (!isPromise(decision)) return this.#onDecision(server, request, decision, rest)
+      if (!isThenable(decision)) return this.#onDecision(server, request, decision, rest)
       this.#phase = 'deciding'
       this.#rest = Buffer.from(rest)
       this.#link.pause()
@@ -265,8 +263,4 @@ function readRequest(head: Buffer) {
   const parsed = parseHead(head)
   const { headers } = parsed
   return { ...UpgradeRequest.readStart(parsed), headers, isUpgrade: asksForWebSocket(headers) }
-}
-
-function isPromise<T>(value: T | PromiseLike<T>): value is PromiseLike<T> {
-  return typeof (value as PromiseLike<T> | undefined)?.then === 'function'
 }

@@ -7,7 +7,6 @@ const FINENESS = 4
 /** A timer that can be set again. */
 export interface RoundsTimer {
   set(ms: number): void
-  cancel(): void
 }
 
 export class Rounds {
@@ -42,11 +41,6 @@ export class Rounds {
     if (this.#isRunning) return
     this.#isRunning = true
     this.#timer.set(this.#ms)
-  }
-
-  stop(): void {
-    this.#isRunning = false
-    this.#timer.cancel()
   }
 
   #next(): void {

@@ -6,8 +6,8 @@ import type { TlsOptions } from 'node:tls'
 import type { SocketAddress } from '../address.ts'
 import { alreadyClosed, invalidArgValue } from '../errors.ts'
 import { ConnectionDuplex } from '../helpers/duplex.ts'
-import { knownOptions, type OptionNames } from '../option-names.ts'
-import type { ListenTcpOptions } from '../poller/options.ts'
+import { chosen, knownOptions, type OptionNames } from '../option-names.ts'
+import { LISTEN_TCP_OPTIONS, type ListenTcpOptions } from '../poller/options.ts'
 import type { Poller } from '../poller/poller.ts'
 import type { TcpListener } from '../poller/tcp-listener.ts'
 import { callback, integer } from '../validate.ts'
@@ -17,7 +17,12 @@ import { ownConnection } from './connection-events.ts'
 import { Door, type Tenant } from './door.ts'
 import type { MessageOptions } from './encoder.ts'
 import { Endpoint } from './endpoint.ts'
-import type { WebSocketHandlers, WebSocketLimits } from './handlers.ts'
+import {
+  HANDLER_NAMES,
+  LIMIT_NAMES,
+  type WebSocketHandlers,
+  type WebSocketLimits
+} from './handlers.ts'
 import type { Headers } from './http-head.ts'
 import type { UpgradeDecision } from './pending-handshake.ts'
 import { SecureDoor } from './secure-door.ts'
@@ -108,41 +113,18 @@ export interface WebSocketServerOptions<U = unknown>
 }
 
 const NAMES: OptionNames<WebSocketServerOptions> = {
-  address: true,
-  port: true,
-  family: true,
-  backlog: true,
-  reusePort: true,
-  ipv6Only: true,
-  noDelay: true,
-  keepAlive: true,
-  sendBufferSize: true,
-  receiveBufferSize: true,
-  tos: true,
+  ...LISTEN_TCP_OPTIONS,
+  ...HANDLER_NAMES,
+  ...LIMIT_NAMES,
   listener: true,
   http: true,
   tls: true,
   path: true,
   origins: true,
   protocols: true,
-  compression: true,
-  maxMessageBytes: true,
-  maxFragments: true,
-  maxHandshakeBytes: true,
   maxHandshakes: true,
-  maxBufferedBytes: true,
-  handshakeTimeoutMs: true,
-  idleTimeoutMs: true,
-  pingIntervalMs: true,
-  highWaterMarkBytes: true,
-  closeTimeoutMs: true,
   slowSubscriber: true,
   onUpgrade: true,
-  onOpen: true,
-  onMessage: true,
-  onDrain: true,
-  onClose: true,
-  onPong: true,
   onError: true
 }
 
@@ -206,9 +188,7 @@ export class WebSocketServer<U = unknown> {
       }
     }
     const secureDoor =
-      tls === undefined
-        ? undefined
-        : new SecureDoor(tls, given.handshakeTimeoutMs ?? 10_000, report)
+      tls === undefined ? undefined : new SecureDoor(tls, endpoint.handshakeTimeoutMs, report)
     this.#endpoint = endpoint
     this.#topics = new Topics<U>(
       (to, frame) => void owner.broadcast(to, frame),
@@ -226,7 +206,8 @@ export class WebSocketServer<U = unknown> {
     }
     this.#ownsListener = listener === undefined
     this.#listener =
-      (listener as TcpListener<unknown> | undefined) ?? owner.listenTcp(listening(given))
+      (listener as TcpListener<unknown> | undefined) ??
+      owner.listenTcp(chosen(given, LISTEN_TCP_OPTIONS))
     this.#door = Door.of(this.#listener)
     this.#door.add(this.#side)
   }
@@ -299,24 +280,6 @@ export class WebSocketServer<U = unknown> {
       this.#endpoint.shutDown(code, resolve)
     })
     return this.#closing
-  }
-}
-
-function listening<U>(options: WebSocketServerOptions<U>): ListenTcpOptions {
-  const { address, port, family, backlog, reusePort, ipv6Only, noDelay, keepAlive } = options
-  const { sendBufferSize, receiveBufferSize, tos } = options
-  return {
-    address: address as string,
-    port: port as number,
-    family,
-    backlog,
-    reusePort,
-    ipv6Only,
-    noDelay,
-    keepAlive,
-    sendBufferSize,
-    receiveBufferSize,
-    tos
   }
 }
 

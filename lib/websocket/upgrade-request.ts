@@ -2,11 +2,10 @@
 import type { SocketAddress } from '../address.ts'
 import { isKey } from './accept-key.ts'
 import { type Extension, parseExtensions } from './extensions.ts'
-import { badRequest, WebSocketHandshakeError } from './handshake-error.ts'
+import { badRequest, upgradeRequired, VERSION, WebSocketHandshakeError } from './handshake-error.ts'
 import { type Head, type Headers, hasItem, isToken, listOf } from './http-head.ts'
 
 /** The one version there is (RFC 6455, 4.1). */
-const VERSION = '13'
 const REQUEST_LINE = /^([!#$%&'*+\-.^_`|~0-9A-Za-z]+) ([\x21-\x7e\x80-\xff]+) HTTP\/(\d)\.(\d)$/
 
 /**
@@ -72,11 +71,7 @@ export class UpgradeRequest {
   ) {
     if (method !== 'GET')
       throw new WebSocketHandshakeError(`the method is ${method}, not GET`, 405, { Allow: 'GET' })
-    if (headers['sec-websocket-version'] !== VERSION)
-      throw new WebSocketHandshakeError('the version is not 13', 426, {
-        Upgrade: 'websocket',
-        'Sec-WebSocket-Version': VERSION
-      })
+    if (headers['sec-websocket-version'] !== VERSION) throw upgradeRequired('the version is not 13')
     const key = headers['sec-websocket-key']
     if (!isKey(key)) throw badRequest('Sec-WebSocket-Key is not 16 bytes in base64')
     const { 'content-length': length = '0', 'transfer-encoding': coding } = headers

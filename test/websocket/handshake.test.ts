@@ -1,7 +1,8 @@
 // RFC 6455, 4: who becomes a WebSocket, and what the others are answered.
-import { WebSocketHandshakeError } from 'pollport/websocket'
+import { connectWebSocket, WebSocketHandshakeError } from 'pollport/websocket'
 import { describe, expect, test } from 'vitest'
 import { acceptDeflate, parseExtensions } from '../../lib/websocket/extensions.ts'
+import { LOCAL } from '../support/net-peer.ts'
 import { codeOf } from '../support/raw-pair.ts'
 import { decode, ping, text } from './frames.ts'
 import { type Asking, ask, RawClient, requestText, serve, until } from './serving.ts'
@@ -378,6 +379,15 @@ test('wrong options are refused', () => {
     'ERR_OUT_OF_RANGE',
     'ERR_OUT_OF_RANGE'
   ])
+})
+
+test('the subprotocols that a client asks for are checked as a server’s are', () => {
+  const { poller, port } = serve()
+  const connect = (protocols: unknown) => () =>
+    connectWebSocket(poller, { address: LOCAL, port, protocols: protocols as string[] })
+  expect(codeOf(connect('chat'))).toBe('ERR_INVALID_ARG_TYPE')
+  expect(codeOf(connect([5]))).toBe('ERR_INVALID_ARG_TYPE')
+  expect(codeOf(connect(['a b']))).toBe('ERR_INVALID_ARG_VALUE')
 })
 
 test('a failed handshake has no fields but those that are documented', () => {
