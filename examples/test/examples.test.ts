@@ -1,7 +1,7 @@
 // Each example of one file does what its head says. The other side is Node's own net, dgram, tls
 // and http, or `ws`.
 import { type ChildProcess, spawn } from 'node:child_process'
-import { createSocket } from 'node:dgram'
+import { createSocket, type Socket as UdpSocket } from 'node:dgram'
 import { once } from 'node:events'
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { type AddressInfo, connect, createServer, type Socket } from 'node:net'
@@ -81,14 +81,19 @@ test('chat: a line of one client reaches the others, with its name', {
   await bob.until('guest 1 left')
 })
 
-test('udp-game: each player gets snapshots in which it has moved', {
-  timeout: 60_000
-}, async () => {
-  const { port } = await start('udp-game.ts')
+async function openPlayer(): Promise<UdpSocket> {
   const player = createSocket('udp4')
   onTestFinished(() => void player.close())
   player.bind(0, '127.0.0.1')
   await once(player, 'listening')
+  return player
+}
+
+test('udp-game: each player gets snapshots in which it has moved', {
+  timeout: 60_000
+}, async () => {
+  const { port } = await start('udp-game.ts')
+  const player = await openPlayer()
   let x = 0
   let ticks = 0
   player.on('message', (snapshot) => {
@@ -109,10 +114,7 @@ test('udp-game: a player that moves one way for ever stays in the arena', {
   timeout: 60_000
 }, async () => {
   const { port } = await start('udp-game.ts')
-  const player = createSocket('udp4')
-  onTestFinished(() => void player.close())
-  player.bind(0, '127.0.0.1')
-  await once(player, 'listening')
+  const player = await openPlayer()
   const right = Buffer.from(Int8Array.of(1, 0))
   const placeOf = (snapshot: Buffer) => snapshot.readInt16LE(7)
   player.send(right, port, '127.0.0.1')

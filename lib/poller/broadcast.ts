@@ -32,24 +32,21 @@ export function broadcast<U>(
     if (!connection._takesData) continue
     taken++
     if (length === 0) continue
-    if (connection._hasQueue || length > Outbox.maxMessageBytes) {
-      shared ??= Buffer.from(bytes.subarray(0, length))
-      connection._sendThrough(shared, true)
-      continue
-    }
+    let isThrough = connection._hasQueue || length > Outbox.maxMessageBytes
     // A flush in between empties the outbox, and the bytes with it; and it may find this
     // connection's send buffer full, or broken.
-    if (generation !== outbox.generation || !outbox.makeRoom(0)) {
+    if (!isThrough && (generation !== outbox.generation || !outbox.makeRoom(0))) {
       poller.makeRoom(length)
       offset = outbox.end
       outbox.copy(bytes, length)
       generation = outbox.generation
       if (!connection._takesData) continue
-      if (connection._hasQueue) {
-        shared ??= Buffer.from(bytes.subarray(0, length))
-        connection._sendThrough(shared, true)
-        continue
-      }
+      isThrough = connection._hasQueue
+    }
+    if (isThrough) {
+      shared ??= Buffer.from(bytes.subarray(0, length))
+      connection._sendThrough(shared, true)
+      continue
     }
     connection._sendShared(offset, length)
   }
