@@ -13,11 +13,10 @@
 
 #include "../contract/limits.h"
 #include "address.h"
+#include "would_block.h"
 
 namespace pollport {
 namespace {
-
-bool would_block(int error) { return error == EAGAIN || error == EWOULDBLOCK; }
 
 // An error of a send may be an older one that waits on the socket (an ICMP answer, with
 // IP_RECVERR): then this datagram was not tried. Trying once more tells the two apart; more often

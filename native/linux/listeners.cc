@@ -9,6 +9,7 @@
 #include <cstring>
 
 #include "address.h"
+#include "would_block.h"
 
 namespace pollport {
 namespace {
@@ -17,8 +18,6 @@ namespace {
 // time): passed over as well, every wait would find the listener ready, for ever, and the program
 // would get no event.
 constexpr int kMaxPassedOver = 100;
-
-bool would_block(int error) { return error == EAGAIN || error == EWOULDBLOCK; }
 
 int accept_one(int listener, sockaddr_storage& peer, socklen_t& length) {
   length = sizeof peer;

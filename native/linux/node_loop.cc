@@ -76,6 +76,12 @@ struct Handles {
     uv_timer_start(timer.get(), &Handles::timed, static_cast<uint64_t>(std::ceil(ms)), 0);
   }
 
+  // The last thing that a callback does: it may destroy the watch.
+  void fire() {
+    armed = false;
+    on_ready();
+  }
+
   static Handles* of(const UvHandle* handle);
   static void polled(UvHandle* handle, int status, int events);
   static void timed(UvHandle* handle);
@@ -95,17 +101,13 @@ void Handles::polled(UvHandle* handle, int /*status*/, int /*events*/) {
     self->polling = false;
     return;
   }
-  self->armed = false;
-  // The last thing here: it may destroy the watch.
-  self->on_ready();
+  self->fire();
 }
 
 void Handles::timed(UvHandle* handle) {
   Handles* self = of(handle);
   self->start_timer(kUnlimitedMs);
-  if (!self->armed) return;
-  self->armed = false;
-  self->on_ready();
+  if (self->armed) self->fire();
 }
 
 void Handles::closed(UvHandle* handle) {

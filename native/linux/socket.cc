@@ -17,13 +17,14 @@
 #include <cstring>
 
 #include "address.h"
+#include "would_block.h"
 
 namespace pollport {
 namespace {
 
 int fd_of(Handle handle) { return static_cast<int>(handle); }
 
-Result failure() { return errno == EAGAIN || errno == EWOULDBLOCK ? kWouldBlock : -errno; }
+Result failure() { return would_block(errno) ? kWouldBlock : -errno; }
 
 int64_t now_ms() {
   timespec now{};

@@ -10,13 +10,12 @@
 #include <cerrno>
 
 #include "../contract/limits.h"
+#include "would_block.h"
 
 namespace pollport {
 namespace {
 
 constexpr uint32_t kPeerIsDone = EPOLLRDHUP | EPOLLHUP | EPOLLERR;
-
-bool would_block(int error) { return error == EAGAIN || error == EWOULDBLOCK; }
 
 ssize_t receive(int fd, std::span<uint8_t> into) {
   ssize_t received;
