@@ -45,10 +45,14 @@ export function whyNotOnPromisedGlibc(file) {
   return tooNew.length === 0 ? undefined : `it needs ${tooNew.join(', ')}`
 }
 
-/** Ends with a sentence when the binary would not load on the promised glibc. */
-export function checkGlibc(file) {
+/**
+ * Ends with a sentence when the binary would not load on the promised glibc; `beforeFailing` is the
+ * last that happens before.
+ */
+export function checkGlibc(file, beforeFailing = () => {}) {
   const reason = whyNotOnPromisedGlibc(file)
   if (reason === undefined) return
+  beforeFailing()
   fail(
     `${file} would not load on glibc ${promisedGlibc}: ${reason}. Build it where glibc is old, as prebuild.yml does; ` +
       'or do without, or add it to scripts/old-glibc.c'

@@ -6,7 +6,7 @@
 import { copyFileSync, cpSync, mkdirSync, readdirSync, rmSync, statSync } from 'node:fs'
 import { createRequire } from 'node:module'
 import { dirname, join } from 'node:path'
-import { promisedGlibc, whyNotOnPromisedGlibc } from './glibc.mjs'
+import { checkGlibc } from './glibc.mjs'
 import { fail, needTools, root, run } from './tools.mjs'
 import { buildForWindows, windowsAddon } from './windows/build.mjs'
 
@@ -92,12 +92,8 @@ export function prebuildFor(arch) {
   if (process.platform === 'linux') args.push('--tag-libc')
   run(process.execPath, args, 'the prebuilt binary was not made', { env })
   rmSync(stage, { recursive: true, force: true })
-  for (const name of isGlibc ? readdirSync(folder) : []) {
-    const why = whyNotOnPromisedGlibc(join(folder, name))
-    if (why === undefined) continue
-    rmSync(folder, { recursive: true }) // else npm pack would take it
-    fail(`${name} would not load on glibc ${promisedGlibc}: ${why}; see scripts/old-glibc.c`)
-  }
+  const removeAll = () => rmSync(folder, { recursive: true }) // else npm pack would take it
+  if (isGlibc) for (const name of readdirSync(folder)) checkGlibc(join(folder, name), removeAll)
   report(target, folder)
 }
 
