@@ -1,9 +1,11 @@
 // RFC 6455, 4: who becomes a WebSocket, and what the others are answered.
+import { Socket } from 'pollport'
 import { connectWebSocket, WebSocketHandshakeError } from 'pollport/websocket'
-import { describe, expect, test } from 'vitest'
+import { describe, expect, onTestFinished, test } from 'vitest'
 import { acceptDeflate, parseExtensions } from '../../lib/websocket/extensions.ts'
 import { LOCAL } from '../support/net-peer.ts'
 import { codeOf } from '../support/raw-pair.ts'
+import { isWindows } from '../support/system.ts'
 import { decode, ping, text } from './frames.ts'
 import { type Asking, ask, RawClient, requestText, serve, until } from './serving.ts'
 
@@ -235,7 +237,7 @@ describe('onUpgrade', () => {
     expect(words).toHaveLength(1)
   })
 
-  test('a peer whose request and FIN come together opens nothing, and harms nobody', async () => {
+  test('a peer whose FIN comes with its request leaves in order, and harms nobody', async () => {
     let decided = 0
     const { port, words } = serve({
       onUpgrade: async () => {
@@ -244,11 +246,18 @@ describe('onUpgrade', () => {
         return {}
       }
     })
-    const client = new RawClient(port)
-    client.socket.end(requestText())
+    // All in one turn of Node's loop: the system has both before the server looks.
+    const client = new Socket({ type: 'tcp' })
+    onTestFinished(() => client.close())
+    client.connect({ address: LOCAL, port })
+    client.send(requestText())
+    client.shutdown('write')
     await until('it is decided', () => decided === 1)
-    await until('the handshake is given up', () => words.length > 0)
-    expect(words.filter((word) => word === 'open')).toEqual([])
+    await until('it is over', () => words.some((word) => /^(close|error)/.test(word)))
+    // Windows gives the FIN with a later batch, which the pause before the decision keeps back: the
+    // WebSocket is opened by then, and closes at once.
+    const ended = 'error the connection ended during the handshake'
+    expect(words).toEqual(isWindows ? ['open', 'close 1006'] : [ended])
     expect(await ask(port)).toMatchObject({ status: 101 }) // the server goes on
   })
 
