@@ -1,11 +1,13 @@
 // Opens and closes connections in rounds, both ends in one poller, and measures after each part
-// what the process holds beside V8's heap. Arguments: rounds, parts. To be run with --expose-gc and
-// a young generation of fixed size, or V8's own growth is all that is measured. Marks: warm
-// (waits), rounds (waits).
+// what the process holds beside V8's heap, until the middle one of the last five parts grew by less
+// than it may. Arguments: rounds a part, parts at most, bytes that a part may grow by. To be run
+// with --expose-gc and a young generation of fixed size, or V8's own growth is all that is measured.
+// Marks: warm (waits), rounds (waits).
 import { Poller } from 'pollport'
 
-const [count, parts] = process.argv.slice(2).map(Number)
+const [count, parts, leastGrowthBytes] = process.argv.slice(2).map(Number)
 const AT_ONCE = 50
+const SETTLED = 5
 
 const poller = new Poller({ batchBufferBytes: 64 * 1024 })
 const listener = poller.listenTcp({ address: '127.0.0.1', port: 0 })
@@ -43,14 +45,24 @@ function at(mark, details) {
   return new Promise((resolve) => process.once('message', resolve))
 }
 
-rounds(count / parts) // What is kept for later is kept by now.
+rounds(count) // What is kept for later is kept by now.
 await at('warm')
 const growths = []
-for (let part = 0; part < parts; part++) {
+const middleGrowth = () => growths.slice(-SETTLED).sort((a, b) => a - b)[SETTLED >> 1]
+do {
   const before = heldBytes()
-  rounds(count / parts)
+  rounds(count)
   growths.push(heldBytes() - before)
-}
-await at('rounds', { accepted, connected, closed, made, growths, sockets: poller.stats.sockets })
+} while (growths.length < parts && !(middleGrowth() < leastGrowthBytes))
+const { sockets } = poller.stats
+await at('rounds', {
+  accepted,
+  connected,
+  closed,
+  made,
+  growths,
+  middleGrowth: middleGrowth(),
+  sockets
+})
 poller.close()
 process.exit(0)
