@@ -37,6 +37,7 @@ export class IdleTimer {
   }
 
   stop(): void {
+    this.#idleMs = 0
     this.#poller.deadlines.delete(this.#deadline)
   }
 

@@ -111,8 +111,11 @@ export class PollerState<U> {
   /** Calls what is due. A wait() in a timer's callback would write over the batch being made. */
   expireDeadlines(): void {
     this.isHandingOut = true
-    this.deadlines.expire(this.now)
-    this.isHandingOut = false
+    try {
+      this.deadlines.expire(this.now)
+    } finally {
+      this.isHandingOut = false
+    }
   }
 
   /** Gives out the batch made so far. */

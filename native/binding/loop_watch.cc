@@ -107,14 +107,17 @@ Result WatchHolder::open_in_node_loop(Exchange& exchange, Napi::Function callbac
       },
       watch);
   if (opened < 0) return opened;
-  departure = departing;
-  on_ready = Napi::Persistent(callback);
   const auto leave = [](napi_async_cleanup_hook_handle /*hook*/, void* data) {
     // Safe: the hook is removed when the loop has closed it, and `departing` lives until then.
     auto* leaving = static_cast<Departure*>(data);
     if (leaving->holder != nullptr) leaving->holder->watch.reset();
   };
-  napi_add_async_cleanup_hook(env, leave, departing.get(), &departing->hook);
+  if (napi_add_async_cleanup_hook(env, leave, departing.get(), &departing->hook) != napi_ok) {
+    watch.reset();
+    return -1;
+  }
+  departure = departing;
+  on_ready = Napi::Persistent(callback);
   return opened;
 }
 

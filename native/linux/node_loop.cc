@@ -93,8 +93,11 @@ Handles* Handles::of(const UvHandle* handle) {
   return static_cast<Handles*>(uv_handle_get_data(handle));
 }
 
-void Handles::polled(UvHandle* handle, int /*status*/, int /*events*/) {
+void Handles::polled(UvHandle* handle, int status, int /*events*/) {
   Handles* self = of(handle);
+  // After an error the handle is stopped (libuv documentation, uv_poll_start): the next arm()
+  // starts it again, or says why it cannot.
+  if (status < 0) self->polling = false;
   if (!self->armed) {
     // What is ready stays ready: the loop must not spin until somebody asks again.
     uv_poll_stop(handle);
@@ -131,13 +134,16 @@ class NodeLoopWatch final : public LoopWatch {
   }
 
   Result arm(double timeout_ms) override {
+    if (!handles_->polling) {
+      if (const Result started = handles_->start_polling(); started < 0) return started;
+    }
     handles_->armed = true;
     if (timeout_ms >= 0) {
       handles_->start_timer(std::fmin(timeout_ms, kUnlimitedMs));
     } else if (handles_->limited) {
       handles_->start_timer(kUnlimitedMs);
     }
-    return handles_->polling ? 0 : handles_->start_polling();
+    return 0;
   }
 
  private:

@@ -41,8 +41,8 @@ void CALLBACK EventPost::post(void* self, BOOLEAN timed_out) {
       0)
     return;
   // Only want of memory fails it, and only this packet reports the end of the operation.
-  // So the event says once more that it has come, until there is memory, or nobody who wants to
-  // know. Other waits may stand behind this one in the same thread: a short rest.
+  // So the event fires once more, until there is memory, or until this is destroyed. Other waits
+  // may stand behind this one in the same thread: a short rest.
   Sleep(kPostAgainMs);
   SetEvent(event_post->event_.get());
 }

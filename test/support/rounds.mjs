@@ -1,7 +1,7 @@
 // Opens and closes connections in rounds, both ends in one poller, and measures after each part
 // what the process holds beside V8's heap, until the middle one of the last five parts grew by less
 // than it may. Arguments: rounds a part, parts at most, bytes that a part may grow by. To be run
-// with --expose-gc and a young generation of fixed size, or V8's own growth is all that is measured.
+// with --expose-gc and a young generation of fixed size, or V8's own growth is what is measured.
 // Marks: warm (waits), rounds (waits).
 import { Poller } from 'pollport'
 
