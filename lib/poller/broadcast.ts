@@ -30,8 +30,10 @@ export function broadcast<U>(
     if (!connection._belongsTo(poller))
       throw invalidArgValue('to', connection, 'it holds a connection of another poller')
     if (!connection._takesData) continue
-    taken++
-    if (length === 0) continue
+    if (length === 0) {
+      taken++
+      continue
+    }
     let isThrough = connection._hasQueue || length > Outbox.maxMessageBytes
     // A flush in between empties the outbox, and the bytes with it; and it may find this
     // connection's send buffer full, or broken.
@@ -46,9 +48,12 @@ export function broadcast<U>(
     if (isThrough) {
       shared ??= Buffer.from(bytes.subarray(0, length))
       connection._sendThrough(shared, true)
+      // The system has just refused it: it is broken, and its close follows.
+      if (connection._takesData) taken++
       continue
     }
     connection._sendShared(offset, length)
+    taken++
   }
   return taken
 }

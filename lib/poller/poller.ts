@@ -285,8 +285,9 @@ export class Poller<U = unknown> {
    * `wait()` or `flush()`.
    * @param to connections of this poller
    * @param data bytes, or a string as UTF-8
-   * @returns how many connections took it: closed and ended ones do not. A connection over its
-   *   high-water mark takes it too: find those that do not keep up by `bufferedBytes`.
+   * @returns how many connections took it: closed and ended ones do not, and neither does one that
+   *   this very send finds broken. A connection over its high-water mark takes it too: find those
+   *   that do not keep up by `bufferedBytes`.
    * @throws SocketError `EBADF` when the poller is closed; TypeError for anything but connections
    *   of this poller, or bytes
    */

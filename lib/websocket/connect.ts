@@ -1,12 +1,13 @@
 // A WebSocket of a client: connects, asks, and opens it when the server's answer is right (RFC
 // 6455, 4.1).
-import { type ConnectionOptions, connect as connectTls } from 'node:tls'
+import { type ConnectionOptions, connect as connectTls, type TLSSocket } from 'node:tls'
 import { invalidArgValue, namedSocketError } from '../errors.ts'
 import { toDuplex } from '../helpers/duplex.ts'
 import { chosen, knownOptions, type OptionNames } from '../option-names.ts'
 import { CONNECT_TCP_OPTIONS, type ConnectTcpOptions } from '../poller/options.ts'
 import type { Poller } from '../poller/poller.ts'
 import type { TcpConnection } from '../poller/tcp-connection.ts'
+import { object } from '../validate.ts'
 import { subprotocols } from './admission.ts'
 import { type Asked, handshakeRequest, newKey, readAnswer } from './client-handshake.ts'
 import { ownConnection } from './connection-events.ts'
@@ -74,10 +75,10 @@ export interface ConnectWebSocketOptions<U = unknown>
   /** More header fields, such as `Authorization`, `Cookie` or `Origin`. */
   headers?: ExtraHeaders | undefined
   /**
-   * TLS, with the options of `node:tls`' `connect()`. The poller has to run in Node's loop, by
-   * `run()` or a `runLoop` that is not exclusive.
+   * TLS, with the options of `node:tls`' `connect()`; false for none. The poller has to run in
+   * Node's loop, by `run()` or a `runLoop` that is not exclusive.
    */
-  tls?: true | ConnectionOptions | undefined
+  tls?: boolean | ConnectionOptions | undefined
 }
 
 const NAMES: OptionNames<ConnectWebSocketOptions> = {
@@ -91,6 +92,9 @@ const NAMES: OptionNames<ConnectWebSocketOptions> = {
   headers: true,
   tls: true
 }
+
+/** RFC 9110, 7.2: a host and a port, and nothing that ends the line or makes a list of it. */
+const HOST = /^[\w.~%!$&'()*+;=:[\]-]+$/
 
 /**
  * Connects to a WebSocket server: for bots, gateways and tests.
@@ -128,22 +132,26 @@ export function connectWebSocket<U = undefined>(
   options: ConnectWebSocketOptions<U>
 ): WebSocket<U> {
   const given = knownOptions(options, NAMES)
-  const { path = '/', protocols = [], headers = {}, tls, compression = false } = given
+  const { path = '/', protocols = [], headers = {}, tls = false, compression = false } = given
   if (!/^\/[\x21-\x7e]*$/.test(path))
     throw invalidArgValue('path', path, "it begins with '/', and is ASCII without spaces")
   checkExtraHeaders(headers)
+  const { host = hostOf(given) } = given
+  if (!HOST.test(host))
+    throw invalidArgValue('host', host, 'it is a name or an address, and a port')
   const owner = poller as Poller<unknown>
   const asked: Asked = {
     key: newKey(),
     path,
-    host: given.host ?? hostOf(given),
+    host,
     protocols: subprotocols(protocols),
     hasDeflate: compression !== false,
     headers
   }
+  const secured = tls === false ? undefined : tls === true ? {} : object(tls, 'tls')
   const endpoint = new Endpoint<U>('client', (due) => owner.timer(due), given)
   const connection = owner.connectTcp(chosen(given, CONNECT_TCP_OPTIONS))
-  const link = tls === undefined ? connection : secure(connection, tls === true ? {} : tls, asked)
+  const link = secured === undefined ? connection : secure(connection, secured, asked)
   const socket = new WebSocket<U>(endpoint, link, given.userPtr as U, undefined)
   const opening = new Opening(link, asked, endpoint, socket)
   if (link === connection) ownConnection(connection, opening)
@@ -213,7 +221,7 @@ class Opening<U> implements LinkOwner, Watched {
   }
 }
 
-/** Node's TLS over the connection, as a link. */
+/** Node's TLS over the connection, as a link. @throws whatever node:tls says of the options */
 function secure(
   connection: TcpConnection<unknown>,
   options: ConnectionOptions,
@@ -222,7 +230,14 @@ function secure(
   const name = host.replace(/:\d+$/, '')
   // RFC 6066, 3: no address may be a server's name.
   const servername = /^[\d.]+$|:/.test(name) ? undefined : name
-  const stream = connectTls({ servername, ...options, socket: toDuplex(connection) })
+  const carrier = toDuplex(connection)
+  let stream: TLSSocket
+  try {
+    stream = connectTls({ servername, ...options, socket: carrier })
+  } catch (error) {
+    carrier.destroy() // nobody else knows of the connection
+    throw error
+  }
   const link = new StreamLink(stream, connection)
   stream.once('secureConnect', () => (link.userPtr as LinkOwner)._onConnect())
   return link

@@ -129,7 +129,9 @@ export class Endpoint<U> {
 
   unwatch(what: Watched): void {
     this.watched.delete(what)
-    if (this.watched.size === 0) this.#onEmpty?.()
+    if (this.watched.size > 0) return
+    this.rounds.stop()
+    this.#onEmpty?.()
   }
 
   /** Closes all, and calls back when all are closed. */

@@ -9,9 +9,12 @@ import { isFieldValue, isToken } from './http-head.ts'
 const OWN = new Set([
   'upgrade',
   'connection',
+  'host',
   'content-length',
   'transfer-encoding',
   'sec-websocket-accept',
+  'sec-websocket-key',
+  'sec-websocket-version',
   'sec-websocket-protocol',
   'sec-websocket-extensions'
 ])

@@ -7,6 +7,7 @@ const FINENESS = 4
 /** A timer that can be set again. */
 export interface RoundsTimer {
   set(ms: number): void
+  cancel(): void
 }
 
 export class Rounds {
@@ -41,6 +42,13 @@ export class Rounds {
     if (this.#isRunning) return
     this.#isRunning = true
     this.#timer.set(this.#ms)
+  }
+
+  /** There is nothing to count for any more: no round is begun. */
+  stop(): void {
+    if (!this.#isRunning) return
+    this.#isRunning = false
+    this.#timer.cancel()
   }
 
   #next(): void {

@@ -10,7 +10,7 @@ import { chosen, knownOptions, type OptionNames } from '../option-names.ts'
 import { LISTEN_TCP_OPTIONS, type ListenTcpOptions } from '../poller/options.ts'
 import type { Poller } from '../poller/poller.ts'
 import type { TcpListener } from '../poller/tcp-listener.ts'
-import { callback, integer } from '../validate.ts'
+import { callback, integer, object } from '../validate.ts'
 import { Admission, type AdmissionOptions } from './admission.ts'
 import { isCloseCode } from './close-codes.ts'
 import { ownConnection } from './connection-events.ts'
@@ -90,8 +90,11 @@ export interface WebSocketServerOptions<U = unknown>
    * `run()` or a `runLoop` that is not exclusive. Without it they get 426.
    */
   http?: HttpServer | undefined
-  /** TLS, with the options of `node:tls`' `createServer()`. Needs Node's loop, as `http` does. */
-  tls?: TlsOptions | undefined
+  /**
+   * TLS, with the options of `node:tls`' `createServer()`; false for none. Needs Node's loop, as
+   * `http` does.
+   */
+  tls?: false | TlsOptions | undefined
   /** How many handshakes may be under way. Of more the oldest is reset. Default 1,024. */
   maxHandshakes?: number | undefined
   /**
@@ -188,10 +191,12 @@ export class WebSocketServer<U = unknown> {
       }
     }
     const secureDoor =
-      tls === undefined ? undefined : new SecureDoor(tls, endpoint.handshakeTimeoutMs, report)
+      tls === undefined || tls === false
+        ? undefined
+        : new SecureDoor(object(tls, 'tls'), endpoint.handshakeTimeoutMs, report)
     this.#endpoint = endpoint
     this.#topics = new Topics<U>(
-      (to, frame) => void owner.broadcast(to, frame),
+      (to, frame) => owner.broadcast(to, frame),
       slowSubscriber === 'close'
     )
     this.#side = {

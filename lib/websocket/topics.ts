@@ -4,8 +4,8 @@ import { TcpConnection } from '../poller/tcp-connection.ts'
 import type { MessageOptions, WebSocketEncoder } from './encoder.ts'
 import type { WebSocket } from './websocket.ts'
 
-/** What a server's poller does for it. */
-export type Broadcast = (to: TcpConnection<unknown>[], frame: Buffer) => void
+/** What a server's poller does for it: says how many connections took the frame. */
+export type Broadcast = (to: TcpConnection<unknown>[], frame: Buffer) => number
 
 export class Topics<U> {
   readonly #subscribers = new Map<string, Set<WebSocket<U>>>()
@@ -48,7 +48,6 @@ export class Topics<U> {
     let latestEncoder: WebSocketEncoder | undefined
     for (const socket of this.#subscribers.get(topic) ?? []) {
       if (socket === except || !socket._takesPublished(this.#closesSlow)) continue
-      count++
       if (latest === undefined || latestEncoder !== socket._encoder) {
         latestEncoder = socket._encoder
         latest = groups.get(latestEncoder)
@@ -57,9 +56,13 @@ export class Topics<U> {
       }
       const link = socket._link
       if (link instanceof TcpConnection) latest.to.push(link)
-      else link.send(latest.frame)
+      else {
+        link.send(latest.frame)
+        count++
+      }
     }
-    for (const { frame, to } of groups.values()) if (to.length > 0) this.#broadcast(to, frame)
+    for (const { frame, to } of groups.values())
+      if (to.length > 0) count += this.#broadcast(to, frame)
     return count
   }
 }

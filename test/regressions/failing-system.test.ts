@@ -7,6 +7,7 @@ import { loaded } from '../../lib/binding/load.ts'
 import { acceptedPair, connectPeer, LOCAL, listenPeer } from '../support/net-peer.ts'
 import { openProbe, thrownBy } from '../support/poller-probe.ts'
 import { isWindows } from '../support/system.ts'
+import { ask, serve, until } from '../websocket/serving.ts'
 
 const native = loaded as unknown as Record<string, (...given: unknown[]) => number>
 // Numbers that both systems' tables know: ENOBUFS, and WSAENOBUFS.
@@ -126,4 +127,23 @@ test('a connect that fails after something was sent is never an end to whoever a
   expect(closed.error).toMatchObject({ code: 'ETIMEDOUT' })
   await probe.until('the other side sees it', () => peers[0].closed)
   expect(peers[0].ended).toBe(false)
+})
+
+test('a broadcast does not count a connection that its own send finds broken', async () => {
+  const probe = openProbe()
+  const pairs = [await acceptedPair(probe), await acceptedPair(probe), await acceptedPair(probe)]
+  const connections = pairs.map(({ connection }) => connection)
+  failNext('exchangeSend')
+  expect(probe.poller.broadcast(connections, Buffer.alloc(2 ** 20))).toBe(2)
+  await probe.first('close', connections[0])
+})
+
+test('a publish does not count a WebSocket that its own send finds broken', async () => {
+  const { server, port, sockets, words } = serve()
+  for (let count = 0; count < 3; count++) await ask(port)
+  for (const socket of sockets) socket.subscribe('news')
+  failNext('exchangeSend')
+  expect(server.publish('news', Buffer.alloc(2 ** 20))).toBe(2)
+  await until('it is closed', () => words.includes('close 1006'))
+  expect(server.subscriberCount('news')).toBe(2)
 })

@@ -146,6 +146,7 @@ describe('paths and subprotocols', () => {
         new WebSocketServer(first.poller, {
           listener: listener as never,
           path,
+          closeTimeoutMs: 50,
           onOpen: () => void seen.push(path)
         })
     )
