@@ -2,7 +2,6 @@
 // handshake of each connection, and bounds how many there are.
 import type { Duplex } from 'node:stream'
 import { toDuplex } from '../helpers/duplex.ts'
-import type { AcceptEvent } from '../poller/events.ts'
 import type { TcpConnection } from '../poller/tcp-connection.ts'
 import type { TcpListener } from '../poller/tcp-listener.ts'
 import { ownConnection } from './connection-events.ts'
@@ -23,19 +22,20 @@ export class Door implements Servers {
   readonly #servers: Tenant[] = []
   /** The oldest first. */
   readonly #handshakes = new Set<PendingHandshake>()
-  readonly #listener: TcpListener<unknown>
+  readonly #listener: TcpListener<unknown> | undefined
 
-  private constructor(listener: TcpListener<unknown>) {
+  private constructor(listener: TcpListener<unknown> | undefined) {
     this.#listener = listener
-    listener.divert((event) => {
+    listener?.divert((event) => {
       // Its errors (no descriptor is left) are not the end of it: it goes on by itself.
-      if (event.type === 'accept') this.#onAccept(event)
+      if (event.type === 'accept') this.accept(event.socket)
       else if (event.type === 'error') this.#servers[0]?.onError(event.error)
     })
   }
 
-  /** The door of a listener; made when the first server asks for it. */
-  static of(listener: TcpListener<unknown>): Door {
+  /** The door of a listener, made when the first server asks for it; or one without a listener. */
+  static of(listener: TcpListener<unknown> | undefined): Door {
+    if (listener === undefined) return new Door(undefined)
     let door = doors.get(listener)
     if (door === undefined) {
       door = new Door(listener)
@@ -55,9 +55,16 @@ export class Door implements Servers {
   /** The last one gives the listener back. */
   delete(server: Tenant): void {
     this.#servers.splice(this.#servers.indexOf(server), 1)
-    if (this.#servers.length > 0) return
+    if (this.#servers.length > 0 || this.#listener === undefined) return
     doors.delete(this.#listener)
     if (!this.#listener.closed) this.#listener.divert(undefined)
+  }
+
+  /** A connection that has said nothing yet. */
+  accept(connection: TcpConnection<unknown>): void {
+    const [first] = this.#servers
+    if (first.secureDoor !== undefined) first.secureDoor.enter(connection, this)
+    else ownConnection(connection, this.begin(connection))
   }
 
   handOver(link: Link, bytes: Buffer): Duplex {
@@ -83,11 +90,5 @@ export class Door implements Servers {
       this.#handshakes.delete(oldest)
     }
     return handshake
-  }
-
-  #onAccept({ socket }: AcceptEvent): void {
-    const [first] = this.#servers
-    if (first.secureDoor !== undefined) first.secureDoor.enter(socket, this)
-    else ownConnection(socket, this.begin(socket))
   }
 }

@@ -20,6 +20,11 @@ export interface WebSocketHandlers<U = unknown> {
   onMessage?: ((socket: WebSocket<U>, data: Buffer, isText: boolean) => void) | undefined
   /** After `send()` returned false: everything has been handed to the system. */
   onDrain?: ((socket: WebSocket<U>) => void) | undefined
+  /**
+   * A ping came, and its pong is on its way already. For those who count what a peer sends: a
+   * browser's page cannot send pings. `data` is valid as that of a message.
+   */
+  onPing?: ((socket: WebSocket<U>, data: Buffer) => void) | undefined
   /** The answer to a ping. `data` is valid as that of a message. */
   onPong?: ((socket: WebSocket<U>, data: Buffer) => void) | undefined
   /**
@@ -70,6 +75,7 @@ export const HANDLER_NAMES: OptionNames<WebSocketHandlers> = {
   onOpen: true,
   onMessage: true,
   onDrain: true,
+  onPing: true,
   onPong: true,
   onClose: true
 }

@@ -4,11 +4,12 @@ import type { Server as HttpServer, IncomingMessage } from 'node:http'
 import type { Duplex } from 'node:stream'
 import type { TlsOptions } from 'node:tls'
 import type { SocketAddress } from '../address.ts'
-import { alreadyClosed, invalidArgValue } from '../errors.ts'
+import { alreadyClosed, invalidArgValue, namedSocketError } from '../errors.ts'
 import { ConnectionDuplex } from '../helpers/duplex.ts'
 import { chosen, knownOptions, type OptionNames } from '../option-names.ts'
 import { LISTEN_TCP_OPTIONS, type ListenTcpOptions } from '../poller/options.ts'
 import type { Poller } from '../poller/poller.ts'
+import type { TcpConnection } from '../poller/tcp-connection.ts'
 import type { TcpListener } from '../poller/tcp-listener.ts'
 import { callback, integer, object } from '../validate.ts'
 import { Admission, type AdmissionOptions } from './admission.ts'
@@ -81,9 +82,10 @@ export interface WebSocketServerOptions<U = unknown>
     Partial<ListenTcpOptions> {
   /**
    * A listener that exists, in place of `address` and `port`. Several servers may share one: each
-   * request goes to the first that serves its path.
+   * request goes to the first that serves its path. `null`: it has none, and gets its connections
+   * by `accept()` and `upgrade()`.
    */
-  listener?: TcpListener<never> | undefined
+  listener?: TcpListener<never> | null | undefined
   /**
    * Requests that ask for no WebSocket are handed to this server, with the bytes read so far. It
    * need not listen itself. It works on streams of Node's: the poller has to run in Node's loop, by
@@ -160,7 +162,7 @@ const NAMES: OptionNames<WebSocketServerOptions> = {
  * ```
  */
 export class WebSocketServer<U = unknown> {
-  readonly #listener: TcpListener<unknown>
+  readonly #listener: TcpListener<unknown> | undefined
   readonly #ownsListener: boolean
   readonly #door: Door
   readonly #side: Tenant
@@ -211,14 +213,17 @@ export class WebSocketServer<U = unknown> {
     }
     this.#ownsListener = listener === undefined
     this.#listener =
-      (listener as TcpListener<unknown> | undefined) ??
-      owner.listenTcp(chosen(given, LISTEN_TCP_OPTIONS))
+      listener === undefined
+        ? owner.listenTcp(chosen(given, LISTEN_TCP_OPTIONS))
+        : ((listener as TcpListener<unknown> | null) ?? undefined)
     this.#door = Door.of(this.#listener)
     this.#door.add(this.#side)
   }
 
-  /** Where it listens. Throws `EBADF` when closed. */
+  /** Where it listens. Throws `EBADF` when closed, and without a listener. */
   get localAddress(): SocketAddress {
+    if (this.#listener === undefined)
+      throw namedSocketError('EBADF', 'getsockname', 'the server has no listener')
     return this.#listener.localAddress
   }
 
@@ -240,6 +245,17 @@ export class WebSocketServer<U = unknown> {
   /** How many have subscribed to a topic. */
   subscriberCount(topic: string): number {
     return this.#topics.count(topic)
+  }
+
+  /**
+   * Takes a connection as though the listener had accepted it: one that you accepted yourself, or
+   * that another thread did (`Poller.adopt()`). Nothing may have been read from it.
+   * @throws SocketError `EBADF` when the server, or the connection, is closed
+   */
+  accept(connection: TcpConnection<never> | TcpConnection<unknown>): void {
+    if (this.#closing !== undefined) throw alreadyClosed('the server', 'accept')
+    if (connection.closed) throw alreadyClosed('the connection', 'accept')
+    this.#door.accept(connection as TcpConnection<unknown>)
   }
 
   /**
@@ -281,7 +297,7 @@ export class WebSocketServer<U = unknown> {
     if (!isCloseCode(code)) throw invalidArgValue('code', code, 'a close frame cannot have it')
     this.#closing ??= new Promise((resolve) => {
       this.#door.delete(this.#side)
-      if (this.#ownsListener) this.#listener.close()
+      if (this.#ownsListener) this.#listener?.close()
       this.#endpoint.shutDown(code, resolve)
     })
     return this.#closing

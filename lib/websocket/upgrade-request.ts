@@ -46,7 +46,7 @@ const REQUEST_LINE = /^([!#$%&'*+\-.^_`|~0-9A-Za-z]+) ([\x21-\x7e\x80-\xff]+) HT
 export class UpgradeRequest {
   /** What the request line names, such as `/play?room=5`. */
   readonly url: string
-  /** The url without its query, such as `/play`. */
+  /** The url's path alone, without a host and a query, such as `/play`. */
   readonly path: string
   /** Header fields by name in lower case. Of a name that comes twice the values are one list. */
   readonly headers: Headers
@@ -84,7 +84,8 @@ export class UpgradeRequest {
     const extensions = offered === undefined ? [] : parseExtensions(offered)
     if (extensions === undefined) throw badRequest('Sec-WebSocket-Extensions is malformed')
     this.url = url
-    this.path = url.replace(/[?#].*$/s, '')
+    // RFC 9112, 3.2.2: a server takes the absolute form, too.
+    this.path = url.replace(/^[a-z][a-z0-9+.-]*:\/\/[^/?#]*/i, '').replace(/[?#].*$/s, '') || '/'
     this.headers = headers
     this.remoteAddress = remoteAddress
     this.protocols = protocols

@@ -307,9 +307,12 @@ export class WebSocket<U = unknown> {
   /** @internal */
   _onPing(data: Buffer): void {
     if ((this.#state & (CLOSE_SENT | FAILED | CLOSED)) !== 0) return
-    // A peer that pings and does not read gets one answer when it does.
-    if ((this.#state & OVER_MARK) !== 0) this.#getExtras().owedPong = Buffer.from(data)
-    else this.#sendFrame(this.#encoder.pong(data))
+    this.#answerPing(data)
+    try {
+      this.#endpoint.handlers.onPing?.(this, data)
+    } catch (error) {
+      this.#endpoint.onThrown(error)
+    }
   }
 
   /** @internal */
@@ -363,7 +366,7 @@ export class WebSocket<U = unknown> {
     const owed = this.#extras?.owedPong
     if (owed !== undefined) {
       this.#getExtras().owedPong = undefined
-      this._onPing(owed)
+      this.#answerPing(owed)
     }
     if (this.readyState !== WebSocket.OPEN) return
     try {
@@ -439,6 +442,13 @@ export class WebSocket<U = unknown> {
     if ((this.#state & (CONNECTING | CLOSED)) === CONNECTING)
       throw namedSocketError('ENOTCONN', call, 'the handshake is not done: wait for onOpen')
     return false
+  }
+
+  #answerPing(data: Buffer): void {
+    if ((this.#state & (CLOSE_SENT | FAILED | CLOSED)) !== 0) return
+    // A peer that pings and does not read gets one answer when it does.
+    if ((this.#state & OVER_MARK) !== 0) this.#getExtras().owedPong = Buffer.from(data)
+    else this.#sendFrame(this.#encoder.pong(data))
   }
 
   #sendFrame(frame: Buffer): boolean {

@@ -130,6 +130,17 @@ describe('paths and subprotocols', () => {
     expect((await ask(port, { path: '/play/' })).status).toBe(404)
   })
 
+  test('RFC 9112, 3.2.2: the path counts, also of a request that names the host before it', async () => {
+    const { port, sockets } = serve({ path: '/play' })
+    const statusOf = async (path: string) => (await ask(port, { path })).status
+    expect(await statusOf('http://server.example.com/play?x')).toBe(101)
+    expect(await statusOf('HTTP://server.example.com:80/play')).toBe(101)
+    expect(await statusOf('http://server.example.com')).toBe(404)
+    expect(await statusOf('http://server.example.com/other/play')).toBe(404)
+    expect(await statusOf('//play')).toBe(404)
+    expect(sockets).toHaveLength(2)
+  })
+
   test('a function may decide', async () => {
     const { port } = serve({ path: (path) => path.startsWith('/room/') })
     expect((await ask(port, { path: '/room/5' })).status).toBe(101)

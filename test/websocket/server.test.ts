@@ -1,8 +1,9 @@
 // A WebSocketServer's promises: what its handlers are told and when, what a peer may not do, and
 // what happens to one that is slow, silent, or does not close.
 import { setTimeout as sleep } from 'node:timers/promises'
-import { connectWebSocket, WebSocket } from 'pollport/websocket'
-import { describe, expect, test } from 'vitest'
+import { Poller } from 'pollport'
+import { connectWebSocket, WebSocket, WebSocketServer } from 'pollport/websocket'
+import { describe, expect, onTestFinished, test } from 'vitest'
 import { binary, close, decode, first, goOn, ping, pong, text } from './frames.ts'
 import { ask, LOCAL, RawClient, requestText, serve, until } from './serving.ts'
 
@@ -232,6 +233,28 @@ describe('RFC 6455, 5.5.2 and silence', () => {
     expect(words(client)).toEqual([])
   })
 
+  test('onPing gets each ping of an open WebSocket, after its pong was sent', async () => {
+    const pings: string[] = []
+    const serving = serve({
+      onPing: (socket, data) => {
+        pings.push(data.toString())
+        socket.send(`counted ${pings.length}`)
+        if (pings.length === 2) socket.close(1008)
+      }
+    })
+    const client = await ask(serving.port)
+    await client.write(Buffer.concat([ping('a'), ping('b'), ping('c')]))
+    await until('it is closed', () => words(client).length === 5)
+    expect(words(client)).toEqual([
+      'pong 61',
+      'text counted 1',
+      'pong 62',
+      'text counted 2',
+      'close 1008'
+    ])
+    expect(pings).toEqual(['a', 'b'])
+  })
+
   test('onPong gets the answer to a ping', async () => {
     const serving = serve()
     const client = await ask(serving.port)
@@ -341,6 +364,47 @@ describe('topics', () => {
     if (slowSubscriber === 'close')
       await until('the slow one is gone', () => serving.words.includes('close 1013'))
     else expect(serving.server.connections).toBe(2)
+  })
+})
+
+describe('a server without a listener', () => {
+  test('serves the connections that it is given, under the same rules', async () => {
+    const poller = new Poller<unknown>()
+    const listener = poller.listenTcp({ address: LOCAL, port: 0 })
+    const seen: string[] = []
+    const server = new WebSocketServer(poller, {
+      listener: null,
+      path: '/play',
+      handshakeTimeoutMs: 50,
+      onMessage: (socket, data) => void seen.push(socket.text(data))
+    })
+    const running = poller.run((events) => {
+      for (const event of events)
+        if (event.type === 'accept' && event.listener === listener) server.accept(event.socket)
+    })
+    onTestFinished(async () => {
+      poller.close()
+      await running
+    })
+    const { port } = listener.localAddress
+    const client = await ask(port, { path: '/play' })
+    expect(client.status).toBe(101)
+    expect((await ask(port, { path: '/' })).status).toBe(404)
+    expect(await new RawClient(port).answered()).toBe(408)
+    await client.write(text('hello'))
+    await until('it has come', () => seen.length === 1)
+    expect(() => server.localAddress).toThrow(expect.objectContaining({ code: 'EBADF' }))
+
+    const elsewhere = poller.listenTcp({ address: LOCAL, port: 0 })
+    const gone = poller.connectTcp(elsewhere.localAddress)
+    gone.reset()
+    expect(() => server.accept(gone)).toThrow(expect.objectContaining({ code: 'EBADF' }))
+    const closed = server.close()
+    await until('1001 comes', () => words(client).includes('close 1001'))
+    client.socket.end(close(1001))
+    await closed
+    expect(() => server.accept(gone)).toThrow(expect.objectContaining({ code: 'EBADF' }))
+    expect(listener.closed).toBe(false)
   })
 })
 
