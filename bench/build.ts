@@ -1,5 +1,6 @@
 // Makes ready what the benchmarks need beyond the package: the load generator and the rivals in C,
-// in build-bench/, and Bun and Vega from npm, in bench/extras/. Each only when missing or stale.
+// in build-bench/, and Bun, uWebSockets.js and Vega from npm, in bench/extras/. Each only when
+// missing or stale.
 import { spawnSync } from 'node:child_process'
 import { existsSync, mkdirSync, readdirSync, statSync } from 'node:fs'
 import { join } from 'node:path'
@@ -55,11 +56,11 @@ function compile(name: string, inputs: string[]): void {
   run('cc', [...cFlags, '-o', program, ...sources], root)
 }
 
-/** Bun, and Vega for charts: the soak's too. */
+/** Bun and uWebSockets.js, and Vega for charts: the soak's too. */
 export function installExtras(): void {
   const installed = join(extrasFolder, 'node_modules', '.package-lock.json') // npm writes it last
   if (isFresh(installed, [join(extrasFolder, 'package-lock.json')])) return
-  console.log('bench: installing Bun and Vega (npm ci in bench/extras)')
+  console.log('bench: installing Bun, uWebSockets.js and Vega (npm ci in bench/extras)')
   run('npm', ['ci', '--ignore-scripts', '--no-audit', '--no-fund'], extrasFolder)
 }
 

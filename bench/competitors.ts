@@ -8,11 +8,17 @@ interface Competitor {
   program: (role: Role, nodeOptions: string[]) => string[]
   /** Options of its own, after the role. */
   options?: string[]
+  /** It plays this role, whatever the question's is. */
+  role?: Role
 }
 
 const inNode =
   (file: string) =>
   (_role: Role, nodeOptions: string[]): string[] => [process.execPath, ...nodeOptions, peer(file)]
+/** Of those that have a program of its own for WebSockets. */
+const isWebSocket = (role: Role) => role.startsWith('ws')
+const poller = (role: Role, nodeOptions: string[]): string[] =>
+  inNode(isWebSocket(role) ? 'poller-ws.mjs' : 'poller.mjs')(role, nodeOptions)
 const inC = (role: Role): string[] => [builtProgram(role.startsWith('udp') ? 'c-udp' : 'c-tcp')]
 
 export const competitors: Record<string, Competitor> = {
@@ -23,9 +29,12 @@ export const competitors: Record<string, Competitor> = {
   'http over net': { program: inNode('http.mjs') },
   'http over toDuplex': { program: inNode('http.mjs'), options: ['--duplex'] },
   dgram: { program: inNode('dgram.mjs') },
-  Bun: { program: () => [bunProgram(), peer('bun.mjs')] },
-  Poller: { program: inNode('poller.mjs') },
-  'Poller run()': { program: inNode('poller.mjs'), options: ['--run'] },
+  Bun: { program: (role) => [bunProgram(), peer(isWebSocket(role) ? 'bun-ws.mjs' : 'bun.mjs')] },
+  ws: { program: inNode('ws.mjs') },
+  'uWebSockets.js': { program: inNode('uws.mjs') },
+  Poller: { program: poller },
+  'Poller run()': { program: poller, options: ['--run'] },
+  'tcp-broadcast': { program: poller, role: 'fanout' },
   Epoll: { program: inNode('epoll.mjs') },
   runLoop: { program: inNode('poller-tick.mjs'), options: ['--loop', 'run-loop'] },
   'runLoop, exclusive': { program: inNode('poller-tick.mjs'), options: ['--loop', 'exclusive'] },
@@ -38,12 +47,12 @@ export const competitors: Record<string, Competitor> = {
  * gives that name. Nothing for one that Node does not run.
  */
 export function enterUnderNode(name: string, line: string, node: string): string[] {
-  const { program, options } = competitors[name]
+  const { program } = competitors[name]
   if (program('echo', [])[0] !== process.execPath) return []
   const entered = `${name}, Node ${line}`
   competitors[entered] = {
-    program: (role, nodeOptions) => [node, ...program(role, nodeOptions).slice(1)],
-    options
+    ...competitors[name],
+    program: (role, nodeOptions) => [node, ...program(role, nodeOptions).slice(1)]
   }
   return [entered]
 }

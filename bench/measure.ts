@@ -8,7 +8,8 @@ import { builtProgram } from './build.ts'
 import { collectionFigures } from './collections.ts'
 import { competitors } from './competitors.ts'
 import { type Figures, percentile } from './figures.ts'
-import type { Effort, Question, Variant } from './question.ts'
+import type { Effort, Question, Role, Variant } from './question.ts'
+import { Absence } from './report.ts'
 
 const SERVER_CORE = 0
 export const LOAD_CORE = 1
@@ -38,20 +39,21 @@ export async function measure(
   name: string,
   effort: Effort
 ): Promise<Figures> {
-  const server = startServer(question, variant, name)
+  const role = competitors[name].role ?? question.role
+  const server = startServer(question, role, variant, name)
   try {
-    const loaded = await load(question, variant, await server.port, server.pid, effort)
+    const loaded = await load(question, role, variant, await server.port, server.pid, effort)
     return { ...figuresOf(question, loaded), ...server.figures(effort) }
   } finally {
     await server.end()
   }
 }
 
-function startServer(question: Question, variant: Variant, name: string) {
+function startServer(question: Question, role: Role, variant: Variant, name: string) {
   const { program, options = [] } = competitors[name]
   const command = [
-    ...program(question.role, question.nodeOptions ?? []),
-    question.role,
+    ...program(role, question.nodeOptions ?? []),
+    role,
     ...options,
     ...argumentsOf({ bytes: variant.bytes, each: variant.each, hz: variant.hz })
   ]
@@ -65,6 +67,7 @@ function startServer(question: Question, variant: Variant, name: string) {
     createInterface(child.stdout!).on('line', (line) => {
       lines.push(line)
       if (line.startsWith('port ')) resolve(Number(line.slice('port '.length)))
+      if (line.startsWith('absent ')) reject(new Absence(line.slice('absent '.length)))
     })
     child.on('error', reject)
     child.on('exit', async () =>
@@ -84,6 +87,7 @@ function startServer(question: Question, variant: Variant, name: string) {
 
 async function load(
   question: Question,
+  role: Role,
   variant: Variant,
   port: number,
   pid: number,
@@ -102,7 +106,8 @@ async function load(
     seconds: effort.seconds,
     'warm-up-seconds': effort.warmUpSeconds
   })
-  if (question.role === 'tick') args.push('--ignore-extra')
+  if (role === 'tick') args.push('--ignore-extra')
+  if (role.startsWith('ws')) args.push('--websocket')
   const child = start(builtProgram('load'), [question.load, ...args])
   const [output, complaints, [code]] = await Promise.all([
     text(child.stdout!),

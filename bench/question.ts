@@ -12,8 +12,13 @@ export type Role =
   | 'tick'
   | 'udp-echo'
   | 'udp-fanout'
+  | 'ws-echo'
+  | 'ws-publish'
 
-/** What the load generator does; bench/load/ says how. */
+/**
+ * What the load generator does; bench/load/ says how. To a server whose role begins with `ws` it
+ * speaks WebSocket.
+ */
 export type Load =
   | 'echo'
   | 'sink'

@@ -38,6 +38,8 @@ export interface Row {
   rounds: Figures[]
   /** Sentences about the rounds that came to nothing. */
   failures: string[]
+  /** Why it does not compete here; there are no figures then, and it is no failure. */
+  absent?: string
 }
 
 export interface GoalReport extends Goal {
@@ -46,6 +48,9 @@ export interface GoalReport extends Goal {
   measured: number | undefined
   holds: boolean
 }
+
+/** The rival cannot run on this system or under this Node, and says why. */
+export class Absence extends Error {}
 
 export interface Run {
   variant: string
@@ -73,6 +78,9 @@ function rowOf(variant: string, competitor: string, runs: Run[]): Row {
     .filter((run) => run.variant === variant && run.competitor === competitor)
     .map(({ outcome }) => outcome)
   const rounds = outcomes.map((outcome) => (outcome instanceof Error ? {} : rounded(outcome)))
+  const absence = outcomes.find((outcome) => outcome instanceof Absence)
+  if (absence !== undefined)
+    return { variant, competitor, median: {}, rounds, failures: [], absent: absence.message }
   const failures = outcomes.flatMap((outcome) =>
     outcome instanceof Error ? [outcome.message] : []
   )

@@ -1,5 +1,6 @@
 // npm run bench [name…] [-- --quick --rounds N --only C,Poller --node LINE --out FOLDER --publish
 // --render]
+// A name may be that of several: `ws` is all that begin with `ws-`.
 // Runs every competitor of each benchmark in turn, round by round, so that what the machine does
 // meanwhile falls on all of them alike; prints tables of medians, writes JSON and a chart.
 // --publish puts them into bench/results/, README.md and docs/performance.md, those of named
@@ -44,12 +45,12 @@ function fail(sentence: string): never {
 }
 
 function chosenQuestions(): Question[] {
-  const unknown = names.find((name) => !questions.some((question) => question.name === name))
+  const unknown = names.find((name) => !questions.some((question) => isNamed(question, name)))
   if (unknown !== undefined)
     fail(`there is no "${unknown}"; there are ${questions.map(({ name }) => name).join(', ')}`)
   const only = options.only?.split(',')
   return questions
-    .filter((question) => names.length === 0 || names.includes(question.name))
+    .filter((question) => names.length === 0 || names.some((name) => isNamed(question, name)))
     .map((question) => ({
       ...question,
       variants: question.variants.filter((variant) => !(options.quick && variant.onlyInFull)),
@@ -57,6 +58,11 @@ function chosenQuestions(): Question[] {
         question.competitors.filter((name) => only === undefined || only.includes(name))
       )
     }))
+}
+
+/** By its name, or with all whose names begin alike: `ws` is `ws-echo`, `ws-publish` and so on. */
+function isNamed(question: Question, name: string): boolean {
+  return question.name === name || question.name.startsWith(`${name}-`)
 }
 
 function underBothNodes(names: string[]): string[] {

@@ -13,7 +13,8 @@ import {
 } from './report.ts'
 
 const NONE = '–'
-const nodesOwn = ['net', 'dgram', 'net + setInterval']
+/** What Node has itself, and for WebSockets the library that its servers use. */
+const nodesOwn = ['net', 'dgram', 'net + setInterval', 'ws']
 
 /** Everything about one benchmark: its competitors, and below them its goals. */
 export function tableOf(question: QuestionReport): string {
@@ -33,7 +34,8 @@ export function tableOf(question: QuestionReport): string {
   const parts = variants.map((variant) => {
     const ofVariant = rows.filter((row) => row.variant === variant)
     const lines = ofVariant.map((row) => {
-      const { median, rounds, competitor, failures } = row
+      const { median, rounds, competitor, failures, absent } = row
+      if (absent !== undefined) return [competitor, `cannot run here: ${absent}`]
       if (failures.length === rounds.length) return [competitor, `failed: ${failures[0]}`]
       return [
         competitor,

@@ -21,6 +21,7 @@ struct options {
   double seconds;   // of the window
   double warm_up_seconds;
   bool ignore_extra;  // what is not ours is read and thrown away
+  bool websocket;     // messages are frames of WebSocket
 };
 
 extern struct options options;
@@ -52,6 +53,19 @@ void record_latency(int64_t ns);
 
 int64_t resident_bytes(void);
 void set_resident(int64_t before, int64_t after);
+
+// WebSocket, from the client's side.
+extern const char websocket_request[];
+// The prepared frame of a message, and how long it is.
+uint8_t* websocket_message(int payload_bytes, int* frame_bytes);
+// How long the frame is by which a server sends so many bytes.
+int websocket_answer_bytes(int payload_bytes);
+// Fails unless it is how such a frame begins.
+void websocket_check_answer(const uint8_t* start, int64_t length);
+// Writes a close frame of at most 8 bytes; returns its length.
+int websocket_close(uint8_t* into);
+// How long the server's answer to the request is, once it is whole; 0 before.
+int64_t websocket_head_bytes(const uint8_t* received, int64_t length);
 
 // The loads.
 void load_echo(void);

@@ -143,12 +143,13 @@ static const struct {
 };
 
 static void read_options(int argc, char** argv) {
-  enum { kPort, kPid, kCore, kConnections, kBytes, kEach, kActive, kWindow, kRate, kSeconds, kWarmUp, kIgnoreExtra };
+  enum { kPort, kPid, kCore, kConnections, kBytes, kEach, kActive, kWindow, kRate, kSeconds, kWarmUp, kIgnoreExtra, kWebSocket };
   static const struct option known[] = {
       {"port", 1, 0, kPort},     {"pid", 1, 0, kPid},       {"core", 1, 0, kCore},
       {"bytes", 1, 0, kBytes},   {"each", 1, 0, kEach},     {"active", 1, 0, kActive},
       {"window", 1, 0, kWindow}, {"rate", 1, 0, kRate},     {"connections", 1, 0, kConnections},
-      {"seconds", 1, 0, kSeconds}, {"warm-up-seconds", 1, 0, kWarmUp}, {"ignore-extra", 0, 0, kIgnoreExtra}, {0, 0, 0, 0},
+      {"seconds", 1, 0, kSeconds}, {"warm-up-seconds", 1, 0, kWarmUp}, {"ignore-extra", 0, 0, kIgnoreExtra},
+      {"websocket", 0, 0, kWebSocket}, {0, 0, 0, 0},
   };
   if (argc < 2) exit(2);
   options.mode = argv[1];
@@ -166,6 +167,7 @@ static void read_options(int argc, char** argv) {
       case kSeconds: options.seconds = atof(optarg); break;
       case kWarmUp: options.warm_up_seconds = atof(optarg); break;
       case kIgnoreExtra: options.ignore_extra = true; break;
+      case kWebSocket: options.websocket = true; break;
       default: exit(2);
     }
   }

@@ -1,4 +1,4 @@
-// The TCP loads.
+// The TCP loads. With --websocket the messages are frames, after a handshake on each connection.
 #define _GNU_SOURCE
 #include <arpa/inet.h>
 #include <errno.h>
@@ -14,7 +14,7 @@
 
 #include "load.h"
 
-enum { kBatch = 512, kBufferBytes = 256 * 1024, kMostDue = 4096, kSettleMs = 1000, kIdleWarmUp = 1000, kIdleRounds = 50 };
+enum { kBatch = 512, kBufferBytes = 256 * 1024, kMostDue = 4096, kSettleMs = 1000, kIdleWarmUp = 1000, kIdleRounds = 50, kOpenAtOnce = 100 };
 
 struct connection {
   int fd;
@@ -22,6 +22,7 @@ struct connection {
   int64_t received;  // of what is expected now
   int64_t unsent;    // of the message that is going out
   bool is_extra;     // rate: what is coming in is no echo
+  enum { kConnecting, kShakingHands, kEchoing, kClosing } step;  // accept, of a WebSocket
   // rate: when the messages in flight were due, a ring
   int64_t* due;
   unsigned oldest_due, due_count;
@@ -31,14 +32,22 @@ static struct connection* connections;
 static struct epoll_event events[kBatch];
 static uint8_t buffer[kBufferBytes];
 static uint8_t* message;
+static int message_bytes;  // as it goes out
+static int answer_bytes;   // of the same message when it comes from the server
 static int epoll;
 
 static void prepare(int count) {
   connections = calloc((size_t)count, sizeof *connections);
-  message = malloc((size_t)options.bytes);
   epoll = epoll_create1(EPOLL_CLOEXEC);
+  if (options.websocket) {
+    message = websocket_message(options.bytes, &message_bytes);
+    answer_bytes = websocket_answer_bytes(options.bytes);
+  } else {
+    message_bytes = answer_bytes = options.bytes;
+    message = malloc((size_t)options.bytes);
+    if (message != NULL) memset(message, kOurs, (size_t)options.bytes);
+  }
   if (connections == NULL || message == NULL || epoll < 0) fail("prepare");
-  memset(message, kOurs, (size_t)options.bytes);
 }
 
 static int open_socket(void) {
@@ -56,20 +65,46 @@ static void watch(int index) {
   if (epoll_ctl(epoll, EPOLL_CTL_ADD, connections[index].fd, &event) != 0) fail("epoll_ctl");
 }
 
-static void open_connections(int from, int to) {
+static void send_request(int fd) {
+  ssize_t bytes = (ssize_t)strlen(websocket_request);
+  if (send(fd, websocket_request, (size_t)bytes, MSG_NOSIGNAL) != bytes) fail("send");
+}
+
+// Blocks until the server has said that the connection is a WebSocket now.
+static void await_switching(int fd) {
+  int64_t received = 0;
+  do {
+    ssize_t more = recv(fd, buffer + received, sizeof buffer - (size_t)received, 0);
+    if (more <= 0) fail("recv of the handshake");
+    received += more;
+  } while (websocket_head_bytes(buffer, received) == 0);
+}
+
+static void connect_some(int from, int to) {
   struct sockaddr_in address = server_address();
   for (int index = from; index < to; index++) {
     int fd = open_socket();
     if (connect(fd, (struct sockaddr*)&address, sizeof address) != 0) fail("connect");
-    if (fcntl(fd, F_SETFL, O_NONBLOCK) != 0) fail("O_NONBLOCK");
+    if (options.websocket) send_request(fd);
     connections[index].fd = fd;
+  }
+  for (int index = from; index < to; index++) {
+    int fd = connections[index].fd;
+    if (options.websocket) await_switching(fd);
+    if (fcntl(fd, F_SETFL, O_NONBLOCK) != 0) fail("O_NONBLOCK");
     watch(index);
   }
 }
 
+// Some at once, so that not each handshake is a round trip, and no server's backlog overflows.
+static void open_connections(int from, int to) {
+  for (int index = from; index < to; index += kOpenAtOnce)
+    connect_some(index, index + kOpenAtOnce < to ? index + kOpenAtOnce : to);
+}
+
 static void send_rest(struct connection* connection) {
   while (connection->unsent > 0) {
-    ssize_t sent = send(connection->fd, message + options.bytes - connection->unsent, (size_t)connection->unsent, MSG_NOSIGNAL);
+    ssize_t sent = send(connection->fd, message + message_bytes - connection->unsent, (size_t)connection->unsent, MSG_NOSIGNAL);
     if (sent < 0 && errno == EAGAIN) return;
     if (sent < 0) fail("send");
     connection->unsent -= sent;
@@ -82,7 +117,13 @@ static void send_bytes(struct connection* connection, int64_t bytes) {
   send_rest(connection);
 }
 
-static void send_message(struct connection* connection) { send_bytes(connection, options.bytes); }
+static void send_message(struct connection* connection) { send_bytes(connection, message_bytes); }
+
+// What begins an answer lies at the beginning of the buffer.
+static void check_answer(const struct connection* connection, ssize_t received) {
+  if (options.websocket && received > 0 && connection->received == 0)
+    websocket_check_answer(buffer, received);
+}
 
 // 0 when there is nothing more for now.
 static ssize_t receive(struct connection* connection) {
@@ -113,8 +154,9 @@ static void greet(int from, int to) {
       struct connection* connection = &connections[events[i].data.u32];
       send_rest(connection);
       for (ssize_t received; (received = receive(connection)) > 0;) {
+        check_answer(connection, received);
         connection->received += received;
-        if (connection->received == options.bytes) left--;
+        if (connection->received == answer_bytes) left--;
       }
     }
   }
@@ -142,6 +184,7 @@ static void converse(int64_t request, int64_t answer) {
       ssize_t received;
       do {
         received = receive(connection);
+        check_answer(connection, received);
         connection->received += received;
         if (connection->received < answer) continue;
         connection->received = 0;
@@ -158,19 +201,19 @@ static void converse(int64_t request, int64_t answer) {
 
 void load_echo(void) {
   prepare(options.connections);
-  converse(options.bytes, options.bytes);
+  converse(message_bytes, answer_bytes);
 }
 
 // The server says with one byte that it has the whole message.
 void load_sink(void) {
   prepare(options.connections);
-  converse(options.bytes, 1);
+  converse(message_bytes, 1);
 }
 
 // One byte asks for a message.
 void load_source(void) {
   prepare(options.connections);
-  converse(1, options.bytes);
+  converse(1, answer_bytes);
 }
 
 // ---- http: one request in flight on each connection, which is kept alive
@@ -201,7 +244,7 @@ void load_http(void) {
   options.bytes = (int)strlen(request);
   prepare(options.connections);
   memcpy(message, request, strlen(request));
-  converse(options.bytes, length_of_answer());
+  converse(message_bytes, length_of_answer());
 }
 
 // ---- rate: so many messages a second, whatever the server does; latency counts from when a
@@ -264,8 +307,8 @@ void load_rate(void) {
 
 void load_fanout(void) {
   int members = options.connections;
-  int64_t expected = (int64_t)options.bytes * options.each;
   prepare(members + 1);
+  int64_t expected = (int64_t)answer_bytes * options.each;
   open_connections(0, members + 1);  // the last one controls
   struct connection* control = &connections[members];
   struct timespec settle = {0, 300 * 1000 * 1000};
@@ -286,6 +329,7 @@ void load_fanout(void) {
         ssize_t received;
         do {
           received = receive(connection);
+          check_answer(connection, received);
           count_bytes((uint64_t)received);
           connection->received += received;
           if (received > 0 && connection->received == expected) {
@@ -301,7 +345,7 @@ void load_fanout(void) {
   }
 }
 
-// ---- accept: connect, one message, close, for ever
+// ---- accept: connect, one message, close, for ever; a WebSocket with both of its handshakes
 
 // A closed connection keeps its pair of ports for a minute (TIME_WAIT), so each comes from
 // another of 2,000 addresses of the loopback.
@@ -320,6 +364,62 @@ static void begin_connection(int index) {
   watch(index);
 }
 
+static void end_connection(int index) {
+  record_latency(now_ns() - connections[index].sent_at);
+  count_messages(1);
+  close(connections[index].fd);
+  begin_connection(index);
+}
+
+static void on_accept_event(int index, uint32_t what) {
+  struct connection* connection = &connections[index];
+  if ((what & EPOLLOUT) && connection->unsent == 0 && connection->received == 0) {
+    send_message(connection);
+    connection->received = -answer_bytes;  // counts up to nothing
+  }
+  if (!(what & EPOLLIN)) return;
+  connection->received += receive(connection);
+  if (connection->received >= 0) end_connection(index);
+}
+
+// What the server sent next: its handshake, the echo, its close frame, the end.
+static void on_websocket_answer(int index) {
+  struct connection* connection = &connections[index];
+  ssize_t received = recv(connection->fd, buffer, sizeof buffer, 0);
+  if (received < 0 && errno == EAGAIN) return;
+  if (received < 0) fail("recv");
+  if (received == 0) {
+    if (connection->step != kClosing) fail_with("the server closed a connection");
+    return end_connection(index);
+  }
+  if (connection->step == kShakingHands) {
+    if (websocket_head_bytes(buffer, received) != received)
+      fail_with("the server's handshake did not come as one");
+    connection->step = kEchoing;
+    send_message(connection);
+  } else if (connection->step == kEchoing) {
+    check_answer(connection, received);
+    connection->received += received;
+    if (connection->received < answer_bytes) return;
+    uint8_t close_frame[8];
+    int length = websocket_close(close_frame);
+    if (send(connection->fd, close_frame, (size_t)length, MSG_NOSIGNAL) != length) fail("send");
+    connection->step = kClosing;
+  } else {
+    // Its FIN may be in already: edge-triggered, so nobody says so again.
+    on_websocket_answer(index);
+  }
+}
+
+static void on_websocket_event(int index, uint32_t what) {
+  struct connection* connection = &connections[index];
+  if (connection->step == kConnecting && (what & EPOLLOUT)) {
+    connection->step = kShakingHands;
+    send_request(connection->fd);
+  }
+  if (what & EPOLLIN) on_websocket_answer(index);
+}
+
 void load_accept(void) {
   prepare(options.connections);
   window_begin();
@@ -327,20 +427,9 @@ void load_accept(void) {
   for (int64_t now = now_ns(); window_open(now); now = now_ns()) {
     int count = wait_for_events(kPatienceMs);
     for (int i = 0; i < count; i++) {
-      int index = (int)events[i].data.u32;
-      struct connection* connection = &connections[index];
       if (events[i].events & (EPOLLERR | EPOLLHUP)) fail_with("a connection was refused or reset");
-      if ((events[i].events & EPOLLOUT) && connection->unsent == 0 && connection->received == 0) {
-        send_message(connection);
-        connection->received = -options.bytes;  // counts up to nothing
-      }
-      if (!(events[i].events & EPOLLIN)) continue;
-      connection->received += receive(connection);
-      if (connection->received < 0) continue;
-      record_latency(now_ns() - connection->sent_at);
-      count_messages(1);
-      close(connection->fd);
-      begin_connection(index);
+      if (options.websocket) on_websocket_event((int)events[i].data.u32, events[i].events);
+      else on_accept_event((int)events[i].data.u32, events[i].events);
     }
   }
 }

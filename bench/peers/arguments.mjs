@@ -15,7 +15,10 @@ const { values, positionals } = parseArgs({
   }
 })
 
-/** `echo`, `sink`, `source`, `http`, `fanout`, `tick`, `udp-echo` or `udp-fanout`. */
+/**
+ * `echo`, `sink`, `source`, `http`, `fanout`, `tick`, `udp-echo`, `udp-fanout`, `ws-echo` or
+ * `ws-publish`.
+ */
 export const [role] = positionals
 /** How many messages each member gets in a tick of the fan-out. */
 export const each = Number(values.each)
@@ -39,3 +42,9 @@ export const HELLO = 'h'.charCodeAt(0)
 export const state = Buffer.alloc(64, 's')
 /** Thousands of connections come at once. */
 export const backlog = 4096
+
+/** Says that this rival cannot run here, which is an answer and no failure, and ends. */
+export function absent(error) {
+  console.log(`absent ${error.message.split('\n')[0]}`)
+  process.exit(0)
+}

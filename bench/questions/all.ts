@@ -16,6 +16,10 @@ import { question as tcpTransfer } from './tcp-transfer.ts'
 import { question as tick } from './tick.ts'
 import { question as udpEcho } from './udp-echo.ts'
 import { question as udpFanout } from './udp-fanout.ts'
+import { question as wsAccept } from './ws-accept.ts'
+import { question as wsEcho } from './ws-echo.ts'
+import { question as wsIdleMemory } from './ws-idle-memory.ts'
+import { question as wsPublish } from './ws-publish.ts'
 
 export const questions: Question[] = [
   tcpEcho,
@@ -32,6 +36,10 @@ export const questions: Question[] = [
   tick,
   runInNode,
   http,
+  wsEcho,
+  wsPublish,
+  wsIdleMemory,
+  wsAccept,
   costWithSize,
   garbage
 ]

@@ -4,7 +4,8 @@ import { expect, test } from 'vitest'
 import { collectionFigures } from '../../bench/collections.ts'
 import type { Question } from '../../bench/question.ts'
 import { pages, pageWith } from '../../bench/readme.ts'
-import { questionsOf, type Report, reportOf, withPart } from '../../bench/report.ts'
+import { Absence, questionsOf, type Report, reportOf, withPart } from '../../bench/report.ts'
+import { tableOf } from '../../bench/tables.ts'
 import { textOf } from './files.ts'
 
 const published: Report = JSON.parse(textOf('bench/results/latest.json'))
@@ -61,6 +62,17 @@ test('a ratio is the median of the ratios of each round, and a round that failed
   expect(goals[0]).toMatchObject({ measured: expect.closeTo(1.1), holds: false })
   expect(goals[1]).toMatchObject({ measured: undefined, holds: false }) // net was not there
   expect(goals[2]).toMatchObject({ measured: expect.closeTo(4.4), holds: true })
+})
+
+test('a rival that cannot run here has no figures, and the table says why', () => {
+  const reason = new Absence('no binary for this Node')
+  const report = reportOf(question, [
+    { variant: 'one size', competitor: 'C', outcome: reason },
+    { variant: 'one size', competitor: 'Poller', outcome: { cpuUs: 4 } }
+  ])
+  expect(report.rows[0]).toMatchObject({ median: {}, failures: [] })
+  expect(tableOf(report)).toMatch(/\| C +\| cannot run here: no binary for this Node/)
+  expect(report.goals[0]).toMatchObject({ measured: undefined, holds: false })
 })
 
 test('a benchmark that is published alone takes the place of its older figures, and of no others', () => {
