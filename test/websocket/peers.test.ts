@@ -126,7 +126,7 @@ test('http beside it on the same port: plain requests, also before an upgrade on
   const client = new RawClient(port)
   await client.write('GET /first HTTP/1.1\r\nHost: a\r\n\r\n')
   await until('the page comes', () => client.text.includes('page /first'))
-  client.received = Buffer.alloc(0)
+  client.forgetReceived()
   await client.write(Buffer.concat([Buffer.from(requestText()), text('with the head')]))
   await until('the echo comes', () => client.frames.length === 15)
   await client.write(text('later'))

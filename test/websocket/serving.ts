@@ -4,6 +4,7 @@ import { connect, type Socket } from 'node:net'
 import { Poller } from 'pollport'
 import { type WebSocket, WebSocketServer, type WebSocketServerOptions } from 'pollport/websocket'
 import { onTestFinished } from 'vitest'
+import { Received } from './received.ts'
 
 export const LOCAL = '127.0.0.1'
 
@@ -75,15 +76,13 @@ export async function until(sentence: string, isSo: () => boolean): Promise<void
 /** A client of bytes. */
 export class RawClient {
   readonly socket: Socket
-  received: Buffer = Buffer.alloc(0)
+  readonly #received = new Received()
   hasEnded = false
   isClosed = false
 
   constructor(port: number) {
     this.socket = connect({ port, host: LOCAL, noDelay: true, allowHalfOpen: true })
-    this.socket.on('data', (data) => {
-      this.received = Buffer.concat([this.received, data])
-    })
+    this.socket.on('data', (data) => this.#received.add(data))
     this.socket.on('end', () => {
       this.hasEnded = true
     })
@@ -92,6 +91,14 @@ export class RawClient {
     })
     this.socket.on('error', () => {})
     onTestFinished(() => void this.socket.destroy())
+  }
+
+  get received(): Buffer {
+    return this.#received.bytes
+  }
+
+  forgetReceived(): void {
+    this.#received.forget()
   }
 
   get text(): string {
