@@ -1,5 +1,5 @@
-// What the well-known suite compresses in its cases 12 and 13, made anew: data of the same kinds and
-// lengths, the same with each run.
+// What the well-known suite compresses in its cases 12 and 13, made anew: data of the same kinds
+// and lengths, the same with each run.
 import { patternBytes, randomFrom } from '../support/poller-random.ts'
 
 export interface Payload {

@@ -1,5 +1,5 @@
-// The cases of the well-known WebSocket test suite, by its numbers, given to the codec alone: 6 text
-// that is and that is not UTF-8, 7 closing.
+// The cases of the well-known WebSocket test suite, by its numbers, given to the codec alone: 6
+// text that is and that is not UTF-8, 7 closing.
 import { describe, expect, test } from 'vitest'
 import { answersTo } from './codec-endpoint.ts'
 import { pieces, text } from './frames.ts'
