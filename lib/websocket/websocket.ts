@@ -175,6 +175,17 @@ export class WebSocket<U = unknown> {
   }
 
   /**
+   * Asks for `onDrain`, also when `send()` has not returned false: it comes when everything that
+   * was sent until then has been handed to the system. Does nothing when it is closing or closed.
+   * @throws SocketError `ENOTCONN` before `onOpen`
+   */
+  requestDrain(): void {
+    if (!this.#maySend('requestDrain')) return
+    this.#state |= OVER_MARK
+    this.#link.requestDrain()
+  }
+
+  /**
    * Sends a ping; `onPong` gets the answer.
    * @returns as `send()`
    * @throws RangeError for more than 125 bytes; SocketError `ENOTCONN` before `onOpen`

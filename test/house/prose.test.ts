@@ -14,8 +14,8 @@ import {
 // The pages of docs/api are written from the comments of lib/, which are looked at themselves.
 const pages = projectFiles.filter((path) => path.endsWith('.md') && !path.startsWith('docs/api/'))
 const forms = projectFiles.filter((path) => /^\.github\/.*\.yml$/.test(path))
-const code = ['lib', 'native', 'examples', 'bench', 'scripts', 'test'].flatMap((folder) =>
-  filesUnder(folder, '.ts', '.mjs', '.js', '.h', '.cc', '.c')
+const code = ['lib', 'native', 'examples', 'bench', 'packages', 'scripts', 'test'].flatMap(
+  (folder) => filesUnder(folder, '.ts', '.mjs', '.js', '.h', '.cc', '.c')
 )
 
 test('comments and Markdown wrap at 100 columns', () => {
@@ -27,7 +27,11 @@ test('comments and Markdown wrap at 100 columns', () => {
 })
 
 test('the words that are out stand in no page, comment or message', () => {
-  const sources = [...filesUnder('lib', '.ts'), ...filesUnder('native', '.h', '.cc')]
+  const sources = [
+    ...filesUnder('lib', '.ts'),
+    ...filesUnder('packages', '.ts').filter((path) => path.split('/')[2] === 'src'),
+    ...filesUnder('native', '.h', '.cc')
+  ]
   const found = [
     ...[...pages, ...forms].map((path) => ({ path, prose: proseOfPage(textOf(path)) })),
     ...sources.map((path) => ({ path, prose: proseOfCode(textOf(path)) }))

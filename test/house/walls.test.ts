@@ -159,6 +159,20 @@ test('examples and bench reach the package by its name only', () => {
   expect(findings).toEqual([])
 })
 
+test('a package of packages/ reaches pollport by its name only', () => {
+  const findings: string[] = []
+  for (const path of filesUnder('packages', '.ts', '.mjs')) {
+    const [, name] = path.split('/')
+    for (const specifier of importsOf(textOf(path))) {
+      if (!specifier.startsWith('.')) continue
+      const target = join(dirname(path), specifier)
+      if (!target.startsWith(`packages/${name}/`))
+        findings.push(`${path} imports ${target}: import 'pollport' as a user does`)
+    }
+  }
+  expect(findings).toEqual([])
+})
+
 test('lib asks which objects the addon exports, never which system it is on', () => {
   const findings = filesUnder('lib', '.ts')
     .filter((path) => path !== 'lib/binding/load.ts') // its error message names the system

@@ -408,6 +408,31 @@ describe('a server without a listener', () => {
   })
 })
 
+describe('requestDrain()', () => {
+  test('is followed by one onDrain when the system has what was sent, however little', async () => {
+    const serving = serve({
+      onOpen: (socket) => {
+        socket.send('a')
+        socket.requestDrain()
+        socket.requestDrain()
+        serving.words.push(socket.bufferedBytes > 0 ? 'queued' : 'not queued')
+      },
+      onDrain: (socket) => void serving.words.push(`left ${socket.bufferedBytes}`),
+      onMessage: (socket) => void socket.close()
+    })
+    const client = await ask(serving.port)
+    await until('it has drained', () => serving.words.includes('left 0'))
+    await client.write(text('x'))
+    const [socket] = serving.sockets
+    await until('it closes', () => socket.readyState === WebSocket.CLOSING)
+    socket.requestDrain()
+    client.socket.destroy()
+    await until('it is closed', () => serving.words.some((word) => word.startsWith('close')))
+    expect(serving.words.filter((word) => word.startsWith('left'))).toEqual(['left 0'])
+    expect(serving.words).toContain('queued')
+  })
+})
+
 describe('where it runs', () => {
   test('under a bare wait() the handlers run before it returns, and no batch has anything', async () => {
     const { Poller } = await import('pollport')

@@ -1,0 +1,18 @@
+// Where to listen, in the words of net.Server.listen().
+import { lookup } from 'node:dns/promises'
+
+/** The numeric addresses to try, in order: without a name all of this machine's, as in Node. */
+export async function addressesOf(hostname: string | undefined): Promise<string[]> {
+  if (hostname === undefined || hostname === '') return ['::', '0.0.0.0']
+  return [(await lookup(hostname)).address]
+}
+
+/** @throws RangeError for what is no port; a path of a pipe is none */
+export function portOf(port: number | string | undefined): number {
+  const number = Number(port ?? 0)
+  if (Number.isInteger(number) && number >= 0 && number <= 65_535 && port !== '') return number
+  throw Object.assign(
+    new RangeError(`PollportTransport listens on a port, 0 to 65535, and not on '${port}'`),
+    { code: 'ERR_SOCKET_BAD_PORT' }
+  )
+}
