@@ -124,7 +124,8 @@ export function namedSocketError(
 }
 
 // The names of calls in the errors of Node's own sockets.
-const nodesCalls: Readonly<Record<string, string>> = { recv: 'read', send: 'write' }
+// The bind is a part of listen() there.
+const nodesCalls: Readonly<Record<string, string>> = { recv: 'read', send: 'write', bind: 'listen' }
 let nodesNumbers: Map<string, number> | undefined
 
 /**
@@ -146,6 +147,18 @@ export function asNodesError(error: SocketError): SocketError {
 /** For the use of something that is closed: `what` is that, such as `'the poller'`. */
 export function alreadyClosed(what: string, syscall: string, where?: Where): SocketError {
   return namedSocketError('EBADF', syscall, `${what} is closed`, where)
+}
+
+/**
+ * For streams of Node's where Node's loop has no turns: the wait would be for what only such a turn
+ * can bring about.
+ */
+export function needsNodeLoop(syscall: string): SocketError {
+  return namedSocketError(
+    'EDEADLK',
+    syscall,
+    "serve(), and 'tls' and 'http' of WebSockets, need turns of Node's loop: use run(), or runLoop() without 'exclusive'"
+  )
 }
 
 /** Returns a native result, WOULD_BLOCK (-1) for "would block"; throws for a failure. */
@@ -222,6 +235,14 @@ function addressAdvice(actual: unknown): string {
   if (/^\[[^\]]*\]$/.test(text)) return 'write it without brackets'
   if (/^(?:[\d.]+|\[[^\]]*\]):\d+$/.test(text)) return 'the port is an option of its own'
   return 'resolve names with node:dns first, since resolving blocks'
+}
+
+/** Of a server of Node's, as its own listen() has it. */
+export function serverListensAlready(): Error {
+  return withCode(
+    new Error('the server listens already; close() it before you serve it again'),
+    'ERR_SERVER_ALREADY_LISTEN'
+  )
 }
 
 /** For a class or backend of the other system, or a system that pollport does not support. */

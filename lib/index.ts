@@ -1,7 +1,7 @@
 /**
  * Real epoll and real I/O completion ports, on three floors: the raw objects of the system
  * ({@link Socket}, {@link Epoll}, {@link Iocp}), the same program on both systems
- * ({@link Poller}), and helpers on top of it ({@link runLoop}, {@link toDuplex},
+ * ({@link Poller}), and helpers on top of it ({@link runLoop}, {@link serve}, {@link toDuplex},
  * {@link FrameDecoder}). Importing it works on every system; see {@link supported}.
  * @module pollport
  */
@@ -17,6 +17,7 @@ export { FrameDecoder, FrameEncoder, FrameTooLargeError } from './helpers/frames
 export type { Lateness } from './helpers/lateness.ts'
 export type { LoopOptions, LoopStats } from './helpers/run-loop.ts'
 export { runLoop } from './helpers/run-loop.ts'
+export { serve } from './helpers/serve.ts'
 export type { Capabilities } from './poller/backend.ts'
 export type { BoundSocket } from './poller/bound.ts'
 export type {

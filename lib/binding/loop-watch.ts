@@ -4,7 +4,7 @@
 export interface LoopWatchBinding {
   /**
    * Starts a watcher of an exchange. `onReady` is called on Node's thread. Keeps the process alive
-   * while open. Returns its number. `inNodeLoop`: the loop of Node itself watches, where it can,
+   * while open, until `loopWatchKeepAlive` says otherwise. Returns its number. `inNodeLoop`: the loop of Node itself watches, where it can,
    * and no thread is needed.
    */
   loopWatchOpen(exchange: number, onReady: () => void, inNodeLoop: boolean): number
@@ -13,6 +13,8 @@ export interface LoopWatchBinding {
    * `timeoutMs` (-1: no limit). Arming again replaces the time.
    */
   loopWatchArm(watch: number, timeoutMs: number): number
+  /** Whether it keeps the process alive from now on. */
+  loopWatchKeepAlive(watch: number, keepsAlive: boolean): void
   /** Ends the thread. `onReady` is not called afterwards. */
   loopWatchClose(watch: number): number
   /**

@@ -113,6 +113,8 @@ export class ConnectionDuplex extends Duplex {
   readonly connection: TcpConnection<unknown>
   /** The last `ms` of `setTimeout()`; undefined before. */
   timeout: number | undefined
+  /** @internal Called once, when the stream is destroyed or its connection taken back. */
+  _onLeave: (() => void) | undefined
   readonly #closeTimeoutMs: number
   readonly #chunkBytes: number
   /** The async context in which the stream was made: its events come in it. */
@@ -291,6 +293,7 @@ export class ConnectionDuplex extends Duplex {
     const read = (this.read() as Buffer | null) ?? Buffer.alloc(0)
     const rest = Buffer.concat([read, ...(this.#arrived.splice(0) as Buffer[])])
     this.#isTaken = true
+    this.#leave()
     this.#idleTimer?.cancel()
     this.#idleTimer = undefined
     this.connection.resume()
@@ -350,6 +353,7 @@ export class ConnectionDuplex extends Duplex {
 
   /** @internal */
   override _destroy(error: Error | null, done: (error?: Error | null) => void): void {
+    this.#leave()
     this.#idleTimer?.cancel()
     this.#idleTimer = undefined // else a write that ends would restart it
     this.#isConnecting = false
@@ -369,6 +373,12 @@ export class ConnectionDuplex extends Duplex {
   }
 
   // ---- Inside ----
+
+  #leave(): void {
+    const onLeave = this._onLeave
+    this._onLeave = undefined
+    onLeave?.()
+  }
 
   get #isOver(): boolean {
     return this.destroyed || this.connection.closed

@@ -133,6 +133,7 @@ export async function runLoop<U>(poller: Poller<U>, options: LoopOptions<U>): Pr
   let ticks = 0
   let missed = 0
   const start = clockMs()
+  poller._setGivesTurns(!exclusive)
   try {
     for (let tick = 0; ; tick++) {
       const dueMs = start + tick * periodMs
@@ -159,6 +160,7 @@ export async function runLoop<U>(poller: Poller<U>, options: LoopOptions<U>): Pr
     if (failures.isWatching) await turnOfNodeLoop()
     failures.throwFirst()
   } finally {
+    poller._setGivesTurns(undefined)
     failures.close()
     if (!poller.closed) poller.flush()
   }

@@ -21,6 +21,8 @@ export interface BackendWatch {
    * limit).
    */
   arm(timeoutMs: number): void
+  /** Whether it keeps the process alive, as it does when it is opened. */
+  keepAlive(on: boolean): void
   close(): void
 }
 

@@ -66,6 +66,10 @@ export class PollerState<U> {
    * `false` for what a flush() alone brings about.
    */
   onTouch: ((mustCollect: boolean) => void) | undefined
+  /** Open listeners that do not keep the process alive. */
+  unreferenced = 0
+  /** Inside run(): called when {@link keepsAlive} may have changed. */
+  onReference: (() => void) | undefined
   /** Inside run(): ends the thread that watches the backend, before the backend goes. */
   onClose: (() => void) | undefined
   /** Who wants to know when the outbox has been sent. */
@@ -84,6 +88,17 @@ export class PollerState<U> {
 
   get lowWaterMark(): number {
     return this.highWaterMarkBytes / 2
+  }
+
+  /** Whether run() keeps the process alive: it does, if there is more than unreferenced listeners. */
+  get keepsAlive(): boolean {
+    return this.unreferenced === 0 || this.stats.sockets > this.unreferenced
+  }
+
+  /** A listener is unreferenced from now on (1), or no longer (-1). */
+  addUnreferenced(change: 1 | -1): void {
+    this.unreferenced += change
+    this.onReference?.()
   }
 
   assertOpen(call: string): void {
@@ -202,6 +217,7 @@ export class PollerState<U> {
   /** Makes a new socket known. Its index and generation are what the backend calls it by. */
   register(socket: PollSocket<U>): number {
     this.stats.sockets++
+    if (this.unreferenced > 0) this.onReference?.()
     return this.registry.insert(socket)
   }
 
@@ -210,6 +226,7 @@ export class PollerState<U> {
     this.registry.delete(socket.id)
     this.stats.sockets--
     this.stats.closed++
+    if (this.unreferenced > 0) this.onReference?.()
   }
 
   /**

@@ -4,12 +4,19 @@ import { SocketAddress as Address, packed, type SocketAddress } from '../address
 import { addon } from '../binding/load.ts'
 import { PACKED_ADDRESS, WATCH } from '../binding/records.ts'
 import { DESCRIBE, WOULD_BLOCK_RESULT } from '../binding/socket.ts'
-import { alreadyClosed, invalidArgType, namedSocketError, socketError } from '../errors.ts'
+import {
+  alreadyClosed,
+  invalidArgType,
+  namedSocketError,
+  needsNodeLoop,
+  socketError
+} from '../errors.ts'
 import { knownOptions } from '../option-names.ts'
 import { Socket } from '../raw/socket.ts'
 import { Waker } from '../raw/waker.ts'
 import { Slots } from '../slots.ts'
 import { bindToThread } from '../thread-bound.ts'
+import { inATurnOfItsOwn } from '../turns.ts'
 import { abortSignal, boolean, callback, integer, timeout } from '../validate.ts'
 import type { Backend, Capabilities } from './backend.ts'
 import { chooseBackend } from './backends/choose.ts'
@@ -76,6 +83,10 @@ const ACCEPT_BUDGET = 128
 export class Poller<U = unknown> {
   readonly #state: PollerState<U>
   #inRun = false
+  /** What runs on this poller gives Node's loop a turn now and then; false: it never does. */
+  #givesTurns: boolean | undefined
+  /** Streams of Node's have begun something, and Node's loop has had no turn since. */
+  #needsTurn = false
 
   /**
    * Makes a poller: an epoll or a completion port, and the memory of a batch.
@@ -271,12 +282,17 @@ export class Poller<U = unknown> {
    *   the default, = no limit, 0 = do not block. It never returns early with nothing.
    * @returns what happened; `[]` after the time
    * @throws SocketError `EBADF` when closed, `EBUSY` inside `run()`, in the handler of a diverted
-   *   connection or in that of a `timer()`; RangeError for other negative numbers and NaN
+   *   connection or in that of a `timer()`, `EDEADLK` if it would block what {@link serve} or TLS
+   *   of a WebSocket does in Node's loop; RangeError for other negative numbers and NaN
    */
   wait(timeoutMs?: number): PollEvent<U>[] {
     const limit = timeout(timeoutMs)
     this.#state.assertOpen('wait')
     this.#assertIdle('wait')
+    if (this.#needsTurn && !this.#givesTurns) {
+      // A wait that does not block may be followed by a turn; in an exclusive loop it is not.
+      if (limit !== 0 || this.#givesTurns === false) throw needsNodeLoop('wait')
+    }
     return collectEvents(this.#state, limit)
   }
 
@@ -400,6 +416,28 @@ export class Poller<U = unknown> {
    */
   _giveBack(events: PollEvent<U>[]): void {
     this.#state.giveBack(events)
+  }
+
+  /**
+   * @internal For a helper on streams of Node's, when it begins something that goes on in a turn of
+   *   Node's loop: a wait() that blocks before is refused.
+   */
+  _needTurn(): void {
+    if (this.#needsTurn || this.#inRun) return
+    this.#needsTurn = true
+    inATurnOfItsOwn(() => {
+      this.#needsTurn = false
+    })
+  }
+
+  /** @internal Throws if it is known that such a helper cannot work. */
+  _assertGivesTurns(call: string): void {
+    if (this.#givesTurns === false) throw needsNodeLoop(call)
+  }
+
+  /** @internal For {@link runLoop}: begins (true or false) or ends (undefined). */
+  _setGivesTurns(givesTurns: boolean | undefined): void {
+    this.#givesTurns = givesTurns
   }
 
   // ---- Making sockets ----

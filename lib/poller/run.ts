@@ -38,6 +38,8 @@ export class NodeLoop<U> {
     this.#watch = poller.backend.openWatch(() => this.#stopWaiting(false))
     poller.onTouch = (mustCollect) => this.#onTouch(mustCollect)
     poller.onClose = () => this.close()
+    poller.onReference = () => this.#watch.keepAlive(poller.keepsAlive)
+    if (!poller.keepsAlive) this.#watch.keepAlive(false)
   }
 
   /**
@@ -98,6 +100,7 @@ export class NodeLoop<U> {
     this.#isClosed = true
     this.#poller.onTouch = undefined
     this.#poller.onClose = undefined
+    this.#poller.onReference = undefined
     this.#watch.close()
     this.stop()
     this.#onClose()

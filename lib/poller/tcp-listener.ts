@@ -54,6 +54,7 @@ export class TcpListener<U = unknown> {
   readonly #handle: number
   #closed = false
   #paused = false
+  #isReferenced = true
   #pauseMs = 0
   #eventHandler: EventHandler | undefined
   readonly #pauseEnd = new Deadline(() => this.#resumeAfterPause())
@@ -104,11 +105,30 @@ export class TcpListener<U = unknown> {
   }
 
   /**
+   * While a poller has nothing but listeners for which you called this, its `run()` does not keep
+   * the process alive. Do not `await` the promise of `run()` then: Node ends a program that waits
+   * for nothing else with the exit code 13. Does nothing when called again, or when closed.
+   */
+  unref(): void {
+    if (this.#closed || !this.#isReferenced) return
+    this.#isReferenced = false
+    this.#poller.addUnreferenced(1)
+  }
+
+  /** Ends an `unref()`. Does nothing without one, or when closed. */
+  ref(): void {
+    if (this.#closed || this.#isReferenced) return
+    this.#isReferenced = true
+    this.#poller.addUnreferenced(-1)
+  }
+
+  /**
    * Stops listening at once: clients in the backlog are refused. Connections that were accepted
    * stay open. A `close` event follows. Closing twice is harmless.
    */
   close(): void {
     if (this.#closed) return
+    this.ref()
     this.#closed = true
     this._isDiscarded = true
     this.#poller.deadlines.delete(this.#pauseEnd)

@@ -76,7 +76,8 @@ export interface ConnectWebSocketOptions<U = unknown>
   headers?: ExtraHeaders | undefined
   /**
    * TLS, with the options of `node:tls`' `connect()`; false for none. The poller has to run in
-   * Node's loop, by `run()` or a `runLoop` that is not exclusive.
+   * Node's loop, by `run()` or a `runLoop` that is not exclusive. A bare `wait()` that would block
+   * it throws `EDEADLK`.
    */
   tls?: boolean | ConnectionOptions | undefined
 }
@@ -149,6 +150,10 @@ export function connectWebSocket<U = undefined>(
     headers
   }
   const secured = tls === false ? undefined : tls === true ? {} : object(tls, 'tls')
+  if (secured !== undefined) {
+    owner._assertGivesTurns('connect')
+    owner._needTurn()
+  }
   const endpoint = new Endpoint<U>('client', (due) => owner.timer(due), given)
   const connection = owner.connectTcp(chosen(given, CONNECT_TCP_OPTIONS))
   const link = secured === undefined ? connection : secure(connection, secured, asked)

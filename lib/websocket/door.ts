@@ -16,6 +16,8 @@ const doors = new WeakMap<object, Door>()
 export interface Tenant extends ServerSide<unknown> {
   readonly maxHandshakes: number
   readonly secureDoor: SecureDoor | undefined
+  /** A stream of Node's has begun, and needs turns of Node's loop. */
+  onStream(): void
 }
 
 export class Door implements Servers {
@@ -63,12 +65,14 @@ export class Door implements Servers {
   /** A connection that has said nothing yet. */
   accept(connection: TcpConnection<unknown>): void {
     const [first] = this.#servers
-    if (first.secureDoor !== undefined) first.secureDoor.enter(connection, this)
-    else ownConnection(connection, this.begin(connection))
+    if (first.secureDoor === undefined) return ownConnection(connection, this.begin(connection))
+    first.onStream()
+    first.secureDoor.enter(connection, this)
   }
 
   handOver(link: Link, bytes: Buffer): Duplex {
     if (link instanceof StreamLink) return link.release(bytes)
+    this.#servers[0]?.onStream()
     const stream = toDuplex(link as TcpConnection<unknown>)
     stream.unshift(bytes)
     return stream

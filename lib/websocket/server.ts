@@ -89,7 +89,8 @@ export interface WebSocketServerOptions<U = unknown>
   /**
    * Requests that ask for no WebSocket are handed to this server, with the bytes read so far. It
    * need not listen itself. It works on streams of Node's: the poller has to run in Node's loop, by
-   * `run()` or a `runLoop` that is not exclusive. Without it they get 426.
+   * `run()` or a `runLoop` that is not exclusive. A bare `wait()` that would block it throws
+   * `EDEADLK`. Without it they get 426.
    */
   http?: HttpServer | undefined
   /**
@@ -172,7 +173,7 @@ export class WebSocketServer<U = unknown> {
 
   /**
    * @throws TypeError or RangeError for options that are not right; SocketError as
-   *   `Poller.listenTcp()`
+   *   `Poller.listenTcp()`, and `EDEADLK` for `tls` or `http` inside an exclusive `runLoop`
    */
   constructor(poller: Poller<never> | Poller<unknown>, options: WebSocketServerOptions<U>) {
     const given = knownOptions(options, NAMES)
@@ -192,6 +193,11 @@ export class WebSocketServer<U = unknown> {
         endpoint.onThrown(thrown)
       }
     }
+    // Streams of Node's.
+    if (tls !== undefined || http !== undefined) {
+      owner._assertGivesTurns('listen')
+      owner._needTurn()
+    }
     const secureDoor =
       tls === undefined || tls === false
         ? undefined
@@ -208,6 +214,7 @@ export class WebSocketServer<U = unknown> {
       http,
       maxHandshakes,
       secureDoor,
+      onStream: () => owner._needTurn(),
       onUpgrade: (request) => onUpgrade?.(request) as ReturnType<Tenant['onUpgrade']>,
       onError: report
     }

@@ -48,6 +48,16 @@ struct WatchHolder final : Closable {
     holder->watch.reset();
   }
 
+  void keep_alive(bool on) {
+    watch->keep_alive(on);
+    if (departure) return;
+    if (on) {
+      function.Ref(env);
+    } else {
+      function.Unref(env);
+    }
+  }
+
   Result open_thread(Exchange& exchange, Napi::Function on_ready);
   Result open_in_node_loop(Exchange& exchange, Napi::Function on_ready);
   void call_in_node_loop();
@@ -154,6 +164,12 @@ Napi::Value loop_watch_arm(const Napi::CallbackInfo& info) {
   return Napi::Number::New(info.Env(), static_cast<double>(armed));
 }
 
+Napi::Value loop_watch_keep_alive(const Napi::CallbackInfo& info) {
+  WatchHolder* holder = Environment::of(info.Env()).find<WatchHolder>(int32_argument(info, 0));
+  if (holder != nullptr && holder->watch) holder->keep_alive(boolean_argument(info, 1));
+  return info.Env().Undefined();
+}
+
 Napi::Value loop_watch_close(const Napi::CallbackInfo& info) {
   WatchHolder* holder = Environment::of(info.Env()).find<WatchHolder>(int32_argument(info, 0));
   if (holder != nullptr) {
@@ -168,6 +184,8 @@ Napi::Value loop_watch_close(const Napi::CallbackInfo& info) {
 void export_loop_watch(Napi::Env env, Napi::Object exports) {
   exports.Set("loopWatchOpen", Napi::Function::New(env, loop_watch_open, "loopWatchOpen"));
   exports.Set("loopWatchArm", Napi::Function::New(env, loop_watch_arm, "loopWatchArm"));
+  exports.Set("loopWatchKeepAlive",
+              Napi::Function::New(env, loop_watch_keep_alive, "loopWatchKeepAlive"));
   exports.Set("throwUncaught", Napi::Function::New(env, throw_uncaught, "throwUncaught"));
   exports.Set("loopWatchClose", Napi::Function::New(env, loop_watch_close, "loopWatchClose"));
 }

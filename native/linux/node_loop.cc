@@ -35,6 +35,8 @@ extern "C" {
 [[gnu::weak]] int uv_timer_init(void* loop, UvHandle* handle);
 [[gnu::weak]] int uv_timer_start(UvHandle* handle, TimerCallback callback, uint64_t ms,
                                  uint64_t repeat_ms);
+[[gnu::weak]] void uv_ref(UvHandle* handle);
+[[gnu::weak]] void uv_unref(UvHandle* handle);
 [[gnu::weak]] void uv_close(UvHandle* handle, CloseCallback callback);
 [[gnu::weak]] void uv_handle_set_data(UvHandle* handle, void* data);
 [[gnu::weak]] void* uv_handle_get_data(const UvHandle* handle);
@@ -45,7 +47,8 @@ namespace {
 bool has_libuv() {
   return uv_handle_size != nullptr && uv_poll_init != nullptr && uv_poll_start != nullptr &&
          uv_poll_stop != nullptr && uv_timer_init != nullptr && uv_timer_start != nullptr &&
-         uv_close != nullptr && uv_handle_set_data != nullptr && uv_handle_get_data != nullptr;
+         uv_ref != nullptr && uv_unref != nullptr && uv_close != nullptr &&
+         uv_handle_set_data != nullptr && uv_handle_get_data != nullptr;
 }
 
 // What lives until libuv has closed both handles.
@@ -144,6 +147,13 @@ class NodeLoopWatch final : public LoopWatch {
       handles_->start_timer(kUnlimitedMs);
     }
     return 0;
+  }
+
+  void keep_alive(bool on) override {
+    for (UvHandle* handle : {static_cast<UvHandle*>(handles_->poll.get()),
+                             static_cast<UvHandle*>(handles_->timer.get())}) {
+      on ? uv_ref(handle) : uv_unref(handle);
+    }
   }
 
  private:

@@ -65,8 +65,16 @@ const rooms: readonly Room[] = [
   },
   {
     holds: /^helpers\//,
-    mayImport: ['helpers/', 'poller/poller', 'poller/events', 'poller/tcp-connection', leaves],
-    why: 'helpers are written on the public Poller and its connections alone, as a user could write them'
+    mayImport: [
+      'helpers/',
+      'poller/poller',
+      'poller/events',
+      'poller/tcp-connection',
+      'poller/tcp-listener',
+      'poller/options',
+      leaves
+    ],
+    why: 'helpers are written on the public Poller and its sockets alone, as a user could write them'
   },
   {
     holds: /^websocket\//,

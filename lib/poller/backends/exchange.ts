@@ -138,6 +138,9 @@ export abstract class ExchangeBackend implements Backend {
       arm: (timeoutMs) => {
         check(this.native.loopWatchArm(watch, timeoutMs), 'write')
       },
+      keepAlive: (on) => {
+        this.native.loopWatchKeepAlive(watch, on)
+      },
       close: () => {
         this.native.loopWatchClose(watch)
       }
