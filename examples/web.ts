@@ -1,10 +1,11 @@
 // HTTP and WebSockets over pollport: a page, and a socket on which it counts visitors, on one port.
-// Shows Node's own http server without its listen(), and the `ws` package on its upgrade.
+// Shows serve(), which takes the place of an http server's listen(), and the `ws` package on it.
 // Run it with `npx tsx examples/web.ts 8080`, or a copy of it with `node web.mts 8080` (before Node
 // 22.18: `npx tsx`). It needs `npm install ws`. Open the address it prints. End it with Ctrl-C.
-// Leaves out files, routes and cookies: use your framework, it gets the same `http`.
+// Leaves out files, routes and cookies: Express or Fastify has them, and serve() takes it.
 import { createServer } from 'node:http'
-import { Poller, toDuplex } from 'pollport'
+import type { AddressInfo } from 'node:net'
+import { Poller, serve } from 'pollport'
 import { type WebSocket, WebSocketServer } from 'ws'
 
 const page = `<!doctype html><title>pollport</title><p>Here now: <b id="n">?</b></p>
@@ -24,25 +25,22 @@ sockets.on('connection', (socket: WebSocket) => {
 })
 
 const poller = new Poller()
-const listener = poller.listenTcp({ address: '127.0.0.1', port: Number(process.argv[2] ?? 0) })
-const stop = new AbortController()
-process.once('SIGINT', () => stop.abort())
-process.once('SIGTERM', () => stop.abort())
-console.log(`http://127.0.0.1:${listener.localAddress.port}/`)
+serve(http, poller, { address: '127.0.0.1', port: Number(process.argv[2] ?? 0) })
+http.on('listening', () => console.log(`http://127.0.0.1:${(http.address() as AddressInfo).port}/`))
+// ws passes on what its http server reports, such as a port that is in use.
+sockets.on('error', (error) => {
+  console.error(error.message)
+  if (!http.listening) poller.close()
+})
 
-await poller.run(
-  (events) => {
-    for (const event of events) {
-      // http still answers a client that has sent FIN, so the stream must not end by itself.
-      if (event.type === 'accept')
-        http.emit('connection', toDuplex(event.socket, { allowHalfOpen: true }))
-      if (event.type === 'error') console.error(event.error.message)
-    }
-  },
-  { signal: stop.signal }
-)
-sockets.close()
-poller.close()
+process.once('SIGINT', stop)
+process.once('SIGTERM', stop)
+await poller.run(() => {})
+
+function stop(): void {
+  for (const client of sockets.clients) client.terminate()
+  http.close(() => poller.close())
+}
 
 function tellAll(): void {
   for (const client of sockets.clients) client.send(String(sockets.clients.size))

@@ -4,8 +4,8 @@
 export interface LoopWatchBinding {
   /**
    * Starts a watcher of an exchange. `onReady` is called on Node's thread. Keeps the process alive
-   * while open, until `loopWatchKeepAlive` says otherwise. Returns its number. `inNodeLoop`: the loop of Node itself watches, where it can,
-   * and no thread is needed.
+   * while open, until `loopWatchKeepAlive` says otherwise. Returns its number. `inNodeLoop`: the
+   * loop of Node itself watches, where it can, and no thread is needed.
    */
   loopWatchOpen(exchange: number, onReady: () => void, inNodeLoop: boolean): number
   /**

@@ -630,8 +630,8 @@ function familyOf(address: SocketAddress | undefined): string | undefined {
  * their own, in the async context in which you made the stream. Backpressure goes both ways: the
  * connection pauses while the reader does not keep up, and a write is done when the kernel has it.
  *
- * An `http.Server` that does not listen itself checks no `headersTimeout` and no `requestTimeout`,
- * since Node starts them with its `'listening'`; its `timeout` works.
+ * For a whole server of Node's use {@link serve}: an `http.Server` to which you emit `'connection'`
+ * yourself checks no `headersTimeout` and no `requestTimeout`.
  * @category Helpers
  * @param connection an open or a connecting one. Best in its `accept` event, or right after
  *   `connectTcp()`; if that has failed at once, an `'error'` follows.

@@ -69,8 +69,8 @@ interface StreamWrap {
  * `await using`. Each connection is a {@link ConnectionDuplex}, also for `remoteAddress` behind
  * TLS. The poller's batches have neither the listener's events nor those of its connections.
  *
- * It works in Node's loop alone: by {@link Poller.run}, which you call, or by a {@link runLoop} that
- * is not `exclusive`. A bare `wait()` that would block it throws `EDEADLK`.
+ * It works in Node's loop alone: by {@link Poller.run}, which you call, or by a {@link runLoop}
+ * that is not `exclusive`. A bare `wait()` that would block it throws `EDEADLK`.
  *
  * `noDelay` is an option of the listener, true if you do not give it, and not the server's. With
  * `unref()`, do not `await` the promise of `run()`: Node ends a program that waits for nothing else
@@ -229,7 +229,8 @@ function streamOptions({ allowHalfOpen, highWaterMark }: NodesServer): ToDuplexO
 }
 
 function isFull({ maxConnections, _connections }: NodesServer): boolean {
-  // 0 admits none, and was no limit before Node 21 (Node.js documentation, "server.maxConnections").
+  // 0 admits none, and was no limit before Node 21 (Node.js documentation,
+  // "server.maxConnections").
   if (maxConnections === undefined || maxConnections === null) return false
   if (maxConnections === 0 && NODE_MAJOR < 21) return false
   return _connections >= maxConnections

@@ -90,7 +90,7 @@ export class PollerState<U> {
     return this.highWaterMarkBytes / 2
   }
 
-  /** Whether run() keeps the process alive: it does, if there is more than unreferenced listeners. */
+  /** Whether run() keeps the process alive: not if all that there is are unreferenced listeners. */
   get keepsAlive(): boolean {
     return this.unreferenced === 0 || this.stats.sockets > this.unreferenced
   }

@@ -1,5 +1,5 @@
-// What goes over streams of Node's, serve() and TLS and http of WebSockets, says so where Node's loop
-// has no turns, and not by silence.
+// What goes over streams of Node's, serve() and TLS and http of WebSockets, says so where Node's
+// loop has no turns, and not by silence.
 import { once } from 'node:events'
 import http from 'node:http'
 import { Poller, runLoop, serve } from 'pollport'
