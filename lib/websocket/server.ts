@@ -194,7 +194,7 @@ export class WebSocketServer<U = unknown> {
       }
     }
     // Streams of Node's.
-    if (tls !== undefined || http !== undefined) {
+    if ((tls !== undefined && tls !== false) || http !== undefined) {
       owner._assertGivesTurns('listen')
       owner._needTurn()
     }
