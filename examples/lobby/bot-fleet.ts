@@ -2,15 +2,10 @@
 // whose turn it is, and how long they wait for answers. Uses sockets and time; how a bot behaves is
 // in bot-*.ts.
 import { build, type Histogram } from 'hdr-histogram-js'
-import {
-  FrameDecoder,
-  type PollEvent,
-  type Poller,
-  SocketAddress,
-  type TcpConnection,
-  type UdpSocket
-} from 'pollport'
+import { FrameDecoder, type PollEvent, type Poller, SocketAddress, type UdpSocket } from 'pollport'
+import { connectWebSocket, type WebSocketHandlers } from 'pollport/websocket'
 import type { Bot, Deed, Ledger } from './bot.ts'
+import { type Line, type Speech, TcpLine, WebLine } from './bot-line.ts'
 import {
   type Behaviour,
   badBehaviours,
@@ -27,7 +22,6 @@ import { MAX_REPLY_BYTES } from './config.ts'
 import { decodeToPlayer, encodeFromPlayer, type FromPlayer } from './datagram.ts'
 import type { BotFigures, BotReport, Times } from './figures.ts'
 import {
-  encode,
   LENGTH_BYTES,
   type MatchState,
   parseMessage,
@@ -43,6 +37,8 @@ export interface FleetOptions {
   /** The ramp. Default: as in bot-pace.ts. */
   connectsPerSecond?: number
   maxArriving?: number
+  /** The web port, and how many of a hundred players come to it by WebSocket. Default: none. */
+  web?: { port: number; percent: number }
 }
 
 /** One bot with its sockets. */
@@ -50,12 +46,10 @@ export interface Guest {
   readonly behaviour: Behaviour
   readonly bot: Bot
   readonly clock: SteerClock
-  decoder: FrameDecoder
-  connection: TcpConnection<Guest> | undefined
+  readonly speech: Speech
+  line: Line | undefined
   /** Connecting, or not signed in yet. */
   isArriving: boolean
-  /** Either side has finished sending. */
-  isEnding: boolean
   hasArrived: boolean
   /** It does not come back. */
   isDismissed: boolean
@@ -81,6 +75,7 @@ const PONG = Buffer.from('pong').readUInt32BE()
 const SLOT_MS = 1000 / pace.ticksPerSecond
 /** Over TCP, where nothing gets lost, an unchanged steer is repeated only every so many times. */
 const TCP_REPEAT = 10
+const NO_WEB = { port: 0, percent: 0 }
 
 export class Fleet {
   readonly #poller: Poller<Guest>
@@ -88,6 +83,8 @@ export class Fleet {
   readonly #byBehaviour = new Map<Behaviour, Set<Guest>>(
     behaviourNames.map((behaviour) => [behaviour, new Set()])
   )
+  /** How many of each there have been. */
+  readonly #made = new Map<Behaviour, number>()
   readonly #acts: Wheel<Guest>
   readonly #pings: Wheel<Guest>
   readonly #steers: Wheel<Guest>
@@ -108,11 +105,18 @@ export class Fleet {
   readonly #startedMs = performance.now()
   #mayConnect = 0
   #pingId = 0
+  /** For all that come by WebSocket. */
+  readonly #webHandlers: WebSocketHandlers<Guest> = {
+    onOpen: ({ userPtr }) => this.#onConnect(userPtr),
+    onMessage: ({ userPtr }, data) => this.#onFrame(userPtr, data),
+    onClose: ({ userPtr }, _code, _reason, error) =>
+      this.#onClose(userPtr, (error as NodeJS.ErrnoException | undefined)?.code)
+  }
 
   constructor(poller: Poller<Guest>, options: FleetOptions) {
     const { connectsPerSecond = pace.connectsPerSecond, maxArriving = pace.maxArriving } = options
     this.#poller = poller
-    this.#options = { ...options, connectsPerSecond, maxArriving }
+    this.#options = { ...options, connectsPerSecond, maxArriving, web: options.web ?? NO_WEB }
     const nowMs = performance.now()
     this.#acts = new Wheel(SLOT_MS, nowMs)
     this.#pings = new Wheel(SLOT_MS, nowMs)
@@ -130,7 +134,7 @@ export class Fleet {
         guests.delete(guest)
         guest.isDismissed = true
         guest.bot.giveUp()
-        guest.connection?.reset()
+        guest.line?.reset()
       }
       while (guests.size < wanted) this.#add(behaviour, sizeOf(mix))
     }
@@ -154,21 +158,19 @@ export class Fleet {
       const guest = event.userPtr as Guest
       switch (event.type) {
         case 'connect':
-          this.#do(guest, guest.bot.connected(), performance.now())
-          if (!guest.bot.isHonest) this.#hasArrived(guest) // it may never sign in
+          this.#onConnect(guest)
           break
         case 'receive':
-          for (const frame of guest.decoder.push(event.data)) this.#onFrame(guest, frame)
+          this.#onReceive(guest, event.data)
           break
         case 'datagram':
           this.#onDatagram(guest, event.data)
           break
         case 'end':
-          guest.isEnding = true
-          event.socket.end()
+          if (guest.bot.endsWithPeer) guest.line?.end()
           break
         case 'close':
-          if (event.socket === guest.connection) this.#onClose(guest, event.error?.code)
+          if (event.socket === guest.line?.connection) this.#onClose(guest, event.error?.code)
           break
         case 'error':
           this.#ledger.error(`datagram ${event.error.code}`)
@@ -204,14 +206,14 @@ export class Fleet {
       ledger: this.#ledgerOf(behaviour),
       crowd
     }
+    const bot = newBot(behaviour, options)
     const guest: Guest = {
       behaviour,
-      bot: newBot(behaviour, options),
+      bot,
       clock: new SteerClock(),
-      decoder: newDecoder(),
-      connection: undefined,
+      speech: bot.speaks ?? this.#nextSpeech(behaviour),
+      line: undefined,
       isArriving: false,
-      isEnding: false,
       hasArrived: false,
       isDismissed: false,
       dueMs: 0,
@@ -229,6 +231,14 @@ export class Fleet {
       this.#pings.add(guest, performance.now() + Math.random() * pace.pingEveryMs)
   }
 
+  /** Of each behaviour the same share comes by WebSocket, evenly spread. */
+  #nextSpeech(behaviour: Behaviour): Speech {
+    const made = this.#made.get(behaviour) ?? 0
+    this.#made.set(behaviour, made + 1)
+    const webAmong = (count: number) => Math.floor((count * this.#options.web.percent) / 100)
+    return webAmong(made + 1) > webAmong(made) ? 'web' : 'game'
+  }
+
   /**
    * An error that a bad guest provoked is counted under its behaviour: a slow reader should be
    * reset, and nobody else should.
@@ -244,7 +254,7 @@ export class Fleet {
 
   /** A paced ramp, so that ten thousand bots do not overflow the listener's backlog. */
   #connectSome(): void {
-    const { address, port, connectsPerSecond, maxArriving } = this.#options
+    const { connectsPerSecond, maxArriving } = this.#options
     this.#mayConnect = Math.min(
       this.#mayConnect + connectsPerSecond / pace.ticksPerSecond,
       maxArriving
@@ -255,14 +265,44 @@ export class Fleet {
       this.#mayConnect--
       this.#arriving++
       guest.isArriving = true
-      guest.isEnding = false
-      guest.decoder = newDecoder()
-      const receiveBufferSize = guest.bot.batchBufferBytes
-      guest.connection = this.#poller.connectTcp(
-        { address, port, timeoutMs: pace.noAnswerMs, receiveBufferSize },
-        guest
-      )
+      guest.line = this.#newLine(guest)
     }
+  }
+
+  #newLine(guest: Guest): Line {
+    const { address, port, web } = this.#options
+    const options = {
+      address,
+      port: guest.speech === 'game' ? port : web.port,
+      timeoutMs: pace.noAnswerMs,
+      receiveBufferSize: guest.bot.batchBufferBytes
+    }
+    if (guest.speech === 'web')
+      return new WebLine(
+        connectWebSocket<Guest>(this.#poller, {
+          ...options,
+          ...this.#webHandlers,
+          path: '/play',
+          userPtr: guest,
+          maxMessageBytes: MAX_REPLY_BYTES,
+          handshakeTimeoutMs: pace.noAnswerMs,
+          closeTimeoutMs: pace.noAnswerMs,
+          // Whether the server answers is measured by pings of the game.
+          idleTimeoutMs: 0,
+          pingIntervalMs: 0
+        })
+      )
+    return new TcpLine(
+      this.#poller.connectTcp(options, guest),
+      guest.speech === 'game'
+        ? new FrameDecoder({ lengthBytes: LENGTH_BYTES, maxFrameBytes: MAX_REPLY_BYTES })
+        : undefined
+    )
+  }
+
+  #onConnect(guest: Guest): void {
+    this.#do(guest, guest.bot.connected(), performance.now())
+    if (!guest.bot.isHonest) this.#hasArrived(guest) // it may never sign in
   }
 
   #hasArrived(guest: Guest): void {
@@ -284,44 +324,46 @@ export class Fleet {
 
   #onTurn(guest: Guest, nowMs: number): void {
     if (guest.isDismissed) return
-    if (guest.connection === undefined) this.#queue.push(guest)
+    if (guest.line === undefined) this.#queue.push(guest)
     else this.#do(guest, guest.bot.act(), nowMs)
   }
 
   #do(guest: Guest, deed: Deed | undefined, nowMs: number): void {
-    const { connection } = guest
+    const { line } = guest
     // It gets its next turn once that event came
-    if (connection === undefined || connection.closed) return
-    for (const request of deed?.send ?? []) this.#send(guest, request)
+    if (line === undefined || line.isClosed) return
+    for (const request of deed?.send ?? []) line.send(request)
+    if (deed?.bytes !== undefined) line.sendBytes(deed.bytes)
     const usualMs = pace.minPauseMs + Math.random() * (pace.maxPauseMs - pace.minPauseMs)
     this.#askAt(guest, nowMs + (deed?.pauseMs ?? usualMs))
-    if (deed?.afterwards === 'end') guest.isEnding = true
-    if (deed?.afterwards !== undefined) connection[deed.afterwards]()
+    if (deed?.afterwards !== undefined) line[deed.afterwards]()
   }
 
   #send(guest: Guest, request: Request): void {
-    const { connection } = guest
-    // Closed or ended already; the event comes in a later batch.
-    if (connection === undefined || connection.closed || guest.isEnding) return
-    connection.send(encode(request))
+    guest.line?.send(request)
   }
 
   #onPingDue(guest: Guest, nowMs: number): void {
     if (guest.isDismissed) return
     this.#pings.add(guest, nowMs + pace.pingEveryMs)
-    const { connection, pingedMs } = guest
-    if (connection === undefined || connection.connecting || !guest.bot.isSignedIn) return
+    const { line, pingedMs } = guest
+    if (line === undefined || line.isConnecting || !guest.bot.isSignedIn) return
     if (pingedMs === undefined) {
       guest.pingedMs = nowMs
       this.#send(guest, { type: 'ping', id: ++this.#pingId })
     } else if (nowMs - pingedMs > pace.noAnswerMs) {
       this.#ledger.error('no answer')
       guest.bot.giveUp()
-      connection.reset()
+      line.reset()
     }
   }
 
   // ---- What comes in ----
+
+  #onReceive(guest: Guest, data: Buffer): void {
+    const { decoder } = guest.line as TcpLine
+    for (const frame of decoder?.push(data) ?? []) this.#onFrame(guest, frame)
+  }
 
   /**
    * Four letters are enough to recognize most messages, which need not be parsed then: thousands
@@ -356,7 +398,7 @@ export class Fleet {
     const soonMs = bot.hear(message)
     if (message.type === 'welcome') {
       this.#hasArrived(guest)
-      if (bot.wantsDatagrams) this.#send(guest, { type: 'udp' })
+      if (bot.wantsDatagrams && guest.speech === 'game') this.#send(guest, { type: 'udp' })
     }
     if (message.type === 'match-started') {
       guest.clock.begin(message.match, message.players.indexOf(bot.name))
@@ -379,7 +421,7 @@ export class Fleet {
   #onClose(guest: Guest, code: string | undefined): void {
     if (guest.isArriving) this.#arriving--
     guest.isArriving = false
-    guest.connection = undefined
+    guest.line = undefined
     guest.pingedMs = undefined
     guest.udp?.close()
     guest.udp = undefined
@@ -425,7 +467,7 @@ export class Fleet {
 
   #onSteerDue(guest: Guest, nowMs: number): void {
     const { bot, way } = guest
-    guest.isSteering = guest.connection !== undefined && (way !== undefined || bot.isPlaying)
+    guest.isSteering = guest.line !== undefined && (way !== undefined || bot.isPlaying)
     if (!guest.isSteering) return
     this.#steers.add(guest, nowMs + pace.steerEveryMs)
     const hello = way?.next(nowMs)
@@ -442,10 +484,6 @@ export class Fleet {
     }
     guest.lastDirection = course.direction
   }
-}
-
-function newDecoder(): FrameDecoder {
-  return new FrameDecoder({ lengthBytes: LENGTH_BYTES, maxFrameBytes: MAX_REPLY_BYTES })
 }
 
 class Counts {

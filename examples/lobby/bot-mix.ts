@@ -2,6 +2,13 @@
 import type { Bot, BotOptions } from './bot.ts'
 import { Flooder, HalfOpen, Lurker, Quitter, SlowReader } from './bot-guests.ts'
 import { Chatter, Player } from './bot-social.ts'
+import {
+  FrameBreaker,
+  HugeSender,
+  NoCloser,
+  PingFlooder,
+  SlowHandshaker
+} from './bot-web-guests.ts'
 
 const behaviours = {
   player: Player,
@@ -10,11 +17,25 @@ const behaviours = {
   quitter: Quitter,
   flooder: Flooder,
   slowReader: SlowReader,
-  halfOpen: HalfOpen
+  halfOpen: HalfOpen,
+  frameBreaker: FrameBreaker,
+  pingFlooder: PingFlooder,
+  hugeSender: HugeSender,
+  noCloser: NoCloser,
+  slowHandshaker: SlowHandshaker
 }
 export type Behaviour = keyof typeof behaviours
 /** Those that test the server's limits. */
-export const badBehaviours: ReadonlySet<Behaviour> = new Set(['flooder', 'slowReader', 'halfOpen'])
+export const badBehaviours: ReadonlySet<Behaviour> = new Set([
+  'flooder',
+  'slowReader',
+  'halfOpen',
+  'frameBreaker',
+  'pingFlooder',
+  'hugeSender',
+  'noCloser',
+  'slowHandshaker'
+])
 export const behaviourNames = Object.keys(behaviours) as Behaviour[]
 
 /** How many bots of each behaviour; one that is left out has none. */

@@ -1,6 +1,7 @@
 // What all bots share: a bot signs in, comes back with its token when its connection is lost, and
 // separates errors from what it provoked itself. Pure, like the server's rules: no sockets; time
 // and randomness are passed in. The behaviours are in bot-*.ts.
+import type { Speech } from './bot-line.ts'
 import { pace } from './bot-pace.ts'
 import type { Direction, RefusalCode, Request, ServerMessage } from './protocol.ts'
 
@@ -27,6 +28,8 @@ export interface BotOptions {
 /** What a bot does at one moment. */
 export interface Deed {
   readonly send?: readonly Request[]
+  /** What is sent as it is, by those that speak bytes. */
+  readonly bytes?: Uint8Array
   /** After that: reset the connection, end it, or stop reading. */
   readonly afterwards?: 'reset' | 'end' | 'pause'
   /** When it wants to be asked again, instead of at its usual pace. */
@@ -69,6 +72,10 @@ export abstract class Bot {
   readonly wantsDatagrams: boolean = false
   /** Whether it behaves well: then it pings, and the round trip is measured. */
   readonly isHonest: boolean = true
+  /** How it must speak; undefined: by TCP or as a browser, whichever the fleet likes. */
+  readonly speaks: Speech | undefined
+  /** Whether it ends the connection when the server does. */
+  readonly endsWithPeer: boolean = true
   /** Bytes of its receive buffer in the system; undefined: the system's own choice. */
   readonly batchBufferBytes: number | undefined
   protected readonly ledger: Ledger

@@ -3,7 +3,6 @@
 // contains no rules.
 import type { Logger } from 'pino'
 import {
-  type ConnectionDuplex,
   FrameDecoder,
   type PollEvent,
   Poller,
@@ -11,7 +10,7 @@ import {
   type TcpConnection,
   type TcpListener
 } from 'pollport'
-import type { WebSocket } from 'ws'
+import { type WebSocket, WebSocketHandshakeError } from 'pollport/websocket'
 import { type Limits, limitsOf, type Settings } from './config.ts'
 import { decodeState } from './datagram.ts'
 import type { GatewayLink, HubLink } from './links.ts'
@@ -45,6 +44,13 @@ const MAX_CROWDS = 50
  * A client with more than so many bytes unread gets no state: a newer one comes soon.
  */
 const STATE_BACKLOG_BYTES = 4096
+/** A silent browser may be noticed later by this part of `idleMs`. */
+const IDLE_LOOKS = 8
+/** A message's text is its frame without the length. */
+const AS_TEXT = { isText: true }
+/** Why a WebSocket is closed (RFC 6455, 7.4.1). */
+const POLICY = 1008
+const GOING_AWAY = 1001
 
 /** Where a gateway listens. */
 export interface Doors {
@@ -57,9 +63,10 @@ export interface Doors {
 /** The `userPtr` of a connection. */
 class Client {
   readonly id: number
+  /** Of a browser it is the WebSocket's: for its counters and its address. */
   readonly connection: TcpConnection<Client>
   /** Only of a browser. */
-  readonly socket: WebSocket | undefined
+  readonly socket: WebSocket<Client> | undefined
   readonly throttle: Throttle
   readonly decoder: FrameDecoder | undefined
   path: UdpPath | undefined
@@ -68,11 +75,14 @@ class Client {
    * all others.
    */
   resetAtMs: number | undefined
+  /** Of a browser: how many bytes there had been, in both directions, when there was a change. */
+  seenBytes = 0
+  seenAtMs = 0
 
   constructor(
     id: number,
     connection: TcpConnection<Client>,
-    socket: WebSocket | undefined,
+    socket: WebSocket<Client> | undefined,
     limits: Limits
   ) {
     this.id = id
@@ -86,22 +96,20 @@ class Client {
         : undefined
   }
 
-  /**
-   * Bytes queued here that the kernel has not taken yet. A browser's wait in two places, since its
-   * stream fills the connection's queue first.
-   */
+  /** Bytes queued here that the kernel has not taken yet. */
   get bufferedBytes(): number {
-    return this.connection.bufferedBytes + (this.socket?.bufferedAmount ?? 0)
+    return this.connection.bufferedBytes
   }
 
-  /** Sends what is queued and then the end. */
-  end(): void {
+  /** Sends what is queued and then the end. `code` is for a browser. */
+  end(code: number): void {
     if (this.socket === undefined) this.connection.end()
-    else this.socket.close(1008)
+    else this.socket.close(code)
   }
 
   reset(): void {
-    this.connection.reset()
+    if (this.socket === undefined) this.connection.reset()
+    else this.socket.terminate()
   }
 }
 
@@ -112,8 +120,11 @@ export class Gateway implements GatewayLink {
   readonly #listener: TcpListener<Client> | undefined
   readonly #webListener: TcpListener<Client> | undefined
   readonly #paths: UdpPaths
-  readonly #web: WebDoor
+  readonly #web: WebDoor<Client>
   readonly #clients = new Map<number, Client>()
+  /** Those of them that came by WebSocket. */
+  readonly #browsers = new Set<Client>()
+  #nextIdleLookMs = 0
   /** Being disconnected: they can read the reason, and what they send is ignored. */
   readonly #leaving = new Set<Client>()
   /** More is queued for them than the limit allows. */
@@ -128,7 +139,6 @@ export class Gateway implements GatewayLink {
   #hub: HubLink | undefined
   #nextId = 1
   #isStopping = false
-  #webConnections = 0
   #messagesIn = 0
   #messagesOut = 0
 
@@ -163,7 +173,28 @@ export class Gateway implements GatewayLink {
       this.#poller.close()
       throw Object.assign(error as Error, { address })
     }
-    this.#web = new WebDoor(this.#limits, (socket, stream) => this.#onBrowser(socket, stream))
+    this.#web = new WebDoor<Client>(
+      this.#poller,
+      this.#webListener as TcpListener<never> | undefined,
+      this.#limits,
+      {
+        onOpen: (socket) => this.#onBrowser(socket),
+        onMessage: ({ userPtr }, data, isText) => this.#onText(userPtr, data, isText),
+        // Answered by the WebSocket itself; they count all the same.
+        onPing: ({ userPtr }) => void this.#admits(userPtr),
+        onPong: ({ userPtr }) => void this.#admits(userPtr),
+        onClose: ({ userPtr }, code, _reason, error) => {
+          this.#log.debug({ client: userPtr.id, code, err: error }, 'WebSocket')
+          this.#onClose(userPtr)
+        }
+      },
+      // A request that failed has got its answer; otherwise it is as with the other listener.
+      (error) =>
+        this.#log[error instanceof WebSocketHandshakeError ? 'debug' : 'error'](
+          { err: error },
+          'web listener'
+        )
+    )
   }
 
   /** `undefined` where another thread hands connections over. */
@@ -287,10 +318,10 @@ export class Gateway implements GatewayLink {
     if (this.#isStopping) return
     this.#listener?.close()
     this.#webListener?.close()
-    this.#web.close()
     this.#deliverNow([...this.#clients.keys()], frame)
     this.#isStopping = true
     for (const client of this.#clients.values()) this.#part(client)
+    this.#web.close()
     if (this.#clients.size === 0) this.#stopped.abort()
   }
 
@@ -298,7 +329,7 @@ export class Gateway implements GatewayLink {
     const { bytesReceived, bytesSent } = this.#poller.stats
     return {
       connections: this.#clients.size,
-      webConnections: this.#webConnections,
+      webConnections: this.#browsers.size,
       viaUdp: this.#paths.countHearing(performance.now()),
       messagesIn: this.#messagesIn,
       messagesOut: this.#messagesOut,
@@ -316,8 +347,7 @@ export class Gateway implements GatewayLink {
     for (const event of events) {
       switch (event.type) {
         case 'accept':
-          if (event.listener === this.#webListener) this.#web.accept(event.socket)
-          else this.#onAccept(event.socket)
+          this.#onAccept(event.socket)
           break
         case 'receive':
           this.#onReceive(event.userPtr as Client, event.data)
@@ -350,35 +380,19 @@ export class Gateway implements GatewayLink {
     this.#enter(client)
   }
 
-  #onBrowser(socket: WebSocket, stream: ConnectionDuplex): void {
-    const client = new Client(
-      this.#nextId++,
-      stream.connection as TcpConnection<Client>,
-      socket,
-      this.#limits
-    )
-    this.#webConnections++
-    socket.on('message', (data, isBinary) => {
-      if (client.resetAtMs !== undefined) return
-      if (isBinary) this.#sendAway(client, new Refusal('bad-json', 'messages are text'))
-      else this.#onFrame(client, data as Buffer)
-    })
-    // Answered by `ws` itself; they count all the same.
-    socket.on('ping', () => this.#admits(client))
-    socket.on('pong', () => this.#admits(client))
-    socket.on('close', () => {
-      this.#webConnections--
-      this.#onClose(client)
-    })
-    // Not a WebSocket: it has got its answer, and has as long to close as any other client that is
-    // disconnected.
-    socket.on('error', (error) => {
-      this.#log.debug({ err: error }, 'WebSocket')
-      this.#lose(client)
-      this.#part(client)
-    })
-    stream.setTimeout(this.#limits.idleMs, () => this.#onIdle(client))
+  #onBrowser(socket: WebSocket<Client>): void {
+    const connection = socket.connection as TcpConnection<Client>
+    const client = new Client(this.#nextId++, connection, socket, this.#limits)
+    socket.userPtr = client
+    client.seenAtMs = performance.now()
+    this.#browsers.add(client)
     this.#enter(client)
+  }
+
+  #onText(client: Client, data: Buffer, isText: boolean): void {
+    if (client.resetAtMs !== undefined) return
+    if (isText) this.#onFrame(client, data)
+    else this.#sendAway(client, new Refusal('bad-json', 'messages are text'))
   }
 
   /** The hub refuses a connection over the limit; but it may be slow to do so. */
@@ -397,6 +411,23 @@ export class Gateway implements GatewayLink {
     if (client.path !== undefined && nowMs - client.path.receivedAtMs < idleMs)
       client.connection.setIdleTimeout(idleMs)
     else this.#sendAway(client, new Refusal('idle', 'no data for a long time'))
+  }
+
+  /**
+   * The idle timeout of browsers, which their connections cannot have: those report to the
+   * WebSockets. Any byte in either direction counts.
+   */
+  #lookForIdle(nowMs: number): void {
+    if (nowMs < this.#nextIdleLookMs) return
+    const { idleMs } = this.#limits
+    this.#nextIdleLookMs = nowMs + idleMs / IDLE_LOOKS
+    for (const client of this.#browsers) {
+      const { bytesReceived, bytesSent } = client.connection
+      if (client.seenBytes !== bytesReceived + bytesSent) {
+        client.seenBytes = bytesReceived + bytesSent
+        client.seenAtMs = nowMs
+      } else if (nowMs - client.seenAtMs >= idleMs) this.#onIdle(client)
+    }
   }
 
   #onReceive(client: Client, data: Buffer): void {
@@ -452,6 +483,7 @@ export class Gateway implements GatewayLink {
   #onClose(client: Client): void {
     this.#lose(client)
     this.#clients.delete(client.id)
+    this.#browsers.delete(client)
     this.#leaving.delete(client)
     this.#lagging.delete(client)
     if (this.#isStopping && this.#clients.size === 0) this.#stopped.abort()
@@ -472,6 +504,7 @@ export class Gateway implements GatewayLink {
       if (nowMs >= (client.resetAtMs as number)) client.reset()
     }
     this.#web.cutLate(nowMs)
+    this.#lookForIdle(nowMs)
     this.#cutLagging()
   }
 
@@ -513,8 +546,7 @@ export class Gateway implements GatewayLink {
   }
 
   #sendToBrowser(client: Client, frame: Uint8Array): void {
-    // A message's text is its frame without the length.
-    client.socket?.send(frame.subarray(LENGTH_BYTES), { binary: false })
+    client.socket?.send(frame.subarray(LENGTH_BYTES), AS_TEXT)
     this.#messagesOut++
     if (client.bufferedBytes > this.#limits.maxUnreadBytes) this.#lagging.add(client)
   }
@@ -527,7 +559,7 @@ export class Gateway implements GatewayLink {
     client.resetAtMs = performance.now() + this.#limits.goodbyeMs
     this.#leaving.add(client)
     if (this.#leaving.size > this.#limits.maxGoodbyes && !this.#isStopping) client.reset()
-    else client.end()
+    else client.end(this.#isStopping ? GOING_AWAY : POLICY)
   }
 }
 

@@ -107,14 +107,23 @@ function cpuSecondsOf(pid: number): number | undefined {
   }
 }
 
+/** Where a server of {@link ServerProcess} is open. */
+interface Doors {
+  port: number
+  webPort: number
+  operators: string
+}
+
 export class ServerProcess {
   readonly port: number
+  readonly webPort: number
   readonly #child: ChildProcess
   readonly #operators: string
 
-  private constructor(child: ChildProcess, port: number, operators: string) {
+  private constructor(child: ChildProcess, { port, webPort, operators }: Doors) {
     this.#child = child
     this.port = port
+    this.webPort = webPort
     this.#operators = operators
   }
 
@@ -126,7 +135,7 @@ export class ServerProcess {
   ): Promise<ServerProcess> {
     const child = start(SERVER_NODE_FLAGS, 'main.ts', flags, setting, ['ignore', 'pipe', 'inherit'])
     let said = ''
-    const door = await new Promise<{ port: number; operators: string }>((resolve, reject) => {
+    const doors = await new Promise<Doors>((resolve, reject) => {
       const settle = () => {
         clearTimeout(deadline)
         signal.removeEventListener('abort', onAbort)
@@ -146,13 +155,18 @@ export class ServerProcess {
         // And from then on it is only read, so that the pipe does not fill
         if (said.length < 4_096) said += data
         const port = / is open on \S+:(\d+)/.exec(said)?.[1]
+        const web = /browser:\s+(http:\S+?)\/?\s/i.exec(said)?.[1]
         const operators = /operators:\s+(http:\S+?)\/?\s/i.exec(said)?.[1]
-        if (port === undefined || operators === undefined) return
+        if (port === undefined || web === undefined || operators === undefined) return
         settle()
-        resolve({ port: Number(port), operators: new URL(operators).origin })
+        resolve({
+          port: Number(port),
+          webPort: Number(new URL(web).port),
+          operators: new URL(operators).origin
+        })
       })
     })
-    return new ServerProcess(child, door.port, door.operators)
+    return new ServerProcess(child, doors)
   }
 
   get hasEnded(): boolean {

@@ -9,6 +9,8 @@ export interface LoadOptions {
   playing: number
   seconds: number
   workers: number
+  /** How many of a hundred come by WebSocket. */
+  web: number
 }
 
 /** What was seen; the counts of a run are differences between two looks at the server. */
@@ -75,7 +77,7 @@ export function rowsOf({ players, playing }: LoadOptions, run: LoadRun): Row[] {
     {
       name: 'players',
       figure: last.players,
-      text: `${whole(last.players)}, ${whole(last.away)} of them away`
+      text: `${whole(last.players)}, ${whole(last.away)} of them away; ${whole(last.webConnections)} by WebSocket`
     },
     {
       name: 'of them play, median',

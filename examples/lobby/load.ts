@@ -34,8 +34,10 @@ const usage = `Load: a server of its own, and very many bots, on this machine.
   --players NUMBER   so many are signed in (1000)
   --playing NUMBER   so many of them are in a match at any time (a fifth)
   --seconds NUMBER   how long it is measured, once all are there (20)
+  --web PERCENT      so many of a hundred come by WebSocket, as browsers do (0)
   --workers NUMBER   the server's threads that hold connections (0: one core for all of it)
-  --bad-guests       measures, in rounds, what a flooder, a slow reader and 1,000 half-open connections change for the others
+  --bad-guests       measures, in rounds, what a flooder, a slow reader, 1,000 half-open connections and
+                     attackers of the web port change for the others
   --rounds NUMBER    so many (5), with half of the seconds for each side
   --json FILE        writes the figures there
   --profile FOLDER   writes processor profiles of both processes there, for a browser's developer tools
@@ -54,7 +56,16 @@ const LEAST_MORE_PLAYERS = 8
 const COINS_TO_WIN = 255
 const CHATTERS = 0.05
 const QUITTERS = 0.01
-const BAD_GUESTS: Mix = { flooder: 1, slowReader: 1, halfOpen: 1_000 }
+const BAD_GUESTS: Mix = {
+  flooder: 1,
+  slowReader: 1,
+  halfOpen: 1_000,
+  frameBreaker: 1,
+  pingFlooder: 1,
+  hugeSender: 1,
+  noCloser: 20,
+  slowHandshaker: 100
+}
 /** As quickly as the server takes them. */
 const RAMP = { connectsPerSecond: 5_000, maxArriving: 128 }
 /** The least that the ramp should come to; slower is a failure. */
@@ -104,6 +115,7 @@ function readArguments(): Arguments | undefined {
     playing,
     seconds: readNumber('--seconds', values.seconds ?? '20', 1, 86_400),
     workers: readNumber('--workers', values.workers ?? '0', 0, 64),
+    web: readNumber('--web', values.web ?? '0', 0, 100),
     badGuests: values['bad-guests'] ?? false,
     rounds: readNumber('--rounds', values.rounds ?? '5', 1, 1_000),
     json: values.json,
@@ -121,6 +133,7 @@ function parse() {
         playing: { type: 'string' },
         seconds: { type: 'string' },
         workers: { type: 'string' },
+        web: { type: 'string' },
         json: { type: 'string' },
         profile: { type: 'string' },
         'bad-guests': { type: 'boolean' },
@@ -186,7 +199,13 @@ async function main(): Promise<number> {
   try {
     const empty = await server.figures()
     bots = new BotsProcess(
-      { address: '127.0.0.1', port: server.port, mix, ...RAMP },
+      {
+        address: '127.0.0.1',
+        port: server.port,
+        mix,
+        ...RAMP,
+        web: { port: server.webPort, percent: options.web }
+      },
       { cores: cores.bots, profile }
     )
     const watch = new Watch(server, bots, empty, end.signal)
@@ -202,12 +221,13 @@ async function main(): Promise<number> {
   const holds = allHold(rows)
   console.log(holds ? 'All goals are met.' : 'Not all goals are met.')
   if (options.json !== undefined) {
-    const { players, playing, seconds, workers } = options
+    const { players, playing, seconds, workers, web } = options
     const what = {
       players,
       playing,
       seconds,
       workers,
+      web,
       mix,
       node: process.version,
       cpu: cpus()[0]?.model,
@@ -242,7 +262,7 @@ function serverFlags({ players, workers, serverFlags }: Arguments, badGuests: nu
 }
 
 function describe(
-  { players, seconds, workers, badGuests, rounds }: Arguments,
+  { players, seconds, workers, web, badGuests, rounds }: Arguments,
   mix: Mix,
   cores: number[]
 ): string {
@@ -252,7 +272,7 @@ function describe(
       ? `The server has core ${cores} to itself.`
       : `Server and bots share ${availableParallelism()} cores.`
   const what = badGuests ? `${rounds} rounds without and with bad guests` : 'one phase'
-  return `${players} players: ${parts.join(', ')}. ${where} Workers: ${workers}. ${what}, ${seconds} seconds in all.`
+  return `${players} players, ${web} % of them by WebSocket: ${parts.join(', ')}. ${where} Workers: ${workers}. ${what}, ${seconds} seconds in all.`
 }
 
 /** Until all are signed in and so many play. Returns the seconds that the signing in took. */

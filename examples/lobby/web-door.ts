@@ -1,30 +1,23 @@
-// HTTP for browsers: the page and its files, and WebSockets for players. It speaks over connections
-// that others accept, and limits what each of them can cost; contains no rules.
+// For browsers: WebSockets for players, and by HTTP, on the same port, the page and its files. It
+// limits what each of them can cost, and contains no rules.
 import { readdirSync } from 'node:fs'
-import { createServer, type IncomingMessage, ServerResponse, STATUS_CODES } from 'node:http'
+import { createServer, type IncomingMessage, ServerResponse } from 'node:http'
 import type { Socket } from 'node:net'
 import type { Duplex } from 'node:stream'
-import { type ConnectionDuplex, type TcpConnection, toDuplex } from 'pollport'
-import { type WebSocket, WebSocketServer } from 'ws'
+import type { ConnectionDuplex, Poller, TcpConnection, TcpListener } from 'pollport'
+import { type WebSocketHandlers, WebSocketServer } from 'pollport/websocket'
 import type { Limits } from './config.ts'
-import { pathOf, StaticFiles } from './static-files.ts'
+import { StaticFiles } from './static-files.ts'
 
 const PLAY = '/play'
 /** A request's line and headers: browsers send less than half of it. */
 const MAX_REQUEST_BYTES = 8 * 1024
-/**
- * A client that sends too much can be disconnected after each so many bytes; no honest request and
- * no message is longer.
- */
-const CHUNK_BYTES = 4 * 1024
-/**
- * Of a message: browsers send a short one whole. Each piece costs memory or time of its own,
- * however little is in it.
- */
+/** Of a message: browsers send a short one whole. Each piece costs time of its own. */
 const MAX_FRAGMENTS = 16
-const MAX_CHUNKS = 256
+/** What becomes of players when the server stops (RFC 6455, 7.4.1). */
+const GOING_AWAY = 1001
 
-/** A connection that is no player yet. */
+/** A connection that speaks HTTP. */
 interface Visit {
   /** When it is cut off. */
   untilMs: number
@@ -40,51 +33,56 @@ function pages(): StaticFiles {
   return new StaticFiles({ '/': new URL('index.html', folder), ...files })
 }
 
-export class WebDoor {
+export class WebDoor<U> {
   readonly #limits: Limits
   readonly #files = pages()
   readonly #http = createServer(
     { maxHeaderSize: MAX_REQUEST_BYTES, keepAliveTimeout: 0 },
     this.#onRequest.bind(this)
   )
-  readonly #sockets: WebSocketServer
+  readonly #sockets: WebSocketServer<U>
   /**
    * The first to be closed comes first. (An `http.Server` that does not listen itself checks no
    * `headersTimeout`: see `toDuplex`. And its `timeout` starts again with every byte.)
    */
   readonly #visits = new Map<Duplex, Visit>()
-  readonly #onPlayer: (socket: WebSocket, stream: ConnectionDuplex) => void
 
-  /** `onPlayer` is given each WebSocket, and the stream below it. */
-  constructor(limits: Limits, onPlayer: (socket: WebSocket, stream: ConnectionDuplex) => void) {
+  /**
+   * `listener`: undefined if another thread accepts the connections. `players` gets what happens to
+   * WebSockets; how long they may be silent, and how much may be queued for them, is its business.
+   */
+  constructor(
+    poller: Poller<unknown>,
+    listener: TcpListener<never> | undefined,
+    limits: Limits,
+    players: WebSocketHandlers<U>,
+    onError: (error: Error) => void
+  ) {
     this.#limits = limits
-    this.#onPlayer = onPlayer
-    const options = {
-      noServer: true,
-      clientTracking: false,
-      maxPayload: limits.maxFrameBytes,
-      maxFragments: MAX_FRAGMENTS,
-      maxBufferedChunks: MAX_CHUNKS,
-      closeTimeout: limits.goodbyeMs,
-      perMessageDeflate: false
-    }
-    this.#sockets = new WebSocketServer(options)
+    this.#http.prependListener('connection', (duplex) => this.#onVisitor(duplex))
     this.#http.on('upgrade', (request, duplex, head) => this.#onUpgrade(request, duplex, head))
+    this.#sockets = new WebSocketServer(poller, {
+      ...players,
+      listener: listener ?? null,
+      http: this.#http,
+      path: PLAY,
+      maxMessageBytes: limits.maxFrameBytes,
+      maxFragments: MAX_FRAGMENTS,
+      maxHandshakeBytes: MAX_REQUEST_BYTES,
+      // Too many: the oldest is closed. A browser's request is there in a moment.
+      maxHandshakes: limits.maxVisitors,
+      handshakeTimeoutMs: limits.visitMs,
+      closeTimeoutMs: limits.goodbyeMs,
+      idleTimeoutMs: 0,
+      pingIntervalMs: 0,
+      highWaterMarkBytes: limits.maxUnreadBytes,
+      onError
+    })
   }
 
-  /** A connection that was accepted at this door. */
-  accept(connection: TcpConnection<never> | TcpConnection<unknown>): void {
-    // Too many: the one that made no progress for longest is closed. Browsers become
-    // players, or are answered, in a moment.
-    const [first] = this.#visits.keys()
-    if (this.#visits.size >= this.#limits.maxVisitors) this.#cut(first)
-    const duplex = toDuplex(connection as TcpConnection<unknown>, {
-      readableHighWaterMark: CHUNK_BYTES
-    })
-    this.#visits.set(duplex, this.#newVisit())
-    duplex.on('close', () => this.#visits.delete(duplex))
-    duplex.on('error', () => {}) // 'close' follows, and nobody has asked for more
-    this.#http.emit('connection', duplex)
+  /** A connection that another thread has accepted. */
+  accept(connection: TcpConnection<unknown>): void {
+    this.#sockets.accept(connection)
   }
 
   cutLate(nowMs: number): void {
@@ -94,9 +92,21 @@ export class WebDoor {
     }
   }
 
-  /** Closes the visitors; the gateway closes the players. */
+  /** Closes everything. Players should have got their last message. */
   close(): void {
     for (const duplex of this.#visits.keys()) duplex.destroy()
+    void this.#sockets.close(GOING_AWAY)
+  }
+
+  /** It asks for no WebSocket; its request will come again by this stream. */
+  #onVisitor(duplex: Duplex): void {
+    // Too many: the one that made no progress for longest is closed. Browsers are answered in a
+    // moment.
+    const [first] = this.#visits.keys()
+    if (this.#visits.size >= this.#limits.maxVisitors) this.#cut(first)
+    this.#visits.set(duplex, this.#newVisit())
+    duplex.on('close', () => this.#visits.delete(duplex))
+    duplex.on('error', () => {}) // 'close' follows, and nobody has asked for more
   }
 
   #newVisit(): Visit {
@@ -139,27 +149,9 @@ export class WebDoor {
     // 7.8).
     if (request.headers.upgrade?.toLowerCase() !== 'websocket')
       return this.#answerWithoutUpgrade(request, duplex)
-    if (pathOf(request) !== PLAY) return refuse(duplex, 404)
-    if (!isFromOurPage(request)) return refuse(duplex, 403)
     // The end of that answer would be taken for a frame
     if (this.#visits.get(duplex)?.isServed) return this.#cut(duplex)
-    this.#sockets.handleUpgrade(request, duplex, head, (socket) => {
-      this.#visits.delete(duplex)
-      this.#onPlayer(socket, duplex as ConnectionDuplex)
-    })
+    this.#visits.delete(duplex)
+    this.#sockets.upgrade(request, duplex, head)
   }
-}
-
-/**
- * Browsers send the origin of the page that opens a WebSocket: another site must not play in its
- * visitor's name. Other programs send none.
- */
-function isFromOurPage({ headers: { origin, host } }: IncomingMessage): boolean {
-  return origin === undefined || origin === `http://${host}` || origin === `https://${host}`
-}
-
-function refuse(duplex: Duplex, status: number): void {
-  duplex.end(
-    `HTTP/1.1 ${status} ${STATUS_CODES[status]}\r\nConnection: close\r\nContent-Length: 0\r\n\r\n`
-  )
 }
