@@ -77,7 +77,10 @@ const commands: Record<Command['do'], (command: Command) => unknown> = {
       `server ${transport.server?.listening} ${JSON.stringify(transport.server?.address() ?? null)}`
     )
 }
-process.on('message', (command: Command) => void commands[command.do](command))
+process.on('message', async (command: Command) => {
+  await commands[command.do](command)
+  send(`done ${command.do}`)
+})
 // The test has gone. (Not when the shutdown disconnects.)
 process.on('disconnect', () => process.exit(0))
 

@@ -67,7 +67,7 @@ export class Serving {
 
   /** The rooms' own events, without what the test asked the server. */
   get events(): string[] {
-    return this.words.filter((words) => !/^(listening|exit|server|rooms) /.test(words))
+    return this.words.filter((words) => !/^(listening|exit|server|rooms|done) /.test(words))
   }
 
   async end(): Promise<void> {
