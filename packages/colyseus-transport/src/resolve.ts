@@ -1,10 +1,19 @@
 // Where to listen, in the words of net.Server.listen().
 import { lookup } from 'node:dns/promises'
+import type { Poller } from 'pollport'
 
-/** The numeric addresses to try, in order: without a name all of this machine's, as in Node. */
-export async function addressesOf(hostname: string | undefined): Promise<string[]> {
-  if (hostname === undefined || hostname === '') return ['::', '0.0.0.0']
-  return [(await lookup(hostname)).address]
+/** The numeric address; without a name all of this machine's, as in Node. */
+export async function addressOf(
+  hostname: string | undefined,
+  poller: Poller<unknown>
+): Promise<string> {
+  if (hostname !== undefined && hostname !== '') return (await lookup(hostname)).address
+  try {
+    poller.listenTcp({ address: '::', port: 0 }).close()
+    return '::'
+  } catch {
+    return '0.0.0.0' // a system without IPv6
+  }
 }
 
 /** @throws RangeError for what is no port; a path of a pipe is none */

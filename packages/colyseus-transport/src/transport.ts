@@ -1,5 +1,6 @@
 // The transport: an http server on pollport's listener, and pollport's WebSockets for what it is
 // asked to upgrade. What happens to a client then is the framework's (`connectClientToRoom`).
+import { once } from 'node:events'
 import { createServer, type IncomingMessage, type Server } from 'node:http'
 import type { Server as SecureServer } from 'node:https'
 import { createRequire } from 'node:module'
@@ -19,13 +20,12 @@ import {
   Transport,
   toNodeHandler
 } from '@colyseus/core'
-import { Poller } from 'pollport'
+import { Poller, serve } from 'pollport'
 import { WebSocketError, WebSocketServer, type WebSocketServerOptions } from 'pollport/websocket'
 import { PollportClient } from './client.ts'
 import { Connection, type Shared } from './connection.ts'
-import { HttpListener } from './http-listener.ts'
 import { type PollportTransportOptions, webSocketOptions } from './options.ts'
-import { addressesOf, portOf } from './resolve.ts'
+import { addressOf, portOf } from './resolve.ts'
 import { writeResponse } from './upgrade-response.ts'
 
 const require = createRequire(import.meta.url)
@@ -35,8 +35,6 @@ const PING_CONNECTION_MS = 1000
 /** The room's id, the last of the two parts of the path. */
 const ROOM_PATH = /\/[a-zA-Z0-9_-]+\/([a-zA-Z0-9_-]+)$/
 const PONG = Uint8Array.of(Protocol.PING)
-/** A system without IPv6 has no `::`. */
-const HAS_NO_SUCH_ADDRESS = new Set(['EAFNOSUPPORT', 'EADDRNOTAVAIL', 'EINVAL'])
 
 /** Express' type, for those who have it. */
 type ExpressApp = Awaited<ReturnType<NonNullable<Transport['getExpressApp']>>>
@@ -69,7 +67,6 @@ export class PollportTransport extends Transport {
   readonly #shared: Shared = { latencyMs: 0 }
   #poller: Poller<unknown> | undefined
   #sockets: WebSocketServer<Connection> | undefined
-  #http: HttpListener | undefined
   #arrival: Arrival | undefined
   #isShutDown = false
   #expressApp: ExpressApp | undefined
@@ -82,13 +79,15 @@ export class PollportTransport extends Transport {
     this.server = options.server ?? createServer()
     this.server.on('upgrade', (request, stream, head) => this.#onUpgrade(request, stream, head))
     this.server.on('error', (error) => debugAndPrintError(error))
+    // Also when the program opens and closes the server itself.
+    this.server.on('listening', () => this.#start())
     this.server.on('close', () => void this.#shutDown())
   }
 
   /**
    * Listens, also on a host name, and calls back when it does. Without a host name it listens on
    * every address of the machine.
-   * @param onListening called with the error if it cannot listen; the server emits `'error'`, too
+   * @param onListening called with the error if it cannot listen
    */
   listen(
     port?: number | string,
@@ -98,10 +97,7 @@ export class PollportTransport extends Transport {
   ): this {
     void this.#listen(port, hostname, backlog).then(
       () => onListening?.(),
-      (error) => {
-        this.server.emit('error', error)
-        onListening?.(error)
-      }
+      (error) => onListening?.(error)
     )
     return this
   }
@@ -111,8 +107,7 @@ export class PollportTransport extends Transport {
    * 1001, and ends the poller if it is the transport's own.
    */
   shutdown(): void {
-    // Its 'close' does the rest, also when the program closes the server itself.
-    this.server.close()
+    void this.#shutDown()
   }
 
   /** Holds back what is sent to clients for so long. */
@@ -143,22 +138,20 @@ export class PollportTransport extends Transport {
     hostname: string | undefined,
     backlog: number | undefined
   ): Promise<void> {
-    const place = { port: portOf(port), backlog }
-    const addresses = await addressesOf(hostname)
-    if (this.#isShutDown) throw new Error('the transport was shut down')
-    this.#start()
-    const poller = this.#poller as Poller<unknown>
-    for (const [at, address] of addresses.entries())
-      try {
-        this.#http = new HttpListener(this.server, poller, { ...place, address })
-        return
-      } catch (error) {
-        const isLast = at === addresses.length - 1
-        if (isLast || !HAS_NO_SUCH_ADDRESS.has((error as { code: string }).code)) {
-          this.#stopPoller()
-          throw error
-        }
-      }
+    try {
+      if (this.#isShutDown) throw new Error('the transport was shut down')
+      this.#start()
+      const poller = this.#poller as Poller<unknown>
+      const place = { port: portOf(port), address: await addressOf(hostname, poller), backlog }
+      const listening = once(this.server, 'listening')
+      // What the system refuses is an 'error' of the server, which `listening` rejects with.
+      serve(this.server, poller, place)
+      await listening
+    } catch (error) {
+      // Nothing of it keeps the process alive.
+      this.#stop()
+      throw error
+    }
   }
 
   #start(): void {
@@ -194,18 +187,18 @@ export class PollportTransport extends Transport {
   async #shutDown(): Promise<void> {
     if (this.#isShutDown) return
     this.#isShutDown = true
-    await Promise.all([this.#http?.close(), this.#sockets?.close()])
-    this.#stopPoller()
+    const closed = new Promise<void>((resolve) => this.server.close(() => resolve()))
+    await Promise.all([closed, this.#sockets?.close()])
+    this.#stop()
   }
 
-  #stopPoller(): void {
+  #stop(): void {
     if (this.#options.poller === undefined) this.#poller?.close()
     this.#poller = undefined
     this.#sockets = undefined
   }
 
   #onUpgrade(request: IncomingMessage, stream: Duplex, head: Buffer): void {
-    this.#http?.release(stream)
     let arrival: Arrival
     try {
       arrival = arrivalOf(request)

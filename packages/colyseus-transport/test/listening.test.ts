@@ -1,5 +1,7 @@
 // Where the transport listens, with which options, and for how long.
+import { once } from 'node:events'
 import { readdirSync } from 'node:fs'
+import { createServer as createHttpServer } from 'node:http'
 import { get } from 'node:https'
 import { createServer } from 'node:net'
 import { createEndpoint, createRouter } from '@colyseus/core'
@@ -100,6 +102,19 @@ test('a connection that is in no room gets 1001 at the shutdown', async () => {
   expect(await ended).toEqual({ messages: ['12'], code: 1001 })
 })
 
+test('a server that the program opens itself has its WebSockets, too', async () => {
+  const server = createHttpServer()
+  const transport = new PollportTransport({ server })
+  expect(transport.server).toBe(server)
+  server.listen(0, '127.0.0.1')
+  await once(server, 'listening')
+  const { port } = server.address() as { port: number }
+  expect((await exchange(port, '/', Uint8Array.of(1))).messages).toEqual(['12'])
+  const closed = once(server, 'close')
+  transport.shutdown()
+  await closed
+})
+
 test("a poller of the program's own is used, and left open", async () => {
   const poller = new Poller()
   const running = poller.run(() => {})
@@ -145,7 +160,11 @@ test('https: rooms and routes over TLS, by a server of node:https', async () => 
   // The SDK has no other way to trust it; and Node warns of it.
   process.removeAllListeners('warning')
   process.env.NODE_TLS_REJECT_UNAUTHORIZED = '0'
-  const room = await new Client(`wss://127.0.0.1:${serving.port}`).joinOrCreate('game')
+  const client = new Client(`wss://127.0.0.1:${serving.port}`)
+  client.auth.token = 'member'
+  await client.joinOrCreate('club')
+  expect(await serving.heard('auth')).toBe('member 127.0.0.1 -')
+  const room = await client.joinOrCreate('game')
   await message(room, 'welcome')
   const echo = message(room, 'echo')
   room.send('echo', 'over TLS')
