@@ -2,7 +2,7 @@
 // makes a WebSocket.
 import { randomFillSync } from 'node:crypto'
 import { acceptKey } from './accept-key.ts'
-import { acceptsOffer, DEFLATE_OFFER, parseExtensions } from './extensions.ts'
+import { acceptedWindowBits, DEFLATE_OFFER, parseExtensions } from './extensions.ts'
 import { WebSocketHandshakeError } from './handshake-error.ts'
 import { type ExtraHeaders, fieldLines } from './http-answer.ts'
 import { type Head, hasItem } from './http-head.ts'
@@ -22,7 +22,8 @@ export interface Asked {
 /** What both sides have agreed on. */
 export interface Agreed {
   readonly protocol: string
-  readonly hasDeflate: boolean
+  /** The largest window to compress with; 0 for no compression. */
+  readonly windowBits: number
 }
 
 /** A key that no other handshake has. */
@@ -61,8 +62,9 @@ export function readAnswer({ startLine, headers }: Head, asked: Asked): Agreed {
   if (protocol !== '' && !asked.protocols.includes(protocol))
     throw wrong(`the server chose a subprotocol that nobody offered: ${protocol}`)
   const chosen = headers['sec-websocket-extensions']
-  if (chosen === undefined) return { protocol, hasDeflate: false }
-  if (!asked.hasDeflate || !acceptsOffer(parseExtensions(chosen) ?? []))
+  if (chosen === undefined) return { protocol, windowBits: 0 }
+  const windowBits = acceptedWindowBits(parseExtensions(chosen) ?? [])
+  if (!asked.hasDeflate || windowBits === undefined)
     throw wrong(`the server chose extensions that nobody offered: ${chosen}`)
-  return { protocol, hasDeflate: true }
+  return { protocol, windowBits }
 }

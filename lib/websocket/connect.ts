@@ -191,10 +191,10 @@ class Opening<U> implements LinkOwner, Watched {
     try {
       const found = this.#reader.push(data)
       if (found === undefined) return
-      const { protocol, hasDeflate } = readAnswer(parseHead(found.head), this.#asked)
+      const { protocol, windowBits } = readAnswer(parseHead(found.head), this.#asked)
       this.#link.userPtr = this.#socket
       this.#endpoint.unwatch(this)
-      this.#socket._open(protocol, hasDeflate ? 15 : 0)
+      this.#socket._open(protocol, windowBits)
       if (found.rest.length > 0) this.#socket._onReceive(found.rest)
     } catch (error) {
       if (!(error instanceof WebSocketHandshakeError)) throw error

@@ -100,20 +100,24 @@ function isWindowBits(value: string | true): boolean {
   return value !== true && /^([89]|1[0-5])$/.test(value)
 }
 
-/** What a client offers: without `client_max_window_bits` a server cannot limit its window. */
-export const DEFLATE_OFFER: string = `${DEFLATE}; server_no_context_takeover; client_no_context_takeover`
+/**
+ * What a client offers. Some servers limit the client's window, and refuse a client that does not
+ * offer it.
+ */
+export const DEFLATE_OFFER: string = `${DEFLATE}; server_no_context_takeover; client_no_context_takeover; client_max_window_bits`
 
 /**
- * Whether a server's answer accepts {@link DEFLATE_OFFER}, and nothing else: otherwise the client
- * fails the connection (RFC 6455, 4.1; RFC 7692, 7.1).
+ * By how many bits of window a client may compress, if a server's answer accepts
+ * {@link DEFLATE_OFFER} and nothing else; otherwise undefined: the client fails the connection (RFC
+ * 6455, 4.1; RFC 7692, 7.1).
  */
-export function acceptsOffer(accepted: readonly Extension[]): boolean {
-  if (accepted.length !== 1 || accepted[0].name !== DEFLATE) return false
+export function acceptedWindowBits(accepted: readonly Extension[]): number | undefined {
+  if (accepted.length !== 1 || accepted[0].name !== DEFLATE) return undefined
   const { parameters } = accepted[0]
-  return (
-    isOffer(parameters) &&
-    !parameters.has('client_max_window_bits') &&
-    // It was asked for, so that an acceptance has it.
-    parameters.has('server_no_context_takeover')
-  )
+  // It was asked for, so that an acceptance has it.
+  if (!isOffer(parameters) || !parameters.has('server_no_context_takeover')) return undefined
+  const bits = parameters.get('client_max_window_bits')
+  if (bits === undefined) return 15
+  // 7.1.2.2: an answer has a value. zlib makes no smaller window.
+  return bits === true || Number(bits) < MIN_WINDOW_BITS ? undefined : Number(bits)
 }
