@@ -151,7 +151,7 @@ function checkServer(stream: Uint8Array, { sent, errors, handedOver, hasEnded }:
     lines
       .filter((line) => line.toLowerCase().startsWith(`${name}:`))
       .map((line) => line.slice(name.length + 1).replace(/^[ \t]+|[ \t]+$/g, ''))
-  assert.match(lines[0], /^GET \/play([?#]\S*)? HTTP\/1\.[1-9]$/)
+  assert.match(lines[0], /^GET ([a-z][\w+.-]*:\/\/[^/?#]*)?\/play([?#]\S*)? HTTP\/1\.[1-9]$/i)
   assert(!/[\0\n\r]/.test(lines.join('')), 'no line within a line')
   assert.equal(valuesOf('host').length, 1)
   assert.deepEqual(valuesOf('sec-websocket-version'), ['13'])
