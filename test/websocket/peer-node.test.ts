@@ -65,10 +65,10 @@ describe.skipIf(reason !== undefined)('Node’s own client', () => {
   })
 
   test('a refusal is its error', async () => {
-    const { port, words } = serve({ onUpgrade: () => ({ reject: 401 }) })
+    const { port, words } = serve({ onUpgrade: () => ({ reject: 403 }) })
     const peer = new globalThis.WebSocket(`ws://${LOCAL}:${port}/`)
     await once(peer, 'error')
-    expect(words).toEqual(['error 401'])
+    expect(words).toEqual(['error 403'])
   })
 
   test('pings are answered', async () => {
