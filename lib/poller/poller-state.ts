@@ -79,6 +79,8 @@ export class PollerState<U> {
   /** What diverted connections get of it, and how much of that they have got. */
   #handed: [Handler, HandedEvent<U>][] = []
   #handedCount = 0
+  /** While everything is closed: what handlers get once it is. */
+  #heldBack: [Handler, HandedEvent<U>][] | undefined
 
   constructor(backend: Backend, memory: BatchMemory, highWaterMarkBytes: number) {
     this.backend = backend
@@ -206,6 +208,10 @@ export class PollerState<U> {
    * get their events.
    */
   handOver(eventHandler: Handler, event: HandedEvent<U>): void {
+    if (this.#heldBack !== undefined) {
+      this.#heldBack.push([eventHandler, event])
+      return
+    }
     if (event.type === 'close') this.diverted--
     try {
       ;(eventHandler as (event: HandedEvent<U>) => void)(event)
@@ -280,11 +286,16 @@ export class PollerState<U> {
     if (this.closed) return
     this.flush()
     this.closed = true
+    // A handler may use another socket, which must be closed by then.
+    const heldBack: [Handler, HandedEvent<U>][] = []
+    this.#heldBack = heldBack
     for (const socket of this.registry.values()) {
       this.backend.release(socket.index, RELEASE.close)
       socket._onPollerClosed()
       this.unregister(socket)
     }
+    this.#heldBack = undefined
+    for (const [eventHandler, event] of heldBack) this.handOver(eventHandler, event)
     this.events = []
     this.onClose?.()
     this.backend.close()

@@ -249,6 +249,7 @@ function secure(
 }
 
 function hostOf({ address, port }: { address: string; port: number }): string {
-  const host = address.includes(':') ? `[${address.replace(/%.*$/, '')}]` : address
+  const text = `${address}` // what is no string, connectTcp() refuses
+  const host = text.includes(':') ? `[${text.replace(/%.*$/, '')}]` : text
   return `${host}:${port}`
 }

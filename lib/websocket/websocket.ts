@@ -206,7 +206,7 @@ export class WebSocket<U = unknown> {
   close(code = 1000, reason = ''): void {
     const frame = this.#encoder.close(code, reason)
     if ((this.#state & CONNECTING) !== 0) return this.terminate()
-    if ((this.#state & (CLOSE_SENT | FAILED | CLOSED)) !== 0) return
+    if ((this.#state & (CLOSE_SENT | FAILED | CLOSED)) !== 0 || this.#link.closed) return
     this.#state |= CLOSE_SENT
     this.#round = this.#endpoint.rounds.now
     this.#link.send(frame)
@@ -289,7 +289,7 @@ export class WebSocket<U = unknown> {
 
   /** @internal Whether what is published reaches it; if it does not keep up, that is dealt with. */
   _takesPublished(closesSlow: boolean): boolean {
-    if (this.readyState !== WebSocket.OPEN) return false
+    if (this.readyState !== WebSocket.OPEN || this.#link.closed) return false
     if (this.#link.bufferedBytes <= this.#endpoint.highWaterMarkBytes) return true
     if (closesSlow) this.#failWith(TRY_AGAIN_LATER, slowPeer())
     return false
@@ -449,7 +449,8 @@ export class WebSocket<U = unknown> {
   // ---- Inside ----
 
   #maySend(call: string): boolean {
-    if ((this.#state & (CONNECTING | CLOSE_SENT | FAILED | CLOSED)) === 0) return true
+    // Closed, and its own onClose has not come yet: with its poller, of which others hear first.
+    if ((this.#state & (CONNECTING | CLOSE_SENT | FAILED | CLOSED)) === 0) return !this.#link.closed
     if ((this.#state & (CONNECTING | CLOSED)) === CONNECTING)
       throw namedSocketError('ENOTCONN', call, 'the handshake is not done: wait for onOpen')
     return false

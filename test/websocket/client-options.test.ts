@@ -60,6 +60,15 @@ test.each([
   expect(poller.stats.sockets).toBe(0)
 })
 
+test('without an address, or with one that is no string, it says so', () => {
+  const poller = new Poller()
+  onTestFinished(() => poller.close())
+  for (const address of [undefined, 5])
+    expect(codeOf(() => connectWebSocket(poller, { address, port: 1 } as never))).toBe(
+      'ERR_INVALID_ARG_TYPE'
+    )
+})
+
 test('a host is sent as it is: a name, a name and a port, an address of IPv6', async () => {
   const hosts: (string | undefined)[] = []
   const { poller, port } = serve({

@@ -460,6 +460,24 @@ describe('where it runs', () => {
     expect(words(client)).toEqual(['text hello'])
   })
 
+  test('closing the poller: a handler may use the other WebSockets, and reaches nobody', async () => {
+    const reached: unknown[] = []
+    const serving = serve({
+      onOpen: (socket) => socket.subscribe('all'),
+      onClose: (gone) => {
+        reached.push(serving.server.publish('all', 'one has left'), gone.publish('all', 'I have'))
+        for (const socket of serving.sockets) {
+          reached.push(socket.send('one has left') || socket.ping())
+          socket.close()
+        }
+      }
+    })
+    for (let count = 0; count < 3; count++) await ask(serving.port)
+    serving.poller.close()
+    await until('all are told', () => serving.words.length === 6)
+    expect(new Set(reached)).toEqual(new Set([0, false]))
+  })
+
   test('closing the poller tells every WebSocket: 1006', async () => {
     const serving = serve()
     await ask(serving.port)
