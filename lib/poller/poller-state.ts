@@ -77,7 +77,7 @@ export class PollerState<U> {
   /** The batch that the program got last. */
   #given: PollEvent<U>[] = []
   /** What diverted connections get of it, and how much of that they have got. */
-  #handed: [Handler, HandedEvent<U>][] = []
+  #handed: HandedEvent<U>[] = []
   #handedCount = 0
   /** While everything is closed: what handlers get once it is. */
   #heldBack: [Handler, HandedEvent<U>][] | undefined
@@ -170,19 +170,24 @@ export class PollerState<U> {
   #divert(events: PollEvent<U>[]): PollEvent<U>[] {
     const rest = EventBatch.create<PollEvent<U>>(handOut)
     const handed = this.#handed
+    const handlers: Handler[] = []
     this.#given = rest
     for (let at = 0; at < events.length; at++) {
       const event = events[at]
       const eventHandler = handlerOf(event)
       if (eventHandler === undefined) rest[rest.length] = event
-      else handed.push([eventHandler, event as HandedEvent<U>])
+      else {
+        handed.push(event as HandedEvent<U>)
+        handlers.push(eventHandler)
+      }
     }
     this.isHandingOut = true
-    for (const [eventHandler, event] of handed) {
-      this.#handedCount++
+    for (let at = 0; at < handed.length; at++) {
+      const event = handed[at]
+      this.#handedCount = at + 1
       // One that was handed out before may have closed this one.
       // And it may have given this one to another owner.
-      if (handOut(event)) this.handOver(handlerOf(event) ?? eventHandler, event)
+      if (handOut(event)) this.handOver(handlerOf(event) ?? handlers[at], event)
     }
     this.isHandingOut = false
     this.#handed = []
@@ -198,7 +203,7 @@ export class PollerState<U> {
     const isTheirs = (event: PollEvent<U>) => event.type === 'receive' && event.socket === socket
     return (
       this.#given.slice(EventBatch.reachedIn(this.#given)).some(isTheirs) ||
-      this.#handed.slice(this.#handedCount).some(([, event]) => isTheirs(event)) ||
+      this.#handed.slice(this.#handedCount).some(isTheirs) ||
       this.events.some(isTheirs)
     )
   }

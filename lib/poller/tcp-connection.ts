@@ -69,8 +69,6 @@ interface Extras {
    */
   peer: SocketAddress | CompactAddress | undefined
   closedInBatch: number
-  /** Gets the events instead of the batch. */
-  eventHandler: EventHandler | undefined
 }
 
 /**
@@ -112,6 +110,8 @@ export class TcpConnection<U = unknown> {
   /** Bytes that were given to `send()`, less those that were dropped. */
   #bytesAccepted = 0
   #extras: Extras | undefined
+  /** Gets the events instead of the batch. */
+  #eventHandler: EventHandler | undefined
 
   /** @internal */
   constructor(
@@ -465,7 +465,7 @@ export class TcpConnection<U = unknown> {
 
   /** @internal Gets the events instead of the batch. */
   get _eventHandler(): EventHandler | undefined {
-    return this.#extras?.eventHandler
+    return this.#eventHandler
   }
 
   /** @internal What the system did: see KIND of records.ts. */
@@ -713,17 +713,16 @@ export class TcpConnection<U = unknown> {
       giveUpDeadline: undefined,
       sendError: undefined,
       peer: undefined,
-      closedInBatch: -1,
-      eventHandler: undefined
+      closedInBatch: -1
     }
     return this.#extras
   }
 
   #setEventHandler(eventHandler: EventHandler | undefined): void {
-    if (this._eventHandler === eventHandler) return
-    if (this._eventHandler === undefined) this.#poller.diverted++
+    if (this.#eventHandler === eventHandler) return
+    if (this.#eventHandler === undefined) this.#poller.diverted++
     else if (eventHandler === undefined) this.#poller.diverted--
-    this.#getExtras().eventHandler = eventHandler
+    this.#eventHandler = eventHandler
   }
 
   #isBelowMark(bufferedBytes: number): boolean {

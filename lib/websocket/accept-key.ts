@@ -1,11 +1,11 @@
 // How a server proves that it has understood the handshake (RFC 6455, 1.3 and 4.2.2).
-import { createHash } from 'node:crypto'
+import { hash } from 'node:crypto'
 
 const GUID = '258EAFA5-E914-47DA-95CA-C5AB0DC85B11'
 
 /** `Sec-WebSocket-Accept` for a `Sec-WebSocket-Key`. */
 export function acceptKey(key: string): string {
-  return createHash('sha1').update(key).update(GUID).digest('base64')
+  return hash('sha1', key + GUID, 'base64')
 }
 
 /** Whether it is 16 bytes in base64 (4.2.1). */

@@ -94,6 +94,7 @@ export class Admission {
 
   /** The subprotocol to speak; `''` for none. */
   protocolFor({ protocols }: UpgradeRequest): string {
+    if (protocols.length === 0) return ''
     return this.#protocols.find((protocol) => protocols.includes(protocol)) ?? ''
   }
 }

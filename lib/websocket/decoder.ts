@@ -74,6 +74,11 @@ export class WebSocketDecoder {
     return this.#isOver
   }
 
+  /** @internal Nothing is kept of what came: any other stream may go on here. */
+  get _isBetweenMessages(): boolean {
+    return this.#message === undefined && this.#partial === undefined && !this.#isOver
+  }
+
   /**
    * Takes the next bytes of the stream, and calls `frames` for everything that is whole now, in
    * order.

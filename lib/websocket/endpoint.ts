@@ -2,8 +2,9 @@
 // settings, and the clock by which silence is counted. Refuses to know how a connection came.
 import { throwLater } from '../turns.ts'
 import { callback, integer, number, object } from '../validate.ts'
-import { DecoderLimits, EncoderSettings, type WebSocketRole } from './codec-options.ts'
+import { EncoderSettings, type WebSocketRole } from './codec-options.ts'
 import { type Compression, checkCompression } from './compression.ts'
+import { DecoderPool } from './decoder-pool.ts'
 import { WebSocketEncoder } from './encoder.ts'
 import { FrameSender } from './frame-sender.ts'
 import { HANDLER_NAMES, type WebSocketHandlers, type WebSocketLimits } from './handlers.ts'
@@ -36,6 +37,7 @@ export class Endpoint<U> {
   readonly maxHandshakeBytes: number
   readonly compression: Compression | undefined
   readonly receiver: Receiver<U> = new Receiver()
+  readonly decoders: DecoderPool
   readonly sender: FrameSender = new FrameSender()
   /** How many WebSockets are open or closing. */
   sockets = 0
@@ -48,8 +50,6 @@ export class Endpoint<U> {
   readonly idleRounds: number
   readonly pingRounds: number
   readonly closeRounds: number
-  readonly #limits: DecoderLimits
-  readonly #deflateLimits: DecoderLimits
   readonly #encoder: WebSocketEncoder
   readonly #deflateEncoders: (WebSocketEncoder | undefined)[] = []
   #onEmpty: (() => void) | undefined
@@ -96,18 +96,8 @@ export class Endpoint<U> {
     this.pingRounds = this.rounds.count(pingIntervalMs)
     this.closeRounds = this.rounds.count(closeTimeoutMs)
     this.compression = checkCompression(compression)
-    this.#limits = new DecoderLimits({ role, maxMessageBytes, maxFragments })
-    this.#deflateLimits = new DecoderLimits({
-      role,
-      maxMessageBytes,
-      maxFragments,
-      compression: true
-    })
+    this.decoders = new DecoderPool({ role, maxMessageBytes, maxFragments })
     this.#encoder = new WebSocketEncoder({ role })
-  }
-
-  limitsFor(hasDeflate: boolean): DecoderLimits {
-    return hasDeflate ? this.#deflateLimits : this.#limits
   }
 
   /** `windowBits` is 0 where no compression was agreed on. */

@@ -30,14 +30,14 @@ export function switchingProtocols(
   key: string,
   protocol: string,
   extensions: string | undefined,
-  headers: ExtraHeaders = {}
+  headers: ExtraHeaders | undefined
 ): string {
   let head =
     'HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n' +
     `Sec-WebSocket-Accept: ${acceptKey(key)}\r\n`
   if (protocol !== '') head += `Sec-WebSocket-Protocol: ${protocol}\r\n`
   if (extensions !== undefined) head += `Sec-WebSocket-Extensions: ${extensions}\r\n`
-  return `${head}${fieldLines(headers)}\r\n`
+  return `${head}${headers === undefined ? '' : fieldLines(headers)}\r\n`
 }
 
 /** The answer to a request that becomes no WebSocket. The connection is closed after it. */

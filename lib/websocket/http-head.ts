@@ -3,9 +3,11 @@
 import { badRequest, WebSocketHandshakeError } from './handshake-error.ts'
 
 const END_OF_HEAD = '\r\n\r\n'
-const FIELD = /^([!#$%&'*+\-.^_`|~0-9A-Za-z]+):[ \t]*(.*?)[ \t]*$/
 // RFC 9110, 5.5: visible characters, spaces and tabs; and bytes over ASCII, which some send.
 const VALUE = /^[\t\x20-\x7e\x80-\xff]*$/
+const NOTHING = Buffer.alloc(0)
+const SPACE = 0x20
+const TAB = 0x09
 const TOKEN = /^[!#$%&'*+\-.^_`|~0-9A-Za-z]+$/
 
 /** Header fields by name in lower case. Of a name that comes twice the values are one list. */
@@ -27,8 +29,8 @@ export class HeadReader {
 
   /**
    * Takes the next bytes.
-   * @returns undefined while the head is not whole; else the head, and what came after it: a view
-   *   of `chunk`
+   * @returns undefined while the head is not whole; else the head, and what came after it: views,
+   *   mostly of `chunk`
    * @throws WebSocketHandshakeError 431 when it is longer than `maxBytes`
    */
   push(chunk: Buffer): { head: Buffer; rest: Buffer } | undefined {
@@ -45,6 +47,8 @@ export class HeadReader {
       return undefined
     }
     this.#kept = undefined
+    // Mostly nothing follows: a client waits for the answer.
+    if (headBytes === bytes.length) return { head: bytes, rest: NOTHING }
     return { head: bytes.subarray(0, headBytes), rest: chunk.subarray(headBytes - before) }
   }
 }
@@ -54,15 +58,39 @@ export class HeadReader {
  * @throws WebSocketHandshakeError 400 for what is no HTTP
  */
 export function parseHead(head: Buffer): Head {
-  const lines = head.toString('latin1', 0, head.length - END_OF_HEAD.length).split('\r\n')
+  const text = head.toString('latin1', 0, head.length - END_OF_HEAD.length)
   const headers: Record<string, string> = Object.create(null)
-  for (let at = 1; at < lines.length; at++) {
-    const match = FIELD.exec(lines[at])
-    if (match === null || !VALUE.test(match[2])) throw badRequest('a header field is malformed')
-    const name = match[1].toLowerCase()
-    headers[name] = name in headers ? `${headers[name]}, ${match[2]}` : match[2]
+  const startLine = text.slice(0, endOfLine(text, 0))
+  for (let at = startLine.length + 2; at < text.length; ) {
+    const end = endOfLine(text, at)
+    const colon = text.indexOf(':', at)
+    const field = text.slice(at, Math.max(at, colon))
+    const value = withoutSpace(text, colon + 1, end)
+    if (colon > end || !TOKEN.test(field) || !VALUE.test(value))
+      throw badRequest('a header field is malformed')
+    const name = field.toLowerCase()
+    headers[name] = name in headers ? `${headers[name]}, ${value}` : value
+    at = end + 2
   }
-  return { startLine: lines[0], headers }
+  return { startLine, headers }
+}
+
+function endOfLine(text: string, from: number): number {
+  const end = text.indexOf('\r\n', from)
+  return end < 0 ? text.length : end
+}
+
+/** What stands between the spaces and tabs around it (RFC 9110, 5.6.3). */
+function withoutSpace(text: string, start: number, end: number): string {
+  let from = start
+  let to = end
+  while (from < to && isSpace(text.charCodeAt(from))) from++
+  while (from < to && isSpace(text.charCodeAt(to - 1))) to--
+  return text.slice(from, to)
+}
+
+function isSpace(code: number): boolean {
+  return code === SPACE || code === TAB
 }
 
 /** The items of a list, such as `Connection` has, without those that are empty. */
@@ -76,6 +104,8 @@ export function listOf(value: string | undefined): string[] {
 
 /** Whether a list has this item, in any case. */
 export function hasItem(value: string | undefined, item: string): boolean {
+  // Mostly it is the only one.
+  if (value === undefined || value.toLowerCase() === item) return value !== undefined
   return listOf(value).some((other) => other.toLowerCase() === item)
 }
 

@@ -144,7 +144,7 @@ export class PendingHandshake implements LinkOwner, Watched {
     }
     if (!parsed.isUpgrade) return this.#giveToHttp(http as HttpServer, head, rest)
     const { method, url, headers } = parsed
-    const request = new UpgradeRequest(method, url, headers, this.#link.remoteAddress)
+    const request = new UpgradeRequest(method, url, headers, this.#link)
     const server = servers.find(({ admission }) => admission.serves(request))
     if (server === undefined)
       throw new WebSocketHandshakeError(`no server has the path ${request.path}`, 404)
@@ -206,8 +206,8 @@ export class PendingHandshake implements LinkOwner, Watched {
     decision: UpgradeDecision<unknown> = OPEN_DECISION,
     rest: Buffer
   ): void {
-    const { headers = {} } = decision
-    checkExtraHeaders(headers)
+    const { headers } = decision
+    if (headers !== undefined) checkExtraHeaders(headers)
     if (decision.reject !== undefined) {
       const message = 'onUpgrade refused the request'
       const status = integer(decision.reject, 'reject', 400, 599)
@@ -262,5 +262,6 @@ export class PendingHandshake implements LinkOwner, Watched {
 function readRequest(head: Buffer) {
   const parsed = parseHead(head)
   const { headers } = parsed
-  return { ...UpgradeRequest.readStart(parsed), headers, isUpgrade: asksForWebSocket(headers) }
+  const { method, url } = UpgradeRequest.readStart(parsed)
+  return { method, url, headers, isUpgrade: asksForWebSocket(headers) }
 }

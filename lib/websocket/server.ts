@@ -25,6 +25,7 @@ import {
   type WebSocketLimits
 } from './handlers.ts'
 import type { Headers } from './http-head.ts'
+import type { Link } from './link.ts'
 import type { UpgradeDecision } from './pending-handshake.ts'
 import { SecureDoor } from './secure-door.ts'
 import { StreamLink } from './stream-link.ts'
@@ -284,13 +285,13 @@ export class WebSocketServer<U = unknown> {
     if (taken !== undefined && connection !== undefined) {
       const handshake = this.#door.begin(connection)
       ownConnection(connection, handshake)
-      handshake.decideAbout(this.#side, requestOf(request, connection.remoteAddress), [head, taken])
+      handshake.decideAbout(this.#side, requestOf(request, connection), [head, taken])
       return
     }
     const link = new StreamLink(stream, connection)
     const handshake = this.#door.begin(link)
     link.userPtr = handshake
-    handshake.decideAbout(this.#side, requestOf(request, link.remoteAddress), [head])
+    handshake.decideAbout(this.#side, requestOf(request, link), [head])
   }
 
   /**
@@ -314,10 +315,10 @@ export class WebSocketServer<U = unknown> {
 /** Makes the request when it is read: what is wrong with it is an answer, and no exception. */
 function requestOf(
   { method = '', url = '', headers }: IncomingMessage,
-  remoteAddress: SocketAddress | undefined
+  link: Link
 ): () => UpgradeRequest {
   const lists: Record<string, string> = Object.create(null)
   for (const [name, value] of Object.entries(headers))
     lists[name] = Array.isArray(value) ? value.join(', ') : (value ?? '')
-  return () => new UpgradeRequest(method, url, lists as Headers, remoteAddress)
+  return () => new UpgradeRequest(method, url, lists as Headers, link)
 }

@@ -4,9 +4,10 @@ import { isKey } from './accept-key.ts'
 import { type Extension, parseExtensions } from './extensions.ts'
 import { badRequest, upgradeRequired, VERSION, WebSocketHandshakeError } from './handshake-error.ts'
 import { type Head, type Headers, hasItem, isToken, listOf } from './http-head.ts'
+import type { Link } from './link.ts'
 
 /** The one version there is (RFC 6455, 4.1). */
-const REQUEST_LINE = /^([!#$%&'*+\-.^_`|~0-9A-Za-z]+) ([\x21-\x7e\x80-\xff]+) HTTP\/(\d)\.(\d)$/
+const REQUEST_LINE = /^[!#$%&'*+\-.^_`|~0-9A-Za-z]+ [\x21-\x7e\x80-\xff]+ HTTP\/\d\.\d$/
 
 /**
  * A client's request to become a WebSocket.
@@ -50,25 +51,19 @@ export class UpgradeRequest {
   readonly path: string
   /** Header fields by name in lower case. Of a name that comes twice the values are one list. */
   readonly headers: Headers
-  /** The peer; behind a proxy that is the proxy. */
-  readonly remoteAddress: SocketAddress | undefined
   /** The subprotocols that the client would speak, in its order. */
   readonly protocols: readonly string[]
   /** @internal */
   readonly _key: string
   /** @internal */
   readonly _extensions: readonly Extension[]
+  readonly #link: Link
 
   /**
    * @internal
    * @throws WebSocketHandshakeError for a request that is no handshake
    */
-  constructor(
-    method: string,
-    url: string,
-    headers: Headers,
-    remoteAddress: SocketAddress | undefined
-  ) {
+  constructor(method: string, url: string, headers: Headers, link: Link) {
     if (method !== 'GET')
       throw new WebSocketHandshakeError(`the method is ${method}, not GET`, 405, { Allow: 'GET' })
     if (headers['sec-websocket-version'] !== VERSION) throw upgradeRequired('the version is not 13')
@@ -78,7 +73,10 @@ export class UpgradeRequest {
     // What would be a body to one reader would be frames to another.
     if (length !== '0' || coding !== undefined) throw badRequest('the request has a body')
     const protocols = listOf(headers['sec-websocket-protocol'])
-    if (!protocols.every(isToken) || new Set(protocols).size < protocols.length)
+    if (
+      !protocols.every(isToken) ||
+      (protocols.length > 1 && new Set(protocols).size < protocols.length)
+    )
       throw badRequest('Sec-WebSocket-Protocol is malformed, or names one twice')
     const offered = headers['sec-websocket-extensions']
     const extensions = offered === undefined ? [] : parseExtensions(offered)
@@ -87,10 +85,16 @@ export class UpgradeRequest {
     // RFC 9112, 3.2.2: a server takes the absolute form, too.
     this.path = url.replace(/^[a-z][a-z0-9+.-]*:\/\/[^/?#]*/i, '').replace(/[?#].*$/s, '') || '/'
     this.headers = headers
-    this.remoteAddress = remoteAddress
+    this.#link = link
     this.protocols = protocols
     this._key = key
     this._extensions = extensions
+  }
+
+  /** The peer; behind a proxy that is the proxy. */
+  get remoteAddress(): SocketAddress | undefined {
+    // Made when somebody asks: kept by each connection, it would be memory for each.
+    return this.#link.remoteAddress
   }
 
   /**
@@ -98,10 +102,9 @@ export class UpgradeRequest {
    * @throws WebSocketHandshakeError for what is no HTTP/1.1
    */
   static readStart({ startLine, headers }: Head): { method: string; url: string } {
-    const match = REQUEST_LINE.exec(startLine)
-    if (match === null) throw badRequest('the request line is malformed')
-    const [, method, url, major, minor] = match
-    if (major !== '1' || minor === '0')
+    if (!REQUEST_LINE.test(startLine)) throw badRequest('the request line is malformed')
+    const [method, url, version] = startLine.split(' ')
+    if (!version.startsWith('HTTP/1.') || version === 'HTTP/1.0')
       throw new WebSocketHandshakeError('the request is not HTTP/1.1', 505)
     const { host } = headers
     if (host === undefined || host.includes(',')) throw badRequest('there is not one Host')

@@ -5,7 +5,7 @@ import { namedSocketError } from '../errors.ts'
 import { TcpConnection } from '../poller/tcp-connection.ts'
 import { bytes as toBytes, uint8Array } from '../validate.ts'
 import { ABNORMAL, isCloseCode, NO_CODE } from './close-codes.ts'
-import { WebSocketDecoder } from './decoder.ts'
+import type { WebSocketDecoder } from './decoder.ts'
 import type { MessageOptions, WebSocketEncoder } from './encoder.ts'
 import type { Endpoint } from './endpoint.ts'
 import { FIN, OPCODE } from './frame.ts'
@@ -89,6 +89,7 @@ export class WebSocket<U = unknown> {
   readonly #endpoint: Endpoint<U>
   readonly #topics: Topics<U> | undefined
   #link: Link
+  /** While it decodes, or has a part of a message; otherwise it has none. */
   #decoder: WebSocketDecoder | undefined
   #encoder: WebSocketEncoder
   #protocol = ''
@@ -259,7 +260,6 @@ export class WebSocket<U = unknown> {
     const endpoint = this.#endpoint
     this.#protocol = protocol
     this.#encoder = endpoint.encoderFor(windowBits)
-    this.#decoder = new WebSocketDecoder(endpoint.limitsFor(windowBits > 0))
     this.#state &= ~CONNECTING
     this.#round = endpoint.rounds.now
     endpoint.sockets++
@@ -362,12 +362,19 @@ export class WebSocket<U = unknown> {
       this.#round = this.#endpoint.rounds.now
       this.#state &= ~PINGED
     }
+    const { receiver, decoders } = this.#endpoint
+    const hasDeflate = this.#encoder.canCompress
+    const decoder = this.#decoder ?? decoders.take(hasDeflate)
+    this.#decoder = decoder
     try {
-      this.#endpoint.receiver.receive(this, this.#decoder as WebSocketDecoder, data)
+      receiver.receive(this, decoder, data)
     } catch (error) {
       if (!(error instanceof WebSocketError)) throw error
       this.#failWith(error.closeCode, error)
     }
+    if (!decoder._isBetweenMessages) return
+    this.#decoder = undefined
+    decoders.giveBack(decoder, hasDeflate)
   }
 
   /** @internal */

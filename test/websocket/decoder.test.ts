@@ -94,10 +94,11 @@ test('a message that came whole is a view of the chunk, unmasked in place', () =
 })
 
 test('masks begin at any byte of memory, and bytes beside the payload stay as they are', () => {
+  const lengths = [0, 1015].flatMap((from) => Array.from({ length: 40 }, (_, at) => from + at))
   for (let offset = 0; offset < 8; offset++) {
-    for (let length = 0; length < 40; length++) {
+    for (const length of lengths) {
       const payload = patternBytes(length, offset)
-      const memory = Buffer.alloc(100, 0xee)
+      const memory = Buffer.alloc(length + 40, 0xee)
       const sent = binary(payload)
       sent.copy(memory, offset)
       const seen: string[] = []
@@ -109,6 +110,18 @@ test('masks begin at any byte of memory, and bytes beside the payload stay as th
       expect(seen).toEqual([payload.toString('hex')])
       const beside = [memory.subarray(0, offset), memory.subarray(offset + sent.length)]
       expect(Buffer.concat(beside).every((byte) => byte === 0xee)).toBe(true)
+    }
+  }
+})
+
+test('text of one frame is checked whatever its length: one byte that is not UTF-8 fails it', () => {
+  for (const length of [20, 1000, 1100, 5000]) {
+    const payload = Buffer.from('é'.repeat(length))
+    expect(decode(text(payload))).toEqual([`text ${payload}`])
+    for (const at of [0, 7, length, 2 * length - 1]) {
+      const broken = Buffer.from(payload)
+      broken[at] = 0xff
+      expect(decode(text(broken)), `byte ${at} of ${broken.length}`).toEqual(['fails 1007'])
     }
   }
 })

@@ -20,6 +20,32 @@ describe('messages', () => {
     expect(words(client)).toEqual(['text a', 'pong 70', 'text bc', 'binary 64'])
   })
 
+  test('that come in parts, from many peers in turn, stay each peer’s own', async () => {
+    const { port } = serve()
+    const clients = await Promise.all([0, 1, 2, 3].map(() => ask(port)))
+    const expected = clients.map((_, index) => [
+      `text whole ${index}`,
+      `text fragments ${index}`,
+      `text frame ${index}`,
+      `text last ${index}`
+    ])
+    // In turn, so that each step finds what the others have begun.
+    const steps = [
+      (index: number) => text(`whole ${index}`),
+      () => text('fragments ', first),
+      (index: number) => Buffer.concat([goOn(`${index}`), text(`frame ${index}`).subarray(0, 9)]),
+      (index: number) => Buffer.concat([text(`frame ${index}`).subarray(9), text(`last ${index}`)])
+    ]
+    for (const [at, step] of steps.entries()) {
+      for (const [index, client] of clients.entries()) await client.write(step(index))
+      const echoes = [1, 1, 2, 4][at]
+      await until('all have their echoes', () =>
+        clients.every((client) => words(client).length === echoes)
+      )
+    }
+    expect(clients.map(words)).toEqual(expected)
+  })
+
   test('data is a view that is valid until the handler returns, and not after an await', async () => {
     const seen: string[] = []
     const { port } = serve({
