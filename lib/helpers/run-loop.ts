@@ -1,6 +1,5 @@
 // A loop with fixed ticks over a poller. Uses the public Poller alone.
 
-import { clockMs } from '../clock.ts'
 import { invalidArgType } from '../errors.ts'
 import { knownOptions, type OptionNames } from '../option-names.ts'
 import type { PollEvent } from '../poller/events.ts'
@@ -132,14 +131,14 @@ export async function runLoop<U>(poller: Poller<U>, options: LoopOptions<U>): Pr
   const failures = new Failures()
   let ticks = 0
   let missed = 0
-  const start = clockMs()
+  const start = poller._clockMs()
   poller._setGivesTurns(!exclusive)
   try {
     for (let tick = 0; ; tick++) {
       const dueMs = start + tick * periodMs
       if (!waitUntil(poller, dueMs, (events) => failures.watch(onEvents(events)))) break
       if (signal?.aborted) break
-      const lateMs = clockMs() - dueMs
+      const lateMs = poller._clockMs() - dueMs
       lateness.add(lateMs)
       ticks++
       const result = onTick(tick, lateMs)
@@ -149,7 +148,7 @@ export async function runLoop<U>(poller: Poller<U>, options: LoopOptions<U>): Pr
       poller.flush()
       if (!exclusive) await turnOfNodeLoop()
       failures.throwFirst()
-      const behind = Math.floor((clockMs() - start) / periodMs) - (tick + 1)
+      const behind = Math.floor((poller._clockMs() - start) / periodMs) - (tick + 1)
       if (behind > 0) {
         missed += behind
         tick += behind
@@ -178,14 +177,14 @@ function waitUntil<U>(
 ): boolean {
   for (;;) {
     if (poller.closed) return false
-    const events = poller.wait(Math.max(dueMs - clockMs(), 0))
+    const events = poller.wait(Math.max(dueMs - poller._clockMs(), 0))
     try {
       if (events.length > 0) onEvents(events)
     } catch (error) {
       poller._giveBack(events)
       throw error
     }
-    if (clockMs() >= dueMs) return !poller.closed
+    if (poller._clockMs() >= dueMs) return !poller.closed
   }
 }
 

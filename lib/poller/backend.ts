@@ -10,7 +10,10 @@
 // - From watch() or connect() on, it owns the handle, until release() closes it or gives it back.
 // - After an `ended` or `failed` record it reports nothing more of the receiving side.
 // - It makes no choices: how much, how long and who first are arguments.
-import type { Socket } from '../raw/socket.ts'
+import type { EndPoint } from '../address.ts'
+import type { SocketOptionName, SocketOptions } from '../raw/options.ts'
+import type { SocketCalls } from '../raw/socket-calls.ts'
+import type { Waker } from '../raw/waker.ts'
 import type { BatchMemory } from './batch-memory.ts'
 import type { Outbox } from './outbox.ts'
 
@@ -23,6 +26,22 @@ export interface BackendWatch {
   arm(timeoutMs: number): void
   /** Whether it keeps the process alive, as it does when it is opened. */
   keepAlive(on: boolean): void
+  close(): void
+}
+
+/**
+ * A socket that is not watched yet, as the poller sets it up: a raw `Socket`, or what stands for
+ * one.
+ */
+export interface NewSocket {
+  readonly handle: number
+  setOption<K extends SocketOptionName>(name: K, value: SocketOptions[K]): void
+  bind(address: EndPoint): void
+  /** Binds a socket that is going to connect: its port may be shared by several peers. */
+  _bindToConnect(address: EndPoint): void
+  listen(backlog: number): void
+  /** Gives the handle up: the backend owns it. */
+  detach(): number
   close(): void
 }
 
@@ -61,15 +80,23 @@ export interface Backend {
   readonly capabilities: Capabilities
   /** The name of the call that waits, for errors. */
   readonly waitCall: string
-  /** For Waker.from(). */
-  readonly wakerHandle: number
+  /** What sockets ask by their handle. */
+  readonly calls: SocketCalls
 
+  /** Milliseconds on this backend's clock, with fractions; never goes back. */
+  clockMs(): number
+  /** Ends the current or the next wait. */
+  wake(): void
+  /** What other threads end a wait with. */
+  waker(): Waker
+  /** A socket that does not block. Throws SocketError `socket`. */
+  makeSocket(type: 'tcp' | 'udp', family: 'ipv4' | 'ipv6'): NewSocket
   setLimits(limits: BackendLimits): void
   /**
    * Options that a socket needs on this system before it is bound: each has its own idea of what
    * may share an address.
    */
-  prepareBind(socket: Socket, wish: BindWish): void
+  prepareBind(socket: NewSocket, wish: BindWish): void
   /**
    * Starts receiving (or accepting) on a non-blocking socket. `kind` is one of WATCH. Throws
    * SocketError; the caller then still owns the handle.

@@ -3,7 +3,7 @@
 // most one entry for each purpose, so the heap is bounded by the sockets.
 
 export class Deadline {
-  /** In milliseconds on the clock of clockMs(). */
+  /** In milliseconds on the poller's clock. */
   at = 0
   /** Where it stands in the heap; -1 = nowhere. */
   position = -1
@@ -18,6 +18,8 @@ export class Deadline {
 export interface DeadlineOwner {
   readonly deadlines: Pick<Deadlines, 'delete'>
   setDeadline(deadline: Deadline, at: number): void
+  /** The clock that `at` is on. */
+  clockMs(): number
 }
 
 export class Deadlines {

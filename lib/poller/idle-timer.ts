@@ -1,6 +1,5 @@
 // How long a connection has been silent. Moves its deadline only when that comes up, so that a
 // message costs nothing. Knows times and a callback, no socket.
-import { clockMs } from '../clock.ts'
 import { Deadline, type DeadlineOwner } from './deadlines.ts'
 
 export class IdleTimer {
@@ -24,7 +23,7 @@ export class IdleTimer {
   /** Counts from now on; 0 = never. */
   start(idleMs: number): void {
     this.#idleMs = idleMs
-    this.#lastActive = clockMs()
+    this.#lastActive = this.#poller.clockMs()
     if (idleMs > 0) this.#poller.setDeadline(this.#deadline, this.#lastActive + idleMs)
     else this.stop()
   }

@@ -2,8 +2,8 @@
 // are read. Knows no socket's work.
 import { invalidArgValue } from '../errors.ts'
 import { knownOptions, type OptionNames } from '../option-names.ts'
-import type { Socket } from '../raw/socket.ts'
 import { integer } from '../validate.ts'
+import type { NewSocket } from './backend.ts'
 import type { BoundSocket } from './bound.ts'
 
 const DEFAULT_MAX_EVENTS = 1024
@@ -367,7 +367,7 @@ export function isBound(
 
 /** Sets those of the named options that were given. */
 export function setOptions(
-  socket: Socket,
+  socket: NewSocket,
   options: object,
   names: readonly (NumericOption | BooleanOption)[]
 ): void {

@@ -1,12 +1,11 @@
 // A timer of a poller: what is due within its wait(), and needs no turn of Node's loop. Knows no
 // sockets.
-import { clockMs } from '../clock.ts'
 import { throwLater } from '../turns.ts'
 import { number } from '../validate.ts'
 import { Deadline, type DeadlineOwner } from './deadlines.ts'
 
 /** What a timer needs of its poller. */
-interface Clock extends DeadlineOwner {
+interface Owner extends DeadlineOwner {
   readonly closed: boolean
 }
 
@@ -24,12 +23,12 @@ interface Clock extends DeadlineOwner {
  * ```
  */
 export class PollTimer {
-  readonly #clock: Clock
+  readonly #poller: Owner
   readonly #deadline: Deadline
 
   /** @internal */
-  constructor(clock: Clock, callback: () => void) {
-    this.#clock = clock
+  constructor(poller: Owner, callback: () => void) {
+    this.#poller = poller
     this.#deadline = new Deadline(() => {
       try {
         callback()
@@ -46,11 +45,11 @@ export class PollTimer {
    */
   set(ms: number): void {
     number(ms, 'ms', 0, Number.MAX_SAFE_INTEGER)
-    if (!this.#clock.closed) this.#clock.setDeadline(this.#deadline, clockMs() + ms)
+    if (!this.#poller.closed) this.#poller.setDeadline(this.#deadline, this.#poller.clockMs() + ms)
   }
 
   /** Does not call back until it is set again. */
   cancel(): void {
-    this.#clock.deadlines.delete(this.#deadline)
+    this.#poller.deadlines.delete(this.#deadline)
   }
 }

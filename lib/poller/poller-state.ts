@@ -1,7 +1,6 @@
 // What a poller and its sockets share: the backend, who is registered, the outbox, the batch that
 // is being made, deadlines and counters. Refuses to wait: wait.ts does.
 import { RELEASE } from '../binding/records.ts'
-import { clockMs } from '../clock.ts'
 import { alreadyClosed } from '../errors.ts'
 import { EventBatch } from '../event-batch.ts'
 import { Slots } from '../slots.ts'
@@ -49,8 +48,8 @@ export class PollerState<U> {
   isHandingOut = false
   /** Which batch is being made. The one before it is the one that the program is handling. */
   batchNumber = 0
-  /** clockMs(), read once a wait. */
-  now: number = clockMs()
+  /** The clock, read once a wait. */
+  now: number
   closed = false
   /**
    * Something depends on how sending goes (an end, a close, a drain): that has to be known before
@@ -86,6 +85,12 @@ export class PollerState<U> {
     this.backend = backend
     this.memory = memory
     this.highWaterMarkBytes = highWaterMarkBytes
+    this.now = backend.clockMs()
+  }
+
+  /** Milliseconds on the clock that deadlines are on. */
+  clockMs(): number {
+    return this.backend.clockMs()
   }
 
   get lowWaterMark(): number {

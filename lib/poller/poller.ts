@@ -13,12 +13,12 @@ import {
 } from '../errors.ts'
 import { knownOptions } from '../option-names.ts'
 import { Socket } from '../raw/socket.ts'
-import { Waker } from '../raw/waker.ts'
+import type { Waker } from '../raw/waker.ts'
 import { Slots } from '../slots.ts'
 import { bindToThread } from '../thread-bound.ts'
 import { inATurnOfItsOwn } from '../turns.ts'
 import { abortSignal, boolean, callback, integer, timeout } from '../validate.ts'
-import type { Backend, Capabilities } from './backend.ts'
+import type { Backend, Capabilities, NewSocket } from './backend.ts'
 import { chooseBackend } from './backends/choose.ts'
 import { BatchMemory } from './batch-memory.ts'
 import { type BoundSocket, duplicateBound } from './bound.ts'
@@ -138,7 +138,7 @@ export class Poller<U = unknown> {
     this.#state.assertOpen('listen')
     const given = knownOptions(options, LISTEN_OPTIONS)
     const backlog = integer(withDefault(given.backlog, DEFAULT_BACKLOG), 'backlog', 0, 2 ** 31 - 1)
-    const configure = (socket: Socket) => {
+    const configure = (socket: NewSocket) => {
       setOptions(socket, given, ['sendBufferSize', 'receiveBufferSize', 'keepAlive', 'tos'])
       // Set on the listener, since connections inherit it: no system call for each.
       socket.setOption('noDelay', boolean(withDefault(given.noDelay, true), 'noDelay'))
@@ -178,7 +178,7 @@ export class Poller<U = unknown> {
     const peer = new Address(endPointOf(given))
     const timeoutMs = timeout(given.timeoutMs)
     if (given.bound !== undefined) refuseBeside(given, ['localAddress', 'localPort'])
-    const connect = (socket: Socket) => {
+    const connect = (socket: NewSocket) => {
       setOptions(socket, given, ['sendBufferSize', 'receiveBufferSize', 'keepAlive', 'tos'])
       socket.setOption('noDelay', boolean(withDefault(given.noDelay, true), 'noDelay'))
       if (given.localAddress !== undefined || given.localPort !== undefined) {
@@ -351,7 +351,7 @@ export class Poller<U = unknown> {
    */
   wake(): void {
     this.#state.assertOpen('wake')
-    Waker.from(this.#state.backend.wakerHandle).wake()
+    this.#state.backend.wake()
   }
 
   /**
@@ -361,7 +361,7 @@ export class Poller<U = unknown> {
    */
   waker(): Waker {
     this.#state.assertOpen('waker')
-    return Waker.from(this.#state.backend.wakerHandle)
+    return this.#state.backend.waker()
   }
 
   /**
@@ -440,21 +440,26 @@ export class Poller<U = unknown> {
     this.#givesTurns = givesTurns
   }
 
+  /** @internal Milliseconds on the clock that its waits and timers are on. */
+  _clockMs(): number {
+    return this.#state.clockMs()
+  }
+
   // ---- Making sockets ----
 
   /**
    * Opens a socket for `build`, which gives it to the backend; an error before that closes it
    * again.
    */
-  #make<T>(type: 'tcp' | 'udp', address: SocketAddress, build: (socket: Socket) => T): T {
-    return closedIfThrown(new Socket({ type, family: address.family, nonBlocking: true }), build)
+  #make<T>(type: 'tcp' | 'udp', address: SocketAddress, build: (socket: NewSocket) => T): T {
+    return closedIfThrown(this.#state.backend.makeSocket(type, address.family), build)
   }
 
   /** The same with a socket that Node has bound, which stays the caller's if `build` throws. */
   #makeOfBound<T>(
     bound: BoundSocket,
     call: string,
-    build: (socket: Socket) => T,
+    build: (socket: NewSocket) => T,
     family?: 'ipv4' | 'ipv6'
   ): T {
     const made = closedIfThrown(duplicateBound(bound, call, family), build)
@@ -464,7 +469,7 @@ export class Poller<U = unknown> {
 
   /** Before the bind: what else may have the same address. */
   #setReuse(
-    socket: Socket,
+    socket: NewSocket,
     wanted: {
       reusePort: boolean | 'try' | undefined
       isListener: boolean
@@ -484,7 +489,7 @@ export class Poller<U = unknown> {
       )
   }
 
-  #watchListener(socket: Socket, userPtr: U | undefined): TcpListener<U> {
+  #watchListener(socket: NewSocket, userPtr: U | undefined): TcpListener<U> {
     const listener = new TcpListener(this.#state, socket.handle, userPtr)
     this.#watch(socket, listener, WATCH.listener)
     return listener
@@ -499,13 +504,13 @@ export class Poller<U = unknown> {
     if (!isConnected) return this.#watchUdp(socket, family, userPtr, false)
     // The kernel reports to a connected socket when its peer is unreachable (udp(7)); so it stays.
     const udp = this.#watchUdp(socket, family, userPtr, true, socket.remoteAddress)
-    const pending = addon().socketTakeError(udp.handle)
+    const pending = this.#state.backend.calls.takeError(udp.handle)
     if (pending > 0) udp._onDatagramFailed(this.#state.memory.slab, pending, -1, false)
     return udp
   }
 
   #watchUdp(
-    socket: Socket,
+    socket: NewSocket,
     family: 'ipv4' | 'ipv6',
     userPtr: U | undefined,
     reportUnreachable: boolean,
@@ -537,7 +542,7 @@ export class Poller<U = unknown> {
     return connection
   }
 
-  #watch(socket: Socket, watched: PollSocket<U>, kind: number): void {
+  #watch(socket: NewSocket, watched: PollSocket<U>, kind: number): void {
     try {
       this.#state.backend.watch(watched.index, Slots.generationOf(watched.id), socket.handle, kind)
     } catch (error) {
@@ -571,7 +576,7 @@ export class Poller<U = unknown> {
 }
 
 /** What goes wrong before `build` has handed the socket over closes it again. */
-function closedIfThrown<T>(socket: Socket, build: (socket: Socket) => T): T {
+function closedIfThrown<T>(socket: NewSocket, build: (socket: NewSocket) => T): T {
   try {
     return build(socket)
   } catch (error) {

@@ -1,6 +1,5 @@
 // The poller inside Node's own loop: a thread watches the backend, and each batch is followed by
 // one turn of that loop. Refuses to know events.
-import { clockMs } from '../clock.ts'
 import { EventBatch } from '../event-batch.ts'
 import { whenRejected } from '../rejections.ts'
 import { beforeNodeLoopGoesOn, turnOfNodeLoop } from '../turns.ts'
@@ -136,7 +135,9 @@ export class NodeLoop<U> {
       this.#wakeUp = resolve
     })
     this.#phase = 'waiting'
-    this.#watch.arm(next === Number.POSITIVE_INFINITY ? -1 : Math.max(next - clockMs(), 0))
+    this.#watch.arm(
+      next === Number.POSITIVE_INFINITY ? -1 : Math.max(next - this.#poller.clockMs(), 0)
+    )
     const isTouched = await waiting
     this.#phase = 'elsewhere'
     return isTouched

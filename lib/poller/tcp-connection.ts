@@ -1,18 +1,9 @@
 // One connection of the unified floor: its states, its queue, and its events. The same on every
 // system.
 import { type CompactAddress, SocketAddress } from '../address.ts'
-import { addon } from '../binding/load.ts'
 import { KIND, RELEASE } from '../binding/records.ts'
-import { SHUTDOWN } from '../binding/socket.ts'
-import { clockMs } from '../clock.ts'
 import { alreadyClosed, namedSocketError, type SocketError, socketError } from '../errors.ts'
-import {
-  getSocketOption,
-  type SocketOptionName,
-  type SocketOptions,
-  setSocketOption
-} from '../raw/options.ts'
-import { localAddressOf, remoteAddressOf } from '../raw/socket-calls.ts'
+import type { SocketOptionName, SocketOptions } from '../raw/options.ts'
 import { Slots } from '../slots.ts'
 import { bindToThread } from '../thread-bound.ts'
 import { callback, integer, timeout, uint8Array } from '../validate.ts'
@@ -161,7 +152,7 @@ export class TcpConnection<U = unknown> {
     const known = this.#knownPeer()
     if (known !== undefined) return known
     this.#assertUsable('getpeername')
-    const peer = remoteAddressOf(this.#handle)
+    const peer = this.#poller.backend.calls.remoteAddressOf(this.#handle)
     this.#getExtras().peer = peer
     return peer
   }
@@ -169,7 +160,7 @@ export class TcpConnection<U = unknown> {
   /** This side's address. Throws `EBADF` when closed. */
   get localAddress(): SocketAddress {
     if (this.closed) throw this.#alreadyClosed('getsockname')
-    return localAddressOf(this.#handle)
+    return this.#poller.backend.calls.localAddressOf(this.#handle)
   }
 
   /** Bytes received so far. */
@@ -358,7 +349,7 @@ export class TcpConnection<U = unknown> {
     if ((this.#state & CONNECTING) !== 0)
       return this.#finish(namedSocketError('ECANCELED', 'connect'), RELEASE.close)
     if (this.bufferedBytes > 0) {
-      const linger = getSocketOption(this.#handle, 'lingerMs')
+      const linger = this.#poller.backend.calls.getSocketOption(this.#handle, 'lingerMs')
       if (linger === 0) return this.#finish(undefined, RELEASE.reset)
       if (linger !== false) this.#giveUpAfter(linger, 'close')
     }
@@ -442,13 +433,13 @@ export class TcpConnection<U = unknown> {
   /** Sets an option of the socket, by the same names as `Socket.setOption`. */
   setOption<K extends SocketOptionName>(name: K, value: SocketOptions[K]): void {
     this.#assertUsable('setsockopt')
-    setSocketOption(this.#handle, name, value)
+    this.#poller.backend.calls.setSocketOption(this.#handle, name, value)
   }
 
   /** Reads an option of the socket, by the same names as `Socket.getOption`. */
   getOption<K extends SocketOptionName>(name: K): SocketOptions[K] {
     this.#assertUsable('getsockopt')
-    return getSocketOption(this.#handle, name)
+    return this.#poller.backend.calls.getSocketOption(this.#handle, name)
   }
 
   /** The same as `close()`. */
@@ -791,7 +782,7 @@ export class TcpConnection<U = unknown> {
 
   // Between two waits the poller's clock stands still, but a send may be long after the last one.
   #touchIdleBySending(): void {
-    if (this.#extras?.idleTimer?.isOn) this.#extras.idleTimer.restart(clockMs())
+    if (this.#extras?.idleTimer?.isOn) this.#extras.idleTimer.restart(this.#poller.clockMs())
   }
 
   #touchIdle(now: number): void {
@@ -811,7 +802,7 @@ export class TcpConnection<U = unknown> {
     extras.giveUpDeadline = new Deadline(() =>
       this.#finish(namedSocketError('ETIMEDOUT', call, undefined, this.#knownPeer()), RELEASE.reset)
     )
-    this.#poller.setDeadline(extras.giveUpDeadline, clockMs() + ms)
+    this.#poller.setDeadline(extras.giveUpDeadline, this.#poller.clockMs() + ms)
   }
 
   #clearDeadlines(): void {
@@ -834,7 +825,7 @@ export class TcpConnection<U = unknown> {
     this.#state |= FINISHED
     // Both have finished: closing the socket says so to the peer, and no call of its own is needed.
     if ((this.#state & PEER_ENDED) !== 0) return this.#finish(undefined, RELEASE.finish)
-    const result = addon().socketShutdown(this.#handle, SHUTDOWN.write)
+    const result = this.#poller.backend.calls.shutdownWrite(this.#handle)
     if (result >= 0) return
     const error = socketError(-result, 'shutdown', this.#knownPeer())
     // Anything else would leave the peer waiting for an end.
@@ -846,7 +837,7 @@ export class TcpConnection<U = unknown> {
 
   /** Why a connection broke of which shutdown() only says that it is connected no longer. */
   #reasonOfBreak(): SocketError {
-    const pending = addon().socketTakeError(this.#handle)
+    const pending = this.#poller.backend.calls.takeError(this.#handle)
     const peer = this.#knownPeer()
     return pending > 0
       ? socketError(pending, 'shutdown', peer)

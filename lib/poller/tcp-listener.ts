@@ -1,16 +1,9 @@
 // A listening socket of the unified floor, and its pause when descriptors run out. Does not accept
 // itself: the backend reports connections that are open already.
 import { type CompactAddress, SocketAddress } from '../address.ts'
-import { addon } from '../binding/load.ts'
 import { KIND, RELEASE, WATCH } from '../binding/records.ts'
 import { alreadyClosed, type SocketError, socketError } from '../errors.ts'
-import {
-  getSocketOption,
-  type SocketOptionName,
-  type SocketOptions,
-  setSocketOption
-} from '../raw/options.ts'
-import { localAddressOf } from '../raw/socket-calls.ts'
+import type { SocketOptionName, SocketOptions } from '../raw/options.ts'
 import { Slots } from '../slots.ts'
 import { bindToThread } from '../thread-bound.ts'
 import { callback } from '../validate.ts'
@@ -82,7 +75,7 @@ export class TcpListener<U = unknown> {
   /** Where it listens, with the port that the system chose for 0. Throws `EBADF` when closed. */
   get localAddress(): SocketAddress {
     if (this.#closed) throw alreadyClosed('the listener', 'getsockname')
-    return localAddressOf(this.#handle)
+    return this.#poller.backend.calls.localAddressOf(this.#handle)
   }
 
   /**
@@ -140,13 +133,13 @@ export class TcpListener<U = unknown> {
   /** Sets an option of the socket, by the same names as `Socket.setOption`. */
   setOption<K extends SocketOptionName>(name: K, value: SocketOptions[K]): void {
     if (this.#closed) throw alreadyClosed('the listener', 'setsockopt')
-    setSocketOption(this.#handle, name, value)
+    this.#poller.backend.calls.setSocketOption(this.#handle, name, value)
   }
 
   /** Reads an option of the socket, by the same names as `Socket.getOption`. */
   getOption<K extends SocketOptionName>(name: K): SocketOptions[K] {
     if (this.#closed) throw alreadyClosed('the listener', 'getsockopt')
-    return getSocketOption(this.#handle, name)
+    return this.#poller.backend.calls.getSocketOption(this.#handle, name)
   }
 
   /** The same as `close()`. */
@@ -205,7 +198,7 @@ export class TcpListener<U = unknown> {
       // Out of memory for one more watch: the same state as out of descriptors, and reported in
       // the same way.
       poller.unregister(connection)
-      addon().socketReset(handle)
+      poller.backend.calls.reset(handle)
       this.#onAcceptFailed(error as SocketError)
       return
     }

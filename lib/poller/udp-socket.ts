@@ -3,13 +3,7 @@
 import { type EndPoint, packed, SocketAddress } from '../address.ts'
 import { KIND, PACKED_ADDRESS, RELEASE } from '../binding/records.ts'
 import { alreadyClosed, namedSocketError, socketError } from '../errors.ts'
-import {
-  getSocketOption,
-  type SocketOptionName,
-  type SocketOptions,
-  setSocketOption
-} from '../raw/options.ts'
-import { localAddressOf, setMembership } from '../raw/socket-calls.ts'
+import type { SocketOptionName, SocketOptions } from '../raw/options.ts'
 import { Slots } from '../slots.ts'
 import { bindToThread } from '../thread-bound.ts'
 import { bytes as toBytes } from '../validate.ts'
@@ -90,7 +84,7 @@ export class UdpSocket<U = unknown> {
   /** Where it is bound, with the port that the system chose for 0. Throws `EBADF` when closed. */
   get localAddress(): SocketAddress {
     this.#assertOpen('getsockname')
-    return localAddressOf(this.#handle)
+    return this.#poller.backend.calls.localAddressOf(this.#handle)
   }
 
   /**
@@ -185,7 +179,13 @@ export class UdpSocket<U = unknown> {
    */
   joinMulticast(group: string, networkInterface?: string): void {
     this.#assertOpen('setsockopt')
-    setMembership(this.#handle, this.#family === 4 ? 'ipv4' : 'ipv6', true, group, networkInterface)
+    this.#poller.backend.calls.setMembership(
+      this.#handle,
+      this.#family === 4 ? 'ipv4' : 'ipv6',
+      true,
+      group,
+      networkInterface
+    )
   }
 
   /**
@@ -194,7 +194,7 @@ export class UdpSocket<U = unknown> {
    */
   leaveMulticast(group: string, networkInterface?: string): void {
     this.#assertOpen('setsockopt')
-    setMembership(
+    this.#poller.backend.calls.setMembership(
       this.#handle,
       this.#family === 4 ? 'ipv4' : 'ipv6',
       false,
@@ -223,13 +223,13 @@ export class UdpSocket<U = unknown> {
   /** Sets an option of the socket, by the same names as `Socket.setOption`. */
   setOption<K extends SocketOptionName>(name: K, value: SocketOptions[K]): void {
     this.#assertOpen('setsockopt')
-    setSocketOption(this.#handle, name, value)
+    this.#poller.backend.calls.setSocketOption(this.#handle, name, value)
   }
 
   /** Reads an option of the socket, by the same names as `Socket.getOption`. */
   getOption<K extends SocketOptionName>(name: K): SocketOptions[K] {
     this.#assertOpen('getsockopt')
-    return getSocketOption(this.#handle, name)
+    return this.#poller.backend.calls.getSocketOption(this.#handle, name)
   }
 
   /** The same as `close()`. */

@@ -1,8 +1,6 @@
 // One wait: what is queued goes out, the system waits and receives, and each record goes to its
 // socket. Refuses to know what a record means to a socket.
-import { addon } from '../binding/load.ts'
 import { KIND, RECORD } from '../binding/records.ts'
-import { clockMs } from '../clock.ts'
 import { socketError } from '../errors.ts'
 import { FOREVER_MS, SLICE_MS } from '../wait-slices.ts'
 import type { PollEvent } from './events.ts'
@@ -12,7 +10,7 @@ import type { PollerState } from './poller-state.ts'
 export function collectEvents<U>(poller: PollerState<U>, limitMs: number): PollEvent<U>[] {
   const { backend, memory, outbox, deadlines } = poller
   poller.stats.waits++
-  poller.now = clockMs()
+  poller.now = backend.clockMs()
   if (poller.hasGivenBack) {
     poller.flush()
     return poller.takeEvents()
@@ -22,7 +20,7 @@ export function collectEvents<U>(poller: PollerState<U>, limitMs: number): PollE
     if (poller.mustSettle) poller.flush()
     memory.prepare(outbox.count)
     const count = backend.exchange(outbox, memory, nextWaitMs(poller, deadline))
-    poller.now = clockMs()
+    poller.now = backend.clockMs()
     const settled = settleSends(poller, Math.max(count, 0), memory.slab)
     if (count < 0) throw socketError(-count, backend.waitCall)
     if (count > settled) deliver(poller, settled, count)
@@ -83,5 +81,5 @@ function deliverRecord<U>(
   if (socket !== undefined)
     socket._onRecord(kind, slab, a, records[at + RECORD.b], records[at + RECORD.c])
   // An accepted connection whose listener is gone.
-  else if (kind === KIND.accepted) addon().socketReset(a)
+  else if (kind === KIND.accepted) poller.backend.calls.reset(a)
 }

@@ -1,10 +1,45 @@
-// What every kind of socket asks of the system in the same way: where it is, where its peer is, and
-// multicast groups. Knows handles, no class of sockets.
+// What every kind of socket asks of the system in the same way: where it is, where its peer is, its
+// options, multicast groups. Knows handles, no class of sockets.
 import { packed, SocketAddress } from '../address.ts'
 import { addon } from '../binding/load.ts'
 import { PACKED_ADDRESS } from '../binding/records.ts'
+import { SHUTDOWN } from '../binding/socket.ts'
 import { check, namedSocketError, socketError } from '../errors.ts'
-import { getSocketOption } from './options.ts'
+import {
+  getSocketOption,
+  type SocketOptionName,
+  type SocketOptions,
+  setSocketOption
+} from './options.ts'
+
+/** What the sockets of a poller ask by their handle, of a system or of what stands for one. */
+export interface SocketCalls {
+  /** Throws SocketError `getsockname`. */
+  localAddressOf(handle: number): SocketAddress
+  /** Throws SocketError `getpeername`: `ENOTCONN` if there is no peer. */
+  remoteAddressOf(handle: number): SocketAddress
+  /** Throws `ERR_INVALID_ARG_VALUE` for an unknown name, SocketError for what is refused. */
+  setSocketOption<K extends SocketOptionName>(
+    handle: number,
+    name: K,
+    value: SocketOptions[K]
+  ): void
+  getSocketOption<K extends SocketOptionName>(handle: number, name: K): SocketOptions[K]
+  /** See {@link setMembership}. */
+  setMembership(
+    handle: number,
+    family: 'ipv4' | 'ipv6',
+    join: boolean,
+    group: string,
+    networkInterface: string | undefined
+  ): void
+  /** Finishes sending: 0, or minus the error number. */
+  shutdownWrite(handle: number): number
+  /** The pending error number as a positive number, which is cleared; 0 for none. */
+  takeError(handle: number): number
+  /** Closes with RST a handle that no backend watches. */
+  reset(handle: number): void
+}
 
 /** Throws SocketError `getsockname`. */
 export function localAddressOf(handle: number): SocketAddress {
@@ -56,4 +91,16 @@ export function setMembership(
     ? `no interface of this machine has the address ${networkInterface}`
     : `${group} was not joined there`
   throw namedSocketError(error.code, 'setsockopt', why)
+}
+
+/** The system's own. */
+export const systemSocketCalls: SocketCalls = {
+  localAddressOf,
+  remoteAddressOf,
+  setSocketOption,
+  getSocketOption,
+  setMembership,
+  shutdownWrite: (handle) => addon().socketShutdown(handle, SHUTDOWN.write),
+  takeError: (handle) => addon().socketTakeError(handle),
+  reset: (handle) => addon().socketReset(handle)
 }

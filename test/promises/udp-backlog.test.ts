@@ -19,6 +19,10 @@ class NarrowSystem {
   /** The first bytes of those that it took, as text. */
   readonly taken: string[] = []
 
+  clockMs(): number {
+    return 0
+  }
+
   flush(outbox: Outbox, batch: BatchMemory): number {
     let position = 0
     while (position >= 0 && position < outbox.count) {

@@ -1,6 +1,5 @@
 // What is Linux's own of the unified floor.
-import type { Socket } from '../../raw/socket.ts'
-import type { BindWish, Capabilities } from '../backend.ts'
+import type { BindWish, Capabilities, NewSocket } from '../backend.ts'
 import { ExchangeBackend } from './exchange.ts'
 
 export class EpollBackend extends ExchangeBackend {
@@ -16,7 +15,7 @@ export class EpollBackend extends ExchangeBackend {
     })
   }
 
-  prepareBind(socket: Socket, { isListener, reuseAddress }: BindWish): void {
+  prepareBind(socket: NewSocket, { isListener, reuseAddress }: BindWish): void {
     // On Linux this lets a server start again while old connections linger in TIME_WAIT; it does
     // not share a listening port (socket(7)).
     if (isListener || reuseAddress) socket.setOption('reuseAddress', true)

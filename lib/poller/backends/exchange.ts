@@ -4,9 +4,19 @@ import type { ExchangeBinding } from '../../binding/exchange.ts'
 import { addon } from '../../binding/load.ts'
 import type { LoopWatchBinding } from '../../binding/loop-watch.ts'
 import type { SocketBinding } from '../../binding/socket.ts'
+import { clockMs } from '../../clock.ts'
 import { check } from '../../errors.ts'
-import type { Socket } from '../../raw/socket.ts'
-import type { Backend, BackendLimits, BackendWatch, BindWish, Capabilities } from '../backend.ts'
+import { Socket } from '../../raw/socket.ts'
+import { type SocketCalls, systemSocketCalls } from '../../raw/socket-calls.ts'
+import { Waker } from '../../raw/waker.ts'
+import type {
+  Backend,
+  BackendLimits,
+  BackendWatch,
+  BindWish,
+  Capabilities,
+  NewSocket
+} from '../backend.ts'
 import type { BatchMemory } from '../batch-memory.ts'
 import type { Outbox } from '../outbox.ts'
 
@@ -32,23 +42,40 @@ interface CallNames {
 export abstract class ExchangeBackend implements Backend {
   abstract readonly name: 'epoll' | 'iocp'
   abstract readonly capabilities: Capabilities
-  readonly wakerHandle: number
+  readonly calls: SocketCalls = systemSocketCalls
   protected readonly native = addon() as SocketBinding & ExchangeBinding & LoopWatchBinding
   readonly #exchange: number
-  readonly #calls: CallNames
+  readonly #names: CallNames
+  readonly #wakerHandle: number
   #untilReap = REAP_EVERY
 
-  constructor(owner: object, calls: CallNames) {
-    this.#calls = calls
-    this.#exchange = check(this.native.exchangeCreate(owner), calls.create)
-    this.wakerHandle = this.native.exchangeWakerHandle(this.#exchange)
+  constructor(owner: object, names: CallNames) {
+    this.#names = names
+    this.#exchange = check(this.native.exchangeCreate(owner), names.create)
+    this.#wakerHandle = this.native.exchangeWakerHandle(this.#exchange)
   }
 
   get waitCall(): string {
-    return this.#calls.wait
+    return this.#names.wait
   }
 
-  abstract prepareBind(socket: Socket, wish: BindWish): void
+  abstract prepareBind(socket: NewSocket, wish: BindWish): void
+
+  clockMs(): number {
+    return clockMs()
+  }
+
+  wake(): void {
+    this.waker().wake()
+  }
+
+  waker(): Waker {
+    return Waker.from(this.#wakerHandle)
+  }
+
+  makeSocket(type: 'tcp' | 'udp', family: 'ipv4' | 'ipv6'): NewSocket {
+    return new Socket({ type, family, nonBlocking: true })
+  }
 
   setLimits(limits: BackendLimits): void {
     const { maxEvents, readBudgetBytes, maxDatagramBytes, acceptBudget } = limits
@@ -64,7 +91,7 @@ export abstract class ExchangeBackend implements Backend {
   watch(index: number, generation: number, handle: number, kind: number): void {
     check(
       this.native.exchangeWatch(this.#exchange, index, generation, handle, kind),
-      this.#calls.watch
+      this.#names.watch
     )
   }
 
@@ -73,7 +100,7 @@ export abstract class ExchangeBackend implements Backend {
   }
 
   setReceiving(index: number, on: boolean): void {
-    check(this.native.exchangeReceive(this.#exchange, index, on), this.#calls.watch)
+    check(this.native.exchangeReceive(this.#exchange, index, on), this.#names.watch)
   }
 
   release(index: number, how: number): number {

@@ -1,6 +1,5 @@
 // What is Windows' own of the unified floor.
-import type { Socket } from '../../raw/socket.ts'
-import type { BindWish, Capabilities } from '../backend.ts'
+import type { BindWish, Capabilities, NewSocket } from '../backend.ts'
 import { ExchangeBackend } from './exchange.ts'
 
 export class IocpBackend extends ExchangeBackend {
@@ -20,7 +19,7 @@ export class IocpBackend extends ExchangeBackend {
     })
   }
 
-  prepareBind(socket: Socket, { isListener, reuseAddress }: BindWish): void {
+  prepareBind(socket: NewSocket, { isListener, reuseAddress }: BindWish): void {
     // A listener gets no option, as libuv's: with SO_EXCLUSIVEADDRUSE its port is taken for as long
     // as a connection lives that it accepted, and a server could not start again. Without, a plain
     // bind is refused while the port has a listener, and is not while only connections have it;
