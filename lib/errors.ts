@@ -106,6 +106,12 @@ function numbersOf({ names }: ErrorTable): Map<string, number> {
   return numbers
 }
 
+/** This system's number for a POSIX name; 0 if it has none. */
+export function errorNumber(code: string): number {
+  numbersByName ??= numbersOf(table)
+  return numbersByName.get(code) ?? 0
+}
+
 /** From the POSIX name, for what pollport detects itself. */
 export function namedSocketError(
   code: string,
@@ -113,10 +119,9 @@ export function namedSocketError(
   message?: string,
   where?: Where
 ): SocketError {
-  numbersByName ??= numbersOf(table)
   return new SocketError(
     code,
-    numbersByName.get(code) ?? 0,
+    errorNumber(code),
     syscall,
     message ?? errorMessages[code] ?? code,
     where

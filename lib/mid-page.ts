@@ -1,6 +1,6 @@
 // Memory that the kernel copies into and out of, placed where that copy is fast. Refuses to know
 // what lies in it.
-import { addon } from './binding/load.ts'
+import { loaded } from './binding/load.ts'
 
 const PAGE_BYTES = 4096
 /** How far into a page of memory {@link midPage}'s bytes begin. */
@@ -16,6 +16,6 @@ export const MID_PAGE = PAGE_BYTES / 2
  */
 export function midPage(byteLength: number): Buffer {
   const memory = Buffer.allocUnsafeSlow(byteLength + PAGE_BYTES)
-  const begin = (PAGE_BYTES + MID_PAGE - addon().pageOffset(memory)) % PAGE_BYTES
+  const begin = (PAGE_BYTES + MID_PAGE - (loaded?.pageOffset(memory) ?? 0)) % PAGE_BYTES
   return memory.subarray(begin, begin + byteLength)
 }

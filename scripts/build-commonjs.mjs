@@ -19,8 +19,8 @@ const options = {
 const { outputFiles } = await build({
   ...options,
   absWorkingDir: root,
-  entryPoints: ['dist/index.js', 'dist/websocket/index.js'],
-  chunkNames: 'shared',
+  entryPoints: ['dist/index.js', 'dist/websocket/index.js', 'dist/simulation/index.js'],
+  chunkNames: 'shared-[hash]',
   outdir: target,
   outbase: 'dist',
   bundle: true,

@@ -136,7 +136,11 @@ export async function runLoop<U>(poller: Poller<U>, options: LoopOptions<U>): Pr
   try {
     for (let tick = 0; ; tick++) {
       const dueMs = start + tick * periodMs
-      if (!waitUntil(poller, dueMs, (events) => failures.watch(onEvents(events)))) break
+      const handle = (events: PollEvent<U>[]) => failures.watch(onEvents(events))
+      const isOpen = poller._mayBlock
+        ? waitUntil(poller, dueMs, handle)
+        : await waitWithoutBlocking(poller, dueMs, handle)
+      if (!isOpen) break
       if (signal?.aborted) break
       const lateMs = poller._clockMs() - dueMs
       lateness.add(lateMs)
@@ -177,14 +181,35 @@ function waitUntil<U>(
 ): boolean {
   for (;;) {
     if (poller.closed) return false
-    const events = poller.wait(Math.max(dueMs - poller._clockMs(), 0))
-    try {
-      if (events.length > 0) onEvents(events)
-    } catch (error) {
-      poller._giveBack(events)
-      throw error
-    }
+    handOver(poller, poller.wait(Math.max(dueMs - poller._clockMs(), 0)), onEvents)
     if (poller._clockMs() >= dueMs) return !poller.closed
+  }
+}
+
+/** The same in a simulation, where other programs have to run in this thread. */
+async function waitWithoutBlocking<U>(
+  poller: Poller<U>,
+  dueMs: number,
+  onEvents: (events: PollEvent<U>[]) => void
+): Promise<boolean> {
+  for (;;) {
+    if (poller.closed) return false
+    const events = await poller._waitWithoutBlocking(Math.max(dueMs - poller._clockMs(), 0))
+    handOver(poller, events, onEvents)
+    if (poller.closed || poller._clockMs() >= dueMs) return !poller.closed
+  }
+}
+
+function handOver<U>(
+  poller: Poller<U>,
+  events: PollEvent<U>[],
+  onEvents: (events: PollEvent<U>[]) => void
+): void {
+  try {
+    if (events.length > 0) onEvents(events)
+  } catch (error) {
+    poller._giveBack(events)
+    throw error
   }
 }
 

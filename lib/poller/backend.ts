@@ -76,7 +76,9 @@ export interface BackendLimits {
 }
 
 export interface Backend {
-  readonly name: 'epoll' | 'iocp'
+  readonly name: 'epoll' | 'iocp' | 'simulated'
+  /** Whether a wait may block the thread: other programs of a simulation run in it, too. */
+  readonly mayBlock: boolean
   readonly capabilities: Capabilities
   /** The name of the call that waits, for errors. */
   readonly waitCall: string

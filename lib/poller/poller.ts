@@ -93,19 +93,22 @@ export class Poller<U = unknown> {
    * @throws Error `ERR_UNSUPPORTED_PLATFORM` or `ERR_ADDON_NOT_FOUND` where pollport is not
    *   supported; TypeError or RangeError for wrong options; SocketError `EMFILE`, `ENOMEM`, …
    */
-  constructor(options: PollerOptions = {}) {
+  constructor(options?: PollerOptions)
+  /** @internal On a system that a simulation has. */
+  constructor(options: PollerOptions, backend: Backend)
+  constructor(options: PollerOptions = {}, given?: Backend) {
     const settings = readPollerOptions(options)
     const { batchBufferBytes, maxEvents, readBudgetBytes, maxDatagramBytes } = settings
     // Before the backend: if there is no memory for it, nothing is left open.
     const memory = new BatchMemory(batchBufferBytes, maxDatagramBytes, maxEvents)
-    const backend: Backend = chooseBackend(settings.backend, this)
+    const backend = given ?? chooseBackend(settings.backend, this)
     backend.setLimits({ maxEvents, readBudgetBytes, maxDatagramBytes, acceptBudget: ACCEPT_BUDGET })
     this.#state = new PollerState(backend, memory, settings.highWaterMarkBytes)
     bindToThread(this)
   }
 
-  /** The mechanism in use: `'epoll'` or `'iocp'`. */
-  get backend(): 'epoll' | 'iocp' {
+  /** The mechanism in use: `'epoll'`, `'iocp'`, or `'simulated'` in a simulation. */
+  get backend(): 'epoll' | 'iocp' | 'simulated' {
     return this.#state.backend.name
   }
 
@@ -438,6 +441,27 @@ export class Poller<U = unknown> {
   /** @internal For {@link runLoop}: begins (true or false) or ends (undefined). */
   _setGivesTurns(givesTurns: boolean | undefined): void {
     this.#givesTurns = givesTurns
+  }
+
+  /** @internal Whether `wait()` blocks the thread: in a simulation others have to run. */
+  get _mayBlock(): boolean {
+    return this.#state.backend.mayBlock
+  }
+
+  /** @internal The same as `wait()`, without blocking the thread. */
+  async _waitWithoutBlocking(timeoutMs: number): Promise<PollEvent<U>[]> {
+    const state = this.#state
+    state.assertOpen('wait')
+    state.flush()
+    await new Promise<void>((resolve) => {
+      const watch = state.backend.openWatch(() => {
+        watch.close()
+        resolve()
+      })
+      const untilMs = Math.min(state.clockMs() + timeoutMs, state.deadlines.next)
+      watch.arm(Math.max(untilMs - state.clockMs(), 0))
+    })
+    return this.closed ? [] : this.wait(0)
   }
 
   /** @internal Milliseconds on the clock that its waits and timers are on. */

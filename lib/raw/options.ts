@@ -136,6 +136,11 @@ export function setSocketOption<K extends SocketOptionName>(
   check(addon().socketSetOption(handle, indexOf(name), toNumber(kind, name, value)), 'setsockopt')
 }
 
+/** @internal The same errors for a name and a value that no system is asked about. */
+export function checkOption(name: SocketOptionName, value: unknown): void {
+  toNumber(kindOf(name), name, value)
+}
+
 /** @internal */
 export function getSocketOption<K extends SocketOptionName>(
   handle: number,

@@ -77,6 +77,24 @@ const rooms: readonly Room[] = [
     why: 'helpers are written on the public Poller and its sockets alone, as a user could write them'
   },
   {
+    holds: /^simulation\//,
+    mayImport: [
+      'simulation/',
+      'poller/poller',
+      'poller/options',
+      'poller/backend',
+      'poller/batch-memory',
+      'poller/outbox',
+      'raw/options',
+      'raw/socket-calls',
+      'raw/waker',
+      'binding/records',
+      'binding/socket',
+      leaves
+    ],
+    why: 'a simulated network is a backend of the poller and its world: it needs no system'
+  },
+  {
     holds: /^websocket\//,
     mayImport: [
       'websocket/',

@@ -181,7 +181,8 @@ describe('options that are something else', () => {
     const { poller } = openProbe()
     const other = poller.backend === 'epoll' ? 'iocp' : 'epoll'
     expect(thrownBy(() => new Poller({ backend: other })).code).toBe('ERR_UNSUPPORTED_PLATFORM')
-    expect(openProbe({ backend: poller.backend }).poller.backend).toBe(poller.backend)
+    const own = poller.backend as 'epoll' | 'iocp'
+    expect(openProbe({ backend: own }).poller.backend).toBe(own)
     expect(openProbe({ backend: 'auto' }).poller.backend).toBe(poller.backend)
   })
 })

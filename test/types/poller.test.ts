@@ -48,7 +48,7 @@ test('a poller knows the type of its userPtr', () => {
     highWaterMarkBytes: 1,
     maxDatagramBytes: 1
   })
-  expectTypeOf<Poller['backend']>().toEqualTypeOf<'epoll' | 'iocp'>()
+  expectTypeOf<Poller['backend']>().toEqualTypeOf<'epoll' | 'iocp' | 'simulated'>()
   expectTypeOf<Poller['capabilities']>().toEqualTypeOf<Capabilities>()
   expectTypeOf<Poller['stats']>().toExtend<PollerStats>()
   expectTypeOf<Poller['waker']>().returns.toEqualTypeOf<Waker>()

@@ -42,6 +42,7 @@ interface CallNames {
 export abstract class ExchangeBackend implements Backend {
   abstract readonly name: 'epoll' | 'iocp'
   abstract readonly capabilities: Capabilities
+  readonly mayBlock = true
   readonly calls: SocketCalls = systemSocketCalls
   protected readonly native = addon() as SocketBinding & ExchangeBinding & LoopWatchBinding
   readonly #exchange: number

@@ -1,0 +1,29 @@
+// What hosts and backends need of the network: the clock, the wire, and who may run. network.ts
+// has it.
+import type { SimulatedBackend } from './backend.ts'
+import type { SimulatedHost } from './host.ts'
+import type { LinkSettings } from './link.ts'
+import type { Packet } from './packet.ts'
+import type { Schedule } from './schedule.ts'
+
+export interface Core {
+  readonly seed: number
+  readonly now: number
+  readonly schedule: Schedule
+  nextHandle(): number
+  linkBetween(from: string, to: string): LinkSettings
+  send(packet: Packet): void
+  start(host: SimulatedHost, program: () => unknown): void
+  /** Tells later whether the host has not crashed since. */
+  lifeOf(host: SimulatedHost): () => boolean
+  onCrash(host: SimulatedHost): void
+  /** A program did something or may go on, so that more may come of it in this moment. */
+  stir(): void
+  /** `backend`, whose loop waits, has something to report or its time is over. */
+  setDue(backend: SimulatedBackend): void
+  /**
+   * Lets time pass inside a blocking wait, until `isOver` or that time. Throws
+   * ERR_SIMULATION_BLOCKED where others would have to run.
+   */
+  block(untilMs: number, isOver: () => boolean): void
+}

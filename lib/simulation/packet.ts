@@ -1,0 +1,41 @@
+// What goes over a simulated link. Pure data.
+
+/** The bits that open, end and break a TCP connection (RFC 9293, 3.1). */
+export const FLAG = { fin: 1, syn: 2, rst: 4, ack: 16 } as const
+
+/** IPv4's header and TCP's, in bytes (RFC 791, RFC 9293). */
+export const TCP_HEADER_BYTES = 40
+/** IPv4's header and UDP's (RFC 768). */
+export const UDP_HEADER_BYTES = 28
+
+/**
+ * A packet on its way, as {@link SimulatedNetwork.rule} sees it. Do not change it.
+ * @category Simulation
+ */
+export interface Packet {
+  /** `'unreachable'` answers a datagram to a port that nobody has (ICMP, RFC 792). */
+  readonly protocol: 'tcp' | 'udp' | 'unreachable'
+  /** The address that it comes from. */
+  readonly from: string
+  /** The address that it goes to. */
+  readonly to: string
+  /** The port that it comes from. */
+  readonly fromPort: number
+  /** The port that it goes to. */
+  readonly toPort: number
+  /** What it carries, without headers. */
+  readonly data: Uint8Array
+  /** TCP's: an OR of 1 (FIN), 2 (SYN), 4 (RST) and 16 (ACK); 0 otherwise. */
+  readonly flags: number
+  /** TCP's: the number of the first byte, where the first byte of a connection is 0. */
+  readonly sequence: number
+  /** TCP's: the number of the byte that the sender of this packet waits for. */
+  readonly acknowledged: number
+  /** TCP's: how many bytes the sender of this packet has room for. */
+  readonly windowBytes: number
+}
+
+export function packetBytes(packet: Packet): number {
+  const header = packet.protocol === 'tcp' ? TCP_HEADER_BYTES : UDP_HEADER_BYTES
+  return header + packet.data.length
+}

@@ -1,0 +1,56 @@
+// A simulated socket that nobody watches yet, as the poller sets it up.
+import { type EndPoint, SocketAddress } from '../address.ts'
+import { namedSocketError } from '../errors.ts'
+import type { NewSocket } from '../poller/backend.ts'
+import { checkOption, type SocketOptionName, type SocketOptions } from '../raw/options.ts'
+import type { Endpoint } from './endpoint.ts'
+import type { SimulatedHost } from './host.ts'
+import { ListenerEndpoint } from './listener-endpoint.ts'
+
+export class SimulatedSocket implements NewSocket {
+  readonly handle: number
+  readonly options: Endpoint['options'] = new Map<
+    SocketOptionName,
+    SocketOptions[SocketOptionName]
+  >()
+  /** Where a socket that is going to connect is bound. */
+  local: SocketAddress | undefined
+  readonly #host: SimulatedHost
+  readonly #type: 'tcp' | 'udp'
+  #endpoint: Endpoint | undefined
+
+  constructor(host: SimulatedHost, type: 'tcp' | 'udp', handle: number) {
+    this.#host = host
+    this.#type = type
+    this.handle = handle
+  }
+
+  setOption<K extends SocketOptionName>(name: K, value: SocketOptions[K]): void {
+    checkOption(name, value)
+    this.options.set(name, value)
+  }
+
+  bind(address: EndPoint): void {
+    const where = new SocketAddress(address)
+    if (this.#type === 'udp') this.#endpoint = this.#host._bindUdp(this.handle, where, this.options)
+    else this.#endpoint = this.#host._listen(this.handle, where, this.options)
+  }
+
+  _bindToConnect(address: EndPoint): void {
+    this.local = new SocketAddress(address)
+  }
+
+  listen(backlog: number): void {
+    if (!(this.#endpoint instanceof ListenerEndpoint))
+      throw namedSocketError('EINVAL', 'listen', 'the socket is not bound')
+    this.#endpoint.backlog = backlog
+  }
+
+  detach(): number {
+    return this.handle
+  }
+
+  close(): void {
+    if (this.#endpoint !== undefined) this.#host._close(this.#endpoint)
+  }
+}

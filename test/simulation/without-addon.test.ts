@@ -1,0 +1,14 @@
+// A simulation runs where pollport's addon cannot be loaded.
+import { expect, test } from 'vitest'
+import { startChild } from '../support/child.ts'
+
+test('the module is imported and works where supported is false', async () => {
+  const child = startChild(new URL('../support/without-addon.mjs', import.meta.url))
+  const { supported, types, peer } = await child.at('done', 30_000)
+  expect({ supported, types, peer }).toEqual({
+    supported: false,
+    types: ['connect', 'accept', 'receive'],
+    peer: '10.0.0.1:80'
+  })
+  expect((await child.ended).code).toBe(0)
+})
