@@ -230,6 +230,13 @@ export class PollerState<U> {
     }
   }
 
+  /** If it is the close of a diverted connection. */
+  #handOverClose(event: PollEvent<U>): void {
+    if (event.type !== 'close') return
+    const eventHandler = handlerOf(event)
+    if (eventHandler !== undefined) this.handOver(eventHandler, event as HandedEvent<U>)
+  }
+
   /** Makes a new socket known. Its index and generation are what the backend calls it by. */
   register(socket: PollSocket<U>): number {
     this.stats.sockets++
@@ -299,6 +306,8 @@ export class PollerState<U> {
     // A handler may use another socket, which must be closed by then.
     const heldBack: [Handler, HandedEvent<U>][] = []
     this.#heldBack = heldBack
+    // What was closed before has left the registry, and no wait() comes that would say so.
+    for (let at = 0; at < this.events.length; at++) this.#handOverClose(this.events[at])
     for (const socket of this.registry.values()) {
       this.backend.release(socket.index, RELEASE.close)
       socket._onPollerClosed()

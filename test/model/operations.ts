@@ -3,7 +3,7 @@
 // is passed over when there is no such thing at that moment. So any part of a program is a program.
 import { randomFrom } from '../support/poller-random.ts'
 
-export const COUNTS = { pollers: 4, listeners: 3, links: 24, udps: 5 } as const
+export const COUNTS = { pollers: 4, listeners: 3, links: 24, udps: 5, webs: 8 } as const
 
 /** What a number of an operation chooses from. */
 const ranges = {
@@ -13,6 +13,7 @@ const ranges = {
   side: 2,
   udp: COUNTS.udps,
   other: COUNTS.udps,
+  web: COUNTS.webs,
   form: 4,
   size: 0,
   ms: 0,
@@ -46,6 +47,15 @@ const catalogue = {
   pauseUdp: [2, 'udp'],
   resumeUdp: [4, 'udp'],
   closeUdp: [1, 'udp'],
+  webOpen: [12, 'web', 'poller', 'poller', 'form'],
+  webSend: [40, 'web', 'side', 'size', 'form'],
+  webFragments: [8, 'web', 'side', 'bytes'],
+  webPing: [4, 'web', 'side'],
+  webPublish: [6, 'poller', 'size', 'form'],
+  webPause: [4, 'web', 'side'],
+  webResume: [8, 'web', 'side'],
+  webClose: [5, 'web', 'side', 'choice'],
+  webTerminate: [3, 'web', 'side'],
   wake: [8, 'poller'],
   flush: [20, 'poller'],
   wait: [220, 'poller', 'ms'],

@@ -34,7 +34,14 @@ const PATIENCE_MS = 20_000
 const SHRINKING_PATIENCE_MS = isWindows ? 4000 : 2000
 const SHRINKING_MS = 180_000
 const script = fileURLToPath(new URL('child.ts', import.meta.url))
-const nothing: Counts = { operations: 0, connections: 0, bytes: 0, datagrams: 0, events: 0 }
+const nothing: Counts = {
+  operations: 0,
+  connections: 0,
+  bytes: 0,
+  datagrams: 0,
+  messages: 0,
+  events: 0
+}
 
 export class Player {
   #child: ChildProcess | undefined

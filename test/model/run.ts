@@ -20,7 +20,14 @@ const seeds = values.seed === undefined ? Number(values.seeds) : 1
 const operations = Number(values.operations)
 const count = Math.ceil(operations / seeds)
 const first = values.seed === undefined ? newSeed() : Number(values.seed)
-const total: Counts = { operations: 0, connections: 0, bytes: 0, datagrams: 0, events: 0 }
+const total: Counts = {
+  operations: 0,
+  connections: 0,
+  bytes: 0,
+  datagrams: 0,
+  messages: 0,
+  events: 0
+}
 const player = new Player()
 for (let at = 0; at < seeds; at++) {
   const seed = (first + at) % 2 ** 32
@@ -48,6 +55,7 @@ if (values.publish) {
       ['connections', total.connections],
       ['bytes received', total.bytes],
       ['datagrams received', total.datagrams],
+      ['WebSocket messages received', total.messages],
       ['events', total.events],
       // A run with any of either ends before it comes here.
       ['failures', 0],

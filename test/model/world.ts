@@ -14,6 +14,7 @@ import { piece, rewind } from './bytes.ts'
 import { Datagrams } from './datagrams.ts'
 import { Broken, End, type Home } from './end.ts'
 import { COUNTS, lineOf, type Operation } from './operations.ts'
+import { WebSockets } from './websockets.ts'
 
 const options = [
   {},
@@ -39,6 +40,7 @@ export interface Counts {
   connections: number
   bytes: number
   datagrams: number
+  messages: number
   events: number
 }
 
@@ -94,7 +96,14 @@ class ListenerModel {
 }
 
 export class World {
-  readonly counts: Counts = { operations: 0, connections: 0, bytes: 0, datagrams: 0, events: 0 }
+  readonly counts: Counts = {
+    operations: 0,
+    connections: 0,
+    bytes: 0,
+    datagrams: 0,
+    messages: 0,
+    events: 0
+  }
   /** The last operations and events, for the report of a failure. */
   readonly story: string[] = []
   #pollers: PollerModel[]
@@ -104,6 +113,9 @@ export class World {
   #connects = 0
   #inNextEvent: Operation[] = []
   #datagrams: Datagrams
+  readonly #webs: WebSockets
+  /** Done in the next handler of a WebSocket. */
+  #inNextHandler: Operation[] = []
   readonly #deadlineMs: number
 
   /** `deadlineMs`: how long what must come may take. */
@@ -112,13 +124,19 @@ export class World {
     rewind()
     this.#pollers = Array.from({ length: COUNTS.pollers }, (_, number) => new PollerModel(number))
     this.#datagrams = new Datagrams(this.counts, (number) => this.#pollers[number])
+    this.#webs = new WebSockets(this.counts, () => {
+      const next = this.#inNextHandler.pop()
+      if (next !== undefined) this.#do(next)
+    })
+    for (const home of this.#pollers) this.#webs.serve(home)
     for (let number = 0; number < COUNTS.listeners; number++)
       this.#listeners[number] = new ListenerModel(this.#pollers[number])
   }
 
   run(operation: Operation): void {
-    if (operation.inEvent && this.#inNextEvent.length < 8) {
-      this.#inNextEvent.push(operation)
+    const waiting = operation.name.startsWith('web') ? this.#inNextHandler : this.#inNextEvent
+    if (operation.inEvent && waiting.length < 8) {
+      waiting.push(operation)
       return
     }
     this.#do(operation)
@@ -128,6 +146,7 @@ export class World {
   finish(): void {
     this.#settle()
     for (const [end] of this.#allEnds()) end.close()
+    this.#webs.closeAll()
     this.#settle()
     this.close()
   }
@@ -198,6 +217,16 @@ export class World {
       case 'resumeUdp':
       case 'closeUdp':
         return this.#datagrams.do(name, a, b, c)
+      case 'webOpen':
+      case 'webSend':
+      case 'webFragments':
+      case 'webPing':
+      case 'webPublish':
+      case 'webPause':
+      case 'webResume':
+      case 'webClose':
+      case 'webTerminate':
+        return this.#webs.do(name, numbers, this.#pollers)
       default:
         return this.#end(a, b)?.[name](c, d) ?? false
     }
@@ -352,6 +381,7 @@ export class World {
     home.batch++
     home.waitBegan = performance.now()
     const events = home.poller.wait(timeoutMs)
+    this.#webs.check()
     if (events.length === 0) return 0
     const batch = home.batch
     const received = new Map<End, number>()
@@ -414,8 +444,11 @@ export class World {
   // ---- Closing pollers, and what must have come true ----
 
   #reopen(number: number): boolean {
+    // What a handshake of theirs has sent would be nobody's to count.
+    if (this.#webs.isConnecting) return false
     const home = this.#pollers[number]
     home.isClosed = true
+    this.#webs.cut(home)
     for (const end of home.ends) end.hasClosedPoller = end.socket?.closed === true
     home.poller.close()
     for (const end of [...home.ends]) {
@@ -427,7 +460,9 @@ export class World {
       listener?.home === home ? undefined : listener
     )
     this.#datagrams.forget(home)
+    this.#webs.check()
     this.#pollers[number] = new PollerModel(number)
+    this.#webs.serve(this.#pollers[number])
     for (let at = 0; at < COUNTS.listeners; at++)
       this.#listeners[at] ??= new ListenerModel(this.#pollers[number])
     return true
@@ -453,6 +488,7 @@ export class World {
         if (end.raw !== undefined) this.#adopt(end, this.#pollers[3])
         if (end.paused) end.resume()
       }
+      this.#webs.resumeAll()
       let count = 0
       for (const home of this.#pollers) count += this.#wait(home, idle > 2 ? 0.2 : 0)
       idle = count > 0 ? 0 : idle + 1
@@ -470,7 +506,7 @@ export class World {
       if (missing !== undefined) return `${end.name}: ${missing}`
     for (const home of this.#pollers) if (home.wakePending) return `poller ${home.number}: wake`
     for (const listener of this.#listeners) if (listener?.isClosed) return 'the close of a listener'
-    return this.#datagrams.missing()
+    return this.#datagrams.missing() ?? this.#webs.missing()
   }
 
   /**
@@ -487,6 +523,7 @@ export class World {
           `${peer.out.given - peer.out.received} bytes of a peer that closed in order have not come`
         )
     }
+    this.#webs.settled()
     for (const home of this.#pollers) this.#checkStats(home)
   }
 
@@ -495,16 +532,21 @@ export class World {
     const listeners = this.#listeners.filter(
       (listener) => listener?.home === home && !listener.isClosed
     ).length
-    const open = home.ends.size + listeners + this.#datagrams.openAt(home)
-    const sums = { sent: home.bytesSent, received: home.bytesReceived }
+    const webs = this.#webs.statsAt(home)
+    const open = home.ends.size + listeners + this.#datagrams.openAt(home) + webs.sockets
+    const accepts = home.accepts + webs.accepted
+    const sums = {
+      sent: home.bytesSent + webs.sent,
+      received: home.bytesReceived + webs.received
+    }
     for (const { socket } of home.ends) {
       sums.sent += socket?.bytesSent ?? 0
       sums.received += socket?.bytesReceived ?? 0
     }
     const name = `poller ${home.number}: stats`
     if (stats.sockets !== open) throw new Broken(`${name}.sockets is ${stats.sockets} of ${open}`)
-    if (stats.accepted !== home.accepts)
-      throw new Broken(`${name}.accepted is ${stats.accepted} of ${home.accepts}`)
+    if (stats.accepted !== accepts)
+      throw new Broken(`${name}.accepted is ${stats.accepted} of ${accepts}`)
     if (stats.bytesReceived !== sums.received)
       throw new Broken(`${name}.bytesReceived is ${stats.bytesReceived} of ${sums.received}`)
     if (stats.bytesSent !== sums.sent)

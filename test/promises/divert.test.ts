@@ -70,6 +70,18 @@ test('a detached connection is diverted no longer, and closing the poller closes
   expect(peer.errorCode).toBeUndefined()
 })
 
+test.each(['reset', 'close'] as const)(
+  'after %s(), closing the poller before the next wait still gives the taker its close, once',
+  async (how) => {
+    const probe = openProbe()
+    const { connection } = await acceptedPair(probe)
+    const seen = taking(connection)
+    connection[how]()
+    probe.poller.close()
+    expect(seen).toEqual(['close'])
+  }
+)
+
 test('a taker that closes another diverted connection of the same batch hears nothing more of it but its close', async () => {
   const probe = openProbe()
   const { listener, connection: first, peer: firstPeer } = await acceptedPair(probe)

@@ -504,6 +504,15 @@ describe('where it runs', () => {
     expect(new Set(reached)).toEqual(new Set([0, false]))
   })
 
+  test('closing the poller right after terminate() is an onClose all the same, and one', async () => {
+    const serving = serve()
+    await ask(serving.port)
+    serving.sockets[0].terminate()
+    serving.poller.close()
+    expect(serving.words).toEqual(['open', 'close 1006'])
+    expect(serving.server.connections).toBe(0)
+  })
+
   test('closing the poller tells every WebSocket: 1006', async () => {
     const serving = serve()
     await ask(serving.port)
