@@ -57,6 +57,8 @@ export class SimulatedHost {
   readonly #endpoints = new Map<number, Endpoint>()
   readonly #backends = new Set<SimulatedBackend>()
   readonly #wire: TcpWire
+  /** What it runs when it starts again after a planned crash. */
+  #programs: (() => unknown)[] = []
   #nextPort = FIRST_EPHEMERAL
   #isUp = true
 
@@ -106,7 +108,8 @@ export class SimulatedHost {
    * @throws TypeError for anything but a function
    */
   run(program: () => unknown): void {
-    this.#core.start(this, callback(program, 'program'))
+    this.#programs.push(callback(program, 'program'))
+    this.#core.start(this, program)
   }
 
   /**
@@ -147,7 +150,15 @@ export class SimulatedHost {
   restart(program?: () => unknown): void {
     if (this.#isUp) this.crash()
     this.#isUp = true
+    this.#programs = []
     if (program !== undefined) this.run(program)
+  }
+
+  /** @internal With all programs that it ran before. */
+  _restartAsBefore(): void {
+    const programs = this.#programs
+    this.restart()
+    for (const program of programs) this.run(program)
   }
 
   // ---- For its sockets ----

@@ -153,11 +153,31 @@ export class SimulatedNetwork {
    * @param other the same for the other side
    */
   partition(one: readonly string[], other: readonly string[]): void {
+    this._cut(one, other)
+  }
+
+  /** @internal The same; returns what ends this partition alone. */
+  _cut(one: readonly string[], other: readonly string[]): () => void {
     const isOne = matcher(one)
     const isOther = matcher(other)
-    this.#core.partitions.push(
-      ({ from, to }) => (isOne(from) && isOther(to)) || (isOther(from) && isOne(to))
-    )
+    const isCut = ({ from, to }: Packet) =>
+      (isOne(from) && isOther(to)) || (isOther(from) && isOne(to))
+    const { partitions } = this.#core
+    partitions.push(isCut)
+    return () => {
+      const at = partitions.indexOf(isCut)
+      if (at >= 0) partitions.splice(at, 1)
+    }
+  }
+
+  /** @internal */
+  _at(atMs: number, callback: () => void): void {
+    this.#core.schedule.add(atMs, callback)
+  }
+
+  /** @internal */
+  _host(address: string): SimulatedHost | undefined {
+    return this.#core.hostAt(address)
   }
 
   /** Ends all partitions. */
@@ -252,6 +272,10 @@ class NetworkCore implements Core {
     this.#hosts.set(address, host)
     this.#lives.set(host, {})
     return host
+  }
+
+  hostAt(address: string): SimulatedHost | undefined {
+    return this.#hosts.get(address)
   }
 
   lifeOf(host: SimulatedHost): () => boolean {
