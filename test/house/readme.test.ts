@@ -11,7 +11,7 @@ const deadlineMs = 60_000
 
 const pages = ['README.md', 'docs/guide.md', 'docs/cookbook.md', 'docs/migrating.md']
 
-for (const page of [...pages, 'docs/websocket.md']) {
+for (const page of [...pages, 'docs/websocket.md', 'docs/testing-netcode.md']) {
   describe(page, () => {
     const programs = programsOf(page)
     const folder = writePrograms(programs)
