@@ -116,7 +116,7 @@ const limits = {
     256,
     1,
     100_000,
-    'connections to the web page that are no players yet; one more closes the oldest'
+    'unfinished requests to the web port, and as many visitors of its page; one more closes the oldest'
   ),
   visitMs: whole(
     10_000,

@@ -1,5 +1,5 @@
 // The connections of one thread: bytes in, frames to the hub, frames out; it disconnects a client
-// that costs too much. Together with server.ts the only file of the server that uses pollport; it
+// that costs too much. Only this file, server.ts and web-door.ts of the server use pollport; it
 // contains no rules.
 import type { Logger } from 'pino'
 import {

@@ -99,6 +99,7 @@ test('when the server stops, browsers hear it and are closed in order', async ()
   server.stop()
   await web.next('bye')
   await until('it is closed in order', () => web.hasEnded)
+  expect(web.closeCode).toBe(1001)
 })
 
 test('what is wrong with a message is answered, and its sender may go on', async () => {
