@@ -1,6 +1,5 @@
 // The connections of one thread: bytes in, frames to the hub, frames out; it disconnects a client
-// that costs too much. Only this file, server.ts and web-door.ts of the server use pollport; it
-// contains no rules.
+// that costs too much. It contains no rules.
 import type { Logger } from 'pino'
 import {
   FrameDecoder,
