@@ -65,6 +65,8 @@ export class Door implements Servers {
   /** A connection that has said nothing yet. */
   accept(connection: TcpConnection<unknown>): void {
     const [first] = this.#servers
+    // The last server has closed, in the very batch in which this was accepted.
+    if (first === undefined) return turnAway(connection)
     if (first.secureDoor === undefined) return ownConnection(connection, this.begin(connection))
     first.onStream()
     first.secureDoor.enter(connection, this)
@@ -95,4 +97,10 @@ export class Door implements Servers {
     }
     return handshake
   }
+}
+
+/** Closes it, without an event for the program, which never had it. */
+function turnAway(connection: TcpConnection<unknown>): void {
+  connection.divert(() => {})
+  connection.reset()
 }

@@ -304,8 +304,9 @@ export class WebSocketServer<U = unknown> {
   close(code: number = GOING_AWAY): Promise<void> {
     if (!isCloseCode(code)) throw invalidArgValue('code', code, 'a close frame cannot have it')
     this.#closing ??= new Promise((resolve) => {
-      this.#door.delete(this.#side)
+      // Before the door gives it back: its own close is no event of the program's.
       if (this.#ownsListener) this.#listener?.close()
+      this.#door.delete(this.#side)
       this.#endpoint.shutDown(code, resolve)
     })
     return this.#closing

@@ -10,6 +10,7 @@ import {
   type TcpListener,
   type UdpSocket
 } from 'pollport'
+import { webSocketScenarios } from './websockets.ts'
 
 const LOCAL = '127.0.0.1'
 const DEADLINE_MS = 15_000
@@ -98,6 +99,21 @@ export class Stage {
     for (const event of this.poller.wait(timeoutMs)) this.#note(event)
   }
 
+  /** What a handler was told. */
+  note(name: string, entry: string): void {
+    this.#add(name, entry)
+  }
+
+  /** As bytes stand in a trace. */
+  shown(data: Buffer): string {
+    return shown(data)
+  }
+
+  /** Its peer has finished. */
+  hasEnded({ userPtr = '' }: Connection): boolean {
+    return this.has(userPtr, 'end')
+  }
+
   #note(event: PollEvent<string>): void {
     if (event.type === 'wake') return this.#add('poller', 'wake')
     if (event.type === 'accept') {
@@ -107,7 +123,7 @@ export class Stage {
       this.#add(name, 'accept')
       return this.onEvent(event, name)
     }
-    const name = this.#names.get(event.socket) ?? 'stranger'
+    const name = this.#names.get(event.socket) ?? event.userPtr ?? 'stranger'
     if (event.type === 'receive') {
       const pieces = this.#bytes.get(name) ?? []
       pieces.push(Buffer.from(event.data))
@@ -537,5 +553,6 @@ export const scenarios: Record<string, (stage: Stage) => Promise<void>> = {
     // Who is accepted first is the system's choice.
     for (const name of [...stage.traces.keys()])
       if (name.startsWith('server')) stage.traces.delete(name)
-  }
+  },
+  ...webSocketScenarios
 }

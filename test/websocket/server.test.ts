@@ -486,6 +486,45 @@ describe('where it runs', () => {
     expect(words(client)).toEqual(['text hello'])
   })
 
+  test.each(['its own', 'a shared'])(
+    'server.close() in a handler: %s listener’s last connections are refused, and no batch has anything',
+    async (whose) => {
+      const { Poller } = await import('pollport')
+      const { WebSocketServer } = await import('pollport/websocket')
+      const poller = new Poller<unknown>()
+      onTestFinished(() => poller.close())
+      const listener =
+        whose === 'its own' ? undefined : poller.listenTcp({ address: LOCAL, port: 0 })
+      const server = new WebSocketServer(poller, {
+        ...(listener === undefined ? { address: LOCAL, port: 0 } : { listener: listener as never }),
+        closeTimeoutMs: 50,
+        onMessage: () => void server.close()
+      })
+      const { port } = server.localAddress
+      const events: string[] = []
+      const wait = () => {
+        for (const event of poller.wait(0)) events.push(event.type)
+      }
+      const client = new RawClient(port)
+      await client.write(requestText())
+      await until('it is open', () => {
+        wait()
+        return server.connections === 1
+      })
+      // The message, and a connection behind it: one batch has both.
+      await client.write(text('close'))
+      const late = new RawClient(port)
+      await new Promise((resolve) => late.socket.once('connect', resolve))
+      await until('both are gone', () => {
+        wait()
+        return client.isClosed && late.isClosed
+      })
+      expect(late.text).not.toContain('101')
+      expect(events).toEqual([])
+      expect(poller.stats.sockets).toBe(listener === undefined ? 0 : 1)
+    }
+  )
+
   test('closing the poller: a handler may use the other WebSockets, and reaches nobody', async () => {
     const reached: unknown[] = []
     const serving = serve({
