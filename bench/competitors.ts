@@ -27,7 +27,17 @@ export const competitors: Record<string, Competitor> = {
   net: { program: inNode('net.mjs') },
   'net, corked': { program: inNode('net.mjs'), options: ['--cork'] },
   'http over net': { program: inNode('http.mjs') },
-  'http over toDuplex': { program: inNode('http.mjs'), options: ['--duplex'] },
+  'http over serve()': { program: inNode('http.mjs'), options: ['--serve'] },
+  'Express over net': { program: inNode('http.mjs'), options: ['--framework', 'express'] },
+  'Express over serve()': {
+    program: inNode('http.mjs'),
+    options: ['--framework', 'express', '--serve']
+  },
+  'Fastify over net': { program: inNode('http.mjs'), options: ['--framework', 'fastify'] },
+  'Fastify over serve()': {
+    program: inNode('http.mjs'),
+    options: ['--framework', 'fastify', '--serve']
+  },
   dgram: { program: inNode('dgram.mjs') },
   Bun: { program: (role) => [bunProgram(), peer(isWebSocket(role) ? 'bun-ws.mjs' : 'bun.mjs')] },
   ws: { program: inNode('ws.mjs') },

@@ -108,7 +108,7 @@ async function load(
   })
   if (role === 'tick') args.push('--ignore-extra')
   if (role.startsWith('ws')) args.push('--websocket')
-  const child = start(builtProgram('load'), [question.load, ...args])
+  const child = start(builtProgram('load'), [variant.load ?? question.load, ...args])
   const [output, complaints, [code]] = await Promise.all([
     text(child.stdout!),
     text(child.stderr!),

@@ -24,6 +24,7 @@ export type Load =
   | 'sink'
   | 'source'
   | 'http'
+  | 'http-close'
   | 'rate'
   | 'fanout'
   | 'accept'
@@ -37,8 +38,10 @@ export interface Variant {
   connections: number
   /** Of a message. */
   bytes: number
-  /** Messages to each member in a tick of a fan-out. */
+  /** Messages to each member in a tick of a fan-out; requests in flight on each connection. */
   each?: number
+  /** Where it is not the load of the question. */
+  load?: Load
   /** Messages a second in all, with the load `rate`. */
   rate?: number
   /** How many of the connections send, with the load `rate`. All, if not given. */

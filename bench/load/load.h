@@ -70,6 +70,7 @@ int64_t websocket_head_bytes(const uint8_t* received, int64_t length);
 // The loads.
 void load_echo(void);
 void load_http(void);
+void load_http_close(void);
 void load_sink(void);
 void load_source(void);
 void load_rate(void);

@@ -140,6 +140,7 @@ static const struct {
 } modes[] = {
     {"echo", load_echo},     {"sink", load_sink},     {"source", load_source}, {"http", load_http},         {"rate", load_rate},
     {"fanout", load_fanout}, {"accept", load_accept}, {"idle", load_idle},     {"udp-echo", load_udp_echo}, {"udp-fanout", load_udp_fanout},
+    {"http-close", load_http_close},
 };
 
 static void read_options(int argc, char** argv) {

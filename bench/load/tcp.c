@@ -35,6 +35,7 @@ static uint8_t* message;
 static int message_bytes;  // as it goes out
 static int answer_bytes;   // of the same message when it comes from the server
 static int epoll;
+static uint64_t messages_in_flight = 1;  // on each connection
 
 static void prepare(int count) {
   connections = calloc((size_t)count, sizeof *connections);
@@ -188,7 +189,7 @@ static void converse(int64_t request, int64_t answer) {
         connection->received += received;
         if (connection->received < answer) continue;
         connection->received = 0;
-        count_messages(1);
+        count_messages(messages_in_flight);
         count_bytes((uint64_t)(request > answer ? request : answer));
         int64_t at = now_ns();
         record_latency(at - connection->sent_at);
@@ -216,14 +217,15 @@ void load_source(void) {
   converse(1, answer_bytes);
 }
 
-// ---- http: one request in flight on each connection, which is kept alive
+// ---- http: so many requests in flight on each connection, which is kept alive; or one, and the
+// server closes it
 
 // The length of one answer; all are of this length, since the server sends the same each time.
-static int64_t length_of_answer(void) {
+static int64_t length_of_answer(const char* request) {
   struct sockaddr_in address = server_address();
   int fd = open_socket();
   if (connect(fd, (struct sockaddr*)&address, sizeof address) != 0) fail("connect");
-  if (send(fd, message, (size_t)options.bytes, MSG_NOSIGNAL) != options.bytes) fail("send");
+  if (send(fd, request, (size_t)options.bytes, MSG_NOSIGNAL) != options.bytes) fail("send");
   size_t received = 0;
   for (;;) {
     ssize_t more = recv(fd, buffer + received, sizeof buffer - 1 - received, 0);
@@ -241,10 +243,14 @@ static int64_t length_of_answer(void) {
 
 void load_http(void) {
   static const char request[] = "GET / HTTP/1.1\r\nHost: 127.0.0.1\r\nUser-Agent: load\r\nAccept: */*\r\n\r\n";
-  options.bytes = (int)strlen(request);
+  const int length = (int)strlen(request);
+  options.bytes = length;
+  const int64_t answer = length_of_answer(request);
+  options.bytes = length * options.each;
   prepare(options.connections);
-  memcpy(message, request, strlen(request));
-  converse(message_bytes, length_of_answer());
+  for (int n = 0; n < options.each; n++) memcpy(message + n * length, request, (size_t)length);
+  messages_in_flight = (uint64_t)options.each;
+  converse(message_bytes, answer * options.each);
 }
 
 // ---- rate: so many messages a second, whatever the server does; latency counts from when a
@@ -382,6 +388,21 @@ static void on_accept_event(int index, uint32_t what) {
   if (connection->received >= 0) end_connection(index);
 }
 
+static void on_http_event(int index, uint32_t what) {
+  struct connection* connection = &connections[index];
+  if (connection->step == kConnecting && (what & EPOLLOUT)) {
+    connection->step = kEchoing;
+    send_message(connection);
+  }
+  if (!(what & EPOLLIN)) return;
+  ssize_t received;
+  while ((received = recv(connection->fd, buffer, sizeof buffer, 0)) > 0) connection->received += received;
+  if (received < 0 && errno == EAGAIN) return;
+  if (received < 0) fail("recv");
+  if (connection->received == 0) fail_with("the server closed a connection without an answer");
+  end_connection(index);
+}
+
 // What the server sent next: its handshake, the echo, its close frame, the end.
 static void on_websocket_answer(int index) {
   struct connection* connection = &connections[index];
@@ -431,6 +452,19 @@ void load_accept(void) {
       if (options.websocket) on_websocket_event((int)events[i].data.u32, events[i].events);
       else on_accept_event((int)events[i].data.u32, events[i].events);
     }
+  }
+}
+
+void load_http_close(void) {
+  static const char request[] = "GET / HTTP/1.1\r\nHost: 127.0.0.1\r\nConnection: close\r\n\r\n";
+  options.bytes = (int)strlen(request);
+  prepare(options.connections);
+  memcpy(message, request, strlen(request));
+  window_begin();
+  for (int index = 0; index < options.connections; index++) begin_connection(index);
+  for (int64_t now = now_ns(); window_open(now); now = now_ns()) {
+    int count = wait_for_events(kPatienceMs);
+    for (int i = 0; i < count; i++) on_http_event((int)events[i].data.u32, events[i].events);
   }
 }
 

@@ -10,7 +10,8 @@ const { values, positionals } = parseArgs({
     hz: { type: 'string', default: '60' },
     loop: { type: 'string' },
     run: { type: 'boolean', default: false },
-    duplex: { type: 'boolean', default: false },
+    serve: { type: 'boolean', default: false },
+    framework: { type: 'string' },
     cork: { type: 'boolean', default: false }
   }
 })
@@ -28,8 +29,10 @@ export const hz = Number(values.hz)
 export const loop = values.loop
 /** Poller inside Node's own loop. */
 export const run = values.run
-/** The http server gets its connections from a Poller. */
-export const { duplex } = values
+/** A server of Node's is served on a Poller, and does not listen itself. */
+export const isServed = values.serve
+/** `express` or `fastify`; Node's http alone, if not given. */
+export const { framework } = values
 /** net gathers what it writes to a member. */
 export const cork = values.cork
 /** What a fan-out and a source send; as long is what comes to a sink. */

@@ -1,19 +1,34 @@
-// Node's http server, over its own sockets or with --duplex over connections of a Poller.
+// Node's http server, alone or below Express or Fastify, over its own sockets or by serve() on a
+// Poller.
 import { createServer } from 'node:http'
-import { Poller, toDuplex } from 'pollport'
-import { backlog, duplex } from './arguments.mjs'
+import { Poller, serve } from 'pollport'
+import { absent, backlog, framework, isServed } from './arguments.mjs'
 
-const server = createServer((_request, response) => response.end('hello'))
-if (duplex) {
+const servers = {
+  async express() {
+    const { default: express } = await import('express')
+    const app = express()
+    app.get('/', (_request, response) => response.send('hello'))
+    return createServer(app)
+  },
+  async fastify() {
+    const { default: fastify } = await import('fastify')
+    const app = fastify()
+    app.get('/', async () => 'hello')
+    await app.ready()
+    return app.server
+  },
+  async http() {
+    return createServer((_request, response) => response.end('hello'))
+  }
+}
+
+const server = await servers[framework ?? 'http']().catch(absent)
+server.on('listening', () => console.log(`port ${server.address().port}`))
+if (isServed) {
   const poller = new Poller()
-  const listener = poller.listenTcp({ address: '127.0.0.1', port: 0, backlog })
-  console.log(`port ${listener.localAddress.port}`)
-  await poller.run((events) => {
-    for (const event of events)
-      if (event.type === 'accept') server.emit('connection', toDuplex(event.socket))
-  })
+  serve(server, poller, { address: '127.0.0.1', port: 0, backlog })
+  await poller.run(() => {})
 } else {
-  server.listen({ host: '127.0.0.1', port: 0, backlog }, () =>
-    console.log(`port ${server.address().port}`)
-  )
+  server.listen({ host: '127.0.0.1', port: 0, backlog })
 }

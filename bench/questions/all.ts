@@ -2,7 +2,7 @@
 import type { Question } from '../question.ts'
 import { question as costWithSize } from './cost-with-size.ts'
 import { question as garbage } from './garbage.ts'
-import { question as http } from './http.ts'
+import { question as httpHello } from './http-hello.ts'
 import { question as idleMemory } from './idle-memory.ts'
 import { question as runInNode } from './run-in-node.ts'
 import { question as tcpAccept } from './tcp-accept.ts'
@@ -35,7 +35,7 @@ export const questions: Question[] = [
   idleMemory,
   tick,
   runInNode,
-  http,
+  httpHello,
   wsEcho,
   wsPublish,
   wsIdleMemory,

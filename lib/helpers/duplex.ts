@@ -19,6 +19,8 @@ const MAX_CHUNK_BYTES = 64 * 1024
 const MIN_CHUNK_BYTES = 1024
 /** Up to so many bytes, pieces of a write are copied together. */
 const MAX_GATHERED_BYTES = 64 * 1024
+/** Up to so many bytes, a write is encoded in the poller's memory; send() copies no more either. */
+const MAX_ENCODED_BYTES = 8 * 1024
 /** The longest timer that Node has, in milliseconds. */
 const MAX_TIMER_MS = 2 ** 31 - 1
 /** The longest `keepAliveIdleMs`: tcp(7) counts to 32,767 seconds. */
@@ -140,7 +142,16 @@ export class ConnectionDuplex extends Duplex {
   #sendContext = this.#context
   /** `connection.bytesSent` when the system has all that was written. */
   #bytesToSend = 0
+  // Made once, for what each chunk and each write calls.
+  readonly #deliverInContext = (): void => this.#context.runInAsyncScope(this.#deliver, this)
+  readonly #lookAtNextTick = (): void => this.#lookWhetherSent()
+  /**
+   * Kept when it is switched off, and not heard then: http switches it off and on again for each
+   * request.
+   */
   #idleTimer: Timer | undefined
+  #idleMs = 0
+  #hasIdleTimer = false
   #bufferedAtTimeout = 0
   #closeTimer: Timer | undefined
 
@@ -248,14 +259,22 @@ export class ConnectionDuplex extends Duplex {
     if (this.destroyed) return this
     this.timeout = ms
     number(ms, 'msecs', 0, Number.MAX_VALUE)
-    this.#idleTimer?.cancel()
-    this.#idleTimer = undefined
+    const limitMs = Math.min(ms, MAX_TIMER_MS)
+    const isSame = limitMs === this.#idleMs
+    this.#hasIdleTimer = false
     if (onTimeout !== undefined) callback(onTimeout, 'callback')
     if (ms === 0) {
       if (onTimeout !== undefined) this.off('timeout', onTimeout)
       return this
     }
-    this.#idleTimer = new Timer(() => this.#onIdle(), Math.min(ms, MAX_TIMER_MS))
+    this.#hasIdleTimer = true
+    this.#idleMs = limitMs
+    if (isSame) {
+      this.#restartIdleTimer()
+    } else {
+      this.#idleTimer?.cancel()
+      this.#idleTimer = new Timer(() => this.#onIdle(), limitMs)
+    }
     if (onTimeout !== undefined) this.once('timeout', onTimeout)
     return this
   }
@@ -294,8 +313,7 @@ export class ConnectionDuplex extends Duplex {
     const rest = Buffer.concat([read, ...(this.#arrived.splice(0) as Buffer[])])
     this.#isTaken = true
     this.#leave()
-    this.#idleTimer?.cancel()
-    this.#idleTimer = undefined
+    this.#endIdleTimer()
     this.connection.resume()
     return rest
   }
@@ -354,8 +372,7 @@ export class ConnectionDuplex extends Duplex {
   /** @internal */
   override _destroy(error: Error | null, done: (error?: Error | null) => void): void {
     this.#leave()
-    this.#idleTimer?.cancel()
-    this.#idleTimer = undefined // else a write that ends would restart it
+    this.#endIdleTimer()
     this.#isConnecting = false
     this.#hadError = error !== null && error !== undefined
     done(error)
@@ -412,7 +429,7 @@ export class ConnectionDuplex extends Duplex {
       case 'drain':
         // A tick is enough: a stream calls back what it was given at once, which may not be among
         // other connections' events.
-        atNextTick(() => this.#lookWhetherSent())
+        atNextTick(this.#lookAtNextTick)
         break
       case 'end':
         this.#arrive(null)
@@ -431,8 +448,9 @@ export class ConnectionDuplex extends Duplex {
     // The owner calls wait() without turns of Node's loop in between: no more than two batches may
     // come to lie here.
     if (this.#arrived.length > 0) this.connection.pause()
+    // A copy, since `data` is gone before it is delivered.
+    if (data.length <= this.#chunkBytes) return this.#arrive(Buffer.from(data))
     for (let at = 0; at < data.length; at += this.#chunkBytes) {
-      // A copy, since `data` is gone before it is delivered.
       this.#arrive(Buffer.from(data.subarray(at, at + this.#chunkBytes)))
     }
   }
@@ -440,7 +458,7 @@ export class ConnectionDuplex extends Duplex {
   #arrive(what: Arrival): void {
     this.#arrived.push(what)
     this.#deliveries++
-    this.#later(this.#deliver)
+    inATurnOfItsOwn(this.#deliverInContext)
   }
 
   #deliver(): void {
@@ -481,7 +499,8 @@ export class ConnectionDuplex extends Duplex {
   }
 
   #deliverArrived(): void {
-    for (; this.#deliveries < this.#arrived.length; this.#deliveries++) this.#later(this.#deliver)
+    for (; this.#deliveries < this.#arrived.length; this.#deliveries++)
+      inATurnOfItsOwn(this.#deliverInContext)
   }
 
   #onEnd(): void {
@@ -498,8 +517,7 @@ export class ConnectionDuplex extends Duplex {
     const { connection } = this
     let isBroken = this.#closeToCome !== undefined
     try {
-      for (const data of isBroken ? [] : gathered(pieces))
-        if (!connection.send(data) && connection.bufferedBytes === 0) isBroken = true
+      if (!isBroken) isBroken = !sendPieces(connection, pieces)
     } catch (error) {
       return done(error as Error)
     }
@@ -518,7 +536,7 @@ export class ConnectionDuplex extends Duplex {
     this.#onSent = done
     this.#sendContext = new AsyncResource('PollportWrite', { requireManualDestroy: true })
     // A tick later, so that what this tick writes still is written together.
-    if (this.#isSent) atNextTick(() => this.#lookWhetherSent())
+    if (this.#isSent) atNextTick(this.#lookAtNextTick)
     else this.#lookWhetherSent()
   }
 
@@ -568,10 +586,17 @@ export class ConnectionDuplex extends Duplex {
   }
 
   #restartIdleTimer(): void {
-    this.#idleTimer?.restart()
+    if (this.#hasIdleTimer) this.#idleTimer?.restart()
+  }
+
+  /** For good: a write that ends later does not restart it. */
+  #endIdleTimer(): void {
+    this.#hasIdleTimer = false
+    this.#idleTimer?.cancel()
   }
 
   #onIdle(): void {
+    if (!this.#hasIdleTimer) return
     // A large write that goes on, piece by piece, is no silence.
     const { bufferedBytes } = this.connection
     const isMoving = bufferedBytes > 0 && bufferedBytes !== this.#bufferedAtTimeout
@@ -603,6 +628,40 @@ function isChunk(arrival: Arrival): arrival is Buffer {
 
 function isRead(arrival: Arrival): arrival is Buffer | null {
   return arrival === null || isChunk(arrival)
+}
+
+/** False if the connection is broken, and took nothing. */
+function sendPieces(connection: TcpConnection<unknown>, pieces: Piece[]): boolean {
+  const mostBytes = mostBytesOf(pieces)
+  if (mostBytes <= MAX_ENCODED_BYTES) {
+    const isBelowMark = connection.sendInto(mostBytes, (into, at) => encode(pieces, into, at))
+    return isBelowMark || connection.bufferedBytes > 0
+  }
+  for (const data of gathered(pieces))
+    if (!connection.send(data) && connection.bufferedBytes === 0) return false
+  return true
+}
+
+function mostBytesOf(pieces: Piece[]): number {
+  let most = 0
+  // No encoding takes more than UTF-8's three bytes a code unit.
+  for (const { chunk, encoding } of pieces)
+    most += typeof chunk === 'string' && encoding !== 'latin1' ? chunk.length * 3 : chunk.length
+  return most
+}
+
+/** Returns how many bytes it wrote. */
+function encode(pieces: Piece[], into: Buffer, at: number): number {
+  let end = at
+  for (const { chunk, encoding } of pieces) {
+    if (typeof chunk === 'string') {
+      end += into.write(chunk, end, encoding)
+    } else {
+      into.set(chunk, end)
+      end += chunk.length
+    }
+  }
+  return end - at
 }
 
 /** Small pieces as one, so that they leave in one system call. */

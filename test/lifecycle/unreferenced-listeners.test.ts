@@ -69,8 +69,10 @@ const programs: Record<string, Program> = {
     output: '200 OK\nexit 0\n'
   },
   'awaited: Node says that nothing can fulfil the promise': {
-    code: 'poller.listenTcp(where).unref(); await poller.run(() => {})',
-    output: 'exit 0\n', // what the listener of 'exit' gets
+    // Before Node 22 the listeners of 'exit' get 0.
+    code: `process.removeAllListeners('exit')
+      poller.listenTcp(where).unref(); await poller.run(() => {})`,
+    output: '',
     status: 13
   }
 }
