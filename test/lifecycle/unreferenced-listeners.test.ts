@@ -12,7 +12,8 @@ import net from 'node:net'
 import { Poller, serve } from 'pollport'
 const poller = new Poller()
 const where = { address: '127.0.0.1', port: 0 }
-process.on('exit', (code) => console.log('exit', code))
+const say = (code) => console.log('exit', code)
+process.on('exit', say)
 // Comes only if something else keeps the process alive until then.
 const later = (what) => setTimeout(what, 100).unref()
 const end = () => (console.log('still here'), process.exit())
@@ -70,7 +71,7 @@ const programs: Record<string, Program> = {
   },
   'awaited: Node says that nothing can fulfil the promise': {
     // Before Node 22 the listeners of 'exit' get 0.
-    code: `process.removeAllListeners('exit')
+    code: `process.off('exit', say)
       poller.listenTcp(where).unref(); await poller.run(() => {})`,
     output: '',
     status: 13
