@@ -200,7 +200,8 @@ export class WebSocket<U = unknown> {
    * Begins to close: what was sent before leaves, then a close frame; the peer answers with its
    * own, and `onClose` follows. A peer that does not answer is reset after `closeTimeoutMs`.
    * Messages that it sent before still come. Closing twice is harmless.
-   * @param code 1000 (the default) to 1014 without 1004 to 1006, or 3000 to 4999
+   * @param code 1000 (the default) to 1014 without 1004 to 1006, or 3000 to 4999; 1005 for a
+   *   close frame without a code
    * @param reason at most 123 bytes of UTF-8
    * @throws RangeError for other codes and longer reasons
    */
