@@ -23,6 +23,7 @@ const inC = (role: Role): string[] => [builtProgram(role.startsWith('udp') ? 'c-
 
 export const competitors: Record<string, Competitor> = {
   C: { program: inC },
+  'C without a codec': { program: inC, role: 'echo' },
   'C, one call each': { program: inC, options: ['--batch', '1'] },
   net: { program: inNode('net.mjs') },
   'net, corked': { program: inNode('net.mjs'), options: ['--cork'] },

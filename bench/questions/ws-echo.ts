@@ -25,7 +25,7 @@ export const question: Question = {
     { name: large(1000), connections: 1000, bytes: LARGE_BYTES, onlyInFull: true },
     { name: large(10_000), connections: 10_000, bytes: LARGE_BYTES, onlyInFull: true }
   ],
-  competitors: ['ws', 'Bun', 'uWebSockets.js', 'Poller', 'Poller run()'],
+  competitors: ['C without a codec', 'ws', 'Bun', 'uWebSockets.js', 'Poller', 'Poller run()'],
   figure: 'cpuUs',
   columns: ['perSecond', 'mbPerSecond', 'p50Us', 'p99Us', 'p999Us'],
   goals,
