@@ -9,7 +9,8 @@ import { availableParallelism } from 'node:os'
 import { join, resolve } from 'node:path'
 import { parseArgs } from 'node:util'
 import { makeOnce, temporaryFolder } from '../../scripts/cache.mjs'
-import { fail, npm, root, run } from '../../scripts/tools.mjs'
+import { packCheckout } from '../../scripts/pack-checkout.mjs'
+import { fail, npm } from '../../scripts/tools.mjs'
 
 const { values: options } = parseArgs({ options: { tarball: { type: 'string' } } })
 
@@ -60,33 +61,6 @@ const tools = makeOnce(
     }
   }
 )
-
-/**
- * The checkout as a package, with the addon that it was built with in the place of the prebuilt
- * ones.
- */
-function packCheckout() {
-  run(process.execPath, ['scripts/setup.mjs'], 'setup failed')
-  const stage = temporaryFolder('run')
-  const { files } = JSON.parse(readFileSync(join(root, 'package.json'), 'utf8'))
-  for (const name of [
-    'package.json',
-    'README.md',
-    'LICENSE',
-    // npm pack itself looks up patterns such as `examples/*.ts` in a folder that is copied.
-    ...new Set(
-      files
-        .filter((file) => file !== 'prebuilds' && !file.startsWith('!'))
-        .map((file) => file.replace(/\/\*.*$/, ''))
-    )
-  ])
-    cpSync(join(root, name), join(stage, name), { recursive: true })
-  const prebuilds = join(stage, 'prebuilds', `${process.platform}-${process.arch}`)
-  mkdirSync(prebuilds, { recursive: true })
-  cpSync(join(root, 'build', 'Release', 'pollport.node'), join(prebuilds, 'pollport.node'))
-  npm(['pack', '--ignore-scripts', '--pack-destination', stage], 'npm pack failed', { cwd: stage })
-  return stage
-}
 
 function install() {
   const packed = options.tarball === undefined ? packCheckout() : resolve(options.tarball)
