@@ -16,17 +16,18 @@ import type { Connection, OnSent } from './connection.ts'
 /** A client of a room, as in `room.clients` and `onJoin(client)`. */
 export class PollportClient implements Client, ClientPrivate {
   declare '~messages': Client['~messages']
-  declare reconnectionToken: string
-  declare _joinedAt: number
 
   readonly id: string
   sessionId: string
   ref: Connection
   state: ClientState = ClientState.JOINING
+  reconnectionToken = ''
+  _joinedAt = 0
   _numMessagesLastSecond = 0
   _messageCountResetsAt = 0
   _lastMessageTime = 0
-  #enqueued: Uint8Array[] | undefined
+  /** What was sent before the client has joined; the room deletes it then. */
+  _enqueuedMessages?: NonNullable<ClientPrivate['_enqueuedMessages']> = []
 
   constructor(id: string, ref: Connection) {
     this.id = id
@@ -37,15 +38,6 @@ export class PollportClient implements Client, ClientPrivate {
   /** As in a browser: 1 is open. */
   get readyState(): number {
     return this.ref.readyState
-  }
-
-  /**
-   * What was sent before the client has joined. No field, since a room deletes it: an object that
-   * loses a field takes four times the memory.
-   */
-  get _enqueuedMessages(): Uint8Array[] {
-    this.#enqueued ??= []
-    return this.#enqueued
   }
 
   /** Sends bytes under a message type. */
