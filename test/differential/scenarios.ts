@@ -4,6 +4,7 @@ import { createHash } from 'node:crypto'
 import {
   type PollEvent,
   Poller,
+  type PollerOptions,
   type PollSocket,
   Socket,
   type TcpConnection,
@@ -21,11 +22,16 @@ type Connection = TcpConnection<string>
 
 /** Plays one scenario: its userPtrs are the names under which sockets have their traces. */
 export class Stage {
-  readonly poller = new Poller<string>({ highWaterMarkBytes: 256 * 1024 })
+  readonly poller: Poller<string>
   readonly traces = new Map<string, string[]>()
   /** Called with each event, after it was noted. */
   onEvent: (event: PollEvent<string>, name: string) => void = () => {}
   #accepted = 0
+
+  /** `makePoller`: of the system, or of what stands for one. */
+  constructor(makePoller = (options: PollerOptions) => new Poller<string>(options)) {
+    this.poller = makePoller({ highWaterMarkBytes: 256 * 1024 })
+  }
   readonly #names = new Map<PollSocket<string>, string>()
   /**
    * Bytes since the last other event of that name: how they are cut into events is the network's
