@@ -231,17 +231,7 @@ export class SimulatedBackend implements Backend, Watcher {
       this.#isWoken = false
       add(page, KIND.woken, 0, 0)
     }
-    let left = this.#limits.maxEvents
-    for (const index of this.#ready) {
-      if (left-- === 0 || page.streamAt + PACKED_ADDRESS.bytes > batch.streamBytes) break
-      const watched = this.#watched[index]
-      this.#ready.delete(index)
-      if (watched === undefined) continue
-      this.#report(index, watched, page, batch)
-      // What had no room comes next time, behind the others.
-      if (watched.endpoint.isReady) this.#ready.add(index)
-      if (this.#ready.size > 0 && left <= 0) break
-    }
+    this.#reportReady(page, batch)
     return page.count
   }
 
@@ -293,6 +283,21 @@ export class SimulatedBackend implements Backend, Watcher {
     this.#isArmed = false
     if (this.#timer !== undefined) this.#timer.run = undefined
     this.#timer = undefined
+  }
+
+  #reportReady(page: Page, batch: BatchMemory): void {
+    const again: number[] = []
+    let left = this.#limits.maxEvents
+    for (const index of this.#ready) {
+      if (left-- === 0 || page.streamAt + PACKED_ADDRESS.bytes > batch.streamBytes) break
+      this.#ready.delete(index)
+      const watched = this.#watched[index]
+      if (watched === undefined) continue
+      this.#report(index, watched, page, batch)
+      if (watched.endpoint.isReady) again.push(index)
+    }
+    // What had no room, or more than its budget, comes next time, behind the others.
+    for (const index of again) this.#ready.add(index)
   }
 
   #flush(outbox: Outbox, page: Page): void {

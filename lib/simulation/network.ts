@@ -17,7 +17,7 @@ import {
 } from './link.ts'
 import { type Packet, packetBytes } from './packet.ts'
 import { SeededRandom } from './random.ts'
-import { Schedule } from './schedule.ts'
+import { Schedule, stepAt } from './schedule.ts'
 
 /**
  * What a {@link SimulatedNetwork} is made of: a seed, and what every link does unless it is said
@@ -390,7 +390,8 @@ class NetworkCore implements Core {
     }
   }
 
-  block(untilMs: number, isOver: () => boolean): void {
+  block(limitMs: number, isOver: () => boolean): void {
+    const untilMs = stepAt(limitMs)
     while (!isOver()) {
       if (this.#due.size > 0 || this.#starting.length > 0)
         throw blocked('a blocking wait() lets time pass, and a program that is not blocked is due')

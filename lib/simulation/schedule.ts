@@ -1,6 +1,14 @@
 // What happens when, in virtual time: a binary heap, in which what is due at the same time keeps
 // the order in which it was asked for. Knows times and callbacks.
 
+/** Virtual time goes in steps of about a microsecond, whose sums and differences are exact. */
+const STEPS_A_MS = 1024
+
+/** The first step of time that is not before `ms`. */
+export function stepAt(ms: number): number {
+  return Math.ceil(ms * STEPS_A_MS) / STEPS_A_MS
+}
+
 export class Happening {
   readonly at: number
   readonly order: number
@@ -25,7 +33,7 @@ export class Schedule {
   }
 
   add(at: number, run: () => void): Happening {
-    const happening = new Happening(at, this.#order++, run)
+    const happening = new Happening(stepAt(at), this.#order++, run)
     this.#heap.push(happening)
     this.#up(this.#heap.length - 1)
     return happening

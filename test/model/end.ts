@@ -1,7 +1,6 @@
 // The model of one end of a connection: what the program has done to it, what the poller has
 // reported, and so what it may report next. Refuses to know who the other end's poller is and when
 // anything happens.
-import { performance } from 'node:perf_hooks'
 import type { PollEvent, Socket, TcpConnection } from 'pollport'
 import { piece, Stream } from './bytes.ts'
 
@@ -16,6 +15,8 @@ export interface Home {
   isHandling: boolean
   /** When the wait of this batch began. */
   waitBegan: number
+  /** Milliseconds on the clock of its waits. */
+  now(): number
   readonly ends: Set<End>
   /** Of the connections that are no longer its own. */
   bytesSent: number
@@ -134,7 +135,11 @@ export class End {
     if (this.endCalled && !socket.closed && !this.peer.isLost)
       return this.#mustThrow('EPIPE', () => socket.send(data))
     if (this.endCalled) return false
-    const [before, sentBefore, began] = [this.#counted(socket), socket.bytesSent, performance.now()]
+    const [before, sentBefore, began] = [
+      this.#counted(socket),
+      socket.bytesSent,
+      (this.home as Home).now()
+    ]
     const said = socket.send(data)
     scribble()
     if (this.onQueued(expected, before, said) && socket.bytesSent > sentBefore)
@@ -220,7 +225,7 @@ export class End {
 
   setIdleTimeout(ms: number): boolean {
     if (!this.isLive || this.state !== 'open') return false
-    this.#becomesActive(performance.now())
+    this.#becomesActive((this.home as Home).now())
     this.socket?.setIdleTimeout(ms)
     this.#idleMs = ms
     this.#bytesAtTimeout = -1
@@ -333,7 +338,7 @@ export class End {
     // In the batch already when it was set anew, or sent.
     if (this.#activeInBatch === this.home?.batch) return
     if (this.#idleMs === 0) this.fail('timeout, but none was set')
-    const idleFor = performance.now() - this.#idleSince
+    const idleFor = (this.home as Home).now() - this.#idleSince
     if (idleFor < this.#idleMs) this.fail(`timeout after ${idleFor} of ${this.#idleMs} ms`)
   }
 

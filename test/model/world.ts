@@ -1,10 +1,9 @@
 // Runs random programs: several pollers of one thread, their sockets, and the model of each. Every
 // event is checked when it comes; settle() checks that what had to come has come. Throws Broken
 // with a sentence.
-import { performance } from 'node:perf_hooks'
 import {
   type PollEvent,
-  Poller,
+  type Poller,
   Socket,
   type TcpConnection,
   type TcpListener,
@@ -14,6 +13,7 @@ import { piece, rewind } from './bytes.ts'
 import { Datagrams } from './datagrams.ts'
 import { Broken, End, type Home } from './end.ts'
 import { COUNTS, lineOf, type Operation } from './operations.ts'
+import { type ModelSystem, realSystem } from './system.ts'
 import { WebSockets } from './websockets.ts'
 
 const options = [
@@ -57,12 +57,18 @@ class PollerModel implements Home {
   accepts = 0
   wakePending = false
   isClosed = false
+  readonly #system: ModelSystem
 
-  constructor(number: number) {
+  constructor(number: number, system: ModelSystem) {
     this.number = number
+    this.#system = system
     const given: { highWaterMarkBytes?: number } = options[number]
-    this.poller = new Poller<unknown>(options[number])
+    this.poller = system.makePoller(options[number])
     this.highWaterMarkBytes = given.highWaterMarkBytes ?? 1024 * 1024
+  }
+
+  now(): number {
+    return this.#system.now()
   }
 
   get budgets(): { readBudgetBytes: number; batchBufferBytes: number; maxEvents: number } {
@@ -117,12 +123,17 @@ export class World {
   /** Done in the next handler of a WebSocket. */
   #inNextHandler: Operation[] = []
   readonly #deadlineMs: number
+  readonly #system: ModelSystem
 
   /** `deadlineMs`: how long what must come may take. */
-  constructor(deadlineMs: number) {
+  constructor(deadlineMs: number, system = realSystem) {
     this.#deadlineMs = deadlineMs
+    this.#system = system
     rewind()
-    this.#pollers = Array.from({ length: COUNTS.pollers }, (_, number) => new PollerModel(number))
+    this.#pollers = Array.from(
+      { length: COUNTS.pollers },
+      (_, number) => new PollerModel(number, system)
+    )
     this.#datagrams = new Datagrams(this.counts, (number) => this.#pollers[number])
     this.#webs = new WebSockets(this.counts, () => {
       const next = this.#inNextHandler.pop()
@@ -316,6 +327,7 @@ export class World {
   // ---- Other floors ----
 
   #detach(end: End | undefined): boolean {
+    if (!this.#system.hasRawSockets) return false
     const handle = end?.detach()
     if (end === undefined || handle === undefined) return false
     end.raw = Socket.fromHandle(handle, { type: 'tcp' })
@@ -379,7 +391,7 @@ export class World {
 
   #wait(home: PollerModel, timeoutMs: number): number {
     home.batch++
-    home.waitBegan = performance.now()
+    home.waitBegan = home.now()
     const events = home.poller.wait(timeoutMs)
     this.#webs.check()
     if (events.length === 0) return 0
@@ -461,7 +473,7 @@ export class World {
     )
     this.#datagrams.forget(home)
     this.#webs.check()
-    this.#pollers[number] = new PollerModel(number)
+    this.#pollers[number] = new PollerModel(number, this.#system)
     this.#webs.serve(this.#pollers[number])
     for (let at = 0; at < COUNTS.listeners; at++)
       this.#listeners[at] ??= new ListenerModel(this.#pollers[number])
@@ -481,7 +493,7 @@ export class World {
     for (const listener of this.#listeners) {
       if (listener?.isPaused && !listener.isClosed) this.#pauseListener(listener, false)
     }
-    const limit = performance.now() + this.#deadlineMs
+    const limit = this.#system.now() + this.#deadlineMs
     let idle = 0
     for (;;) {
       for (const [end] of this.#allEnds()) {
@@ -495,7 +507,7 @@ export class World {
       if (idle < 2) continue
       const missing = this.#missing()
       if (missing === undefined) break
-      if (performance.now() > limit)
+      if (this.#system.now() > limit)
         throw new Broken(`${missing}: this did not come within ${this.#deadlineMs} ms`)
     }
     this.#check()
