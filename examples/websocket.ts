@@ -11,7 +11,7 @@ const page = `<!doctype html><meta charset="utf-8"><title>chat</title>
 <form><input autofocus></form><pre></pre>
 <script>
   const [form, input, log] = ['form', 'input', 'pre'].map((name) => document.querySelector(name))
-  const name = prompt('Your name?') ?? ''
+  const name = new URLSearchParams(location.search).get('name') ?? prompt('Your name?') ?? ''
   const socket = new WebSocket('ws://' + location.host + '/chat?name=' + encodeURIComponent(name))
   socket.onmessage = ({ data }) => log.append(data + '\\n')
   socket.onclose = ({ code }) => log.append('* closed: ' + code + '\\n')

@@ -89,7 +89,8 @@ export class Admission {
       this.#origins === undefined
         ? hostOf(origin) === host?.toLowerCase()
         : this.#origins.has(origin)
-    if (!isAdmitted) throw new WebSocketHandshakeError(`the origin ${origin} is not admitted`, 403)
+    if (!isAdmitted)
+      throw new WebSocketHandshakeError(`the origin ${origin} is not in 'origins'`, 403)
   }
 
   /** The subprotocol to speak; `''` for none. */

@@ -66,6 +66,8 @@ export class PendingHandshake implements LinkOwner, Watched {
   #phase: 'reading' | 'deciding' | 'over' = 'reading'
   /** The peer has sent FIN, and the link is closing. */
   #hasEnded = false
+  /** A peer that has sent no byte asked for nothing: browsers open such spare connections. */
+  #isSilent = true
   #rest: Buffer = NOTHING
   #round: number
 
@@ -82,6 +84,7 @@ export class PendingHandshake implements LinkOwner, Watched {
   _onConnect(): void {}
 
   _onReceive(data: Buffer): void {
+    this.#isSilent = false
     if (this.#phase === 'over') return
     if (this.#phase === 'deciding') {
       // Of the batch in which it was paused.
@@ -158,6 +161,7 @@ export class PendingHandshake implements LinkOwner, Watched {
 
   /** The request was read by somebody else; `rest` is what came after it. */
   decideAbout(server: ServerSide<unknown>, read: () => UpgradeRequest, rest: Buffer[]): void {
+    this.#isSilent = false
     try {
       const request = read()
       if (!asksForWebSocket(request.headers)) throw badRequest('the upgrade is to no WebSocket')
@@ -249,6 +253,7 @@ export class PendingHandshake implements LinkOwner, Watched {
   }
 
   #report(error: Error): void {
+    if (this.#isSilent) return
     this.#door.servers[0]?.onError(error)
   }
 

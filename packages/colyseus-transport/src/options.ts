@@ -81,6 +81,9 @@ export function webSocketOptions<U>(options: PollportTransportOptions): WebSocke
     perMessageDeflate = false,
     websocket = {}
   } = options
+  for (const [name, value] of Object.entries({ pingInterval, pingMaxRetries, maxPayload }))
+    if (typeof value !== 'number' || !(value >= 0))
+      throw new TypeError(`${name} must be a number of 0 or more`)
   const pings = pingInterval > 0 && pingMaxRetries > 0
   return {
     origins: '*',
