@@ -1,6 +1,6 @@
 // A loop with fixed ticks over a poller. Uses the public Poller alone.
 
-import { invalidArgType } from '../errors.ts'
+import { invalidArgType, invalidArgValue } from '../errors.ts'
 import { knownOptions, type OptionNames } from '../option-names.ts'
 import type { PollEvent } from '../poller/events.ts'
 import { Poller } from '../poller/poller.ts'
@@ -125,6 +125,9 @@ export async function runLoop<U>(poller: Poller<U>, options: LoopOptions<U>): Pr
   callback(onTick, 'onTick')
   boolean(exclusive, 'exclusive')
   if (signal !== undefined) abortSignal(signal, 'signal')
+
+  if (exclusive && !poller._mayBlock)
+    throw invalidArgValue('exclusive', exclusive, 'in a simulation other programs have to run')
 
   const periodMs = 1000 / hz
   const lateness = new LatenessHistogram()

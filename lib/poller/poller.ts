@@ -454,12 +454,19 @@ export class Poller<U = unknown> {
     state.assertOpen('wait')
     state.flush()
     await new Promise<void>((resolve) => {
-      const watch = state.backend.openWatch(() => {
+      const end = () => {
+        state.onClose = undefined
+        state.onTouch = undefined
         watch.close()
         resolve()
-      })
+      }
+      const watch = state.backend.openWatch(end)
+      state.onClose = end
+      // Another program of the host has used the poller: it goes out, or comes, now.
+      state.onTouch = end
       const untilMs = Math.min(state.clockMs() + timeoutMs, state.deadlines.next)
-      watch.arm(Math.max(untilMs - state.clockMs(), 0))
+      const hasEvents = state.events.length > 0 || state.hasGivenBack
+      watch.arm(hasEvents ? 0 : Math.max(untilMs - state.clockMs(), 0))
     })
     return this.closed ? [] : this.wait(0)
   }

@@ -159,6 +159,7 @@ export class SimulatedBackend implements Backend, Watcher {
     this.#made.delete(handle)
     const peer = SocketAddress.fromPacked(address, 0)
     const end = this.host._connect(handle, socket.local, peer, socket.options)
+    if (end === undefined) return -errorNumber('EADDRNOTAVAIL')
     this.#watch(index, generation, end)
     end.open()
     return WOULD_BLOCK_RESULT
@@ -219,7 +220,8 @@ export class SimulatedBackend implements Backend, Watcher {
   }
 
   exchange(outbox: Outbox, batch: BatchMemory, timeoutMs: number): number {
-    if (this.#isDead) return 0
+    // Time stands still for a program of a host that has crashed: its wait() throws.
+    if (this.#isDead) return -errorNumber('ENETDOWN')
     this.#core.stir()
     const page = { ...pageOf(batch, batch.slab), streamAt: 0, datagramAt: batch.streamBytes }
     this.#flush(outbox, page)
@@ -269,6 +271,7 @@ export class SimulatedBackend implements Backend, Watcher {
 
   #arm(timeoutMs: number): void {
     if (this.#isDead) return
+    this.#disarm()
     this.#isArmed = true
     this.#core.stir()
     if (this.hasReady) return this.#core.setDue(this)
@@ -290,6 +293,7 @@ export class SimulatedBackend implements Backend, Watcher {
     let left = this.#limits.maxEvents
     for (const index of this.#ready) {
       if (left-- === 0 || page.streamAt + PACKED_ADDRESS.bytes > batch.streamBytes) break
+      if (!hasRecords(page)) break
       this.#ready.delete(index)
       const watched = this.#watched[index]
       if (watched === undefined) continue
@@ -365,7 +369,7 @@ export class SimulatedBackend implements Backend, Watcher {
     { streamBytes }: BatchMemory
   ): void {
     for (let count = 0; count < this.#limits.acceptBudget; count++) {
-      if (page.streamAt + PACKED_ADDRESS.bytes > streamBytes) return
+      if (page.streamAt + PACKED_ADDRESS.bytes > streamBytes || !hasRecords(page)) return
       const end = listener.waiting.shift()
       if (end === undefined) return
       page.slab.set(packed({ address: end.peer, port: end.peerPort }), page.streamAt)
@@ -410,7 +414,9 @@ export class SimulatedBackend implements Backend, Watcher {
   #reportDatagrams(endpoint: UdpEndpoint, index: number, generation: number, page: Page): void {
     const { unreachable } = endpoint
     const room = () => page.slab.length - page.datagramAt - PACKED_ADDRESS.bytes
-    for (let peer = unreachable.shift(); peer !== undefined; peer = unreachable.shift()) {
+    while (unreachable.length > 0) {
+      if (room() < 0 || !hasRecords(page)) return
+      const peer = endpoint.takeUnreachable()
       page.slab.set(packed(peer), page.datagramAt)
       const refused = errorNumber('ECONNREFUSED')
       add(page, KIND.datagramFailed, index, generation, refused, page.datagramAt)
@@ -418,7 +424,8 @@ export class SimulatedBackend implements Backend, Watcher {
     }
     const { maxDatagramBytes, readBudgetBytes } = this.#limits
     for (let left = readBudgetBytes; left > 0 && endpoint.isReceiving; ) {
-      if (room() < Math.min(endpoint.datagrams[0]?.data.length ?? 0, maxDatagramBytes)) return
+      const next = Math.min(endpoint.datagrams[0]?.data.length ?? 0, maxDatagramBytes)
+      if (room() < next || !hasRecords(page)) return
       const datagram = endpoint.take()
       if (datagram === undefined) return
       const { data, from, fromPort } = datagram
@@ -502,6 +509,11 @@ function pageOf(
   slab: Buffer
 ): { records: Int32Array; slab: Buffer; count: number } {
   return { records, slab, count: 0 }
+}
+
+/** Whether there is room for what one socket reports besides accepts and datagrams. */
+function hasRecords({ records, count }: Page): boolean {
+  return records.length - count * RECORD.stride >= 3 * RECORD.stride
 }
 
 function add(

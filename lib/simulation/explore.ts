@@ -310,10 +310,11 @@ async function smallest(
   let runs = 0
   for (let isSmaller = true; isSmaller; ) {
     isSmaller = false
-    for (const plan of smallerThan(best.plan)) {
+    for (const plan of smallerThan(best.plan, scenario.checkAtEnd === undefined)) {
       if (runs++ === MOST_SHRINKING_RUNS) return best
       const error = await failureOf(plan, scenario)
-      if (error === undefined) continue
+      // Another failure would hide the one that was found.
+      if (error === undefined || kindOf(error) !== kindOf(failed)) continue
       best = error
       isSmaller = true
       break
@@ -322,7 +323,15 @@ async function smallest(
   return best
 }
 
-function* smallerThan(plan: Plan): Generator<Plan> {
+/** What went wrong, whatever the numbers in its words. */
+function kindOf({ cause }: SimulationError): string {
+  const { cause: inner = cause } = cause as { cause?: unknown }
+  const { name = '', code = '', message = String(inner) } = inner as Partial<NodeJS.ErrnoException>
+  return `${name} ${code} ${message.replace(/[\d.]+/g, '#')}`
+}
+
+/** `mayShorten`: what must hold at the end may need the whole time. */
+function* smallerThan(plan: Plan, mayShorten: boolean): Generator<Plan> {
   const { hosts, faults, durationMs } = plan
   for (const left of faults) yield { ...plan, faults: faults.filter((fault) => fault !== left) }
   // The first is most often the server.
@@ -336,5 +345,5 @@ function* smallerThan(plan: Plan): Generator<Plan> {
           one === fault ? { ...one, forMs: Math.floor(one.forMs / 2) } : one
         )
       }
-  if (durationMs > 1) yield { ...plan, durationMs: Math.floor(durationMs / 2) }
+  if (mayShorten && durationMs > 1) yield { ...plan, durationMs: Math.floor(durationMs / 2) }
 }

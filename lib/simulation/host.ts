@@ -74,7 +74,7 @@ export class SimulatedHost {
       mtuBytes: (to) => core.linkBetween(address, to).mtuBytes,
       send: (packet) => this._send(packet),
       onEstablished: (end) => this.#onEstablished(end),
-      onGone: (end) => this.#onGone(end)
+      onGone: (end, wasAnswering) => this.#onGone(end, wasAnswering)
     }
   }
 
@@ -193,19 +193,24 @@ export class SimulatedHost {
     return endpoint
   }
 
-  /** @internal */
+  /** @internal Throws SocketError for an address that is not this host's. */
+  _assertOwn(where: SocketAddress): void {
+    this.#assertOwn(where)
+  }
+
+  /** @internal undefined: the port is in use, or none is free. */
   _connect(
     handle: number,
     local: SocketAddress | undefined,
     peer: SocketAddress,
     options: Endpoint['options']
-  ): TcpEndpoint {
-    if (local !== undefined) this.#assertOwn(local)
+  ): TcpEndpoint | undefined {
     const address =
       local !== undefined && local.address !== ANY ? local.address : this.sourceFor(peer.address)
     const isTaken = (port: number) =>
       this.#ends.has(keyOf(port, peer.address, peer.port)) || this.#listeners.has(port)
-    const port = this.#freePort(local ?? { address, port: 0 }, isTaken)
+    const port = this.#portFor(local?.port ?? 0, isTaken)
+    if (port === undefined) return undefined
     const end = new TcpEndpoint(
       this.#wire,
       handle,
@@ -293,7 +298,9 @@ export class SimulatedHost {
     listener.add(end)
   }
 
-  #onGone(end: TcpEndpoint): void {
+  #onGone(end: TcpEndpoint, wasAnswering: boolean): void {
+    const listener = this.#listeners.get(end.listenerPort)
+    if (wasAnswering && listener !== undefined) listener.answering--
     this.#ends.delete(keyOf(end.port, end.peer, end.peerPort))
     this.#endpoints.delete(end.handle)
   }
@@ -304,16 +311,20 @@ export class SimulatedHost {
   }
 
   #freePort(where: { address: string; port: number }, isTaken: (port: number) => boolean): number {
-    if (where.port !== 0) {
-      if (isTaken(where.port)) throw namedSocketError('EADDRINUSE', 'bind', undefined, where)
-      return where.port
-    }
+    const port = this.#portFor(where.port, isTaken)
+    if (port !== undefined) return port
+    if (where.port !== 0) throw namedSocketError('EADDRINUSE', 'bind', undefined, where)
+    throw namedSocketError('EADDRNOTAVAIL', 'bind', 'every port of the host is in use')
+  }
+
+  #portFor(wanted: number, isTaken: (port: number) => boolean): number | undefined {
+    if (wanted !== 0) return isTaken(wanted) ? undefined : wanted
     for (let tries = FIRST_EPHEMERAL; tries <= LAST_EPHEMERAL; tries++) {
       const port = this.#nextPort
       this.#nextPort = port === LAST_EPHEMERAL ? FIRST_EPHEMERAL : port + 1
       if (!isTaken(port)) return port
     }
-    throw namedSocketError('EADDRNOTAVAIL', 'bind', 'every port of the host is in use')
+    return undefined
   }
 }
 

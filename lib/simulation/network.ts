@@ -271,6 +271,9 @@ class NetworkCore implements Core {
     const host = new SimulatedHost(this, address, link, this.#hosts.size)
     this.#hosts.set(address, host)
     this.#lives.set(host, {})
+    // Packets to it before it was there have settled what its links do.
+    for (const key of this.#pairs.keys())
+      if (key.split(' ').includes(address)) this.#pairs.delete(key)
     return host
   }
 
@@ -287,6 +290,8 @@ class NetworkCore implements Core {
     this.#trace(`crash ${host.address}`)
     this.#lives.set(host, {})
     for (const backend of this.#due) if (backend.host === host) this.#due.delete(backend)
+    const stays = this.#starting.filter((one) => one.host !== host)
+    this.#starting.splice(0, this.#starting.length, ...stays)
   }
 
   start(host: SimulatedHost, program: () => unknown): void {
@@ -433,7 +438,7 @@ class NetworkCore implements Core {
     const next = this.#starting.shift()
     if (next !== undefined) {
       this.#trace(`start ${next.host.address}`)
-      this.#begin(next.program)
+      this.#begin(next)
       return true
     }
     if (this.#due.size === 0) return false
@@ -445,10 +450,12 @@ class NetworkCore implements Core {
     return true
   }
 
-  #begin(program: () => unknown): void {
+  #begin({ host, program }: { host: SimulatedHost; program: () => unknown }): void {
+    const isAlive = this.lifeOf(host)
     const fail = (error: unknown) => {
-      this.#failure ??= { error }
       this.stir()
+      // What a program of a host does after its crash is nobody's.
+      if (isAlive()) this.#failure ??= { error }
     }
     try {
       Promise.resolve(program()).then(() => this.stir(), fail)

@@ -37,7 +37,9 @@ export class SimulatedSocket implements NewSocket {
   }
 
   _bindToConnect(address: EndPoint): void {
-    this.local = new SocketAddress(address)
+    const local = new SocketAddress(address)
+    this.#host._assertOwn(local)
+    this.local = local
   }
 
   listen(backlog: number): void {

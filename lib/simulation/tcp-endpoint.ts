@@ -26,7 +26,7 @@ export interface TcpWire {
   /** The handshake that a peer began is done. */
   onEstablished(end: TcpEndpoint): void
   /** Nothing of it is left: its ports are free. */
-  onGone(end: TcpEndpoint): void
+  onGone(end: TcpEndpoint, wasAnswering: boolean): void
 }
 
 type State = 'connecting' | 'answering' | 'open' | 'broken' | 'gone'
@@ -170,9 +170,16 @@ export class TcpEndpoint extends Endpoint {
     if (this.state === 'gone') return
     if ((packet.flags & FLAG.rst) !== 0) return this.#onReset()
     if ((packet.flags & FLAG.syn) !== 0) return this.#onSyn(packet)
-    if (this.state === 'connecting') return // of an earlier connection
+    if (this.state === 'connecting') {
+      // Of an earlier connection of these ports, whose other end must go (RFC 9293, 3.10.7.3).
+      this.#emit(FLAG.rst, nothing, packet.acknowledged)
+      return
+    }
     if (this.state === 'answering') this.#establish()
-    if (this.#isReleased && packet.data.length > 0) return this.reset()
+    // New data that nobody will read; what was acknowledged before is only a copy.
+    const end = packet.sequence + packet.data.length
+    if (this.#isReleased && packet.data.length > 0 && end > this.#receiver.acknowledged)
+      return this.reset()
     const hasRoom = this.#sender.acknowledge(
       packet.acknowledged,
       packet.windowBytes,
@@ -264,8 +271,9 @@ export class TcpEndpoint extends Endpoint {
     if (this.state === 'gone') return
     this.#stopTimer()
     this.#sender.stop()
+    const wasAnswering = this.state === 'answering'
     this.state = 'gone'
-    this.#wire.onGone(this)
+    this.#wire.onGone(this, wasAnswering)
   }
 }
 

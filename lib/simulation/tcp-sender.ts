@@ -93,6 +93,9 @@ export class TcpSender {
     if (byte > end) return false // of bytes that were never sent (RFC 9293, 3.10.7.4)
     const fresh = byte - this.#unacknowledged
     if (fresh <= 0) {
+      if (hadWindow === 0) this.#retries = 0 // the peer answers probes
+      // What did not fit is not on its way: it goes again when the window opens.
+      if (hadWindow === 0 && windowBytes > 0) this.#next = this.#unacknowledged
       const isDuplicate =
         fresh === 0 && !hasData && windowBytes === hadWindow && end > this.#unacknowledged
       if (isDuplicate && ++this.#duplicates === DUPLICATES_BEFORE_RETRANSMIT) this.#onLoss()
@@ -161,7 +164,8 @@ export class TcpSender {
   }
 
   #onTimeout(): void {
-    const isProbe = this.#peerWindowBytes === 0 && this.#next === this.#unacknowledged
+    // A window that is shut is probed for as long as the peer answers (RFC 9293, 3.8.6.1).
+    const isProbe = this.#peerWindowBytes === 0
     if (++this.#retries > MOST_RETRIES) return this.#wire.giveUp()
     this.#timeoutMs = Math.min(this.#timeoutMs * 2, LONGEST_TIMEOUT_MS)
     this.#timedByte = -1 // of a segment that was sent twice nobody knows which one is answered
@@ -170,7 +174,7 @@ export class TcpSender {
       this.#windowBytes = this.#segmentBytes
       this.#recoverUntil = this.#next
     }
-    this.#retransmit(isProbe ? 1 : this.#segmentBytes)
+    this.#retransmit()
     this.#setTimer()
   }
 
@@ -184,8 +188,9 @@ export class TcpSender {
     this.#retransmit()
   }
 
-  #retransmit(limit = this.#segmentBytes): void {
-    const length = Math.min(this.#queue.length, limit)
+  #retransmit(): void {
+    const fits = Math.max(this.#peerWindowBytes, 1)
+    const length = Math.min(this.#queue.length, this.#segmentBytes, fits)
     if (length > 0) this.#emit(this.#unacknowledged, length)
     else if (this.#isEndSent && !this.#isEndAcknowledged)
       this.#wire.emit(this.#next, new Uint8Array(0), true)

@@ -14,7 +14,7 @@ const OVERHEAD_BYTES = 768
 
 export class UdpEndpoint extends Endpoint {
   readonly datagrams: ReceivedDatagram[] = []
-  /** Peers that were reported unreachable, with what they answered. */
+  /** Peers that were reported unreachable. */
   readonly unreachable: { address: string; port: number }[] = []
   reportsUnreachable = false
   #heldBytes = 0
@@ -37,8 +37,15 @@ export class UdpEndpoint extends Endpoint {
     return datagram
   }
 
+  takeUnreachable(): { address: string; port: number } {
+    this.#heldBytes -= OVERHEAD_BYTES
+    return this.unreachable.shift() as { address: string; port: number }
+  }
+
   onUnreachable(address: string, port: number): void {
-    if (!this.reportsUnreachable) return
+    // Errors are charged to the receive buffer, too (ip(7), IP_RECVERR; net/core/skbuff.c).
+    if (!this.reportsUnreachable || this.#heldBytes + OVERHEAD_BYTES > this.receiveBytes) return
+    this.#heldBytes += OVERHEAD_BYTES
     this.unreachable.push({ address, port })
     this.notify()
   }
