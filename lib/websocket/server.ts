@@ -24,6 +24,8 @@ import {
   type WebSocketHandlers,
   type WebSocketLimits
 } from './handlers.ts'
+import { WebSocketHandshakeError } from './handshake-error.ts'
+import { refusal } from './http-answer.ts'
 import type { Headers } from './http-head.ts'
 import type { Link } from './link.ts'
 import type { UpgradeDecision } from './pending-handshake.ts'
@@ -276,10 +278,15 @@ export class WebSocketServer<U = unknown> {
    *
    * If the stream was made by `toDuplex()`, its connection is taken back from it, without losing a
    * byte, and costs no more than any other; otherwise (TLS, a `net.Socket`) the frames go over the
-   * stream.
+   * stream. After `close()` the request gets 503.
    */
   upgrade(request: IncomingMessage, stream: Duplex, head: Buffer): void {
-    if (this.#closing !== undefined) throw alreadyClosed('the server', 'upgrade')
+    if (this.#closing !== undefined) {
+      // A peer brings this about, so it is no exception of the program's.
+      stream.on('error', () => {})
+      stream.end(refusal(new WebSocketHandshakeError('the server closes', 503)))
+      return
+    }
     const taken = stream instanceof ConnectionDuplex ? stream._takeBack() : undefined
     const connection = stream instanceof ConnectionDuplex ? stream.connection : undefined
     if (taken !== undefined && connection !== undefined) {

@@ -321,6 +321,13 @@ describe('bounds', () => {
     expect(words).toEqual(['error 408'])
   })
 
+  test('a peer that sends nothing in that time, as browsers’ spare connections, is no error', async () => {
+    const { port, words } = serve({ handshakeTimeoutMs: 50 })
+    const client = new RawClient(port)
+    expect(await client.answered()).toBe(408)
+    expect(words).toEqual([])
+  })
+
   test('a peer that never closes after a refusal is reset', async () => {
     const { port, poller } = serve({ closeTimeoutMs: 50 })
     await ask(port, { headers: { Upgrade: 'x' } })

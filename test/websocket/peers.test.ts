@@ -160,6 +160,20 @@ test('upgrade() of a plain server of Node’s', async () => {
   expect(String(error)).toContain('404')
 })
 
+test('upgrade() after close(): 503, and no exception', async () => {
+  const http = createServer()
+  const serving = serve({ path: '/play' })
+  http.on('upgrade', (request, stream, head) => serving.server.upgrade(request, stream, head))
+  http.listen(0, LOCAL)
+  await once(http, 'listening')
+  onTestFinished(() => void http.close())
+  const { port } = http.address() as AddressInfo
+  await serving.server.close()
+  const refused = new Peer(`ws://${LOCAL}:${port}/play`)
+  const [error] = await once(refused, 'error')
+  expect(String(error)).toContain('503')
+})
+
 test.skipIf(globalThis.WebSocket === undefined)('Node’s own client', async () => {
   const { port, words } = serve({ protocols: ['p'], compression: { thresholdBytes: 0 } })
   const peer = new globalThis.WebSocket(`ws://${LOCAL}:${port}/`, 'p')

@@ -9,7 +9,10 @@ export async function addressOf(
 ): Promise<string> {
   if (hostname !== undefined && hostname !== '') return (await lookup(hostname)).address
   try {
-    poller.listenTcp({ address: '::', port: 0 }).close()
+    const listener = poller.listenTcp({ address: '::', port: 0 })
+    // Its close event is nobody's: not the program's, whose poller it may be.
+    listener.divert(() => {})
+    listener.close()
     return '::'
   } catch {
     return '0.0.0.0' // a system without IPv6

@@ -148,8 +148,8 @@ export class PollportTransport extends Transport {
       serve(this.server, poller, place)
       await listening
     } catch (error) {
-      // Nothing of it keeps the process alive.
-      this.#stop()
+      // Nothing of it keeps the process alive; what listens already goes on.
+      if (!this.server.listening) this.#stop()
       throw error
     }
   }
@@ -199,6 +199,9 @@ export class PollportTransport extends Transport {
   }
 
   #onUpgrade(request: IncomingMessage, stream: Duplex, head: Buffer): void {
+    // Http has taken its own listener off, and a peer may break the connection at any time.
+    const destroy = () => void stream.destroy()
+    stream.on('error', destroy)
     let arrival: Arrival
     try {
       arrival = arrivalOf(request)
@@ -207,15 +210,12 @@ export class PollportTransport extends Transport {
       return
     }
     const { beforeUpgrade } = this.#options
-    if (beforeUpgrade === undefined) return this.#upgrade(request, stream, head, arrival)
-    const destroy = () => void stream.destroy()
-    stream.on('error', destroy)
+    if (beforeUpgrade === undefined) return this.#upgrade(request, stream, head, arrival, destroy)
     runBeforeUpgrade(beforeUpgrade, request.url ?? '/', arrival.context)
       .then((response) => {
         if (stream.destroyed) return
         if (response !== undefined) return writeResponse(stream, response)
-        stream.off('error', destroy)
-        this.#upgrade(request, stream, head, arrival)
+        this.#upgrade(request, stream, head, arrival, destroy)
       })
       .catch((error) => {
         debugAndPrintError(error)
@@ -223,11 +223,18 @@ export class PollportTransport extends Transport {
       })
   }
 
-  #upgrade(request: IncomingMessage, stream: Duplex, head: Buffer, arrival: Arrival): void {
+  #upgrade(
+    request: IncomingMessage,
+    stream: Duplex,
+    head: Buffer,
+    arrival: Arrival,
+    onError: () => void
+  ): void {
     if (this.#sockets === undefined || this.#isShutDown) {
       void writeResponse(stream, new Response(null, { status: 503 }))
       return
     }
+    stream.off('error', onError)
     // `onOpen` is called before this returns.
     this.#arrival = arrival
     this.#sockets.upgrade(request, stream, head)
