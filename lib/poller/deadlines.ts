@@ -53,11 +53,12 @@ export class Deadlines {
   }
 
   /**
-   * Calls what is due by `now`. A callback may set its own or another deadline again, but not in
-   * the past.
+   * Calls what is due by `now`, no more than there are now. A callback may set its own or another
+   * deadline again, but not in the past.
    */
   expire(now: number): void {
-    while (this.#heap.length > 0 && this.#heap[0].at <= now) {
+    for (let left = this.#heap.length; left > 0; left--) {
+      if (this.#heap.length === 0 || this.#heap[0].at > now) return
       const deadline = this.#heap[0]
       this.delete(deadline)
       deadline.due(now)

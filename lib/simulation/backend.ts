@@ -18,7 +18,7 @@ import type { SocketOptionName, SocketOptions } from '../raw/options.ts'
 import { checkOption } from '../raw/options.ts'
 import type { SocketCalls } from '../raw/socket-calls.ts'
 import type { Waker } from '../raw/waker.ts'
-import type { Core } from './core.ts'
+import { blocked, type Core } from './core.ts'
 import type { Endpoint, Watcher } from './endpoint.ts'
 import type { SimulatedHost } from './host.ts'
 import { ListenerEndpoint } from './listener-endpoint.ts'
@@ -34,6 +34,9 @@ interface Watched {
   readonly endpoint: Endpoint
   readonly generation: number
 }
+
+/** More of them than any program that goes on makes. */
+const MOST_IDLE_EXCHANGES = 1_000_000
 
 /** Where the next record, and the next bytes of it, go. */
 interface Page {
@@ -67,6 +70,9 @@ export class SimulatedBackend implements Backend, Watcher {
     acceptBudget: 1
   }
   #isWoken = false
+  /** Exchanges in a row in which no time passed and nothing came. */
+  #idleExchanges = 0
+  #exchangedAt = 0
   #isDead = false
   #onReady: (() => void) | undefined
   #isArmed = false
@@ -234,6 +240,7 @@ export class SimulatedBackend implements Backend, Watcher {
       add(page, KIND.woken, 0, 0)
     }
     this.#reportReady(page, batch)
+    this.#assertMoves(page.count)
     return page.count
   }
 
@@ -286,6 +293,15 @@ export class SimulatedBackend implements Backend, Watcher {
     this.#isArmed = false
     if (this.#timer !== undefined) this.#timer.run = undefined
     this.#timer = undefined
+  }
+
+  /** A wait() whose timers are due at once, again and again, would never return. */
+  #assertMoves(count: number): void {
+    const isIdle = count === 0 && this.#exchangedAt === this.#core.now
+    this.#idleExchanges = isIdle ? this.#idleExchanges + 1 : 0
+    this.#exchangedAt = this.#core.now
+    if (this.#idleExchanges > MOST_IDLE_EXCHANGES)
+      throw blocked('a poller waits again and again without time, which does not pass so')
   }
 
   #reportReady(page: Page, batch: BatchMemory): void {

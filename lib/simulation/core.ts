@@ -8,6 +8,8 @@ import type { Schedule } from './schedule.ts'
 
 export interface Core {
   readonly seed: number
+  /** Inside run() of the network. */
+  readonly isRunning: boolean
   readonly now: number
   readonly schedule: Schedule
   nextHandle(): number
@@ -26,4 +28,8 @@ export interface Core {
    * ERR_SIMULATION_BLOCKED where others would have to run.
    */
   block(untilMs: number, isOver: () => boolean): void
+}
+
+export function blocked(message: string): Error {
+  return Object.assign(new Error(message), { code: 'ERR_SIMULATION_BLOCKED' })
 }

@@ -108,7 +108,9 @@ export class SimulatedHost {
    * @throws TypeError for anything but a function
    */
   run(program: () => unknown): void {
-    this.#programs.push(callback(program, 'program'))
+    callback(program, 'program')
+    // What a program starts itself it starts again.
+    if (!this.#core.isRunning) this.#programs.push(program)
     this.#core.start(this, program)
   }
 
@@ -150,15 +152,16 @@ export class SimulatedHost {
   restart(program?: () => unknown): void {
     if (this.#isUp) this.crash()
     this.#isUp = true
-    this.#programs = []
-    if (program !== undefined) this.run(program)
+    this.#programs = program === undefined ? [] : [callback(program, 'program')]
+    if (program !== undefined) this.#core.start(this, program)
   }
 
   /** @internal With all programs that it ran before. */
   _restartAsBefore(): void {
     const programs = this.#programs
     this.restart()
-    for (const program of programs) this.run(program)
+    this.#programs = programs
+    for (const program of programs) this.#core.start(this, program)
   }
 
   // ---- For its sockets ----
@@ -226,6 +229,8 @@ export class SimulatedHost {
   /** @internal */
   _close(endpoint: Endpoint): void {
     endpoint.unwatch()
+    // Of a host that has crashed since: its port may be another's.
+    if (this.#endpoints.get(endpoint.handle) !== endpoint) return
     this.#endpoints.delete(endpoint.handle)
     if (endpoint instanceof UdpEndpoint) this.#datagrams.delete(endpoint.port)
     if (!(endpoint instanceof ListenerEndpoint)) return
@@ -301,7 +306,8 @@ export class SimulatedHost {
   #onGone(end: TcpEndpoint, wasAnswering: boolean): void {
     const listener = this.#listeners.get(end.listenerPort)
     if (wasAnswering && listener !== undefined) listener.answering--
-    this.#ends.delete(keyOf(end.port, end.peer, end.peerPort))
+    const key = keyOf(end.port, end.peer, end.peerPort)
+    if (this.#ends.get(key) === end) this.#ends.delete(key)
     this.#endpoints.delete(end.handle)
   }
 

@@ -6,7 +6,7 @@ import { knownOptions, type OptionNames } from '../option-names.ts'
 import { turnOfNodeLoop } from '../turns.ts'
 import { callback, integer, number } from '../validate.ts'
 import type { SimulatedBackend } from './backend.ts'
-import type { Core } from './core.ts'
+import { blocked, type Core } from './core.ts'
 import { isLoopback, SimulatedHost } from './host.ts'
 import {
   checkedLink,
@@ -231,8 +231,11 @@ class NetworkCore implements Core {
   readonly #due = new Set<SimulatedBackend>()
   #failure: { readonly error: unknown } | undefined
   #stirs = 0
+  /** How often run() went on without time passing, and when. */
+  #standing = 0
+  #stoodAt = -1
   #handles = 0
-  #isRunning = false
+  isRunning = false
   #hash = createHash('sha256')
   #traced: string[] = []
 
@@ -332,11 +335,23 @@ class NetworkCore implements Core {
     if (this.partitions.some((isCut) => isCut(packet))) return this.#lose(packet)
     let delayMs = 0
     for (const decide of this.rules) {
-      const verdict = decide(packet)
+      const verdict = this.#verdictOf(decide, packet)
       if (verdict === 'drop') return this.#lose(packet)
       if (verdict !== 'pass') delayMs += number(verdict.delayMs, 'delayMs', 0, 1e9)
     }
     this.#sendOver(this.#pair(packet.from, packet.to), packet, delayMs)
+  }
+
+  /** What a rule throws is an error of the run, and not of the program whose packet it is. */
+  #verdictOf(decide: (packet: Packet) => Verdict, packet: Packet): Verdict {
+    if (!this.isRunning) return decide(packet)
+    try {
+      return decide(packet)
+    } catch (error) {
+      this.#failure ??= { error }
+      this.stir()
+      return 'drop'
+    }
   }
 
   #sendOver(pair: Pair, packet: Packet, delayMs: number): void {
@@ -375,15 +390,16 @@ class NetworkCore implements Core {
   // ---- Time ----
 
   async run(untilMs: number, check: (() => void) | undefined): Promise<void> {
-    if (this.#isRunning)
+    if (this.isRunning)
       throw blocked('run() is called inside run(): use host.sleep() to let time pass')
-    this.#isRunning = true
+    this.isRunning = true
     try {
       for (;;) {
         await this.#settle()
         check?.()
         // Packets that no program gets move without a turn of Node's loop.
         const before = this.#stirs
+        this.#assertMoves()
         while (this.#stirs === before && this.schedule.next <= untilMs) this.#step()
         if (this.#stirs === before) break
       }
@@ -391,7 +407,7 @@ class NetworkCore implements Core {
     } catch (error) {
       throw this.#failed(error)
     } finally {
-      this.#isRunning = false
+      this.isRunning = false
     }
   }
 
@@ -409,6 +425,13 @@ class NetworkCore implements Core {
         throw blocked('a wait() without a limit waits for ever: nothing will happen')
       this.#step()
     }
+  }
+
+  #assertMoves(): void {
+    this.#standing = this.now === this.#stoodAt ? this.#standing + 1 : 0
+    this.#stoodAt = this.now
+    if (this.#standing > MOST_TURNS)
+      throw blocked('something goes round without end, and time does not pass')
   }
 
   #step(): void {
@@ -497,8 +520,4 @@ function matcher(patterns: readonly string[]): (address: string) => boolean {
     patterns.some((pattern) =>
       pattern.endsWith('*') ? address.startsWith(pattern.slice(0, -1)) : address === pattern
     )
-}
-
-function blocked(message: string): Error {
-  return Object.assign(new Error(message), { code: 'ERR_SIMULATION_BLOCKED' })
 }

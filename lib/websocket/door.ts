@@ -12,6 +12,11 @@ import { StreamLink } from './stream-link.ts'
 
 const doors = new WeakMap<object, Door>()
 
+/** Somebody who is not a WebSocket yet: within TLS, or within the handshake. */
+export interface Arriving {
+  drop(): void
+}
+
 /** A server, and what it asks of the door. */
 export interface Tenant extends ServerSide<unknown> {
   readonly maxHandshakes: number
@@ -23,7 +28,7 @@ export interface Tenant extends ServerSide<unknown> {
 export class Door implements Servers {
   readonly #servers: Tenant[] = []
   /** The oldest first. */
-  readonly #handshakes = new Set<PendingHandshake>()
+  readonly #handshakes = new Set<Arriving>()
   readonly #listener: TcpListener<unknown> | undefined
 
   private constructor(listener: TcpListener<unknown> | undefined) {
@@ -80,7 +85,7 @@ export class Door implements Servers {
     return stream
   }
 
-  onDone(handshake: PendingHandshake): void {
+  onDone(handshake: Arriving): void {
     this.#handshakes.delete(handshake)
   }
 
@@ -88,14 +93,18 @@ export class Door implements Servers {
   begin(link: Link): PendingHandshake {
     const [first] = this.#servers
     const handshake = new PendingHandshake(link, this, first)
-    this.#handshakes.add(handshake)
-    // The newest is let in, so that a crowd that says nothing keeps nobody out.
-    if (this.#handshakes.size > first.maxHandshakes) {
-      const [oldest] = this.#handshakes
-      oldest.drop()
-      this.#handshakes.delete(oldest)
-    }
+    this.count(handshake)
     return handshake
+  }
+
+  /** The newest is admitted, so that a crowd that says nothing keeps nobody out. */
+  count(arriving: Arriving): void {
+    this.#handshakes.add(arriving)
+    const [first] = this.#servers
+    if (this.#handshakes.size <= first.maxHandshakes) return
+    const [oldest] = this.#handshakes
+    this.#handshakes.delete(oldest)
+    oldest.drop()
   }
 }
 

@@ -2,7 +2,7 @@
 // the server, and answers (RFC 6455, 4.2). Refuses to know what carries it.
 import type { Server as HttpServer } from 'node:http'
 import type { Duplex } from 'node:stream'
-import { invalidArgValue } from '../errors.ts'
+import { invalidArgType, invalidArgValue } from '../errors.ts'
 import { isThenable } from '../rejections.ts'
 import { integer } from '../validate.ts'
 import type { Admission } from './admission.ts'
@@ -61,7 +61,8 @@ export interface Servers {
 export class PendingHandshake implements LinkOwner, Watched {
   readonly #link: Link
   readonly #door: Servers
-  readonly #endpoint: Endpoint<unknown>
+  /** Of the server whose limits and clock count: the first one, until the path is known. */
+  #endpoint: Endpoint<unknown>
   readonly #reader: HeadReader
   #phase: 'reading' | 'deciding' | 'over' = 'reading'
   /** The peer has sent FIN, and the link is closing. */
@@ -71,7 +72,6 @@ export class PendingHandshake implements LinkOwner, Watched {
   #rest: Buffer = NOTHING
   #round: number
 
-  /** `first` is the server whose limits and clock count until the path is known. */
   constructor(link: Link, door: Servers, first: ServerSide<unknown>) {
     this.#link = link
     this.#door = door
@@ -124,13 +124,32 @@ export class PendingHandshake implements LinkOwner, Watched {
   }
 
   _shutDown(): void {
-    if (this.#phase === 'over') this.#link.reset()
+    const [next] = this.#door.servers
+    // Another server behind the listener may be the one that is asked for.
+    if (this.#phase === 'reading' && next !== undefined) this.#moveTo(next.endpoint)
+    else if (this.#phase === 'over') this.#link.reset()
     else this.#refuse(new WebSocketHandshakeError('the server closes', 503))
   }
 
   /** There are too many of them. */
   drop(): void {
+    if (this.#phase === 'over') return this.#link.reset()
+    this.#phase = 'over'
     this.#link.reset()
+    this.#report(new WebSocketHandshakeError('more than maxHandshakes are under way'))
+  }
+
+  #moveTo(endpoint: Endpoint<unknown>): void {
+    if (endpoint === this.#endpoint) return
+    this.#endpoint.unwatch(this)
+    this.#endpoint = endpoint
+    this.#round = endpoint.rounds.now
+    endpoint.watch(this)
+  }
+
+  /** A function of the program may have closed the server, the poller or the connection. */
+  get #isGone(): boolean {
+    return this.#phase === 'over' || this.#link.closed
   }
 
   #onHead(head: Buffer, rest: Buffer): void {
@@ -149,6 +168,7 @@ export class PendingHandshake implements LinkOwner, Watched {
     const { method, url, headers } = parsed
     const request = new UpgradeRequest(method, url, headers, this.#link)
     const server = servers.find(({ admission }) => admission.serves(request))
+    if (this.#isGone) return
     if (server === undefined)
       throw new WebSocketHandshakeError(`no server has the path ${request.path}`, 404)
     this.#decide(server, request, rest)
@@ -156,6 +176,7 @@ export class PendingHandshake implements LinkOwner, Watched {
 
   #giveToHttp(http: HttpServer, head: Buffer, rest: Buffer): void {
     this.#finish()
+    if (this.#link.closed) return // by a reset in the same batch
     http.emit('connection', this.#door.handOver(this.#link, Buffer.concat([head, rest])))
   }
 
@@ -165,7 +186,9 @@ export class PendingHandshake implements LinkOwner, Watched {
     try {
       const request = read()
       if (!asksForWebSocket(request.headers)) throw badRequest('the upgrade is to no WebSocket')
-      if (!server.admission.serves(request))
+      const isServed = server.admission.serves(request)
+      if (this.#isGone) return
+      if (!isServed)
         throw new WebSocketHandshakeError(`no server has the path ${request.path}`, 404)
       this.#decide(server, request, Buffer.concat(rest))
     } catch (error) {
@@ -174,9 +197,11 @@ export class PendingHandshake implements LinkOwner, Watched {
   }
 
   #decide(server: ServerSide<unknown>, request: UpgradeRequest, rest: Buffer): void {
+    this.#moveTo(server.endpoint)
     try {
       server.admission.checkOrigin(request)
       const decision = server.onUpgrade(request)
+      if (this.#isGone) return ignore(decision)
       if (!isThenable(decision)) return this.#onDecision(server, request, decision, rest)
       this.#phase = 'deciding'
       this.#rest = Buffer.from(rest)
@@ -195,7 +220,7 @@ export class PendingHandshake implements LinkOwner, Watched {
     request: UpgradeRequest,
     decision: UpgradeDecision<unknown> | undefined
   ): void {
-    if (this.#phase === 'over' || this.#hasEnded) return // it took too long, or the peer has gone
+    if (this.#isGone || this.#hasEnded) return // it took too long, or the peer has gone
     try {
       this.#link.resume()
       this.#onDecision(server, request, decision, this.#rest)
@@ -210,6 +235,8 @@ export class PendingHandshake implements LinkOwner, Watched {
     decision: UpgradeDecision<unknown> = OPEN_DECISION,
     rest: Buffer
   ): void {
+    if (decision === null || typeof decision !== 'object')
+      throw invalidArgType('the decision of onUpgrade', 'an object or undefined', decision)
     const { headers } = decision
     if (headers !== undefined) checkExtraHeaders(headers)
     if (decision.reject !== undefined) {
@@ -262,6 +289,12 @@ export class PendingHandshake implements LinkOwner, Watched {
     this.#endpoint.unwatch(this)
     this.#door.onDone(this)
   }
+}
+
+/** A promise of which nothing will come: what it may be rejected with is nobody's. */
+function ignore(decision: unknown): void {
+  if (isThenable(decision as PromiseLike<unknown>))
+    (decision as PromiseLike<unknown>).then(undefined, () => {})
 }
 
 function readRequest(head: Buffer) {

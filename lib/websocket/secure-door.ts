@@ -3,11 +3,11 @@ import { AsyncLocalStorage } from 'node:async_hooks'
 import { createServer, type Server, type TlsOptions } from 'node:tls'
 import { toDuplex } from '../helpers/duplex.ts'
 import type { TcpConnection } from '../poller/tcp-connection.ts'
-import type { Door } from './door.ts'
+import type { Arriving, Door } from './door.ts'
 import { StreamLink } from './stream-link.ts'
 
 /** A connection on its way through TLS. */
-interface Entering {
+interface Entering extends Arriving {
   readonly connection: TcpConnection<unknown>
   readonly door: Door
 }
@@ -17,12 +17,15 @@ export class SecureDoor {
   // TLS gives a socket of its own, and says not whose: what it calls runs in the context of the
   // connection.
   readonly #entering = new AsyncLocalStorage<Entering>()
+  readonly #all = new Set<Entering>()
 
   /** @throws whatever node:tls says of the options */
   constructor(options: TlsOptions, handshakeTimeoutMs: number, onError: (error: Error) => void) {
     this.#tls = createServer({ handshakeTimeout: handshakeTimeoutMs, ...options })
     this.#tls.on('secureConnection', (stream) => {
-      const { connection, door } = this.#entering.getStore() as Entering
+      const entering = this.#entering.getStore() as Entering
+      const { connection, door } = entering
+      this.#onDone(entering)
       if (door.servers.length === 0) return stream.destroy()
       const link = new StreamLink(stream, connection)
       link.userPtr = door.begin(link)
@@ -31,8 +34,21 @@ export class SecureDoor {
   }
 
   enter(connection: TcpConnection<unknown>, door: Door): void {
-    this.#entering.run({ connection, door }, () => {
-      this.#tls.emit('connection', toDuplex(connection))
-    })
+    const stream = toDuplex(connection)
+    const entering: Entering = { connection, door, drop: () => void stream.destroy() }
+    this.#all.add(entering)
+    door.count(entering)
+    stream.once('close', () => this.#onDone(entering))
+    this.#entering.run(entering, () => this.#tls.emit('connection', stream))
+  }
+
+  /** Ends what is still within TLS. */
+  close(): void {
+    for (const entering of this.#all) entering.drop()
+  }
+
+  #onDone(entering: Entering): void {
+    this.#all.delete(entering)
+    entering.door.onDone(entering)
   }
 }

@@ -314,6 +314,7 @@ export class WebSocketServer<U = unknown> {
       // Before the door gives it back: its own close is no event of the program's.
       if (this.#ownsListener) this.#listener?.close()
       this.#door.delete(this.#side)
+      this.#side.secureDoor?.close()
       this.#endpoint.shutDown(code, resolve)
     })
     return this.#closing

@@ -98,9 +98,13 @@ export class StreamLink implements Link {
 
   #lookWhetherDrained(): void {
     if (!this.#mustDrain || this.#isClosed) return
+    // It has been ended: what is queued goes out, and nobody sends more.
+    if (!this.#stream.writable) return
     if (this.#stream.writableLength > 0) {
       // An empty write is done when all before it is.
-      this.#stream.write('', () => this.#lookWhetherDrained())
+      this.#stream.write('', (error) => {
+        if (!error) this.#lookWhetherDrained()
+      })
       return
     }
     this.#mustDrain = false
