@@ -443,6 +443,11 @@ export class Poller<U = unknown> {
     this.#givesTurns = givesTurns
   }
 
+  /** @internal Whether the socket is one of this poller's. */
+  _owns(socket: TcpConnection<unknown> | TcpListener<unknown>): boolean {
+    return socket._belongsTo(this.#state)
+  }
+
   /** @internal Whether `wait()` blocks the thread: in a simulation others have to run. */
   get _mayBlock(): boolean {
     return this.#state.backend.mayBlock

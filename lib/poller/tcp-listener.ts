@@ -165,6 +165,11 @@ export class TcpListener<U = unknown> {
     this.#eventHandler = onEvent as EventHandler | undefined
   }
 
+  /** @internal */
+  _belongsTo(poller: object): boolean {
+    return this.#poller === poller
+  }
+
   /** @internal Gets the events instead of the batch. */
   get _eventHandler(): EventHandler | undefined {
     return this.#eventHandler

@@ -166,6 +166,7 @@ const NAMES: OptionNames<WebSocketServerOptions> = {
  * ```
  */
 export class WebSocketServer<U = unknown> {
+  readonly #poller: Poller<unknown>
   readonly #listener: TcpListener<unknown> | undefined
   readonly #ownsListener: boolean
   readonly #door: Door
@@ -187,6 +188,9 @@ export class WebSocketServer<U = unknown> {
       throw invalidArgValue('slowSubscriber', slowSubscriber, "it is 'skip' or 'close'")
     if (onUpgrade !== undefined) callback(onUpgrade, 'onUpgrade')
     const owner = poller as Poller<unknown>
+    if (listener && !owner._owns(listener as TcpListener<unknown>))
+      throw invalidArgValue('listener', listener, 'it is a listener of another poller')
+    this.#poller = owner
     const admission = new Admission(given)
     const endpoint = new Endpoint<U>('server', (due) => owner.timer(due), given)
     const report = (error: Error): void => {
@@ -265,6 +269,8 @@ export class WebSocketServer<U = unknown> {
   accept(connection: TcpConnection<never> | TcpConnection<unknown>): void {
     if (this.#closing !== undefined) throw alreadyClosed('the server', 'accept')
     if (connection.closed) throw alreadyClosed('the connection', 'accept')
+    if (!this.#poller._owns(connection as TcpConnection<unknown>))
+      throw invalidArgValue('connection', connection, 'it is a connection of another poller')
     this.#door.accept(connection as TcpConnection<unknown>)
   }
 
@@ -287,8 +293,10 @@ export class WebSocketServer<U = unknown> {
       stream.end(refusal(new WebSocketHandshakeError('the server closes', 503)))
       return
     }
-    const taken = stream instanceof ConnectionDuplex ? stream._takeBack() : undefined
     const connection = stream instanceof ConnectionDuplex ? stream.connection : undefined
+    // The connection of another poller stays behind its stream.
+    const isOurs = connection !== undefined && this.#poller._owns(connection)
+    const taken = isOurs ? (stream as ConnectionDuplex)._takeBack() : undefined
     if (taken !== undefined && connection !== undefined) {
       const handshake = this.#door.begin(connection)
       ownConnection(connection, handshake)

@@ -172,3 +172,16 @@ test('a decision that is none is the program’s error, and admits nobody', asyn
   expect(thrown[0]).toMatchObject({ code: 'ERR_INVALID_ARG_TYPE' })
   expect(sockets).toEqual([])
 })
+
+test('what belongs to another poller is refused, since publish() could not reach it', () => {
+  const [one, other] = [new Poller<unknown>(), new Poller<unknown>()]
+  onTestFinished(() => {
+    one.close()
+    other.close()
+  })
+  const listener = other.listenTcp({ address: LOCAL, port: 0 }) as TcpListener<never>
+  const refused = expect.objectContaining({ code: 'ERR_INVALID_ARG_VALUE' })
+  expect(() => new WebSocketServer(one, { listener })).toThrow(refused)
+  const server = new WebSocketServer(one, { listener: null })
+  expect(() => server.accept(other.connectTcp(listener.localAddress))).toThrow(refused)
+})
