@@ -131,7 +131,7 @@ test("a poller of the program's own is used, and left open", async () => {
 test('an option that there is not is a TypeError with those that there are', () => {
   const options = { verifyClient: () => true } as object
   expect(() => new PollportTransport(options)).toThrow(/no option 'verifyClient'.*beforeUpgrade/)
-  expect(() => new PollportTransport({ maxPayload: -1 }).listen(0)).not.toThrow()
+  expect(() => new PollportTransport({ maxPayload: -1 })).toThrow('maxPayload must be a number')
 })
 
 test("a router of the program's own is bound without the framework's server", async () => {
