@@ -234,7 +234,7 @@ describe('RFC 6455, 7: closing', () => {
 
 describe('RFC 6455, 5.5.2 and silence', () => {
   test('a silent peer is pinged; one that answers stays', async () => {
-    const serving = serve({ pingIntervalMs: 20, idleTimeoutMs: 300 })
+    const serving = serve({ pingIntervalMs: 20, idleTimeoutMs: 3000 })
     const client = await ask(serving.port)
     for (let round = 1; round <= 3; round++) {
       await until('a ping comes', () => words(client).length >= round)
