@@ -28,10 +28,17 @@ export class Stage {
   onEvent: (event: PollEvent<string>, name: string) => void = () => {}
   #accepted = 0
 
-  /** `makePoller`: of the system, or of what stands for one. */
-  constructor(makePoller = (options: PollerOptions) => new Poller<string>(options)) {
+  readonly #now: () => number
+
+  /** `makePoller` and `now`: of the system, or of what stands for one. */
+  constructor(
+    makePoller = (options: PollerOptions) => new Poller<string>(options),
+    now = () => performance.now()
+  ) {
     this.poller = makePoller({ highWaterMarkBytes: 256 * 1024 })
+    this.#now = now
   }
+
   readonly #names = new Map<PollSocket<string>, string>()
   /**
    * Bytes since the last other event of that name: how they are cut into events is the network's
@@ -85,9 +92,9 @@ export class Stage {
   }
 
   async until(what: string, done: () => boolean): Promise<void> {
-    const end = performance.now() + DEADLINE_MS
+    const end = this.#now() + DEADLINE_MS
     while (!done()) {
-      if (performance.now() > end)
+      if (this.#now() > end)
         throw new Error(`${what}: never happened. ${JSON.stringify(this.#result())}`)
       this.step(1)
       await new Promise(setImmediate)
@@ -95,7 +102,7 @@ export class Stage {
   }
 
   async quiet(): Promise<void> {
-    for (const end = performance.now() + QUIET_MS; performance.now() < end; ) {
+    for (const end = this.#now() + QUIET_MS; this.#now() < end; ) {
       this.step(1)
       await new Promise(setImmediate)
     }

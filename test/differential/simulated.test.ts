@@ -27,7 +27,10 @@ test('what is left out is a scenario', () => {
 
 test.each(played)('%s', { timeout: 30_000 }, async (name) => {
   const host = new SimulatedNetwork({ seed: 1 }).host('10.0.0.1')
-  const stage = new Stage((options) => host.poller(options))
+  const stage = new Stage(
+    (options) => host.poller(options),
+    () => host.now
+  )
   let traces: Record<string, string[]> = {}
   try {
     await scenarios[name]?.(stage)
