@@ -291,7 +291,7 @@ export class SimulatedBackend implements Backend, Watcher {
 
   #disarm(): void {
     this.#isArmed = false
-    if (this.#timer !== undefined) this.#timer.run = undefined
+    this.#timer?.cancel()
     this.#timer = undefined
   }
 

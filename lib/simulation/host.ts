@@ -178,7 +178,7 @@ export class SimulatedHost {
 
   /** @internal Throws SocketError for an address that is not this host's, or a port in use. */
   _bindUdp(handle: number, where: SocketAddress, options: Endpoint['options']): UdpEndpoint {
-    this.#assertOwn(where)
+    this._assertOwn(where)
     const port = this.#freePort(where, (one) => this.#datagrams.has(one))
     const endpoint = new UdpEndpoint(handle, where.address, port, options)
     this.#datagrams.set(port, endpoint)
@@ -188,7 +188,7 @@ export class SimulatedHost {
 
   /** @internal */
   _listen(handle: number, where: SocketAddress, options: Endpoint['options']): ListenerEndpoint {
-    this.#assertOwn(where)
+    this._assertOwn(where)
     const port = this.#freePort(where, (one) => this.#listeners.has(one))
     const endpoint = new ListenerEndpoint(handle, where.address, port, options)
     this.#listeners.set(port, endpoint)
@@ -197,8 +197,9 @@ export class SimulatedHost {
   }
 
   /** @internal Throws SocketError for an address that is not this host's. */
-  _assertOwn(where: SocketAddress): void {
-    this.#assertOwn(where)
+  _assertOwn({ address, port }: SocketAddress): void {
+    if (address === ANY || address === this.address || isLoopback(address)) return
+    throw namedSocketError('EADDRNOTAVAIL', 'bind', undefined, { address, port })
   }
 
   /** @internal undefined: the port is in use, or none is free. */
@@ -309,11 +310,6 @@ export class SimulatedHost {
     const key = keyOf(end.port, end.peer, end.peerPort)
     if (this.#ends.get(key) === end) this.#ends.delete(key)
     this.#endpoints.delete(end.handle)
-  }
-
-  #assertOwn({ address, port }: SocketAddress): void {
-    if (address === ANY || address === this.address || isLoopback(address)) return
-    throw namedSocketError('EADDRNOTAVAIL', 'bind', undefined, { address, port })
   }
 
   #freePort(where: { address: string; port: number }, isTaken: (port: number) => boolean): number {

@@ -162,12 +162,7 @@ export class SimulatedNetwork {
     const isOther = matcher(other)
     const isCut = ({ from, to }: Packet) =>
       (isOne(from) && isOther(to)) || (isOther(from) && isOne(to))
-    const { partitions } = this.#core
-    partitions.push(isCut)
-    return () => {
-      const at = partitions.indexOf(isCut)
-      if (at >= 0) partitions.splice(at, 1)
-    }
+    return addTo(this.#core.partitions, isCut)
   }
 
   /** @internal */
@@ -191,13 +186,7 @@ export class SimulatedNetwork {
    * @returns what takes the rule back
    */
   rule(decide: (packet: Packet) => Verdict): () => void {
-    callback(decide, 'decide')
-    const { rules } = this.#core
-    rules.push(decide)
-    return () => {
-      const at = rules.indexOf(decide)
-      if (at >= 0) rules.splice(at, 1)
-    }
+    return addTo(this.#core.rules, callback(decide, 'decide'))
   }
 
   /**
@@ -512,6 +501,15 @@ class NetworkCore implements Core {
   #hashTraced(): void {
     this.#hash.update(this.#traced.join(''))
     this.#traced = []
+  }
+}
+
+/** Returns what takes `entry` back. */
+function addTo<T>(list: T[], entry: T): () => void {
+  list.push(entry)
+  return () => {
+    const at = list.indexOf(entry)
+    if (at >= 0) list.splice(at, 1)
   }
 }
 

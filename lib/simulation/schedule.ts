@@ -20,6 +20,10 @@ export class Happening {
     this.order = order
     this.run = run
   }
+
+  cancel(): void {
+    this.run = undefined
+  }
 }
 
 export class Schedule {

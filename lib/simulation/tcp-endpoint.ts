@@ -256,7 +256,7 @@ export class TcpEndpoint extends Endpoint {
   }
 
   #stopTimer(): void {
-    if (this.#timer !== undefined) this.#timer.run = undefined
+    this.#timer?.cancel()
     this.#timer = undefined
   }
 

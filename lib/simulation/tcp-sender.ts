@@ -118,7 +118,7 @@ export class TcpSender {
   }
 
   stop(): void {
-    if (this.#timer !== undefined) this.#timer.run = undefined
+    this.#timer?.cancel()
     this.#timer = undefined
     this.#queue.clear()
   }
@@ -153,7 +153,7 @@ export class TcpSender {
 
   /** While something is not acknowledged, or waits for a window that is shut. */
   #setTimer(): void {
-    if (this.#timer !== undefined) this.#timer.run = undefined
+    this.#timer?.cancel()
     this.#timer = undefined
     const isDone = this.#queue.length === 0 && (!this.#isEndSent || this.#isEndAcknowledged)
     if (isDone) return

@@ -138,7 +138,8 @@ test('http beside it on the same port: plain requests, also before an upgrade on
   peer.terminate()
 })
 
-test('upgrade() of a plain server of Node’s', async () => {
+/** A plain server of Node's that gives its upgrades to a WebSocketServer of `/play`. */
+async function upgradingServer() {
   const http = createServer()
   const serving = serve({ path: '/play' })
   http.on('upgrade', (request, stream, head) => serving.server.upgrade(request, stream, head))
@@ -146,6 +147,11 @@ test('upgrade() of a plain server of Node’s', async () => {
   await once(http, 'listening')
   onTestFinished(() => void http.close())
   const { port } = http.address() as AddressInfo
+  return { serving, port }
+}
+
+test('upgrade() of a plain server of Node’s', async () => {
+  const { serving, port } = await upgradingServer()
   const peer = new Peer(`ws://${LOCAL}:${port}/play`)
   await once(peer, 'open')
   peer.send('over a net.Socket')
@@ -161,13 +167,7 @@ test('upgrade() of a plain server of Node’s', async () => {
 })
 
 test('upgrade() after close(): 503, and no exception', async () => {
-  const http = createServer()
-  const serving = serve({ path: '/play' })
-  http.on('upgrade', (request, stream, head) => serving.server.upgrade(request, stream, head))
-  http.listen(0, LOCAL)
-  await once(http, 'listening')
-  onTestFinished(() => void http.close())
-  const { port } = http.address() as AddressInfo
+  const { serving, port } = await upgradingServer()
   await serving.server.close()
   const refused = new Peer(`ws://${LOCAL}:${port}/play`)
   const [error] = await once(refused, 'error')
