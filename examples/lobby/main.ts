@@ -6,13 +6,13 @@ import { once } from 'node:events'
 import { fileURLToPath } from 'node:url'
 import { parseArgs } from 'node:util'
 import { pino } from 'pino'
-import { livelyMix } from './bot-mix.ts'
-import { runClient } from './client.ts'
-import { defaultSettings, type Settings } from './config.ts'
-import { type BotReport, formatFigures, LiveLine } from './figures.ts'
-import { LobbyServer } from './server.ts'
-import { describeSettings, readSettings, SettingsError, settingFlags } from './settings.ts'
-import { StoreError } from './store.ts'
+import { runClient } from './bots/client.ts'
+import { livelyMix } from './bots/mix.ts'
+import { type BotReport, formatFigures, LiveLine } from './load/figures.ts'
+import { defaultSettings, type Settings } from './server/config.ts'
+import { LobbyServer } from './server/server.ts'
+import { describeSettings, readSettings, SettingsError, settingFlags } from './server/settings.ts'
+import { StoreError } from './server/store.ts'
 
 const usage = `A lobby server: players meet in rooms, talk, and play when all are ready.
 
@@ -196,7 +196,7 @@ function startBots(address: string, port: number, count: number): ChildProcess {
     ['0.0.0.0', '127.0.0.1'],
     ['::', '::1']
   ]) // one can listen there, but not everywhere connect to it
-  const script = fileURLToPath(new URL('./bots.ts', import.meta.url))
+  const script = fileURLToPath(new URL('./bots/bots.ts', import.meta.url))
   return fork(script, [
     JSON.stringify({ address: any.get(address) ?? address, port, mix: livelyMix(count) })
   ])

@@ -2,8 +2,8 @@
 // The last minutes of the server's figures, as rates per second and as lateness of ticks. Knows no
 // page: arithmetic alone.
 
-/** @typedef {import('../server-figures.ts').ServerFigures} ServerFigures */
-/** @typedef {import('../server-figures.ts').LatenessCounts} LatenessCounts */
+/** @typedef {import('../server/server-figures.ts').ServerFigures} ServerFigures */
+/** @typedef {import('../server/server-figures.ts').LatenessCounts} LatenessCounts */
 
 /** @typedef {Record<typeof COUNTERS[number], number>} Rates per second */
 /**

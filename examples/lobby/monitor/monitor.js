@@ -8,7 +8,7 @@ import { LATENESS_GOAL_MS, Plots } from './plots.js'
 import { Rooms } from './rooms.js'
 
 /** @typedef {import('./history.js').Sample} Sample */
-/** @typedef {import('../server-figures.ts').ServerFigures} ServerFigures */
+/** @typedef {import('../server/server-figures.ts').ServerFigures} ServerFigures */
 /** @typedef {{ value: string, notes: string[], state?: 'good' | 'bad' }} TileText */
 
 const EVERY_MS = 1000

@@ -3,8 +3,8 @@
 import { byId, make, nameOf, setChildren, setText } from './dom.js'
 import { count, duration } from './format.js'
 
-/** @typedef {import('../server-figures.ts').RoomPage} RoomPage */
-/** @typedef {import('../server-figures.ts').RoomDetail} RoomDetail */
+/** @typedef {import('../server/server-figures.ts').RoomPage} RoomPage */
+/** @typedef {import('../server/server-figures.ts').RoomDetail} RoomDetail */
 
 /** A room's row, and the one below it that opens. */
 class RoomRow {

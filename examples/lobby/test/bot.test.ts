@@ -1,14 +1,20 @@
 // How bots behave: each behaviour alone against made-up messages, and a crowd of them against the
 // real rules, where they must never do what a player may not do.
 import { expect, test } from 'vitest'
-import type { Bot, Deed } from '../bot.ts'
-import { CoinHunter, directionTo, nearestOf } from '../bot-arena.ts'
-import { type Behaviour, inOrder, livelyMix, type Mix, newBot, sizeOf } from '../bot-mix.ts'
-import { pace } from '../bot-pace.ts'
-import { DatagramWay, SteerClock } from '../bot-udp.ts'
-import { Wheel } from '../bot-wheel.ts'
-import type { MatchState, MemberInfo, RefusalCode, RoomInfo, ServerMessage } from '../protocol.ts'
-import type { Session } from '../session.ts'
+import type { Bot, Deed } from '../bots/bot.ts'
+import { type Behaviour, inOrder, livelyMix, type Mix, newBot, sizeOf } from '../bots/mix.ts'
+import { pace } from '../bots/pace.ts'
+import { DatagramWay, SteerClock } from '../bots/udp.ts'
+import { Wheel } from '../bots/wheel.ts'
+import { CoinHunter, directionTo, nearestOf } from '../games/coin-arena/bot.ts'
+import type { Session } from '../rules/session.ts'
+import type {
+  MatchState,
+  MemberInfo,
+  RefusalCode,
+  RoomInfo,
+  ServerMessage
+} from '../wire/protocol.ts'
 import { Table } from './table.ts'
 
 /** Chance that repeats itself, so that a failure does too. */

@@ -1,7 +1,7 @@
 // The players' page in a real browser, before a real server, together with players on Node's own
 // `net`. Every wait is for something that the page shows or the server sends.
 import { afterAll, describe, expect, test } from 'vitest'
-import type { LobbyServer } from '../server.ts'
+import type { LobbyServer } from '../server/server.ts'
 import { Cable, closeBrowser, phone, Visitor, whyNoBrowser } from './browser.ts'
 import { openLobby, Person, until } from './person.ts'
 

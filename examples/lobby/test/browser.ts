@@ -13,7 +13,7 @@ import {
   type Page
 } from 'playwright-core'
 import { expect, onTestFinished } from 'vitest'
-import type { MatchState, ServerMessage } from '../protocol.ts'
+import type { MatchState, ServerMessage } from '../wire/protocol.ts'
 
 const DEADLINE_MS = 45_000
 const path = process.env.CHROMIUM ?? '/usr/bin/chromium'

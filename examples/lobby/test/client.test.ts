@@ -1,6 +1,6 @@
 // The words of the command-line client, and what it prints.
 import { expect, test } from 'vitest'
-import { describe, parseLine } from '../client.ts'
+import { describe, parseLine } from '../bots/client.ts'
 
 test.each([
   ['/name Ann Lee', { type: 'name', name: 'Ann Lee' }],

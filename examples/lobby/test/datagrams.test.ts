@@ -1,10 +1,10 @@
 // Datagrams over real sockets: who is sent the state of a match by them, whose steering counts, and
 // what somebody who forges them gets.
 import { expect, test } from 'vitest'
-import type { Settings } from '../config.ts'
-import { encodeFromPlayer } from '../datagram.ts'
-import type { MatchState } from '../protocol.ts'
-import type { LobbyServer } from '../server.ts'
+import type { Settings } from '../server/config.ts'
+import type { LobbyServer } from '../server/server.ts'
+import { encodeFromPlayer } from '../wire/datagram.ts'
+import type { MatchState } from '../wire/protocol.ts'
 import { openLobby, Person, until } from './person.ts'
 import { ticketOf, UdpEnd } from './udp-end.ts'
 

@@ -2,8 +2,8 @@
 // beside them notices nothing.
 import { connect } from 'node:net'
 import { expect, test } from 'vitest'
-import { defaultLimits, type Limits } from '../config.ts'
-import type { LobbyServer } from '../server.ts'
+import { defaultLimits, type Limits } from '../server/config.ts'
+import type { LobbyServer } from '../server/server.ts'
 import { openLobby, Person, until } from './person.ts'
 
 /** A lobby with somebody in it who must not be disturbed. */

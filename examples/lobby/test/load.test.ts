@@ -6,7 +6,7 @@ import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { expect, onTestFinished, test } from 'vitest'
 import { isWindows } from '../../../test/support/system.ts'
-import type { Times } from '../figures.ts'
+import type { Times } from '../load/figures.ts'
 import {
   allHold,
   type LoadRun,
@@ -15,8 +15,8 @@ import {
   rowsOf,
   rowsOfRounds,
   tableOf
-} from '../load-summary.ts'
-import { LATENESS_BOUNDS_MS, type ServerFigures } from '../server-figures.ts'
+} from '../load/summary.ts'
+import { LATENESS_BOUNDS_MS, type ServerFigures } from '../server/server-figures.ts'
 import { until } from './person.ts'
 
 const lobby = fileURLToPath(new URL('..', import.meta.url))
@@ -27,7 +27,7 @@ class Command {
   end: number | string | undefined
 
   constructor(...args: string[]) {
-    this.process = spawn(process.execPath, ['--import', 'tsx', 'load.ts', ...args], {
+    this.process = spawn(process.execPath, ['--import', 'tsx', 'load/load.ts', ...args], {
       cwd: lobby,
       stdio: 'pipe'
     })

@@ -2,7 +2,7 @@
 // way.
 import { MessageChannel } from 'node:worker_threads'
 import { expect, onTestFinished, test } from 'vitest'
-import { type Call, Mailbox, ownBytes } from '../mailbox.ts'
+import { type Call, Mailbox, ownBytes } from '../gateway/mailbox.ts'
 import { until } from './person.ts'
 
 type Post = Parameters<Mailbox['receive']>[0]

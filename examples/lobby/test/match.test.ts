@@ -1,6 +1,6 @@
 // The game, tick by tick.
 import { expect, test } from 'vitest'
-import { Match } from '../match.ts'
+import { Match } from '../games/coin-arena/match.ts'
 import { nearest, towards } from './table.ts'
 
 function matchOf(players: string[], seed = 7, coinsToWin = 10): Match {

@@ -8,7 +8,7 @@ import {
   latenessAt,
   latenessSince,
   type ServerFigures
-} from '../server-figures.ts'
+} from '../server/server-figures.ts'
 import { closeBrowser, theBrowser, whyNoBrowser } from './browser.ts'
 import { MadeUpServer, madeUpFigures, madeUpRoom, openDoor } from './operator-door.ts'
 

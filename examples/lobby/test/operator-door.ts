@@ -2,8 +2,12 @@
 // figures are made up.
 import { Poller } from 'pollport'
 import { onTestFinished } from 'vitest'
-import { type defaultOperatorLimits, Operators, type OperatorsSource } from '../operators.ts'
-import { LATENESS_BOUNDS_MS, type RoomDetail, type ServerFigures } from '../server-figures.ts'
+import { type defaultOperatorLimits, Operators, type OperatorsSource } from '../server/operators.ts'
+import {
+  LATENESS_BOUNDS_MS,
+  type RoomDetail,
+  type ServerFigures
+} from '../server/server-figures.ts'
 
 export function madeUpFigures(own: Partial<ServerFigures> = {}): ServerFigures {
   const gateway = {

@@ -3,9 +3,9 @@
 import { once } from 'node:events'
 import { connect, type Socket } from 'node:net'
 import { expect, onTestFinished, vi } from 'vitest'
-import { defaultSettings, type Settings } from '../config.ts'
-import type { ServerMessage } from '../protocol.ts'
-import { type LobbyOptions, LobbyServer } from '../server.ts'
+import { defaultSettings, type Settings } from '../server/config.ts'
+import { type LobbyOptions, LobbyServer } from '../server/server.ts'
+import type { ServerMessage } from '../wire/protocol.ts'
 
 /** Generous: nothing in these tests takes a hundredth of it. */
 const DEADLINE_MS = 45_000

@@ -1,8 +1,8 @@
 // What a client may send: everything else gets a refusal with the right code, and nothing else.
 import { expect, test } from 'vitest'
-import { defaultLimits } from '../config.ts'
-import { encode, keyOf, parseCommand, parseMessage, Refusal } from '../protocol.ts'
-import { TOKEN_CHARS } from '../tokens.ts'
+import { defaultLimits } from '../server/config.ts'
+import { encode, keyOf, parseCommand, parseMessage, Refusal } from '../wire/protocol.ts'
+import { TOKEN_CHARS } from '../wire/tokens.ts'
 
 function parse(frame: string | Uint8Array) {
   return parseCommand(Buffer.from(frame as string), defaultLimits)

@@ -1,8 +1,8 @@
 // A lost connection is not a lost seat: tokens, what they open, and what they do not.
 import { expect, test } from 'vitest'
-import type { ServerMessage } from '../protocol.ts'
-import type { Session } from '../session.ts'
-import { newPlayerId, TOKEN_CHARS, TokenSigner } from '../tokens.ts'
+import type { Session } from '../rules/session.ts'
+import type { ServerMessage } from '../wire/protocol.ts'
+import { newPlayerId, TOKEN_CHARS, TokenSigner } from '../wire/tokens.ts'
 import { openLobby, Person, until } from './person.ts'
 import { Table } from './table.ts'
 

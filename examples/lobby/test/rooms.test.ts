@@ -1,8 +1,8 @@
 // Rooms: who gets in, who is host, how a match begins, and what the list shows of it all. Without
 // sockets and without a clock.
 import { expect, test } from 'vitest'
-import type { ServerMessage } from '../protocol.ts'
-import type { Session } from '../session.ts'
+import type { Session } from '../rules/session.ts'
+import type { ServerMessage } from '../wire/protocol.ts'
 import { Table } from './table.ts'
 
 const typesOf = (messages: ServerMessage[]) => messages.map(({ type }) => type)

@@ -1,6 +1,6 @@
 // The rules of lobby and rooms, without sockets and without a clock.
 import { expect, test } from 'vitest'
-import type { ServerMessage } from '../protocol.ts'
+import type { ServerMessage } from '../wire/protocol.ts'
 import { Table } from './table.ts'
 
 function typesOf(messages: ServerMessage[]): string[] {

@@ -4,8 +4,8 @@ import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { expect, onTestFinished, test } from 'vitest'
-import { defaultLimits, defaultSettings, limitsOf } from '../config.ts'
-import { describeSettings, readSettings, SettingsError, settingFlags } from '../settings.ts'
+import { defaultLimits, defaultSettings, limitsOf } from '../server/config.ts'
+import { describeSettings, readSettings, SettingsError, settingFlags } from '../server/settings.ts'
 
 function fileWith(content: unknown): string {
   const folder = mkdtempSync(join(tmpdir(), 'lobby-'))

@@ -8,7 +8,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { pathToFileURL } from 'node:url'
 import { expect, onTestFinished, test } from 'vitest'
-import { StaticFiles } from '../static-files.ts'
+import { StaticFiles } from '../gateway/static-files.ts'
 
 const PAGE = '<!doctype html><title>€</title>'
 

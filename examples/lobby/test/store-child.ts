@@ -1,7 +1,7 @@
 // Keeps matches in the store of a folder for as long as it lives, a few at once, and prints what
 // became of each: `kept 7`, or `lost 7` and the reason. For store.test.ts, which kills it.
 import { writeSync } from 'node:fs'
-import { openStore } from '../store.ts'
+import { openStore } from '../server/store.ts'
 
 const [folder, first] = process.argv.slice(2)
 const store = await openStore(folder)

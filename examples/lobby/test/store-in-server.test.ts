@@ -6,9 +6,9 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { beforeEach, expect, onTestFinished, test, vi } from 'vitest'
-import type { LobbyServer } from '../server.ts'
-import { FIRST_SKILL } from '../skills.ts'
-import { type MatchRecord, openStore, type Store } from '../store.ts'
+import { FIRST_SKILL } from '../rules/skills.ts'
+import type { LobbyServer } from '../server/server.ts'
+import { type MatchRecord, openStore, type Store } from '../server/store.ts'
 import { openLobby, Person, until } from './person.ts'
 
 /** What the store does before it keeps a match. */
@@ -19,7 +19,7 @@ beforeEach(() => {
 })
 
 vi.mock('../store.ts', async (original) => {
-  const actual = await original<typeof import('../store.ts')>()
+  const actual = await original<typeof import('../server/store.ts')>()
   const open = async (...args: Parameters<typeof actual.openStore>): Promise<Store> => {
     const store = await actual.openStore(...args)
     return {

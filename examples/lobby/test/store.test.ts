@@ -11,8 +11,7 @@ import { fileURLToPath } from 'node:url'
 import { ClassicLevel } from 'classic-level'
 import { expect, onTestFinished, test, vi } from 'vitest'
 import { isWindows } from '../../../test/support/system.ts'
-import { keyOf } from '../protocol.ts'
-import { FIRST_SKILL, Skills } from '../skills.ts'
+import { FIRST_SKILL, Skills } from '../rules/skills.ts'
 import {
   type MatchRecord,
   memoryStore,
@@ -20,7 +19,8 @@ import {
   type Store,
   StoreError,
   type StoreOptions
-} from '../store.ts'
+} from '../server/store.ts'
+import { keyOf } from '../wire/protocol.ts'
 
 vi.setConfig({ testTimeout: 120_000 })
 

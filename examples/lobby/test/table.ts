@@ -1,11 +1,12 @@
 // For tests of the rules: a lobby without sockets or clock. What each player hears is an array,
 // what the clock says is a number.
-import { defaultLimits, type Limits, TICKS_PER_SECOND } from '../config.ts'
-import { Lobby } from '../lobby.ts'
-import type { MatchState, RefusalCode, ServerMessage } from '../protocol.ts'
-import { Session } from '../session.ts'
-import { Skills } from '../skills.ts'
-import type { MatchRecord } from '../store.ts'
+
+import { Lobby } from '../rules/lobby.ts'
+import { Session } from '../rules/session.ts'
+import { Skills } from '../rules/skills.ts'
+import { defaultLimits, type Limits, TICKS_PER_SECOND } from '../server/config.ts'
+import type { MatchRecord } from '../server/store.ts'
+import type { MatchState, RefusalCode, ServerMessage } from '../wire/protocol.ts'
 
 export class Table {
   nowMs = 1_000

@@ -1,7 +1,7 @@
 // Fixed ticks inside Node's loop, by a clock that the test turns.
 import { beforeEach, expect, onTestFinished, test, vi } from 'vitest'
-import { latenessAt } from '../server-figures.ts'
-import { Ticker } from '../ticker.ts'
+import { latenessAt } from '../server/server-figures.ts'
+import { Ticker } from '../server/ticker.ts'
 
 /** Vitest's own fake timers know no time in which nothing can run. */
 class Clock {

@@ -2,8 +2,8 @@
 import { createSocket, type Socket } from 'node:dgram'
 import { once } from 'node:events'
 import { expect, onTestFinished } from 'vitest'
-import { decodeToPlayer, encodeFromPlayer, type FromPlayer, TO_PLAYER } from '../datagram.ts'
-import type { MatchState } from '../protocol.ts'
+import { decodeToPlayer, encodeFromPlayer, type FromPlayer, TO_PLAYER } from '../wire/datagram.ts'
+import type { MatchState } from '../wire/protocol.ts'
 import { type Participant, until } from './person.ts'
 
 /** What the message 'udp' says. */

@@ -1,7 +1,6 @@
 // How the players' page comes to the server and back: web/connection.js over a socket that is made
 // up and a clock that is turned by hand.
 import { afterEach, beforeEach, expect, test, vi } from 'vitest'
-import { PROTOCOL_VERSION as SERVER_VERSION, type ServerMessage } from '../protocol.ts'
 import {
   Connection,
   DEAD_IN_MATCH_MS,
@@ -12,6 +11,7 @@ import {
   PROTOCOL_VERSION
 } from '../web/connection.js'
 import { wordsOfEnd, wordsOfStatus } from '../web/words.js'
+import { PROTOCOL_VERSION as SERVER_VERSION, type ServerMessage } from '../wire/protocol.ts'
 
 class FakeSocket {
   readonly sent: { type: string; [field: string]: unknown }[] = []

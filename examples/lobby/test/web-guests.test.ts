@@ -2,9 +2,9 @@
 // a server: each attacker is disconnected again and again, and costs no more than the limits say.
 import { Poller } from 'pollport'
 import { expect, onTestFinished, test } from 'vitest'
-import { Fleet } from '../bot-fleet.ts'
-import type { Behaviour, Mix } from '../bot-mix.ts'
-import type { LobbyServer } from '../server.ts'
+import { Fleet } from '../bots/fleet.ts'
+import type { Behaviour, Mix } from '../bots/mix.ts'
+import type { LobbyServer } from '../server/server.ts'
 import { openLobby, until } from './person.ts'
 import { Browser } from './web-player.ts'
 

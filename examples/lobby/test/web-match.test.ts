@@ -1,9 +1,9 @@
 // What the players' page does with a match, without a page: which way keys and thumbs steer, how
 // often it is said, and what is seen between two states.
 import { afterEach, beforeEach, expect, test, vi } from 'vitest'
-import type { MatchState } from '../protocol.ts'
 import { directionOfPoint, HeldKeys, STEERS_PER_SECOND, Steering } from '../web/steering.js'
 import { DELAY_TICKS, Timeline } from '../web/timeline.js'
+import type { MatchState } from '../wire/protocol.ts'
 
 interface Steer {
   match: number

@@ -1,6 +1,5 @@
 // What the players' page makes of the messages it hears: web/state.js alone, without a page.
 import { expect, test } from 'vitest'
-import type { RoomInfo, ServerMessage } from '../protocol.ts'
 import {
   initialState,
   isHost,
@@ -11,6 +10,7 @@ import {
   whenLost,
   withoutResult
 } from '../web/state.js'
+import type { RoomInfo, ServerMessage } from '../wire/protocol.ts'
 
 type State = ReturnType<typeof initialState>
 

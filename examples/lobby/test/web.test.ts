@@ -3,7 +3,7 @@
 import { readdirSync } from 'node:fs'
 import http from 'node:http'
 import { expect, test } from 'vitest'
-import { defaultLimits } from '../config.ts'
+import { defaultLimits } from '../server/config.ts'
 import { openLobby, Person, until } from './person.ts'
 import { ticketOf, UdpEnd } from './udp-end.ts'
 import { Browser, frame, upgradeRequest, Visitor } from './web-player.ts'

@@ -3,7 +3,7 @@
 // where somebody has just scored. Knows no rules.
 
 /** @typedef {import('./timeline.js').Sight} Sight */
-/** @typedef {import('../protocol.ts').ArenaInfo} ArenaInfo */
+/** @typedef {import('../wire/protocol.ts').ArenaInfo} ArenaInfo */
 
 /** As the server's rules have them, in the arena's units. */
 const PLAYER_RADIUS = 14

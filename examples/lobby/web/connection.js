@@ -3,9 +3,9 @@
 // itself, and notices when it is dead. Handles the first and the last messages of the protocol, and
 // passes the rest on. Does not touch the page.
 
-/** @typedef {import('../protocol.ts').ServerMessage} ServerMessage */
-/** @typedef {import('../protocol.ts').Request} Request */
-/** @typedef {import('../protocol.ts').RefusalCode} RefusalCode */
+/** @typedef {import('../wire/protocol.ts').ServerMessage} ServerMessage */
+/** @typedef {import('../wire/protocol.ts').Request} Request */
+/** @typedef {import('../wire/protocol.ts').RefusalCode} RefusalCode */
 
 /**
  * What brings a player back: kept by the tab, over a reload.

@@ -3,7 +3,7 @@
 // the server has accepted the request, and shows its refusal.
 import { byId, part, setText, show, theOne } from './dom.js'
 
-/** @typedef {import('../protocol.ts').Request} Request */
+/** @typedef {import('../wire/protocol.ts').Request} Request */
 
 export class Dialogs {
   #create = theOne('create-dialog', HTMLDialogElement)

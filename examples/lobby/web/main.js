@@ -16,8 +16,8 @@ import { secondsUntil, wordsOfRefusal, wordsOfStatus } from './words.js'
 
 /** @typedef {import('./state.js').ViewState} ViewState */
 /** @typedef {import('./connection.js').Status} Status */
-/** @typedef {import('../protocol.ts').Request} Request */
-/** @typedef {import('../protocol.ts').ServerMessage} ServerMessage */
+/** @typedef {import('../wire/protocol.ts').Request} Request */
+/** @typedef {import('../wire/protocol.ts').ServerMessage} ServerMessage */
 /** @typedef {'loading' | 'sign-in' | 'lobby' | 'room' | 'match' | 'result'} Screen */
 
 /**

@@ -21,7 +21,7 @@ import { clock, secondsUntil } from './words.js'
 /** @typedef {import('./main.js').View} View */
 /** @typedef {import('./main.js').Actions} Actions */
 /** @typedef {import('./state.js').RunningMatch} RunningMatch */
-/** @typedef {import('../protocol.ts').ServerMessage} ServerMessage */
+/** @typedef {import('../wire/protocol.ts').ServerMessage} ServerMessage */
 /** @typedef {{ seat: number, name: string, score: number | undefined, isOwn: boolean }} Score */
 
 /** The dead zone, as a part of the pad's half. */
@@ -38,7 +38,7 @@ export class MatchView {
   /** @type {KeyedList<Score>} */
   #scores
   /**
-   * @type {{ number: number, players: readonly string[], arena: import('../protocol.ts').ArenaInfo,
+   * @type {{ number: number, players: readonly string[], arena: import('../wire/protocol.ts').ArenaInfo,
    *   timeline: Timeline, ownSeat: number } | undefined}
    */
   #match

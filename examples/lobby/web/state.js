@@ -3,11 +3,11 @@
 // no socket, and the time is passed in. What comes thirty times a second is not in here but in
 // timeline.js.
 
-/** @typedef {import('../protocol.ts').ServerMessage} ServerMessage */
-/** @typedef {import('../protocol.ts').RoomInfo} RoomInfo */
-/** @typedef {import('../protocol.ts').MemberInfo} MemberInfo */
-/** @typedef {import('../protocol.ts').ArenaInfo} ArenaInfo */
-/** @typedef {import('../protocol.ts').Presence} Presence */
+/** @typedef {import('../wire/protocol.ts').ServerMessage} ServerMessage */
+/** @typedef {import('../wire/protocol.ts').RoomInfo} RoomInfo */
+/** @typedef {import('../wire/protocol.ts').MemberInfo} MemberInfo */
+/** @typedef {import('../wire/protocol.ts').ArenaInfo} ArenaInfo */
+/** @typedef {import('../wire/protocol.ts').Presence} Presence */
 
 /**
  * A line of a chat; without `from` it is an event. `id` counts up.

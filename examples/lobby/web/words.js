@@ -4,8 +4,8 @@
 
 /** @typedef {import('./connection.js').Status} Status */
 /** @typedef {import('./connection.js').EndReason} EndReason */
-/** @typedef {import('../protocol.ts').RefusalCode} RefusalCode */
-/** @typedef {import('../protocol.ts').Presence} Presence */
+/** @typedef {import('../wire/protocol.ts').RefusalCode} RefusalCode */
+/** @typedef {import('../wire/protocol.ts').Presence} Presence */
 
 /**
  * @type {Partial<Record<RefusalCode, string>>} Where the server's own message does not suit a

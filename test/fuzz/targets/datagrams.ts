@@ -3,6 +3,7 @@
 // forgets no newer steer for an older one, and can be told in a datagram. Input: datagrams, each
 // after its length.
 import assert from 'node:assert/strict'
+import { Match } from '../../../examples/lobby/games/coin-arena/match.ts'
 import {
   decodeFromPlayer,
   decodeState,
@@ -12,8 +13,7 @@ import {
   encodeOpen,
   encodeState,
   LONGEST_FROM_PLAYER_BYTES
-} from '../../../examples/lobby/datagram.ts'
-import { Match } from '../../../examples/lobby/match.ts'
+} from '../../../examples/lobby/wire/datagram.ts'
 import { Input } from '../input.ts'
 
 const NAMES = ['Ann', 'Bob', 'Cid']

@@ -4,8 +4,10 @@
 // than seats; and a token is good once. Input: what four players do, and how time passes.
 import assert from 'node:assert/strict'
 import { FrameDecoder } from 'pollport'
-import { describe } from '../../../examples/lobby/client.ts'
-import type { Player } from '../../../examples/lobby/player.ts'
+import { describe } from '../../../examples/lobby/bots/client.ts'
+import type { Player } from '../../../examples/lobby/rules/player.ts'
+import type { Session } from '../../../examples/lobby/rules/session.ts'
+import { Table } from '../../../examples/lobby/test/table.ts'
 import {
   encode,
   keyOf,
@@ -13,9 +15,7 @@ import {
   parseCommand,
   parseMessage,
   Refusal
-} from '../../../examples/lobby/protocol.ts'
-import type { Session } from '../../../examples/lobby/session.ts'
-import { Table } from '../../../examples/lobby/test/table.ts'
+} from '../../../examples/lobby/wire/protocol.ts'
 import { Input } from '../input.ts'
 
 const MAX_STEPS = 100

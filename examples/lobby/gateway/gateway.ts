@@ -1,0 +1,591 @@
+// The connections of one thread: bytes in, frames to the hub, frames out; it disconnects a client
+// that costs too much. It contains no rules.
+import type { Logger } from 'pino'
+import {
+  FrameDecoder,
+  type PollEvent,
+  Poller,
+  Socket,
+  type TcpConnection,
+  type TcpListener
+} from 'pollport'
+import { type WebSocket, WebSocketHandshakeError } from 'pollport/websocket'
+import { Throttle } from '../rules/session.ts'
+import { type Limits, limitsOf, type Settings } from '../server/config.ts'
+import type { GatewayFigures } from '../server/server-figures.ts'
+import { decodeState } from '../wire/datagram.ts'
+import {
+  encode,
+  LENGTH_BYTES,
+  Refusal,
+  type RefusalCode,
+  type ServerMessage
+} from '../wire/protocol.ts'
+import type { GatewayLink, HubLink } from './links.ts'
+import { type UdpPath, UdpPaths } from './udp-paths.ts'
+import { WebDoor } from './web-door.ts'
+
+/** A client that sends too much can be disconnected after each so many bytes. */
+const CHUNK_BYTES = 4 * 1024
+/** How often the gateway looks for goodbyes that last too long. */
+const CLOCK_MS = 50
+/**
+ * Ticks run between two batches: a tick can be late by what one batch costs. These cost about half
+ * a millisecond.
+ */
+const SMALL_BATCHES = { maxEvents: 32, readBudgetBytes: 64 * 1024 }
+/**
+ * A message goes to so many at once, which takes a millisecond, and to the next ones after a pause:
+ * nobody else waits longer for that.
+ */
+const CROWD = 200
+const CROWD_EVERY_MS = 10
+/**
+ * Messages to larger crowds that can be on their way; one more is dropped. A chat line of the lobby
+ * is worth little when it comes late.
+ */
+const MAX_CROWDS = 50
+/**
+ * A client with more than so many bytes unread gets no state: a newer one comes soon.
+ */
+const STATE_BACKLOG_BYTES = 4096
+/** A silent browser may be noticed later by this part of `idleMs`. */
+const IDLE_LOOKS = 8
+/** A message's text is its frame without the length. */
+const AS_TEXT = { isText: true }
+/** Why a WebSocket is closed (RFC 6455, 7.4.1). */
+const POLICY = 1008
+const GOING_AWAY = 1001
+
+/** Where a gateway listens. */
+export interface Doors {
+  address: string
+  /** undefined: another thread hands connections over to it. */
+  listen: { port: number; webPort: number; isShared: boolean } | undefined
+  udpPort: number
+}
+
+/** The `userPtr` of a connection. */
+class Client {
+  readonly id: number
+  /** Of a browser it is the WebSocket's: for its counters and its address. */
+  readonly connection: TcpConnection<Client>
+  /** Only of a browser. */
+  readonly socket: WebSocket<Client> | undefined
+  readonly throttle: Throttle
+  readonly decoder: FrameDecoder | undefined
+  path: UdpPath | undefined
+  /**
+   * When a client that got its last message is reset, unless it has closed by then; undefined for
+   * all others.
+   */
+  resetAtMs: number | undefined
+  /** Of a browser: how many bytes there had been, in both directions, when there was a change. */
+  seenBytes = 0
+  seenAtMs = 0
+
+  constructor(
+    id: number,
+    connection: TcpConnection<Client>,
+    socket: WebSocket<Client> | undefined,
+    limits: Limits
+  ) {
+    this.id = id
+    this.connection = connection
+    this.socket = socket
+    this.throttle = new Throttle(limits, performance.now())
+    const maxFrameBytes = limits.maxFrameBytes
+    this.decoder =
+      socket === undefined
+        ? new FrameDecoder({ lengthBytes: LENGTH_BYTES, maxFrameBytes })
+        : undefined
+  }
+
+  /** Bytes queued here that the kernel has not taken yet. */
+  get bufferedBytes(): number {
+    return this.connection.bufferedBytes
+  }
+
+  /** Sends what is queued and then the end. `code` is for a browser. */
+  end(code: number): void {
+    if (this.socket === undefined) this.connection.end()
+    else this.socket.close(code)
+  }
+
+  reset(): void {
+    if (this.socket === undefined) this.connection.reset()
+    else this.socket.terminate()
+  }
+}
+
+export class Gateway implements GatewayLink {
+  readonly #limits: Limits
+  readonly #log: Logger
+  readonly #poller: Poller<Client>
+  readonly #listener: TcpListener<Client> | undefined
+  readonly #webListener: TcpListener<Client> | undefined
+  readonly #paths: UdpPaths
+  readonly #web: WebDoor<Client>
+  readonly #clients = new Map<number, Client>()
+  /** Those of them that came by WebSocket. */
+  readonly #browsers = new Set<Client>()
+  #nextIdleLookMs = 0
+  /** Being disconnected: they can read the reason, and what they send is ignored. */
+  readonly #leaving = new Set<Client>()
+  /** More is queued for them than the limit allows. */
+  readonly #lagging = new Set<Client>()
+  readonly #stopped = new AbortController()
+  /**
+   * Messages to more than a few, on their way; the first one reaches all its receivers before the
+   * next one starts.
+   */
+  readonly #crowds: { ids: readonly number[]; frame: Uint8Array; next: number }[] = []
+  #isServingCrowds = false
+  #hub: HubLink | undefined
+  #nextId = 1
+  #isStopping = false
+  #messagesIn = 0
+  #messagesOut = 0
+
+  /**
+   * Listens at its doors. Throws a SocketError, for example `EADDRINUSE`, with address and port.
+   */
+  constructor(doors: Doors, settings: Settings, log: Logger) {
+    this.#limits = limitsOf(settings)
+    this.#log = log
+    this.#poller = new Poller({
+      highWaterMarkBytes: settings.maxUnreadBytes,
+      ...SMALL_BATCHES
+    })
+    const { address, listen, udpPort } = doors
+    try {
+      if (listen !== undefined) {
+        const shared = {
+          address,
+          reusePort: listen.isShared,
+          sendBufferSize: settings.sendBufferBytes
+        }
+        this.#listener = at(listen.port, (port) => this.#poller.listenTcp({ ...shared, port }))
+        this.#webListener = at(listen.webPort, (port) =>
+          this.#poller.listenTcp({ ...shared, port })
+        )
+      }
+      this.#paths = at(udpPort, (port) => {
+        const onSteer: HubLink['steer'] = (...steer) => this.#hub?.steer(...steer)
+        return new UdpPaths({ address, port, limits: this.#limits, onSteer, log })
+      })
+    } catch (error) {
+      this.#poller.close()
+      throw Object.assign(error as Error, { address })
+    }
+    this.#web = new WebDoor<Client>(
+      this.#poller,
+      this.#webListener as TcpListener<never> | undefined,
+      this.#limits,
+      {
+        onOpen: (socket) => this.#onBrowser(socket),
+        onMessage: ({ userPtr }, data, isText) => this.#onText(userPtr, data, isText),
+        // Answered by the WebSocket itself; they count all the same.
+        onPing: ({ userPtr }) => void this.#admits(userPtr),
+        onPong: ({ userPtr }) => void this.#admits(userPtr),
+        onClose: ({ userPtr }, code, _reason, error) => {
+          this.#log.debug({ client: userPtr.id, code, err: error }, 'WebSocket')
+          this.#onClose(userPtr)
+        }
+      },
+      // A request that failed has got its answer; otherwise it is as with the other listener.
+      (error) =>
+        this.#log[error instanceof WebSocketHandshakeError ? 'debug' : 'error'](
+          { err: error },
+          'web listener'
+        )
+    )
+  }
+
+  /** `undefined` where another thread hands connections over. */
+  get port(): number | undefined {
+    return this.#listener?.localAddress.port
+  }
+
+  get webPort(): number | undefined {
+    return this.#webListener?.localAddress.port
+  }
+
+  get udpPort(): number {
+    return this.#paths.port
+  }
+
+  /** Serves until {@link stop}. */
+  async run(hub: HubLink): Promise<void> {
+    this.#hub = hub
+    const clock = setInterval(() => this.#onClock(), CLOCK_MS)
+    const { signal } = this.#stopped
+    const serving = [
+      this.#poller.run((events) => this.#onEvents(events), { signal }),
+      this.#paths.run(signal)
+    ]
+    try {
+      await Promise.all(serving)
+    } finally {
+      clearInterval(clock)
+      this.#poller.close()
+      this.#paths.end()
+    }
+  }
+
+  /** Takes over a connection that another thread has accepted. */
+  adopt(handle: number, isWeb: boolean): void {
+    const socket = Socket.fromHandle(handle, { type: 'tcp' })
+    let connection: TcpConnection<Client> | undefined
+    try {
+      connection = this.#poller.adopt(socket) as TcpConnection<Client>
+      // Read now, which caches it: once the peer is gone its address is lost
+      void connection.remoteAddress
+      if (isWeb) this.#web.accept(connection)
+      else this.#onAccept(connection)
+    } catch (error) {
+      this.#log.debug({ err: error }, 'reset while it was handed over')
+      connection?.reset()
+      socket.close() // unless it has been adopted
+    }
+  }
+
+  // ---- What the hub asks ----
+
+  deliver(ids: readonly number[], frame: Uint8Array): void {
+    // A crowd half as large waits, too, while others do: a message to a crowd that has become a
+    // little smaller must not overtake an earlier one to all of it.
+    const least = this.#crowds.length > 0 ? CROWD / 2 : CROWD
+    if (ids.length <= least) this.#deliverNow(ids, frame)
+    else if (this.#crowds.length < MAX_CROWDS) this.#crowds.push({ ids, frame, next: 0 })
+    else
+      this.#log.warn(
+        { clients: ids.length },
+        'a message to a crowd was dropped: too many are on their way'
+      )
+    if (this.#crowds.length > 0 && !this.#isServingCrowds) this.#serveCrowds()
+  }
+
+  /**
+   * Sends to a part of the first crowd: to send to thousands at once would delay everything else.
+   */
+  #serveCrowds(): void {
+    const [crowd] = this.#crowds
+    this.#isServingCrowds = crowd !== undefined && !this.#isStopping
+    if (!this.#isServingCrowds) return
+    this.#deliverNow(crowd.ids.slice(crowd.next, crowd.next + CROWD), crowd.frame)
+    crowd.next += CROWD
+    if (crowd.next >= crowd.ids.length) this.#crowds.shift()
+    setTimeout(() => this.#serveCrowds(), CROWD_EVERY_MS)
+  }
+
+  #deliverNow(ids: readonly number[], frame: Uint8Array): void {
+    const connections: TcpConnection<Client>[] = []
+    for (const id of ids) {
+      const client = this.#clients.get(id)
+      if (client === undefined || client.resetAtMs !== undefined) continue
+      if (client.socket === undefined) connections.push(client.connection)
+      else this.#sendToBrowser(client, frame)
+    }
+    if (connections.length === 0) return
+    this.#messagesOut += this.#poller.broadcast(connections, frame)
+    for (const connection of connections) {
+      if (connection.bufferedBytes > this.#limits.maxUnreadBytes)
+        this.#lagging.add(connection.userPtr as Client)
+    }
+  }
+
+  deliverState(ids: readonly number[], bytes: Uint8Array): void {
+    const state = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.length)
+    const match = state.readUInt32BE(1)
+    const tick = state.readUInt32BE(5)
+    const nowMs = performance.now()
+    const others: number[] = []
+    for (const id of ids) {
+      const client = this.#clients.get(id)
+      if (client === undefined || client.resetAtMs !== undefined) continue
+      if (client.path !== undefined && this.#paths.send(client.path, bytes, match, tick, nowMs))
+        continue
+      if (client.bufferedBytes <= STATE_BACKLOG_BYTES) others.push(id)
+    }
+    const decoded = others.length > 0 ? decodeState(state) : undefined
+    if (decoded !== undefined) this.deliver(others, encode({ type: 'state', ...decoded }))
+  }
+
+  dismiss(id: number, frame: Uint8Array): void {
+    const client = this.#clients.get(id)
+    if (client === undefined) return
+    this.deliver([id], frame)
+    this.#part(client)
+  }
+
+  stop(frame: Uint8Array): void {
+    if (this.#isStopping) return
+    this.#listener?.close()
+    this.#webListener?.close()
+    this.#deliverNow([...this.#clients.keys()], frame)
+    this.#isStopping = true
+    for (const client of this.#clients.values()) this.#part(client)
+    this.#web.close()
+    if (this.#clients.size === 0) this.#stopped.abort()
+  }
+
+  get figures(): GatewayFigures {
+    const { bytesReceived, bytesSent } = this.#poller.stats
+    return {
+      connections: this.#clients.size,
+      webConnections: this.#browsers.size,
+      viaUdp: this.#paths.countHearing(performance.now()),
+      messagesIn: this.#messagesIn,
+      messagesOut: this.#messagesOut,
+      bytesIn: bytesReceived + this.#paths.bytesIn,
+      bytesOut: bytesSent + this.#paths.bytesOut,
+      datagramsIn: this.#paths.in,
+      datagramsOut: this.#paths.out,
+      datagramsRefused: this.#paths.refused
+    }
+  }
+
+  // ---- Connections ----
+
+  #onEvents(events: PollEvent<Client>[]): void {
+    for (const event of events) {
+      switch (event.type) {
+        case 'accept':
+          this.#onAccept(event.socket)
+          break
+        case 'receive':
+          this.#onReceive(event.userPtr as Client, event.data)
+          break
+        case 'timeout':
+          this.#onIdle(event.userPtr as Client)
+          break
+        case 'end': // the client has sent all it wanted, and can still read the answers
+          this.#lose(event.userPtr as Client)
+          this.#part(event.userPtr as Client)
+          break
+        case 'close':
+          if (event.userPtr !== undefined) this.#onClose(event.userPtr)
+          break
+        case 'error':
+          // For example out of descriptors; it accepts again when there are some
+          this.#log.error({ err: event.error }, 'listener')
+          break
+        // 'connect', 'datagram' and 'wake' do not happen here, and nothing waits for 'drain': a
+        // client so far behind is reset.
+      }
+    }
+    this.#cutLagging()
+  }
+
+  #onAccept(connection: TcpConnection<Client>): void {
+    const client = new Client(this.#nextId++, connection, undefined, this.#limits)
+    connection.userPtr = client
+    connection.setIdleTimeout(this.#limits.idleMs)
+    this.#enter(client)
+  }
+
+  #onBrowser(socket: WebSocket<Client>): void {
+    const connection = socket.connection as TcpConnection<Client>
+    const client = new Client(this.#nextId++, connection, socket, this.#limits)
+    socket.userPtr = client
+    client.seenAtMs = performance.now()
+    this.#browsers.add(client)
+    this.#enter(client)
+  }
+
+  #onText(client: Client, data: Buffer, isText: boolean): void {
+    if (client.resetAtMs !== undefined) return
+    if (isText) this.#onFrame(client, data)
+    else this.#sendAway(client, new Refusal('bad-json', 'messages are text'))
+  }
+
+  /** The hub refuses a connection over the limit; but it may be slow to do so. */
+  #enter(client: Client): void {
+    const { maxConnections, maxGoodbyes } = this.#limits
+    const isCrowded = this.#clients.size >= maxConnections + maxGoodbyes
+    this.#clients.set(client.id, client)
+    if (this.#isStopping || isCrowded) this.#cut(client)
+    else this.#hub?.enter(client.id, client.connection.remoteAddress.address)
+  }
+
+  #onIdle(client: Client): void {
+    const { idleMs } = this.#limits
+    const nowMs = performance.now()
+    // A client that plays by datagrams sends nothing else.
+    if (client.path !== undefined && nowMs - client.path.receivedAtMs < idleMs)
+      client.connection.setIdleTimeout(idleMs)
+    else this.#sendAway(client, new Refusal('idle', 'no data for a long time'))
+  }
+
+  /**
+   * The idle timeout of browsers, which their connections cannot have: those report to the
+   * WebSockets. Any byte in either direction counts.
+   */
+  #lookForIdle(nowMs: number): void {
+    if (nowMs < this.#nextIdleLookMs) return
+    const { idleMs } = this.#limits
+    this.#nextIdleLookMs = nowMs + idleMs / IDLE_LOOKS
+    for (const client of this.#browsers) {
+      const { bytesReceived, bytesSent } = client.connection
+      if (client.seenBytes !== bytesReceived + bytesSent) {
+        client.seenBytes = bytesReceived + bytesSent
+        client.seenAtMs = nowMs
+      } else if (nowMs - client.seenAtMs >= idleMs) this.#onIdle(client)
+    }
+  }
+
+  #onReceive(client: Client, data: Buffer): void {
+    try {
+      // Being disconnected: read and ignored. With unread data the kernel would turn our close into
+      // an RST, which overtakes our last message.
+      if (client.resetAtMs !== undefined) return
+      for (let at = 0; at < data.length; at += CHUNK_BYTES) {
+        for (const frame of (client.decoder as FrameDecoder).push(
+          data.subarray(at, at + CHUNK_BYTES)
+        )) {
+          this.#onFrame(client, frame)
+          if (client.resetAtMs !== undefined) return // that was one too many
+        }
+      }
+    } catch (error) {
+      if ((error as { code?: unknown }).code !== 'ERR_FRAME_TOO_LARGE') throw error
+      this.#sendAway(
+        client,
+        new Refusal('frame-too-large', `a frame has at most ${this.#limits.maxFrameBytes} bytes`)
+      )
+    }
+  }
+
+  #onFrame(client: Client, frame: Buffer): void {
+    this.#messagesIn++
+    if (!this.#admits(client)) return
+    if (frame.length < MAX_UDP_REQUEST_BYTES && isUdpRequest(frame)) this.#openPath(client)
+    else this.#hub?.receive(client.id, frame)
+  }
+
+  #admits(client: Client): boolean {
+    if (client.resetAtMs !== undefined) return false
+    const admission = client.throttle.admit(performance.now())
+    if (admission === 'warn')
+      this.#refuse(client, new Refusal('too-fast', 'too many commands; some are dropped'))
+    if (admission === 'cut')
+      this.#sendAway(client, new Refusal('flood', 'far too many commands; goodbye'))
+    return admission === 'do'
+  }
+
+  /** Browsers have no datagrams. */
+  #openPath(client: Client): void {
+    if (client.socket !== undefined) {
+      this.#refuse(client, new Refusal('no-udp', 'browsers get the state over their WebSocket'))
+      return
+    }
+    if (client.path !== undefined) this.#paths.close(client.path)
+    client.path = this.#paths.open(client.id)
+    this.#tell(client, { type: 'udp', port: this.udpPort, token: client.path.token })
+  }
+
+  #onClose(client: Client): void {
+    this.#lose(client)
+    this.#clients.delete(client.id)
+    this.#browsers.delete(client)
+    this.#leaving.delete(client)
+    this.#lagging.delete(client)
+    if (this.#isStopping && this.#clients.size === 0) this.#stopped.abort()
+  }
+
+  /** The hub gets this once: a client that is being disconnected is not reported as lost. */
+  #lose(client: Client): void {
+    if (client.path !== undefined) this.#paths.close(client.path)
+    client.path = undefined
+    if (client.resetAtMs === undefined && this.#clients.has(client.id)) this.#hub?.lose(client.id)
+  }
+
+  // ---- Ends ----
+
+  #onClock(): void {
+    const nowMs = performance.now()
+    for (const client of this.#leaving) {
+      if (nowMs >= (client.resetAtMs as number)) client.reset()
+    }
+    this.#web.cutLate(nowMs)
+    this.#lookForIdle(nowMs)
+    this.#cutLagging()
+  }
+
+  /** Not at once but after the batch: what the batch is about to send does not count. */
+  #cutLagging(): void {
+    if (this.#lagging.size === 0) return
+    this.#poller.flush()
+    for (const client of this.#lagging) {
+      this.#lagging.delete(client)
+      const { bufferedBytes } = client
+      if (bufferedBytes <= this.#limits.maxUnreadBytes) continue
+      this.#log.info({ client: client.id, unreadBytes: bufferedBytes }, 'reset: it does not read')
+      this.#lose(client)
+      this.#cut(client)
+    }
+  }
+
+  /** By RST, without a message. */
+  #cut(client: Client): void {
+    client.resetAtMs = performance.now()
+    client.reset()
+  }
+
+  /** Because of the gateway's own limits. */
+  #sendAway(client: Client, reason: Refusal): void {
+    if (client.resetAtMs !== undefined) return
+    this.#tell(client, reason.toMessage())
+    this.#hub?.leave(client.id, reason.code as RefusalCode)
+    this.#part(client)
+  }
+
+  #refuse(client: Client, reason: Refusal): void {
+    this.#tell(client, reason.toMessage())
+    this.#hub?.refused(reason.code)
+  }
+
+  #tell(client: Client, message: ServerMessage): void {
+    this.deliver([client.id], encode(message))
+  }
+
+  #sendToBrowser(client: Client, frame: Uint8Array): void {
+    client.socket?.send(frame.subarray(LENGTH_BYTES), AS_TEXT)
+    this.#messagesOut++
+    if (client.bufferedBytes > this.#limits.maxUnreadBytes) this.#lagging.add(client)
+  }
+
+  /** Sends what is queued for a client and then our end; its own must follow in time. */
+  #part(client: Client): void {
+    if (client.resetAtMs !== undefined) return
+    if (client.path !== undefined) this.#paths.close(client.path)
+    client.path = undefined
+    client.resetAtMs = performance.now() + this.#limits.goodbyeMs
+    this.#leaving.add(client)
+    if (this.#leaving.size > this.#limits.maxGoodbyes && !this.#isStopping) client.reset()
+    else client.end(this.#isStopping ? GOING_AWAY : POLICY)
+  }
+}
+
+const MAX_UDP_REQUEST_BYTES = 64
+
+/**
+ * Whether it is the command 'udp', the only one that concerns the connection and not the player.
+ */
+function isUdpRequest(frame: Buffer): boolean {
+  if (!frame.includes('udp')) return false
+  try {
+    return (JSON.parse(frame.toString()) as { type?: unknown } | null)?.type === 'udp'
+  } catch {
+    return false // the hub answers with what is wrong with it
+  }
+}
+
+function at<T>(port: number, open: (port: number) => T): T {
+  try {
+    return open(port)
+  } catch (error) {
+    throw Object.assign(error as Error, { port })
+  }
+}

@@ -1,0 +1,223 @@
+// Datagrams of one gateway: whose they are, where to send them, and whether they arrive. Before an
+// address has proved that it receives, the server sends it nothing but a challenge, which is no
+// longer than what came from it; after that the token counts only from that address. Contains no
+// rules.
+import { createHmac, randomBytes, timingSafeEqual } from 'node:crypto'
+import type { Logger } from 'pino'
+import {
+  type DatagramEvent,
+  type PollEvent,
+  Poller,
+  type SocketAddress,
+  type UdpSocket
+} from 'pollport'
+import { TokenBucket } from '../rules/session.ts'
+import type { Limits } from '../server/config.ts'
+import {
+  decodeFromPlayer,
+  encodeChallenge,
+  encodeOpen,
+  LONGEST_FROM_PLAYER_BYTES,
+  NONCE_BYTES,
+  UDP_TOKEN_BYTES
+} from '../wire/datagram.ts'
+import type { Direction } from '../wire/protocol.ts'
+
+/**
+ * Ticks run between two batches. Each datagram counts for at least 256 bytes, so a batch has 32, a
+ * quarter of a millisecond's work.
+ */
+const BATCH_BYTES = 32 * 256
+
+/** A player that receives nothing still gets one state of so many, to notice when that changes. */
+const PROBE_EVERY_TICKS = 15
+
+/** The path to one player. */
+export class UdpPath {
+  readonly client: number
+  readonly token: string = randomBytes(UDP_TOKEN_BYTES).toString('hex')
+  readonly bucket: TokenBucket
+  /** Set once the address has proved that it receives. */
+  address: SocketAddress | undefined
+  /** The last thing from that address. */
+  receivedAtMs = 0
+  match = 0
+  /** The last tick of that match that is known to have arrived, and when that became known. */
+  heardTick = 0
+  heardAtMs = 0
+
+  constructor(client: number, limits: Limits, nowMs: number) {
+    this.client = client
+    this.bucket = new TokenBucket(limits.steersPerSecond, limits.steersPerSecond, nowMs)
+  }
+}
+
+export interface UdpPathsOptions {
+  address: string
+  port: number
+  limits: Limits
+  onSteer: (client: number, match: number, seq: number, direction: Direction) => void
+  log: Logger
+}
+
+export class UdpPaths {
+  in = 0
+  out = 0
+  refused = 0
+  // A poller of its own: a fair poller gives each socket its turn, so among ten thousand
+  // connections the one socket of two thousand players would have its turn far too seldom.
+  readonly #poller: Poller<never>
+  readonly #socket: UdpSocket<never>
+  readonly #limits: Limits
+  readonly #onSteer: UdpPathsOptions['onSteer']
+  readonly #log: Logger
+  readonly #byToken = new Map<string, UdpPath>()
+  /** For the nonces of challenges: only a receiver can answer them. */
+  readonly #key = randomBytes(32)
+
+  /** Binds its port. Throws a SocketError. */
+  constructor({ address, port, limits, onSteer, log }: UdpPathsOptions) {
+    // Longer ones are seen to be longer, and need no room.
+    this.#poller = new Poller({
+      maxDatagramBytes: LONGEST_FROM_PLAYER_BYTES + 1,
+      readBudgetBytes: BATCH_BYTES
+    })
+    this.#limits = limits
+    this.#onSteer = onSteer
+    this.#log = log
+    try {
+      this.#socket = this.#poller.bindUdp({
+        address,
+        port,
+        receiveBufferSize: limits.udpBufferBytes
+      })
+    } catch (error) {
+      this.#poller.close()
+      throw error
+    }
+  }
+
+  get port(): number {
+    return this.#socket.localAddress.port
+  }
+
+  /** Serves until the signal comes. */
+  run(signal: AbortSignal): Promise<void> {
+    return this.#poller.run((events) => this.#onEvents(events), { signal })
+  }
+
+  /** Stops receiving and sending datagrams. */
+  end(): void {
+    this.#poller.close()
+  }
+
+  get bytesIn(): number {
+    return this.#poller.stats.bytesReceived
+  }
+
+  get bytesOut(): number {
+    return this.#poller.stats.bytesSent
+  }
+
+  /** A new path, with a token of its own. */
+  open(client: number): UdpPath {
+    const path = new UdpPath(client, this.#limits, performance.now())
+    this.#byToken.set(path.token, path)
+    return path
+  }
+
+  close(path: UdpPath): void {
+    this.#byToken.delete(path.token)
+  }
+
+  /** How many players get datagrams now. Counted on each call. */
+  countHearing(nowMs: number): number {
+    let count = 0
+    for (const path of this.#byToken.values())
+      if (path.match > 0 && this.#isHearing(path, nowMs)) count++
+    return count
+  }
+
+  /** Sends a state if it may arrive; false when the player needs it by another way. */
+  send(path: UdpPath, state: Uint8Array, match: number, tick: number, nowMs: number): boolean {
+    if (path.address === undefined) return false
+    if (path.match !== match) {
+      path.match = match
+      path.heardTick = 0
+      path.heardAtMs = nowMs // it has yet to have something to acknowledge
+    }
+    const isHearing = this.#isHearing(path, nowMs)
+    // What the kernel has no room for is dropped, as any datagram can be.
+    if ((isHearing || tick % PROBE_EVERY_TICKS === 0) && this.#socket.send(state, path.address))
+      this.out++
+    return isHearing
+  }
+
+  #onEvents(events: PollEvent<never>[]): void {
+    for (const event of events) {
+      if (event.type === 'datagram') this.#receive(event)
+      // A datagram that cannot be sent is lost like any other. Strangers choose where it goes, so
+      // they must not be able to fill the log.
+      if (event.type === 'error') this.#log.debug({ err: event.error }, 'datagram')
+    }
+  }
+
+  #receive({ data, address }: DatagramEvent<never>): void {
+    this.in++
+    const message = decodeFromPlayer(data)
+    const path = message && this.#byToken.get(message.token)
+    const nowMs = performance.now()
+    if (message === undefined || path === undefined || !path.bucket.take(1, nowMs)) {
+      this.refused++
+      return
+    }
+    const isKnown = path.address !== undefined && isSame(path.address, address)
+    if (isKnown) path.receivedAtMs = nowMs
+    switch (message.kind) {
+      case 'hello':
+        this.#answer(
+          isKnown ? encodeOpen() : encodeChallenge(this.#nonce(path, address).toString('hex')),
+          address
+        )
+        break
+      case 'proof':
+        if (!timingSafeEqual(Buffer.from(message.nonce, 'hex'), this.#nonce(path, address))) {
+          this.refused++
+          return
+        }
+        path.address = address
+        path.receivedAtMs = nowMs
+        path.heardAtMs = nowMs
+        this.#answer(encodeOpen(), address)
+        break
+      case 'steer':
+        if (!isKnown) {
+          this.refused++ // perhaps the player has another address now: then it sends a hello
+          return
+        }
+        if (message.match === path.match && message.heardTick > path.heardTick) {
+          path.heardTick = message.heardTick
+          path.heardAtMs = nowMs
+        }
+        this.#onSteer(path.client, message.match, message.seq, message.direction)
+    }
+  }
+
+  #answer(bytes: Buffer, address: SocketAddress): void {
+    if (this.#socket.send(bytes, address)) this.out++
+  }
+
+  #isHearing(path: UdpPath, nowMs: number): boolean {
+    return path.address !== undefined && nowMs - path.heardAtMs < this.#limits.udpSilenceMs
+  }
+
+  /** Valid for this path and this address only; nothing needs to be stored. */
+  #nonce(path: UdpPath, address: SocketAddress): Buffer {
+    const hmac = createHmac('sha256', this.#key).update(path.token).update(address.toString())
+    return hmac.digest().subarray(0, NONCE_BYTES)
+  }
+}
+
+function isSame(one: SocketAddress, other: SocketAddress): boolean {
+  return one.port === other.port && one.address === other.address
+}

@@ -1,0 +1,157 @@
+// For browsers: WebSockets for players, and by HTTP, on the same port, the page and its files. It
+// limits what each of them can cost, and contains no rules.
+import { readdirSync } from 'node:fs'
+import { createServer, type IncomingMessage, ServerResponse } from 'node:http'
+import type { Socket } from 'node:net'
+import type { Duplex } from 'node:stream'
+import type { ConnectionDuplex, Poller, TcpConnection, TcpListener } from 'pollport'
+import { type WebSocketHandlers, WebSocketServer } from 'pollport/websocket'
+import type { Limits } from '../server/config.ts'
+import { StaticFiles } from './static-files.ts'
+
+const PLAY = '/play'
+/** A request's line and headers: browsers send less than half of it. */
+const MAX_REQUEST_BYTES = 8 * 1024
+/** Of a message: browsers send a short one whole. Each piece costs time of its own. */
+const MAX_FRAGMENTS = 16
+/** What becomes of players when the server stops (RFC 6455, 7.4.1). */
+const GOING_AWAY = 1001
+
+/** A connection that speaks HTTP. */
+interface Visit {
+  /** When it is cut off. */
+  untilMs: number
+  /** A request is being answered. */
+  isServed: boolean
+}
+
+function pages(): StaticFiles {
+  const folder = new URL('../web/', import.meta.url)
+  // And not what its authors' tools need
+  const names = readdirSync(folder).filter((name) => /\.(html|css|js|svg|png)$/.test(name))
+  const files = Object.fromEntries(names.map((name) => [`/${name}`, new URL(name, folder)]))
+  return new StaticFiles({ '/': new URL('index.html', folder), ...files })
+}
+
+export class WebDoor<U> {
+  readonly #limits: Limits
+  readonly #files = pages()
+  readonly #http = createServer(
+    { maxHeaderSize: MAX_REQUEST_BYTES, keepAliveTimeout: 0 },
+    this.#onRequest.bind(this)
+  )
+  readonly #sockets: WebSocketServer<U>
+  /**
+   * The first to be closed comes first. (An `http.Server` that does not listen itself checks no
+   * `headersTimeout`: see `toDuplex`. And its `timeout` starts again with every byte.)
+   */
+  readonly #visits = new Map<Duplex, Visit>()
+
+  /**
+   * `listener`: undefined if another thread accepts the connections. `players` gets what happens to
+   * WebSockets; how long they may be silent, and how much may be queued for them, is its business.
+   */
+  constructor(
+    poller: Poller<unknown>,
+    listener: TcpListener<never> | undefined,
+    limits: Limits,
+    players: WebSocketHandlers<U>,
+    onError: (error: Error) => void
+  ) {
+    this.#limits = limits
+    this.#http.prependListener('connection', (duplex) => this.#onVisitor(duplex))
+    this.#http.on('upgrade', (request, duplex, head) => this.#onUpgrade(request, duplex, head))
+    this.#sockets = new WebSocketServer(poller, {
+      ...players,
+      listener: listener ?? null,
+      http: this.#http,
+      path: PLAY,
+      maxMessageBytes: limits.maxFrameBytes,
+      maxFragments: MAX_FRAGMENTS,
+      maxHandshakeBytes: MAX_REQUEST_BYTES,
+      // Too many: the oldest is closed. A browser's request is there in a moment.
+      maxHandshakes: limits.maxVisitors,
+      handshakeTimeoutMs: limits.visitMs,
+      closeTimeoutMs: limits.goodbyeMs,
+      idleTimeoutMs: 0,
+      pingIntervalMs: 0,
+      highWaterMarkBytes: limits.maxUnreadBytes,
+      onError
+    })
+  }
+
+  /** A connection that another thread has accepted. */
+  accept(connection: TcpConnection<unknown>): void {
+    this.#sockets.accept(connection)
+  }
+
+  cutLate(nowMs: number): void {
+    for (const [duplex, { untilMs }] of this.#visits) {
+      if (nowMs < untilMs) break
+      this.#cut(duplex)
+    }
+  }
+
+  /** Closes everything. Players should have got their last message. */
+  close(): void {
+    for (const duplex of this.#visits.keys()) duplex.destroy()
+    void this.#sockets.close(GOING_AWAY)
+  }
+
+  /** It asks for no WebSocket; its request will come again by this stream. */
+  #onVisitor(duplex: Duplex): void {
+    // Too many: the one that made no progress for longest is closed. Browsers are answered in a
+    // moment.
+    const [first] = this.#visits.keys()
+    if (this.#visits.size >= this.#limits.maxVisitors) this.#cut(first)
+    this.#visits.set(duplex, this.#newVisit())
+    duplex.on('close', () => this.#visits.delete(duplex))
+    duplex.on('error', () => {}) // 'close' follows, and nobody has asked for more
+  }
+
+  #newVisit(): Visit {
+    return { untilMs: performance.now() + this.#limits.visitMs, isServed: false }
+  }
+
+  #cut(duplex: Duplex): void {
+    this.#visits.delete(duplex)
+    ;(duplex as ConnectionDuplex).resetAndDestroy()
+  }
+
+  #onRequest(request: IncomingMessage, response: ServerResponse): void {
+    const duplex: Duplex = request.socket
+    const visit = this.#visits.get(duplex)
+    // Browsers wait for an answer before they ask for more: a thousand requests in one packet would
+    // be a thousand answers in our memory.
+    if (visit === undefined || visit.isServed) return this.#cut(duplex)
+    visit.isServed = true
+    response.on('close', () => {
+      // To the end of the line
+      if (this.#visits.delete(duplex)) this.#visits.set(duplex, this.#newVisit())
+    })
+    if (this.#files.answer(request, response)) return
+    response
+      .writeHead(404, { 'content-type': 'text/plain; charset=utf-8' })
+      .end('there is nothing here\n')
+  }
+
+  /** Node's parser has released this connection; it gets only this one answer. */
+  #answerWithoutUpgrade(request: IncomingMessage, duplex: Duplex): void {
+    const response = new ServerResponse(request)
+    response.shouldKeepAlive = false
+    response.assignSocket(duplex as Socket)
+    response.on('finish', () => (duplex as ConnectionDuplex).destroySoon())
+    this.#onRequest(request, response)
+  }
+
+  #onUpgrade(request: IncomingMessage, duplex: Duplex, head: Buffer): void {
+    // An upgrade that we do not speak, such as curl's to HTTP/2 (h2c), is passed over (RFC 9110,
+    // 7.8).
+    if (request.headers.upgrade?.toLowerCase() !== 'websocket')
+      return this.#answerWithoutUpgrade(request, duplex)
+    // The end of that answer would be taken for a frame
+    if (this.#visits.get(duplex)?.isServed) return this.#cut(duplex)
+    this.#visits.delete(duplex)
+    this.#sockets.upgrade(request, duplex, head)
+  }
+}

@@ -1,0 +1,99 @@
+// The live figures: what is shown of a second, and how a line is printed. Uses neither server nor
+// bots.
+import type { ServerFigures } from '../server/server-figures.ts'
+
+/** Times in milliseconds; all 0 when nothing was measured. */
+export interface Times {
+  count: number
+  p50Ms: number
+  p99Ms: number
+  maxMs: number
+}
+
+/** What bots measured in some time. */
+export interface BotFigures {
+  /** From a ping to its pong. */
+  roundTrips: Times
+  /** From steering to the state that shows it. */
+  steers: Times
+  /** How late the bots' own loop was: their measurements are not more exact than that. */
+  lateness: Times
+}
+
+/**
+ * What the bots' process reports once a second: figures of that second, and counts since the start.
+ */
+export interface BotReport extends BotFigures {
+  bots: number
+  /** Of them, those who are signed in now, and who have been at some time. */
+  signedIn: number
+  arrived: number
+  /** From the first connection until the last of them had been signed in. */
+  rampSeconds: number
+  /** Those who receive datagrams. */
+  viaUdp: number
+  /** What should not have happened, by its kind: a refusal's code, a socket's error. */
+  errors: Record<string, number>
+  /** What a bot provoked, or lost to somebody quicker. */
+  expected: Record<string, number>
+}
+
+/** One line about the time between two looks at the server, and about the bots if there are any. */
+export function formatFigures(
+  now: ServerFigures,
+  before: ServerFigures,
+  seconds: number,
+  bots?: BotReport
+): string {
+  const perSecond = (count: number) => whole(count / seconds)
+  const parts = [
+    `${whole(now.players)} players`,
+    `${whole(now.rooms)} rooms`,
+    `${whole(now.matches)} matches`,
+    `${perSecond(now.messagesIn - before.messagesIn)} msg/s in`,
+    `${perSecond(now.messagesOut - before.messagesOut)} msg/s out`
+  ]
+  if (bots !== undefined) {
+    parts.push(
+      `p50 ${bots.roundTrips.p50Ms.toFixed(2)} ms`,
+      `p99 ${bots.roundTrips.p99Ms.toFixed(2)} ms`
+    )
+    const errors = sumOf(bots.errors)
+    if (errors > 0) parts.push(`${whole(errors)} errors`)
+  }
+  return parts.join('  ')
+}
+
+export function sumOf(counts: Record<string, number>): number {
+  return Object.values(counts).reduce((sum, count) => sum + count, 0)
+}
+
+/** With commas between thousands. */
+export function whole(count: number): string {
+  return Math.round(count).toLocaleString('en')
+}
+
+/** At a terminal one line that is written over; in a file or a pipe a line each time. */
+export class LiveLine {
+  readonly #out: NodeJS.WriteStream
+  #isShown = false
+
+  constructor(out: NodeJS.WriteStream) {
+    this.#out = out
+  }
+
+  show(text: string): void {
+    if (!this.#out.isTTY) {
+      this.#out.write(`${text}\n`)
+      return
+    }
+    this.#out.write(`\r\x1b[K${text.slice(0, this.#out.columns - 1)}`)
+    this.#isShown = true
+  }
+
+  /** Before anything else is printed. */
+  end(): void {
+    if (this.#isShown) this.#out.write('\n')
+    this.#isShown = false
+  }
+}

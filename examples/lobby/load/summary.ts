@@ -1,0 +1,246 @@
+// What a load run comes to: the figures, each with its goal if it has one, and the table that shows
+// them. Pure.
+
+import { latenessAt, latenessSince, type ServerFigures } from '../server/server-figures.ts'
+import { sumOf, type Times, whole } from './figures.ts'
+
+/** What was asked for. */
+export interface LoadOptions {
+  players: number
+  playing: number
+  seconds: number
+  workers: number
+  /** How many of a hundred come by WebSocket. */
+  web: number
+}
+
+/** What was seen; the counts of a run are differences between two looks at the server. */
+export interface LoadRun {
+  /** Just started, with nobody there. */
+  empty: ServerFigures
+  /** All are signed in, and after so many seconds since the first connected. */
+  signedInAfterSeconds: number
+  /** The first and the last look while it was measured, with the seconds between. */
+  first: ServerFigures
+  last: ServerFigures
+  seconds: number
+  /**
+   * What the bots measured, they measured in this time: longer than `seconds` by the asking for
+   * figures before and after.
+   */
+  phaseSeconds: number
+  /** Players in matches, at each look. */
+  playing: number[]
+  roundTrips: Times
+  steers: Times
+  /** Of the bots' own loop. */
+  botLateness: Times
+  errors: Record<string, number>
+  expected: Record<string, number>
+  /** Shares of one core; undefined where the system does not report them. */
+  serverCpu: number | undefined
+  botsCpu: number | undefined
+}
+
+export interface Row {
+  name: string
+  /** As a number where it is one, for machines. */
+  figure: number | Record<string, number> | undefined
+  text: string
+  goal?: string
+  holds?: boolean
+}
+
+const GOALS = {
+  roundTripP99Ms: 50,
+  tickLatenessP99Ms: 5,
+  bytesAPlayer: 4_000,
+  playing: 0.98,
+  quarter: 0.25
+}
+
+/** Bots that are later than this do not measure the server alone. */
+const BUSY_MS = 20
+
+export function rowsOf({ players, playing }: LoadOptions, run: LoadRun): Row[] {
+  const { empty, first, last, seconds, phaseSeconds, roundTrips, steers, botLateness } = run
+  const perSecond = (key: 'messagesIn' | 'messagesOut' | 'datagramsIn' | 'datagramsOut') =>
+    (last[key] - first[key]) / seconds
+  const lateness = latenessSince(last.lateness, first.lateness)
+  const ticks = last.ticks - first.ticks
+  const missed = last.missedTicks - first.missedTicks
+  const rssAPlayer = (last.memory.rss - empty.memory.rss) / players
+  const heapAPlayer = (last.memory.heapUsed - empty.memory.heapUsed) / players
+  const errors = sumOf(run.errors)
+  const playingNow = medianOf(run.playing)
+  const signIns = players / run.signedInAfterSeconds
+  return [
+    {
+      name: 'players',
+      figure: last.players,
+      text: `${whole(last.players)}, ${whole(last.away)} of them away; ${whole(last.webConnections)} by WebSocket`
+    },
+    {
+      name: 'of them play, median',
+      figure: playingNow,
+      text: `${whole(playingNow)}, ${whole(last.viaUdp)} by datagrams`,
+      goal: `${whole(playing)}`,
+      holds: playingNow >= playing * GOALS.playing
+    },
+    { name: 'sign-ins/s in the ramp', figure: signIns, text: whole(signIns) },
+    {
+      name: 'round trip p50, p99',
+      figure: roundTrips.p99Ms,
+      text: `${ms(roundTrips.p50Ms)}, ${ms(roundTrips.p99Ms)} of ${whole(roundTrips.count)} in ${phaseSeconds.toFixed(1)} s, at most ${ms(roundTrips.maxMs)}`,
+      goal: `p99 < ${GOALS.roundTripP99Ms} ms`,
+      holds: roundTrips.count > 0 && roundTrips.p99Ms < GOALS.roundTripP99Ms
+    },
+    {
+      name: 'steer to state p50, p99',
+      figure: steers.p99Ms,
+      text: `${ms(steers.p50Ms)}, ${ms(steers.p99Ms)} of ${whole(steers.count)}, at most ${ms(steers.maxMs)}`
+    },
+    {
+      name: 'tick lateness p50, p99',
+      figure: latenessAt(lateness, 0.99),
+      text: `${ms(latenessAt(lateness, 0.5))}, ${ms(latenessAt(lateness, 0.99))}`,
+      goal: `p99 < ${GOALS.tickLatenessP99Ms} ms`,
+      // The histogram knows only the bound.
+      holds: ticks > 0 && latenessAt(lateness, 0.99) <= GOALS.tickLatenessP99Ms
+    },
+    { name: 'missed ticks', figure: missed, text: `${whole(missed)} of ${whole(ticks + missed)}` },
+    {
+      name: 'errors',
+      figure: run.errors,
+      text: errors === 0 ? 'none' : kindsOf(run.errors),
+      goal: 'none',
+      holds: errors === 0
+    },
+    { name: 'expected refusals', figure: run.expected, text: kindsOf(run.expected) || 'none' },
+    {
+      name: 'memory a player',
+      figure: rssAPlayer,
+      text: `${whole(rssAPlayer)} B (${mb(empty.memory.rss)} -> ${mb(last.memory.rss)}); of the heap ${whole(heapAPlayer)} B`,
+      goal: `< ${whole(GOALS.bytesAPlayer)} B`,
+      holds: rssAPlayer < GOALS.bytesAPlayer
+    },
+    {
+      name: 'messages/s in, out',
+      figure: perSecond('messagesIn') + perSecond('messagesOut'),
+      text: `${whole(perSecond('messagesIn'))}, ${whole(perSecond('messagesOut'))}`
+    },
+    {
+      name: 'datagrams/s in, out',
+      figure: perSecond('datagramsIn') + perSecond('datagramsOut'),
+      text: `${whole(perSecond('datagramsIn'))}, ${whole(perSecond('datagramsOut'))}; ${whole(last.datagramsRefused - first.datagramsRefused)} refused`
+    },
+    {
+      name: 'processor: server, bots',
+      figure: run.serverCpu,
+      text: `${percent(run.serverCpu)}, ${percent(run.botsCpu)} of a core`
+    },
+    {
+      name: "the bots' own lateness p99",
+      figure: botLateness.p99Ms,
+      text: `${ms(botLateness.p99Ms)}${botLateness.p99Ms > BUSY_MS ? ': this machine is too busy to measure' : ''}`
+    }
+  ]
+}
+
+/** One round without bad guests, and one with them. */
+export interface Round {
+  quiet: Times
+  bad: Times
+}
+
+/** What a flooder, a slow reader and half-open connections change for the others. */
+export function rowsOfRounds(
+  rounds: readonly Round[],
+  errors: Record<string, number>,
+  expected: Record<string, number>
+): Row[] {
+  const quiet = medianOf(rounds.map((round) => round.quiet.p99Ms))
+  const bad = medianOf(rounds.map((round) => round.bad.p99Ms))
+  const change = bad / quiet - 1
+  const count = sumOf(errors)
+  return [
+    {
+      name: 'round trip p99 without',
+      figure: quiet,
+      text: `${ms(quiet)}, the median of ${rounds.map((round) => round.quiet.p99Ms.toFixed(1)).join(', ')}`
+    },
+    {
+      name: 'round trip p99 with',
+      figure: bad,
+      text: `${ms(bad)}, the median of ${rounds.map((round) => round.bad.p99Ms.toFixed(1)).join(', ')}`
+    },
+    {
+      name: 'change',
+      figure: change,
+      text: `${change < 0 ? '' : '+'}${(change * 100).toFixed(0)} %`,
+      goal: 'changes by less than a quarter',
+      // Less is luck, and fine.
+      holds: change < GOALS.quarter
+    },
+    {
+      name: 'errors',
+      figure: errors,
+      text: count === 0 ? 'none' : kindsOf(errors),
+      goal: 'none',
+      holds: count === 0
+    },
+    { name: 'expected refusals and cuts', figure: expected, text: kindsOf(expected) || 'none' }
+  ]
+}
+
+/** Whether no goal is missed. */
+export function allHold(rows: readonly Row[]): boolean {
+  return rows.every(({ holds }) => holds !== false)
+}
+
+export function tableOf(rows: readonly Row[]): string {
+  const cells = rows.map(({ name, text, goal = '', holds }) => [
+    name,
+    text,
+    goal,
+    holds === undefined ? '' : holds ? 'yes' : 'NO'
+  ])
+  const all = [['', 'measured', 'goal', 'holds'], ...cells]
+  const widths = all[0].map((_, column) => Math.max(...all.map((row) => row[column].length)))
+  return all
+    .map((row) =>
+      row
+        .map((cell, column) => cell.padEnd(widths[column]))
+        .join('  ')
+        .trimEnd()
+    )
+    .join('\n')
+}
+
+export function medianOf(values: readonly number[]): number {
+  if (values.length === 0) return 0
+  const sorted = [...values].sort((one, other) => one - other)
+  const middle = Math.floor(sorted.length / 2)
+  return sorted.length % 2 === 1 ? sorted[middle] : (sorted[middle - 1] + sorted[middle]) / 2
+}
+
+function kindsOf(counts: Record<string, number>): string {
+  return Object.entries(counts)
+    .sort(([, one], [, other]) => other - one)
+    .map(([kind, count]) => `${kind} ${whole(count)}`)
+    .join(', ')
+}
+
+function ms(value: number): string {
+  return value === Number.POSITIVE_INFINITY
+    ? 'very late'
+    : `${value.toFixed(value < 10 ? 2 : 1)} ms`
+}
+
+function mb(bytes: number): string {
+  return `${(bytes / 1e6).toFixed(1)} MB`
+}
+
+function percent(share: number | undefined): string {
+  return share === undefined ? 'unknown' : `${Math.round(share * 100)} %`
+}

@@ -1,0 +1,601 @@
+// The rules: who may do what, and who gets which message. Takes frames and returns messages. Uses
+// no sockets; the time is passed in.
+
+import type { MatchResult } from '../games/coin-arena/match.ts'
+import { type Limits, TICK_PARTS } from '../server/config.ts'
+import type { RoomPage } from '../server/server-figures.ts'
+import type { MatchRecord } from '../server/store.ts'
+import {
+  type Command,
+  type Direction,
+  keyOf,
+  PROTOCOL_VERSION,
+  type Presence,
+  parseCommand,
+  Refusal,
+  type ServerMessage
+} from '../wire/protocol.ts'
+import { TokenSigner } from '../wire/tokens.ts'
+import { Player, sessionsOf } from './player.ts'
+import { QuickMatch } from './quick-match.ts'
+import {
+  type Deliver,
+  type DeliverState,
+  type KeptMatch,
+  Room,
+  type RoomOptions,
+  type RoomOutlet
+} from './room.ts'
+import { RoomList } from './room-list.ts'
+import { type Session, TokenBucket } from './session.ts'
+import { Skills } from './skills.ts'
+
+/** Says why and ends the connection. Calls {@link Lobby.leave} before it returns. */
+export type Dismiss = (session: Session, reason: Refusal) => void
+
+/** What the rules ask of those who hold the connections and the results. */
+export interface Outlet {
+  deliver: Deliver
+  deliverState: DeliverState
+  dismiss: Dismiss
+  /**
+   * Stores a match, and the skills after it. Calls `then` when no kill can lose it any more, or
+   * when storing has failed.
+   */
+  keep(match: MatchRecord, then: (saved: boolean) => void): void
+  newSeed(): number
+}
+
+export class Lobby {
+  readonly #limits: Limits
+  readonly #outlet: Outlet
+  readonly #deliver: Deliver
+  readonly #dismiss: Dismiss
+  readonly #ofRooms: RoomOutlet
+  readonly #tokens = new TokenSigner()
+  /** Connected, and not being disconnected. */
+  readonly #present = new Set<Session>()
+  /** Those of them without a name yet, the longest waiting first. */
+  readonly #arrivals = new Set<Session>()
+  // Names come from strangers, so they are keys of maps and never of plain objects.
+  readonly #players = new Map<string, Player>()
+  readonly #byId = new Map<string, Player>()
+  readonly #rooms = new Map<string, Room>()
+  /** Private ones, by their codes. */
+  readonly #byCode = new Map<string, Room>()
+  readonly #list: RoomList
+  readonly #queue: QuickMatch
+  readonly #skills: Skills
+  readonly #addresses = new Map<string, number>()
+  #matches = 0
+  #roomsMade = 0
+  #signIns = 0
+  #quickMatches = 0
+  #isDraining = false
+  /** The players who are in no room: the lobby proper. */
+  readonly #inLobby = new Set<Player>()
+  /**
+   * How much chat they may receive in all: otherwise a few who talk all the time would fill the
+   * chat of thousands.
+   */
+  readonly #lobbyTalk: TokenBucket
+  /** Those whose connection is lost, the longest away first. */
+  readonly #away = new Set<Player>()
+
+  /** `skills`: of those who have played before. */
+  constructor(limits: Limits, outlet: Outlet, skills: Skills = new Skills()) {
+    this.#limits = limits
+    this.#outlet = outlet
+    this.#deliver = outlet.deliver
+    this.#dismiss = outlet.dismiss
+    this.#skills = skills
+    this.#list = new RoomList(limits, outlet.deliver)
+    this.#queue = new QuickMatch(limits)
+    this.#lobbyTalk = new TokenBucket(
+      2 * limits.lobbyHearersPerSecond,
+      limits.lobbyHearersPerSecond,
+      0
+    )
+    this.#ofRooms = {
+      deliver: outlet.deliver,
+      deliverState: outlet.deliverState,
+      changed: (room) => this.#list.touch(room),
+      finished: this.#finish.bind(this),
+      newMatch: () => ({ number: ++this.#matches, seed: outlet.newSeed() }),
+      mayStart: () => !this.#isDraining
+    }
+  }
+
+  /** With those who are away. */
+  get playerCount(): number {
+    return this.#players.size
+  }
+
+  get awayCount(): number {
+    return this.#away.size
+  }
+
+  get roomCount(): number {
+    return this.#rooms.size
+  }
+
+  get queueLength(): number {
+    return this.#queue.size
+  }
+
+  /** Names chosen and seats taken again, since the start. */
+  get signIns(): number {
+    return this.#signIns
+  }
+
+  /** Counted when asked for, which is once a second: matches, and who plays in them. */
+  get matchCount(): number {
+    let count = 0
+    for (const room of this.#rooms.values()) if (room.isPlaying) count++
+    return count
+  }
+
+  get playingCount(): number {
+    let count = 0
+    for (const room of this.#rooms.values()) if (room.isPlaying) count += room.playerCount
+    return count
+  }
+
+  /** A page of all rooms, the private ones too: for operators. */
+  roomDetails(from: number, nowMs: number): RoomPage {
+    const page = [...this.#rooms.values()].slice(from, from + this.#limits.maxListedRooms)
+    return { rooms: page.map((room) => room.detail(nowMs)), from, total: this.#rooms.size }
+  }
+
+  /**
+   * From now on no player can join and no match starts; a player with a seat can still come back.
+   */
+  drain(withinMs: number, nowMs: number): void {
+    this.#isDraining = true
+    for (const player of this.#queue.clear()) this.#tell(player, { type: 'unqueued' })
+    for (const room of this.#rooms.values()) room.reconsider(nowMs)
+    this.#deliver(sessionsOf(this.#players.values()), { type: 'draining', withinMs })
+  }
+
+  /** Somebody connected. */
+  enter(session: Session): void {
+    this.#arrivals.add(session)
+    this.#present.add(session)
+    const count = (this.#addresses.get(session.address) ?? 0) + 1
+    this.#addresses.set(session.address, count)
+    if (this.#present.size > this.#limits.maxConnections) {
+      this.#dismiss(session, new Refusal('server-full', 'the server is full; try again later'))
+      return
+    }
+    if (count > this.#limits.maxConnectionsPerAddress) {
+      this.#dismiss(
+        session,
+        new Refusal('too-many-connections', 'there are too many connections from your address')
+      )
+      return
+    }
+    const { maxFrameBytes } = this.#limits
+    this.#deliver([session], { type: 'hello', version: PROTOCOL_VERSION, maxFrameBytes })
+  }
+
+  /** A connection is closed for good; its seat is given up. Calling it again does nothing. */
+  leave(session: Session, nowMs: number): void {
+    this.#depart(session)
+    this.#standUp(session, nowMs)
+  }
+
+  #standUp(session: Session, nowMs: number): void {
+    const { player } = session
+    if (player === undefined) return
+    session.player = undefined
+    player.session = undefined
+    this.#remove(player, nowMs)
+  }
+
+  /** A connection is lost: its player can come back. Calling it again does nothing. */
+  lose(session: Session, nowMs: number): void {
+    this.#depart(session)
+    const { player } = session
+    if (player === undefined) return
+    session.player = undefined
+    player.session = undefined
+    player.awayUntilMs = nowMs + this.#limits.resumeMs
+    this.#away.add(player)
+    this.#list.watch(player, undefined)
+    this.#queue.delete(player) // a match must not begin without its players
+    player.room?.lose(player, nowMs)
+    // More than could all come back at once: a client that connects, takes a name and disconnects,
+    // again and again, must not fill the lobby with empty seats.
+    const [longestAway] = this.#away
+    if (this.#away.size > this.#limits.maxConnections) this.#remove(longestAway, nowMs)
+  }
+
+  /**
+   * Handles a frame of a session that is within its rate. Only its sender gets to see what is wrong
+   * with it.
+   */
+  receive(session: Session, frame: Uint8Array, nowMs: number): void {
+    try {
+      this.#obey(session, parseCommand(frame, this.#limits), nowMs)
+    } catch (error) {
+      // A bug of ours: it must not look like a mistake of the client
+      if (!(error instanceof Refusal)) throw error
+      this.#refuse(session, error)
+    }
+  }
+
+  /** By a datagram or by a command: it is ignored without an answer when it does not count. */
+  steer(session: Session, match: number, seq: number, direction: Direction): void {
+    const { player } = session
+    player?.room?.steer(player, match, seq, direction)
+  }
+
+  /**
+   * Does what is due by the clock. With `part` only the rooms of that part, of {@link TICK_PARTS},
+   * advance.
+   */
+  tick(nowMs: number, part?: number): void {
+    for (const session of this.#arrivals) {
+      if (nowMs - session.arrivedMs < this.#limits.signInMs) break
+      this.#dismiss(session, new Refusal('sign-in-timeout', 'you did not choose a name in time'))
+    }
+    for (const player of this.#away) {
+      if (nowMs < player.awayUntilMs) break
+      this.#remove(player, nowMs)
+    }
+    for (const room of this.#rooms.values()) {
+      if (part !== undefined && room.part !== part) continue
+      room.tick(nowMs)
+      this.#closeIfEmpty(room, nowMs)
+    }
+    for (const group of this.#queue.takeGroups(nowMs)) this.#bringTogether(group, nowMs)
+    this.#list.tellChanges(nowMs)
+  }
+
+  #obey(session: Session, command: Command, nowMs: number): void {
+    switch (command.type) {
+      case 'ping':
+        this.#deliver([session], { type: 'pong', id: command.id })
+        return
+      case 'name':
+        this.#signIn(session, command.name, nowMs)
+        return
+      case 'resume':
+        this.#resume(session, command.token, nowMs)
+        return
+    }
+    const { player } = session
+    if (player === undefined) throw new Refusal('name-first', 'choose a name first')
+    switch (command.type) {
+      case 'sign-out':
+        this.#signOut(session, nowMs)
+        break
+      case 'rooms':
+        this.#tell(player, {
+          type: 'rooms',
+          from: command.from,
+          ...this.#list.page(command.from, command.filter)
+        })
+        break
+      case 'watch-rooms':
+        this.#list.watch(player, command.on ? command.filter : undefined)
+        if (command.on)
+          this.#tell(player, { type: 'rooms', from: 0, ...this.#list.page(0, command.filter) })
+        break
+      case 'players':
+        this.#tell(player, this.#presences(command.from))
+        break
+      case 'create':
+        this.#create(player, command, nowMs)
+        break
+      case 'hold':
+        this.#hold(player, command.room, command.password, nowMs)
+        break
+      case 'join':
+        this.#mustBeInLobby(player)
+        this.#enterRoom(player, this.#find(command.room), (room) =>
+          room.join(player, command.password, nowMs)
+        )
+        break
+      case 'spectate':
+        this.#mustBeInLobby(player)
+        this.#enterRoom(player, this.#find(command.room), (room) =>
+          room.spectate(player, command.password, nowMs)
+        )
+        break
+      case 'queue':
+        this.#enqueue(player, nowMs)
+        break
+      case 'unqueue':
+        if (!this.#queue.delete(player)) throw new Refusal('not-queued', 'you are not in the queue')
+        this.#tell(player, { type: 'unqueued' })
+        break
+      case 'leave':
+        this.#leaveByCommand(player, nowMs)
+        break
+      case 'kick':
+        this.#kick(player, command.name, nowMs)
+        break
+      case 'host':
+        this.#roomOf(player).handOver(player, command.name)
+        break
+      case 'ready':
+        this.#roomOf(player).setReady(player, command.ready, nowMs)
+        break
+      case 'steer':
+        this.#roomOf(player).steerByCommand(player, command.match, command.seq, command.direction)
+        break
+      case 'udp':
+        // The gateway answers it where there are datagrams.
+        throw new Refusal('no-udp', 'datagrams are not available on this connection')
+      case 'say':
+        if (player.room !== undefined) player.room.say(player, command.text)
+        else this.#sayInLobby(session, player, command.text, nowMs)
+        break
+    }
+  }
+
+  #signIn(session: Session, name: string, nowMs: number): void {
+    this.#mustBeNobody(session)
+    this.#mustNotDrain()
+    const key = keyOf(name)
+    // Also that of a player who is away: the name is part of the seat.
+    if (this.#players.has(key)) throw new Refusal('name-taken', 'this name is taken')
+    const player = new Player(name)
+    this.#players.set(key, player)
+    this.#byId.set(player.id, player)
+    this.#inLobby.add(player)
+    this.#seat(session, player, nowMs)
+  }
+
+  /**
+   * A player's last token identifies that player. Nothing changes before the token has passed every
+   * check.
+   */
+  #resume(session: Session, token: string, nowMs: number): void {
+    this.#mustBeNobody(session)
+    const claim = this.#tokens.verify(token)
+    if (claim === undefined) throw new Refusal('bad-token', 'this token is not from this server')
+    const player = this.#byId.get(claim.id)
+    if (player === undefined || nowMs >= claim.expiresMs)
+      throw new Refusal('token-expired', 'the seat has been given up')
+    if (player.tokenSerial !== claim.serial)
+      throw new Refusal('token-used', 'this token has been used')
+    const before = player.session
+    if (before !== undefined) {
+      // The old connection may be dead and not know it yet: the new one counts.
+      before.player = undefined
+      this.#dismiss(before, new Refusal('replaced', 'you signed in on another connection'))
+    }
+    this.#away.delete(player)
+    this.#seat(session, player, nowMs)
+    player.room?.welcomeBack(player, nowMs)
+  }
+
+  #seat(session: Session, player: Player, nowMs: number): void {
+    this.#arrivals.delete(session)
+    this.#signIns++
+    session.player = player
+    player.session = session
+    player.tokenSerial++
+    const expiresMs = Math.floor(nowMs + this.#limits.tokenMs)
+    const token = this.#tokens.sign({ id: player.id, serial: player.tokenSerial, expiresMs })
+    this.#deliver([session], {
+      type: 'welcome',
+      name: player.name,
+      token,
+      resumeMs: this.#limits.resumeMs
+    })
+  }
+
+  /** The connection stays open, without a player again. */
+  #signOut(session: Session, nowMs: number): void {
+    this.#standUp(session, nowMs)
+    session.arrivedMs = nowMs
+    this.#arrivals.add(session)
+    this.#deliver([session], { type: 'signed-out' })
+  }
+
+  #depart(session: Session): void {
+    this.#arrivals.delete(session)
+    if (!this.#present.delete(session)) return
+    const count = (this.#addresses.get(session.address) as number) - 1
+    if (count > 0) this.#addresses.set(session.address, count)
+    else this.#addresses.delete(session.address)
+  }
+
+  #finish(
+    room: Room,
+    players: readonly string[],
+    result: MatchResult,
+    then: (kept: KeptMatch) => void
+  ): void {
+    const skills = this.#skills.record(players, result.winners)
+    const record = { endedAtMs: Date.now(), room: room.name, ...result, skills }
+    this.#outlet.keep(record, (saved) => then({ skills, saved }))
+  }
+
+  #remove(player: Player, nowMs: number): void {
+    this.#away.delete(player)
+    player.heldRoom?.letGo(player)
+    this.#leaveRoom(player, nowMs)
+    this.#leaveLobby(player)
+    this.#players.delete(keyOf(player.name))
+    this.#byId.delete(player.id)
+  }
+
+  #presences(from: number): ServerMessage {
+    const players: { name: string; where: Presence }[] = []
+    let position = 0
+    for (const player of this.#players.values()) {
+      if (position++ < from) continue
+      if (
+        players.push({ name: player.name, where: this.#whereIs(player) }) ===
+        this.#limits.maxListedRooms
+      )
+        break
+    }
+    return { type: 'players', players, from, total: this.#players.size }
+  }
+
+  #create(player: Player, command: Extract<Command, { type: 'create' }>, nowMs: number): void {
+    this.#mustBeInLobby(player)
+    this.#mustNotDrain()
+    const { maxRoomPlayers, minMatchPlayers, maxRooms } = this.#limits
+    const { capacity = maxRoomPlayers, password } = command
+    if (capacity < minMatchPlayers || capacity > maxRoomPlayers) {
+      throw new Refusal('bad-capacity', `a room has ${minMatchPlayers} to ${maxRoomPlayers} seats`)
+    }
+    const key = keyOf(command.room)
+    if (this.#rooms.has(key))
+      throw new Refusal('room-taken', 'a room with this name exists already')
+    if (this.#rooms.size >= maxRooms)
+      throw new Refusal('too-many-rooms', 'there are too many rooms')
+    const room = this.#newRoom(command.room, { capacity, isPrivate: command.private, password })
+    this.#rooms.set(key, room)
+    if (room.code !== undefined) this.#byCode.set(room.code, room)
+    this.#list.add(room)
+    this.#enterRoom(player, room, () => room.join(player, password, nowMs))
+  }
+
+  #newRoom(name: string, options: RoomOptions): Room {
+    return new Room(name, options, this.#roomsMade++ % TICK_PARTS, this.#limits, this.#ofRooms)
+  }
+
+  /** By its name; a private one only by its code. */
+  #find(name: string): Room {
+    const byName = this.#rooms.get(keyOf(name))
+    const room = byName !== undefined && !byName.options.isPrivate ? byName : this.#byCode.get(name)
+    if (room === undefined) throw new Refusal('no-such-room', 'there is no room with this name')
+    return room
+  }
+
+  #hold(player: Player, name: string, password: string | undefined, nowMs: number): void {
+    this.#mustBeInLobby(player)
+    const room = this.#find(name)
+    if (player.heldRoom !== room) player.heldRoom?.letGo(player) // one seat each
+    room.hold(player, password, nowMs)
+    this.#tell(player, { type: 'held', room: room.name, forMs: this.#limits.seatHoldMs })
+  }
+
+  #enterRoom(player: Player, room: Room, enter: (room: Room) => void): void {
+    enter(room)
+    if (player.heldRoom !== undefined) player.heldRoom.letGo(player)
+    this.#leaveLobby(player)
+  }
+
+  #leaveLobby(player: Player): void {
+    this.#queue.delete(player)
+    this.#list.watch(player, undefined)
+    this.#inLobby.delete(player)
+  }
+
+  #enqueue(player: Player, nowMs: number): void {
+    this.#mustBeInLobby(player)
+    this.#mustNotDrain()
+    if (this.#queue.isFull) throw new Refusal('queue-full', 'the queue is full')
+    const skill = this.#skills.of(player.name)
+    this.#queue.add(player, skill, nowMs)
+    this.#tell(player, { type: 'queued', skill, players: this.#queue.size })
+  }
+
+  /** A room of their own, in no list; it begins at once. */
+  #bringTogether(players: Player[], nowMs: number): void {
+    for (const player of players) {
+      player.heldRoom?.letGo(player)
+      this.#leaveLobby(player)
+    }
+    const name = this.#nameForQuickMatch()
+    const room = this.#newRoom(name, {
+      capacity: players.length,
+      isPrivate: true,
+      password: undefined
+    })
+    this.#rooms.set(keyOf(name), room)
+    if (room.code !== undefined) this.#byCode.set(room.code, room)
+    room.seat(players, nowMs)
+  }
+
+  #nameForQuickMatch(): string {
+    for (;;) {
+      const name = `Quick match ${++this.#quickMatches}`
+      if (!this.#rooms.has(keyOf(name))) return name
+    }
+  }
+
+  #leaveByCommand(player: Player, nowMs: number): void {
+    const room = this.#roomOf(player)
+    this.#leaveRoom(player, nowMs)
+    this.#inLobby.add(player)
+    this.#tell(player, { type: 'left', room: room.name })
+  }
+
+  #kick(by: Player, name: string, nowMs: number): void {
+    const room = this.#roomOf(by)
+    const player = room.kick(by, name, nowMs)
+    this.#inLobby.add(player)
+    this.#tell(player, { type: 'kicked', room: room.name })
+  }
+
+  #leaveRoom(player: Player, nowMs: number): void {
+    const { room } = player
+    if (room === undefined) return
+    room.leave(player, nowMs)
+    this.#closeIfEmpty(room, nowMs)
+  }
+
+  /** A room lives as long as somebody plays in it, or is expected. */
+  #closeIfEmpty(room: Room, nowMs: number): void {
+    if (!room.isEmpty) return
+    for (const player of room.dissolve(nowMs)) {
+      this.#inLobby.add(player)
+      this.#tell(player, { type: 'left', room: room.name })
+    }
+    this.#rooms.delete(keyOf(room.name))
+    if (room.code !== undefined) this.#byCode.delete(room.code)
+    this.#list.delete(room)
+  }
+
+  #sayInLobby(session: Session, player: Player, text: string, nowMs: number): void {
+    if (!session.bucket.take(this.#limits.lobbyChatMessages, nowMs)) {
+      throw new Refusal('too-fast', 'you chat too fast in the lobby; wait a moment')
+    }
+    const hearers = Math.min(this.#inLobby.size, this.#limits.lobbyHearersPerSecond)
+    if (!this.#lobbyTalk.take(hearers, nowMs)) {
+      throw new Refusal('too-fast', 'the lobby chat is too busy; try again in a moment')
+    }
+    this.#deliver(sessionsOf(this.#inLobby), { type: 'chat', from: player.name, to: 'lobby', text })
+  }
+
+  #roomOf(player: Player): Room {
+    if (player.room === undefined) throw new Refusal('not-in-a-room', 'you are not in a room')
+    return player.room
+  }
+
+  #mustBeInLobby(player: Player): void {
+    if (player.room !== undefined) throw new Refusal('in-a-room', `leave ${player.room.name} first`)
+  }
+
+  #mustNotDrain(): void {
+    if (this.#isDraining) throw new Refusal('draining', 'the server is about to shut down')
+  }
+
+  #mustBeNobody(session: Session): void {
+    if (session.player !== undefined)
+      throw new Refusal('already-named', `your name is ${session.player.name}`)
+  }
+
+  #whereIs(player: Player): Presence {
+    if (player.session === undefined) return 'away'
+    if (player.room !== undefined) return player.room.isPlaying ? 'match' : 'room'
+    return this.#queue.has(player) ? 'queue' : 'lobby'
+  }
+
+  #tell(player: Player, message: ServerMessage): void {
+    this.#deliver(sessionsOf([player]), message)
+  }
+
+  #refuse(session: Session, reason: Refusal): void {
+    this.#deliver([session], reason.toMessage())
+  }
+}

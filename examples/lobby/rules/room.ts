@@ -1,0 +1,477 @@
+// A room: its seats, its host, who is ready, and the match that runs in it. Sends what happens to
+// those inside. Uses no sockets; the time is passed in.
+import { randomInt } from 'node:crypto'
+import { Match, type MatchResult } from '../games/coin-arena/match.ts'
+import { type Limits, TICKS_PER_SECOND } from '../server/config.ts'
+import type { RoomDetail } from '../server/server-figures.ts'
+import {
+  type Direction,
+  type MatchState,
+  type MemberInfo,
+  Refusal,
+  type RoomInfo,
+  type ServerMessage
+} from '../wire/protocol.ts'
+import { type Player, sessionsOf } from './player.ts'
+import type { Session } from './session.ts'
+
+/** Sends one message to any number of players. */
+export type Deliver = (to: Iterable<Session>, message: ServerMessage) => void
+
+/** The same for messages that are soon outdated: a client that cannot take it now misses it. */
+export type DeliverState = (to: Iterable<Session>, state: MatchState) => void
+
+/** How storing a match went. */
+export interface KeptMatch {
+  skills: { name: string; skill: number }[]
+  saved: boolean
+}
+
+/** What a room needs from its lobby. */
+export interface RoomOutlet {
+  deliver: Deliver
+  deliverState: DeliverState
+  /** The room's entry in the list may have changed. */
+  changed(room: Room): void
+  /** A match has ended. Calls `then` when its result is stored, at once or later. */
+  finished(
+    room: Room,
+    players: readonly string[],
+    result: MatchResult,
+    then: (kept: KeptMatch) => void
+  ): void
+  /** A number that no other match of this server has had, and a seed. */
+  newMatch(): { number: number; seed: number }
+  /** Whether matches may begin. */
+  mayStart(): boolean
+}
+
+/** What its founder chose. */
+export interface RoomOptions {
+  readonly capacity: number
+  /** Not in the list: you need the code to join. */
+  readonly isPrivate: boolean
+  readonly password: string | undefined
+}
+
+// No letters and digits that people take for each other.
+const CODE_LETTERS = 'ABCDEFGHJKLMNPQRSTUVWXYZ23456789'
+export const CODE_CHARS = 8
+
+/** More are not remembered: a client with many names could make this grow without a bound. */
+const MAX_KICKED = 1_000
+
+function newCode(): string {
+  return Array.from(
+    { length: CODE_CHARS },
+    () => CODE_LETTERS[randomInt(CODE_LETTERS.length)]
+  ).join('')
+}
+
+export class Room {
+  readonly name: string
+  readonly options: RoomOptions
+  /** Of the tick: when its match moves on. */
+  readonly part: number
+  /** Only of a private room. */
+  readonly code: string | undefined
+  readonly #limits: Limits
+  readonly #outlet: RoomOutlet
+  /** Those who play, in the order in which they came. */
+  readonly #members = new Set<Player>()
+  readonly #spectators = new Set<Player>()
+  readonly #ready = new Set<Player>()
+  /**
+   * Seats that are kept for somebody on the way in, and until when; the first one to end comes
+   * first.
+   */
+  readonly #held = new Map<Player, number>()
+  /**
+   * Who was removed, and until when they cannot come back; the first one to end comes first.
+   */
+  readonly #kicked = new Map<string, number>()
+  #host: Player | undefined
+  #startsMs: number | undefined
+  #match: Match | undefined
+
+  constructor(
+    name: string,
+    options: RoomOptions,
+    part: number,
+    limits: Limits,
+    outlet: RoomOutlet
+  ) {
+    this.name = name
+    this.options = options
+    this.part = part
+    this.code = options.isPrivate ? newCode() : undefined
+    this.#limits = limits
+    this.#outlet = outlet
+  }
+
+  /** Nobody who plays is in it, and nobody is expected. */
+  get isEmpty(): boolean {
+    return this.#members.size === 0 && this.#held.size === 0
+  }
+
+  get isPlaying(): boolean {
+    return this.#match !== undefined
+  }
+
+  get playerCount(): number {
+    return this.#members.size
+  }
+
+  get info(): RoomInfo {
+    return {
+      name: this.name,
+      players: this.#members.size,
+      capacity: this.options.capacity,
+      spectators: this.#spectators.size,
+      isPlaying: this.isPlaying,
+      hasPassword: this.options.password !== undefined
+    }
+  }
+
+  /** Whether somebody could sit down now. */
+  get hasSeat(): boolean {
+    return !this.isPlaying && this.#members.size + this.#held.size < this.options.capacity
+  }
+
+  // ---- Coming and going ----
+
+  /** Keeps a seat for a while: nobody else gets it meanwhile. */
+  hold(player: Player, password: string | undefined, nowMs: number): void {
+    this.#checkDoor(player, password, nowMs)
+    this.#checkSeat(player)
+    this.#held.delete(player) // to the end of the line
+    this.#held.set(player, nowMs + this.#limits.seatHoldMs)
+    player.heldRoom = this
+  }
+
+  /** Gives up a seat that was kept. */
+  letGo(player: Player): void {
+    this.#held.delete(player)
+    // Or it is in another room; the lobby gives that one up
+    if (player.heldRoom === this) player.heldRoom = undefined
+  }
+
+  join(player: Player, password: string | undefined, nowMs: number): void {
+    this.#checkDoor(player, password, nowMs)
+    this.#checkSeat(player)
+    this.letGo(player)
+    this.#tell({ type: 'member-joined', name: player.name, spectator: false })
+    this.#members.add(player)
+    player.room = this
+    this.#host ??= player
+    this.#showTo(player)
+    this.#outlet.changed(this)
+    this.#startIfAllAreReady(nowMs)
+  }
+
+  /** Seats the players of a quick match, all of them ready. */
+  seat(players: readonly Player[], nowMs: number): void {
+    for (const player of players) {
+      this.#members.add(player)
+      this.#ready.add(player)
+      player.room = this
+    }
+    this.#host = players[0]
+    for (const player of players) this.#showTo(player)
+    this.#startIfAllAreReady(nowMs)
+  }
+
+  /** To look on: also while a match runs. */
+  spectate(player: Player, password: string | undefined, nowMs: number): void {
+    this.#checkDoor(player, password, nowMs)
+    if (this.#spectators.size >= this.#limits.maxSpectators)
+      throw new Refusal('room-full', 'there are too many spectators already')
+    this.#tell({ type: 'member-joined', name: player.name, spectator: true })
+    this.#spectators.add(player)
+    player.room = this
+    this.#showTo(player)
+    this.#showMatchTo(player, nowMs)
+    this.#outlet.changed(this)
+  }
+
+  /**
+   * A member lost its connection: the seat stays, but it is not ready.
+   */
+  lose(player: Player, nowMs: number): void {
+    this.#ready.delete(player)
+    this.#tell({ type: 'member-away', name: player.name })
+    this.#startIfAllAreReady(nowMs)
+  }
+
+  /** A member is back: it gets the room as it is now. */
+  welcomeBack(player: Player, nowMs: number): void {
+    const others = [...this.#inside()].filter((other) => other !== player)
+    this.#outlet.deliver(sessionsOf(others), { type: 'member-back', name: player.name })
+    this.#showTo(player)
+    this.#showMatchTo(player, nowMs)
+  }
+
+  /** By its own command, the host's, or because its connection did not come back. */
+  leave(player: Player, nowMs: number, kicked = false): void {
+    this.#members.delete(player)
+    this.#spectators.delete(player)
+    this.#ready.delete(player)
+    player.room = undefined
+    this.#tell({ type: 'member-left', name: player.name, kicked })
+    if (this.#host === player) this.#passHostOn()
+    this.#match?.leave(player.name)
+    this.#lookAtClock(nowMs)
+    this.#startIfAllAreReady(nowMs) // the one who left may have been the one they waited for
+    this.#outlet.changed(this)
+  }
+
+  /** Empties a room without players: the spectators get `left`. */
+  dissolve(nowMs: number): Player[] {
+    const left = [...this.#spectators]
+    for (const player of left) this.leave(player, nowMs)
+    return left
+  }
+
+  // ---- The host ----
+
+  /** Removes a member, and refuses it for a while. Returns who it was. */
+  kick(by: Player, name: string, nowMs: number): Player {
+    this.#mustBeHost(by)
+    const player = this.#find(name)
+    if (player === by)
+      throw new Refusal('no-such-member', 'you cannot kick yourself: leave instead')
+    this.#kicked.delete(player.id) // to the end of the line
+    this.#kicked.set(player.id, nowMs + this.#limits.kickedMs)
+    for (const [id, untilMs] of this.#kicked) {
+      if (nowMs < untilMs && this.#kicked.size <= MAX_KICKED) break
+      this.#kicked.delete(id)
+    }
+    this.leave(player, nowMs, true)
+    return player
+  }
+
+  handOver(by: Player, name: string): void {
+    this.#mustBeHost(by)
+    const player = this.#find(name)
+    if (!this.#members.has(player))
+      throw new Refusal('no-such-member', 'a spectator cannot be host')
+    this.#setHost(player)
+  }
+
+  // ---- Playing ----
+
+  setReady(player: Player, ready: boolean, nowMs: number): void {
+    if (this.isPlaying) throw new Refusal('match-running', 'the match has started already')
+    if (!this.#members.has(player)) throw new Refusal('spectator', 'you are a spectator')
+    if (ready) this.#ready.add(player)
+    else this.#ready.delete(player)
+    this.#tell({ type: 'ready', name: player.name, ready })
+    this.#startIfAllAreReady(nowMs)
+  }
+
+  /** The same as {@link steer}, but throws the reason if it cannot be done. */
+  steerByCommand(player: Player, match: number, seq: number, direction: Direction): void {
+    if (this.#match === undefined) throw new Refusal('no-match', 'no match is running')
+    if (!this.#members.has(player)) throw new Refusal('spectator', 'you are a spectator')
+    this.steer(player, match, seq, direction)
+  }
+
+  /** For another match than the running one it is late, or forged: ignored. */
+  steer(player: Player, match: number, seq: number, direction: Direction): void {
+    if (this.#match?.rules.number === match) this.#match.steer(player.name, seq, direction)
+  }
+
+  say(player: Player, text: string): void {
+    this.#tell({ type: 'chat', from: player.name, to: 'room', text })
+  }
+
+  /** Looks again whether a match may begin. */
+  reconsider(nowMs: number): void {
+    this.#startIfAllAreReady(nowMs)
+  }
+
+  /**
+   * Does what is due: the next step of the match, seats that were kept too long, the end of the
+   * countdown, and of a match.
+   */
+  tick(nowMs: number): void {
+    if (this.#match !== undefined) this.#step(this.#match)
+    for (const [player, untilMs] of this.#held) {
+      if (nowMs < untilMs) break
+      this.letGo(player)
+    }
+    this.#lookAtClock(nowMs)
+  }
+
+  /** For operators. */
+  detail(nowMs: number): RoomDetail {
+    const match = this.#match
+    return {
+      name: this.name,
+      isPrivate: this.options.isPrivate,
+      hasPassword: this.options.password !== undefined,
+      capacity: this.options.capacity,
+      players: [...this.#members].map((member) => {
+        return {
+          name: member.name,
+          away: member.session === undefined,
+          ready: this.#ready.has(member)
+        }
+      }),
+      spectators: [...this.#spectators].map(({ name }) => name),
+      match: match && {
+        number: match.rules.number,
+        tick: match.tick,
+        endsInMs: Math.max(match.rules.endsMs - nowMs, 0),
+        scores: match.scores()
+      }
+    }
+  }
+
+  // ---- Inside ----
+
+  #inside(): Player[] {
+    return [...this.#members, ...this.#spectators]
+  }
+
+  #tell(message: ServerMessage): void {
+    this.#outlet.deliver(sessionsOf(this.#inside()), message)
+  }
+
+  #showTo(player: Player): void {
+    if (player.session === undefined) return
+    const members = this.#inside().map((member): MemberInfo => {
+      const spectator = this.#spectators.has(member)
+      return {
+        name: member.name,
+        ready: this.#ready.has(member),
+        away: member.session === undefined,
+        spectator
+      }
+    })
+    const { capacity } = this.options
+    const host = this.#host?.name ?? ''
+    this.#outlet.deliver([player.session], {
+      type: 'joined',
+      room: this.name,
+      ...(this.code === undefined ? {} : { code: this.code }),
+      host,
+      capacity,
+      members
+    })
+  }
+
+  #showMatchTo(player: Player, nowMs: number): void {
+    if (this.#match === undefined || player.session === undefined) return
+    this.#outlet.deliver([player.session], matchStarted(this.#match, nowMs))
+  }
+
+  #find(name: string): Player {
+    const player = this.#inside().find((member) => member.name === name)
+    if (player === undefined)
+      throw new Refusal('no-such-member', 'nobody with this name is in the room')
+    return player
+  }
+
+  #mustBeHost(player: Player): void {
+    if (this.#host !== player)
+      throw new Refusal('not-host', 'only the host of the room can do that')
+  }
+
+  #checkDoor(player: Player, password: string | undefined, nowMs: number): void {
+    const shutUntilMs = this.#kicked.get(player.id)
+    if (shutUntilMs !== undefined && nowMs < shutUntilMs)
+      throw new Refusal('kicked', 'the host removed you from this room')
+    // A player with a reserved seat has given the password already.
+    if (
+      this.options.password !== undefined &&
+      player.heldRoom !== this &&
+      password !== this.options.password
+    ) {
+      throw new Refusal('wrong-password', 'wrong password')
+    }
+  }
+
+  #checkSeat(player: Player): void {
+    if (this.isPlaying) throw new Refusal('match-running', 'a match is running in this room')
+    const others = this.#held.size - (this.#held.has(player) ? 1 : 0)
+    if (this.#members.size + others >= this.options.capacity)
+      throw new Refusal('room-full', 'this room is full')
+  }
+
+  #setHost(player: Player): void {
+    this.#host = player
+    this.#tell({ type: 'host', name: player.name })
+  }
+
+  /** The member who has been here longest becomes host, a connected one if there is any. */
+  #passHostOn(): void {
+    const [first] = this.#members
+    const next = [...this.#members].find((member) => member.session !== undefined) ?? first
+    if (next === undefined) this.#host = undefined
+    else this.#setHost(next)
+  }
+
+  #startIfAllAreReady(nowMs: number): void {
+    const count = this.#members.size
+    const all =
+      this.#outlet.mayStart() &&
+      !this.isPlaying &&
+      count >= this.#limits.minMatchPlayers &&
+      this.#ready.size === count
+    if (!all && this.#startsMs !== undefined) {
+      this.#startsMs = undefined
+      this.#tell({ type: 'countdown-stopped' })
+    }
+    if (!all || this.#startsMs !== undefined) return
+    const startsInMs = this.#limits.countdownMs
+    if (startsInMs === 0) return this.#start(nowMs)
+    this.#startsMs = nowMs + startsInMs
+    this.#tell({ type: 'countdown', startsInMs })
+  }
+
+  #lookAtClock(nowMs: number): void {
+    if (this.#startsMs !== undefined && nowMs >= this.#startsMs) this.#start(nowMs)
+    if (this.#match?.isOver(nowMs)) this.#end(this.#match)
+  }
+
+  #start(nowMs: number): void {
+    this.#startsMs = undefined
+    this.#match = new Match(
+      [...this.#members].map((member) => member.name),
+      {
+        ...this.#outlet.newMatch(),
+        endsMs: nowMs + this.#limits.matchMs,
+        coinsToWin: this.#limits.coinsToWin,
+        ticksPerSecond: TICKS_PER_SECOND
+      }
+    )
+    this.#tell(matchStarted(this.#match, nowMs))
+    this.#outlet.changed(this)
+  }
+
+  #step(match: Match): void {
+    for (const { name, score } of match.step()) this.#tell({ type: 'scored', name, score })
+    this.#outlet.deliverState(sessionsOf(this.#inside()), match.state())
+  }
+
+  /**
+   * The room is open again, and nobody is ready. The winner is announced when the result is stored.
+   */
+  #end(match: Match): void {
+    this.#match = undefined
+    this.#ready.clear()
+    const result = match.result()
+    const { number, seed } = match.rules
+    this.#outlet.finished(this, match.players, result, ({ skills, saved }) => {
+      this.#tell({ type: 'match-ended', match: number, ...result, skills, seed, saved })
+    })
+    this.#outlet.changed(this)
+  }
+}
+
+function matchStarted(match: Match, nowMs: number): ServerMessage {
+  const { players, arena, rules } = match
+  const endsInMs = Math.max(rules.endsMs - nowMs, 0)
+  return { type: 'match-started', match: rules.number, players, endsInMs, arena }
+}

@@ -1,0 +1,72 @@
+// How good players are, by the results of their matches: Elo's arithmetic, with each match counted
+// as one against every other player in it. Pure.
+import { keyOf } from '../wire/protocol.ts'
+
+/** The skill of a new player. */
+export const FIRST_SKILL = 1500
+/** A match between two moves their skills by half of this if they were equal before. */
+const K = 32
+/** A player whose skill is higher by this wins ten times as often (Elo's scale). */
+const TENFOLD = 400
+
+/**
+ * So many players are known; one more, and the one that has not played for longest is forgotten,
+ * and starts again. Names come from strangers: without a bound they would fill the memory and the
+ * store. Each costs about 70 bytes here, with a name of usual length.
+ */
+export const MAX_SKILLS = 100_000
+
+export class Skills {
+  /** Who has not played for longest comes first. */
+  readonly #byKey = new Map<string, number>()
+  readonly #max: number
+
+  /**
+   * Goes on from what a store has kept: by the keys of names, which are not keyed again, in the
+   * order of {@link Store.skills}.
+   */
+  constructor(kept: Iterable<readonly [key: string, skill: number]> = [], max = MAX_SKILLS) {
+    this.#max = max
+    for (const [key, skill] of kept) this.#set(key, skill)
+  }
+
+  /** How many are known. */
+  get size(): number {
+    return this.#byKey.size
+  }
+
+  of(name: string): number {
+    return this.#byKey.get(keyOf(name)) ?? FIRST_SKILL
+  }
+
+  /**
+   * Counts a match; returns what the skills are now, in the order of `players`. A match without a
+   * winner changes nothing, and makes nobody known.
+   */
+  record(
+    players: readonly string[],
+    winners: readonly string[]
+  ): { name: string; skill: number }[] {
+    const before = players.map((name) => this.of(name))
+    if (winners.length === 0) return players.map((name, at) => ({ name, skill: before[at] }))
+    const won = players.map((name) => winners.includes(name))
+    const k = K / Math.max(players.length - 1, 1)
+    return players.map((name, at) => {
+      let skill = before[at]
+      for (const other of players.keys()) {
+        if (won[other] === won[at]) continue // neither has beaten the other
+        const expected = 1 / (1 + 10 ** ((before[other] - before[at]) / TENFOLD))
+        skill += k * ((won[at] ? 1 : 0) - expected)
+      }
+      skill = Math.round(skill * 10) / 10
+      this.#set(keyOf(name), skill)
+      return { name, skill }
+    })
+  }
+
+  #set(key: string, skill: number): void {
+    this.#byKey.delete(key) // to the end of the line
+    this.#byKey.set(key, skill)
+    if (this.#byKey.size > this.#max) this.#byKey.delete(this.#byKey.keys().next().value as string)
+  }
+}

@@ -1,0 +1,214 @@
+// The rules, and who is behind which connection of which gateway. Frames come in from the gateways;
+// their messages go out, each encoded once for all its receivers. Uses no sockets and no threads.
+import type { Logger } from 'pino'
+import type { GatewayLink, HubLink } from '../gateway/links.ts'
+import { Lobby } from '../rules/lobby.ts'
+import { Session } from '../rules/session.ts'
+import type { Skills } from '../rules/skills.ts'
+import { encodeState } from '../wire/datagram.ts'
+import {
+  type Direction,
+  encode,
+  type MatchState,
+  type Refusal,
+  type RefusalCode,
+  type ServerMessage
+} from '../wire/protocol.ts'
+import { type Limits, TICK_PARTS, TICKS_PER_SECOND } from './config.ts'
+import type { RoomPage } from './server-figures.ts'
+import type { MatchRecord, Store } from './store.ts'
+import { Ticker } from './ticker.ts'
+
+/** A session, and its gateway. */
+class Guest extends Session {
+  readonly link: GatewayLink
+  readonly client: number
+
+  constructor(link: GatewayLink, client: number, limits: Limits, nowMs: number, address: string) {
+    super(limits, nowMs, address)
+    this.link = link
+    this.client = client
+  }
+}
+
+export interface HubOptions {
+  limits: Limits
+  drainMs: number
+  store: Store
+  /** Of those who have played before. */
+  skills: Skills
+  newSeed: () => number
+  log: Logger
+  /** Draining is over: the last match has ended. */
+  onDrained: () => void
+}
+
+export class Hub {
+  readonly lobby: Lobby
+  readonly ticker: Ticker
+  /** Since the start, by code. */
+  readonly refusals: Record<string, number> = {}
+  unsavedMatches = 0
+  readonly #options: HubOptions
+  readonly #guests = new Map<GatewayLink, Map<number, Guest>>()
+  /** Results on their way to the store; for their players these matches are not over yet. */
+  #keeping = 0
+  /** When the server ends, even if matches still run; undefined unless it drains. */
+  #drainedMs: number | undefined
+  #isStopped = false
+
+  constructor(options: HubOptions) {
+    this.#options = options
+    const outlet = {
+      deliver: this.#deliver.bind(this),
+      deliverState: this.#deliverState.bind(this),
+      dismiss: this.#dismiss.bind(this),
+      keep: this.#keep.bind(this),
+      newSeed: options.newSeed
+    }
+    this.lobby = new Lobby(options.limits, outlet, options.skills)
+    this.ticker = new Ticker(TICKS_PER_SECOND, (nowMs, part) => this.#tick(nowMs, part), TICK_PARTS)
+  }
+
+  get isDraining(): boolean {
+    return this.#drainedMs !== undefined || this.#isStopped
+  }
+
+  roomPage(from: number): RoomPage {
+    return this.lobby.roomDetails(from, performance.now())
+  }
+
+  /** Adds a gateway. Returns the object that it calls for what happens there. */
+  connect(link: GatewayLink): HubLink {
+    const guests = new Map<number, Guest>()
+    this.#guests.set(link, guests)
+    const { limits } = this.#options
+    return {
+      enter: (client, address) => {
+        const guest = new Guest(link, client, limits, performance.now(), address)
+        guests.set(client, guest)
+        this.lobby.enter(guest)
+      },
+      receive: (client, frame) => {
+        const guest = guests.get(client)
+        if (guest !== undefined) this.lobby.receive(guest, frame, performance.now())
+      },
+      steer: (client, match, seq, direction: Direction) => {
+        const guest = guests.get(client)
+        if (guest !== undefined) this.lobby.steer(guest, match, seq, direction)
+      },
+      lose: (client) => {
+        const guest = guests.get(client)
+        guests.delete(client)
+        if (guest !== undefined) this.lobby.lose(guest, performance.now())
+      },
+      leave: (client, reason) => {
+        this.#count(reason)
+        const guest = guests.get(client)
+        guests.delete(client)
+        if (guest === undefined) return
+        this.#options.log.info({ player: guest.player?.name, reason }, 'disconnected')
+        this.lobby.leave(guest, performance.now())
+      },
+      refused: (reason) => this.#count(reason)
+    }
+  }
+
+  /** A gateway is gone, and all its connections with it. */
+  disconnect(link: GatewayLink): void {
+    const guests = this.#guests.get(link) ?? new Map<number, Guest>()
+    this.#guests.delete(link)
+    for (const guest of guests.values()) this.lobby.lose(guest, performance.now())
+  }
+
+  /**
+   * Accepts no new players and starts no matches; when the running ones have ended, it calls
+   * {@link HubOptions.onDrained}.
+   */
+  drain(): void {
+    if (this.isDraining) return
+    const { drainMs, log } = this.#options
+    const nowMs = performance.now()
+    this.#drainedMs = nowMs + drainMs
+    log.info({ withinMs: drainMs, matches: this.lobby.matchCount }, 'draining')
+    this.lobby.drain(drainMs, nowMs)
+  }
+
+  /** Sends 'bye' to everybody. */
+  stop(): void {
+    this.#isStopped = true // everybody gets 'bye', after which it does not matter who else leaves
+    this.ticker.stop()
+    const bye = encode({ type: 'bye' })
+    for (const link of this.#guests.keys()) link.stop(bye)
+  }
+
+  #tick(nowMs: number, part: number): void {
+    this.lobby.tick(nowMs, part)
+    if (this.#drainedMs === undefined) return
+    if ((this.lobby.matchCount === 0 && this.#keeping === 0) || nowMs >= this.#drainedMs)
+      this.#options.onDrained()
+  }
+
+  #deliver(to: Iterable<Session>, message: ServerMessage): void {
+    if (this.#isStopped) return
+    if (message.type === 'error') this.#count(message.code)
+    let frame: Uint8Array | undefined
+    for (const [link, clients] of this.#byGateway(to)) {
+      frame ??= encode(message)
+      link.deliver(clients, frame)
+    }
+  }
+
+  #deliverState(to: Iterable<Session>, state: MatchState): void {
+    if (this.#isStopped) return
+    let bytes: Uint8Array | undefined
+    for (const [link, clients] of this.#byGateway(to)) {
+      bytes ??= encodeState(state)
+      link.deliverState(clients, bytes)
+    }
+  }
+
+  #dismiss(session: Session, reason: Refusal): void {
+    const { link, client } = session as Guest
+    this.#count(reason.code)
+    this.#options.log.info({ player: session.player?.name, reason: reason.code }, 'disconnected')
+    this.#guests.get(link)?.delete(client)
+    link.dismiss(client, encode(reason.toMessage()))
+    this.lobby.leave(session, performance.now())
+  }
+
+  #keep(match: MatchRecord, then: (saved: boolean) => void): void {
+    this.#keeping++
+    this.#options.store.keep(match).then(
+      () => {
+        this.#keeping--
+        then(true)
+      },
+      (error) => {
+        this.#keeping--
+        this.unsavedMatches++
+        this.#options.log.error({ err: error, room: match.room }, 'a match could not be saved')
+        then(false)
+      }
+    )
+  }
+
+  #count(reason: RefusalCode): void {
+    this.refusals[reason] = (this.refusals[reason] ?? 0) + 1
+  }
+
+  /**
+   * The connections by gateway, without those that are closed. Most messages go to one gateway, and
+   * most servers have one.
+   */
+  #byGateway(to: Iterable<Session>): Map<GatewayLink, number[]> {
+    const clients = new Map<GatewayLink, number[]>()
+    for (const session of to) {
+      const { link, client } = session as Guest
+      const list = clients.get(link)
+      if (list !== undefined) list.push(client)
+      else if (this.#guests.has(link)) clients.set(link, [client])
+    }
+    return clients
+  }
+}

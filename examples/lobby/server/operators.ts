@@ -1,0 +1,149 @@
+// HTTP for operators: the monitor page and its figures, metrics for Prometheus, the health check.
+// It speaks HTTP over connections that others accept, and limits what each of them can cost;
+// contains no rules of the lobby.
+import {
+  createServer,
+  type IncomingMessage,
+  type OutgoingHttpHeaders,
+  type ServerResponse
+} from 'node:http'
+import { createRequire } from 'node:module'
+import type { Duplex } from 'node:stream'
+import { pathToFileURL } from 'node:url'
+import { type TcpConnection, toDuplex } from 'pollport'
+import { pathOf, StaticFiles, securityHeaders } from '../gateway/static-files.ts'
+import { Metrics } from './metrics.ts'
+import type { RoomPage, ServerFigures } from './server-figures.ts'
+
+export interface OperatorsSource {
+  figures(): ServerFigures
+  /** A page of the rooms, from this one on. */
+  rooms(from: number): RoomPage
+}
+
+export const defaultOperatorLimits = {
+  /** At once; a browser opens six for a page. */
+  maxConnections: 64,
+  /**
+   * From connecting, or from the last answer, to the end of the next request, and then until the
+   * answer is read. Slower connections are closed.
+   */
+  requestMs: 10_000,
+  /** A request's line and headers. */
+  maxRequestBytes: 8 * 1024
+}
+
+const packageFile = (path: string) => pathToFileURL(createRequire(import.meta.url).resolve(path))
+const pageFile = (name: string) => new URL(`../monitor/${name}`, import.meta.url)
+const pageModules = ['monitor.js', 'history.js', 'plots.js', 'rooms.js', 'format.js', 'dom.js']
+
+const page = {
+  '/': pageFile('index.html'),
+  '/monitor.css': pageFile('monitor.css'),
+  '/icon.svg': pageFile('icon.svg'),
+  ...Object.fromEntries(pageModules.map((name) => [`/${name}`, pageFile(name)])),
+  '/uplot.js': packageFile('uplot/dist/uPlot.iife.min.js'),
+  '/uplot.css': packageFile('uplot/dist/uPlot.min.css')
+}
+
+export class Operators {
+  readonly #source: OperatorsSource
+  readonly #limits: typeof defaultOperatorLimits
+  readonly #page = new StaticFiles(page)
+  readonly #metrics = new Metrics()
+  readonly #http
+  /**
+   * Of each connection that is open. An `http.Server` that does not listen itself checks no
+   * `headersTimeout` (see `toDuplex`), and its `timeout` starts again with every byte: a client
+   * that sends one now and then would stay for ever.
+   */
+  readonly #deadlines = new Map<Duplex, NodeJS.Timeout>()
+
+  constructor(source: OperatorsSource, limits: Partial<typeof defaultOperatorLimits> = {}) {
+    this.#source = source
+    this.#limits = { ...defaultOperatorLimits, ...limits }
+    this.#http = createServer(
+      { maxHeaderSize: this.#limits.maxRequestBytes },
+      (request, response) => {
+        const deadline = this.#deadlines.get(request.socket)
+        deadline?.refresh()
+        response.once('close', () => deadline?.refresh())
+        this.#answer(request, response).catch((error) => send(response, 500, `${error}\n`))
+      }
+    )
+  }
+
+  /** A connection that was accepted at the operators' port. */
+  serve(connection: TcpConnection<never>): void {
+    if (this.#deadlines.size >= this.#limits.maxConnections) {
+      connection.close()
+      return
+    }
+    const stream = toDuplex(connection)
+    // It keeps no process alive: the server's own end closes the connections.
+    const deadline = setTimeout(() => stream.resetAndDestroy(), this.#limits.requestMs).unref()
+    this.#deadlines.set(stream, deadline)
+    stream.once('close', () => {
+      clearTimeout(deadline)
+      this.#deadlines.delete(stream)
+    })
+    this.#http.emit('connection', stream)
+  }
+
+  async #answer(request: IncomingMessage, response: ServerResponse): Promise<void> {
+    if (request.method !== 'GET' && request.method !== 'HEAD') {
+      return send(response, 405, 'only GET and HEAD\n', { allow: 'GET, HEAD', connection: 'close' })
+    }
+    if (hasBody(request))
+      return send(response, 413, 'requests with a body are not accepted\n', { connection: 'close' })
+    if (this.#page.answer(request, response)) return
+    switch (pathOf(request)) {
+      case '/figures':
+        return sendJson(response, this.#source.figures())
+      case '/rooms': {
+        const from = new URLSearchParams(request.url?.split('?')[1]).get('from') ?? '0'
+        if (!/^\d{1,9}$/.test(from)) return send(response, 400, 'from must be a whole number\n')
+        return sendJson(response, this.#source.rooms(Number(from)))
+      }
+      case '/metrics': {
+        const text = await this.#metrics.textOf(this.#source.figures())
+        return send(response, 200, text, { 'content-type': this.#metrics.contentType })
+      }
+      case '/healthz':
+        // 503: a load balancer should send no more players.
+        return this.#source.figures().isDraining
+          ? send(response, 503, 'draining\n')
+          : send(response, 200, 'ok\n')
+      default:
+        return send(
+          response,
+          404,
+          'there are / (the monitor page), /figures, /rooms?from=0, /metrics and /healthz\n'
+        )
+    }
+  }
+}
+
+function hasBody({ headers }: IncomingMessage): boolean {
+  return headers['transfer-encoding'] !== undefined || Number(headers['content-length'] ?? 0) > 0
+}
+
+function sendJson(response: ServerResponse, value: object): void {
+  send(response, 200, JSON.stringify(value), { 'content-type': 'application/json' })
+}
+
+function send(
+  response: ServerResponse,
+  status: number,
+  body: string,
+  headers: OutgoingHttpHeaders = {}
+): void {
+  const common = {
+    ...securityHeaders,
+    'cache-control': 'no-store',
+    'content-type': 'text/plain; charset=utf-8'
+  }
+  response
+    .writeHead(status, { ...common, 'content-length': Buffer.byteLength(body), ...headers })
+    .end(body)
+}

@@ -1,0 +1,361 @@
+// A lobby: the hub with its rules and its store, the gateways that hold the connections, in this
+// thread or in workers, and the door for operators.
+import { randomInt } from 'node:crypto'
+import { type Logger, pino } from 'pino'
+import { type PollEvent, Poller, type TcpConnection, type TcpListener } from 'pollport'
+import { type Doors, Gateway } from '../gateway/gateway.ts'
+import { type OpenPorts, RemoteGateway } from '../gateway/remote-gateway.ts'
+import { Skills } from '../rules/skills.ts'
+import { limitsOf, type Settings } from './config.ts'
+import { Hub } from './hub.ts'
+import { Operators } from './operators.ts'
+import { GATEWAY_COUNTERS, type GatewayFigures, type ServerFigures } from './server-figures.ts'
+import { memoryStore, openStore, type Store } from './store.ts'
+
+/**
+ * A thread that ends with an error is started again, and its players come back with their tokens.
+ * More often than this, the server gives up.
+ */
+const MAX_NEW_THREADS = 10
+const NEW_THREADS_WITHIN_MS = 60_000
+
+export interface LobbyOptions {
+  log?: Logger
+  /**
+   * With workers, whether this thread accepts and hands over. Default: where the system cannot
+   * share a port among listeners, which is Windows.
+   */
+  handOver?: boolean
+  /** Of each match: where its coins lie. By default it is unpredictable. */
+  newSeed?: () => number
+}
+
+export class LobbyServer {
+  /** Fulfilled when the server has ended in order, and everybody is gone. */
+  readonly ended: Promise<void>
+  readonly #settings: Settings
+  readonly #address: string
+  readonly #log: Logger
+  readonly #store: Store
+  readonly #hub: Hub
+  readonly #poller: Poller<never>
+  readonly #operatorListener: TcpListener<never>
+  readonly #operators: Operators
+  readonly #handsOver: boolean
+  readonly #remotes = new Set<RemoteGateway>()
+  readonly #endings: Promise<void>[] = []
+  readonly #quiet = new AbortController()
+  #ports: OpenPorts = { port: 0, webPort: 0, udpPort: 0 }
+  #local: Gateway | undefined
+  #doors: { game: TcpListener<never>; web: TcpListener<never> } | undefined
+  /**
+   * The counts of threads that have ended: a sum that shrinks would look like a restart.
+   */
+  readonly #countedByGone = new Map<keyof GatewayFigures, number>()
+  #nextRemote = 0
+  /** When threads were started again, lately. */
+  #newThreads: number[] = []
+  #failure: Error | undefined
+  #isStopping = false
+  #startedMs = performance.now()
+  #finish: (error?: Error) => void = () => {}
+
+  /**
+   * Listens at all its ports. Rejected with a SocketError, for example `EADDRINUSE`, with the port,
+   * or with a StoreError.
+   */
+  static async open(
+    address: string,
+    operatorAddress: string,
+    settings: Settings,
+    options: LobbyOptions = {}
+  ) {
+    const store = settings.store === '' ? memoryStore() : await openStore(settings.store)
+    let server: LobbyServer | undefined
+    try {
+      server = new LobbyServer(
+        address,
+        operatorAddress,
+        settings,
+        options,
+        store,
+        new Skills(await store.skills())
+      )
+      await server.#start()
+      return server
+    } catch (error) {
+      server?.stop()
+      await (server?.ended ?? store.close())
+      throw error
+    }
+  }
+
+  private constructor(
+    address: string,
+    operatorAddress: string,
+    settings: Settings,
+    options: LobbyOptions,
+    store: Store,
+    skills: Skills
+  ) {
+    const log = options.log ?? pino({ level: 'silent' })
+    this.#settings = settings
+    this.#address = address
+    this.#log = log
+    this.#store = store
+    this.#hub = new Hub({
+      limits: limitsOf(settings),
+      drainMs: settings.drainMs,
+      store,
+      skills,
+      newSeed: options.newSeed ?? (() => randomInt(2 ** 32)),
+      log,
+      onDrained: () => this.stop()
+    })
+    this.#operators = new Operators({
+      figures: () => this.figures,
+      rooms: (from) => this.#hub.roomPage(from)
+    })
+    this.#poller = new Poller()
+    this.#handsOver =
+      settings.workers > 0 && (options.handOver ?? !this.#poller.capabilities.reusePort)
+    try {
+      this.#operatorListener = this.#listen(operatorAddress, settings.operatorPort)
+    } catch (error) {
+      this.#poller.close()
+      throw error
+    }
+    this.ended = this.#run()
+  }
+
+  get port(): number {
+    return this.#ports.port as number
+  }
+
+  get webPort(): number {
+    return this.#ports.webPort as number
+  }
+
+  get operatorPort(): number {
+    return this.#operatorListener.localAddress.port
+  }
+
+  /** No new players and no new matches; when the running ones have ended, {@link stop}. */
+  drain(): void {
+    this.#hub.drain()
+  }
+
+  /** Sends 'bye' to everybody, flushes it, and ends. */
+  stop(): void {
+    if (this.#isStopping) return
+    this.#isStopping = true
+    this.#log.info({ players: this.#hub.lobby.playerCount }, 'closing')
+    this.#doors?.game.close()
+    this.#doors?.web.close()
+    this.#hub.stop()
+    Promise.all(this.#endings).then(() => this.#finish(this.#failure))
+  }
+
+  get figures(): ServerFigures {
+    const { lobby, ticker, refusals, unsavedMatches, isDraining } = this.#hub
+    const gateways =
+      this.#local === undefined
+        ? [...this.#remotes].map(({ figures }) => figures)
+        : [this.#local.figures]
+    const sum = (name: keyof GatewayFigures) => {
+      return gateways.reduce(
+        (total, figures) => total + figures[name],
+        this.#countedByGone.get(name) ?? 0
+      )
+    }
+    const { rss, heapUsed, external, arrayBuffers } = process.memoryUsage()
+    return {
+      connections: sum('connections'),
+      webConnections: sum('webConnections'),
+      players: lobby.playerCount,
+      away: lobby.awayCount,
+      queued: lobby.queueLength,
+      playing: lobby.playingCount,
+      viaUdp: sum('viaUdp'),
+      rooms: lobby.roomCount,
+      matches: lobby.matchCount,
+      isDraining,
+      uptimeMs: performance.now() - this.#startedMs,
+      signIns: lobby.signIns,
+      messagesIn: sum('messagesIn'),
+      messagesOut: sum('messagesOut'),
+      bytesIn: sum('bytesIn'),
+      bytesOut: sum('bytesOut'),
+      datagramsIn: sum('datagramsIn'),
+      datagramsOut: sum('datagramsOut'),
+      datagramsRefused: sum('datagramsRefused'),
+      refusals: { ...refusals },
+      unsavedMatches,
+      ticks: ticker.ticks,
+      missedTicks: ticker.missed,
+      lateness: ticker.lateness,
+      memory: { rss, heapUsed, external, arrayBuffers },
+      gateways
+    }
+  }
+
+  // ---- Starting ----
+
+  async #start(): Promise<void> {
+    const { port, webPort, udpPort, workers } = this.#settings
+    if (workers === 0) {
+      const doors = { address: this.#address, listen: { port, webPort, isShared: false }, udpPort }
+      const gateway = new Gateway(doors, this.#settings, this.#log)
+      this.#local = gateway
+      this.#ports = { port: gateway.port, webPort: gateway.webPort, udpPort: gateway.udpPort }
+      const isOver = gateway.run(this.#hub.connect(gateway)).catch((error) => {
+        this.#hub.disconnect(gateway)
+        this.#fail(error)
+      })
+      this.#endings.push(isOver)
+    } else if (this.#handsOver) {
+      const { game, web } = this.#openDoors(port, webPort)
+      this.#doors = { game, web }
+      this.#ports = { port: game.localAddress.port, webPort: web.localAddress.port, udpPort }
+      // Connections wait until there is a thread to hand them over to.
+      game.pause()
+      web.pause()
+      await this.#startThreads(0, workers)
+      game.resume()
+      web.resume()
+    } else {
+      // Threads share their ports with each other, and so they would with another lobby that is
+      // there already.
+      const { game, web } = this.#openDoors(port, webPort)
+      game.close()
+      web.close()
+      // With port 0 the first one finds out which it is; the others share it.
+      this.#ports = { port, webPort, udpPort }
+      this.#ports = await this.#startThread(0)
+      await this.#startThreads(1, workers)
+    }
+    this.#hub.ticker.start()
+    const { webPort: web } = this
+    this.#log.info(
+      { port: this.port, webPort: web, operatorPort: this.operatorPort, workers },
+      'listening'
+    )
+  }
+
+  async #startThreads(from: number, to: number): Promise<void> {
+    await Promise.all(
+      Array.from({ length: to - from }, (_, number) => this.#startThread(from + number))
+    )
+  }
+
+  async #startThread(number: number): Promise<OpenPorts> {
+    const { port, webPort } = this.#ports
+    const udpPort = this.#settings.udpPort === 0 ? 0 : this.#settings.udpPort + number
+    const listen = this.#handsOver
+      ? undefined
+      : { port: port as number, webPort: webPort as number, isShared: true }
+    const doors: Doors = { address: this.#address, listen, udpPort }
+    const remote = new RemoteGateway({ doors, settings: this.#settings })
+    remote.hub = this.#hub.connect(remote)
+    this.#remotes.add(remote)
+    const isOver = remote.ended.then((failure) => this.#onThreadEnded(number, remote, failure))
+    this.#endings.push(isOver)
+    return remote.listening
+  }
+
+  async #onThreadEnded(
+    number: number,
+    remote: RemoteGateway,
+    failure: Error | undefined
+  ): Promise<void> {
+    this.#remotes.delete(remote)
+    for (const name of GATEWAY_COUNTERS) {
+      this.#countedByGone.set(name, (this.#countedByGone.get(name) ?? 0) + remote.figures[name])
+    }
+    this.#hub.disconnect(remote)
+    // One that has never served was reported by start().
+    if (this.#isStopping || !remote.isOpen) return
+    this.#log.error(
+      { err: failure, thread: number },
+      'a thread has ended; its players can reconnect to another one'
+    )
+    await this.#startAnew(number)
+  }
+
+  async #startAnew(number: number): Promise<void> {
+    while (!this.#isStopping) {
+      const nowMs = performance.now()
+      this.#newThreads = this.#newThreads.filter(
+        (startedMs) => nowMs - startedMs < NEW_THREADS_WITHIN_MS
+      )
+      if (this.#newThreads.push(nowMs) > MAX_NEW_THREADS) {
+        this.#fail(new Error('threads keep ending'))
+        return
+      }
+      try {
+        await this.#startThread(number)
+        return
+      } catch (error) {
+        this.#log.error({ err: error, thread: number }, 'not started again')
+      }
+    }
+  }
+
+  /** An internal error: {@link ended} is rejected with it once all connections are closed. */
+  #fail(error: Error): void {
+    this.#failure ??= error
+    this.stop()
+  }
+
+  // ---- What this thread itself accepts ----
+
+  #openDoors(port: number, webPort: number) {
+    const { sendBufferBytes } = this.#settings
+    const game = this.#listen(this.#address, port, sendBufferBytes)
+    return { game, web: this.#listen(this.#address, webPort, sendBufferBytes) }
+  }
+
+  #listen(address: string, port: number, sendBufferSize?: number): TcpListener<never> {
+    try {
+      return this.#poller.listenTcp({ address, port, sendBufferSize })
+    } catch (error) {
+      throw Object.assign(error as Error, { address, port })
+    }
+  }
+
+  async #run(): Promise<void> {
+    const finished = new Promise<void>((resolve, reject) => {
+      this.#finish = (error) => (error === undefined ? resolve() : reject(error))
+    })
+    const serving = this.#poller.run((events) => this.#onEvents(events), {
+      signal: this.#quiet.signal
+    })
+    serving.catch((error) => this.#fail(error))
+    try {
+      await finished
+    } finally {
+      this.#quiet.abort()
+      await serving
+      this.#poller.close()
+      await this.#store.close()
+    }
+  }
+
+  #onEvents(events: PollEvent<never>[]): void {
+    for (const event of events) {
+      if (event.type === 'error') this.#log.error({ err: event.error }, 'listener')
+      if (event.type !== 'accept') continue
+      if (event.listener === this.#operatorListener) this.#operators.serve(event.socket)
+      else this.#handOver(event.socket, event.listener === this.#doors?.web)
+    }
+  }
+
+  /** To each thread in turn. */
+  #handOver(connection: TcpConnection<never>, isWeb: boolean): void {
+    const remotes = [...this.#remotes].filter(({ isOpen }) => isOpen)
+    const remote = remotes[this.#nextRemote++ % remotes.length]
+    // All threads have ended, and new ones are on their way
+    if (remote === undefined) return connection.reset()
+    remote.adopt(connection.detach(), isWeb)
+  }
+}

@@ -1,0 +1,311 @@
+// What outlives the server: how good players are, and what came of their matches. In a folder, by
+// LevelDB; or in memory alone. Knows no rules of the game: what it is given it keeps, whole or not
+// at all.
+import { join } from 'node:path'
+import { type BatchOperation, ClassicLevel } from 'classic-level'
+import { MAX_SKILLS } from '../rules/skills.ts'
+import { keyOf } from '../wire/protocol.ts'
+
+/** A match as it is kept. */
+export interface MatchRecord {
+  /** Milliseconds since 1970. */
+  endedAtMs: number
+  room: string
+  scores: { name: string; score: number }[]
+  /** Nobody: then the skills are those of before. */
+  winners: string[]
+  /** Of its players, after it. */
+  skills: { name: string; skill: number }[]
+}
+
+/** Where it is kept. */
+export interface Store {
+  /**
+   * Keeps a match and the skills after it, both or neither. Fulfilled when no end of the process,
+   * kill -9 included, can lose it. Rejected with a {@link StoreError} when it may be lost. Matches
+   * should come in the order in which they ended.
+   */
+  keep(match: MatchRecord): Promise<void>
+  /** The last matches, the newest first. */
+  recent(count: number): Promise<MatchRecord[]>
+  /**
+   * For the start of a server: the skills that it goes on from, by {@link keyOf} of the names. Who
+   * has not played for longest comes first.
+   */
+  skills(): Promise<[key: string, skill: number][]>
+  /** Waits for pending writes, then closes. Calling it again does nothing. */
+  close(): Promise<void>
+}
+
+/** The store cannot be used now; its message is a sentence for an operator. */
+export class StoreError extends Error {
+  /**
+   * LevelDB's (`LEVEL_LOCKED`), the system's (`EACCES`), `STORE_CLOSED`, or `STORE_BUSY`: too many
+   * matches are waiting already.
+   */
+  readonly code: string
+
+  constructor(code: string, message: string, cause?: unknown) {
+    super(message, { cause })
+    this.name = 'StoreError'
+    this.code = code
+  }
+}
+
+export interface StoreOptions {
+  /**
+   * Matches that are kept; then the oldest goes as a new one comes. 10,000 of four players are
+   * about 3 MB, with 100,000 skills.
+   */
+  maxMatches?: number
+  /** Players whose skill is kept: no more than {@link Skills} knows, and the same ones. */
+  maxSkills?: number
+  /** Matches that wait while others are written; one more is rejected. */
+  maxWaiting?: number
+}
+
+/**
+ * Opens the store in a folder, or makes one. Rejected with a {@link StoreError}: it is in use,
+ * damaged, or cannot be written.
+ */
+export async function openStore(folder: string, options: StoreOptions = {}): Promise<Store> {
+  const store = new LevelStore(folder, {
+    maxMatches: 10_000,
+    maxSkills: MAX_SKILLS,
+    maxWaiting: 10_000,
+    ...options
+  })
+  await store.open()
+  return store
+}
+
+/**
+ * Of more, a batch would hold up the ticks: handing over a match to LevelDB takes some 70 µs of the
+ * main thread, so these take about 2 ms. The thread is free between two batches.
+ */
+const MAX_BATCH_MATCHES = 32
+
+const MAX_REMEMBERED = 100
+
+/**
+ * Keeps the last hundred matches, and nothing beyond the process: a server that starts with it
+ * knows nobody.
+ */
+export function memoryStore(): Store {
+  const matches: MatchRecord[] = []
+  return {
+    async keep(match) {
+      matches.unshift(match)
+      if (matches.length > MAX_REMEMBERED) matches.pop()
+    },
+    recent: async (count) => matches.slice(0, count),
+    skills: async () => [],
+    close: async () => {}
+  }
+}
+
+/** A match that waits to be written, and who waits for that. */
+interface Waiting {
+  match: MatchRecord
+  resolve: () => void
+  reject: (reason: StoreError) => void
+}
+
+/** `match`: the number of the player's last one. */
+interface KeptSkill {
+  skill: number
+  match: number
+}
+
+type Operation = BatchOperation<ClassicLevel, string, MatchRecord | KeptSkill>
+
+function databaseIn(folder: string) {
+  // A folder of its own inside: whatever is named like a file of LevelDB (12.log) is one to it, and
+  // may be removed.
+  const db = new ClassicLevel(join(folder, 'leveldb'))
+  return {
+    db,
+    /**
+     * By their numbers, which count up as they are kept: so they never collide, and a clock that is
+     * set back changes no order.
+     */
+    matches: db.sublevel<string, MatchRecord>('matches', { valueEncoding: 'json' }),
+    /** By the keys of names, which may hold any character. */
+    skills: db.sublevel<string, KeptSkill>('skills', { valueEncoding: 'json' })
+  }
+}
+
+/** As wide as the largest safe integer, so that the order of the keys is that of the numbers. */
+function keyOfMatch(number: number): string {
+  return String(number).padStart(16, '0')
+}
+
+class LevelStore implements Store {
+  readonly #folder: string
+  readonly #options: Required<StoreOptions>
+  #database: ReturnType<typeof databaseIn>
+  /** The numbers of the oldest match and of the next one. */
+  #first = 0
+  #next = 0
+  /** The keys of all skills. Who has not played for longest comes first, and goes first. */
+  #known = new Set<string>()
+  readonly #waiting: Waiting[] = []
+  #writing: Promise<void> | undefined
+  #mustReopen = false
+  #closing: Promise<void> | undefined
+
+  constructor(folder: string, options: Required<StoreOptions>) {
+    this.#folder = folder
+    this.#options = options
+    this.#database = databaseIn(folder)
+  }
+
+  async open(): Promise<void> {
+    const { db, matches } = this.#database
+    try {
+      await db.open()
+      const [first] = await matches.keys({ limit: 1 }).all()
+      const [last] = await matches.keys({ limit: 1, reverse: true }).all()
+      this.#first = Number(first ?? 0)
+      this.#next = last === undefined ? 0 : Number(last) + 1
+      this.#known = new Set((await this.#readSkills()).map(([key]) => key))
+    } catch (error) {
+      await db.close() // it may be open, with something in it that cannot be read
+      throw this.#explain(error, 'cannot be opened')
+    }
+  }
+
+  async keep(match: MatchRecord): Promise<void> {
+    this.#mustBeOpen()
+    if (this.#waiting.length >= this.#options.maxWaiting) {
+      const { length } = this.#waiting
+      throw new StoreError(
+        'STORE_BUSY',
+        `The store in ${this.#folder} is too slow: ${length} matches are waiting already.`
+      )
+    }
+    this.#writing ??= this.#writeAll()
+    await new Promise<void>((resolve, reject) => this.#waiting.push({ match, resolve, reject }))
+  }
+
+  async recent(count: number): Promise<MatchRecord[]> {
+    this.#mustBeOpen()
+    try {
+      return await this.#database.matches.values({ limit: count, reverse: true }).all()
+    } catch (error) {
+      throw this.#explain(error, 'cannot be read')
+    }
+  }
+
+  async skills(): Promise<[key: string, skill: number][]> {
+    this.#mustBeOpen()
+    try {
+      return await this.#readSkills()
+    } catch (error) {
+      throw this.#explain(error, 'cannot be read')
+    }
+  }
+
+  close(): Promise<void> {
+    this.#closing ??= this.#close()
+    return this.#closing
+  }
+
+  async #close(): Promise<void> {
+    await this.#writing
+    await this.#database.db.close()
+  }
+
+  async #readSkills(): Promise<[key: string, skill: number][]> {
+    const entries = await this.#database.skills.iterator().all()
+    return entries.sort(([, a], [, b]) => a.match - b.match).map(([key, { skill }]) => [key, skill])
+  }
+
+  /**
+   * Writes what waits, and what comes meanwhile, until nothing waits. One sync of the disk serves
+   * all that came during the last one.
+   */
+  async #writeAll(): Promise<void> {
+    await undefined // what ends in the same tick is kept together
+    while (this.#waiting.length > 0) {
+      const group = this.#waiting.splice(0, MAX_BATCH_MATCHES)
+      try {
+        await this.#write(group.map(({ match }) => match))
+        for (const { resolve } of group) resolve()
+      } catch (error) {
+        const reason = this.#explain(error, 'cannot be written')
+        for (const { reject } of group) reject(reason)
+      }
+    }
+    this.#writing = undefined
+  }
+
+  async #write(group: readonly MatchRecord[]): Promise<void> {
+    if (this.#mustReopen) await this.#reopen()
+    this.#mustReopen = true // unless all goes well
+    const { db, matches, skills } = this.#database
+    const operations: Operation[] = []
+    for (const match of group) {
+      const number = this.#next++
+      operations.push({ type: 'put', sublevel: matches, key: keyOfMatch(number), value: match })
+      // Without a winner no skill has changed: nobody becomes known by it, as in Skills.
+      if (match.winners.length === 0) continue
+      for (const { name, skill } of match.skills) {
+        const key = keyOf(name)
+        operations.push({ type: 'put', sublevel: skills, key, value: { skill, match: number } })
+        this.#known.delete(key) // to the end of the line
+        this.#known.add(key)
+      }
+    }
+    while (this.#next - this.#first > this.#options.maxMatches) {
+      operations.push({ type: 'del', sublevel: matches, key: keyOfMatch(this.#first++) })
+    }
+    for (const key of this.#known) {
+      if (this.#known.size <= this.#options.maxSkills) break
+      this.#known.delete(key)
+      operations.push({ type: 'del', sublevel: skills, key })
+    }
+    await db.batch(operations, { sync: true })
+    this.#mustReopen = false
+  }
+
+  /**
+   * After a write that failed (the disk was full) LevelDB goes on behind what it had written of it.
+   * Once opened again it cannot read what stands there: later matches would seem kept, and be lost.
+   * So it is opened again first, which begins a new file; and what we thought was kept is read
+   * anew.
+   */
+  async #reopen(): Promise<void> {
+    await this.#database.db.close()
+    this.#database = databaseIn(this.#folder)
+    await this.open()
+  }
+
+  #mustBeOpen(): void {
+    if (this.#closing !== undefined)
+      throw new StoreError('STORE_CLOSED', `The store in ${this.#folder} is closed.`)
+  }
+
+  /** An error with a message for the operator. */
+  #explain(error: unknown, what: string): StoreError {
+    if (error instanceof StoreError) return error
+    // Of LevelDB's errors when it does not open, this one says no more than that, and has the
+    // reason in it.
+    const { code: outer, cause = error } = error as NodeJS.ErrnoException
+    const reason = (outer === 'LEVEL_DATABASE_NOT_OPEN' ? cause : error) as NodeJS.ErrnoException
+    const { code = 'STORE_FAILED', message } = reason
+    const store = `The store in ${this.#folder}`
+    if (code === 'LEVEL_LOCKED') {
+      return new StoreError(
+        code,
+        `${store} is in use, perhaps by another lobby. --store chooses another folder.`,
+        error
+      )
+    }
+    if (code === 'LEVEL_CORRUPTION' || code === 'LEVEL_DECODE_ERROR') {
+      const advice = 'Restore a backup of the folder, or move it away to start with an empty store.'
+      return new StoreError(code, `${store} is damaged (${message}). ${advice}`, error)
+    }
+    return new StoreError(code, `${store} ${what}: ${message}.`, error)
+  }
+}

@@ -1,0 +1,421 @@
+// The messages: commands from a player, messages to a player, one JSON object a frame with a length
+// of two bytes. parseCommand() validates everything that a client sends. Uses no rooms and no
+// sockets.
+import { FrameEncoder } from 'pollport'
+import { type Limits, MAX_REPLY_BYTES } from '../server/config.ts'
+import { TOKEN_CHARS } from './tokens.ts'
+
+/** Both directions: two bytes of length, most significant first, then that many bytes of JSON. */
+export const LENGTH_BYTES = 2
+export const PROTOCOL_VERSION = 3
+
+/** What a client sends: optional fields have a default. */
+export type Request =
+  | Exclude<Command, { type: 'rooms' | 'watch-rooms' | 'create' | 'hold' | 'join' | 'spectate' }>
+  | { type: 'rooms'; from?: number; filter?: string; open?: boolean }
+  | { type: 'watch-rooms'; on?: boolean; filter?: string; open?: boolean }
+  | { type: 'create'; room: string; capacity?: number; private?: boolean; password?: string }
+  | { type: 'hold' | 'join' | 'spectate'; room: string; password?: string }
+
+/** A request that {@link parseCommand} has validated, with its defaults filled in. */
+export type Command =
+  | { type: 'name'; name: string }
+  /** Instead of a name: takes back the seat of a lost connection. */
+  | { type: 'resume'; token: string }
+  /** For good: the seat is given up, and the token with it. */
+  | { type: 'sign-out' }
+  /** A page of the list. */
+  | { type: 'rooms'; from: number; filter: RoomFilter }
+  /** The first page, and from then on every change. */
+  | { type: 'watch-rooms'; on: boolean; filter: RoomFilter }
+  | { type: 'players'; from: number }
+  | {
+      type: 'create'
+      room: string
+      capacity: number | undefined
+      private: boolean
+      password: string | undefined
+    }
+  /** `room`, in these, is a name or the code of a private one. */
+  | { type: 'hold'; room: string; password: string | undefined }
+  | { type: 'join'; room: string; password: string | undefined }
+  | { type: 'spectate'; room: string; password: string | undefined }
+  /** A match with anybody of about the same skill; a room is made for it. */
+  | { type: 'queue' }
+  | { type: 'unqueue' }
+  | { type: 'leave' }
+  | { type: 'kick'; name: string }
+  | { type: 'host'; name: string }
+  | { type: 'ready'; ready: boolean }
+  /**
+   * Where the player wants to go in the match of that number: see {@link Direction}. The highest
+   * `seq` counts; late ones are ignored.
+   */
+  | { type: 'steer'; match: number; seq: number; direction: Direction }
+  /** To the room, or to the lobby if the player is in none. */
+  | { type: 'say'; text: string }
+  | { type: 'ping'; id: number }
+  /**
+   * Asks for a token for datagrams; a new one makes the one before invalid.
+   * Answered by the gateway.
+   */
+  | { type: 'udp' }
+
+/** 0 stands still; 1 is up, 2 up and right, and so on clockwise to 8, up and left. */
+export type Direction = number
+export const DIRECTIONS = 9
+/** Numbers of matches and of steers have four bytes in a datagram. */
+const MAX_UINT32 = 2 ** 32 - 1
+
+/** The arena's size, in the units of positions. */
+export interface ArenaInfo {
+  width: number
+  height: number
+  ticksPerSecond: number
+}
+
+/** The positions of players and coins after a tick. */
+export interface MatchState {
+  match: number
+  /** Counts up: an older one than the last is ignored. */
+  tick: number
+  /**
+   * `seat`: the player's place in `players` of 'match-started'. `seq`: of the last steer that
+   * counted. A player that left is not in it.
+   */
+  players: { seat: number; x: number; y: number; score: number; seq: number }[]
+  coins: { x: number; y: number }[]
+}
+
+export interface MemberInfo {
+  name: string
+  ready: boolean
+  /** The connection is lost, and the seat is kept for a while. */
+  away: boolean
+  spectator: boolean
+}
+
+/** Which rooms: those with `text` in their names, and, with `open`, where a seat is free. */
+export interface RoomFilter {
+  text: string
+  open: boolean
+}
+
+export type Presence = 'lobby' | 'queue' | 'room' | 'match' | 'away'
+
+export interface RoomInfo {
+  name: string
+  players: number
+  capacity: number
+  spectators: number
+  isPlaying: boolean
+  hasPassword: boolean
+}
+
+export type ServerMessage =
+  | { type: 'hello'; version: number; maxFrameBytes: number }
+  /**
+   * `token` brings the player back after a lost connection, within `resumeMs`. A new one comes with
+   * each use.
+   */
+  | { type: 'welcome'; name: string; token: string; resumeMs: number }
+  | { type: 'rooms'; rooms: RoomInfo[]; from: number; total: number }
+  | { type: 'rooms-changed'; rooms: RoomInfo[]; gone: string[] }
+  | { type: 'players'; players: { name: string; where: Presence }[]; from: number; total: number }
+  | { type: 'queued'; skill: number; players: number }
+  | { type: 'unqueued' }
+  | { type: 'held'; room: string; forMs: number }
+  /** With `code`, others can join a private room. */
+  | {
+      type: 'joined'
+      room: string
+      code?: string
+      host: string
+      capacity: number
+      members: MemberInfo[]
+    }
+  | { type: 'signed-out' }
+  | { type: 'left'; room: string }
+  | { type: 'member-joined'; name: string; spectator: boolean }
+  | { type: 'member-left'; name: string; kicked: boolean }
+  | { type: 'member-away'; name: string }
+  | { type: 'member-back'; name: string }
+  | { type: 'host'; name: string }
+  /** The host has removed the player. */
+  | { type: 'kicked'; room: string }
+  | { type: 'ready'; name: string; ready: boolean }
+  | { type: 'countdown'; startsInMs: number }
+  | { type: 'countdown-stopped' }
+  | { type: 'chat'; from: string; to: 'room' | 'lobby'; text: string }
+  /**
+   * `match` is its number, `players` the order in which {@link MatchState} has them. A
+   * player that joins or comes back while the match runs gets it, too.
+   */
+  | {
+      type: 'match-started'
+      match: number
+      players: readonly string[]
+      endsInMs: number
+      arena: ArenaInfo
+    }
+  /** Thirty times a second, to players that datagrams do not reach. */
+  | ({ type: 'state' } & MatchState)
+  | { type: 'scored'; name: string; score: number }
+  /**
+   * `saved`: the result and the skills are in the store, and stay whatever happens to the server.
+   */
+  | {
+      type: 'match-ended'
+      match: number
+      winners: string[]
+      scores: { name: string; score: number }[]
+      skills: { name: string; skill: number }[]
+      seed: number
+      saved: boolean
+    }
+  /** `token`: sixteen hexadecimal digits, see datagram.ts. */
+  | { type: 'udp'; port: number; token: string }
+  | { type: 'pong'; id: number }
+  | { type: 'error'; code: RefusalCode; message: string }
+  /**
+   * The server is about to shut down: nobody can join, no match starts, and running ones have so
+   * long to end.
+   */
+  | { type: 'draining'; withinMs: number }
+  /** The server ends. */
+  | { type: 'bye' }
+
+export type RefusalCode =
+  | 'bad-json'
+  | 'bad-message'
+  | 'unknown-command'
+  | 'bad-name'
+  | 'bad-text'
+  | 'bad-password'
+  | 'bad-capacity'
+  | 'name-first'
+  | 'name-taken'
+  | 'already-named'
+  | 'bad-token'
+  | 'token-used'
+  | 'token-expired'
+  | 'room-taken'
+  | 'no-such-room'
+  | 'no-such-member'
+  | 'not-host'
+  | 'kicked'
+  | 'wrong-password'
+  | 'spectator'
+  | 'room-full'
+  | 'too-many-rooms'
+  | 'queue-full'
+  | 'draining'
+  | 'not-queued'
+  | 'in-a-room'
+  | 'not-in-a-room'
+  | 'match-running'
+  | 'no-match'
+  | 'no-udp'
+  | 'too-fast'
+  // After these the connection is closed.
+  | 'flood'
+  | 'frame-too-large'
+  | 'sign-in-timeout'
+  | 'idle'
+  | 'server-full'
+  | 'too-many-connections'
+  | 'replaced'
+
+/** Why a command was not done: only its sender gets this. */
+export class Refusal extends Error {
+  readonly code: RefusalCode
+
+  constructor(code: RefusalCode, message: string) {
+    super(message)
+    this.code = code
+  }
+
+  toMessage(): ServerMessage {
+    return { type: 'error', code: this.code, message: this.message }
+  }
+}
+
+const encoder = new FrameEncoder({ lengthBytes: LENGTH_BYTES, maxFrameBytes: MAX_REPLY_BYTES })
+
+/** A message as bytes. A broadcast encodes it once for all receivers. */
+export function encode(message: Request | ServerMessage): Buffer {
+  return encoder.encode(JSON.stringify(message))
+}
+
+/** For clients, which trust their server, up to a point (see client.ts). */
+export function parseMessage(frame: Uint8Array): ServerMessage {
+  return JSON.parse(utf8.decode(frame))
+}
+
+/** For the server. Throws a {@link Refusal} for anything that is not exactly a command. */
+export function parseCommand(frame: Uint8Array, limits: Limits): Command {
+  const fields = parseObject(frame)
+  switch (fields.type) {
+    case 'name':
+      return { type: 'name', name: checkName(fields.name, limits) }
+    case 'resume':
+      return { type: 'resume', token: checkToken(fields.token) }
+    case 'rooms':
+      return {
+        type: 'rooms',
+        from: checkInteger(fields.from ?? 0, 'from'),
+        filter: checkFilter(fields, limits)
+      }
+    case 'watch-rooms':
+      return {
+        type: 'watch-rooms',
+        on: checkBoolean(fields.on ?? true, 'on'),
+        filter: checkFilter(fields, limits)
+      }
+    case 'players':
+      return { type: 'players', from: checkInteger(fields.from ?? 0, 'from') }
+    case 'create':
+      return {
+        type: 'create',
+        room: checkName(fields.room, limits),
+        capacity:
+          fields.capacity === undefined ? undefined : checkInteger(fields.capacity, 'capacity'),
+        private: checkBoolean(fields.private ?? false, 'private'),
+        password: checkPassword(fields.password, limits)
+      }
+    case 'hold':
+    case 'join':
+    case 'spectate':
+      return {
+        type: fields.type,
+        room: checkName(fields.room, limits),
+        password: checkPassword(fields.password, limits)
+      }
+    case 'kick':
+    case 'host':
+      return { type: fields.type, name: checkName(fields.name, limits) }
+    case 'leave':
+    case 'udp':
+    case 'sign-out':
+    case 'queue':
+    case 'unqueue':
+      return { type: fields.type }
+    case 'ready':
+      return { type: 'ready', ready: checkBoolean(fields.ready ?? true, 'ready') }
+    case 'steer':
+      return {
+        type: 'steer',
+        match: checkInteger(fields.match, 'match', MAX_UINT32),
+        seq: checkInteger(fields.seq, 'seq', MAX_UINT32),
+        direction: checkInteger(fields.direction, 'direction', DIRECTIONS - 1)
+      }
+    case 'say':
+      return { type: 'say', text: checkText(fields.text, limits) }
+    case 'ping':
+      return { type: 'ping', id: checkInteger(fields.id ?? 0, 'id') }
+    default:
+      if (typeof fields.type !== 'string')
+        throw new Refusal('bad-message', 'a message needs a "type", which is a string')
+      throw new Refusal('unknown-command', 'there is no such command')
+  }
+}
+
+/** Names that look the same count as the same: this is the key by which they are compared. */
+export function keyOf(name: string): string {
+  // Once more at the end: a small letter may be one character where the capital was two.
+  return name.normalize('NFKC').toLowerCase().normalize('NFKC')
+}
+
+const utf8 = new TextDecoder('utf-8', { fatal: true })
+
+function parseObject(frame: Uint8Array): Record<string, unknown> {
+  let value: unknown
+  try {
+    value = JSON.parse(utf8.decode(frame))
+  } catch {
+    throw new Refusal('bad-json', 'a frame must hold one JSON object in UTF-8')
+  }
+  if (typeof value !== 'object' || value === null || Array.isArray(value)) {
+    throw new Refusal('bad-json', 'a frame must hold one JSON object, no other value')
+  }
+  return value as Record<string, unknown>
+}
+
+// Letters, digits, punctuation and symbols with single spaces between them: no control characters,
+// nothing invisible, no text direction tricks.
+const namePattern = /^(?! )(?!.* {2})[\p{L}\p{M}\p{N}\p{P}\p{S} ]+(?<! )$/u
+/**
+ * More marks on one character than any language writes (30 is what UAX #15 allows in "stream-safe"
+ * text). They cover the lines around, and to sort thousands of them, which normalizing does, takes
+ * as long as hundreds of other commands.
+ */
+const heapOfMarks = /\p{M}{31}/u
+const invisible = /[\p{Default_Ignorable_Code_Point}\u2800]/u
+// Chat may have what writing needs, but nothing that moves a terminal's cursor or turns the line
+// around; a lone surrogate is no character.
+const forbiddenInText = /[\p{Cc}\p{Cs}\p{Zl}\p{Zp}\u202a-\u202e\u2066-\u2069]/u
+
+function checkName(value: unknown, limits: Limits): string {
+  if (typeof value !== 'string') throw new Refusal('bad-message', 'a name must be a string')
+  const name = heapOfMarks.test(value) ? '' : value.normalize('NFC')
+  if (name === '' || [...name].length > limits.maxNameChars) {
+    throw new Refusal('bad-name', `a name has 1 to ${limits.maxNameChars} characters`)
+  }
+  if (!namePattern.test(name) || invisible.test(name)) {
+    throw new Refusal(
+      'bad-name',
+      'a name has 1 or more visible characters, and spaces only one at a time between them'
+    )
+  }
+  return name
+}
+
+function checkPassword(value: unknown, limits: Limits): string | undefined {
+  if (value === undefined) return undefined
+  if (typeof value !== 'string') throw new Refusal('bad-message', '"password" must be a string')
+  if (value === '' || [...value].length > limits.maxPasswordChars) {
+    throw new Refusal('bad-password', `a password has 1 to ${limits.maxPasswordChars} characters`)
+  }
+  return value
+}
+
+function checkFilter(
+  { filter = '', open = false }: Record<string, unknown>,
+  limits: Limits
+): RoomFilter {
+  if (typeof filter !== 'string') throw new Refusal('bad-message', '"filter" must be a string')
+  if ([...filter].length > limits.maxNameChars) {
+    throw new Refusal('bad-message', `"filter" has at most ${limits.maxNameChars} characters`)
+  }
+  return { text: filter, open: checkBoolean(open, 'open') }
+}
+
+/** Only its form; tokens.ts checks the signature. */
+function checkToken(value: unknown): string {
+  if (typeof value === 'string' && value.length === TOKEN_CHARS) return value
+  throw new Refusal('bad-token', 'this token is not from this server')
+}
+
+function checkText(value: unknown, limits: Limits): string {
+  if (typeof value !== 'string') throw new Refusal('bad-message', '"text" must be a string')
+  const text = heapOfMarks.test(value) ? '' : value.normalize('NFC').trim()
+  if (text === '' || [...text].length > limits.maxTextChars || forbiddenInText.test(text)) {
+    throw new Refusal(
+      'bad-text',
+      `a chat line has 1 to ${limits.maxTextChars} characters and no control characters`
+    )
+  }
+  return text
+}
+
+function checkInteger(value: unknown, field: string, most = Number.MAX_SAFE_INTEGER): number {
+  if (Number.isSafeInteger(value) && (value as number) >= 0 && (value as number) <= most)
+    return value as number
+  const range = most === Number.MAX_SAFE_INTEGER ? '0 or more' : `from 0 to ${most}`
+  throw new Refusal('bad-message', `"${field}" must be a whole number, ${range}`)
+}
+
+function checkBoolean(value: unknown, field: string): boolean {
+  if (typeof value === 'boolean') return value
+  throw new Refusal('bad-message', `"${field}" must be true or false`)
+}
