@@ -95,7 +95,10 @@ async function serve(address: string, settings: Settings, botCount: number): Pro
   const elsewhere = server.port === defaultSettings.port ? '' : ` --port ${server.port}`
   console.log(`The lobby is open on ${address}:${server.port}. Ctrl-C closes it.`)
   console.log(`To play, in a browser:        ${urlOf(settings.host, server.webPort)}`)
-  console.log(`The monitor, for operators:   ${urlOf(settings.operatorHost, server.operatorPort)}`)
+  const monitor = urlOf(settings.operatorHost, server.operatorPort)
+  // A token that the operator has chosen is printed nowhere
+  const token = settings.operatorToken === '' ? `?token=${server.operatorToken}` : ''
+  console.log(`The monitor, for operators:   ${monitor}${token}`)
   console.log(`In a terminal:                npm start -- --client${elsewhere}`)
   if (botCount === 0) console.log('With bots to play with:       npm start -- --bots 100')
 

@@ -111,14 +111,15 @@ function cpuSecondsOf(pid: number): number | undefined {
 interface Doors {
   port: number
   webPort: number
-  operators: string
+  /** With the token, if the server made one. */
+  operators: URL
 }
 
 export class ServerProcess {
   readonly port: number
   readonly webPort: number
   readonly #child: ChildProcess
-  readonly #operators: string
+  readonly #operators: URL
 
   private constructor(child: ChildProcess, { port, webPort, operators }: Doors) {
     this.#child = child
@@ -156,13 +157,13 @@ export class ServerProcess {
         if (said.length < 4_096) said += data
         const port = / is open on \S+:(\d+)/.exec(said)?.[1]
         const web = /browser:\s+(http:\S+?)\/?\s/i.exec(said)?.[1]
-        const operators = /operators:\s+(http:\S+?)\/?\s/i.exec(said)?.[1]
+        const operators = /operators:\s+(http:\S+)\s/i.exec(said)?.[1]
         if (port === undefined || web === undefined || operators === undefined) return
         settle()
         resolve({
           port: Number(port),
           webPort: Number(new URL(web).port),
-          operators: new URL(operators).origin
+          operators: new URL(operators)
         })
       })
     })
@@ -178,7 +179,9 @@ export class ServerProcess {
   }
 
   async figures(): Promise<ServerFigures> {
-    const answer = await fetch(`${this.#operators}/figures`, {
+    const token = this.#operators.searchParams.get('token')
+    const answer = await fetch(new URL('/figures', this.#operators), {
+      headers: { authorization: `Bearer ${token}` },
       signal: AbortSignal.timeout(ANSWER_MS)
     })
     if (!answer.ok)

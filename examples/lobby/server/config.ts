@@ -26,6 +26,19 @@ function whole(fallback: number, least: number, most: number, what: string) {
     .describe(what)
 }
 
+/** Some words, separated by commas. */
+function names(what: string) {
+  return z.string().default('').describe(`names, separated by commas, ${what}`)
+}
+
+/** The words of a setting made by {@link names}. */
+export function listOf(text: string): string[] {
+  return text
+    .split(',')
+    .map((word) => word.trim())
+    .filter((word) => word !== '')
+}
+
 const DAY_MS = 24 * 60 * 60_000
 const MIB = 1024 * 1024
 
@@ -202,6 +215,12 @@ export const settingsSchema = z.strictObject({
     65_535,
     'of the monitor page, /metrics and /healthz; 0 takes a free one'
   ),
+  operatorToken: z
+    .string()
+    .regex(/^([\w.~+/-]{16,}=*)?$/, 'must have 16 or more letters and digits, and no spaces')
+    .default('')
+    .describe('what operators prove themselves by; without one the server makes one and prints it'),
+  operatorHosts: names('by which operators reach their port; addresses and localhost always count'),
   drainMs: whole(60_000, 0, DAY_MS, 'after SIGTERM, how long running matches may take to end'),
   logLevel: z
     .enum(

@@ -13,6 +13,7 @@ import { pathToFileURL } from 'node:url'
 import { type TcpConnection, toDuplex } from 'pollport'
 import { pathOf, StaticFiles, securityHeaders } from '../gateway/static-files.ts'
 import { Metrics } from './metrics.ts'
+import type { OperatorGuard } from './operator-guard.ts'
 import type { RoomPage, ServerFigures } from './server-figures.ts'
 
 export interface OperatorsSource {
@@ -48,6 +49,7 @@ const page = {
 
 export class Operators {
   readonly #source: OperatorsSource
+  readonly #guard: OperatorGuard
   readonly #limits: typeof defaultOperatorLimits
   readonly #page = new StaticFiles(page)
   readonly #metrics = new Metrics()
@@ -59,8 +61,13 @@ export class Operators {
    */
   readonly #deadlines = new Map<Duplex, NodeJS.Timeout>()
 
-  constructor(source: OperatorsSource, limits: Partial<typeof defaultOperatorLimits> = {}) {
+  constructor(
+    source: OperatorsSource,
+    guard: OperatorGuard,
+    limits: Partial<typeof defaultOperatorLimits> = {}
+  ) {
     this.#source = source
+    this.#guard = guard
     this.#limits = { ...defaultOperatorLimits, ...limits }
     this.#http = createServer(
       { maxHeaderSize: this.#limits.maxRequestBytes },
@@ -91,6 +98,11 @@ export class Operators {
   }
 
   async #answer(request: IncomingMessage, response: ServerResponse): Promise<void> {
+    const instead = this.#guard.judge(request)
+    if (instead !== undefined) {
+      const headers = { ...instead.headers, ...(hasBody(request) ? { connection: 'close' } : {}) }
+      return send(response, instead.status, instead.body, headers)
+    }
     if (request.method !== 'GET' && request.method !== 'HEAD') {
       return send(response, 405, 'only GET and HEAD\n', { allow: 'GET, HEAD', connection: 'close' })
     }

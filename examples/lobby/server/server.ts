@@ -1,13 +1,14 @@
 // A lobby: the hub with its rules and its store, the gateways that hold the connections, in this
 // thread or in workers, and the door for operators.
-import { randomInt } from 'node:crypto'
+import { randomBytes, randomInt } from 'node:crypto'
 import { type Logger, pino } from 'pino'
 import { type PollEvent, Poller, type TcpConnection, type TcpListener } from 'pollport'
 import { type Doors, Gateway } from '../gateway/gateway.ts'
 import { type OpenPorts, RemoteGateway } from '../gateway/remote-gateway.ts'
 import { Skills } from '../rules/skills.ts'
-import { limitsOf, type Settings } from './config.ts'
+import { limitsOf, listOf, type Settings } from './config.ts'
 import { Hub } from './hub.ts'
+import { OperatorGuard } from './operator-guard.ts'
 import { Operators } from './operators.ts'
 import { GATEWAY_COUNTERS, type GatewayFigures, type ServerFigures } from './server-figures.ts'
 import { memoryStore, openStore, type Store } from './store.ts'
@@ -33,6 +34,8 @@ export interface LobbyOptions {
 export class LobbyServer {
   /** Fulfilled when the server has ended in order, and everybody is gone. */
   readonly ended: Promise<void>
+  /** What the operators' port asks for: of the settings, or one for this run. */
+  readonly operatorToken: string
   readonly #settings: Settings
   readonly #address: string
   readonly #log: Logger
@@ -112,10 +115,13 @@ export class LobbyServer {
       log,
       onDrained: () => this.stop()
     })
-    this.#operators = new Operators({
+    this.operatorToken = settings.operatorToken || randomBytes(24).toString('base64url')
+    const source = {
       figures: () => this.figures,
-      rooms: (from) => this.#hub.roomPage(from)
-    })
+      rooms: (from: number) => this.#hub.roomPage(from)
+    }
+    const names = [settings.operatorHost, ...listOf(settings.operatorHosts)]
+    this.#operators = new Operators(source, new OperatorGuard(this.operatorToken, names))
     this.#poller = new Poller()
     this.#handsOver =
       settings.workers > 0 && (options.handOver ?? !this.#poller.capabilities.reusePort)

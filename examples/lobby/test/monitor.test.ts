@@ -10,7 +10,7 @@ import {
   type ServerFigures
 } from '../server/server-figures.ts'
 import { closeBrowser, theBrowser, whyNoBrowser } from './browser.ts'
-import { MadeUpServer, madeUpFigures, madeUpRoom, openDoor } from './operator-door.ts'
+import { MadeUpServer, madeUpFigures, madeUpRoom, openDoor, TOKEN } from './operator-door.ts'
 
 // A browser's module, without types for this side.
 const { History, latenessBetween } = await import(
@@ -114,7 +114,7 @@ async function openMonitor(port: number, viewport = { width: 1280, height: 800 }
   const complaints: string[] = []
   page.on('console', (message) => complaints.push(message.text()))
   page.on('pageerror', (error) => complaints.push(error.message))
-  await page.goto(`http://127.0.0.1:${port}/`)
+  await page.goto(`http://127.0.0.1:${port}/?token=${TOKEN}`)
   return { page, complaints }
 }
 

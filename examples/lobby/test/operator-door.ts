@@ -2,6 +2,7 @@
 // figures are made up.
 import { Poller } from 'pollport'
 import { onTestFinished } from 'vitest'
+import { OperatorGuard } from '../server/operator-guard.ts'
 import { type defaultOperatorLimits, Operators, type OperatorsSource } from '../server/operators.ts'
 import {
   LATENESS_BOUNDS_MS,
@@ -78,13 +79,16 @@ export class MadeUpServer implements OperatorsSource {
   }
 }
 
+export const TOKEN = 'a-token-for-the-tests'
+export const BEARER = { authorization: `Bearer ${TOKEN}` }
+
 /** Serves until it is closed, at the latest when the test has finished. */
 export function openDoor(
   source: OperatorsSource,
   limits?: Partial<typeof defaultOperatorLimits>,
   port = 0
 ) {
-  const operators = new Operators(source, limits)
+  const operators = new Operators(source, new OperatorGuard(TOKEN), limits)
   const poller = new Poller<never>()
   const listener = poller.listenTcp({ address: '127.0.0.1', port })
   const over = new AbortController()

@@ -9,12 +9,13 @@ import { pino } from 'pino'
 import { expect, onTestFinished, test, vi } from 'vitest'
 import { defaultOperatorLimits } from '../server/operators.ts'
 import { LATENESS_BOUNDS_MS, latenessAt } from '../server/server-figures.ts'
-import { MadeUpServer, madeUpFigures, madeUpRoom, openDoor } from './operator-door.ts'
+import { BEARER, MadeUpServer, madeUpFigures, madeUpRoom, openDoor } from './operator-door.ts'
 import { openLobby, Person, until } from './person.ts'
 import { Table } from './table.ts'
 
-async function ask(port: number, path: string, init?: RequestInit) {
-  const response = await fetch(`http://127.0.0.1:${port}${path}`, init)
+async function ask(port: number, path: string, init: RequestInit = {}) {
+  const headers = { ...BEARER, ...init.headers }
+  const response = await fetch(`http://127.0.0.1:${port}${path}`, { ...init, headers })
   return { status: response.status, headers: response.headers, body: await response.text() }
 }
 
@@ -233,7 +234,7 @@ test('anything else is not found, and only GET and HEAD are answered, without a 
   }
   for (const header of ['Content-Length: 3', 'Transfer-Encoding: chunked']) {
     const rude = visitor(port)
-    rude.socket.write(`GET /figures HTTP/1.1\r\nHost: x\r\n${header}\r\n\r\n`)
+    rude.socket.write(`GET /healthz HTTP/1.1\r\nHost: x\r\n${header}\r\n\r\n`)
     await until('the connection is closed', () => rude.isClosed)
     expect(rude.text).toMatch(/^HTTP\/1\.1 413 /)
   }
@@ -264,7 +265,7 @@ test('visitors who reset their connections, whatever they were sent, disturb nob
   for (const bytes of [
     '',
     'GET / HT',
-    'GET /uplot.js HTTP/1.1\r\nHost: x\r\n\r\n',
+    `GET /uplot.js HTTP/1.1\r\nHost: localhost\r\nAuthorization: ${BEARER.authorization}\r\n\r\n`,
     'nonsense\r\n\r\n'
   ]) {
     const rude = visitor(port)
@@ -340,7 +341,9 @@ test('who asks in the last moment has time to read the answer, and who does not 
   greedy.socket.pause()
   await comes('it is there', () => poller.stats.sockets === 2)
   vi.advanceTimersByTime(defaultOperatorLimits.requestMs - 1)
-  greedy.socket.write('GET /rooms HTTP/1.1\r\nHost: x\r\n\r\n')
+  greedy.socket.write(
+    `GET /rooms HTTP/1.1\r\nHost: localhost\r\nAuthorization: ${BEARER.authorization}\r\n\r\n`
+  )
   await comes('the answer is on its way', () => poller.stats.bytesSent > 0)
   vi.advanceTimersByTime(defaultOperatorLimits.requestMs - 1)
   expect(poller.stats.sockets).toBe(2)
@@ -353,7 +356,7 @@ test('one connection may ask as often as it likes', async () => {
   const agent = new http.Agent({ keepAlive: true, maxSockets: 1 })
   onTestFinished(() => agent.destroy())
   for (let round = 0; round < 50; round++) {
-    const request = http.get({ host: '127.0.0.1', port, path: '/figures', agent })
+    const request = http.get({ host: '127.0.0.1', port, path: '/figures', agent, headers: BEARER })
     const [response] = (await once(request, 'response')) as [http.IncomingMessage]
     response.resume()
     await once(response, 'end')

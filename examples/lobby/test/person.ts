@@ -6,6 +6,7 @@ import { expect, onTestFinished, vi } from 'vitest'
 import { defaultSettings, type Settings } from '../server/config.ts'
 import { type LobbyOptions, LobbyServer } from '../server/server.ts'
 import type { ServerMessage } from '../wire/protocol.ts'
+import { TOKEN } from './operator-door.ts'
 
 /** Generous: nothing in these tests takes a hundredth of it. */
 const DEADLINE_MS = 45_000
@@ -33,7 +34,14 @@ export async function openLobby(
   options?: LobbyOptions
 ): Promise<LobbyServer> {
   const anyPort = { port: 0, udpPort: 0, webPort: 0, operatorPort: 0 }
-  const own = { ...defaultSettings, ...anyPort, ...patience, countdownMs: 0, ...settings }
+  const own = {
+    ...defaultSettings,
+    ...anyPort,
+    ...patience,
+    countdownMs: 0,
+    operatorToken: TOKEN,
+    ...settings
+  }
   const server = await LobbyServer.open('127.0.0.1', '127.0.0.1', own, options)
   onTestFinished(async () => {
     server.stop()
