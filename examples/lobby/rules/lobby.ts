@@ -16,6 +16,8 @@ import {
   type ServerMessage
 } from '../wire/protocol.ts'
 import { TokenSigner } from '../wire/tokens.ts'
+import { AddressRates } from './address-rates.ts'
+import { Arrivals } from './arrivals.ts'
 import { Player, sessionsOf } from './player.ts'
 import { QuickMatch } from './quick-match.ts'
 import {
@@ -55,8 +57,8 @@ export class Lobby {
   readonly #tokens = new TokenSigner()
   /** Connected, and not being disconnected. */
   readonly #present = new Set<Session>()
-  /** Those of them without a name yet, the longest waiting first. */
-  readonly #arrivals = new Set<Session>()
+  /** Those of them without a name yet. */
+  readonly #arrivals = new Arrivals()
   // Names come from strangers, so they are keys of maps and never of plain objects.
   readonly #players = new Map<string, Player>()
   readonly #byId = new Map<string, Player>()
@@ -66,7 +68,13 @@ export class Lobby {
   readonly #list: RoomList
   readonly #queue: QuickMatch
   readonly #skills: Skills
+  /** How many connections each address has. */
   readonly #addresses = new Map<string, number>()
+  readonly #signInRates: AddressRates
+  readonly #newRoomRates: AddressRates
+  /** By the address of the founder; and for each room that one. */
+  readonly #roomsOfAddress = new Map<string, number>()
+  readonly #founders = new Map<Room, string>()
   #matches = 0
   #roomsMade = 0
   #signIns = 0
@@ -89,6 +97,8 @@ export class Lobby {
     this.#deliver = outlet.deliver
     this.#dismiss = outlet.dismiss
     this.#skills = skills
+    this.#signInRates = new AddressRates(limits.maxSignInsPerAddress)
+    this.#newRoomRates = new AddressRates(limits.maxNewRoomsPerAddress)
     this.#list = new RoomList(limits, outlet.deliver)
     this.#queue = new QuickMatch(limits)
     this.#lobbyTalk = new TokenBucket(
@@ -161,18 +171,19 @@ export class Lobby {
   enter(session: Session): void {
     this.#arrivals.add(session)
     this.#present.add(session)
-    const count = (this.#addresses.get(session.address) ?? 0) + 1
-    this.#addresses.set(session.address, count)
-    if (this.#present.size > this.#limits.maxConnections) {
-      this.#dismiss(session, new Refusal('server-full', 'the server is full; try again later'))
-      return
-    }
+    const count = (this.#addresses.get(session.block) ?? 0) + 1
+    this.#addresses.set(session.block, count)
     if (count > this.#limits.maxConnectionsPerAddress) {
       this.#dismiss(
         session,
         new Refusal('too-many-connections', 'there are too many connections from your address')
       )
       return
+    }
+    if (this.#present.size > this.#limits.maxConnections) {
+      const leaving = this.#arrivals.oneTooMany(session)
+      this.#dismiss(leaving, new Refusal('server-full', 'the server is full; try again later'))
+      if (leaving === session) return
     }
     const { maxFrameBytes } = this.#limits
     this.#deliver([session], { type: 'hello', version: PROTOCOL_VERSION, maxFrameBytes })
@@ -286,7 +297,7 @@ export class Lobby {
         this.#tell(player, this.#presences(command.from))
         break
       case 'create':
-        this.#create(player, command, nowMs)
+        this.#create(session, player, command, nowMs)
         break
       case 'hold':
         this.#hold(player, command.room, command.password, nowMs)
@@ -338,6 +349,8 @@ export class Lobby {
   #signIn(session: Session, name: string, nowMs: number): void {
     this.#mustBeNobody(session)
     this.#mustNotDrain()
+    if (!this.#signInRates.take(session.block, nowMs))
+      throw new Refusal('too-fast', 'too many sign-ins from your address; wait a moment')
     const key = keyOf(name)
     // Also that of a player who is away: the name is part of the seat.
     if (this.#players.has(key)) throw new Refusal('name-taken', 'this name is taken')
@@ -399,9 +412,7 @@ export class Lobby {
   #depart(session: Session): void {
     this.#arrivals.delete(session)
     if (!this.#present.delete(session)) return
-    const count = (this.#addresses.get(session.address) as number) - 1
-    if (count > 0) this.#addresses.set(session.address, count)
-    else this.#addresses.delete(session.address)
+    countDown(this.#addresses, session.block)
   }
 
   #finish(
@@ -438,7 +449,12 @@ export class Lobby {
     return { type: 'players', players, from, total: this.#players.size }
   }
 
-  #create(player: Player, command: Extract<Command, { type: 'create' }>, nowMs: number): void {
+  #create(
+    { block }: Session,
+    player: Player,
+    command: Extract<Command, { type: 'create' }>,
+    nowMs: number
+  ): void {
     this.#mustBeInLobby(player)
     this.#mustNotDrain()
     const { maxRoomPlayers, minMatchPlayers, maxRooms } = this.#limits
@@ -451,8 +467,14 @@ export class Lobby {
       throw new Refusal('room-taken', 'a room with this name exists already')
     if (this.#rooms.size >= maxRooms)
       throw new Refusal('too-many-rooms', 'there are too many rooms')
+    const ofAddress = this.#roomsOfAddress.get(block) ?? 0
+    const isCrowded = ofAddress >= this.#limits.maxRoomsPerAddress
+    if (isCrowded || !this.#newRoomRates.take(block, nowMs))
+      throw new Refusal('too-many-rooms', 'there are too many rooms from your address')
     const room = this.#newRoom(command.room, { capacity, isPrivate: command.private, password })
     this.#rooms.set(key, room)
+    this.#roomsOfAddress.set(block, ofAddress + 1)
+    this.#founders.set(room, block)
     if (room.code !== undefined) this.#byCode.set(room.code, room)
     this.#list.add(room)
     this.#enterRoom(player, room, () => room.join(player, password, nowMs))
@@ -552,6 +574,8 @@ export class Lobby {
       this.#tell(player, { type: 'left', room: room.name })
     }
     this.#rooms.delete(keyOf(room.name))
+    const founder = this.#founders.get(room)
+    if (this.#founders.delete(room)) countDown(this.#roomsOfAddress, founder as string)
     if (room.code !== undefined) this.#byCode.delete(room.code)
     this.#list.delete(room)
   }
@@ -598,4 +622,10 @@ export class Lobby {
   #refuse(session: Session, reason: Refusal): void {
     this.#deliver([session], reason.toMessage())
   }
+}
+
+function countDown(counts: Map<string, number>, key: string): void {
+  const count = (counts.get(key) ?? 0) - 1
+  if (count > 0) counts.set(key, count)
+  else counts.delete(key)
 }

@@ -1,5 +1,6 @@
 // One connection: how fast it may talk, and whose it is. Knows no sockets; the time is passed in.
 import type { Limits } from '../server/config.ts'
+import { blockOf } from './address.ts'
 import type { Player } from './player.ts'
 
 /** So many at once, refilled steadily. */
@@ -62,6 +63,8 @@ export class Throttle {
 export class Session {
   /** Where it comes from, as text. */
   readonly address: string
+  /** What limits count it under: see {@link blockOf}. */
+  readonly block: string
   /** Since when it belongs to nobody. */
   arrivedMs: number
   /** The player that has signed in here. */
@@ -71,6 +74,7 @@ export class Session {
 
   constructor(limits: Limits, nowMs: number, address = '') {
     this.address = address
+    this.block = blockOf(address)
     this.arrivedMs = nowMs
     this.bucket = new TokenBucket(limits.burstMessages, limits.messagesPerSecond, nowMs)
   }

@@ -51,11 +51,19 @@ const limits = {
     'one more gets `server-full`; each needs a descriptor (ulimit -n)'
   ),
   maxConnectionsPerAddress: whole(
-    1_000_000,
+    100,
     1,
     1_000_000,
-    'one more from the same address is disconnected; households and offices share one'
+    'one more from the same address, or IPv6 /64, is disconnected; households and offices share one'
   ),
+  maxSignInsPerAddress: whole(
+    120,
+    1,
+    1_000_000,
+    'names chosen from one address in a minute, refused ones included'
+  ),
+  maxRoomsPerAddress: whole(20, 1, 1_000_000, 'at once, of players of one address'),
+  maxNewRoomsPerAddress: whole(30, 1, 1_000_000, 'made from one address in a minute'),
   maxFrameBytes: whole(
     4_096,
     256,

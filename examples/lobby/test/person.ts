@@ -22,6 +22,14 @@ const patience = {
   udpSilenceMs: 3_600_000
 }
 
+/** And everybody comes from the one address of this machine. */
+const oneAddress = {
+  maxConnectionsPerAddress: 1_000_000,
+  maxSignInsPerAddress: 1_000_000,
+  maxRoomsPerAddress: 1_000_000,
+  maxNewRoomsPerAddress: 1_000_000
+}
+
 /** What a player needs to know of a lobby. */
 interface Door {
   port: number
@@ -38,6 +46,7 @@ export async function openLobby(
     ...defaultSettings,
     ...anyPort,
     ...patience,
+    ...oneAddress,
     countdownMs: 0,
     operatorToken: TOKEN,
     ...settings
@@ -131,9 +140,10 @@ export class Person extends Participant {
   error: NodeJS.ErrnoException | undefined
   #rest: Buffer = Buffer.alloc(0)
 
-  constructor(port: number) {
+  /** `from`: its own address, one of 127/8. */
+  constructor(port: number, from?: string) {
     super()
-    this.socket = connect({ port, host: '127.0.0.1', noDelay: true })
+    this.socket = connect({ port, host: '127.0.0.1', localAddress: from, noDelay: true })
     this.socket.on('data', (data) => this.#onData(data))
     this.socket.on('end', () => {
       this.hasEnded = true
@@ -148,15 +158,15 @@ export class Person extends Participant {
   }
 
   /** Somebody who has connected and has been greeted. */
-  static async arrive(server: Door): Promise<Person> {
-    const person = new Person(server.port)
+  static async arrive(server: Door, from?: string): Promise<Person> {
+    const person = new Person(server.port, from)
     await person.next('hello')
     return person
   }
 
   /** Somebody with a name. */
-  static async signIn(server: Door, name: string): Promise<Person> {
-    const person = await Person.arrive(server)
+  static async signIn(server: Door, name: string, from?: string): Promise<Person> {
+    const person = await Person.arrive(server, from)
     person.send({ type: 'name', name })
     await person.next('welcome')
     return person

@@ -15,6 +15,7 @@ export class Table {
   readonly dismissed = new Map<Session, RefusalCode>()
   readonly kept: MatchRecord[] = []
   readonly #states = new Map<Session, MatchState>()
+  #came = 0
   readonly #heard = new Map<Session, ServerMessage[]>()
 
   constructor(limits: Partial<Limits> = {}) {
@@ -50,7 +51,8 @@ export class Table {
     then(true)
   }
 
-  arrive(address?: string): Session {
+  /** By default each comes from an address of its own. */
+  arrive(address = `10.${this.#came >> 16}.${(this.#came >> 8) & 255}.${this.#came++ & 255}`) {
     const session = new Session(this.limits, this.nowMs, address)
     this.#heard.set(session, [])
     this.lobby.enter(session)
@@ -58,8 +60,8 @@ export class Table {
   }
 
   /** Somebody with a name, who has read the greetings. */
-  player(name: string): Session {
-    const session = this.arrive()
+  player(name: string, address?: string): Session {
+    const session = this.arrive(address)
     this.do(session, { type: 'name', name })
     this.heard(session)
     return session
