@@ -41,12 +41,27 @@ export interface FleetOptions {
   web?: { port: number; percent: number }
 }
 
+/** So many bots share an address, as players behind one router do. */
+const BOTS_PER_ADDRESS = 20
+
+/**
+ * Where a bot comes from: on this machine each few of them have an address of their own in 127/8,
+ * since a server bounds what one address may take. Undefined: the system's own choice.
+ */
+export function addressOfBot(number: number, server: string): string | undefined {
+  if (!server.startsWith('127.')) return undefined
+  const home = 2 + Math.floor(number / BOTS_PER_ADDRESS) // 127.0.0.1 is for people
+  return `127.${(home >> 16) & 255}.${(home >> 8) & 255}.${home & 255}`
+}
+
 /** One bot with its sockets. */
 export interface Guest {
   readonly behaviour: Behaviour
   readonly bot: Bot
   readonly clock: SteerClock
   readonly speech: Speech
+  /** Its own; undefined: the system's choice. */
+  readonly address: string | undefined
   line: Line | undefined
   /** Connecting, or not signed in yet. */
   isArriving: boolean
@@ -212,6 +227,7 @@ export class Fleet {
       bot,
       clock: new SteerClock(),
       speech: bot.speaks ?? this.#nextSpeech(behaviour),
+      address: addressOfBot(this.#named, this.#options.address),
       line: undefined,
       isArriving: false,
       hasArrived: false,
@@ -274,6 +290,7 @@ export class Fleet {
     const options = {
       address,
       port: guest.speech === 'game' ? port : web.port,
+      localAddress: guest.address,
       timeoutMs: pace.noAnswerMs,
       receiveBufferSize: guest.bot.batchBufferBytes
     }

@@ -180,7 +180,6 @@ export class Gateway implements GatewayLink {
     }
     this.#web = new WebDoor<Client>(
       this.#poller,
-      this.#webListener as TcpListener<never> | undefined,
       this.#limits,
       {
         onOpen: (socket) => this.#onBrowser(socket),
@@ -352,7 +351,8 @@ export class Gateway implements GatewayLink {
     for (const event of events) {
       switch (event.type) {
         case 'accept':
-          this.#onAccept(event.socket)
+          if (event.listener === this.#webListener) this.#web.accept(event.socket)
+          else this.#onAccept(event.socket)
           break
         case 'receive':
           this.#onReceive(event.userPtr as Client, event.data)

@@ -4,8 +4,9 @@ import { readdirSync } from 'node:fs'
 import { createServer, type IncomingMessage, ServerResponse } from 'node:http'
 import type { Socket } from 'node:net'
 import type { Duplex } from 'node:stream'
-import type { ConnectionDuplex, Poller, TcpConnection, TcpListener } from 'pollport'
+import type { ConnectionDuplex, Poller, TcpConnection } from 'pollport'
 import { type WebSocketHandlers, WebSocketServer } from 'pollport/websocket'
+import { blockOf, firstOfLargest } from '../rules/address.ts'
 import type { Limits } from '../server/config.ts'
 import { StaticFiles } from './static-files.ts'
 
@@ -19,6 +20,8 @@ const GOING_AWAY = 1001
 
 /** A connection that speaks HTTP. */
 interface Visit {
+  /** Of its address: see {@link blockOf}. */
+  block: string
   /** When it is cut off. */
   untilMs: number
   /** A request is being answered. */
@@ -46,14 +49,15 @@ export class WebDoor<U> {
    * `headersTimeout`: see `toDuplex`. And its `timeout` starts again with every byte.)
    */
   readonly #visits = new Map<Duplex, Visit>()
+  /** Without a request yet, and their addresses; the longest waiting first. */
+  readonly #knocking = new Map<TcpConnection<unknown>, string>()
 
   /**
-   * `listener`: undefined if another thread accepts the connections. `players` gets what happens to
-   * WebSockets; how long they may be silent, and how much may be queued for them, is its business.
+   * `players` gets what happens to WebSockets; how long they may be silent, and how much may be
+   * queued for them, is its business.
    */
   constructor(
     poller: Poller<unknown>,
-    listener: TcpListener<never> | undefined,
     limits: Limits,
     players: WebSocketHandlers<U>,
     onError: (error: Error) => void
@@ -63,13 +67,16 @@ export class WebDoor<U> {
     this.#http.on('upgrade', (request, duplex, head) => this.#onUpgrade(request, duplex, head))
     this.#sockets = new WebSocketServer(poller, {
       ...players,
-      listener: listener ?? null,
+      onOpen: (socket) => {
+        if (socket.connection !== undefined) this.#knocking.delete(socket.connection)
+        players.onOpen?.(socket)
+      },
+      listener: null,
       http: this.#http,
       path: PLAY,
       maxMessageBytes: limits.maxFrameBytes,
       maxFragments: MAX_FRAGMENTS,
       maxHandshakeBytes: MAX_REQUEST_BYTES,
-      // Too many: the oldest is closed. A browser's request is there in a moment.
       maxHandshakes: limits.maxVisitors,
       handshakeTimeoutMs: limits.visitMs,
       closeTimeoutMs: limits.goodbyeMs,
@@ -80,12 +87,28 @@ export class WebDoor<U> {
     })
   }
 
-  /** A connection that another thread has accepted. */
+  /**
+   * A connection to the web port. Too many without a request: of the address with most of them, the
+   * one that has waited longest is closed. A browser's request is there in a moment.
+   */
   accept(connection: TcpConnection<unknown>): void {
+    if (this.#knocking.size >= this.#limits.maxVisitors) this.#forgetClosed()
+    if (this.#knocking.size >= this.#limits.maxVisitors) {
+      const first = firstOfLargest(this.#knocking)
+      this.#knocking.delete(first)
+      first.reset()
+    }
+    this.#knocking.set(connection, blockOf(connection.remoteAddress.address))
     this.#sockets.accept(connection)
   }
 
+  #forgetClosed(): void {
+    for (const connection of this.#knocking.keys())
+      if (connection.closed) this.#knocking.delete(connection)
+  }
+
   cutLate(nowMs: number): void {
+    this.#forgetClosed()
     for (const [duplex, { untilMs }] of this.#visits) {
       if (nowMs < untilMs) break
       this.#cut(duplex)
@@ -100,17 +123,18 @@ export class WebDoor<U> {
 
   /** It asks for no WebSocket; its request will come again by this stream. */
   #onVisitor(duplex: Duplex): void {
-    // Too many: the one that made no progress for longest is closed. Browsers are answered in a
-    // moment.
-    const [first] = this.#visits.keys()
-    if (this.#visits.size >= this.#limits.maxVisitors) this.#cut(first)
-    this.#visits.set(duplex, this.#newVisit())
+    this.#knocking.delete((duplex as ConnectionDuplex).connection)
+    if (this.#visits.size >= this.#limits.maxVisitors) {
+      const blocks = new Map([...this.#visits].map(([other, { block }]) => [other, block]))
+      this.#cut(firstOfLargest(blocks))
+    }
+    this.#visits.set(duplex, this.#newVisit(blockOf((duplex as Socket).remoteAddress ?? '')))
     duplex.on('close', () => this.#visits.delete(duplex))
     duplex.on('error', () => {}) // 'close' follows, and nobody has asked for more
   }
 
-  #newVisit(): Visit {
-    return { untilMs: performance.now() + this.#limits.visitMs, isServed: false }
+  #newVisit(block: string): Visit {
+    return { block, untilMs: performance.now() + this.#limits.visitMs, isServed: false }
   }
 
   #cut(duplex: Duplex): void {
@@ -127,7 +151,7 @@ export class WebDoor<U> {
     visit.isServed = true
     response.on('close', () => {
       // To the end of the line
-      if (this.#visits.delete(duplex)) this.#visits.set(duplex, this.#newVisit())
+      if (this.#visits.delete(duplex)) this.#visits.set(duplex, this.#newVisit(visit.block))
     })
     if (this.#files.answer(request, response)) return
     response

@@ -19,3 +19,12 @@ export function blockOf(address: string): string {
   const groups = [...head, ...Array.from({ length: zeros }, () => '0'), ...(tail ?? [])]
   return `${groups.slice(0, 4).join(':')}::/64`
 }
+
+/** Of the address that has most of them, the first. There must be one. */
+export function firstOfLargest<T>(blocks: ReadonlyMap<T, string>): T {
+  const counts = new Map<string, number>()
+  for (const block of blocks.values()) counts.set(block, (counts.get(block) ?? 0) + 1)
+  const most = Math.max(...counts.values())
+  const [first] = [...blocks].find(([, block]) => counts.get(block) === most) as [T, string]
+  return first
+}

@@ -8,6 +8,7 @@ import { Session } from '../rules/session.ts'
 import { defaultLimits } from '../server/config.ts'
 import { openLobby, Person, until } from './person.ts'
 import { Table } from './table.ts'
+import { Visitor } from './web-player.ts'
 
 const {
   maxConnections,
@@ -150,4 +151,23 @@ test('over real connections: a full server makes room at the cost of who holds i
     await ann.isUndisturbed()
   }
   expect(silent.some(({ isClosed }) => isClosed)).toBe(true)
+})
+
+test('at the web port it is the same: who has most unfinished requests loses one', async () => {
+  const server = await openLobby({ maxVisitors: 20 })
+  const slow = new Visitor(server.webPort)
+  slow.socket.write('GET / HTTP/1.1\r\n')
+  const half = new Visitor(server.webPort)
+  half.socket.write('GET / HTTP/1.1\r\nHost: localhost\r\nX: ')
+  await until('both are there', () => [slow, half].every(({ socket }) => !socket.connecting))
+  const crowd = Array.from({ length: 100 }, (_, at) => {
+    const visitor = new Visitor(server.webPort, '127.0.0.2')
+    visitor.socket.write(at % 2 === 0 ? '' : 'GET / HTTP/1.1\r\n')
+    return visitor
+  })
+  await until('most of the crowd is gone', () => crowd.filter((one) => one.isClosed).length >= 60)
+  slow.socket.write('Host: localhost\r\n\r\n')
+  await slow.hears('HTTP/1.1 200')
+  half.socket.write('y\r\n\r\n')
+  await half.hears('HTTP/1.1 200')
 })

@@ -62,8 +62,10 @@ export class Visitor {
   heard: Buffer = Buffer.alloc(0)
   isClosed = false
 
-  constructor(webPort: number) {
-    this.socket = connect({ port: webPort, host: '127.0.0.1', noDelay: true, allowHalfOpen: true })
+  /** `from`: its own address, one of 127/8. */
+  constructor(webPort: number, from?: string) {
+    const where = { port: webPort, host: '127.0.0.1', localAddress: from }
+    this.socket = connect({ ...where, noDelay: true, allowHalfOpen: true })
     this.socket.on('data', (data) => {
       this.heard = Buffer.concat([this.heard, data])
     })
