@@ -77,7 +77,8 @@ export class WebDoor<U> {
       maxMessageBytes: limits.maxFrameBytes,
       maxFragments: MAX_FRAGMENTS,
       maxHandshakeBytes: MAX_REQUEST_BYTES,
-      maxHandshakes: limits.maxVisitors,
+      // accept() bounds them, and chooses better which one goes.
+      maxHandshakes: 2 ** 20,
       handshakeTimeoutMs: limits.visitMs,
       closeTimeoutMs: limits.goodbyeMs,
       idleTimeoutMs: 0,

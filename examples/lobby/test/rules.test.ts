@@ -314,7 +314,7 @@ test('one too many from an address, or at all, is sent away, until another one g
   table.lobby.lose(ann, table.nowMs)
   expect(table.dismissed.has(table.arrive('10.0.0.1'))).toBe(false)
   expect(table.dismissed.has(table.arrive('10.0.0.2'))).toBe(false)
-  expect(table.dismissed.get(table.arrive('10.0.0.3'))).toBe('server-full')
+  expect(table.dismissed.get(table.arrive('10.0.0.2'))).toBe('server-full')
 })
 
 test('leaving twice is harmless, in each state', () => {
