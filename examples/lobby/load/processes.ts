@@ -3,6 +3,7 @@
 import { type ChildProcess, spawn, spawnSync } from 'node:child_process'
 import { once } from 'node:events'
 import { readFileSync } from 'node:fs'
+import { basename } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import type { BotsCommand, PhaseReport } from '../bots/bots.ts'
 import type { FleetOptions } from '../bots/fleet.ts'
@@ -75,7 +76,7 @@ function start(
   const profiling =
     profile === undefined
       ? []
-      : ['--cpu-prof', `--cpu-prof-name=${script}.cpuprofile`, '--cpu-prof-dir', profile]
+      : ['--cpu-prof', `--cpu-prof-name=${basename(script)}.cpuprofile`, '--cpu-prof-dir', profile]
   const command = [process.execPath, ...nodeFlags, ...profiling, '--import', 'tsx', script, ...args]
   if (cores.length > 0) command.unshift('taskset', '-c', cores.join(','))
   const child = spawn(command[0], command.slice(1), { cwd: here, stdio })

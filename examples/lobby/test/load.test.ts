@@ -123,7 +123,8 @@ test('a small load: all sign in, some play by datagrams, nothing goes wrong, and
   expect(command.output).toMatch(/signing in +=+ 60\/60 /)
 })
 
-test('bad guests: rounds without and with them, and what they change', async () => {
+test('bad guests: rounds without and with them, what they change, and where the time goes', async () => {
+  const profiles = folder()
   const command = new Command(
     '--players',
     '40',
@@ -133,9 +134,12 @@ test('bad guests: rounds without and with them, and what they change', async () 
     '2',
     '--bad-guests',
     '--rounds',
-    '1'
+    '1',
+    '--profile',
+    profiles
   )
   await command.ended()
+  expect(readdirSync(profiles).sort()).toEqual(['bots.ts.cpuprofile', 'main.ts.cpuprofile'])
   expect(command.output).toMatch(/\nround trip p99 with +[\d.]+ ms, the median of [\d.]+\n/)
   expect(command.output).toMatch(/\nchange +[+-]\d+ % +changes by less than a quarter +(yes|NO)\n/)
   expect(command.output).toMatch(/\nerrors +none +none +yes\n/)
