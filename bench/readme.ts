@@ -1,4 +1,4 @@
-// Puts the figures of a report into README.md (five rows) and docs/performance.md (all rows),
+// Puts the figures of a report into README.md (some rows) and docs/performance.md (all rows),
 // between two markers each, so that none is ever typed by hand.
 import { readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'

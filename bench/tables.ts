@@ -1,4 +1,4 @@
-// Writes a report as text: the tables of the terminal, five rows for README.md, and the whole table
+// Writes a report as text: the tables of the terminal, some rows for README.md, and the whole table
 // for docs/performance.md. A test holds both pages to results/latest.json.
 import { markdownTable } from 'markdown-table'
 import { type FigureName, figures, withUnit, written } from './figures.ts'
@@ -14,7 +14,7 @@ import {
 
 const NONE = '–'
 /** What Node has itself, and for WebSockets the library that its servers use. */
-const nodesOwn = ['net', 'dgram', 'net + setInterval', 'ws']
+const nodesOwn = ['net', 'dgram', 'net + setInterval', 'ws', 'http over net']
 
 /** Everything about one benchmark: its competitors, and below them its goals. */
 export function tableOf(question: QuestionReport): string {
@@ -62,11 +62,14 @@ const readmeRows = [
   'tcp-echo, 1,000 connections',
   'tcp-broadcast, 1,000 members',
   'udp-echo, 64 bytes',
+  'ws-echo, 64 bytes on 1,000 connections',
+  'http-hello, 50 connections',
+  'http-hello, 50 connections, each for one request',
   'idle-memory, 15,000 connections',
   'tick, 60 Hz'
 ]
 
-/** The section of README.md between its markers: the chart and five rows. */
+/** The section of README.md between its markers: the chart and some rows. */
 export function readmeSection(report: Report): string {
   const lines = summaries(report)
   const chosen = readmeRows.map((name) => lines.find(([benchmark]) => benchmark === name))
