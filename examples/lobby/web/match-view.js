@@ -38,8 +38,9 @@ export class MatchView {
   /** @type {KeyedList<Score>} */
   #scores
   /**
-   * @type {{ number: number, players: readonly string[], arena: import('../wire/protocol.ts').ArenaInfo,
-   *   timeline: Timeline, ownSeat: number } | undefined}
+   * @type {{ number: number, players: readonly string[],
+   *   arena: import('../wire/protocol.ts').ArenaInfo, timeline: Timeline,
+   *   ownSeat: number } | undefined}
    */
   #match
   #isDrawing = false
