@@ -2,7 +2,7 @@
 // separates errors from what it provoked itself. Pure, like the server's rules: no sockets; time
 // and randomness are passed in. The behaviours are in bot-*.ts.
 
-import type { Direction, RefusalCode, Request, ServerMessage } from '../wire/protocol.ts'
+import type { RefusalCode, Request, ServerMessage } from '../wire/protocol.ts'
 import type { Speech } from './line.ts'
 import { pace } from './pace.ts'
 
@@ -37,10 +37,10 @@ export interface Deed {
   readonly pauseMs?: number
 }
 
-/** A course in a match. */
-export interface Course {
+/** What it does in a match. */
+export interface Move {
   readonly match: number
-  readonly direction: Direction
+  readonly input: unknown
 }
 
 /** The prefix of all bots' names, by which they recognize people. */
@@ -69,7 +69,7 @@ const cuts = new Set<RefusalCode>([
 ])
 
 export abstract class Bot {
-  /** Whether it asks for datagrams, and steers ten times a second. */
+  /** Whether it asks for datagrams, and sends inputs by them ten times a second. */
   readonly wantsDatagrams: boolean = false
   /** Whether it behaves well: then it pings, and the round trip is measured. */
   readonly isHonest: boolean = true
@@ -154,10 +154,10 @@ export abstract class Bot {
   }
 
   /**
-   * Where it wants to go, asked about ten times a second; undefined when it does not know yet, or
+   * What it does in its match, asked about ten times a second; undefined when that is nothing, or it
    * plays no match.
    */
-  steer(): Course | undefined {
+  play(): Move | undefined {
     return undefined
   }
 

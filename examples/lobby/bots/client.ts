@@ -2,9 +2,10 @@
 // It uses pollport's client side inside Node's own loop, which readline needs.
 import { createInterface } from 'node:readline'
 import { FrameDecoder, Poller } from 'pollport'
+import { games } from '../games/index.ts'
+import type { Game } from '../rules/game.ts'
 import { CLIENT_PING_MS, MAX_REPLY_BYTES } from '../server/config.ts'
 import {
-  type Direction,
   encode,
   LENGTH_BYTES,
   parseMessage,
@@ -12,7 +13,7 @@ import {
   type ServerMessage
 } from '../wire/protocol.ts'
 
-const help = `/name Ann      choose your name
+const lobbyHelp = `/name Ann      choose your name
 /rooms         list the rooms (/rooms 20: from the twentieth on; /rooms den: those with "den" in their names)
 /players       who is here, and where
 /create Den    open a room, and go in (/private Den: one that only its code opens; "Den | secret": with a password)
@@ -22,30 +23,31 @@ const help = `/name Ann      choose your name
 /leave         go back to the lobby
 /host Ann      hand your room over to somebody; /kick Ann sends somebody out
 /ready         say that you are ready; when all are, the match begins (/unready takes it back)
-/go up         in a match: run (up, down, left, right, up-left, …, stop); pick up coins
 /say hello     say something to your room, or to the lobby; the same as just typing it
 /quit          leave`
 
-const directions = [
-  'stop',
-  'up',
-  'up-right',
-  'right',
-  'down-right',
-  'down',
-  'down-left',
-  'left',
-  'up-left'
-]
+const help = [lobbyHelp, ...wordsOfGames()].join('\n')
 
-/** Becomes a 'steer' as soon as it is known in which match. */
-export interface Go {
-  type: 'go'
-  direction: Direction
+/** In a match. */
+function wordsOfGames(): string[] {
+  return [...games.values()].flatMap(({ title, terminal }) =>
+    terminal === undefined ? [] : [`${title}:`, terminal.help]
+  )
 }
 
-/** What a typed line means: a command for the server, or one of the client's own words. */
-export function parseLine(line: string): Request | Go | 'help' | 'quit' | undefined {
+type Match = Extract<ServerMessage, { type: 'match-started' }>
+
+/** Becomes an 'input' as soon as it is known in which match. */
+export interface Play {
+  type: 'play'
+  input: unknown
+}
+
+/**
+ * What a typed line means: a command for the server, an input for the game that is played, or one
+ * of the client's own words.
+ */
+export function parseLine(line: string, game?: Game): Request | Play | 'help' | 'quit' | undefined {
   const text = line.trim()
   if (text === '') return undefined
   if (!text.startsWith('/')) return { type: 'say', text }
@@ -75,10 +77,6 @@ export function parseLine(line: string): Request | Go | 'help' | 'quit' | undefi
       return { type: word === '/quick' ? 'queue' : 'unqueue' }
     case '/leave':
       return { type: 'leave' }
-    case '/go': {
-      const direction = directions.indexOf(rest)
-      return direction === -1 ? 'help' : { type: 'go', direction }
-    }
     case '/ready':
     case '/unready':
       return { type: 'ready', ready: word === '/ready' }
@@ -86,8 +84,10 @@ export function parseLine(line: string): Request | Go | 'help' | 'quit' | undefi
       return { type: 'say', text: rest }
     case '/quit':
       return 'quit'
-    default:
-      return 'help'
+    default: {
+      const input = game?.terminal?.parse(word, rest)
+      return input === undefined ? 'help' : { type: 'play', input }
+    }
   }
 }
 
@@ -97,8 +97,11 @@ function doorOf(text: string): { room: string; password?: string } {
   return password === undefined ? { room } : { room: room.trim(), password }
 }
 
-/** What a person reads of a message; undefined for what only programs care about. */
-export function describe(message: ServerMessage): string | undefined {
+/**
+ * What a person reads of a message, while `match` is played; undefined for what only programs care
+ * about.
+ */
+export function describe(message: ServerMessage, match?: Match): string | undefined {
   switch (message.type) {
     case 'hello':
       return 'Welcome to the lobby. Choose a name: /name Ann   (/help shows all commands)'
@@ -147,9 +150,11 @@ export function describe(message: ServerMessage): string | undefined {
         ? `[lobby] ${message.from}: ${message.text}`
         : `${message.from}: ${message.text}`
     case 'match-started':
-      return `*** A match: ${message.players.join(', ')}, for ${Math.ceil(message.endsInMs / 1000)} seconds. /go up, /go left …`
-    case 'scored':
-      return `* ${message.name} has ${message.score} ${message.score === 1 ? 'coin' : 'coins'}`
+      return describeStart(message)
+    case 'event': {
+      const words = games.get(match?.game ?? '')?.terminal
+      return words?.describe(message.event, match?.players ?? [])
+    }
     case 'match-ended':
       return `*** The match is over. Winner: ${message.winners.join(' and ') || 'nobody'}. /ready for another one.`
     case 'error':
@@ -165,6 +170,12 @@ export function describe(message: ServerMessage): string | undefined {
     case 'signed-out':
       return undefined
   }
+}
+
+function describeStart({ players, endsInMs, game }: Match): string {
+  const time = endsInMs === undefined ? '' : `, for ${Math.ceil(endsInMs / 1000)} seconds`
+  const help = games.get(game)?.terminal?.help
+  return `*** A match: ${players.join(', ')}${time}.${help === undefined ? '' : `\n${help}`}`
 }
 
 function describeRooms({ rooms, from, total }: Extract<ServerMessage, { type: 'rooms' }>): string {
@@ -202,9 +213,11 @@ export async function runClient(address: string, port: number): Promise<number> 
     process.stdout.write(isTerminal ? `\r\x1b[K${plain}\n` : `${plain}\n`)
     if (isTerminal && !isQuitting) terminal.prompt(true)
   }
-  let match = 0
-  let steers = 0
-  const steer = ({ direction }: Go): Request => ({ type: 'steer', match, seq: ++steers, direction })
+  let match: Match | undefined
+  let seq = 0
+  const play = ({ input }: Play): Request => {
+    return { type: 'input', match: match?.match ?? 0, seq: ++seq, input }
+  }
   const send = (command: Request) => {
     if (!isQuitting && !connection.closed) connection.send(encode(command))
   }
@@ -217,10 +230,10 @@ export async function runClient(address: string, port: number): Promise<number> 
   }
 
   terminal.on('line', (line) => {
-    const meaning = parseLine(line)
+    const meaning = parseLine(line, games.get(match?.game ?? ''))
     if (meaning === 'quit') return quit()
     if (meaning === 'help') print(help)
-    else if (typeof meaning === 'object') send(meaning.type === 'go' ? steer(meaning) : meaning)
+    else if (typeof meaning === 'object') send(meaning.type === 'play' ? play(meaning) : meaning)
     if (isTerminal) terminal.prompt()
   })
   terminal.on('close', quit) // the end of a pipe, Ctrl-D, Ctrl-C
@@ -232,8 +245,8 @@ export async function runClient(address: string, port: number): Promise<number> 
         if (event.type === 'receive') {
           for (const frame of decoder.push(event.data)) {
             const message = parseMessage(frame)
-            if (message.type === 'match-started') match = message.match
-            const text = describe(message)
+            if (message.type === 'match-started') match = message
+            const text = describe(message, match)
             if (text !== undefined) print(text)
           }
         }

@@ -4,7 +4,10 @@
 import { build, type Histogram } from 'hdr-histogram-js'
 import { FrameDecoder, type PollEvent, type Poller, SocketAddress, type UdpSocket } from 'pollport'
 import { connectWebSocket, type WebSocketHandlers } from 'pollport/websocket'
+import { games } from '../games/index.ts'
 import type { BotFigures, BotReport, Times } from '../load/figures.ts'
+import type { Game } from '../rules/game.ts'
+import { ReceivedViews } from '../rules/views.ts'
 import { MAX_REPLY_BYTES } from '../server/config.ts'
 import { decodeToPlayer, encodeFromPlayer, type FromPlayer } from '../wire/datagram.ts'
 import {
@@ -26,7 +29,7 @@ import {
   sizeOf
 } from './mix.ts'
 import { pace } from './pace.ts'
-import { DatagramWay, SteerClock } from './udp.ts'
+import { DatagramWay, InputClock } from './udp.ts'
 import { Wheel } from './wheel.ts'
 
 /** The argument of the bots' process, as JSON. */
@@ -58,7 +61,7 @@ export function addressOfBot(number: number, server: string): string | undefined
 export interface Guest {
   readonly behaviour: Behaviour
   readonly bot: Bot
-  readonly clock: SteerClock
+  readonly clock: InputClock
   readonly speech: Speech
   /** Its own; undefined: the system's choice. */
   readonly address: string | undefined
@@ -76,9 +79,13 @@ export interface Guest {
   /** Where its datagrams go. */
   udpServer: SocketAddress | undefined
   way: DatagramWay | undefined
-  /** Whether it is in the steering wheel. */
-  isSteering: boolean
-  lastDirection: number
+  /** What it plays, and what came of that by datagrams. */
+  game: Game | undefined
+  views: ReceivedViews | undefined
+  /** Whether it is in the wheel of those who play. */
+  isPlaying: boolean
+  /** As JSON. */
+  lastInput: string | undefined
   /** Over TCP it repeats this less often. */
   untilRepeat: number
 }
@@ -88,9 +95,11 @@ const TYPE_AT = 9
 const CHAT = Buffer.from('chat').readUInt32BE()
 const PONG = Buffer.from('pong').readUInt32BE()
 const SLOT_MS = 1000 / pace.ticksPerSecond
-/** Over TCP, where nothing gets lost, an unchanged steer is repeated only every so many times. */
+/** Over TCP, where nothing gets lost, an unchanged input is repeated only every so many times. */
 const TCP_REPEAT = 10
 const NO_WEB = { port: 0, percent: 0 }
+/** It only acknowledges. */
+const NO_INPUT = new Uint8Array(0)
 
 export class Fleet {
   readonly #poller: Poller<Guest>
@@ -102,7 +111,7 @@ export class Fleet {
   readonly #made = new Map<Behaviour, number>()
   readonly #acts: Wheel<Guest>
   readonly #pings: Wheel<Guest>
-  readonly #steers: Wheel<Guest>
+  readonly #plays: Wheel<Guest>
   /** Not connected, and about to be. */
   readonly #queue: Guest[] = []
   readonly #errors = new Counts()
@@ -135,7 +144,7 @@ export class Fleet {
     const nowMs = performance.now()
     this.#acts = new Wheel(SLOT_MS, nowMs)
     this.#pings = new Wheel(SLOT_MS, nowMs)
-    this.#steers = new Wheel(SLOT_MS, nowMs)
+    this.#plays = new Wheel(SLOT_MS, nowMs)
     for (const behaviour of inOrder(options.mix)) this.#add(behaviour, sizeOf(options.mix))
   }
 
@@ -163,7 +172,7 @@ export class Fleet {
       if (guest.dueMs === dueMs) this.#onTurn(guest, nowMs)
     })
     this.#pings.turn(nowMs, (guest) => this.#onPingDue(guest, nowMs))
-    this.#steers.turn(nowMs, (guest) => this.#onSteerDue(guest, nowMs))
+    this.#plays.turn(nowMs, (guest) => this.#onPlayDue(guest, nowMs))
     this.#connectSome()
   }
 
@@ -225,7 +234,7 @@ export class Fleet {
     const guest: Guest = {
       behaviour,
       bot,
-      clock: new SteerClock(),
+      clock: new InputClock(),
       speech: bot.speaks ?? this.#nextSpeech(behaviour),
       address: addressOfBot(this.#named, this.#options.address),
       line: undefined,
@@ -237,8 +246,10 @@ export class Fleet {
       udp: undefined,
       udpServer: undefined,
       way: undefined,
-      isSteering: false,
-      lastDirection: 0,
+      game: undefined,
+      views: undefined,
+      isPlaying: false,
+      lastInput: undefined,
       untilRepeat: 0
     }
     this.#byBehaviour.get(behaviour)?.add(guest)
@@ -419,7 +430,9 @@ export class Fleet {
     }
     if (message.type === 'match-started') {
       guest.clock.begin(message.match, message.players.indexOf(bot.name))
-      this.#startSteering(guest, nowMs)
+      guest.game = games.get(message.game)
+      guest.views = guest.game && new ReceivedViews(guest.game, message.match)
+      this.#startPlaying(guest, nowMs)
     }
     if (soonMs !== undefined && nowMs + soonMs < guest.dueMs) this.#askAt(guest, nowMs + soonMs)
   }
@@ -428,8 +441,8 @@ export class Fleet {
     if (!guest.clock.isNews(state)) return
     const tookMs = guest.clock.hear(state, performance.now())
     if (tookMs !== undefined) {
-      this.#lastSecond.steers.record(tookMs)
-      this.#phase.steers.record(tookMs)
+      this.#lastSecond.inputs.record(tookMs)
+      this.#phase.inputs.record(tookMs)
     }
     guest.bot.hear({ type: 'state', ...state })
   }
@@ -447,7 +460,7 @@ export class Fleet {
     if (!guest.isDismissed) this.#askAt(guest, performance.now() + pauseMs)
   }
 
-  // ---- Datagrams and steering ----
+  // ---- Datagrams and inputs ----
 
   #openWay(guest: Guest, port: number, token: string): void {
     const { address } = this.#options
@@ -457,7 +470,7 @@ export class Fleet {
     )
     guest.way = new DatagramWay(token)
     guest.udpServer = new SocketAddress({ address, port }) // parsed once, and not for each datagram
-    this.#startSteering(guest, performance.now())
+    this.#startPlaying(guest, performance.now())
   }
 
   #sendDatagram(guest: Guest, message: FromPlayer): void {
@@ -467,39 +480,44 @@ export class Fleet {
   #onDatagram(guest: Guest, data: Buffer): void {
     const message = decodeToPlayer(data)
     if (message === undefined || guest.way === undefined) return
-    if (message.kind === 'state') {
-      guest.clock.hearDatagram(message.state)
-      this.#onState(guest, message.state)
+    if (message.kind === 'state' || message.kind === 'difference') {
+      const state = guest.views?.read(message)
+      if (state === undefined) return
+      guest.clock.hearDatagram(state)
+      this.#onState(guest, state)
       return
     }
     const answer = guest.way.hear(message, performance.now())
     if (answer !== undefined) this.#sendDatagram(guest, answer)
   }
 
-  #startSteering(guest: Guest, nowMs: number): void {
-    if (guest.isSteering) return
-    guest.isSteering = true
-    this.#steers.add(guest, nowMs + Math.random() * pace.steerEveryMs)
+  #startPlaying(guest: Guest, nowMs: number): void {
+    if (guest.isPlaying) return
+    guest.isPlaying = true
+    this.#plays.add(guest, nowMs + Math.random() * pace.playEveryMs)
   }
 
-  #onSteerDue(guest: Guest, nowMs: number): void {
-    const { bot, way } = guest
-    guest.isSteering = guest.line !== undefined && (way !== undefined || bot.isPlaying)
-    if (!guest.isSteering) return
-    this.#steers.add(guest, nowMs + pace.steerEveryMs)
+  #onPlayDue(guest: Guest, nowMs: number): void {
+    const { bot, way, game } = guest
+    guest.isPlaying = guest.line !== undefined && (way !== undefined || bot.isPlaying)
+    if (!guest.isPlaying) return
+    this.#plays.add(guest, nowMs + pace.playEveryMs)
     const hello = way?.next(nowMs)
     if (hello !== undefined) this.#sendDatagram(guest, hello)
-    const course = bot.steer()
-    if (course === undefined) return
-    if (way?.isOpen) {
-      const { heardTick } = guest.clock
-      const seq = guest.clock.send(nowMs)
-      this.#sendDatagram(guest, { kind: 'steer', token: way.token, ...course, seq, heardTick })
-    } else if (course.direction !== guest.lastDirection || --guest.untilRepeat <= 0) {
-      guest.untilRepeat = TCP_REPEAT
-      this.#send(guest, { type: 'steer', ...course, seq: guest.clock.send(nowMs) })
+    const move = bot.play()
+    if (way?.isOpen && game !== undefined && bot.isPlaying) {
+      const input = move === undefined ? NO_INPUT : game.encodeInput(move.input)
+      const { heardTick, match } = guest.clock
+      const seq = move === undefined ? 0 : guest.clock.send(nowMs)
+      this.#sendDatagram(guest, { kind: 'input', token: way.token, match, seq, heardTick, input })
+      return
     }
-    guest.lastDirection = course.direction
+    const text = move && JSON.stringify(move.input)
+    if (move !== undefined && (text !== guest.lastInput || --guest.untilRepeat <= 0)) {
+      guest.untilRepeat = TCP_REPEAT
+      this.#send(guest, { type: 'input', ...move, seq: guest.clock.send(nowMs) })
+    }
+    guest.lastInput = text
   }
 }
 
@@ -516,7 +534,7 @@ class Counts {
 }
 
 /** In microseconds inside. */
-class Clock {
+class TimesRecorder {
   readonly #histogram: Histogram = build({
     lowestDiscernibleValue: 1,
     highestTrackableValue: 60_000_000,
@@ -542,14 +560,14 @@ class Clock {
 }
 
 class Measured {
-  readonly roundTrips = new Clock()
-  readonly steers = new Clock()
-  readonly lateness = new Clock()
+  readonly roundTrips = new TimesRecorder()
+  readonly inputs = new TimesRecorder()
+  readonly lateness = new TimesRecorder()
 
   take(): BotFigures {
     return {
       roundTrips: this.roundTrips.take(),
-      steers: this.steers.take(),
+      inputs: this.inputs.take(),
       lateness: this.lateness.take()
     }
   }

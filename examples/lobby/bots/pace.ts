@@ -15,7 +15,7 @@ export const pace = {
   pingEveryMs: 1_000,
   /** A ping without an answer for so long is an error, and the bot closes the connection. */
   noAnswerMs: 10_000,
-  steerEveryMs: 100,
+  playEveryMs: 100,
   /** A lost connection is tried again after so long. */
   reconnectMs: 2_000,
   reportEveryMs: 1_000,

@@ -2,9 +2,10 @@
 // who talk and join in when a person wants to play. Both leave seats free for people, and wait
 // until the people in their room are ready.
 
-import { CoinHunter } from '../games/coin-arena/bot.ts'
+import { games } from '../games/index.ts'
+import type { BotMind } from '../rules/game.ts'
 import type { MemberInfo, Request, RoomInfo, ServerMessage } from '../wire/protocol.ts'
-import { BOT_NAME, Bot, type Course, type Deed } from './bot.ts'
+import { BOT_NAME, Bot, type Deed, type Move } from './bot.ts'
 
 /** Of every room, if it has more than two: for people who come later. */
 const SEATS_KEPT_FREE = 2
@@ -63,7 +64,7 @@ abstract class SocialBot extends Bot {
   protected match: Match | undefined
   /** It has asked to enter or leave a room, and has no answer yet. */
   #isMoving = false
-  #hunter: CoinHunter | undefined
+  #mind: BotMind<unknown, unknown> | undefined
   #state: MatchState | undefined
   /** The name that it wants to greet. */
   #newcomer: string | undefined
@@ -131,7 +132,7 @@ abstract class SocialBot extends Bot {
       case 'match-started':
         this.match = message
         this.#state = undefined
-        this.#hunter = new CoinHunter(message.players.indexOf(this.name), () => this.between(0, 1))
+        this.#mind = this.#mindFor(message)
         break
       case 'state':
         this.#state = message
@@ -150,12 +151,17 @@ abstract class SocialBot extends Bot {
     return this.match !== undefined
   }
 
-  override steer(): Course | undefined {
-    if (this.match === undefined || this.#state?.match !== this.match.match) return undefined
-    return {
-      match: this.match.match,
-      direction: (this.#hunter as CoinHunter).directionIn(this.#state)
-    }
+  override play(): Move | undefined {
+    const { match } = this
+    if (match === undefined || this.#state?.match !== match.match) return undefined
+    const input = this.#mind?.think(this.#state.view)
+    return input === undefined ? undefined : { match: match.match, input }
+  }
+
+  /** A game without bots, and a match that it only watches, need none. */
+  #mindFor({ game, players }: Match): BotMind<unknown, unknown> | undefined {
+    const player = players.indexOf(this.name)
+    return player === -1 ? undefined : games.get(game)?.bot?.(player, () => this.between(0, 1))
   }
 
   protected override live(): Deed | undefined {

@@ -1,4 +1,4 @@
-// A bot's part in datagrams: the handshake that opens the path, and how long it takes from a steer
+// A bot's part in datagrams: the handshake that opens the path, and how long it takes from an input
 // to the state that shows it. Pure; no sockets.
 
 import type { FromPlayer, ToPlayer } from '../wire/datagram.ts'
@@ -49,27 +49,27 @@ export class DatagramWay {
   }
 }
 
-/** Numbers steers, and finds out how long it takes from one to the first state that has it. */
-export class SteerClock {
+/** Numbers inputs, and finds out how long it takes from one to the first state that has it. */
+export class InputClock {
   /** Of the last state that came by datagram, 0 before the first of a match. */
   heardTick = 0
-  #match = 0
-  #seat = 0
+  match = 0
+  #player = 0
   #lastTick = 0
   #seq = 0
-  /** Of the steer that waits for its state; 0 when none does. */
+  /** Of the input that waits for its state; 0 when none does. */
   #waitingSeq = 0
   #waitingSinceMs = 0
 
-  begin(match: number, seat: number): void {
-    this.#match = match
-    this.#seat = seat
+  begin(match: number, player: number): void {
+    this.match = match
+    this.#player = player
     this.#lastTick = 0
     this.heardTick = 0
     this.#waitingSeq = 0
   }
 
-  /** A steer is sent now: its number. */
+  /** An input is sent now: its number. */
   send(nowMs: number): number {
     this.#seq++
     if (this.#waitingSeq === 0) {
@@ -80,22 +80,22 @@ export class SteerClock {
   }
 
   /** Whether a state is news: an old one may come late, and one of another match too. */
-  isNews({ match, tick }: MatchState): boolean {
-    if (match !== this.#match || tick <= this.#lastTick) return false
+  isNews({ match, tick }: Pick<MatchState, 'match' | 'tick'>): boolean {
+    if (match !== this.match || tick <= this.#lastTick) return false
     this.#lastTick = tick
     return true
   }
 
   /** A state came by a datagram, whether it is news or came by TCP as well. */
-  hearDatagram({ match, tick }: MatchState): void {
-    if (match === this.#match && tick > this.heardTick) this.heardTick = tick
+  hearDatagram({ match, tick }: Pick<MatchState, 'match' | 'tick'>): void {
+    if (match === this.match && tick > this.heardTick) this.heardTick = tick
   }
 
-  /** News. Returns how many milliseconds a steer has waited for it, if one did. */
-  hear({ players }: MatchState, nowMs: number): number | undefined {
+  /** News. Returns how many milliseconds an input has waited for it, if one did. */
+  hear({ seqs }: Pick<MatchState, 'seqs'>, nowMs: number): number | undefined {
     if (this.#waitingSeq === 0) return undefined
-    const me = players.find(({ seat }) => seat === this.#seat)
-    if (me === undefined || me.seq < this.#waitingSeq) return undefined
+    const seq = seqs[this.#player]
+    if (seq === undefined || seq < this.#waitingSeq) return undefined
     this.#waitingSeq = 0
     return nowMs - this.#waitingSinceMs
   }

@@ -1,6 +1,7 @@
 // A worker: one gateway, one poller, one thread. The other end of remote-gateway.ts.
 import { parentPort, workerData } from 'node:worker_threads'
 import { pino } from 'pino'
+import { games } from '../games/index.ts'
 import type { Settings } from '../server/config.ts'
 import { encode, Refusal } from '../wire/protocol.ts'
 import { type Doors, Gateway } from './gateway.ts'
@@ -20,7 +21,7 @@ const FIGURES_EVERY_MS = 500
 const port = parentPort as NonNullable<typeof parentPort>
 const { doors, settings } = workerData as GatewayThreadData
 const log = pino({ level: settings.logLevel }, pino.destination({ dest: 2, sync: true }))
-const gateway = new Gateway(doors, settings, log)
+const gateway = new Gateway(doors, settings, log, games)
 const mailbox = new Mailbox(port, obey)
 port.on('message', (post) => mailbox.receive(post))
 
@@ -35,8 +36,8 @@ const hub: HubLink = {
         encode(new Refusal('too-fast', 'the server does not keep up').toMessage())
       )
   },
-  steer: (client, match, seq, direction) => {
-    if (!isFull()) mailbox.send('steer', client, match, seq, direction)
+  input: (client, match, seq, input) => {
+    if (!isFull()) mailbox.send('input', client, match, seq, ownBytes(input))
   },
   lose: (client) => mailbox.send('lose', client),
   leave: (client, reason) => mailbox.send('leave', client, reason),
@@ -59,7 +60,7 @@ function obey([method, ...args]: Call): void {
       gateway.deliver(args[0] as number[], args[1] as Uint8Array)
       break
     case 'deliverState':
-      gateway.deliverState(args[0] as number[], args[1] as Uint8Array)
+      gateway.deliverState(args[0] as number[], args[1] as string, args[2] as Uint8Array)
       break
     case 'dismiss':
       gateway.dismiss(args[0] as number, args[1] as Uint8Array)

@@ -10,10 +10,10 @@ import {
   type TcpListener
 } from 'pollport'
 import { type WebSocket, WebSocketHandshakeError } from 'pollport/websocket'
+import type { Games } from '../rules/game.ts'
 import { Throttle } from '../rules/session.ts'
 import { type Limits, limitsOf, type Settings } from '../server/config.ts'
 import type { GatewayFigures } from '../server/server-figures.ts'
-import { decodeState } from '../wire/datagram.ts'
 import {
   encode,
   LENGTH_BYTES,
@@ -22,6 +22,7 @@ import {
   type ServerMessage
 } from '../wire/protocol.ts'
 import type { GatewayLink, HubLink } from './links.ts'
+import { OutgoingState } from './outgoing-state.ts'
 import { type UdpPath, UdpPaths } from './udp-paths.ts'
 import { WebDoor } from './web-door.ts'
 
@@ -121,6 +122,7 @@ class Client {
 export class Gateway implements GatewayLink {
   readonly #limits: Limits
   readonly #log: Logger
+  readonly #games: Games
   readonly #poller: Poller<Client>
   readonly #listener: TcpListener<Client> | undefined
   readonly #webListener: TcpListener<Client> | undefined
@@ -150,9 +152,10 @@ export class Gateway implements GatewayLink {
   /**
    * Listens at its doors. Throws a SocketError, for example `EADDRINUSE`, with address and port.
    */
-  constructor(doors: Doors, settings: Settings, log: Logger) {
+  constructor(doors: Doors, settings: Settings, log: Logger, games: Games) {
     this.#limits = limitsOf(settings)
     this.#log = log
+    this.#games = games
     this.#poller = new Poller({
       highWaterMarkBytes: settings.maxUnreadBytes,
       ...SMALL_BATCHES
@@ -171,8 +174,8 @@ export class Gateway implements GatewayLink {
         )
       }
       this.#paths = at(udpPort, (port) => {
-        const onSteer: HubLink['steer'] = (...steer) => this.#hub?.steer(...steer)
-        return new UdpPaths({ address, port, limits: this.#limits, onSteer, log })
+        const onInput: HubLink['input'] = (...input) => this.#hub?.input(...input)
+        return new UdpPaths({ address, port, limits: this.#limits, onInput, log })
       })
     } catch (error) {
       this.#poller.close()
@@ -294,21 +297,19 @@ export class Gateway implements GatewayLink {
     }
   }
 
-  deliverState(ids: readonly number[], bytes: Uint8Array): void {
-    const state = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.length)
-    const match = state.readUInt32BE(1)
-    const tick = state.readUInt32BE(5)
+  deliverState(ids: readonly number[], name: string, bytes: Uint8Array): void {
+    const game = this.#games.get(name)
+    if (game === undefined) throw new Error(`this gateway does not have the game ${name}`)
+    const state = new OutgoingState(game, bytes)
     const nowMs = performance.now()
     const others: number[] = []
     for (const id of ids) {
       const client = this.#clients.get(id)
       if (client === undefined || client.resetAtMs !== undefined) continue
-      if (client.path !== undefined && this.#paths.send(client.path, bytes, match, tick, nowMs))
-        continue
+      if (client.path !== undefined && this.#paths.send(client.path, state, nowMs)) continue
       if (client.bufferedBytes <= STATE_BACKLOG_BYTES) others.push(id)
     }
-    const decoded = others.length > 0 ? decodeState(state) : undefined
-    if (decoded !== undefined) this.deliver(others, encode({ type: 'state', ...decoded }))
+    if (others.length > 0) this.deliver(others, state.message)
   }
 
   dismiss(id: number, frame: Uint8Array): void {

@@ -3,7 +3,7 @@
 // (gateway-thread.ts, remote-gateway.ts). A connection is a number, unique in its gateway.
 
 import type { GatewayFigures } from '../server/server-figures.ts'
-import type { Direction, RefusalCode } from '../wire/protocol.ts'
+import type { RefusalCode } from '../wire/protocol.ts'
 
 /** What a gateway reports. Each connection: `enter` first, `lose` or `leave` last and once. */
 export interface HubLink {
@@ -12,7 +12,10 @@ export interface HubLink {
    * A frame within its sender's limits. It can be a view of memory that is reused after the call.
    */
   receive(client: number, frame: Uint8Array): void
-  steer(client: number, match: number, seq: number, direction: Direction): void
+  /**
+   * By datagram, as the game encodes it. It can be a view of memory that is reused after the call.
+   */
+  input(client: number, match: number, seq: number, input: Uint8Array): void
   /** The connection is gone; its player may come back. */
   lose(client: number): void
   /** The gateway itself has disconnected it, for good. */
@@ -28,10 +31,10 @@ export interface HubLink {
 export interface GatewayLink {
   deliver(clients: readonly number[], frame: Uint8Array): void
   /**
-   * `state` is an encoded {@link MatchState}: a datagram to those who receive datagrams, a message
-   * to the others if they keep up.
+   * `state` is a whole encoded state (datagram.ts) of this game: a datagram to those who receive
+   * datagrams, a message to the others if they keep up.
    */
-  deliverState(clients: readonly number[], state: Uint8Array): void
+  deliverState(clients: readonly number[], game: string, state: Uint8Array): void
   /** A last message, then the end. The gateway reports nothing more of it, not even `lose`. */
   dismiss(client: number, frame: Uint8Array): void
   /** The same for all, and the gateway accepts no more. */

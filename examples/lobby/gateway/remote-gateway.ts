@@ -2,7 +2,7 @@
 import { Worker } from 'node:worker_threads'
 import { Socket } from 'pollport'
 import type { GatewayFigures } from '../server/server-figures.ts'
-import type { Direction, RefusalCode } from '../wire/protocol.ts'
+import type { RefusalCode } from '../wire/protocol.ts'
 import type { GatewayThreadData } from './gateway-thread.ts'
 import type { GatewayLink, HubLink } from './links.ts'
 import { type Call, Mailbox, ownBytes } from './mailbox.ts'
@@ -96,9 +96,9 @@ export class RemoteGateway implements GatewayLink {
     this.#send('deliver', clients, ownBytes(frame))
   }
 
-  deliverState(clients: readonly number[], state: Uint8Array): void {
+  deliverState(clients: readonly number[], game: string, state: Uint8Array): void {
     if (this.#mailbox.underWayBytes > MANY_UNDER_WAY_BYTES) return
-    this.#send('deliverState', clients, ownBytes(state))
+    this.#send('deliverState', clients, game, ownBytes(state))
   }
 
   dismiss(client: number, frame: Uint8Array): void {
@@ -154,12 +154,12 @@ export class RemoteGateway implements GatewayLink {
       case 'receive':
         this.hub?.receive(args[0] as number, args[1] as Uint8Array)
         break
-      case 'steer':
-        this.hub?.steer(
+      case 'input':
+        this.hub?.input(
           args[0] as number,
           args[1] as number,
           args[2] as number,
-          args[3] as Direction
+          args[3] as Uint8Array
         )
         break
       case 'lose':

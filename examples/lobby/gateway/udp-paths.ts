@@ -11,17 +11,19 @@ import {
   type SocketAddress,
   type UdpSocket
 } from 'pollport'
+import { type Game, MAX_STATE_DATAGRAM_BYTES } from '../rules/game.ts'
 import { TokenBucket } from '../rules/session.ts'
 import type { Limits } from '../server/config.ts'
 import {
   decodeFromPlayer,
   encodeChallenge,
   encodeOpen,
+  type FromPlayer,
   LONGEST_FROM_PLAYER_BYTES,
   NONCE_BYTES,
   UDP_TOKEN_BYTES
 } from '../wire/datagram.ts'
-import type { Direction } from '../wire/protocol.ts'
+import type { OutgoingState } from './outgoing-state.ts'
 
 /**
  * Ticks run between two batches. Each datagram counts for at least 256 bytes, so a batch has 32, a
@@ -31,6 +33,12 @@ const BATCH_BYTES = 32 * 256
 
 /** A player that receives nothing still gets one state of so many, to notice when that changes. */
 const PROBE_EVERY_TICKS = 15
+
+/**
+ * So many views that a player may have are remembered, as bases of differences; players keep twice
+ * as many.
+ */
+const KEPT_VIEWS = 32
 
 /** The path to one player. */
 export class UdpPath {
@@ -42,13 +50,18 @@ export class UdpPath {
   /** The last thing from that address. */
   receivedAtMs = 0
   match = 0
-  /** The last tick of that match that is known to have arrived, and when that became known. */
+  game: Game | undefined
+  /** The last tick of that match that is known to have arrived, and the last one that was sent. */
   heardTick = 0
-  heardAtMs = 0
+  sentTick = 0
+  /** Since when something waits to be acknowledged; undefined when nothing does. */
+  unheardSinceMs: number | undefined
+  /** By tick: what was sent since the one that has arrived, if the game makes differences. */
+  readonly views = new Map<number, unknown>()
 
   constructor(client: number, limits: Limits, nowMs: number) {
     this.client = client
-    this.bucket = new TokenBucket(limits.steersPerSecond, limits.steersPerSecond, nowMs)
+    this.bucket = new TokenBucket(limits.inputsPerSecond, limits.inputsPerSecond, nowMs)
   }
 }
 
@@ -56,7 +69,8 @@ export interface UdpPathsOptions {
   address: string
   port: number
   limits: Limits
-  onSteer: (client: number, match: number, seq: number, direction: Direction) => void
+  /** The bytes are valid until the next batch. */
+  onInput: (client: number, match: number, seq: number, input: Uint8Array) => void
   log: Logger
 }
 
@@ -69,21 +83,21 @@ export class UdpPaths {
   readonly #poller: Poller<never>
   readonly #socket: UdpSocket<never>
   readonly #limits: Limits
-  readonly #onSteer: UdpPathsOptions['onSteer']
+  readonly #onInput: UdpPathsOptions['onInput']
   readonly #log: Logger
   readonly #byToken = new Map<string, UdpPath>()
   /** For the nonces of challenges: only a receiver can answer them. */
   readonly #key = randomBytes(32)
 
   /** Binds its port. Throws a SocketError. */
-  constructor({ address, port, limits, onSteer, log }: UdpPathsOptions) {
+  constructor({ address, port, limits, onInput, log }: UdpPathsOptions) {
     // Longer ones are seen to be longer, and need no room.
     this.#poller = new Poller({
       maxDatagramBytes: LONGEST_FROM_PLAYER_BYTES + 1,
       readBudgetBytes: BATCH_BYTES
     })
     this.#limits = limits
-    this.#onSteer = onSteer
+    this.#onInput = onInput
     this.#log = log
     try {
       this.#socket = this.#poller.bindUdp({
@@ -139,17 +153,28 @@ export class UdpPaths {
   }
 
   /** Sends a state if it may arrive; false when the player needs it by another way. */
-  send(path: UdpPath, state: Uint8Array, match: number, tick: number, nowMs: number): boolean {
+  send(path: UdpPath, state: OutgoingState, nowMs: number): boolean {
     if (path.address === undefined) return false
+    const { match, tick, game } = state
     if (path.match !== match) {
       path.match = match
+      path.game = game
       path.heardTick = 0
-      path.heardAtMs = nowMs // it has yet to have something to acknowledge
+      path.unheardSinceMs = undefined
+      path.views.clear()
     }
+    path.sentTick = tick
+    path.unheardSinceMs ??= nowMs
     const isHearing = this.#isHearing(path, nowMs)
+    const bytes = path.views.has(path.heardTick)
+      ? state.since(path.heardTick, path.views.get(path.heardTick))
+      : state.bytes
+    if (bytes.length > MAX_STATE_DATAGRAM_BYTES) return false
     // What the kernel has no room for is dropped, as any datagram can be.
-    if ((isHearing || tick % PROBE_EVERY_TICKS === 0) && this.#socket.send(state, path.address))
+    if ((isHearing || tick % PROBE_EVERY_TICKS === 0) && this.#socket.send(bytes, path.address)) {
       this.out++
+      if (game.hasDifferences) keepView(path, tick, state.view)
+    }
     return isHearing
   }
 
@@ -187,20 +212,33 @@ export class UdpPaths {
         }
         path.address = address
         path.receivedAtMs = nowMs
-        path.heardAtMs = nowMs
+        path.unheardSinceMs = undefined
         this.#answer(encodeOpen(), address)
         break
-      case 'steer':
+      case 'input':
         if (!isKnown) {
           this.refused++ // perhaps the player has another address now: then it sends a hello
           return
         }
-        if (message.match === path.match && message.heardTick > path.heardTick) {
-          path.heardTick = message.heardTick
-          path.heardAtMs = nowMs
-        }
-        this.#onSteer(path.client, message.match, message.seq, message.direction)
+        this.#onInputFrom(path, message, nowMs)
     }
+  }
+
+  #onInputFrom(
+    path: UdpPath,
+    { match, seq, heardTick, input: bytes }: Extract<FromPlayer, { kind: 'input' }>,
+    nowMs: number
+  ): void {
+    const isOfThisMatch = match === path.match
+    if (isOfThisMatch && heardTick > path.heardTick) {
+      path.heardTick = heardTick
+      path.unheardSinceMs = heardTick < path.sentTick ? nowMs : undefined
+      for (const tick of path.views.keys()) if (tick < heardTick) path.views.delete(tick)
+    }
+    if (bytes.length === 0) return // it only acknowledges
+    // The rules read it again: they know the match before its first state was sent.
+    if (isOfThisMatch && path.game?.readInput(bytes) === undefined) this.refused++
+    else this.#onInput(path.client, match, seq, bytes)
   }
 
   #answer(bytes: Buffer, address: SocketAddress): void {
@@ -208,7 +246,10 @@ export class UdpPaths {
   }
 
   #isHearing(path: UdpPath, nowMs: number): boolean {
-    return path.address !== undefined && nowMs - path.heardAtMs < this.#limits.udpSilenceMs
+    if (path.address === undefined) return false
+    return (
+      path.unheardSinceMs === undefined || nowMs - path.unheardSinceMs < this.#limits.udpSilenceMs
+    )
   }
 
   /** Valid for this path and this address only; nothing needs to be stored. */
@@ -216,6 +257,12 @@ export class UdpPaths {
     const hmac = createHmac('sha256', this.#key).update(path.token).update(address.toString())
     return hmac.digest().subarray(0, NONCE_BYTES)
   }
+}
+
+function keepView({ views }: UdpPath, tick: number, view: unknown): void {
+  views.set(tick, view)
+  const [oldest] = views.keys()
+  if (views.size > KEPT_VIEWS) views.delete(oldest)
 }
 
 function isSame(one: SocketAddress, other: SocketAddress): boolean {

@@ -28,12 +28,23 @@ interface Visit {
   isServed: boolean
 }
 
+/** What a page consists of, and not what its authors' tools need. */
+const pageFile = /\.(html|css|js|svg|png)$/
+
+/** The page, and the parts of it that belong to the games, at /games/NAME/. */
 function pages(): StaticFiles {
-  const folder = new URL('../web/', import.meta.url)
-  // And not what its authors' tools need
-  const names = readdirSync(folder).filter((name) => /\.(html|css|js|svg|png)$/.test(name))
-  const files = Object.fromEntries(names.map((name) => [`/${name}`, new URL(name, folder)]))
-  return new StaticFiles({ '/': new URL('index.html', folder), ...files })
+  const files = filesIn(new URL('../web/', import.meta.url), '/')
+  const games = new URL('../games/', import.meta.url)
+  for (const entry of readdirSync(games, { withFileTypes: true })) {
+    if (!entry.isDirectory()) continue
+    Object.assign(files, filesIn(new URL(`${entry.name}/`, games), `/games/${entry.name}/`))
+  }
+  return new StaticFiles({ '/': files['/index.html'], ...files })
+}
+
+function filesIn(folder: URL, path: string): Record<string, URL> {
+  const names = readdirSync(folder).filter((name) => pageFile.test(name))
+  return Object.fromEntries(names.map((name) => [path + name, new URL(name, folder)]))
 }
 
 export class WebDoor<U> {

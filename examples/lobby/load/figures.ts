@@ -14,8 +14,8 @@ export interface Times {
 export interface BotFigures {
   /** From a ping to its pong. */
   roundTrips: Times
-  /** From steering to the state that shows it. */
-  steers: Times
+  /** From an input to the state that shows it. */
+  inputs: Times
   /** How late the bots' own loop was: their measurements are not more exact than that. */
   lateness: Times
 }

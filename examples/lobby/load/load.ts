@@ -252,7 +252,7 @@ function serverFlags({ players, workers, serverFlags }: Arguments, badGuests: nu
     'max-connections': players + badGuests + 100,
     'max-rooms': players,
     'max-queued': players,
-    'coins-to-win': COINS_TO_WIN,
+    'coin-arena.coins-to-win': COINS_TO_WIN,
     workers
   }
   return [
@@ -329,7 +329,7 @@ async function measure(
   }
   const last = await server.figures()
   const took = (performance.now() - startMs) / 1000
-  const { roundTrips, steers, lateness } = await bots.takePhase()
+  const { roundTrips, inputs, lateness } = await bots.takePhase()
   const phaseSeconds = (performance.now() - phaseStartMs) / 1000
   const share = (now: number | undefined, before: number | undefined) =>
     now === undefined || before === undefined ? undefined : (now - before) / took
@@ -340,7 +340,7 @@ async function measure(
     phaseSeconds,
     playing,
     roundTrips,
-    steers,
+    inputs,
     botLateness: lateness,
     errors: bots.report?.errors ?? {},
     expected: bots.report?.expected ?? {},

@@ -32,7 +32,7 @@ export interface LoadRun {
   /** Players in matches, at each look. */
   playing: number[]
   roundTrips: Times
-  steers: Times
+  inputs: Times
   /** Of the bots' own loop. */
   botLateness: Times
   errors: Record<string, number>
@@ -63,7 +63,7 @@ const GOALS = {
 const BUSY_MS = 20
 
 export function rowsOf({ players, playing }: LoadOptions, run: LoadRun): Row[] {
-  const { empty, first, last, seconds, phaseSeconds, roundTrips, steers, botLateness } = run
+  const { empty, first, last, seconds, phaseSeconds, roundTrips, inputs, botLateness } = run
   const perSecond = (key: 'messagesIn' | 'messagesOut' | 'datagramsIn' | 'datagramsOut') =>
     (last[key] - first[key]) / seconds
   const lateness = latenessSince(last.lateness, first.lateness)
@@ -96,9 +96,9 @@ export function rowsOf({ players, playing }: LoadOptions, run: LoadRun): Row[] {
       holds: roundTrips.count > 0 && roundTrips.p99Ms < GOALS.roundTripP99Ms
     },
     {
-      name: 'steer to state p50, p99',
-      figure: steers.p99Ms,
-      text: `${ms(steers.p50Ms)}, ${ms(steers.p99Ms)} of ${whole(steers.count)}, at most ${ms(steers.maxMs)}`
+      name: 'input to state p50, p99',
+      figure: inputs.p99Ms,
+      text: `${ms(inputs.p50Ms)}, ${ms(inputs.p99Ms)} of ${whole(inputs.count)}, at most ${ms(inputs.maxMs)}`
     },
     {
       name: 'tick lateness p50, p99',

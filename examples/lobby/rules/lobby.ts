@@ -1,13 +1,12 @@
 // The rules: who may do what, and who gets which message. Takes frames and returns messages. Uses
 // no sockets; the time is passed in.
 
-import type { MatchResult } from '../games/coin-arena/match.ts'
 import { type Limits, TICK_PARTS } from '../server/config.ts'
 import type { RoomPage } from '../server/server-figures.ts'
 import type { MatchRecord } from '../server/store.ts'
 import {
   type Command,
-  type Direction,
+  type GameInfo,
   keyOf,
   PROTOCOL_VERSION,
   type Presence,
@@ -18,6 +17,8 @@ import {
 import { TokenSigner } from '../wire/tokens.ts'
 import { AddressRates } from './address-rates.ts'
 import { Arrivals } from './arrivals.ts'
+import type { Game, Games } from './game.ts'
+import type { MatchResult } from './match.ts'
 import { Player, sessionsOf } from './player.ts'
 import { QuickMatch } from './quick-match.ts'
 import {
@@ -45,7 +46,13 @@ export interface Outlet {
    * when storing has failed.
    */
   keep(match: MatchRecord, then: (saved: boolean) => void): void
-  newSeed(): number
+  newSeed(): string
+}
+
+/** What can be played, and the operator's settings of each game, by its name. */
+export interface LobbyGames {
+  list: Games
+  settings: ReadonlyMap<string, Record<string, unknown>>
 }
 
 export class Lobby {
@@ -66,7 +73,9 @@ export class Lobby {
   /** Private ones, by their codes. */
   readonly #byCode = new Map<string, Room>()
   readonly #list: RoomList
-  readonly #queue: QuickMatch
+  readonly #games: LobbyGames
+  /** By game. */
+  readonly #queues: ReadonlyMap<Game, QuickMatch>
   readonly #skills: Skills
   /** How many connections each address has. */
   readonly #addresses = new Map<string, number>()
@@ -91,7 +100,7 @@ export class Lobby {
   readonly #away = new Set<Player>()
 
   /** `skills`: of those who have played before. */
-  constructor(limits: Limits, outlet: Outlet, skills: Skills = new Skills()) {
+  constructor(limits: Limits, outlet: Outlet, games: LobbyGames, skills: Skills = new Skills()) {
     this.#limits = limits
     this.#outlet = outlet
     this.#deliver = outlet.deliver
@@ -100,7 +109,10 @@ export class Lobby {
     this.#signInRates = new AddressRates(limits.maxSignInsPerAddress)
     this.#newRoomRates = new AddressRates(limits.maxNewRoomsPerAddress)
     this.#list = new RoomList(limits, outlet.deliver)
-    this.#queue = new QuickMatch(limits)
+    this.#games = games
+    this.#queues = new Map(
+      [...games.list.values()].map((game) => [game, new QuickMatch(limits, game)])
+    )
     this.#lobbyTalk = new TokenBucket(
       2 * limits.lobbyHearersPerSecond,
       limits.lobbyHearersPerSecond,
@@ -130,7 +142,9 @@ export class Lobby {
   }
 
   get queueLength(): number {
-    return this.#queue.size
+    let length = 0
+    for (const queue of this.#queues.values()) length += queue.size
+    return length
   }
 
   /** Names chosen and seats taken again, since the start. */
@@ -162,7 +176,8 @@ export class Lobby {
    */
   drain(withinMs: number, nowMs: number): void {
     this.#isDraining = true
-    for (const player of this.#queue.clear()) this.#tell(player, { type: 'unqueued' })
+    for (const queue of this.#queues.values())
+      for (const player of queue.clear()) this.#tell(player, { type: 'unqueued' })
     for (const room of this.#rooms.values()) room.reconsider(nowMs)
     this.#deliver(sessionsOf(this.#players.values()), { type: 'draining', withinMs })
   }
@@ -186,7 +201,12 @@ export class Lobby {
       if (leaving === session) return
     }
     const { maxFrameBytes } = this.#limits
-    this.#deliver([session], { type: 'hello', version: PROTOCOL_VERSION, maxFrameBytes })
+    this.#deliver([session], {
+      type: 'hello',
+      version: PROTOCOL_VERSION,
+      maxFrameBytes,
+      games: this.#gameInfos()
+    })
   }
 
   /** A connection is closed for good; its seat is given up. Calling it again does nothing. */
@@ -213,7 +233,7 @@ export class Lobby {
     player.awayUntilMs = nowMs + this.#limits.resumeMs
     this.#away.add(player)
     this.#list.watch(player, undefined)
-    this.#queue.delete(player) // a match must not begin without its players
+    this.#unqueue(player) // a match must not begin without its players
     player.room?.lose(player, nowMs)
     // More than could all come back at once: a client that connects, takes a name and disconnects,
     // again and again, must not fill the lobby with empty seats.
@@ -235,10 +255,10 @@ export class Lobby {
     }
   }
 
-  /** By a datagram or by a command: it is ignored without an answer when it does not count. */
-  steer(session: Session, match: number, seq: number, direction: Direction): void {
+  /** By a datagram: it is ignored without an answer when it does not count. */
+  input(session: Session, match: number, seq: number, bytes: Uint8Array, nowMs: number): void {
     const { player } = session
-    player?.room?.steer(player, match, seq, direction)
+    player?.room?.inputByDatagram(player, match, seq, bytes, nowMs)
   }
 
   /**
@@ -259,7 +279,8 @@ export class Lobby {
       room.tick(nowMs)
       this.#closeIfEmpty(room, nowMs)
     }
-    for (const group of this.#queue.takeGroups(nowMs)) this.#bringTogether(group, nowMs)
+    for (const [game, queue] of this.#queues)
+      for (const group of queue.takeGroups(nowMs)) this.#bringTogether(game, group, nowMs)
     this.#list.tellChanges(nowMs)
   }
 
@@ -315,10 +336,10 @@ export class Lobby {
         )
         break
       case 'queue':
-        this.#enqueue(player, nowMs)
+        this.#enqueue(player, this.#gameOf(command.game), nowMs)
         break
       case 'unqueue':
-        if (!this.#queue.delete(player)) throw new Refusal('not-queued', 'you are not in the queue')
+        if (!this.#unqueue(player)) throw new Refusal('not-queued', 'you are not in the queue')
         this.#tell(player, { type: 'unqueued' })
         break
       case 'leave':
@@ -333,8 +354,14 @@ export class Lobby {
       case 'ready':
         this.#roomOf(player).setReady(player, command.ready, nowMs)
         break
-      case 'steer':
-        this.#roomOf(player).steerByCommand(player, command.match, command.seq, command.direction)
+      case 'input':
+        this.#roomOf(player).inputByCommand(
+          player,
+          command.match,
+          command.seq,
+          command.input,
+          nowMs
+        )
         break
       case 'udp':
         // The gateway answers it where there are datagrams.
@@ -458,9 +485,13 @@ export class Lobby {
     this.#mustBeInLobby(player)
     this.#mustNotDrain()
     const { maxRoomPlayers, minMatchPlayers, maxRooms } = this.#limits
-    const { capacity = maxRoomPlayers, password } = command
-    if (capacity < minMatchPlayers || capacity > maxRoomPlayers) {
-      throw new Refusal('bad-capacity', `a room has ${minMatchPlayers} to ${maxRoomPlayers} seats`)
+    const game = this.#gameOf(command.game)
+    const settings = this.#settingsOf(game, command.settings)
+    const most = Math.min(maxRoomPlayers, game.players.most)
+    const least = Math.min(Math.max(minMatchPlayers, game.players.least), most)
+    const { capacity = most, password } = command
+    if (capacity < least || capacity > most) {
+      throw new Refusal('bad-capacity', `a room of ${game.title} has ${least} to ${most} seats`)
     }
     const key = keyOf(command.room)
     if (this.#rooms.has(key))
@@ -471,7 +502,13 @@ export class Lobby {
     const isCrowded = ofAddress >= this.#limits.maxRoomsPerAddress
     if (isCrowded || !this.#newRoomRates.take(block, nowMs))
       throw new Refusal('too-many-rooms', 'there are too many rooms from your address')
-    const room = this.#newRoom(command.room, { capacity, isPrivate: command.private, password })
+    const room = this.#newRoom(command.room, {
+      capacity,
+      isPrivate: command.private,
+      password,
+      game,
+      settings
+    })
     this.#rooms.set(key, room)
     this.#roomsOfAddress.set(block, ofAddress + 1)
     this.#founders.set(room, block)
@@ -507,22 +544,31 @@ export class Lobby {
   }
 
   #leaveLobby(player: Player): void {
-    this.#queue.delete(player)
+    this.#unqueue(player)
     this.#list.watch(player, undefined)
     this.#inLobby.delete(player)
   }
 
-  #enqueue(player: Player, nowMs: number): void {
+  /** Who waits for another game waits for this one now. */
+  #enqueue(player: Player, game: Game, nowMs: number): void {
     this.#mustBeInLobby(player)
     this.#mustNotDrain()
-    if (this.#queue.isFull) throw new Refusal('queue-full', 'the queue is full')
+    const queue = this.#queues.get(game) as QuickMatch
+    if (queue.isFull) throw new Refusal('queue-full', 'the queue is full')
     const skill = this.#skills.of(player.name)
-    this.#queue.add(player, skill, nowMs)
-    this.#tell(player, { type: 'queued', skill, players: this.#queue.size })
+    if (!queue.has(player)) this.#unqueue(player)
+    queue.add(player, skill, nowMs)
+    this.#tell(player, { type: 'queued', game: game.name, skill, players: queue.size })
+  }
+
+  /** Returns whether the player waited. */
+  #unqueue(player: Player): boolean {
+    for (const queue of this.#queues.values()) if (queue.delete(player)) return true
+    return false
   }
 
   /** A room of their own, in no list; it begins at once. */
-  #bringTogether(players: Player[], nowMs: number): void {
+  #bringTogether(game: Game, players: Player[], nowMs: number): void {
     for (const player of players) {
       player.heldRoom?.letGo(player)
       this.#leaveLobby(player)
@@ -531,7 +577,9 @@ export class Lobby {
     const room = this.#newRoom(name, {
       capacity: players.length,
       isPrivate: true,
-      password: undefined
+      password: undefined,
+      game,
+      settings: this.#settingsOf(game)
     })
     this.#rooms.set(keyOf(name), room)
     if (room.code !== undefined) this.#byCode.set(room.code, room)
@@ -596,6 +644,32 @@ export class Lobby {
     return player.room
   }
 
+  #gameInfos(): GameInfo[] {
+    return [...this.#games.list.values()].map(({ name, title, players }) => {
+      return { name, title, least: players.least, most: players.most }
+    })
+  }
+
+  /** Without a name, the first game of the lobby. */
+  #gameOf(name: string | undefined): Game {
+    const { list } = this.#games
+    const [first] = list.values()
+    const game = name === undefined ? first : list.get(name)
+    if (game === undefined) throw new Refusal('no-such-game', 'this lobby has no such game')
+    return game
+  }
+
+  /** The operator's settings, and what a room chooses instead. */
+  #settingsOf(game: Game, chosen: Record<string, unknown> = {}): Record<string, unknown> {
+    const { success, data, error } = game.settings.safeParse({
+      ...this.#games.settings.get(game.name),
+      ...chosen
+    })
+    if (success) return data
+    const [issue] = error.issues
+    throw new Refusal('bad-settings', `${issue.path.join('.') || game.title}: ${issue.message}`)
+  }
+
   #mustBeInLobby(player: Player): void {
     if (player.room !== undefined) throw new Refusal('in-a-room', `leave ${player.room.name} first`)
   }
@@ -612,7 +686,8 @@ export class Lobby {
   #whereIs(player: Player): Presence {
     if (player.session === undefined) return 'away'
     if (player.room !== undefined) return player.room.isPlaying ? 'match' : 'room'
-    return this.#queue.has(player) ? 'queue' : 'lobby'
+    for (const queue of this.#queues.values()) if (queue.has(player)) return 'queue'
+    return 'lobby'
   }
 
   #tell(player: Player, message: ServerMessage): void {

@@ -1,6 +1,7 @@
 // The queue for players who want a match with players of similar skill. The longer a player waits,
 // the larger a difference it accepts. Uses no rooms and no sockets; the time is passed in.
 import type { Limits } from '../server/config.ts'
+import type { Game } from './game.ts'
 import type { Player } from './player.ts'
 
 interface Waiting {
@@ -13,10 +14,15 @@ export class QuickMatch {
   readonly #limits: Limits
   /** In the order in which they came. */
   readonly #queue = new Map<Player, Waiting>()
+  /** Of a group: the operator's choice, within what the game allows. */
+  readonly #least: number
+  readonly #most: number
   #lookAtMs = 0
 
-  constructor(limits: Limits) {
+  constructor(limits: Limits, { players }: Pick<Game, 'players'>) {
     this.#limits = limits
+    this.#least = Math.min(Math.max(limits.minMatchPlayers, players.least), players.most)
+    this.#most = Math.min(Math.max(limits.quickMatchPlayers, this.#least), players.most)
   }
 
   get size(): number {
@@ -57,19 +63,18 @@ export class QuickMatch {
   takeGroups(nowMs: number): Player[][] {
     if (nowMs < this.#lookAtMs) return []
     this.#lookAtMs = nowMs + this.#limits.quickMatchEveryMs
-    const { quickMatchPlayers, minMatchPlayers, smallGroupAfterMs } = this.#limits
+    const { smallGroupAfterMs } = this.#limits
     const groups: Player[][] = []
     for (const first of [...this.#queue.values()]) {
       if (!this.#queue.has(first.player)) continue // is in a group already
       const reach = this.#reachOf(first, nowMs)
       const group = [first.player]
       for (const other of this.#queue.values()) {
-        if (group.length === quickMatchPlayers) break
+        if (group.length === this.#most) break
         if (other !== first && Math.abs(other.skill - first.skill) <= reach)
           group.push(other.player)
       }
-      const enough =
-        nowMs - first.sinceMs >= smallGroupAfterMs ? minMatchPlayers : quickMatchPlayers
+      const enough = nowMs - first.sinceMs >= smallGroupAfterMs ? this.#least : this.#most
       if (group.length < enough) continue
       for (const player of group) this.#queue.delete(player)
       groups.push(group)

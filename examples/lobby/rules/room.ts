@@ -1,17 +1,11 @@
 // A room: its seats, its host, who is ready, and the match that runs in it. Sends what happens to
 // those inside. Uses no sockets; the time is passed in.
 import { randomInt } from 'node:crypto'
-import { Match, type MatchResult } from '../games/coin-arena/match.ts'
-import { type Limits, TICKS_PER_SECOND } from '../server/config.ts'
+import type { Limits } from '../server/config.ts'
 import type { RoomDetail } from '../server/server-figures.ts'
-import {
-  type Direction,
-  type MatchState,
-  type MemberInfo,
-  Refusal,
-  type RoomInfo,
-  type ServerMessage
-} from '../wire/protocol.ts'
+import { type MemberInfo, Refusal, type RoomInfo, type ServerMessage } from '../wire/protocol.ts'
+import type { Game, GameEvent } from './game.ts'
+import { type Audience, type EncodedView, Match, type MatchResult } from './match.ts'
 import { type Player, sessionsOf } from './player.ts'
 import type { Session } from './session.ts'
 
@@ -19,7 +13,7 @@ import type { Session } from './session.ts'
 export type Deliver = (to: Iterable<Session>, message: ServerMessage) => void
 
 /** The same for messages that are soon outdated: a client that cannot take it now misses it. */
-export type DeliverState = (to: Iterable<Session>, state: MatchState) => void
+export type DeliverState = (to: Iterable<Session>, view: EncodedView) => void
 
 /** How storing a match went. */
 export interface KeptMatch {
@@ -41,7 +35,7 @@ export interface RoomOutlet {
     then: (kept: KeptMatch) => void
   ): void
   /** A number that no other match of this server has had, and a seed. */
-  newMatch(): { number: number; seed: number }
+  newMatch(): { number: number; seed: string }
   /** Whether matches may begin. */
   mayStart(): boolean
 }
@@ -52,6 +46,9 @@ export interface RoomOptions {
   /** Not in the list: you need the code to join. */
   readonly isPrivate: boolean
   readonly password: string | undefined
+  readonly game: Game
+  /** Of the game: what the room chose, and the operator's settings for the rest. */
+  readonly settings: Record<string, unknown>
 }
 
 // No letters and digits that people take for each other.
@@ -129,13 +126,14 @@ export class Room {
       capacity: this.options.capacity,
       spectators: this.#spectators.size,
       isPlaying: this.isPlaying,
-      hasPassword: this.options.password !== undefined
+      hasPassword: this.options.password !== undefined,
+      game: this.options.game.name
     }
   }
 
   /** Whether somebody could sit down now. */
   get hasSeat(): boolean {
-    return !this.isPlaying && this.#members.size + this.#held.size < this.options.capacity
+    return this.#isOpen && this.#members.size + this.#held.size < this.options.capacity
   }
 
   // ---- Coming and going ----
@@ -165,6 +163,7 @@ export class Room {
     player.room = this
     this.#host ??= player
     this.#showTo(player)
+    if (this.#match !== undefined) this.#joinMatch(this.#match, player, nowMs)
     this.#outlet.changed(this)
     this.#startIfAllAreReady(nowMs)
   }
@@ -200,6 +199,8 @@ export class Room {
   lose(player: Player, nowMs: number): void {
     this.#ready.delete(player)
     this.#tell({ type: 'member-away', name: player.name })
+    this.#happened(this.#match?.away(player.name))
+    this.#lookAtClock(nowMs)
     this.#startIfAllAreReady(nowMs)
   }
 
@@ -209,6 +210,7 @@ export class Room {
     this.#outlet.deliver(sessionsOf(others), { type: 'member-back', name: player.name })
     this.#showTo(player)
     this.#showMatchTo(player, nowMs)
+    this.#happened(this.#match?.back(player.name))
   }
 
   /** By its own command, the host's, or because its connection did not come back. */
@@ -219,7 +221,7 @@ export class Room {
     player.room = undefined
     this.#tell({ type: 'member-left', name: player.name, kicked })
     if (this.#host === player) this.#passHostOn()
-    this.#match?.leave(player.name)
+    this.#happened(this.#match?.leave(player.name))
     this.#lookAtClock(nowMs)
     this.#startIfAllAreReady(nowMs) // the one who left may have been the one they waited for
     this.#outlet.changed(this)
@@ -269,16 +271,32 @@ export class Room {
     this.#startIfAllAreReady(nowMs)
   }
 
-  /** The same as {@link steer}, but throws the reason if it cannot be done. */
-  steerByCommand(player: Player, match: number, seq: number, direction: Direction): void {
+  inputByCommand(player: Player, match: number, seq: number, input: unknown, nowMs: number): void {
     if (this.#match === undefined) throw new Refusal('no-match', 'no match is running')
     if (!this.#members.has(player)) throw new Refusal('spectator', 'you are a spectator')
-    this.steer(player, match, seq, direction)
+    const checked = this.#match.game.checkInput(input)
+    if (checked === undefined)
+      throw new Refusal('bad-input', `${this.options.game.title} has no such input`)
+    this.#input(player, match, seq, checked, nowMs)
+  }
+
+  /** What is no input, or comes from nobody who plays, is ignored. */
+  inputByDatagram(
+    player: Player,
+    match: number,
+    seq: number,
+    bytes: Uint8Array,
+    nowMs: number
+  ): void {
+    const input = this.#match?.game.readInput(bytes)
+    if (input !== undefined) this.#input(player, match, seq, input, nowMs)
   }
 
   /** For another match than the running one it is late, or forged: ignored. */
-  steer(player: Player, match: number, seq: number, direction: Direction): void {
-    if (this.#match?.rules.number === match) this.#match.steer(player.name, seq, direction)
+  #input(player: Player, match: number, seq: number, input: unknown, nowMs: number): void {
+    if (this.#match?.number !== match) return
+    this.#happened(this.#match.input(player.name, seq, input, nowMs))
+    this.#lookAtClock(nowMs)
   }
 
   say(player: Player, text: string): void {
@@ -295,7 +313,7 @@ export class Room {
    * countdown, and of a match.
    */
   tick(nowMs: number): void {
-    if (this.#match !== undefined) this.#step(this.#match)
+    if (this.#match !== undefined) this.#step(this.#match, nowMs)
     for (const [player, untilMs] of this.#held) {
       if (nowMs < untilMs) break
       this.letGo(player)
@@ -310,6 +328,7 @@ export class Room {
       name: this.name,
       isPrivate: this.options.isPrivate,
       hasPassword: this.options.password !== undefined,
+      game: this.options.game.name,
       capacity: this.options.capacity,
       players: [...this.#members].map((member) => {
         return {
@@ -320,10 +339,10 @@ export class Room {
       }),
       spectators: [...this.#spectators].map(({ name }) => name),
       match: match && {
-        number: match.rules.number,
+        number: match.number,
         tick: match.tick,
-        endsInMs: Math.max(match.rules.endsMs - nowMs, 0),
-        scores: match.scores()
+        ...endsIn(match, nowMs),
+        scores: match.scores
       }
     }
   }
@@ -349,7 +368,7 @@ export class Room {
         spectator
       }
     })
-    const { capacity } = this.options
+    const { capacity, game, settings } = this.options
     const host = this.#host?.name ?? ''
     this.#outlet.deliver([player.session], {
       type: 'joined',
@@ -357,6 +376,8 @@ export class Room {
       ...(this.code === undefined ? {} : { code: this.code }),
       host,
       capacity,
+      game: game.name,
+      settings,
       members
     })
   }
@@ -364,6 +385,7 @@ export class Room {
   #showMatchTo(player: Player, nowMs: number): void {
     if (this.#match === undefined || player.session === undefined) return
     this.#outlet.deliver([player.session], matchStarted(this.#match, nowMs))
+    this.#match.showAgain(this.#match.numberOf(player.name) ?? 'spectators')
   }
 
   #find(name: string): Player {
@@ -393,10 +415,17 @@ export class Room {
   }
 
   #checkSeat(player: Player): void {
-    if (this.isPlaying) throw new Refusal('match-running', 'a match is running in this room')
+    if (!this.#isOpen) throw new Refusal('match-running', 'a match is running in this room')
     const others = this.#held.size - (this.#held.has(player) ? 1 : 0)
     if (this.#members.size + others >= this.options.capacity)
       throw new Refusal('room-full', 'this room is full')
+  }
+
+  /** Whether players can come in: while a match runs only if its game lets them. */
+  get #isOpen(): boolean {
+    if (this.#match === undefined) return true
+    const { onJoin, players } = this.#match.game
+    return onJoin !== undefined && this.#match.players.length < players.most
   }
 
   #setHost(player: Player): void {
@@ -417,7 +446,7 @@ export class Room {
     const all =
       this.#outlet.mayStart() &&
       !this.isPlaying &&
-      count >= this.#limits.minMatchPlayers &&
+      count >= Math.max(this.#limits.minMatchPlayers, this.options.game.players.least) &&
       this.#ready.size === count
     if (!all && this.#startsMs !== undefined) {
       this.#startsMs = undefined
@@ -432,37 +461,69 @@ export class Room {
 
   #lookAtClock(nowMs: number): void {
     if (this.#startsMs !== undefined && nowMs >= this.#startsMs) this.#start(nowMs)
-    if (this.#match?.isOver(nowMs)) this.#end(this.#match)
+    const result = this.#match?.result(nowMs)
+    if (this.#match !== undefined && result !== undefined) this.#end(this.#match, result)
   }
 
   #start(nowMs: number): void {
     this.#startsMs = undefined
     this.#match = new Match(
-      [...this.#members].map((member) => member.name),
       {
         ...this.#outlet.newMatch(),
-        endsMs: nowMs + this.#limits.matchMs,
-        coinsToWin: this.#limits.coinsToWin,
-        ticksPerSecond: TICKS_PER_SECOND
-      }
+        game: this.options.game,
+        settings: this.options.settings,
+        players: [...this.#members].map((member) => member.name)
+      },
+      nowMs
     )
     this.#tell(matchStarted(this.#match, nowMs))
     this.#outlet.changed(this)
   }
 
-  #step(match: Match): void {
-    for (const { name, score } of match.step()) this.#tell({ type: 'scored', name, score })
-    this.#outlet.deliverState(sessionsOf(this.#inside()), match.state())
+  /** Somebody comes into the running match: for everybody it has one player more. */
+  #joinMatch(match: Match, player: Player, nowMs: number): void {
+    const events = match.join(player.name)
+    this.#tell(matchStarted(match, nowMs))
+    this.#happened(events)
+  }
+
+  #happened(events: readonly GameEvent[] | undefined): void {
+    if (this.#match === undefined) return
+    for (const event of events ?? [])
+      this.#tell({ type: 'event', match: this.#match.number, event })
+  }
+
+  #step(match: Match, nowMs: number): void {
+    const events = match.step(nowMs)
+    if (events === undefined) return
+    this.#happened(events)
+    if (match.game.isShared) this.#show(match, 'all', this.#inside())
+    else this.#showEach(match)
+  }
+
+  /** To each its own, and to those who only watch what everybody may see. */
+  #showEach(match: Match): void {
+    const spectators = [...this.#spectators]
+    for (const member of this.#members) {
+      const number = match.numberOf(member.name)
+      if (number === undefined) spectators.push(member)
+      else if (member.session !== undefined) this.#show(match, number, [member])
+    }
+    if (spectators.length > 0) this.#show(match, 'spectators', spectators)
+  }
+
+  #show(match: Match, audience: Audience, to: Iterable<Player>): void {
+    const view = match.viewFor(audience)
+    if (view !== undefined) this.#outlet.deliverState(sessionsOf(to), view)
   }
 
   /**
    * The room is open again, and nobody is ready. The winner is announced when the result is stored.
    */
-  #end(match: Match): void {
+  #end(match: Match, result: MatchResult): void {
     this.#match = undefined
     this.#ready.clear()
-    const result = match.result()
-    const { number, seed } = match.rules
+    const { number, seed } = match
     this.#outlet.finished(this, match.players, result, ({ skills, saved }) => {
       this.#tell({ type: 'match-ended', match: number, ...result, skills, seed, saved })
     })
@@ -471,7 +532,17 @@ export class Room {
 }
 
 function matchStarted(match: Match, nowMs: number): ServerMessage {
-  const { players, arena, rules } = match
-  const endsInMs = Math.max(rules.endsMs - nowMs, 0)
-  return { type: 'match-started', match: rules.number, players, endsInMs, arena }
+  const { number, game, players } = match
+  return {
+    type: 'match-started',
+    match: number,
+    game: game.name,
+    players: [...players],
+    ...endsIn(match, nowMs)
+  }
+}
+
+/** Nothing for a match that no clock ends. */
+function endsIn({ endsMs }: Match, nowMs: number): { endsInMs?: number } {
+  return endsMs === undefined ? {} : { endsInMs: Math.max(endsMs - nowMs, 0) }
 }

@@ -2,29 +2,15 @@
 // the limits as an argument, so that a test can use its own; settings.ts reads what an operator
 // sets instead of the defaults.
 import { z } from 'zod'
+import { games } from '../games/index.ts'
+import type { Games } from '../rules/game.ts'
+import { whole } from '../rules/whole.ts'
 
-/** How often the rules check the clock, and matches advance. */
-export const TICKS_PER_SECOND = 30
 /**
  * A quarter of the rooms at a time, spread over the tick: two thousand states sent at once would
  * delay everything else.
  */
 export const TICK_PARTS = 4
-
-const digits = z.string().regex(/^\d+$/, 'must be a whole number').transform(Number)
-
-/**
- * A whole number with its default. In files it is a number, in the environment and in flags it is
- * digits.
- */
-function whole(fallback: number, least: number, most: number, what: string) {
-  const range = `must be a whole number from ${least} to ${most}`
-  return z
-    .union([z.number(), digits], range)
-    .pipe(z.number(range).int(range).min(least, range).max(most, range))
-    .default(fallback)
-    .describe(what)
-}
 
 /** Some words, separated by commas. */
 function names(what: string) {
@@ -93,8 +79,6 @@ const limits = {
   minMatchPlayers: whole(2, 2, 100, 'fewer do not play'),
   maxListedRooms: whole(20, 1, 40, 'entries in one page of a list'),
   roomListEveryMs: whole(500, 0, 60_000, 'how often players who watch the list get its changes'),
-  matchMs: whole(30_000, 100, DAY_MS, 'then a match ends, also without a winner'),
-  coinsToWin: whole(10, 1, 255, 'the first player to have so many wins'),
 
   maxQueued: whole(2_000, 0, 100_000, 'players who wait for a quick match'),
   quickMatchPlayers: whole(4, 2, 100, 'players in a group'),
@@ -104,7 +88,7 @@ const limits = {
   anySkillAfterMs: whole(20_000, 0, DAY_MS, 'then skill no longer matters'),
   smallGroupAfterMs: whole(5_000, 0, DAY_MS, 'after so long a wait a smaller group is enough'),
 
-  steersPerSecond: whole(60, 1, 1_000, 'datagrams of one player; more are ignored'),
+  inputsPerSecond: whole(60, 1, 1_000, 'datagrams of one player; more are ignored'),
   udpSilenceMs: whole(
     1_000,
     100,
@@ -192,8 +176,8 @@ const limitsSchema = z.strictObject(limits)
 export type Limits = z.infer<typeof limitsSchema>
 export const defaultLimits: Limits = limitsSchema.parse({})
 
-/** Everything that an operator can set. */
-export const settingsSchema = z.strictObject({
+/** Of the server, and the limits. */
+const serverSettings = {
   host: z
     .string()
     .min(1, 'must not be empty')
@@ -238,9 +222,34 @@ export const settingsSchema = z.strictObject({
     .default('warn')
     .describe('what is written to stderr, one JSON object a line'),
   ...limits
-})
-export type Settings = z.infer<typeof settingsSchema>
+}
+
+/** A setting of a game: `coin-arena.matchMs`. */
+type GameSettings = { [name: `${string}.${string}`]: unknown }
+
+function settingsOfGames(list: Games): Record<string, z.ZodType> {
+  const fields = [...list.values()].flatMap(({ name, settings }) =>
+    Object.entries(settings.shape).map(([field, schema]) => [`${name}.${field}`, schema])
+  )
+  return Object.fromEntries(fields)
+}
+
+const serverSchema = z.strictObject(serverSettings)
+/** Everything that an operator can set. */
+export const settingsSchema = z.strictObject({ ...settingsOfGames(games), ...serverSettings })
+export type Settings = z.infer<typeof serverSchema> & GameSettings
 export const defaultSettings: Settings = settingsSchema.parse({})
+
+/** What the operator has set, by the name of each game. */
+export function gameSettingsOf(settings: Settings, list: Games) {
+  return new Map(
+    [...list.keys()].map((name) => {
+      const own = Object.entries(settings).filter(([key]) => key.startsWith(`${name}.`))
+      const fields = own.map(([key, value]) => [key.slice(name.length + 1), value])
+      return [name, Object.fromEntries(fields) as Record<string, unknown>] as const
+    })
+  )
+}
 
 /** The limits of some settings, without the rest. */
 export function limitsOf(settings: Settings): Limits {

@@ -2,19 +2,14 @@
 // their messages go out, each encoded once for all its receivers. Uses no sockets and no threads.
 import type { Logger } from 'pino'
 import type { GatewayLink, HubLink } from '../gateway/links.ts'
-import { Lobby } from '../rules/lobby.ts'
+import { TICKS_PER_SECOND } from '../rules/game.ts'
+import { Lobby, type LobbyGames } from '../rules/lobby.ts'
+import type { EncodedView } from '../rules/match.ts'
 import { Session } from '../rules/session.ts'
 import type { Skills } from '../rules/skills.ts'
 import { encodeState } from '../wire/datagram.ts'
-import {
-  type Direction,
-  encode,
-  type MatchState,
-  type Refusal,
-  type RefusalCode,
-  type ServerMessage
-} from '../wire/protocol.ts'
-import { type Limits, TICK_PARTS, TICKS_PER_SECOND } from './config.ts'
+import { encode, type Refusal, type RefusalCode, type ServerMessage } from '../wire/protocol.ts'
+import { type Limits, TICK_PARTS } from './config.ts'
 import type { RoomPage } from './server-figures.ts'
 import type { MatchRecord, Store } from './store.ts'
 import { Ticker } from './ticker.ts'
@@ -37,7 +32,8 @@ export interface HubOptions {
   store: Store
   /** Of those who have played before. */
   skills: Skills
-  newSeed: () => number
+  games: LobbyGames
+  newSeed: () => string
   log: Logger
   /** Draining is over: the last match has ended. */
   onDrained: () => void
@@ -66,7 +62,7 @@ export class Hub {
       keep: this.#keep.bind(this),
       newSeed: options.newSeed
     }
-    this.lobby = new Lobby(options.limits, outlet, options.skills)
+    this.lobby = new Lobby(options.limits, outlet, options.games, options.skills)
     this.ticker = new Ticker(TICKS_PER_SECOND, (nowMs, part) => this.#tick(nowMs, part), TICK_PARTS)
   }
 
@@ -93,9 +89,9 @@ export class Hub {
         const guest = guests.get(client)
         if (guest !== undefined) this.lobby.receive(guest, frame, performance.now())
       },
-      steer: (client, match, seq, direction: Direction) => {
+      input: (client, match, seq, input) => {
         const guest = guests.get(client)
-        if (guest !== undefined) this.lobby.steer(guest, match, seq, direction)
+        if (guest !== undefined) this.lobby.input(guest, match, seq, input, performance.now())
       },
       lose: (client) => {
         const guest = guests.get(client)
@@ -159,12 +155,12 @@ export class Hub {
     }
   }
 
-  #deliverState(to: Iterable<Session>, state: MatchState): void {
+  #deliverState(to: Iterable<Session>, view: EncodedView): void {
     if (this.#isStopped) return
     let bytes: Uint8Array | undefined
     for (const [link, clients] of this.#byGateway(to)) {
-      bytes ??= encodeState(state)
-      link.deliverState(clients, bytes)
+      bytes ??= encodeState(view)
+      link.deliverState(clients, view.game.name, bytes)
     }
   }
 

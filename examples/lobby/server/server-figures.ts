@@ -63,6 +63,7 @@ export interface RoomDetail {
   name: string
   isPrivate: boolean
   hasPassword: boolean
+  game: string
   capacity: number
   players: { name: string; away: boolean; ready: boolean }[]
   spectators: string[]
@@ -70,7 +71,8 @@ export interface RoomDetail {
   match?: {
     number: number
     tick: number
-    endsInMs: number
+    /** Only if the clock ends it. */
+    endsInMs?: number
     scores: { name: string; score: number }[]
   }
 }

@@ -1,12 +1,15 @@
 // A lobby: the hub with its rules and its store, the gateways that hold the connections, in this
 // thread or in workers, and the door for operators.
-import { randomBytes, randomInt } from 'node:crypto'
+import { randomBytes } from 'node:crypto'
 import { type Logger, pino } from 'pino'
 import { type PollEvent, Poller, type TcpConnection, type TcpListener } from 'pollport'
+import { games } from '../games/index.ts'
 import { type Doors, Gateway } from '../gateway/gateway.ts'
 import { type OpenPorts, RemoteGateway } from '../gateway/remote-gateway.ts'
+import type { Games } from '../rules/game.ts'
+import { newSeed } from '../rules/random.ts'
 import { Skills } from '../rules/skills.ts'
-import { limitsOf, listOf, type Settings } from './config.ts'
+import { gameSettingsOf, limitsOf, listOf, type Settings } from './config.ts'
 import { Hub } from './hub.ts'
 import { OperatorGuard } from './operator-guard.ts'
 import { Operators } from './operators.ts'
@@ -27,8 +30,10 @@ export interface LobbyOptions {
    * share a port among listeners, which is Windows.
    */
   handOver?: boolean
-  /** Of each match: where its coins lie. By default it is unpredictable. */
-  newSeed?: () => number
+  /** Of each match's random numbers. By default it is unpredictable. */
+  newSeed?: () => string
+  /** Default: those of games/index.ts. Others can be played without workers alone. */
+  games?: Games
 }
 
 export class LobbyServer {
@@ -39,6 +44,7 @@ export class LobbyServer {
   readonly #settings: Settings
   readonly #address: string
   readonly #log: Logger
+  readonly #games: Games
   readonly #store: Store
   readonly #hub: Hub
   readonly #poller: Poller<never>
@@ -105,13 +111,15 @@ export class LobbyServer {
     this.#settings = settings
     this.#address = address
     this.#log = log
+    this.#games = options.games ?? games
     this.#store = store
     this.#hub = new Hub({
       limits: limitsOf(settings),
       drainMs: settings.drainMs,
       store,
       skills,
-      newSeed: options.newSeed ?? (() => randomInt(2 ** 32)),
+      games: { list: this.#games, settings: gameSettingsOf(settings, this.#games) },
+      newSeed: options.newSeed ?? newSeed,
       log,
       onDrained: () => this.stop()
     })
@@ -211,7 +219,7 @@ export class LobbyServer {
     const { port, webPort, udpPort, workers } = this.#settings
     if (workers === 0) {
       const doors = { address: this.#address, listen: { port, webPort, isShared: false }, udpPort }
-      const gateway = new Gateway(doors, this.#settings, this.#log)
+      const gateway = new Gateway(doors, this.#settings, this.#log, this.#games)
       this.#local = gateway
       this.#ports = { port: gateway.port, webPort: gateway.webPort, udpPort: gateway.udpPort }
       const isOver = gateway.run(this.#hub.connect(gateway)).catch((error) => {

@@ -5,12 +5,12 @@ import { readFileSync } from 'node:fs'
 import { defaultSettings, type Settings, settingsSchema } from './config.ts'
 
 const ENVIRONMENT = 'LOBBY_'
-const names = Object.keys(settingsSchema.shape) as (keyof Settings)[]
+const names = Object.keys(settingsSchema.shape) as (keyof typeof settingsSchema.shape & string)[]
 
-/** maxRooms -> max-rooms. */
+/** maxRooms -> max-rooms, coin-arena.matchMs -> coin-arena.match-ms. */
 const flagOf = (name: string) => name.replace(/[A-Z]/g, (letter) => `-${letter.toLowerCase()}`)
 /** maxRooms -> LOBBY_MAX_ROOMS. */
-const variableOf = (name: string) => ENVIRONMENT + flagOf(name).replaceAll('-', '_').toUpperCase()
+const variableOf = (name: string) => ENVIRONMENT + flagOf(name).replace(/[-.]/g, '_').toUpperCase()
 
 /** For node:util's parseArgs: each setting is a flag. */
 export const settingFlags: Record<string, { type: 'string' }> = Object.fromEntries(

@@ -4,9 +4,10 @@ import { expect, test } from 'vitest'
 import type { Bot, Deed } from '../bots/bot.ts'
 import { type Behaviour, inOrder, livelyMix, type Mix, newBot, sizeOf } from '../bots/mix.ts'
 import { pace } from '../bots/pace.ts'
-import { DatagramWay, SteerClock } from '../bots/udp.ts'
+import { DatagramWay, InputClock } from '../bots/udp.ts'
 import { Wheel } from '../bots/wheel.ts'
 import { CoinHunter, directionTo, nearestOf } from '../games/coin-arena/bot.ts'
+import type { ArenaView } from '../games/coin-arena/rules.ts'
 import type { Session } from '../rules/session.ts'
 import type {
   MatchState,
@@ -61,7 +62,15 @@ const member = (name: string, more: Partial<MemberInfo> = {}): MemberInfo => {
   return { name, ready: false, away: false, spectator: false, ...more }
 }
 const joined = (...members: MemberInfo[]): ServerMessage => {
-  return { type: 'joined', room: 'Den', host: members[0].name, capacity: 8, members }
+  return {
+    type: 'joined',
+    room: 'Den',
+    host: members[0].name,
+    capacity: 8,
+    game: 'coin-arena',
+    settings: {},
+    members
+  }
 }
 const room = (name: string, more: Partial<RoomInfo> = {}): RoomInfo => {
   return {
@@ -71,6 +80,7 @@ const room = (name: string, more: Partial<RoomInfo> = {}): RoomInfo => {
     spectators: 0,
     isPlaying: false,
     hasPassword: false,
+    game: 'coin-arena',
     ...more
   }
 }
@@ -182,7 +192,7 @@ test('a player asks for one thing at a time', () => {
   const { bot } = signedIn('player', 0.1)
   expect(requestOf(bot.act())).toEqual({ type: 'queue' })
   expect(bot.act()).toBeUndefined()
-  bot.hear({ type: 'queued', skill: 1000, players: 1 })
+  bot.hear({ type: 'queued', game: 'coin-arena', skill: 1000, players: 1 })
   expect(deedsOf(bot, 20)).toEqual([])
   bot.hear({ type: 'unqueued' })
   expect(requestOf(bot.act())).toEqual({ type: 'queue' })
@@ -244,30 +254,30 @@ test('the more bots there are, the less each says to the lobby', () => {
 test('a player steers by what it sees of the match, and not before it sees it', () => {
   const { bot } = signedIn('player', 0)
   bot.hear(joined(member('bot 1'), member('bot 7')))
-  expect(bot.steer()).toBeUndefined()
-  const arena = { width: 1024, height: 576, ticksPerSecond: 30 }
+  expect(bot.play()).toBeUndefined()
   bot.hear({
     type: 'match-started',
     match: 4,
+    game: 'coin-arena',
     players: ['bot 1', 'bot 7'],
-    endsInMs: 30_000,
-    arena
+    endsInMs: 30_000
   })
   expect(bot.isPlaying).toBe(true)
-  expect(bot.steer()).toBeUndefined()
-  bot.hear({ type: 'state', ...stateOf({ x: 100, y: 100 }, { x: 300, y: 100 }) })
-  expect(bot.steer()).toEqual({ match: 4, direction: 3 })
+  expect(bot.play()).toBeUndefined()
+  const view = viewOf({ x: 100, y: 100 }, { x: 300, y: 100 })
+  bot.hear({ type: 'state', match: 4, tick: 1, seqs: [0, 0], view })
+  expect(bot.play()).toEqual({ match: 4, input: { direction: 3 } })
   bot.hear({
     type: 'match-ended',
     match: 4,
     winners: [],
     scores: [],
     skills: [],
-    seed: 1,
+    seed: '1',
     saved: true
   })
   expect(bot.isPlaying).toBe(false)
-  expect(bot.steer()).toBeUndefined()
+  expect(bot.play()).toBeUndefined()
 })
 
 test('a lurker does hardly anything', () => {
@@ -351,7 +361,7 @@ test('a slow reader asks and asks, stops reading, keeps its rate, and expects a 
 test('a half-open connection says nothing, and expects to be sent away', () => {
   const { bot, books } = make('halfOpen')
   expect(bot.connected()).toBeUndefined()
-  bot.hear({ type: 'hello', version: 3, maxFrameBytes: 4096 })
+  bot.hear({ type: 'hello', version: 3, maxFrameBytes: 4096, games: [] })
   expect(bot.act()).toBeUndefined()
   bot.hear(refusal('sign-in-timeout'))
   bot.gone(undefined)
@@ -368,9 +378,9 @@ test('a mix has as many of each as it says, and every part of it is mixed as the
 
 // ---- Parts ----
 
-function stateOf(me: { x: number; y: number }, ...coins: { x: number; y: number }[]): MatchState {
-  const other = { seat: 0, x: 900, y: 500, score: 0, seq: 0 }
-  return { match: 4, tick: 1, players: [other, { seat: 1, ...me, score: 0, seq: 0 }], coins }
+function viewOf(me: { x: number; y: number }, ...coins: { x: number; y: number }[]): ArenaView {
+  const other = { seat: 0, x: 900, y: 500, score: 0 }
+  return { players: [other, { seat: 1, ...me, score: 0 }], coins }
 }
 
 test.each([
@@ -390,16 +400,15 @@ test.each([
 test('a hunter goes for the nearest coin, sticks to it, and takes a moment when it is gone', () => {
   expect(nearestOf({ x: 0, y: 0 }, [])).toBeUndefined()
   const hunter = new CoinHunter(1, () => 0.5)
+  const directionIn = (view: ArenaView) => hunter.think(view).direction
   const far = { x: 100, y: 500 }
   const near = { x: 300, y: 100 }
-  expect(hunter.directionIn(stateOf({ x: 100, y: 100 }, far, near))).toBe(3)
-  expect(hunter.directionIn(stateOf({ x: 100, y: 100 }, far, near, { x: 100, y: 50 }))).toBe(3)
-  expect(hunter.directionIn(stateOf({ x: 100, y: 100 }, far))).toBe(0)
-  const later = Array.from({ length: 8 }, () =>
-    hunter.directionIn(stateOf({ x: 100, y: 100 }, far))
-  )
+  expect(directionIn(viewOf({ x: 100, y: 100 }, far, near))).toBe(3)
+  expect(directionIn(viewOf({ x: 100, y: 100 }, far, near, { x: 100, y: 50 }))).toBe(3)
+  expect(directionIn(viewOf({ x: 100, y: 100 }, far))).toBe(0)
+  const later = Array.from({ length: 8 }, () => directionIn(viewOf({ x: 100, y: 100 }, far)))
   expect(later.at(-1)).toBe(5)
-  expect(new CoinHunter(5, () => 0.5).directionIn(stateOf({ x: 1, y: 1 }, far))).toBe(0)
+  expect(new CoinHunter(5, () => 0.5).think(viewOf({ x: 1, y: 1 }, far)).direction).toBe(0)
 })
 
 test('the way for datagrams: hello until there is an answer, proof, open, and a hello now and then', () => {
@@ -426,10 +435,10 @@ test('a way that nobody answers is given up', () => {
   expect(way.isOpen).toBe(false)
 })
 
-test('from a steer to the first state that has it: old states and those of another match do not count', () => {
-  const clock = new SteerClock()
+test('from an input to the first state that has it: old states and those of another match do not count', () => {
+  const clock = new InputClock()
   const state = (match: number, tick: number, seq: number): MatchState => {
-    return { match, tick, players: [{ seat: 1, x: 0, y: 0, score: 0, seq }], coins: [] }
+    return { match, tick, seqs: [0, seq], view: undefined }
   }
   clock.begin(4, 1)
   expect(clock.isNews(state(4, 10, 0))).toBe(true)
@@ -473,7 +482,7 @@ test('a wheel hands out what is due, once, in time and never early', () => {
 // ---- All together ----
 
 test('sixty bots live for five minutes of the lobby’s time under its real rules, and nothing goes wrong', () => {
-  const table = new Table({ matchMs: 20_000 })
+  const table = new Table({ 'coin-arena.matchMs': 20_000 })
   const random = chanceOf(1)
   const books = new Books()
   const ledger = {
@@ -521,7 +530,9 @@ test('sixty bots live for five minutes of the lobby’s time under its real rule
     const playing = places.filter(({ bot }) => bot.isPlaying)
     table.passMs(100)
     for (const { bot, session } of playing) {
-      if (session !== undefined) bot.hear({ type: 'state', ...table.state(session) })
+      if (session === undefined) continue
+      const { match, tick, seqs, ...view } = table.state(session)
+      bot.hear({ type: 'state', match, tick, seqs: [...seqs], view })
     }
     listen()
     mostAway = Math.max(mostAway, table.lobby.awayCount)
@@ -530,9 +541,9 @@ test('sixty bots live for five minutes of the lobby’s time under its real rule
         place.session = table.arrive()
         carryOut(place, place.bot.connected())
       }
-      const course = place.session && place.bot.steer()
-      if (course !== undefined)
-        table.do(place.session as Session, { type: 'steer', ...course, seq: ++place.seq })
+      const move = place.session && place.bot.play()
+      if (move !== undefined)
+        table.do(place.session as Session, { type: 'input', ...move, seq: ++place.seq })
       if (table.nowMs >= place.dueMs) carryOut(place, place.bot.act())
       listen()
     }
@@ -546,7 +557,7 @@ test('sixty bots live for five minutes of the lobby’s time under its real rule
     'joined',
     'left',
     'match-started',
-    'scored',
+    'event',
     'match-ended',
     'signed-out'
   ]

@@ -3,7 +3,7 @@
 import { expect, test } from 'vitest'
 import { defaultSettings, MAX_REPLY_BYTES, settingsSchema } from '../server/config.ts'
 import { encode, type ServerMessage } from '../wire/protocol.ts'
-import { Table } from './table.ts'
+import { MATCH_MS, Table } from './table.ts'
 
 /** The most that an operator may set. */
 function mostOf(
@@ -41,12 +41,12 @@ test('with the widest limits and the longest names every message can be sent', (
   for (const player of players.slice(0, maxRoomPlayers)) table.do(player, { type: 'ready' })
   table.do(players[0], { type: 'say', text: '\u{20000}'.repeat(maxTextChars) })
   table.do(players[0], { type: 'players' })
-  table.passMs(table.limits.matchMs)
+  table.passMs(MATCH_MS)
   const names = players.slice(0, maxRoomPlayers).map(({ player }) => player?.name as string)
   const ended = {
     type: 'match-ended',
     match: 2 ** 32 - 1,
-    seed: 2 ** 32 - 1,
+    seed: 'f'.repeat(32),
     saved: false
   } as const
   check([

@@ -6,7 +6,7 @@ import { Cable, closeBrowser, phone, Visitor, whyNoBrowser } from './browser.ts'
 import { openLobby, Person, until } from './person.ts'
 
 /** A match lasts until a test ends it: nobody wins by coins or by the clock meanwhile. */
-const endless = { matchMs: 10 * 60_000, coinsToWin: 255 }
+const endless = { 'coin-arena.matchMs': 10 * 60_000, 'coin-arena.coinsToWin': 255 }
 /**
  * What a browser says of a WebSocket that it cannot open: of a cable that is out, or of its own
  * being offline.
@@ -89,7 +89,7 @@ describe.skipIf(whyNoBrowser !== undefined)('in a browser', () => {
     await holdsUntil(ann, 'ArrowLeft', 'Ann has gone left', () => ann.placeOf(0).x < 500)
     await holdsUntil(ann, 'KeyW', 'Ann has gone up', () => ann.placeOf(0).y < 200)
     await ann.show('match')
-    expect(ann.sent.filter(({ type }) => type === 'steer').length).toBeLessThan(10)
+    expect(ann.sent.filter(({ type }) => type === 'input').length).toBeLessThan(10)
     await ann.sees('#figures', /latency \d+ ms · steering takes \d+ ms/)
 
     // The circle is drawn where the server has it, in the colour of the seat.
@@ -100,12 +100,12 @@ describe.skipIf(whyNoBrowser !== undefined)('in a browser', () => {
     expect(colour).toEqual([0xf2, 0xb0, 0x4a, 0xff])
 
     // Typing is not steering.
-    const seq = ann.sent.filter(({ type }) => type === 'steer').length
+    const seq = ann.sent.filter(({ type }) => type === 'input').length
     await ann.page.keyboard.press('Enter')
     await ann.page.keyboard.type('was')
     await ann.page.keyboard.press('Enter')
     await until('Bob hears it', () => bob.all('chat').some(({ text }) => text === 'was'))
-    expect(ann.sent.filter(({ type }) => type === 'steer').length).toBe(seq)
+    expect(ann.sent.filter(({ type }) => type === 'input').length).toBe(seq)
 
     bob.send({ type: 'leave' })
     await ann.page.getByRole('heading', { name: 'You win!' }).waitFor()

@@ -1,5 +1,6 @@
 // For tests of the players' page: a real browser, people in front of it, and a cable to the server
 // that can be pulled out.
+
 import { existsSync } from 'node:fs'
 import { mkdir } from 'node:fs/promises'
 import { connect, createServer, type Server, type Socket } from 'node:net'
@@ -13,6 +14,7 @@ import {
   type Page
 } from 'playwright-core'
 import { expect, onTestFinished } from 'vitest'
+import type { ArenaView } from '../games/coin-arena/rules.ts'
 import type { MatchState, ServerMessage } from '../wire/protocol.ts'
 
 const DEADLINE_MS = 45_000
@@ -142,7 +144,9 @@ export class Visitor {
   /** Where the circle of a seat is, as the server has sent it last. */
   placeOf(seat: number): { x: number; y: number } {
     return (
-      this.state?.players.find((player) => player.seat === seat) ?? { x: Number.NaN, y: Number.NaN }
+      (this.state?.view as ArenaView | undefined)?.players.find(
+        (player) => player.seat === seat
+      ) ?? { x: Number.NaN, y: Number.NaN }
     )
   }
 

@@ -1,6 +1,8 @@
 // The words of the command-line client, and what it prints.
 import { expect, test } from 'vitest'
 import { describe, parseLine } from '../bots/client.ts'
+import { games } from '../games/index.ts'
+import type { ServerMessage } from '../wire/protocol.ts'
 
 test.each([
   ['/name Ann Lee', { type: 'name', name: 'Ann Lee' }],
@@ -19,7 +21,6 @@ test.each([
   ['/leave', { type: 'leave' }],
   ['/ready', { type: 'ready', ready: true }],
   ['/unready', { type: 'ready', ready: false }],
-  ['/go up-left', { type: 'go', direction: 8 }],
   ['/go nowhere', 'help'],
   ['/say  hello there ', { type: 'say', text: 'hello there' }],
   ['hello there', { type: 'say', text: 'hello there' }],
@@ -34,13 +35,45 @@ test.each([
 
 test('rooms are shown with what matters of them, and with the way to the rest', () => {
   const rooms = [
-    { name: 'Den', players: 1, capacity: 8, spectators: 0, isPlaying: false, hasPassword: true },
-    { name: 'Loft', players: 3, capacity: 4, spectators: 2, isPlaying: true, hasPassword: false }
+    {
+      name: 'Den',
+      players: 1,
+      capacity: 8,
+      spectators: 0,
+      isPlaying: false,
+      hasPassword: true,
+      game: 'cards'
+    },
+    {
+      name: 'Loft',
+      players: 3,
+      capacity: 4,
+      spectators: 2,
+      isPlaying: true,
+      hasPassword: false,
+      game: 'cards'
+    }
   ]
   expect(describe({ type: 'rooms', rooms, from: 20, total: 30 })).toBe(
     'Rooms:\n  Den: 1 of 8, with a password\n  Loft: 3 of 4, playing\n  … and 8 more: /rooms 22'
   )
   expect(describe({ type: 'rooms', rooms: [], from: 0, total: 0 })).toMatch('/create')
+})
+
+test('a match has the words of its game', () => {
+  const game = games.get('coin-arena')
+  expect(parseLine('/go up-left', game)).toEqual({ type: 'play', input: { direction: 8 } })
+  for (const line of ['/go nowhere', '/leap']) expect(parseLine(line, game)).toBe('help')
+  const match: Extract<ServerMessage, { type: 'match-started' }> = {
+    type: 'match-started',
+    match: 3,
+    game: 'coin-arena',
+    players: ['Ann', 'Bob'],
+    endsInMs: 29_500
+  }
+  expect(describe(match)).toContain('Ann, Bob, for 30 seconds.\n/go up')
+  const event = { type: 'scored', player: 1, score: 1 }
+  expect(describe({ type: 'event', match: 3, event }, match)).toBe('* Bob has 1 coin')
 })
 
 test('a pong is not printed', () => {

@@ -4,12 +4,12 @@ import { expect, test } from 'vitest'
 import type { Settings } from '../server/config.ts'
 import type { LobbyServer } from '../server/server.ts'
 import { encodeFromPlayer } from '../wire/datagram.ts'
-import type { MatchState } from '../wire/protocol.ts'
-import { openLobby, Person, until } from './person.ts'
+import { arenas, openLobby, Person, until } from './person.ts'
+import type { ArenaState } from './table.ts'
 import { ticketOf, UdpEnd } from './udp-end.ts'
 
 /** Ends by itself in no test. */
-const endless = { matchMs: 24 * 60 * 60_000, coinsToWin: 255 }
+const endless = { 'coin-arena.matchMs': 24 * 60 * 60_000, 'coin-arena.coinsToWin': 255 }
 
 interface Game {
   server: LobbyServer
@@ -31,7 +31,7 @@ async function game(settings: Partial<Settings> = {}): Promise<Game> {
   return { server, ann, udp, bob, match }
 }
 
-const SEQ_OF_ANN = (states: { players: { seq: number }[] }[]) => states.at(-1)?.players[0].seq
+const SEQ_OF_ANN = (states: { seqs: readonly number[] }[]) => states.at(-1)?.seqs[0]
 
 test('who has shown to hear is sent the state by datagrams and by nothing else, and steers by them', async () => {
   const { server, ann, udp, bob } = await game()
@@ -48,9 +48,9 @@ test('who has shown to hear is sent the state by datagrams and by nothing else, 
   await until('it counts', () => udp.states.some((state) => state.players[0].y > players[0].y))
   // All get it, by whichever way.
   await until('the other one sees it', () =>
-    bob.all('state').some((state) => state.players[0].y > players[0].y)
+    arenas(bob).some((state) => state.players[0].y > players[0].y)
   )
-  expect(bob.all('state').at(-1)?.players[1]).toEqual({ ...players[1], score: expect.any(Number) })
+  expect(arenas(bob).at(-1)?.players[1]).toEqual({ ...players[1], score: expect.any(Number) })
 })
 
 test('a steer that comes late, or twice, is passed over', async () => {
@@ -59,21 +59,21 @@ test('a steer that comes late, or twice, is passed over', async () => {
   await until('it counts', () => SEQ_OF_ANN(udp.states) === 9)
   udp.steer(0, { seq: 10 })
   await until('the player stands still', () => SEQ_OF_ANN(udp.states) === 10)
-  const [{ x, y }] = (udp.states.at(-1) as MatchState).players
+  const [{ x, y }] = (udp.states.at(-1) as ArenaState).players
   for (const seq of [10, 9, 1, 0]) udp.steer(7, { seq })
   udp.steer(7, { seq: 11, match: 99 }) // of a match that is none
   await udp.answered()
   const last = udp.states.at(-1)?.tick as number
   await until('the match goes on', () => (udp.states.at(-1)?.tick as number) > last + 3)
-  expect(udp.states.at(-1)?.players[0]).toMatchObject({ seq: 10, x, y })
+  expect(udp.states.at(-1)).toMatchObject({ seqs: [10, 0], players: [{ x, y }, {}] })
 })
 
 test('steers by datagram and by the connection are of one row', async () => {
   const { ann, udp, match } = await game()
   udp.steer(0, { seq: 5 })
   await until('it counts', () => SEQ_OF_ANN(udp.states) === 5)
-  ann.send({ type: 'steer', match, seq: 4, direction: 3 })
-  ann.send({ type: 'steer', match, seq: 6, direction: 0 })
+  ann.send({ type: 'input', match, seq: 4, input: { direction: 3 } })
+  ann.send({ type: 'input', match, seq: 6, input: { direction: 0 } })
   await until('the newer one counts', () => SEQ_OF_ANN(udp.states) === 6)
   const xs = new Set(udp.states.map(({ players }) => players[0].x))
   expect(xs.size, 'the older one did nothing').toBe(1)
@@ -134,12 +134,12 @@ test('a token that is none, or is cut or too long, is counted and gets no answer
   const stranger = await UdpEnd.at(udp.ticket)
   const hello = encodeFromPlayer({ kind: 'hello', token })
   const steer = encodeFromPlayer({
-    kind: 'steer',
+    kind: 'input',
     token,
     match: 1,
     seq: 1,
     heardTick: 0,
-    direction: 3
+    input: Uint8Array.of(3)
   })
   const wrong = [
     Buffer.alloc(0),
@@ -155,7 +155,7 @@ test('a token that is none, or is cut or too long, is counted and gets no answer
     Buffer.concat([Buffer.from([4]), hello.subarray(1)]),
     Buffer.concat([Buffer.from([2]), hello.subarray(1)]),
     Buffer.concat([Buffer.from([0]), steer.subarray(1)]),
-    steer.subarray(0, -1),
+    steer.subarray(0, -2),
     Buffer.concat([steer, Buffer.alloc(1)]),
     // There are eight directions, and standing still
     Buffer.concat([steer.subarray(0, -1), Buffer.from([9])]),
@@ -174,15 +174,16 @@ test('from an address that is open they are counted, and do nothing, as well', a
   const { server, udp, bob } = await game()
   const { token } = udp.ticket
   const steer = encodeFromPlayer({
-    kind: 'steer',
+    kind: 'input',
     token,
     match: 1,
     seq: 1_000,
     heardTick: 0,
-    direction: 3
+    input: Uint8Array.of(3)
   })
   const wrong = [
-    ...Array.from(steer, (_, length) => steer.subarray(0, length)),
+    // Without a direction it would only acknowledge
+    ...Array.from(steer.subarray(0, -1), (_, length) => steer.subarray(0, length)),
     Buffer.concat([steer, Buffer.alloc(1)]),
     Buffer.concat([steer, Buffer.alloc(1_450)]),
     Buffer.concat([steer.subarray(0, -1), Buffer.from([9])]),
@@ -311,7 +312,7 @@ test('another connection of the same player has a token of its own', async () =>
 
 test('a flood of datagrams counts up to the limit, and nobody else notices', async () => {
   const startMs = performance.now()
-  const { server, udp, bob } = await game({ steersPerSecond: 50 })
+  const { server, udp, bob } = await game({ inputsPerSecond: 50 })
   const bobs = await UdpEnd.open(bob)
   bobs.isAcknowledging = true
   const quiet = server.figures
@@ -325,7 +326,7 @@ test('a flood of datagrams counts up to the limit, and nobody else notices', asy
   expect(ofAnn).toBeLessThanOrEqual(50 * (1 + seconds))
   const before = bobs.states.length
   await until('the other one is served', () => bobs.states.length > before + 10)
-  expect(bobs.states.at(-1)?.players[1].seq).toBeGreaterThan(0)
+  expect(bobs.states.at(-1)?.seqs[1]).toBeGreaterThan(0)
   await bob.isUndisturbed()
 })
 

@@ -132,7 +132,7 @@ const COMMANDS: [type: string, ...fields: string[]][] = [
   ['ready', 'ready'],
   ['ready'],
   ['ready'],
-  ['steer', 'match', 'seq', 'direction'],
+  ['input', 'match', 'seq', 'input'],
   ['say', 'text'],
   ['ping', 'id'],
   ['udp'],
@@ -250,7 +250,7 @@ abstract class Fuzzer {
       ready: !dice.once(4),
       match: dice.once(8) ? dice.below(100) : this.match,
       seq: dice.below(1_000),
-      direction: dice.below(9),
+      input: { direction: dice.below(10) },
       text: dice.of([
         'hello',
         'x'.repeat(300),
@@ -334,12 +334,12 @@ class UdpFuzzer {
         return dice.bytes(40)
       default:
         return encodeFromPlayer({
-          kind: 'steer',
+          kind: 'input',
           token,
           match: dice.once(4) ? dice.below(2 ** 32) : match,
           seq: dice.below(2 ** 32),
           heardTick: dice.below(2 ** 32),
-          direction: dice.below(11)
+          input: dice.once(4) ? dice.bytes(40) : Uint8Array.of(dice.below(11))
         })
     }
   }
@@ -510,8 +510,8 @@ async function survive(workers: number, rounds: number, forMs: number): Promise<
   const settings = {
     ...limits,
     ...times,
-    coinsToWin: 255,
-    matchMs: 24 * 60 * 60_000,
+    'coin-arena.coinsToWin': 255,
+    'coin-arena.matchMs': 24 * 60 * 60_000,
     maxConnections: 60,
     maxVisitors: 6
   }

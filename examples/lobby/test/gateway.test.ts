@@ -4,6 +4,8 @@ import { connect } from 'node:net'
 import { pino } from 'pino'
 import { expect, onTestFinished, test, vi } from 'vitest'
 import { WebSocket } from 'ws'
+import { encodeView } from '../games/coin-arena/wire.ts'
+import { games } from '../games/index.ts'
 import { Gateway } from '../gateway/gateway.ts'
 import type { HubLink } from '../gateway/links.ts'
 import { defaultSettings, type Settings } from '../server/config.ts'
@@ -14,8 +16,8 @@ import { Person, until } from './person.ts'
 const state = encodeState({
   match: 1,
   tick: 1,
-  players: [{ seat: 0, x: 1, y: 2, score: 3, seq: 4 }],
-  coins: [{ x: 5, y: 6 }]
+  seqs: [4],
+  body: encodeView({ players: [{ seat: 0, x: 1, y: 2, score: 3 }], coins: [{ x: 5, y: 6 }] })
 })
 
 function openGateway(settings: Partial<Settings> = {}) {
@@ -24,11 +26,12 @@ function openGateway(settings: Partial<Settings> = {}) {
     listen: { port: 0, webPort: 0, isShared: false },
     udpPort: 0
   }
-  const gateway = new Gateway(doors, { ...defaultSettings, ...settings }, pino({ level: 'silent' }))
+  const log = pino({ level: 'silent' })
+  const gateway = new Gateway(doors, { ...defaultSettings, ...settings }, log, games)
   const hub = {
     enter: vi.fn<HubLink['enter']>(),
     receive: vi.fn<HubLink['receive']>(),
-    steer: vi.fn<HubLink['steer']>(),
+    input: vi.fn<HubLink['input']>(),
     lose: vi.fn<HubLink['lose']>(),
     leave: vi.fn<HubLink['leave']>(),
     refused: vi.fn<HubLink['refused']>()
@@ -64,7 +67,7 @@ test.each([true, false])(
     await until('somebody is there', () => hub.enter.mock.calls.length === 1)
     const [client] = hub.enter.mock.calls[0]
 
-    gateway.deliverState([client], state)
+    gateway.deliverState([client], 'coin-arena', state)
     expect(gateway.figures.messagesOut).toBe(1)
 
     // Until the systems of both sides take no more, and some is waiting here.
@@ -82,7 +85,7 @@ test.each([true, false])(
       await new Promise((resolve) => setTimeout(resolve, 1))
     }
     const { messagesOut } = gateway.figures
-    gateway.deliverState([client], state)
+    gateway.deliverState([client], 'coin-arena', state)
     expect(gateway.figures.messagesOut, 'the state is left out').toBe(messagesOut)
     expect(hub.lose).not.toHaveBeenCalled()
 

@@ -70,7 +70,7 @@ const names = [
   'of them play, median',
   'sign-ins/s in the ramp',
   'round trip p50, p99',
-  'steer to state p50, p99',
+  'input to state p50, p99',
   'tick lateness p50, p99',
   'missed ticks',
   'errors',
@@ -109,7 +109,7 @@ test('a small load: all sign in, some play by datagrams, nothing goes wrong, and
   expect(Number(/; (\d+) by WebSocket/.exec(row('players').text)?.[1])).toBeGreaterThan(24)
   expect(row('of them play, median').figure).toBeGreaterThan(10)
   expect(row('datagrams/s in, out').figure).toBeGreaterThan(100)
-  expect(row('steer to state p50, p99').figure).toBeGreaterThan(0)
+  expect(row('input to state p50, p99').figure).toBeGreaterThan(0)
   // Sixty pings a second, in the time that it took: on a busy machine that is more than was asked
   // for.
   const [, pings, tookSeconds] =
@@ -240,7 +240,7 @@ function run(more: Partial<LoadRun> = {}): LoadRun {
     phaseSeconds: 10.1,
     playing: [190, 200, 210],
     roundTrips: times(49),
-    steers: times(60),
+    inputs: times(60),
     botLateness: times(2),
     errors: {},
     expected: { 'room-full': 2 },

@@ -54,6 +54,7 @@ export function madeUpRoom(name: string, own: Partial<RoomDetail> = {}): RoomDet
     name,
     isPrivate: false,
     hasPassword: false,
+    game: 'coin-arena',
     capacity: 8,
     players: [],
     spectators: [],

@@ -406,7 +406,7 @@ test('players and operators do not meet: neither port speaks the language of the
 })
 
 test('draining: nobody new comes in, no match begins, and the server ends when the last match has', async () => {
-  const server = await openLobby({ drainMs: 600_000, matchMs: 600_000 })
+  const server = await openLobby({ drainMs: 600_000, 'coin-arena.matchMs': 600_000 })
   const [ann, bob] = await Person.roomOf(server, 'Ann', 'Bob')
   for (const each of [ann, bob]) each.send({ type: 'ready' })
   for (const each of [ann, bob]) await each.next('match-started')
@@ -450,7 +450,7 @@ test('draining: a player who lost the connection comes back to the match; a coun
 })
 
 test('a drain ends when its time is over, whatever still goes on', async () => {
-  const server = await openLobby({ drainMs: 100, matchMs: 600_000 })
+  const server = await openLobby({ drainMs: 100, 'coin-arena.matchMs': 600_000 })
   const [ann, bob] = await Person.roomOf(server, 'Ann', 'Bob')
   for (const each of [ann, bob]) each.send({ type: 'ready' })
   await ann.next('match-started')

@@ -3,10 +3,12 @@
 import { once } from 'node:events'
 import { connect, type Socket } from 'node:net'
 import { expect, onTestFinished, vi } from 'vitest'
+import type { ArenaView } from '../games/coin-arena/rules.ts'
 import { defaultSettings, type Settings } from '../server/config.ts'
 import { type LobbyOptions, LobbyServer } from '../server/server.ts'
 import type { ServerMessage } from '../wire/protocol.ts'
 import { TOKEN } from './operator-door.ts'
+import type { ArenaState } from './table.ts'
 
 /** Generous: nothing in these tests takes a hundredth of it. */
 const DEADLINE_MS = 45_000
@@ -216,4 +218,11 @@ export class Person extends Participant {
       this.#rest = this.#rest.subarray(end)
     }
   }
+}
+
+/** The states of the coin arena that came by the connection. */
+export function arenas(participant: Participant): ArenaState[] {
+  return participant.all('state').map(({ view, ...state }) => {
+    return { ...state, ...(view as ArenaView) }
+  })
 }

@@ -25,7 +25,18 @@ test.each([
   [{ type: 'resume', token: 'x'.repeat(TOKEN_CHARS) }],
   [{ type: 'sign-out' }],
   [{ type: 'players', from: 40 }],
-  [{ type: 'create', room: 'Den', capacity: 4, private: true, password: 'secret' }],
+  [
+    {
+      type: 'create',
+      room: 'Den',
+      capacity: 4,
+      private: true,
+      password: 'secret',
+      game: 'cards',
+      settings: { turnMs: 5_000 }
+    }
+  ],
+  [{ type: 'queue', game: 'cards' }],
   [{ type: 'join', room: 'Den', password: undefined }],
   [{ type: 'hold', room: 'Den', password: 'secret' }],
   [{ type: 'spectate', room: 'Den', password: '🎲' }],
@@ -33,7 +44,7 @@ test.each([
   [{ type: 'host', name: 'Bob' }],
   [{ type: 'leave' }],
   [{ type: 'ready', ready: false }],
-  [{ type: 'steer', match: 1, seq: 2 ** 32 - 1, direction: 8 }],
+  [{ type: 'input', match: 1, seq: 2 ** 32 - 1, input: { direction: 8 } }],
   [{ type: 'udp' }],
   [{ type: 'say', text: 'שלום, नमस्ते, 👩‍👩‍👧' }],
   [{ type: 'ping', id: 7 }]
@@ -55,7 +66,9 @@ test('what may be left out is filled in', () => {
     room: 'Den',
     capacity: undefined,
     private: false,
-    password: undefined
+    password: undefined,
+    game: undefined,
+    settings: undefined
   })
   expect(parse('{"type":"ready"}')).toEqual({ type: 'ready', ready: true })
   expect(parse('{"type":"ping"}')).toEqual({ type: 'ping', id: 0 })

@@ -20,7 +20,7 @@ const limits = {
 
 /** A queue, and how its groups look. */
 function queueOf(...waiting: [name: string, skill: number, sinceMs: number][]) {
-  const queue = new QuickMatch(limits)
+  const queue = new QuickMatch(limits, { players: { least: 2, most: 8 } })
   const add = (name: string, skill: number, sinceMs: number) =>
     queue.add(new Player(name), skill, sinceMs)
   for (const each of waiting) add(...each)
@@ -107,7 +107,9 @@ test('by command: players queue, are brought together, and the match begins; its
   const table = new Table({ quickMatchPlayers: 2, quickMatchEveryMs: 0 })
   const [ann, bob, cid] = ['Ann', 'Bob', 'Cid'].map((name) => table.player(name))
   table.do(ann, { type: 'queue' })
-  expect(table.heard(ann)).toEqual([{ type: 'queued', skill: FIRST_SKILL, players: 1 }])
+  expect(table.heard(ann)).toEqual([
+    { type: 'queued', game: 'coin-arena', skill: FIRST_SKILL, players: 1 }
+  ])
   expect(table.refusal(bob, { type: 'unqueue' })).toBe('not-queued')
   table.do(bob, { type: 'queue' })
   table.do(cid, { type: 'queue' })
@@ -127,7 +129,9 @@ test('by command: players queue, are brought together, and the match begins; its
   table.do(ann, { type: 'leave' })
   table.heard(ann)
   table.do(ann, { type: 'queue' })
-  expect(table.heard(ann)).toMatchObject([{ type: 'queued', skill: end.skills[0].skill }])
+  expect(table.heard(ann)).toMatchObject([
+    { type: 'queued', game: 'coin-arena', skill: end.skills[0].skill }
+  ])
 })
 
 test('who joins a room, loses the connection or signs out waits no longer, and a full queue takes nobody', () => {

@@ -106,12 +106,12 @@ test('to a thread that does not keep up no states go, and what it is sent has a 
   worker.isConfirming = false
   const frame = Buffer.alloc(60_000)
   const state = Buffer.alloc(100)
-  remote.deliverState([1], state)
+  remote.deliverState([1], 'coin-arena', state)
   await turn()
   expect(worker.calls.map(([method]) => method)).toEqual(['deliverState'])
   let sent = 0
   for (; sent < 2 ** 20; sent += frame.length) remote.deliver([1, 2], frame)
-  remote.deliverState([1], state)
+  remote.deliverState([1], 'coin-arena', state)
   await turn()
   expect(
     worker.calls.filter(([method]) => method === 'deliverState'),
@@ -129,11 +129,11 @@ test('one that was only busy gets its states again', async () => {
   const { remote, worker } = await openRemote()
   worker.isConfirming = false
   for (let sent = 0; sent < 2 ** 21; sent += 60_000) remote.deliver([1], Buffer.alloc(60_000))
-  remote.deliverState([1], Buffer.alloc(100))
+  remote.deliverState([1], 'coin-arena', Buffer.alloc(100))
   await turn()
   expect(worker.calls.some(([method]) => method === 'deliverState')).toBe(false)
   worker.emit('message', { isHere: true })
-  remote.deliverState([1], Buffer.alloc(100))
+  remote.deliverState([1], 'coin-arena', Buffer.alloc(100))
   await turn()
   expect(worker.calls.at(-1)?.[0]).toBe('deliverState')
 })

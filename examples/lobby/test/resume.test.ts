@@ -4,7 +4,7 @@ import type { Session } from '../rules/session.ts'
 import type { ServerMessage } from '../wire/protocol.ts'
 import { newPlayerId, TOKEN_CHARS, TokenSigner } from '../wire/tokens.ts'
 import { openLobby, Person, until } from './person.ts'
-import { Table } from './table.ts'
+import { MATCH_MS, Table } from './table.ts'
 
 /** The token of the last welcome among what was heard. */
 function tokenIn(messages: ServerMessage[]): string {
@@ -66,13 +66,13 @@ test('who comes back in time has room, match and name as before, and the others 
   expect(typesOf(heard)).toEqual(['welcome', 'joined', 'match-started'])
   expect(heard[2]).toMatchObject({
     players: ['Ann', 'Bob'],
-    endsInMs: table.limits.matchMs - 10_000
+    endsInMs: MATCH_MS - 10_000
   })
   expect(table.heard(bob)).toEqual([{ type: 'member-back', name: 'Ann' }])
   const { match } = table.state(bob)
-  table.do(again, { type: 'steer', match, seq: 1, direction: 1 })
+  table.do(again, { type: 'input', match, seq: 1, input: { direction: 1 } })
   table.passMs(0)
-  expect(table.state(again).players[0]).toMatchObject({ seat: 0, seq: 1 })
+  expect(table.state(again)).toMatchObject({ seqs: [1, 0], players: [{ seat: 0 }, {}] })
   expect(table.lobby.awayCount).toBe(0)
 })
 

@@ -151,7 +151,9 @@ test('spectators see everything, have no seat, cannot play, and are put out when
   expect(table.refusal(ann, { type: 'host', name: 'Cid' })).toBe('no-such-member')
   for (const each of [ann, bob]) table.do(each, { type: 'ready' })
   expect(typesOf(table.heard(cid))).toEqual(['ready', 'ready', 'match-started'])
-  expect(table.refusal(cid, { type: 'steer', match: 1, seq: 1, direction: 1 })).toBe('spectator')
+  expect(table.refusal(cid, { type: 'input', match: 1, seq: 1, input: { direction: 1 } })).toBe(
+    'spectator'
+  )
   table.do(cid, { type: 'leave' })
   table.do(dee, { type: 'spectate', room: 'Den' })
   expect(typesOf(table.heard(dee))).toEqual(['joined', 'match-started'])

@@ -1,13 +1,16 @@
 // The rules of lobby and rooms, without sockets and without a clock.
 import { expect, test } from 'vitest'
 import type { ServerMessage } from '../wire/protocol.ts'
-import { Table } from './table.ts'
+import { MATCH_MS, Table } from './table.ts'
 
 function typesOf(messages: ServerMessage[]): string[] {
   return messages.map(({ type }) => type)
 }
 
 const member = (name: string) => ({ name, ready: false, away: false, spectator: false })
+
+/** What a room plays that chooses nothing. */
+const game = { game: 'coin-arena', settings: { matchMs: MATCH_MS, coinsToWin: 10 } }
 
 test('before there is a name only a name and a ping are listened to', () => {
   const table = new Table()
@@ -19,7 +22,7 @@ test('before there is a name only a name and a ping are listened to', () => {
     { type: 'say', text: 'hi' },
     { type: 'leave' },
     { type: 'sign-out' },
-    { type: 'steer', match: 1, seq: 1, direction: 1 }
+    { type: 'input', match: 1, seq: 1, input: { direction: 1 } }
   ]) {
     expect(table.refusal(stranger, command)).toBe('name-first')
   }
@@ -74,12 +77,12 @@ test('a room lives from the first who enters to the last who leaves', () => {
   const [ann, bob] = [table.player('Ann'), table.player('Bob')]
   table.do(ann, { type: 'create', room: 'Den' })
   expect(table.heard(ann)).toEqual([
-    { type: 'joined', room: 'Den', host: 'Ann', capacity: 8, members: [member('Ann')] }
+    { type: 'joined', room: 'Den', host: 'Ann', capacity: 8, ...game, members: [member('Ann')] }
   ])
   table.do(bob, { type: 'join', room: 'den' })
   const members = [member('Ann'), member('Bob')]
   expect(table.heard(bob)).toEqual([
-    { type: 'joined', room: 'Den', host: 'Ann', capacity: 8, members }
+    { type: 'joined', room: 'Den', host: 'Ann', capacity: 8, ...game, members }
   ])
   expect(table.heard(ann)).toEqual([{ type: 'member-joined', name: 'Bob', spectator: false }])
   table.do(ann, { type: 'leave' })
@@ -99,14 +102,16 @@ test('what cannot be done with rooms is refused', () => {
   const [ann, bob, cid] = ['Ann', 'Bob', 'Cid'].map((name) => table.player(name))
   expect(table.refusal(ann, { type: 'leave' })).toBe('not-in-a-room')
   expect(table.refusal(ann, { type: 'ready' })).toBe('not-in-a-room')
-  expect(table.refusal(ann, { type: 'steer', match: 1, seq: 1, direction: 1 })).toBe(
+  expect(table.refusal(ann, { type: 'input', match: 1, seq: 1, input: { direction: 1 } })).toBe(
     'not-in-a-room'
   )
   expect(table.refusal(ann, { type: 'join', room: 'Den' })).toBe('no-such-room')
   table.do(ann, { type: 'create', room: 'Den' })
   expect(table.refusal(ann, { type: 'create', room: 'Other' })).toBe('in-a-room')
   expect(table.refusal(ann, { type: 'join', room: 'Den' })).toBe('in-a-room')
-  expect(table.refusal(ann, { type: 'steer', match: 1, seq: 1, direction: 1 })).toBe('no-match')
+  expect(table.refusal(ann, { type: 'input', match: 1, seq: 1, input: { direction: 1 } })).toBe(
+    'no-match'
+  )
   expect(table.refusal(bob, { type: 'create', room: 'DEN' })).toBe('room-taken')
   table.do(bob, { type: 'join', room: 'Den' })
   expect(table.refusal(cid, { type: 'join', room: 'Den' })).toBe('room-full')
@@ -174,7 +179,7 @@ test('when all are ready the match starts, every member hears it, and it ends wh
     type: 'match-started',
     match: 1,
     players: ['Ann', 'Bob', 'Cid'],
-    endsInMs: table.limits.matchMs
+    endsInMs: MATCH_MS
   }
   for (const each of all) {
     expect(table.heard(each)).toMatchObject([{ type: 'ready', name: 'Cid', ready: true }, started])
@@ -185,12 +190,12 @@ test('when all are ready the match starts, every member hears it, and it ends wh
 
   table.playToTheEnd(ann)
   const ends = all.map((each) => table.heard(each))
-  expect(typesOf(ends[1])).toEqual([...new Array(10).fill('scored'), 'match-ended'])
+  expect(typesOf(ends[1])).toEqual([...new Array(10).fill('event'), 'match-ended'])
   expect(ends[2]).toEqual(ends[1])
   const scores = [{ name: 'Ann', score: 10 }, { name: 'Bob' }, { name: 'Cid' }]
   expect(ends[1].at(-1)).toMatchObject({
     match: 1,
-    seed: 42,
+    seed: '42',
     winners: ['Ann'],
     scores,
     saved: true
@@ -210,14 +215,15 @@ test('after each tick everybody in the room, and nobody else, is sent where ever
   for (const each of [ann, bob]) table.do(each, { type: 'ready' })
   table.passMs(33)
   expect(table.state(ann)).toMatchObject({ match: 1, tick: 1, players: [{ seat: 0 }, { seat: 1 }] })
-  table.do(bob, { type: 'steer', match: 1, seq: 1, direction: 5 })
-  table.do(ann, { type: 'steer', match: 9, seq: 1, direction: 5 }) // of another match: passed over
-  table.lobby.steer(dee, 1, 1, 5)
+  table.do(bob, { type: 'input', match: 1, seq: 1, input: { direction: 5 } })
+  table.do(ann, { type: 'input', match: 9, seq: 1, input: { direction: 5 } }) // of another match: passed over
+  table.lobby.input(dee, 1, 1, Uint8Array.of(5), table.nowMs)
   const before = table.state(cid).players
   table.passMs(33)
-  const { tick, players } = table.state(cid)
+  const { tick, players, seqs } = table.state(cid)
   expect(tick).toBe(2)
-  expect(players).toEqual([before[0], { ...before[1], y: before[1].y + 8, seq: 1 }])
+  expect(players).toEqual([before[0], { ...before[1], y: before[1].y + 8 }])
+  expect(seqs).toEqual([0, 1])
   expect(() => table.state(dee)).toThrow()
 })
 
@@ -229,7 +235,7 @@ test('a result is announced when it is stored, and not before; a player who has 
   }
   const [ann, bob] = table.roomOf('Ann', 'Bob')
   for (const each of [ann, bob]) table.do(each, { type: 'ready' })
-  table.passMs(table.limits.matchMs)
+  table.passMs(MATCH_MS)
   expect(table.lobby.matchCount).toBe(0)
   expect(typesOf(table.heard(ann))).not.toContain('match-ended')
   table.do(bob, { type: 'leave' })
@@ -273,7 +279,7 @@ test('a match ends by the clock', () => {
   const table = new Table()
   const [ann, bob] = table.roomOf('Ann', 'Bob')
   for (const each of [ann, bob]) table.do(each, { type: 'ready' })
-  table.passMs(table.limits.matchMs - 1)
+  table.passMs(MATCH_MS - 1)
   expect(table.lobby.matchCount).toBe(1)
   table.heard(bob)
   table.passMs(1)

@@ -1,11 +1,13 @@
 // The lobby over real sockets, with players who mean well.
 import { expect, test } from 'vitest'
-import { openLobby, Person, until } from './person.ts'
+import { arenas, openLobby, Person, until } from './person.ts'
 
 test('a player signs in, is listed as one, and may go', async () => {
   const server = await openLobby()
   const ann = await Person.arrive(server)
-  expect(ann.heard).toEqual([{ type: 'hello', version: 3, maxFrameBytes: 4096 }])
+  expect(ann.heard).toEqual([
+    { type: 'hello', version: 4, maxFrameBytes: 4096, games: expect.any(Array) }
+  ])
   ann.send({ type: 'name', name: 'Ann' })
   expect(await ann.next('welcome')).toMatchObject({ type: 'welcome', name: 'Ann' })
   expect(server.figures).toMatchObject({ connections: 1, players: 1, rooms: 0 })
@@ -19,7 +21,7 @@ test('a player signs in, is listed as one, and may go', async () => {
 })
 
 test('players find each other in a room, talk, get ready, play and leave', async () => {
-  const server = await openLobby({ matchMs: 500 })
+  const server = await openLobby({ 'coin-arena.matchMs': 500 })
   const [ann, bob, cid] = await Person.roomOf(server, 'Ann', 'Bob', 'Cid')
   const all = [ann, bob, cid]
   expect((await ann.next('member-joined')).name).toBe('Bob')
@@ -46,13 +48,12 @@ test('players find each other in a room, talk, get ready, play and leave', async
   expect(server.figures.matches).toBe(1)
 
   // Nobody asked for datagrams: the state comes by the connection.
-  const { match, tick, players } = await bob.next('state')
-  bob.send({ type: 'steer', match, seq: 1, direction: 3 })
+  const { match, tick } = await bob.next('state')
+  const [{ players }] = arenas(bob)
+  bob.send({ type: 'input', match, seq: 1, input: { direction: 3 } })
   expect((await bob.next('state')).tick).toBeGreaterThan(tick)
   await until('the steering counts', () => {
-    return bob.heard.some(
-      (message) => message.type === 'state' && message.players[1].x > players[1].x
-    )
+    return arenas(bob).some((arena) => arena.players[1].x > players[1].x)
   })
   const ends = await Promise.all(all.map((each) => each.next('match-ended')))
   expect(ends[0].scores).toHaveLength(3)
@@ -68,7 +69,7 @@ test('players find each other in a room, talk, get ready, play and leave', async
 
 test('a match that nobody finishes ends by the clock', async () => {
   // Of all seeds, three in a hundred put a coin where somebody stands.
-  const server = await openLobby({ matchMs: 100 }, { newSeed: () => 42 })
+  const server = await openLobby({ 'coin-arena.matchMs': 100 }, { newSeed: () => '42' })
   const [ann, bob] = await Person.roomOf(server, 'Ann', 'Bob')
   ann.send({ type: 'ready' })
   bob.send({ type: 'ready' })

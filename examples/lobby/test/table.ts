@@ -1,12 +1,31 @@
 // For tests of the rules: a lobby without sockets or clock. What each player hears is an array,
 // what the clock says is a number.
 
+import type { ArenaView } from '../games/coin-arena/rules.ts'
+import { games } from '../games/index.ts'
+import { TICKS_PER_SECOND } from '../rules/game.ts'
 import { Lobby } from '../rules/lobby.ts'
 import { Session } from '../rules/session.ts'
 import { Skills } from '../rules/skills.ts'
-import { defaultLimits, type Limits, TICKS_PER_SECOND } from '../server/config.ts'
+import {
+  defaultLimits,
+  defaultSettings,
+  gameSettingsOf,
+  type Limits,
+  type Settings
+} from '../server/config.ts'
 import type { MatchRecord } from '../server/store.ts'
-import type { MatchState, RefusalCode, ServerMessage } from '../wire/protocol.ts'
+import type { RefusalCode, ServerMessage } from '../wire/protocol.ts'
+
+/** The default. */
+export const MATCH_MS = 30_000
+
+/** A state of the coin arena. */
+export interface ArenaState extends ArenaView {
+  match: number
+  tick: number
+  seqs: readonly number[]
+}
 
 export class Table {
   nowMs = 1_000
@@ -14,17 +33,17 @@ export class Table {
   readonly limits: Limits
   readonly dismissed = new Map<Session, RefusalCode>()
   readonly kept: MatchRecord[] = []
-  readonly #states = new Map<Session, MatchState>()
+  readonly #states = new Map<Session, ArenaState>()
   #came = 0
   readonly #heard = new Map<Session, ServerMessage[]>()
 
-  constructor(limits: Partial<Limits> = {}) {
+  constructor(settings: Partial<Settings> = {}) {
     this.limits = {
       ...defaultLimits,
       burstMessages: 1_000,
       countdownMs: 0,
       roomListEveryMs: 0,
-      ...limits
+      ...settings
     }
     this.lobby = new Lobby(
       this.limits,
@@ -32,16 +51,18 @@ export class Table {
         deliver: (to, message) => {
           for (const session of to) this.#heard.get(session)?.push(message)
         },
-        deliverState: (to, state) => {
-          for (const session of to) this.#states.set(session, state)
+        deliverState: (to, { game, match, tick, seqs, body }) => {
+          const view = game.decode(body) as ArenaView
+          for (const session of to) this.#states.set(session, { match, tick, seqs, ...view })
         },
         dismiss: (session, reason) => {
           this.dismissed.set(session, reason.code)
           this.lobby.leave(session, this.nowMs)
         },
         keep: (match, then) => this.keep(match, then),
-        newSeed: () => 42
+        newSeed: () => '42'
       },
+      { list: games, settings: gameSettingsOf({ ...defaultSettings, ...settings }, games) },
       new Skills()
     )
   }
@@ -98,13 +119,18 @@ export class Table {
         .players.findIndex(({ name }) => name === winner.player?.name)
       const own = players.find((player) => player.seat === seat)
       if (own === undefined) throw new Error('the winner does not play')
-      this.do(winner, { type: 'steer', match, seq, direction: towards(own, nearest(own, coins)) })
+      this.do(winner, {
+        type: 'input',
+        match,
+        seq,
+        input: { direction: towards(own, nearest(own, coins)) }
+      })
       this.passMs(tickMs)
     }
   }
 
   /** The last state of a match that this player was sent. */
-  state(session: Session): MatchState {
+  state(session: Session): ArenaState {
     const state = this.#states.get(session)
     if (state === undefined) throw new Error('no state was sent')
     return state

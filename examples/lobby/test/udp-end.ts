@@ -2,9 +2,10 @@
 import { createSocket, type Socket } from 'node:dgram'
 import { once } from 'node:events'
 import { expect, onTestFinished } from 'vitest'
+import { decodeView, encodeDirection } from '../games/coin-arena/wire.ts'
 import { decodeToPlayer, encodeFromPlayer, type FromPlayer, TO_PLAYER } from '../wire/datagram.ts'
-import type { MatchState } from '../wire/protocol.ts'
 import { type Participant, until } from './person.ts'
+import type { ArenaState } from './table.ts'
 
 /** What the message 'udp' says. */
 export interface Ticket {
@@ -78,7 +79,14 @@ export class UdpEnd {
   }
 
   steer(direction: number, { match = 1, seq = ++this.seq, heardTick = 0 } = {}): void {
-    this.send({ kind: 'steer', token: this.ticket.token, match, seq, heardTick, direction })
+    this.send({
+      kind: 'input',
+      token: this.ticket.token,
+      match,
+      seq,
+      heardTick,
+      input: encodeDirection({ direction })
+    })
   }
 
   send(message: FromPlayer | Buffer): void {
@@ -105,12 +113,12 @@ export class UdpEnd {
     return found as Buffer
   }
 
-  async nextState(): Promise<MatchState> {
+  async nextState(): Promise<ArenaState> {
     return stateIn(await this.next('state'))
   }
 
   /** All states that came here so far. */
-  get states(): MatchState[] {
+  get states(): ArenaState[] {
     return this.heard.filter((data) => data[0] === TO_PLAYER.state).map(stateIn)
   }
 
@@ -142,8 +150,11 @@ export class UdpEnd {
   }
 }
 
-function stateIn(data: Buffer): MatchState {
+function stateIn(data: Buffer): ArenaState {
   const message = decodeToPlayer(data)
   if (message?.kind !== 'state') throw new Error(`no state: ${data.toString('hex')}`)
-  return message.state
+  const { match, tick, seqs, body } = message
+  const view = decodeView(body)
+  if (view === undefined) throw new Error(`no view: ${body}`)
+  return { match, tick, seqs, ...view }
 }

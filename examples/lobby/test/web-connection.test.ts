@@ -232,7 +232,7 @@ test('in a match a dead connection is noticed sooner, and not while states come 
   connection.isPlaying = true
   for (let ms = 0; ms < 10_000; ms += 100) {
     vi.advanceTimersByTime(100)
-    last().hears({ type: 'state', match: 1, tick: ms, players: [], coins: [] })
+    last().hears({ type: 'state', match: 1, tick: ms, seqs: [], view: {} })
   }
   expect(connection.status).toEqual({ kind: 'on' })
   vi.advanceTimersByTime(DEAD_IN_MATCH_MS + 1_000)

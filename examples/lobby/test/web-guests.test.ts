@@ -56,15 +56,15 @@ test.each<[Behaviour, number]>([
 })
 
 test('bots by WebSocket sign in, play, leave and come back, and nothing goes wrong', async () => {
-  const server = await openLobby({ matchMs: 2_000, resumeMs: 30_000 })
+  const server = await openLobby({ 'coin-arena.matchMs': 2_000, resumeMs: 30_000 })
   const fleet = openFleet(server, { player: 8, chatter: 2, lurker: 2, quitter: 2 })
   await until('all have been signed in', () => fleet.report().arrived === 14)
   expect(server.figures.webConnections).toBeGreaterThan(10)
   expect(server.figures.viaUdp).toBe(0)
-  let steers = 0
-  await until('steers are answered by states', () => {
-    steers += fleet.report().steers.count
-    return steers > 20
+  let inputs = 0
+  await until('inputs are answered by states', () => {
+    inputs += fleet.report().inputs.count
+    return inputs > 20
   })
   expect(fleet.report().errors).toEqual({})
 })

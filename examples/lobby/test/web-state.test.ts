@@ -15,7 +15,6 @@ import type { RoomInfo, ServerMessage } from '../wire/protocol.ts'
 type State = ReturnType<typeof initialState>
 
 const NOW_MS = 5_000
-const arena = { width: 1024, height: 576, ticksPerSecond: 30 }
 const welcome: ServerMessage = { type: 'welcome', name: 'Ann', token: 'one', resumeMs: 30_000 }
 const joined: ServerMessage = {
   type: 'joined',
@@ -30,9 +29,9 @@ const joined: ServerMessage = {
 const started: ServerMessage = {
   type: 'match-started',
   match: 7,
+  game: 'coin-arena',
   players: ['Bob', 'Ann'],
-  endsInMs: 30_000,
-  arena
+  endsInMs: 30_000
 }
 const ended: ServerMessage = {
   type: 'match-ended',
@@ -46,7 +45,7 @@ const ended: ServerMessage = {
     { name: 'Ann', skill: 1516 },
     { name: 'Bob', skill: 1484 }
   ],
-  seed: 1,
+  seed: '1',
   saved: true
 }
 
@@ -56,7 +55,15 @@ function after(...messages: ServerMessage[]): State {
 
 function rooms(...names: string[]): RoomInfo[] {
   return names.map((name) => {
-    return { name, players: 1, capacity: 4, spectators: 0, isPlaying: false, hasPassword: false }
+    return {
+      name,
+      players: 1,
+      capacity: 4,
+      spectators: 0,
+      isPlaying: false,
+      hasPassword: false,
+      game: 'coin-arena'
+    }
   })
 }
 
@@ -164,7 +171,6 @@ test('a match ends in a result, the winners first; then nobody is ready and the 
   expect(running.room?.match).toEqual({
     number: 7,
     players: ['Bob', 'Ann'],
-    arena,
     endsAtMs: NOW_MS + 30_000
   })
   expect(running.room?.startsAtMs).toBeUndefined()

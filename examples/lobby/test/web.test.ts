@@ -4,16 +4,16 @@ import { readdirSync } from 'node:fs'
 import http from 'node:http'
 import { expect, test } from 'vitest'
 import { defaultLimits } from '../server/config.ts'
-import { openLobby, Person, until } from './person.ts'
+import { arenas, openLobby, Person, until } from './person.ts'
 import { ticketOf, UdpEnd } from './udp-end.ts'
 import { Browser, frame, upgradeRequest, Visitor } from './web-player.ts'
 
-const endless = { matchMs: 24 * 60 * 60_000, coinsToWin: 255 }
+const endless = { 'coin-arena.matchMs': 24 * 60 * 60_000, 'coin-arena.coinsToWin': 255 }
 
 // ---- Players ----
 
 test('a browser, a player by TCP and one by TCP and datagrams meet in a room, talk, and play the same match', async () => {
-  const server = await openLobby({ matchMs: 1_500 })
+  const server = await openLobby({ 'coin-arena.matchMs': 1_500 })
   const web = await Browser.signIn(server, 'Web')
   web.send({ type: 'create', room: 'Den' })
   await web.next('joined')
@@ -34,11 +34,12 @@ test('a browser, a player by TCP and one by TCP and datagrams meet in a room, ta
   for (const each of all) each.send({ type: 'ready' })
   const starts = await Promise.all(all.map((each) => each.next('match-started')))
   for (const start of starts) expect(start.players).toEqual(['Web', 'Tcp', 'Udp'])
-  const { match, players } = await web.next('state')
-  web.send({ type: 'steer', match, seq: 1, direction: 7 })
+  const { match } = await web.next('state')
+  const [{ players }] = arenas(web)
+  web.send({ type: 'input', match, seq: 1, input: { direction: 7 } })
   const hasMoved = (state: { players: { x: number }[] }) => state.players[0].x < players[0].x
-  await until('the browser sees that it runs', () => web.all('state').some(hasMoved))
-  await until('the player by TCP sees it', () => tcp.all('state').some(hasMoved))
+  await until('the browser sees that it runs', () => arenas(web).some(hasMoved))
+  await until('the player by TCP sees it', () => arenas(tcp).some(hasMoved))
   await until('the player by datagrams sees it', () => end.states.some(hasMoved))
   expect(udp.all('state')).toEqual([])
   const ends = await Promise.all(all.map((each) => each.next('match-ended')))

@@ -10,11 +10,11 @@ import { Mailbox } from '../gateway/mailbox.ts'
 import type { RemoteGateway } from '../gateway/remote-gateway.ts'
 import { Hub } from '../server/hub.ts'
 import type { LobbyServer } from '../server/server.ts'
-import { openLobby, Person, until } from './person.ts'
+import { arenas, openLobby, Person, until } from './person.ts'
 import { UdpEnd } from './udp-end.ts'
 import { Browser, upgradeRequest } from './web-player.ts'
 
-const endless = { matchMs: 24 * 60 * 60_000, coinsToWin: 255 }
+const endless = { 'coin-arena.matchMs': 24 * 60 * 60_000, 'coin-arena.coinsToWin': 255 }
 
 /**
  * Which threads there are, in the order in which they were started, and to which of them somebody
@@ -100,16 +100,17 @@ describe.each(ways.filter(({ isMissing }) => !isMissing))('threads $way', ({ han
     udp.isAcknowledging = true
     for (const each of all) each.send({ type: 'ready' })
     const { match } = await ann.next('match-started')
-    const { players } = await ann.next('state')
+    await ann.next('state')
+    const [{ players }] = arenas(ann)
     await web.next('state')
     await udp.nextState()
     // Bob steers by datagrams, Ann by the connection; each sees the other run.
     udp.isAcknowledging = false
     udp.steer(5, { match })
-    ann.send({ type: 'steer', match, seq: 1, direction: 5 })
+    ann.send({ type: 'input', match, seq: 1, input: { direction: 5 } })
     await until(
       'Ann sees Bob run',
-      () => (ann.all('state').at(-1)?.players[1].y as number) > players[1].y
+      () => (arenas(ann).at(-1)?.players[1].y as number) > players[1].y
     )
     await until('Bob sees Ann run', () => udp.states.at(-1)!.players[0].y > players[0].y)
     expect(bob.all('state')).toEqual([])
@@ -157,8 +158,8 @@ describe.each(ways.filter(({ isMissing }) => !isMissing))('threads $way', ({ han
     await third.next('match-started')
     await again.refused('replaced')
     await again.isSentAway()
-    third.send({ type: 'steer', match, seq: 1, direction: 1 })
-    await until('it is this one that steers', () => third.all('state').at(-1)?.players[1].seq === 1)
+    third.send({ type: 'input', match, seq: 1, input: { direction: 1 } })
+    await until('it is this one that steers', () => third.all('state').at(-1)?.seqs[1] === 1)
     await ann.isUndisturbed()
   })
 

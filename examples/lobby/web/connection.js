@@ -29,7 +29,7 @@
  */
 
 /** Of protocol.ts. A server with another version was updated since the page was loaded. */
-export const PROTOCOL_VERSION = 3
+export const PROTOCOL_VERSION = 4
 /**
  * Doubled with each try that fails, up to the most; each somewhat more or less, so that a thousand
  * players do not come back in one moment.

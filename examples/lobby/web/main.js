@@ -5,8 +5,8 @@ import { ChatView } from './chat-view.js'
 import { Connection, seatInTab } from './connection.js'
 import { Dialogs } from './dialogs.js'
 import { byId, oncePerFrame, part, setName, setText, show } from './dom.js'
+import { GameView } from './game-view.js'
 import { LobbyView } from './lobby-view.js'
-import { MatchView } from './match-view.js'
 import { Notices } from './notices.js'
 import { RoomView } from './room-view.js'
 import { SignInView } from './signin-view.js'
@@ -124,8 +124,8 @@ const dialogs = new Dialogs((request) => connection.send(request))
 const notices = new Notices(byId('notices'))
 const signInView = new SignInView(actions)
 const lobbyView = new LobbyView(actions)
-const roomView = new RoomView(actions)
-const matchView = new MatchView(actions)
+const gameView = new GameView(actions, () => render())
+const roomView = new RoomView(actions, (game) => gameView.moduleOf(game))
 /** @param {string} text */
 const say = (text) => connection.send({ type: 'say', text })
 const lobbyChat = new ChatView(byId('lobby-chat'), {
@@ -137,7 +137,7 @@ const roomChat = new ChatView(byId('room-chat'), {
   title: 'Room chat',
   empty: 'Only people in this room can read this chat.',
   say,
-  onEscape: () => screen === 'match' && matchView.focus()
+  onEscape: () => screen === 'match' && gameView.focus()
 })
 const lobbyTabs = new Tabs(byId('lobby'))
 const roomTabs = new Tabs(byId('room'))
@@ -165,12 +165,13 @@ render()
 /** @param {ServerMessage} message */
 function onMessage(message) {
   const nowMs = performance.now()
-  if (message.type === 'state') return matchView.onState(message, nowMs)
-  if (message.type === 'scored') matchView.onScored(message.name, nowMs)
+  if (message.type === 'state') return gameView.onState(message, nowMs)
+  if (message.type === 'event') gameView.onEvent(message, nowMs)
   if (message.type === 'error') onRefusal(message)
   else state = reduce(state, message, nowMs)
-  if (message.type === 'match-started') matchView.begin(message, state.me)
+  if (message.type === 'match-started') gameView.begin(message, state.me)
   if (message.type === 'joined') {
+    void gameView.load(message.game)
     watched = undefined // in a room the server sends no changes of the list
     wantedRoom = undefined
     dialogs.closeAll()
@@ -180,7 +181,7 @@ function onMessage(message) {
     peopleAskedMs = Number.NEGATIVE_INFINITY
     dialogs.closeAll()
   }
-  if (state.room?.match === undefined) matchView.end()
+  if (state.room?.match === undefined) gameView.end()
   connection.isPlaying = state.room?.match !== undefined
   render()
 }
@@ -191,7 +192,7 @@ function onStatus(status) {
   if (status.kind === 'off') {
     lastName = state.me ?? lastName
     state = initialState()
-    matchView.end()
+    gameView.end()
     dialogs.closeAll()
   }
   render()
@@ -285,7 +286,7 @@ function renderNow() {
   }
   if (state.room !== undefined) {
     roomView.render(view)
-    matchView.render(view)
+    gameView.render(view)
     roomChat.render(state.roomLines, state.me)
     roomTabs.render(state.roomLines)
   }
@@ -329,7 +330,7 @@ function onScreen(before) {
   if (screen === 'sign-in') signInView.enter(lastName)
   if (screen === 'match') {
     roomTabs.select('game')
-    matchView.focus()
+    gameView.focus()
   }
   if (screen === 'room' || screen === 'result') {
     if (before !== 'match') roomTabs.select('game')

@@ -25,13 +25,16 @@ import { listed, secondsUntil } from './words.js'
 /** A match takes so many: an operator may ask for more, never for fewer. */
 const MIN_PLAYERS = 2
 /** There are as many colours; the next players have them again. */
-export const SEAT_COLOURS = 8
+const SEAT_COLOURS = 8
 /** A room may have many more seats; so many free ones are enough to see. */
 const MOST_FREE_SEATS = 8
 const COPIED_MS = 2_000
 
 export class RoomView {
   #actions
+  #moduleOf
+  /** Whose rules are shown. @type {string | undefined} */
+  #gameShown
   /** @type {KeyedList<{ member: MemberInfo | undefined, at: number }>} */
   #seats
   /** @type {KeyedList<MemberInfo>} */
@@ -46,9 +49,13 @@ export class RoomView {
   #amHost = false
   #hostName = ''
 
-  /** @param {Actions} actions */
-  constructor(actions) {
+  /**
+   * @param {Actions} actions
+   * @param {(game: string) => import('./game-page.js').GameModule | undefined} moduleOf
+   */
+  constructor(actions, moduleOf) {
     this.#actions = actions
+    this.#moduleOf = moduleOf
     this.#ready.addEventListener('click', () =>
       actions.send({ type: 'ready', ready: !this.#amReady })
     )
@@ -95,6 +102,7 @@ export class RoomView {
     show(byId('room-code'), room.code !== undefined)
     setText(this.#code, room.code ?? '')
 
+    this.#showGame(room.game)
     show(byId('seats-view'), room.match === undefined && room.result === undefined)
     show(byId('result-view'), room.match === undefined && room.result !== undefined)
     if (room.result !== undefined) this.#renderResult(room.result, room.match === undefined)
@@ -119,6 +127,16 @@ export class RoomView {
     }
     show(byId('ready-hint'), room.startsAtMs === undefined)
     setText(byId('ready-hint'), hintFor(room, players, seat, this.#amHost))
+  }
+
+  /** @param {string} game */
+  #showGame(game) {
+    const module = this.#moduleOf(game)
+    show(byId('how-to'), module !== undefined)
+    if (module === undefined || this.#gameShown === game) return
+    this.#gameShown = game
+    byId('how-to').innerHTML = module.howTo // from the server, like the page itself
+    setText(byId('score-word'), module.scoreWord ?? 'Score')
   }
 
   /** The room comes into sight, or the match is over: where the keyboard is. */

@@ -6,7 +6,6 @@
 /** @typedef {import('../wire/protocol.ts').ServerMessage} ServerMessage */
 /** @typedef {import('../wire/protocol.ts').RoomInfo} RoomInfo */
 /** @typedef {import('../wire/protocol.ts').MemberInfo} MemberInfo */
-/** @typedef {import('../wire/protocol.ts').ArenaInfo} ArenaInfo */
 /** @typedef {import('../wire/protocol.ts').Presence} Presence */
 
 /**
@@ -18,7 +17,8 @@
  * @typedef {{ shown: RoomInfo[], from: number, total: number, pageRooms: number, isStale: boolean
  *   }} RoomPage
  *
- * @typedef {{ number: number, players: readonly string[], endsAtMs: number, arena: ArenaInfo }}
+ * @typedef {{ number: number, players: readonly string[],
+ *   endsAtMs: number | undefined }}
  *   RunningMatch
  * @typedef {{ name: string, score: number, skill: number | undefined, isWinner: boolean }} Standing
  * @typedef {{ standings: Standing[], winners: string[], saved: boolean }} Result
@@ -28,6 +28,7 @@
  * @property {string | undefined} code
  * @property {string} host
  * @property {number} capacity
+ * @property {string} game
  * @property {MemberInfo[]} members In the order in which they came.
  * @property {number | undefined} startsAtMs While a countdown runs.
  * @property {RunningMatch | undefined} match
@@ -122,7 +123,7 @@ export function reduce(state, message, nowMs) {
       return { ...state, queue: undefined }
 
     case 'joined': {
-      const { room: name, code, host, capacity, members } = message
+      const { room: name, code, host, capacity, game, members } = message
       const isSame = state.roomOfLines === name
       return {
         ...state,
@@ -132,6 +133,7 @@ export function reduce(state, message, nowMs) {
           code,
           host,
           capacity,
+          game,
           members,
           startsAtMs: undefined,
           match: undefined,
@@ -214,8 +216,9 @@ function reduceRoom(state, room, message, nowMs) {
     case 'countdown-stopped':
       return changed({ startsAtMs: undefined })
     case 'match-started': {
-      const { match: number, players, endsInMs, arena } = message
-      const match = { number, players, arena, endsAtMs: nowMs + endsInMs }
+      const { match: number, players, endsInMs } = message
+      const endsAtMs = endsInMs === undefined ? undefined : nowMs + endsInMs
+      const match = { number, players, endsAtMs }
       const isNew = number !== state.lastMatch // and not one that the player comes back to
       const begun = changed(
         { match, startsAtMs: undefined, result: undefined },

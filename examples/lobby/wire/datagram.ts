@@ -1,22 +1,23 @@
-// What travels by UDP while a match runs: steering from players, the arena's state to them.
+// What travels by UDP while a match runs: inputs from players, states to them. What an input and a
+// state are is up to the game: here they are bytes.
 // Everything is big-endian; byte 0 is the kind. A datagram counts only with its player's token, and
 // an address gets states only after it has proved that it receives. Pure; no sockets.
-import { DIRECTIONS, type Direction, type MatchState } from './protocol.ts'
-
 /** From a player; each of them begins with the kind and the player's token. */
-export const FROM_PLAYER = { hello: 1, proof: 2, steer: 3 } as const
+export const FROM_PLAYER = { hello: 1, proof: 2, input: 3 } as const
 /** To a player. */
-export const TO_PLAYER = { challenge: 1, open: 2, state: 3 } as const
+export const TO_PLAYER = { challenge: 1, open: 2, state: 3, difference: 4 } as const
 
 export const UDP_TOKEN_BYTES = 8
 export const NONCE_BYTES = 8
 const TOKEN_END = 1 + UDP_TOKEN_BYTES
 const PROOF_BYTES = TOKEN_END + NONCE_BYTES
-const STEER_BYTES = TOKEN_END + 4 + 4 + 4 + 1
-export const LONGEST_FROM_PLAYER_BYTES = STEER_BYTES
-const STATE_HEAD_BYTES = 1 + 4 + 4 + 1 + 1
-const PLAYER_BYTES = 1 + 2 + 2 + 1 + 4
-const COIN_BYTES = 2 + 2
+const INPUT_HEAD_BYTES = TOKEN_END + 4 + 4 + 4
+/** Of a game's input. */
+export const MAX_INPUT_BYTES = 192
+export const LONGEST_FROM_PLAYER_BYTES = INPUT_HEAD_BYTES + MAX_INPUT_BYTES
+const STATE_HEAD_BYTES = 1 + 4 + 4 + 1
+const SEQ_BYTES = 4
+const BASE_BYTES = 4
 
 /** What a player sends. `token` is in hexadecimal, as in the message 'udp'. */
 export type FromPlayer =
@@ -29,39 +30,62 @@ export type FromPlayer =
   | { kind: 'proof'; token: string; nonce: string }
   /**
    * `heardTick`: of the last state of this match that came by a datagram, so that the server knows
-   * that they arrive; 0 before the first.
+   * that they arrive; 0 before the first. An input of no bytes only acknowledges.
    */
   | {
-      kind: 'steer'
+      kind: 'input'
       token: string
       match: number
       seq: number
       heardTick: number
-      direction: Direction
+      input: Uint8Array
     }
 
 /** What a player is sent. */
 export type ToPlayer =
   | { kind: 'challenge'; nonce: string }
   | { kind: 'open' }
-  | { kind: 'state'; state: MatchState }
+  | ({ kind: 'state' } & EncodedState)
+  /** `body` says what has changed since the state of the tick `base`, which was acknowledged. */
+  | ({ kind: 'difference'; base: number } & EncodedState)
+
+/** A state as it travels; the game makes and reads its body. */
+export interface EncodedState {
+  match: number
+  tick: number
+  /** By player, at most 255: see MatchState. */
+  seqs: readonly number[]
+  body: Uint8Array
+}
 
 export function encodeFromPlayer(message: FromPlayer): Buffer {
-  const lengths = { hello: TOKEN_END, proof: PROOF_BYTES, steer: STEER_BYTES }
-  const bytes = Buffer.alloc(lengths[message.kind])
+  const bytes = Buffer.alloc(lengthOf(message))
   bytes[0] = FROM_PLAYER[message.kind]
   bytes.write(message.token, 1, 'hex')
   if (message.kind === 'proof') bytes.write(message.nonce, TOKEN_END, 'hex')
-  if (message.kind === 'steer') {
+  if (message.kind === 'input') {
     bytes.writeUInt32BE(message.match, TOKEN_END)
     bytes.writeUInt32BE(message.seq, TOKEN_END + 4)
     bytes.writeUInt32BE(message.heardTick, TOKEN_END + 8)
-    bytes[TOKEN_END + 12] = message.direction
+    bytes.set(message.input, INPUT_HEAD_BYTES)
   }
   return bytes
 }
 
-/** undefined for whatever is not exactly one of {@link FromPlayer}. */
+function lengthOf(message: FromPlayer): number {
+  switch (message.kind) {
+    case 'hello':
+      return TOKEN_END
+    case 'proof':
+      return PROOF_BYTES
+    case 'input':
+      return INPUT_HEAD_BYTES + message.input.length
+  }
+}
+
+/**
+ * undefined for whatever is not exactly one of {@link FromPlayer}. `input` is a view of `bytes`.
+ */
 export function decodeFromPlayer(bytes: Buffer): FromPlayer | undefined {
   if (bytes.length < TOKEN_END) return undefined
   const token = bytes.toString('hex', 1, TOKEN_END)
@@ -71,16 +95,16 @@ export function decodeFromPlayer(bytes: Buffer): FromPlayer | undefined {
     case FROM_PLAYER.proof:
       if (bytes.length !== PROOF_BYTES) return undefined
       return { kind: 'proof', token, nonce: bytes.toString('hex', TOKEN_END) }
-    case FROM_PLAYER.steer: {
-      const direction = bytes[TOKEN_END + 12]
-      if (bytes.length !== STEER_BYTES || direction >= DIRECTIONS) return undefined
+    case FROM_PLAYER.input: {
+      if (bytes.length < INPUT_HEAD_BYTES || bytes.length > LONGEST_FROM_PLAYER_BYTES)
+        return undefined
       return {
-        kind: 'steer',
+        kind: 'input',
         token,
         match: bytes.readUInt32BE(TOKEN_END),
         seq: bytes.readUInt32BE(TOKEN_END + 4),
         heardTick: bytes.readUInt32BE(TOKEN_END + 8),
-        direction
+        input: bytes.subarray(INPUT_HEAD_BYTES)
       }
     }
     default:
@@ -97,29 +121,36 @@ export function encodeOpen(): Buffer {
   return Buffer.from([TO_PLAYER.open])
 }
 
-/** At most 255 players and as many coins. */
-export function encodeState({ match, tick, players, coins }: MatchState): Buffer {
-  const bytes = Buffer.allocUnsafe(
-    STATE_HEAD_BYTES + players.length * PLAYER_BYTES + coins.length * COIN_BYTES
-  )
-  bytes[0] = TO_PLAYER.state
+/** The whole state. */
+export function encodeState({ match, tick, seqs, body }: EncodedState): Buffer {
+  return encodeAs(TO_PLAYER.state, match, tick, seqs, body)
+}
+
+/** What has changed since the tick `base`. */
+export function encodeDifference({ match, tick, seqs, body }: EncodedState, base: number): Buffer {
+  const tickOfBase = Buffer.alloc(BASE_BYTES)
+  tickOfBase.writeUInt32BE(base)
+  return encodeAs(TO_PLAYER.difference, match, tick, seqs, tickOfBase, body)
+}
+
+function encodeAs(
+  kind: number,
+  match: number,
+  tick: number,
+  seqs: readonly number[],
+  ...parts: Uint8Array[]
+): Buffer {
+  let at = STATE_HEAD_BYTES + seqs.length * SEQ_BYTES
+  const bytes = Buffer.allocUnsafe(parts.reduce((sum, { length }) => sum + length, at))
+  bytes[0] = kind
   bytes.writeUInt32BE(match, 1)
   bytes.writeUInt32BE(tick, 5)
-  bytes[9] = players.length
-  bytes[10] = coins.length
-  let at = STATE_HEAD_BYTES
-  for (const { seat, x, y, score, seq } of players) {
-    bytes[at] = seat
-    bytes.writeUInt16BE(x, at + 1)
-    bytes.writeUInt16BE(y, at + 3)
-    bytes[at + 5] = score
-    bytes.writeUInt32BE(seq, at + 6)
-    at += PLAYER_BYTES
-  }
-  for (const { x, y } of coins) {
-    bytes.writeUInt16BE(x, at)
-    bytes.writeUInt16BE(y, at + 2)
-    at += COIN_BYTES
+  bytes[9] = seqs.length
+  for (const [number, seq] of seqs.entries())
+    bytes.writeUInt32BE(seq, STATE_HEAD_BYTES + number * SEQ_BYTES)
+  for (const part of parts) {
+    bytes.set(part, at)
+    at += part.length
   }
   return bytes
 }
@@ -135,32 +166,37 @@ export function decodeToPlayer(bytes: Buffer): ToPlayer | undefined {
       return bytes.length === 1 ? { kind: 'open' } : undefined
     case TO_PLAYER.state: {
       const state = decodeState(bytes)
-      return state && { kind: 'state', state }
+      return state && { kind: 'state', ...state }
+    }
+    case TO_PLAYER.difference: {
+      const state = decodeState(bytes)
+      if (state === undefined || state.body.length < BASE_BYTES) return undefined
+      const { buffer, byteOffset, length } = state.body
+      const body = Buffer.from(buffer, byteOffset, length)
+      return {
+        kind: 'difference',
+        ...state,
+        base: body.readUInt32BE(0),
+        body: body.subarray(BASE_BYTES)
+      }
     }
     default:
       return undefined
   }
 }
 
-export function decodeState(bytes: Buffer): MatchState | undefined {
+/** undefined for what is too short; `body` is a view of `bytes`. */
+export function decodeState(bytes: Buffer): EncodedState | undefined {
   if (bytes.length < STATE_HEAD_BYTES) return undefined
-  const playerCount = bytes[9]
-  const coinCount = bytes[10]
-  const coinsAt = STATE_HEAD_BYTES + playerCount * PLAYER_BYTES
-  if (bytes.length !== coinsAt + coinCount * COIN_BYTES) return undefined
-  const players = Array.from({ length: playerCount }, (_, number) => {
-    const at = STATE_HEAD_BYTES + number * PLAYER_BYTES
-    return {
-      seat: bytes[at],
-      x: bytes.readUInt16BE(at + 1),
-      y: bytes.readUInt16BE(at + 3),
-      score: bytes[at + 5],
-      seq: bytes.readUInt32BE(at + 6)
-    }
-  })
-  const coins = Array.from({ length: coinCount }, (_, number) => {
-    const at = coinsAt + number * COIN_BYTES
-    return { x: bytes.readUInt16BE(at), y: bytes.readUInt16BE(at + 2) }
-  })
-  return { match: bytes.readUInt32BE(1), tick: bytes.readUInt32BE(5), players, coins }
+  const count = bytes[9]
+  const bodyAt = STATE_HEAD_BYTES + count * SEQ_BYTES
+  if (bytes.length < bodyAt) return undefined
+  return {
+    match: bytes.readUInt32BE(1),
+    tick: bytes.readUInt32BE(5),
+    seqs: Array.from({ length: count }, (_, number) =>
+      bytes.readUInt32BE(STATE_HEAD_BYTES + number * SEQ_BYTES)
+    ),
+    body: bytes.subarray(bodyAt)
+  }
 }

@@ -7,14 +7,26 @@ import { TOKEN_CHARS } from './tokens.ts'
 
 /** Both directions: two bytes of length, most significant first, then that many bytes of JSON. */
 export const LENGTH_BYTES = 2
-export const PROTOCOL_VERSION = 3
+export const PROTOCOL_VERSION = 4
 
 /** What a client sends: optional fields have a default. */
 export type Request =
-  | Exclude<Command, { type: 'rooms' | 'watch-rooms' | 'create' | 'hold' | 'join' | 'spectate' }>
+  | Exclude<
+      Command,
+      { type: 'rooms' | 'watch-rooms' | 'create' | 'hold' | 'join' | 'spectate' | 'queue' }
+    >
   | { type: 'rooms'; from?: number; filter?: string; open?: boolean }
   | { type: 'watch-rooms'; on?: boolean; filter?: string; open?: boolean }
-  | { type: 'create'; room: string; capacity?: number; private?: boolean; password?: string }
+  | {
+      type: 'create'
+      room: string
+      capacity?: number
+      private?: boolean
+      password?: string
+      game?: string
+      settings?: Record<string, unknown>
+    }
+  | { type: 'queue'; game?: string }
   | { type: 'hold' | 'join' | 'spectate'; room: string; password?: string }
 
 /** A request that {@link parseCommand} has validated, with its defaults filled in. */
@@ -35,23 +47,27 @@ export type Command =
       capacity: number | undefined
       private: boolean
       password: string | undefined
+      /** undefined: the first game of the server. */
+      game: string | undefined
+      /** Of the game; the rules validate them. */
+      settings: Record<string, unknown> | undefined
     }
   /** `room`, in these, is a name or the code of a private one. */
   | { type: 'hold'; room: string; password: string | undefined }
   | { type: 'join'; room: string; password: string | undefined }
   | { type: 'spectate'; room: string; password: string | undefined }
   /** A match with anybody of about the same skill; a room is made for it. */
-  | { type: 'queue' }
+  | { type: 'queue'; game: string | undefined }
   | { type: 'unqueue' }
   | { type: 'leave' }
   | { type: 'kick'; name: string }
   | { type: 'host'; name: string }
   | { type: 'ready'; ready: boolean }
   /**
-   * Where the player wants to go in the match of that number: see {@link Direction}. The highest
-   * `seq` counts; late ones are ignored.
+   * What the player does in the match of that number; the game validates it. `seq` counts up from
+   * 1: late ones are ignored.
    */
-  | { type: 'steer'; match: number; seq: number; direction: Direction }
+  | { type: 'input'; match: number; seq: number; input: unknown }
   /** To the room, or to the lobby if the player is in none. */
   | { type: 'say'; text: string }
   | { type: 'ping'; id: number }
@@ -61,30 +77,29 @@ export type Command =
    */
   | { type: 'udp' }
 
-/** 0 stands still; 1 is up, 2 up and right, and so on clockwise to 8, up and left. */
-export type Direction = number
-export const DIRECTIONS = 9
-/** Numbers of matches and of steers have four bytes in a datagram. */
+/** Numbers of matches and of inputs have four bytes in a datagram. */
 const MAX_UINT32 = 2 ** 32 - 1
 
-/** The arena's size, in the units of positions. */
-export interface ArenaInfo {
-  width: number
-  height: number
-  ticksPerSecond: number
-}
-
-/** The positions of players and coins after a tick. */
+/** What a player may know of a match after a tick. */
 export interface MatchState {
   match: number
   /** Counts up: an older one than the last is ignored. */
   tick: number
   /**
-   * `seat`: the player's place in `players` of 'match-started'. `seq`: of the last steer that
-   * counted. A player that left is not in it.
+   * In the order of `players` of 'match-started': of the last input that counted. Where each player
+   * has a view of its own, those of others are 0.
    */
-  players: { seat: number; x: number; y: number; score: number; seq: number }[]
-  coins: { x: number; y: number }[]
+  seqs: number[]
+  /** As the game has it. */
+  view: unknown
+}
+
+/** A game that rooms can choose, for so many players. */
+export interface GameInfo {
+  name: string
+  title: string
+  least: number
+  most: number
 }
 
 export interface MemberInfo {
@@ -110,10 +125,11 @@ export interface RoomInfo {
   spectators: number
   isPlaying: boolean
   hasPassword: boolean
+  game: string
 }
 
 export type ServerMessage =
-  | { type: 'hello'; version: number; maxFrameBytes: number }
+  | { type: 'hello'; version: number; maxFrameBytes: number; games: GameInfo[] }
   /**
    * `token` brings the player back after a lost connection, within `resumeMs`. A new one comes with
    * each use.
@@ -122,7 +138,7 @@ export type ServerMessage =
   | { type: 'rooms'; rooms: RoomInfo[]; from: number; total: number }
   | { type: 'rooms-changed'; rooms: RoomInfo[]; gone: string[] }
   | { type: 'players'; players: { name: string; where: Presence }[]; from: number; total: number }
-  | { type: 'queued'; skill: number; players: number }
+  | { type: 'queued'; game: string; skill: number; players: number }
   | { type: 'unqueued' }
   | { type: 'held'; room: string; forMs: number }
   /** With `code`, others can join a private room. */
@@ -132,6 +148,9 @@ export type ServerMessage =
       code?: string
       host: string
       capacity: number
+      game: string
+      /** Of the game in this room. */
+      settings: Record<string, unknown>
       members: MemberInfo[]
     }
   | { type: 'signed-out' }
@@ -149,18 +168,20 @@ export type ServerMessage =
   | { type: 'chat'; from: string; to: 'room' | 'lobby'; text: string }
   /**
    * `match` is its number, `players` the order in which {@link MatchState} has them. A
-   * player that joins or comes back while the match runs gets it, too.
+   * player that joins or comes back while the match runs gets it, too; and all get it again when
+   * somebody joins. Without `endsInMs`, no clock ends the match.
    */
   | {
       type: 'match-started'
       match: number
+      game: string
       players: readonly string[]
-      endsInMs: number
-      arena: ArenaInfo
+      endsInMs?: number
     }
-  /** Thirty times a second, to players that datagrams do not reach. */
+  /** As often as the game sends it, to players that datagrams do not reach. */
   | ({ type: 'state' } & MatchState)
-  | { type: 'scored'; name: string; score: number }
+  /** Something happened in a match; the game says what. */
+  | { type: 'event'; match: number; event: object }
   /**
    * `saved`: the result and the skills are in the store, and stay whatever happens to the server.
    */
@@ -170,7 +191,8 @@ export type ServerMessage =
       winners: string[]
       scores: { name: string; score: number }[]
       skills: { name: string; skill: number }[]
-      seed: number
+      /** Of its random numbers. */
+      seed: string
       saved: boolean
     }
   /** `token`: sixteen hexadecimal digits, see datagram.ts. */
@@ -193,6 +215,9 @@ export type RefusalCode =
   | 'bad-text'
   | 'bad-password'
   | 'bad-capacity'
+  | 'bad-settings'
+  | 'bad-input'
+  | 'no-such-game'
   | 'name-first'
   | 'name-taken'
   | 'already-named'
@@ -281,7 +306,9 @@ export function parseCommand(frame: Uint8Array, limits: Limits): Command {
         capacity:
           fields.capacity === undefined ? undefined : checkInteger(fields.capacity, 'capacity'),
         private: checkBoolean(fields.private ?? false, 'private'),
-        password: checkPassword(fields.password, limits)
+        password: checkPassword(fields.password, limits),
+        game: checkGame(fields.game),
+        settings: checkSettings(fields.settings)
       }
     case 'hold':
     case 'join':
@@ -297,17 +324,18 @@ export function parseCommand(frame: Uint8Array, limits: Limits): Command {
     case 'leave':
     case 'udp':
     case 'sign-out':
-    case 'queue':
     case 'unqueue':
       return { type: fields.type }
+    case 'queue':
+      return { type: 'queue', game: checkGame(fields.game) }
     case 'ready':
       return { type: 'ready', ready: checkBoolean(fields.ready ?? true, 'ready') }
-    case 'steer':
+    case 'input':
       return {
-        type: 'steer',
+        type: 'input',
         match: checkInteger(fields.match, 'match', MAX_UINT32),
         seq: checkInteger(fields.seq, 'seq', MAX_UINT32),
-        direction: checkInteger(fields.direction, 'direction', DIRECTIONS - 1)
+        input: fields.input
       }
     case 'say':
       return { type: 'say', text: checkText(fields.text, limits) }
@@ -377,6 +405,19 @@ function checkPassword(value: unknown, limits: Limits): string | undefined {
     throw new Refusal('bad-password', `a password has 1 to ${limits.maxPasswordChars} characters`)
   }
   return value
+}
+
+/** The name of a game; the rules know which there are. */
+function checkGame(value: unknown): string | undefined {
+  if (value === undefined || typeof value === 'string') return value
+  throw new Refusal('bad-message', '"game" must be a string')
+}
+
+function checkSettings(value: unknown): Record<string, unknown> | undefined {
+  if (value === undefined) return undefined
+  if (typeof value === 'object' && value !== null && !Array.isArray(value))
+    return value as Record<string, unknown>
+  throw new Refusal('bad-message', '"settings" must be an object')
 }
 
 function checkFilter(

@@ -3,12 +3,15 @@
 // forgets no newer steer for an older one, and can be told in a datagram. Input: datagrams, each
 // after its length.
 import assert from 'node:assert/strict'
-import { Match } from '../../../examples/lobby/games/coin-arena/match.ts'
+import { coinArena } from '../../../examples/lobby/games/coin-arena/index.ts'
+import { type ArenaView, HEIGHT, WIDTH } from '../../../examples/lobby/games/coin-arena/rules.ts'
+import { Match } from '../../../examples/lobby/rules/match.ts'
 import {
   decodeFromPlayer,
   decodeState,
   decodeToPlayer,
   encodeChallenge,
+  encodeDifference,
   encodeFromPlayer,
   encodeOpen,
   encodeState,
@@ -21,14 +24,14 @@ const MAX_DATAGRAMS = 200
 
 export function fuzz(data: Uint8Array): void {
   const input = new Input(data)
-  const rules = {
+  const options = {
     number: input.byte(),
-    seed: input.int32() >>> 0,
-    endsMs: 1e9,
-    coinsToWin: 255,
-    ticksPerSecond: 30
+    seed: String(input.int32()),
+    game: coinArena,
+    settings: coinArena.settings.parse({ coinsToWin: 255 }),
+    players: NAMES
   }
-  const match = new Match(NAMES, rules)
+  const match = new Match(options, 0)
   for (let count = 0; count < MAX_DATAGRAMS && !input.isOver; count++) {
     const name = NAMES[input.below(NAMES.length)]
     const bytes = Buffer.from(input.bytes(input.byte()))
@@ -45,18 +48,21 @@ function fromPlayer(bytes: Buffer, name: string, match: Match): void {
   if (message.kind === 'hello')
     assert(encodeChallenge(message.token).length <= bytes.length, 'an answer is no longer')
   if (message.kind === 'proof') assert(encodeOpen().length <= bytes.length)
-  if (message.kind !== 'steer') return
+  if (message.kind !== 'input') return
 
-  const seqOf = () => match.state().players[NAMES.indexOf(name)].seq
+  const seqOf = () => match.viewFor('all')?.seqs[NAMES.indexOf(name)] ?? 0
   const before = seqOf()
-  match.steer(name, message.seq, message.direction)
-  assert.equal(seqOf(), Math.max(before, message.seq))
-  match.step()
-  const state = match.state()
-  const { width, height } = match.arena
-  for (const { x, y } of [...state.players, ...state.coins])
-    assert(x >= 0 && x < width && y >= 0 && y < height)
-  assert.deepEqual(decodeState(encodeState(state)), state)
+  const move = coinArena.readInput(Buffer.from(message.input))
+  if (move !== undefined) match.input(name, message.seq, move, 0)
+  assert.equal(seqOf(), move === undefined ? before : Math.max(before, message.seq))
+  match.step(0)
+  const state = match.viewFor('all')
+  assert(state !== undefined)
+  const { tick, seqs, body } = state
+  const { players, coins } = coinArena.decode(body) as ArenaView
+  for (const { x, y } of [...players, ...coins]) assert(x >= 0 && x < WIDTH && y >= 0 && y < HEIGHT)
+  const again = decodeState(encodeState(state))
+  assert.deepEqual(again, { match: state.match, tick, seqs, body: Buffer.from(body) })
 }
 
 function toPlayer(bytes: Buffer): void {
@@ -67,6 +73,8 @@ function toPlayer(bytes: Buffer): void {
       ? encodeChallenge(message.nonce)
       : message.kind === 'open'
         ? encodeOpen()
-        : encodeState(message.state)
+        : message.kind === 'state'
+          ? encodeState(message)
+          : encodeDifference(message, message.base)
   assert.deepEqual(again, bytes, 'it has one spelling')
 }

@@ -29,7 +29,7 @@ const TYPES = [
   'join',
   'leave',
   'ready',
-  'steer',
+  'input',
   'say',
   'ping',
   'players',
@@ -126,7 +126,12 @@ export function fuzz(data: Uint8Array): void {
     maxListedRooms: 1,
     maxQueued: 2
   }
-  const table = new Table({ burstMessages: 30, maxConnections: SEATS, matchMs: 5_000, ...limits })
+  const table = new Table({
+    burstMessages: 30,
+    maxConnections: SEATS,
+    'coin-arena.matchMs': 5_000,
+    ...limits
+  })
   const seats: (Seat | undefined)[] = Array(SEATS).fill(undefined)
   const everybody = new Set<Player>()
   const tokens: string[] = ['']

@@ -1,6 +1,6 @@
 // Where to steer: towards a coin, and as slow as a person to notice that the coin is gone. Pure
 // arithmetic.
-import type { Direction, MatchState } from '../../wire/protocol.ts'
+import type { ArenaView, Direction } from './rules.ts'
 
 interface Point {
   readonly x: number
@@ -52,7 +52,11 @@ export class CoinHunter {
   }
 
   /** Called about ten times a second. */
-  directionIn({ players, coins }: MatchState): Direction {
+  think(view: ArenaView): { direction: Direction } {
+    return { direction: this.#directionIn(view) }
+  }
+
+  #directionIn({ players, coins }: ArenaView): Direction {
     const me = players.find(({ seat }) => seat === this.#seat)
     if (me === undefined) return 0
     const target = this.#target

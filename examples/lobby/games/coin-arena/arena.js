@@ -3,7 +3,8 @@
 // where somebody has just scored. Knows no rules.
 
 /** @typedef {import('./timeline.js').Sight} Sight */
-/** @typedef {import('../wire/protocol.ts').ArenaInfo} ArenaInfo */
+/** The arena's size, in the units of positions. */
+/** @typedef {{ width: number, height: number }} ArenaInfo */
 
 /** As the server's rules have them, in the arena's units. */
 const PLAYER_RADIUS = 14

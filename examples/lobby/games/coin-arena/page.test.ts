@@ -1,12 +1,11 @@
 // What the players' page does with a match, without a page: which way keys and thumbs steer, how
 // often it is said, and what is seen between two states.
 import { afterEach, beforeEach, expect, test, vi } from 'vitest'
-import { directionOfPoint, HeldKeys, STEERS_PER_SECOND, Steering } from '../web/steering.js'
-import { DELAY_TICKS, Timeline } from '../web/timeline.js'
-import type { MatchState } from '../wire/protocol.ts'
+import type { ArenaView } from './rules.ts'
+import { directionOfPoint, HeldKeys, STEERS_PER_SECOND, Steering } from './steering.js'
+import { DELAY_TICKS, Timeline } from './timeline.js'
 
 interface Steer {
-  match: number
   seq: number
   direction: number
 }
@@ -20,14 +19,26 @@ afterEach(() => {
   vi.useRealTimers()
 })
 
-function steering(): { sent: Steer[]; steer: Steering } {
+/** `countFrom`: as if the server had heard so many already. */
+function steering() {
   const sent: Steer[] = []
-  return { sent, steer: new Steering((message) => void sent.push(message)) }
+  let seq = 0
+  const steer = new Steering((direction) => {
+    sent.push({ seq: ++seq, direction })
+    return seq
+  })
+  return {
+    sent,
+    steer,
+    countFrom(count: number) {
+      seq = count
+    }
+  }
 }
 
-function state(tick: number, x: number, seq = 0, seats = [0, 1]): MatchState {
-  const players = seats.map((seat) => ({ seat, x: seat === 0 ? x : 500, y: 100, score: 0, seq }))
-  return { match: 1, tick, players, coins: [{ x: 10, y: 10 }] }
+function state(tick: number, x: number, seats = [0, 1]): ArenaView & { tick: number } {
+  const players = seats.map((seat) => ({ seat, x: seat === 0 ? x : 500, y: 100, score: 0 }))
+  return { tick, players, coins: [{ x: 10, y: 10 }] }
 }
 
 test('arrow keys and W, A, S, D steer in eight directions, and opposite keys cancel each other', () => {
@@ -62,7 +73,7 @@ test('a thumb on the pad steers to the nearest of eight directions, and near the
 
 test('a steer is sent when the direction changes, at most so often, and the last one always', () => {
   const { sent, steer } = steering()
-  steer.begin(3)
+  steer.begin()
   for (let key = 0; key < 100; key++) {
     steer.want(1 + (key % 8))
     steer.want(1 + (key % 8)) // a key that repeats
@@ -71,13 +82,13 @@ test('a steer is sent when the direction changes, at most so often, and the last
   expect(sent.length).toBeLessThanOrEqual(STEERS_PER_SECOND + 1)
   expect(sent.length).toBeGreaterThan(STEERS_PER_SECOND / 2)
   vi.advanceTimersByTime(1_000)
-  expect(sent.at(-1)).toMatchObject({ match: 3, direction: 1 + (99 % 8) })
+  expect(sent.at(-1)).toMatchObject({ direction: 1 + (99 % 8) })
   expect(sent.map(({ seq }) => seq)).toEqual(sent.map((_, at) => at + 1))
 })
 
 test('what changes back in time is not sent at all', () => {
   const { sent, steer } = steering()
-  steer.begin(3)
+  steer.begin()
   steer.want(5)
   steer.want(0)
   vi.advanceTimersByTime(1_000)
@@ -87,16 +98,16 @@ test('what changes back in time is not sent at all', () => {
 test('nothing is sent before a match and after it', () => {
   const { sent, steer } = steering()
   steer.want(5)
-  steer.begin(3)
+  steer.begin()
   steer.want(1)
   steer.end()
   vi.advanceTimersByTime(1_000)
-  expect(sent).toEqual([{ type: 'steer', match: 3, seq: 1, direction: 5 }])
+  expect(sent).toEqual([{ seq: 1, direction: 5 }])
 })
 
 test('how long a steer took is from sending it to the first state in which it counts', () => {
   const { steer } = steering()
-  steer.begin(3)
+  steer.begin()
   vi.advanceTimersByTime(100)
   steer.want(1)
   vi.advanceTimersByTime(40)
@@ -108,21 +119,22 @@ test('how long a steer took is from sending it to the first state in which it co
 })
 
 test('who has reloaded the page goes on counting where the match is, and says again where to go', () => {
-  const { sent, steer } = steering()
-  steer.begin(3)
+  const { sent, steer, countFrom } = steering()
+  steer.begin()
   steer.want(7)
   vi.advanceTimersByTime(1_000)
+  countFrom(57)
   steer.heard(57)
   vi.advanceTimersByTime(1_000)
-  expect(sent.at(-1)).toEqual({ type: 'steer', match: 3, seq: 58, direction: 7 })
+  expect(sent.at(-1)).toEqual({ seq: 58, direction: 7 })
 })
 
 test('who comes back to a match says again where to go', () => {
   const { sent, steer } = steering()
-  steer.begin(3)
+  steer.begin()
   steer.want(7)
   vi.advanceTimersByTime(1_000)
-  steer.begin(3)
+  steer.begin()
   expect(sent.map(({ direction }) => direction)).toEqual([0, 7, 7])
 })
 
@@ -151,7 +163,7 @@ test('a state that is older than the last one is passed over, and one that was l
 test('who has left between two states stays where they were, until the second one', () => {
   const timeline = new Timeline(30)
   timeline.push(state(1, 108), TICK_MS)
-  timeline.push(state(2, 116, 0, [0]), 2 * TICK_MS)
+  timeline.push(state(2, 116, [0]), 2 * TICK_MS)
   expect(timeline.at((1.5 + DELAY_TICKS) * TICK_MS)?.players.map(({ seat }) => seat)).toEqual([
     0, 1
   ])

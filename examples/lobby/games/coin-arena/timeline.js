@@ -2,7 +2,7 @@
 // The states of a match as they come in, and what they show at any moment between two of them.
 // Pure: the time is passed in.
 
-/** @typedef {import('../wire/protocol.ts').MatchState} MatchState */
+/** @typedef {import('./rules.ts').ArenaView & { tick: number }} MatchState */
 /**
  * @typedef {{ seat: number, x: number, y: number, score: number, dx: number, dy: number }} Sight
  */

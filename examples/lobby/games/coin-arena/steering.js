@@ -13,7 +13,7 @@ const PAUSE_MS = 1000 / STEERS_PER_SECOND
  */
 const KEPT_STEERS = 64
 
-// Rows: up, level, down; columns: left, neither, right. See Direction in protocol.ts.
+// Rows: up, level, down; columns: left, neither, right. See Direction in rules.ts.
 const DIRECTIONS = [
   [8, 1, 2],
   [7, 0, 3],
@@ -93,8 +93,8 @@ export class HeldKeys {
 export class Steering {
   #send
   #now
-  /** @type {number | undefined} The number of the match that is steered. */
-  #match
+  /** A match is steered. */
+  #isOn = false
   #wanted = 0
   /** @type {number | undefined} Undefined when nobody knows what the server heard last. */
   #sent
@@ -108,7 +108,7 @@ export class Steering {
   tookMs
 
   /**
-   * @param {(steer: { type: 'steer', match: number, seq: number, direction: number }) => void} send
+   * @param {(direction: number) => number} send Returns the number of this steer: they count up.
    * @param {() => number} [now] In milliseconds.
    */
   constructor(send, now = () => performance.now()) {
@@ -118,17 +118,17 @@ export class Steering {
 
   /**
    * A match begins, or goes on after the connection was lost: then what the server heard last may
-   * be anything. @param {number} match
+   * be anything.
    */
-  begin(match) {
-    this.#match = match
+  begin() {
+    this.#isOn = true
     this.#sent = undefined
     this.#underway.clear()
     this.#update()
   }
 
   end() {
-    this.#match = undefined
+    this.#isOn = false
     this.#wanted = 0
     clearTimeout(this.#timer)
     this.#timer = undefined
@@ -156,8 +156,7 @@ export class Steering {
   }
 
   #update() {
-    if (this.#match === undefined || this.#timer !== undefined || this.#wanted === this.#sent)
-      return
+    if (!this.#isOn || this.#timer !== undefined || this.#wanted === this.#sent) return
     const dueMs = this.#sentAtMs + PAUSE_MS - this.#now()
     if (dueMs > 0) {
       this.#timer = setTimeout(() => {
@@ -168,8 +167,7 @@ export class Steering {
     }
     this.#sent = this.#wanted
     this.#sentAtMs = this.#now()
-    this.#seq++
+    this.#seq = this.#send(this.#sent)
     if (this.#underway.size < KEPT_STEERS) this.#underway.set(this.#seq, this.#sentAtMs)
-    this.#send({ type: 'steer', match: this.#match, seq: this.#seq, direction: this.#sent })
   }
 }
