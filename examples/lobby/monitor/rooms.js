@@ -42,10 +42,7 @@ class RoomRow {
     const readyCount = room.players.filter(({ ready }) => ready).length
     const tags = [
       room.match
-        ? make('span', {
-            class: 'tag good',
-            text: `match, ${duration(Math.max(0, room.match.endsInMs))} left`
-          })
+        ? make('span', { class: 'tag good', text: wordsOfMatch(room.match.endsInMs) })
         : make('span', { class: 'tag', text: `${count(readyCount)} ready` })
     ]
     if (room.isPrivate) tags.push(make('span', { class: 'tag', text: 'private' }))
@@ -53,6 +50,11 @@ class RoomRow {
     this.#state.replaceChildren(...tags)
     this.#inside.replaceChildren(...insideOf(room))
   }
+}
+
+/** @param {number | undefined} endsInMs Undefined: no clock ends it. */
+function wordsOfMatch(endsInMs) {
+  return endsInMs === undefined ? 'match' : `match, ${duration(Math.max(0, endsInMs))} left`
 }
 
 /** @param {RoomDetail} room */
