@@ -154,8 +154,8 @@ export abstract class Bot {
   }
 
   /**
-   * What it does in its match, asked about ten times a second; undefined when that is nothing, or it
-   * plays no match.
+   * What it does in its match, asked about ten times a second; undefined when that is nothing, or
+   * it plays no match.
    */
   play(): Move | undefined {
     return undefined

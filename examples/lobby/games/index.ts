@@ -1,4 +1,4 @@
-// The games that this server has. Add yours here; the first one is played in rooms that choose none.
+// The games that this server has. Add yours here; rooms that choose none play the first one.
 import { gamesOf } from '../rules/game.ts'
 import { coinArena } from './coin-arena/index.ts'
 

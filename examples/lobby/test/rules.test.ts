@@ -216,7 +216,8 @@ test('after each tick everybody in the room, and nobody else, is sent where ever
   table.passMs(33)
   expect(table.state(ann)).toMatchObject({ match: 1, tick: 1, players: [{ seat: 0 }, { seat: 1 }] })
   table.do(bob, { type: 'input', match: 1, seq: 1, input: { direction: 5 } })
-  table.do(ann, { type: 'input', match: 9, seq: 1, input: { direction: 5 } }) // of another match: passed over
+  // Of another match: passed over
+  table.do(ann, { type: 'input', match: 9, seq: 1, input: { direction: 5 } })
   table.lobby.input(dee, 1, 1, Uint8Array.of(5), table.nowMs)
   const before = table.state(cid).players
   table.passMs(33)

@@ -9,9 +9,9 @@
  * `seq`: of the player's last input that counted.
  * @typedef {{ match: number, tick: number, seq: number, view: any }} GameState
  *
- * What the page gives to a game. `bar` is above the game, beside the clock, for scores. `play` sends
- * an input, numbers it, and returns the number; what cannot be sent now is dropped. `dom`: dom.js,
- * for those who like it.
+ * What the page gives to a game. `bar` is above the game, beside the clock, for scores. `play`
+ * sends an input, numbers it, and returns the number; what cannot be sent now is dropped. `dom`:
+ * dom.js, for those who like it.
  * @typedef {object} GameTools
  * @property {HTMLElement} root
  * @property {HTMLElement} bar

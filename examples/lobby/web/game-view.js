@@ -29,7 +29,10 @@ export class GameView {
   #state
   #seq = 0
 
-  /** @param {Actions} actions @param {() => void} onLoaded Something is to be shown that was not. */
+  /**
+   * @param {Actions} actions
+   * @param {() => void} onLoaded Something is to be shown that was not.
+   */
   constructor(actions, onLoaded) {
     this.#actions = actions
     this.#onLoaded = onLoaded

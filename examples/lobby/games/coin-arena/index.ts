@@ -1,5 +1,5 @@
-// The coin arena: players steer through an arena and collect coins, thirty ticks a second. Everybody
-// sees the same, so a state is encoded once for the whole room.
+// The coin arena: players steer through an arena and collect coins, thirty ticks a second.
+// Everybody sees the same, so a state is encoded once for the whole room.
 import { z } from 'zod'
 import { defineGame } from '../../rules/game.ts'
 import { whole } from '../../rules/whole.ts'
