@@ -1,6 +1,7 @@
 // What the library asks of Node's own loop. A test that fakes timers replaces the functions of the
 // same names, globally and in node:timers, perhaps before it imports the library: nothing here may
 // be one of those.
+import { executionAsyncId } from 'node:async_hooks'
 import * as timers from 'node:timers'
 import { scheduler } from 'node:timers/promises'
 import { addon } from './binding/load.ts'
@@ -45,6 +46,17 @@ export function beforeNodeLoopGoesOn(callback: () => void): void {
  */
 export function atNextTick(callback: () => void): void {
   nextTick(callback)
+}
+
+/**
+ * Fulfilled when the microtasks that are queued now, and those that they queue, have run: without a
+ * turn of Node's loop. Gives the number that Node gave this request: it numbers whatever it is asked
+ * to call back, such as timers, immediates and ticks, and promises do not count (executionAsyncId()
+ * of node:async_hooks). So numbers of two calls in a row that do not follow one another tell that
+ * Node was asked for something else in between.
+ */
+export function afterMicrotasks(): Promise<number> {
+  return new Promise((resolve) => nextTick(() => resolve(executionAsyncId())))
 }
 
 /**

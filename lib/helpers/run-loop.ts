@@ -5,7 +5,6 @@ import { knownOptions, type OptionNames } from '../option-names.ts'
 import type { PollEvent } from '../poller/events.ts'
 import { Poller } from '../poller/poller.ts'
 import { whenRejected } from '../rejections.ts'
-import { turnOfNodeLoop } from '../turns.ts'
 import { abortSignal, boolean, callback, number } from '../validate.ts'
 import { type Lateness, LatenessHistogram } from './lateness.ts'
 
@@ -153,7 +152,7 @@ export async function runLoop<U>(poller: Poller<U>, options: LoopOptions<U>): Pr
       failures.watch(result)
       // What the tick sent leaves now, not after Node's turn and what it brings.
       poller.flush()
-      if (!exclusive) await turnOfNodeLoop()
+      if (!exclusive) await poller._turn()
       failures.throwFirst()
       const behind = Math.floor((poller._clockMs() - start) / periodMs) - (tick + 1)
       if (behind > 0) {
@@ -163,7 +162,7 @@ export async function runLoop<U>(poller: Poller<U>, options: LoopOptions<U>): Pr
       if (signal?.aborted || poller.closed) break
     }
     // A turn for the promises of the last tick.
-    if (failures.isWatching) await turnOfNodeLoop()
+    if (failures.isWatching) await poller._turn()
     failures.throwFirst()
   } finally {
     poller._setGivesTurns(undefined)

@@ -134,6 +134,8 @@ export interface Backend {
   /** Only sends the outbox. */
   flush(outbox: Outbox, batch: BatchMemory): number
   openWatch(onReady: () => void): BackendWatch
+  /** What comes between two batches: a turn of Node's loop, or of a simulation's programs. */
+  turn(): Promise<void>
   /** Closes every socket that is still watched, and itself. */
   close(): void
 }

@@ -476,6 +476,11 @@ export class Poller<U = unknown> {
     return this.closed ? [] : this.wait(0)
   }
 
+  /** @internal Lets others go on: Node's loop, or the other programs of a simulation. */
+  _turn(): Promise<void> {
+    return this.#state.backend.turn()
+  }
+
   /** @internal Milliseconds on the clock that its waits and timers are on. */
   _clockMs(): number {
     return this.#state.clockMs()

@@ -119,7 +119,7 @@ export class NodeLoop<U> {
 
   async #turn(): Promise<void> {
     this.#phase = 'turning'
-    await turnOfNodeLoop()
+    await this.#poller.backend.turn()
     this.#phase = 'elsewhere'
     this.#hasTurnDue = false
     this.#hasFoundNothing = false

@@ -1,6 +1,6 @@
 // The backend of a simulated poller: reports in records what happened to its host's sockets.
 // Refuses to know links and time, which the network has.
-import { packed, SocketAddress } from '../address.ts'
+import { SocketAddress } from '../address.ts'
 import { KIND, OUTBOX, PACKED_ADDRESS, RECORD, RELEASE, WATCH } from '../binding/records.ts'
 import { WOULD_BLOCK_RESULT } from '../binding/socket.ts'
 import { errorNumber, namedSocketError } from '../errors.ts'
@@ -19,21 +19,18 @@ import { checkOption } from '../raw/options.ts'
 import type { SocketCalls } from '../raw/socket-calls.ts'
 import type { Waker } from '../raw/waker.ts'
 import { blocked, type Core } from './core.ts'
-import type { Endpoint, Watcher } from './endpoint.ts'
+import { type Endpoint, type Watcher, withOption } from './endpoint.ts'
+import { Fifo } from './fifo.ts'
 import type { SimulatedHost } from './host.ts'
 import { ListenerEndpoint } from './listener-endpoint.ts'
-import type { Happening } from './schedule.ts'
+import { LinkPacket } from './packet.ts'
+import { type Timed, Timer } from './schedule.ts'
 import { SimulatedSocket } from './simulated-socket.ts'
 import { TcpEndpoint } from './tcp-endpoint.ts'
 import { UdpEndpoint } from './udp-endpoint.ts'
 
 /** What a socket says of an option that nobody has set. */
 const UNSET: Partial<SocketOptions> = { noDelay: true, lingerMs: false, ttl: 64, tos: 0 }
-
-interface Watched {
-  readonly endpoint: Endpoint
-  readonly generation: number
-}
 
 /** More of them than any program that goes on makes. */
 const MOST_IDLE_EXCHANGES = 1_000_000
@@ -47,7 +44,7 @@ interface Page {
   datagramAt: number
 }
 
-export class SimulatedBackend implements Backend, Watcher {
+export class SimulatedBackend implements Backend, Watcher, Timed {
   readonly name = 'simulated'
   readonly mayBlock = false
   readonly waitCall = 'wait'
@@ -60,9 +57,10 @@ export class SimulatedBackend implements Backend, Watcher {
   readonly host: SimulatedHost
   readonly #core: Core
   readonly #made = new Map<number, SimulatedSocket>()
-  readonly #watched: (Watched | undefined)[] = []
-  /** Slots with something to report, in the order in which it happened. */
-  readonly #ready = new Set<number>()
+  /** By slot. */
+  readonly #watched: (Endpoint | undefined)[] = []
+  /** Those with something to report, in the order in which it happened, and some without. */
+  readonly #ready = new Fifo<Endpoint>()
   #limits: BackendLimits = {
     maxEvents: 1,
     readBudgetBytes: 1,
@@ -76,25 +74,41 @@ export class SimulatedBackend implements Backend, Watcher {
   #isDead = false
   #onReady: (() => void) | undefined
   #isArmed = false
-  #timer: Happening | undefined
+  /** Ends its loop's wait. */
+  readonly #timer: Timer
+  /** Go on with its loop, which has asked for a turn. */
+  readonly #onTurn: (() => void)[] = []
+  /** It stands among those that the network lets go on. */
+  isDue = false
 
   constructor(core: Core, host: SimulatedHost) {
     this.#core = core
     this.host = host
-    this.calls = new SimulatedCalls(host)
+    this.calls = new SimulatedCalls(this)
+    this.#timer = new Timer(core.schedule, this)
   }
 
   // ---- For the network ----
 
   get hasReady(): boolean {
-    return this.#isWoken || this.#ready.size > 0
+    return this.#isWoken || this.#ready.length > 0
   }
 
   /** Its loop waits, and goes on now. */
   goOn(): void {
-    if (!this.#isArmed) return
-    this.#disarm()
-    this.#onReady?.()
+    const onTurn = this.#onTurn.shift()
+    if (onTurn !== undefined) {
+      if (this.#onTurn.length > 0 || (this.#isArmed && this.hasReady)) this.#core.setDue(this)
+      onTurn()
+    } else if (this.#isArmed) {
+      this.#disarm()
+      this.#onReady?.()
+    }
+  }
+
+  /** A socket of the host, while that has not crashed. */
+  endpoint(handle: number): Endpoint | undefined {
+    return this.#isDead ? undefined : this.host._endpoint(handle)
   }
 
   get isArmed(): boolean {
@@ -106,14 +120,27 @@ export class SimulatedBackend implements Backend, Watcher {
     this.#isDead = true
     this.#disarm()
     this.#onReady = undefined
+    this.#onTurn.length = 0
     this.#ready.clear()
     this.#made.clear()
   }
 
-  onReady(index: number): void {
-    this.#ready.add(index)
+  onReady(endpoint: Endpoint): void {
+    this.#enqueue(endpoint)
     this.#core.stir()
     if (this.#isArmed) this.#core.setDue(this)
+  }
+
+  onTime(isDue: boolean): void {
+    if (isDue) this.#core.setDue(this)
+  }
+
+  /** After each batch of its loop the others have theirs. */
+  turn(): Promise<void> {
+    return new Promise((resolve) => {
+      this.#onTurn.push(resolve)
+      this.#core.setDue(this)
+    })
   }
 
   // ---- For the poller ----
@@ -140,7 +167,7 @@ export class SimulatedBackend implements Backend, Watcher {
     if (this.#isDead) throw namedSocketError('ENETDOWN', 'socket', 'the host has crashed')
     if (family === 'ipv6')
       throw namedSocketError('EAFNOSUPPORT', 'socket', 'hosts of a simulation have IPv4 addresses')
-    const socket = new SimulatedSocket(this.host, type, this.#core.nextHandle())
+    const socket = new SimulatedSocket(this.host, type)
     this.#made.set(socket.handle, socket)
     return socket
   }
@@ -151,7 +178,7 @@ export class SimulatedBackend implements Backend, Watcher {
 
   watch(index: number, generation: number, handle: number, kind: number): void {
     this.#made.delete(handle)
-    const endpoint = this.host._endpoint(handle)
+    const endpoint = this.endpoint(handle)
     if (endpoint === undefined)
       throw namedSocketError('ENOTSUP', 'adopt', 'this is no socket of the simulated host')
     if (endpoint instanceof UdpEndpoint)
@@ -172,32 +199,32 @@ export class SimulatedBackend implements Backend, Watcher {
   }
 
   setReceiving(index: number, on: boolean): void {
-    const endpoint = this.#watched[index]?.endpoint
+    const endpoint = this.#watched[index]
     if (endpoint === undefined) return
     endpoint.isReceiving = on
-    if (on && endpoint.isReady) this.onReady(index)
+    if (on && endpoint.isReady) this.onReady(endpoint)
   }
 
   release(index: number, how: number): number {
-    const endpoint = this.#watched[index]?.endpoint
+    const endpoint = this.#watched[index]
     if (endpoint === undefined) return 0
     if (how === RELEASE.detach)
       throw namedSocketError('ENOTSUP', 'detach', 'a simulation has one thread')
     this.#watched[index] = undefined
-    this.#ready.delete(index)
+    endpoint.isQueued = false
     this.#core.stir()
     if (!(endpoint instanceof TcpEndpoint)) this.host._close(endpoint)
-    else if (how === RELEASE.reset || endpoint.options.get('lingerMs') === 0) endpoint.reset()
+    else if (how === RELEASE.reset || endpoint.options.lingerMs === 0) endpoint.reset()
     else endpoint.release()
     return 0
   }
 
   send(index: number, bytes: Uint8Array, offset: number, length: number): number {
-    const end = this.#watched[index]?.endpoint
+    const end = this.#watched[index]
     if (!(end instanceof TcpEndpoint)) return 0
     if (!end.canSend) return -errorNumber(end.error ?? 'EPIPE')
     this.#core.stir()
-    return end.write(bytes.subarray(offset, offset + length))
+    return end.write(bytes, offset, length)
   }
 
   sendDatagram(
@@ -207,21 +234,13 @@ export class SimulatedBackend implements Backend, Watcher {
     length: number,
     addressOffset: number
   ): number {
-    const endpoint = this.#watched[index]?.endpoint
+    const endpoint = this.#watched[index]
     if (!(endpoint instanceof UdpEndpoint)) return 0
-    const to = SocketAddress.fromPacked(bytes, addressOffset)
-    this.host._send({
-      protocol: 'udp',
-      from: endpoint.address === '0.0.0.0' ? this.host.sourceFor(to.address) : endpoint.address,
-      to: to.address,
-      fromPort: endpoint.port,
-      toPort: to.port,
-      data: Uint8Array.prototype.slice.call(bytes, offset, offset + length),
-      flags: 0,
-      sequence: 0,
-      acknowledged: 0,
-      windowBytes: 0
-    })
+    const link = this.host._linkToPacked(bytes, addressOffset, endpoint.address)
+    const { port } = PACKED_ADDRESS
+    const toPort = bytes[addressOffset + port] | (bytes[addressOffset + port + 1] << 8)
+    const data = Uint8Array.prototype.slice.call(bytes, offset, offset + length)
+    this.#core.send(new LinkPacket(link, 'udp', endpoint.port, toPort, data))
     return 1
   }
 
@@ -229,7 +248,7 @@ export class SimulatedBackend implements Backend, Watcher {
     // Time stands still for a program of a host that has crashed: its wait() throws.
     if (this.#isDead) return -errorNumber('ENETDOWN')
     this.#core.stir()
-    const page = { ...pageOf(batch, batch.slab), streamAt: 0, datagramAt: batch.streamBytes }
+    const page = pageOf(batch, batch.slab, batch.streamBytes)
     this.#flush(outbox, page)
     if (page.count === 0 && !this.hasReady && timeoutMs !== 0) {
       const untilMs = timeoutMs < 0 ? Number.POSITIVE_INFINITY : this.#core.now + timeoutMs
@@ -237,7 +256,7 @@ export class SimulatedBackend implements Backend, Watcher {
     }
     if (this.#isWoken) {
       this.#isWoken = false
-      add(page, KIND.woken, 0, 0)
+      addRecord(page, KIND.woken, 0, 0)
     }
     this.#reportReady(page, batch)
     this.#assertMoves(page.count)
@@ -246,7 +265,7 @@ export class SimulatedBackend implements Backend, Watcher {
 
   flush(outbox: Outbox, batch: BatchMemory): number {
     if (this.#isDead) return 0
-    const page = { ...pageOf(batch, batch.flushSlab), streamAt: 0, datagramAt: 0 }
+    const page = pageOf(batch, batch.flushSlab, 0)
     this.#flush(outbox, page)
     return page.count
   }
@@ -272,8 +291,8 @@ export class SimulatedBackend implements Backend, Watcher {
   // ---- Inside ----
 
   #watch(index: number, generation: number, endpoint: Endpoint): void {
-    this.#watched[index] = { endpoint, generation }
-    endpoint.watch(this, index)
+    this.#watched[index] = endpoint
+    endpoint.watch(this, index, generation)
   }
 
   #arm(timeoutMs: number): void {
@@ -283,16 +302,12 @@ export class SimulatedBackend implements Backend, Watcher {
     this.#core.stir()
     if (this.hasReady) return this.#core.setDue(this)
     if (timeoutMs < 0) return
-    this.#timer = this.#core.schedule.add(this.#core.now + timeoutMs, () => {
-      this.#timer = undefined
-      this.#core.setDue(this)
-    })
+    this.#timer.set(this.#core.now + timeoutMs)
   }
 
   #disarm(): void {
     this.#isArmed = false
-    this.#timer?.cancel()
-    this.#timer = undefined
+    this.#timer.stop()
   }
 
   /** A wait() whose timers are due at once, again and again, would never return. */
@@ -304,51 +319,46 @@ export class SimulatedBackend implements Backend, Watcher {
       throw blocked('a poller waits again and again without time, which does not pass so')
   }
 
+  #enqueue(endpoint: Endpoint): void {
+    if (endpoint.isQueued) return
+    endpoint.isQueued = true
+    this.#ready.push(endpoint)
+  }
+
   #reportReady(page: Page, batch: BatchMemory): void {
-    const again: number[] = []
     let left = this.#limits.maxEvents
-    for (const index of this.#ready) {
-      if (left-- === 0 || page.streamAt + PACKED_ADDRESS.bytes > batch.streamBytes) break
-      if (!hasRecords(page)) break
-      this.#ready.delete(index)
-      const watched = this.#watched[index]
-      if (watched === undefined) continue
-      this.#report(index, watched, page, batch)
-      if (watched.endpoint.isReady) again.push(index)
+    // What has no room, or more than its budget, comes next time, behind the others.
+    for (let count = this.#ready.length; count > 0; count--) {
+      if (left === 0 || page.streamAt + PACKED_ADDRESS.bytes > batch.streamBytes) return
+      if (!hasRecords(page)) return
+      const endpoint = this.#ready.shift() as Endpoint
+      if (!endpoint.isQueued) continue // it was released
+      endpoint.isQueued = false
+      left--
+      this.#report(endpoint, page, batch)
+      if (endpoint.isReady) this.#enqueue(endpoint)
     }
-    // What had no room, or more than its budget, comes next time, behind the others.
-    for (const index of again) this.#ready.add(index)
   }
 
   #flush(outbox: Outbox, page: Page): void {
     const { sends } = outbox
     for (let position = 0; position < outbox.count; position++) {
       const index = sends[position * OUTBOX.stride + OUTBOX.index]
-      const watched = index < 0 ? undefined : this.#watched[index]
-      if (watched === undefined) continue
-      if (watched.endpoint instanceof TcpEndpoint)
-        this.#sendChain(watched.endpoint, watched, index, outbox, position, page)
+      const endpoint = index < 0 ? undefined : this.#watched[index]
+      if (endpoint === undefined) continue
+      if (endpoint instanceof TcpEndpoint) this.#sendChain(endpoint, outbox, position, page)
       else this.#sendDatagrams(index, outbox, position)
     }
   }
 
-  #sendChain(
-    end: TcpEndpoint,
-    { generation }: Watched,
-    index: number,
-    outbox: Outbox,
-    first: number,
-    page: Page
-  ): void {
+  #sendChain(end: TcpEndpoint, outbox: Outbox, first: number, page: Page): void {
     const { sends, bytes } = outbox
-    if (!end.canSend)
-      return add(page, KIND.sendFailed, index, generation, errorNumber(end.error ?? 'EPIPE'))
+    if (!end.canSend) return add(page, KIND.sendFailed, end, errorNumber(end.error ?? 'EPIPE'))
     for (let position = first; position >= 0; ) {
       const at = position * OUTBOX.stride
-      const offset = sends[at + OUTBOX.offset]
       const length = sends[at + OUTBOX.length]
-      const taken = end.write(bytes.subarray(offset, offset + length))
-      if (taken < length) return add(page, KIND.sendShort, index, generation, position, taken)
+      const taken = end.write(bytes, sends[at + OUTBOX.offset], length)
+      if (taken < length) return add(page, KIND.sendShort, end, position, taken)
       position = sends[at + OUTBOX.next]
     }
   }
@@ -368,88 +378,65 @@ export class SimulatedBackend implements Backend, Watcher {
     }
   }
 
-  #report(index: number, watched: Watched, page: Page, batch: BatchMemory): void {
-    const { endpoint, generation } = watched
-    if (endpoint instanceof ListenerEndpoint) this.#accept(endpoint, index, generation, page, batch)
-    else if (endpoint instanceof TcpEndpoint)
-      this.#reportConnection(endpoint, index, generation, page, batch)
-    else if (endpoint instanceof UdpEndpoint)
-      this.#reportDatagrams(endpoint, index, generation, page)
+  #report(endpoint: Endpoint, page: Page, batch: BatchMemory): void {
+    if (endpoint instanceof TcpEndpoint) this.#reportConnection(endpoint, page, batch)
+    else if (endpoint instanceof ListenerEndpoint) this.#accept(endpoint, page, batch)
+    else if (endpoint instanceof UdpEndpoint) this.#reportDatagrams(endpoint, page)
   }
 
-  #accept(
-    listener: ListenerEndpoint,
-    index: number,
-    generation: number,
-    page: Page,
-    { streamBytes }: BatchMemory
-  ): void {
+  #accept(listener: ListenerEndpoint, page: Page, { streamBytes }: BatchMemory): void {
     for (let count = 0; count < this.#limits.acceptBudget; count++) {
       if (page.streamAt + PACKED_ADDRESS.bytes > streamBytes || !hasRecords(page)) return
       const end = listener.waiting.shift()
       if (end === undefined) return
-      page.slab.set(packed({ address: end.peer, port: end.peerPort }), page.streamAt)
-      add(page, KIND.accepted, index, generation, end.handle, page.streamAt)
+      end.link.packTo(end.peerPort, page.slab, page.streamAt)
+      add(page, KIND.accepted, listener, end.handle, page.streamAt)
       page.streamAt += PACKED_ADDRESS.bytes
     }
   }
 
-  #reportConnection(
-    end: TcpEndpoint,
-    index: number,
-    generation: number,
-    page: Page,
-    { streamBytes }: BatchMemory
-  ): void {
-    if (!end.hasReportedConnect) {
-      end.hasReportedConnect = true
+  #reportConnection(end: TcpEndpoint, page: Page, { streamBytes }: BatchMemory): void {
+    if (end.takeConnect()) {
       const failed = end.state === 'broken' ? errorNumber(end.error ?? 'ECONNREFUSED') : 0
-      return add(page, KIND.connected, index, generation, failed)
+      return add(page, KIND.connected, end, failed)
     }
-    if (end.wantsRoom && end.hasRoom) {
-      end.wantsRoom = false
-      add(page, KIND.writable, index, generation)
-    }
+    if (end.takeRoom()) add(page, KIND.writable, end)
     if (!end.isReceiving) return
     const limit = Math.min(this.#limits.readBudgetBytes, streamBytes - page.streamAt)
     const count = end.read(page.slab, page.streamAt, limit)
     if (count > 0) {
-      add(page, KIND.received, index, generation, page.streamAt, count)
+      add(page, KIND.received, end, page.streamAt, count)
       page.streamAt += count
     }
     if (end.receivedBytes > 0) return
     if (end.error !== undefined) {
-      add(page, KIND.failed, index, generation, errorNumber(end.error))
+      add(page, KIND.failed, end, errorNumber(end.error))
       end.error = undefined
-    } else if (end.hasPeerEnded && !end.hasReportedEnd) {
-      end.hasReportedEnd = true
-      add(page, KIND.ended, index, generation)
-    }
+    } else if (end.takeEnd()) add(page, KIND.ended, end)
   }
 
-  #reportDatagrams(endpoint: UdpEndpoint, index: number, generation: number, page: Page): void {
-    const { unreachable } = endpoint
+  #reportDatagrams(endpoint: UdpEndpoint, page: Page): void {
+    const { datagrams, unreachable } = endpoint
     const room = () => page.slab.length - page.datagramAt - PACKED_ADDRESS.bytes
     while (unreachable.length > 0) {
       if (room() < 0 || !hasRecords(page)) return
-      const peer = endpoint.takeUnreachable()
-      page.slab.set(packed(peer), page.datagramAt)
-      const refused = errorNumber('ECONNREFUSED')
-      add(page, KIND.datagramFailed, index, generation, refused, page.datagramAt)
+      const packet = endpoint.take(unreachable) as LinkPacket
+      packet.link.packFrom(packet.fromPort, page.slab, page.datagramAt)
+      add(page, KIND.datagramFailed, endpoint, errorNumber('ECONNREFUSED'), page.datagramAt)
       page.datagramAt += PACKED_ADDRESS.bytes
     }
     const { maxDatagramBytes, readBudgetBytes } = this.#limits
     for (let left = readBudgetBytes; left > 0 && endpoint.isReceiving; ) {
-      const next = Math.min(endpoint.datagrams[0]?.data.length ?? 0, maxDatagramBytes)
+      const next = Math.min(datagrams.first?.data.length ?? 0, maxDatagramBytes)
       if (room() < next || !hasRecords(page)) return
-      const datagram = endpoint.take()
-      if (datagram === undefined) return
-      const { data, from, fromPort } = datagram
-      page.slab.set(packed({ address: from, port: fromPort }), page.datagramAt)
+      const packet = endpoint.take(datagrams)
+      if (packet === undefined) return
+      const { data, link, fromPort } = packet
+      link.packFrom(fromPort, page.slab, page.datagramAt)
       const at = page.datagramAt + PACKED_ADDRESS.bytes
       const length = Math.min(data.length, maxDatagramBytes)
-      page.slab.set(data.subarray(0, length), at)
-      add(page, KIND.datagram, index, generation, at, length, data.length > length ? 1 : 0)
+      page.slab.set(length < data.length ? data.subarray(0, length) : data, at)
+      add(page, KIND.datagram, endpoint, at, length, data.length > length ? 1 : 0)
       page.datagramAt = at + length
       left -= PACKED_ADDRESS.bytes + length
     }
@@ -457,10 +444,10 @@ export class SimulatedBackend implements Backend, Watcher {
 }
 
 class SimulatedCalls implements SocketCalls {
-  readonly #host: SimulatedHost
+  readonly #backend: SimulatedBackend
 
-  constructor(host: SimulatedHost) {
-    this.#host = host
+  constructor(backend: SimulatedBackend) {
+    this.#backend = backend
   }
 
   localAddressOf(handle: number): SocketAddress {
@@ -479,14 +466,15 @@ class SimulatedCalls implements SocketCalls {
     value: SocketOptions[K]
   ): void {
     checkOption(name, value)
-    this.#of(handle, 'setsockopt').options.set(name, value)
+    const endpoint = this.#of(handle, 'setsockopt')
+    endpoint.options = withOption(endpoint.options, name, value)
   }
 
   getSocketOption<K extends SocketOptionName>(handle: number, name: K): SocketOptions[K] {
     const endpoint = this.#of(handle, 'getsockopt')
     if (name === 'sendBufferSize') return endpoint.sendBytes as SocketOptions[K]
     if (name === 'receiveBufferSize') return endpoint.receiveBytes as SocketOptions[K]
-    return (endpoint.options.get(name) ?? UNSET[name] ?? false) as SocketOptions[K]
+    return (endpoint.options[name] ?? UNSET[name] ?? false) as SocketOptions[K]
   }
 
   setMembership(): void {
@@ -494,14 +482,14 @@ class SimulatedCalls implements SocketCalls {
   }
 
   shutdownWrite(handle: number): number {
-    const end = this.#host._endpoint(handle)
+    const end = this.#backend.endpoint(handle)
     if (!(end instanceof TcpEndpoint) || end.state !== 'open') return -errorNumber('ENOTCONN')
     end.end()
     return 0
   }
 
   takeError(handle: number): number {
-    const end = this.#host._endpoint(handle)
+    const end = this.#backend.endpoint(handle)
     if (!(end instanceof TcpEndpoint) || end.error === undefined) return 0
     const pending = errorNumber(end.error)
     end.error = undefined
@@ -509,22 +497,19 @@ class SimulatedCalls implements SocketCalls {
   }
 
   reset(handle: number): void {
-    const end = this.#host._endpoint(handle)
+    const end = this.#backend.endpoint(handle)
     if (end instanceof TcpEndpoint) end.reset()
   }
 
   #of(handle: number, call: string): Endpoint {
-    const endpoint = this.#host._endpoint(handle)
+    const endpoint = this.#backend.endpoint(handle)
     if (endpoint === undefined) throw namedSocketError('EBADF', call)
     return endpoint
   }
 }
 
-function pageOf(
-  { records }: BatchMemory,
-  slab: Buffer
-): { records: Int32Array; slab: Buffer; count: number } {
-  return { records, slab, count: 0 }
+function pageOf({ records }: BatchMemory, slab: Buffer, datagramAt: number): Page {
+  return { records, slab, count: 0, streamAt: 0, datagramAt }
 }
 
 /** Whether there is room for what one socket reports besides accepts and datagrams. */
@@ -532,7 +517,11 @@ function hasRecords({ records, count }: Page): boolean {
   return records.length - count * RECORD.stride >= 3 * RECORD.stride
 }
 
-function add(
+function add(page: Page, kind: number, { index, generation }: Endpoint, a = 0, b = 0, c = 0): void {
+  addRecord(page, kind, index, generation, a, b, c)
+}
+
+function addRecord(
   page: Page,
   kind: number,
   index: number,

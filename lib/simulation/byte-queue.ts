@@ -25,12 +25,27 @@ export class ByteQueue {
         skip -= piece.length
         continue
       }
-      const part = piece.subarray(skip, Math.min(piece.length, skip + limit - copied))
+      const isWhole = skip === 0 && piece.length <= limit - copied
+      const part = isWhole ? piece : piece.subarray(skip, skip + limit - copied)
       target.set(part, targetOffset + copied)
       copied += part.length
       skip = 0
     }
     return copied
+  }
+
+  /** The `length` bytes from `offset` on, which nobody may change: a copy only if it must be one. */
+  slice(offset: number, length: number): Uint8Array {
+    let skip = offset + this.#gone
+    for (const piece of this.#pieces) {
+      if (skip === 0 && piece.length === length) return piece
+      if (skip + length <= piece.length) return piece.subarray(skip, skip + length)
+      if (skip < piece.length) break
+      skip -= piece.length
+    }
+    const bytes = Buffer.allocUnsafe(length)
+    this.copy(offset, length, bytes, 0)
+    return bytes
   }
 
   /** Drops the first `count` bytes. */

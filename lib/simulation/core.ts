@@ -2,8 +2,8 @@
 // has it.
 import type { SimulatedBackend } from './backend.ts'
 import type { SimulatedHost } from './host.ts'
-import type { LinkSettings } from './link.ts'
-import type { Packet } from './packet.ts'
+import type { Link } from './link.ts'
+import type { LinkPacket } from './packet.ts'
 import type { Schedule } from './schedule.ts'
 
 export interface Core {
@@ -12,9 +12,9 @@ export interface Core {
   readonly isRunning: boolean
   readonly now: number
   readonly schedule: Schedule
-  nextHandle(): number
-  linkBetween(from: string, to: string): LinkSettings
-  send(packet: Packet): void
+  /** A link of that host, whose address `from` is. */
+  linkBetween(host: SimulatedHost, from: string, to: string): Link
+  send(packet: LinkPacket): void
   start(host: SimulatedHost, program: () => unknown): void
   /** Tells later whether the host has not crashed since. */
   lifeOf(host: SimulatedHost): () => boolean

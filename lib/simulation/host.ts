@@ -1,24 +1,27 @@
 // A host of the simulated network: its ports, its sockets, its pollers and its programs.
-import type { SocketAddress } from '../address.ts'
+import { SocketAddress } from '../address.ts'
+import { PACKED_ADDRESS } from '../binding/records.ts'
 import { namedSocketError } from '../errors.ts'
 import type { PollerOptions } from '../poller/options.ts'
 import { Poller } from '../poller/poller.ts'
 import { callback, number } from '../validate.ts'
 import { SimulatedBackend } from './backend.ts'
 import type { Core } from './core.ts'
-import type { Endpoint } from './endpoint.ts'
-import type { LinkOptions } from './link.ts'
+import type { Endpoint, SetOptions } from './endpoint.ts'
+import type { Link, LinkOptions } from './link.ts'
+import { isLoopback } from './links.ts'
 import { ListenerEndpoint } from './listener-endpoint.ts'
-import { FLAG, type Packet } from './packet.ts'
+import { FLAG, LinkPacket, NO_DATA } from './packet.ts'
+import { ANY, Ports } from './ports.ts'
 import { SeededRandom } from './random.ts'
-import { TcpEndpoint, type TcpWire } from './tcp-endpoint.ts'
+import type { Schedule } from './schedule.ts'
+import { TcpEndpoint } from './tcp-endpoint.ts'
 import { UdpEndpoint } from './udp-endpoint.ts'
 
 // IANA's range is from 49,152 on; Linux takes 32,768 to 60,999 (ip(7), ip_local_port_range).
 const FIRST_EPHEMERAL = 32_768
 const LAST_EPHEMERAL = 60_999
-const ANY = '0.0.0.0'
-const LOOPBACK_MS = 0.01
+const MOST_TEXTS = 4096
 
 /**
  * A host of a {@link SimulatedNetwork}: made by {@link SimulatedNetwork.host}. Its pollers are the
@@ -45,37 +48,37 @@ const LOOPBACK_MS = 0.01
  * ```
  */
 export class SimulatedHost {
-  /** Its IPv4 address. */
+  /** Its IPv4 address; of several, the first. */
   readonly address: string
+  /** @internal All its addresses. */ readonly addresses: readonly string[]
+  /** @internal Which of the network's hosts it is. */ readonly number: number
   /** Randomness of its own, from the network's seed: for the programs of this host. */
   readonly random: SeededRandom
   /** @internal */ readonly _link: LinkOptions
   readonly #core: Core
-  readonly #listeners = new Map<number, ListenerEndpoint>()
-  readonly #ends = new Map<string, TcpEndpoint>()
-  readonly #datagrams = new Map<number, UdpEndpoint>()
-  readonly #endpoints = new Map<number, Endpoint>()
+  readonly #listeners = new Ports<ListenerEndpoint>()
+  readonly #datagrams = new Ports<UdpEndpoint>()
+  /** The links that its packets leave over: each has the ends of its connections. */
+  readonly #links = new Map<string, Map<string, Link>>()
+  /** By handle. As descriptors are, a handle that is free again is the next one. */
+  #endpoints: (Endpoint | undefined)[] = []
+  #freeHandles: number[] = []
   readonly #backends = new Set<SimulatedBackend>()
-  readonly #wire: TcpWire
+  /** Addresses that it sent datagrams to, as numbers and as text. */
+  readonly #texts = new Map<number, string>()
   /** What it runs when it starts again after a planned crash. */
   #programs: (() => unknown)[] = []
   #nextPort = FIRST_EPHEMERAL
   #isUp = true
 
   /** @internal */
-  constructor(core: Core, address: string, link: LinkOptions, number: number) {
+  constructor(core: Core, addresses: readonly string[], link: LinkOptions, number: number) {
     this.#core = core
-    this.address = address
+    this.addresses = addresses
+    this.address = addresses[0]
+    this.number = number
     this._link = link
     this.random = new SeededRandom(core.seed, number + 1)
-    this.#wire = {
-      schedule: core.schedule,
-      now: () => core.now,
-      mtuBytes: (to) => core.linkBetween(address, to).mtuBytes,
-      send: (packet) => this._send(packet),
-      onEstablished: (end) => this.#onEstablished(end),
-      onGone: (end, wasAnswering) => this.#onGone(end, wasAnswering)
-    }
   }
 
   /** Whether it has not crashed, or has been started again. */
@@ -122,11 +125,12 @@ export class SimulatedHost {
     number(ms, 'ms', 0, Number.MAX_SAFE_INTEGER)
     const isAlive = this.#core.lifeOf(this)
     return new Promise((resolve) => {
-      this.#core.schedule.add(this.#core.now + ms, () => {
+      const wakeUp = () => {
         if (!isAlive()) return
         this.#core.stir()
         resolve()
-      })
+      }
+      this.#core.schedule.add(this.#core.now + ms, wakeUp, undefined)
     })
   }
 
@@ -140,12 +144,16 @@ export class SimulatedHost {
     this.#core.onCrash(this)
     for (const backend of this.#backends) backend.die()
     this.#backends.clear()
-    for (const end of this.#ends.values()) end.vanish()
-    for (const endpoint of this.#endpoints.values()) endpoint.unwatch()
-    this.#ends.clear()
+    for (const endpoint of this.#endpoints)
+      if (endpoint instanceof TcpEndpoint) endpoint.vanish()
+      else endpoint?.unwatch()
     this.#listeners.clear()
     this.#datagrams.clear()
-    this.#endpoints.clear()
+    this.#endpoints = []
+    this.#freeHandles = []
+    for (const links of this.#links.values())
+      for (const link of links.values()) if (link.isLoopback) link.isCut = true
+    this.#links.clear()
   }
 
   /** Starts it again after a crash, with this program if there is one. */
@@ -166,9 +174,21 @@ export class SimulatedHost {
 
   // ---- For its sockets ----
 
+  /** @internal A socket is to be made. */
+  _newHandle(): number {
+    const handle = this.#freeHandles.pop() ?? this.#endpoints.length
+    this.#endpoints[handle] = undefined
+    return handle
+  }
+
+  /** @internal Of a socket that was never bound or connected. */
+  _freeHandle(handle: number): void {
+    if (this.#endpoints[handle] === undefined) this.#freeHandles.push(handle)
+  }
+
   /** @internal */
   _endpoint(handle: number): Endpoint | undefined {
-    return this.#endpoints.get(handle)
+    return this.#endpoints[handle]
   }
 
   /** @internal */
@@ -177,28 +197,27 @@ export class SimulatedHost {
   }
 
   /** @internal Throws SocketError for an address that is not this host's, or a port in use. */
-  _bindUdp(handle: number, where: SocketAddress, options: Endpoint['options']): UdpEndpoint {
-    this._assertOwn(where)
-    const port = this.#freePort(where, (one) => this.#datagrams.has(one))
+  _bindUdp(handle: number, where: SocketAddress, options: SetOptions): UdpEndpoint {
+    const port = this.#freePort(this.#datagrams, where, options.reuseAddress === true)
     const endpoint = new UdpEndpoint(handle, where.address, port, options)
-    this.#datagrams.set(port, endpoint)
-    this.#endpoints.set(handle, endpoint)
+    this.#datagrams.add(endpoint)
+    this.#endpoints[handle] = endpoint
     return endpoint
   }
 
   /** @internal */
-  _listen(handle: number, where: SocketAddress, options: Endpoint['options']): ListenerEndpoint {
-    this._assertOwn(where)
-    const port = this.#freePort(where, (one) => this.#listeners.has(one))
+  _listen(handle: number, where: SocketAddress, options: SetOptions): ListenerEndpoint {
+    // SO_REUSEADDR does not let two sockets listen at one address (socket(7)).
+    const port = this.#freePort(this.#listeners, where, false)
     const endpoint = new ListenerEndpoint(handle, where.address, port, options)
-    this.#listeners.set(port, endpoint)
-    this.#endpoints.set(handle, endpoint)
+    this.#listeners.add(endpoint)
+    this.#endpoints[handle] = endpoint
     return endpoint
   }
 
   /** @internal Throws SocketError for an address that is not this host's. */
   _assertOwn({ address, port }: SocketAddress): void {
-    if (address === ANY || address === this.address || isLoopback(address)) return
+    if (address === ANY || this.addresses.includes(address) || isLoopback(address)) return
     throw namedSocketError('EADDRNOTAVAIL', 'bind', undefined, { address, port })
   }
 
@@ -207,115 +226,170 @@ export class SimulatedHost {
     handle: number,
     local: SocketAddress | undefined,
     peer: SocketAddress,
-    options: Endpoint['options']
+    options: SetOptions
   ): TcpEndpoint | undefined {
-    const address =
-      local !== undefined && local.address !== ANY ? local.address : this.sourceFor(peer.address)
-    const isTaken = (port: number) =>
-      this.#ends.has(keyOf(port, peer.address, peer.port)) || this.#listeners.has(port)
-    const port = this.#portFor(local?.port ?? 0, isTaken)
-    if (port === undefined) return undefined
-    const end = new TcpEndpoint(
-      this.#wire,
-      handle,
-      { address, port },
-      { address: peer.address, port: peer.port },
-      options
+    const bound = local === undefined ? ANY : local.address
+    const link = this._linkTo(peer.address, bound)
+    const port = this.#portFor(
+      local?.port ?? 0,
+      (one) => link.ends.has(keyOf(one, peer.port)) || this.#listeners.isTaken(link.from, one)
     )
-    this.#ends.set(keyOf(port, end.peer, end.peerPort), end)
-    this.#endpoints.set(handle, end)
+    if (port === undefined) return undefined
+    const end = new TcpEndpoint(this, link, handle, port, peer.port, options, false)
+    link.ends.set(keyOf(port, peer.port), end)
+    this.#endpoints[handle] = end
     return end
   }
 
   /** @internal */
   _close(endpoint: Endpoint): void {
     endpoint.unwatch()
-    // Of a host that has crashed since: its port may be another's.
-    if (this.#endpoints.get(endpoint.handle) !== endpoint) return
-    this.#endpoints.delete(endpoint.handle)
-    if (endpoint instanceof UdpEndpoint) this.#datagrams.delete(endpoint.port)
+    // Of a host that has crashed since: its handle and its port may be another's.
+    if (this.#endpoints[endpoint.handle] !== endpoint) return
+    this.#forgetEndpoint(endpoint)
+    if (endpoint instanceof UdpEndpoint) this.#datagrams.delete(endpoint)
     if (!(endpoint instanceof ListenerEndpoint)) return
-    this.#listeners.delete(endpoint.port)
-    for (const end of endpoint.waiting) end.reset()
-    for (const end of this.#ends.values())
-      if (end.listenerPort === endpoint.port && end.state === 'answering') end.reset()
+    this.#listeners.delete(endpoint)
+    for (let end = endpoint.waiting.shift(); end !== undefined; end = endpoint.waiting.shift())
+      end.reset()
+    if (endpoint.answering === 0) return
+    for (const end of this.#endpoints)
+      if (end instanceof TcpEndpoint && end.state === 'answering')
+        if (this.#listenerOf(end) === undefined) end.reset()
   }
 
-  /** @internal The address that packets to `to` come from. */
-  sourceFor(to: string): string {
-    return isLoopback(to) ? to : this.address
-  }
-
-  // ---- For the wire ----
-
-  /** @internal To itself without a link, to others over the network. */
-  _send(packet: Packet): void {
-    if (!isLoopback(packet.to) && packet.to !== this.address) return this.#core.send(packet)
-    const isAlive = this.#core.lifeOf(this)
-    this.#core.schedule.add(this.#core.now + LOOPBACK_MS, () => {
-      if (isAlive()) this._receive(packet)
-    })
-  }
-
-  /** @internal A packet has arrived. */
-  _receive(packet: Packet): void {
-    if (!this.#isUp) return
-    if (packet.protocol === 'tcp') this.#receiveTcp(packet)
-    else if (packet.protocol === 'udp') this.#receiveUdp(packet)
-    else this.#datagrams.get(packet.toPort)?.onUnreachable(packet.from, packet.fromPort)
-  }
-
-  #receiveTcp(packet: Packet): void {
-    const end = this.#ends.get(keyOf(packet.toPort, packet.from, packet.fromPort))
-    if (end !== undefined) return end.receive(packet)
-    if ((packet.flags & FLAG.rst) !== 0) return
-    const listener = this.#listeners.get(packet.toPort)
-    const isOpening = (packet.flags & (FLAG.syn | FLAG.ack)) === FLAG.syn
-    if (listener === undefined || !isOpening || !takes(listener, packet)) {
-      this._send({ ...replyTo(packet), protocol: 'tcp', flags: FLAG.rst | FLAG.ack })
-      return
+  /** @internal The link that packets to `to` leave over, from a socket that is bound to `from`. */
+  _linkTo(to: string, from: string): Link {
+    const own = from !== ANY ? from : this.#sourceFor(to)
+    let links = this.#links.get(own)
+    if (links === undefined) {
+      links = new Map()
+      this.#links.set(own, links)
     }
-    if (listener.isFull) return
-    const answer = new TcpEndpoint(
-      this.#wire,
-      this.#core.nextHandle(),
-      { address: packet.to, port: packet.toPort },
-      { address: packet.from, port: packet.fromPort },
-      new Map(listener.options),
-      listener.port
-    )
-    listener.answering++
-    this.#ends.set(keyOf(answer.port, answer.peer, answer.peerPort), answer)
-    this.#endpoints.set(answer.handle, answer)
-    answer.open()
+    let link = links.get(to)
+    if (link === undefined) {
+      link = this.#core.linkBetween(this, own, to)
+      links.set(to, link)
+    }
+    return link
   }
 
-  #receiveUdp(packet: Packet): void {
-    const endpoint = this.#datagrams.get(packet.toPort)
-    if (endpoint !== undefined && takes(endpoint, packet))
-      endpoint.receive({ data: packet.data, from: packet.from, fromPort: packet.fromPort })
-    else this._send({ ...replyTo(packet), protocol: 'unreachable' })
+  /** @internal The same to a packed address (PACKED_ADDRESS in binding/records.ts). */
+  _linkToPacked(bytes: Uint8Array, offset: number, from: string): Link {
+    const at = offset + PACKED_ADDRESS.address
+    const ipv4 = (bytes[at] << 24) | (bytes[at + 1] << 16) | (bytes[at + 2] << 8) | bytes[at + 3]
+    let text = this.#texts.get(ipv4)
+    if (text === undefined) {
+      text = SocketAddress.fromPacked(bytes, offset).address
+      if (this.#texts.size === MOST_TEXTS) this.#texts.clear()
+      this.#texts.set(ipv4, text)
+    }
+    return this._linkTo(text, from)
   }
 
-  #onEstablished(end: TcpEndpoint): void {
-    const listener = this.#listeners.get(end.listenerPort)
+  /** The address that packets to `to` come from, if their socket has none of its own. */
+  #sourceFor(to: string): string {
+    return isLoopback(to) || this.addresses.includes(to) ? to : this.address
+  }
+
+  // ---- For connections ----
+
+  /** @internal */
+  get schedule(): Schedule {
+    return this.#core.schedule
+  }
+
+  /** @internal */
+  send(packet: LinkPacket): void {
+    this.#core.send(packet)
+  }
+
+  /** @internal */
+  onEstablished(end: TcpEndpoint): void {
+    const listener = this.#listenerOf(end)
     if (listener === undefined) return end.reset()
     listener.answering--
     listener.add(end)
   }
 
-  #onGone(end: TcpEndpoint, wasAnswering: boolean): void {
-    const listener = this.#listeners.get(end.listenerPort)
-    if (wasAnswering && listener !== undefined) listener.answering--
-    const key = keyOf(end.port, end.peer, end.peerPort)
-    if (this.#ends.get(key) === end) this.#ends.delete(key)
-    this.#endpoints.delete(end.handle)
+  /** @internal */
+  onGone(end: TcpEndpoint, wasAnswering: boolean): void {
+    const listener = wasAnswering ? this.#listenerOf(end) : undefined
+    if (listener !== undefined) listener.answering--
+    const key = keyOf(end.port, end.peerPort)
+    if (end.link.ends.get(key) === end) end.link.ends.delete(key)
+    this.#forgetEndpoint(end)
   }
 
-  #freePort(where: { address: string; port: number }, isTaken: (port: number) => boolean): number {
-    const port = this.#portFor(where.port, isTaken)
+  #listenerOf(end: TcpEndpoint): ListenerEndpoint | undefined {
+    return this.#listeners.at(end.address, end.port)
+  }
+
+  #forgetEndpoint(endpoint: Endpoint): void {
+    if (this.#endpoints[endpoint.handle] !== endpoint) return
+    this.#endpoints[endpoint.handle] = undefined
+    this.#freeHandles.push(endpoint.handle)
+  }
+
+  // ---- For the wire ----
+
+  /** @internal A packet has arrived. */
+  _receive(packet: LinkPacket): void {
+    if (!this.#isUp) return
+    if (packet.protocol === 'tcp') this.#receiveTcp(packet)
+    else this.#receiveUdp(packet)
+  }
+
+  #receiveTcp(packet: LinkPacket): void {
+    const { link, fromPort, toPort, flags } = packet
+    const back = this.#backOf(link)
+    const end = back.ends.get(keyOf(toPort, fromPort))
+    if (end !== undefined) return end.receive(packet)
+    if ((flags & FLAG.rst) !== 0) return
+    const listener = this.#listeners.at(link.to, toPort)
+    const isOpening = (flags & (FLAG.syn | FLAG.ack)) === FLAG.syn
+    if (listener === undefined || !isOpening) return this.#refuse(back, packet)
+    if (listener.isFull) return
+    const handle = this._newHandle()
+    const answer = new TcpEndpoint(this, back, handle, toPort, fromPort, listener.options, true)
+    listener.answering++
+    back.ends.set(keyOf(toPort, fromPort), answer)
+    this.#endpoints[handle] = answer
+    answer.open()
+  }
+
+  #backOf(link: Link): Link {
+    link.back ??= this._linkTo(link.from, link.to)
+    return link.back
+  }
+
+  #refuse(back: Link, packet: LinkPacket): void {
+    const { toPort, fromPort, sequence, data, acknowledged } = packet
+    const flags = FLAG.rst | FLAG.ack
+    const next = sequence + data.length
+    this.#core.send(
+      new LinkPacket(back, 'tcp', toPort, fromPort, NO_DATA, flags, acknowledged, next)
+    )
+  }
+
+  #receiveUdp(packet: LinkPacket): void {
+    const { link, protocol, fromPort, toPort } = packet
+    const endpoint = this.#datagrams.at(link.to, toPort)
+    if (endpoint !== undefined) endpoint.receive(packet)
+    else if (protocol === 'udp') {
+      const back = this.#backOf(link)
+      this.#core.send(new LinkPacket(back, 'unreachable', toPort, fromPort, NO_DATA))
+    }
+  }
+
+  #freePort<T extends Endpoint>(ports: Ports<T>, where: SocketAddress, mayShare: boolean): number {
+    this._assertOwn(where)
+    const { address, port: wanted } = where
+    const port = this.#portFor(wanted, (one) =>
+      ports.isTaken(address, one, mayShare && wanted !== 0)
+    )
     if (port !== undefined) return port
-    if (where.port !== 0) throw namedSocketError('EADDRINUSE', 'bind', undefined, where)
+    if (wanted !== 0) throw namedSocketError('EADDRINUSE', 'bind', undefined, where)
     throw namedSocketError('EADDRNOTAVAIL', 'bind', 'every port of the host is in use')
   }
 
@@ -330,28 +404,7 @@ export class SimulatedHost {
   }
 }
 
-export function isLoopback(address: string): boolean {
-  return address.startsWith('127.')
-}
-
-function keyOf(port: number, peer: string, peerPort: number): string {
-  return `${port} ${peer} ${peerPort}`
-}
-
-function takes(endpoint: Endpoint, packet: Packet): boolean {
-  return endpoint.address === ANY || endpoint.address === packet.to
-}
-
-function replyTo(packet: Packet): Omit<Packet, 'protocol'> {
-  return {
-    from: packet.to,
-    to: packet.from,
-    fromPort: packet.toPort,
-    toPort: packet.fromPort,
-    data: new Uint8Array(0),
-    flags: 0,
-    sequence: packet.acknowledged,
-    acknowledged: packet.sequence + packet.data.length,
-    windowBytes: 0
-  }
+/** Both ports of a connection, as a small integer. */
+function keyOf(port: number, peerPort: number): number {
+  return (port << 16) | peerPort
 }

@@ -1,7 +1,12 @@
-// What a link does to packets: options, and how those of two hosts come together. Knows no host.
+// What a link does to packets: options, and how those of two hosts come together. Knows of hosts
+// only which one it leads to.
+import { packed } from '../address.ts'
+import { PACKED_ADDRESS } from '../binding/records.ts'
 import { invalidArgType, outOfRange } from '../errors.ts'
 import { knownOptions, type OptionNames } from '../option-names.ts'
 import { number } from '../validate.ts'
+import type { SimulatedHost } from './host.ts'
+import type { TcpEndpoint } from './tcp-endpoint.ts'
 
 /**
  * What happens to packets on their way. Each way of a pair of hosts is a link of its own.
@@ -116,4 +121,60 @@ export function settledLink(...layers: readonly LinkOptions[]): LinkSettings {
     queueMs: all.queueMs ?? 200,
     mtuBytes: all.mtuBytes ?? 1500
   }
+}
+
+/** One way, from an address to another. */
+export class Link {
+  readonly from: string
+  readonly to: string
+  settings: LinkSettings
+  /** Both addresses as numbers, for the trace. */
+  readonly number: number
+  /** When it is free, if its bandwidth is limited. */
+  freeAt = 0
+  /** A host to itself: nothing is lost or cut. */
+  readonly isLoopback: boolean
+  /** A partition cuts it, or its host has crashed and it was a loopback. */
+  isCut = false
+  /** Whose address `to` is. */
+  target: SimulatedHost | undefined
+  /** The other way. */
+  back: Link | undefined
+  /** The ends of connections whose packets leave over it, by their two ports. */
+  readonly ends: Map<number, TcpEndpoint> = new Map()
+  readonly #packedFrom: Uint8Array
+  readonly #packedTo: Uint8Array
+
+  constructor(from: string, to: string, settings: LinkSettings, isLoopback: boolean) {
+    this.from = from
+    this.to = to
+    this.settings = settings
+    this.isLoopback = isLoopback
+    this.number = numberOf(`${from} ${to}`)
+    this.#packedFrom = packed({ address: from, port: 0 })
+    this.#packedTo = packed({ address: to, port: 0 })
+  }
+
+  /** Writes its beginning and that port, as PACKED_ADDRESS says. */
+  packFrom(port: number, out: Uint8Array, offset: number): void {
+    pack(this.#packedFrom, port, out, offset)
+  }
+
+  /** The same of where it leads to. */
+  packTo(port: number, out: Uint8Array, offset: number): void {
+    pack(this.#packedTo, port, out, offset)
+  }
+}
+
+function pack(address: Uint8Array, port: number, out: Uint8Array, offset: number): void {
+  out.set(address, offset)
+  out[offset + PACKED_ADDRESS.port] = port
+  out[offset + PACKED_ADDRESS.port + 1] = port >> 8
+}
+
+/** A number that a text has always: FNV-1a (draft-eastlake-fnv), 32 bits. */
+function numberOf(text: string): number {
+  let hash = 0x811c9dc5
+  for (let at = 0; at < text.length; at++) hash = Math.imul(hash ^ text.charCodeAt(at), 0x01000193)
+  return hash
 }

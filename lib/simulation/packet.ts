@@ -1,4 +1,5 @@
 // What goes over a simulated link. Pure data.
+import type { Link } from './link.ts'
 
 /** The bits that open, end and break a TCP connection (RFC 9293, 3.1). */
 export const FLAG = { fin: 1, syn: 2, rst: 4, ack: 16 } as const
@@ -35,7 +36,53 @@ export interface Packet {
   readonly windowBytes: number
 }
 
-export function packetBytes(packet: Packet): number {
-  const header = packet.protocol === 'tcp' ? TCP_HEADER_BYTES : UDP_HEADER_BYTES
-  return header + packet.data.length
+/** A packet that knows its link. */
+export class LinkPacket implements Packet {
+  readonly protocol: Packet['protocol']
+  readonly from: string
+  readonly to: string
+  readonly fromPort: number
+  readonly toPort: number
+  readonly data: Uint8Array
+  readonly flags: number
+  readonly sequence: number
+  readonly acknowledged: number
+  readonly windowBytes: number
+  readonly #link: Link
+
+  constructor(
+    link: Link,
+    protocol: Packet['protocol'],
+    fromPort: number,
+    toPort: number,
+    data: Uint8Array,
+    flags = 0,
+    sequence = 0,
+    acknowledged = 0,
+    windowBytes = 0
+  ) {
+    this.#link = link
+    this.protocol = protocol
+    this.from = link.from
+    this.to = link.to
+    this.fromPort = fromPort
+    this.toPort = toPort
+    this.data = data
+    this.flags = flags
+    this.sequence = sequence
+    this.acknowledged = acknowledged
+    this.windowBytes = windowBytes
+  }
+
+  get link(): Link {
+    return this.#link
+  }
+
+  /** Headers included. */
+  get bytes(): number {
+    const header = this.protocol === 'tcp' ? TCP_HEADER_BYTES : UDP_HEADER_BYTES
+    return header + this.data.length
+  }
 }
+
+export const NO_DATA: Uint8Array = new Uint8Array(0)

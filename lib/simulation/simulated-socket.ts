@@ -3,31 +3,28 @@ import { type EndPoint, SocketAddress } from '../address.ts'
 import { namedSocketError } from '../errors.ts'
 import type { NewSocket } from '../poller/backend.ts'
 import { checkOption, type SocketOptionName, type SocketOptions } from '../raw/options.ts'
-import type { Endpoint } from './endpoint.ts'
+import { type Endpoint, NO_OPTIONS, type SetOptions, withOption } from './endpoint.ts'
 import type { SimulatedHost } from './host.ts'
 import { ListenerEndpoint } from './listener-endpoint.ts'
 
 export class SimulatedSocket implements NewSocket {
   readonly handle: number
-  readonly options: Endpoint['options'] = new Map<
-    SocketOptionName,
-    SocketOptions[SocketOptionName]
-  >()
+  options: SetOptions = NO_OPTIONS
   /** Where a socket that is going to connect is bound. */
   local: SocketAddress | undefined
   readonly #host: SimulatedHost
   readonly #type: 'tcp' | 'udp'
   #endpoint: Endpoint | undefined
 
-  constructor(host: SimulatedHost, type: 'tcp' | 'udp', handle: number) {
+  constructor(host: SimulatedHost, type: 'tcp' | 'udp') {
     this.#host = host
     this.#type = type
-    this.handle = handle
+    this.handle = host._newHandle()
   }
 
   setOption<K extends SocketOptionName>(name: K, value: SocketOptions[K]): void {
     checkOption(name, value)
-    this.options.set(name, value)
+    this.options = withOption(this.options, name, value)
   }
 
   bind(address: EndPoint): void {
@@ -54,5 +51,6 @@ export class SimulatedSocket implements NewSocket {
 
   close(): void {
     if (this.#endpoint !== undefined) this.#host._close(this.#endpoint)
+    else this.#host._freeHandle(this.handle)
   }
 }

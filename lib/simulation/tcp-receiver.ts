@@ -1,20 +1,22 @@
 // The receiving half of a simulated TCP connection: puts segments in order, within its window.
-// Knows no socket.
+// Knows no socket. There is one while a connection has received what nobody has read yet, or its
+// end: what is left of it otherwise is one number.
 import { ByteQueue } from './byte-queue.ts'
 
 export class TcpReceiver {
   readonly queue: ByteQueue = new ByteQueue()
   readonly #capacityBytes: number
   /** The number of the next byte in order. */
-  #next = 0
+  #next: number
   /** Segments that came before their turn, by the number of their first byte. */
   #early: Map<number, Uint8Array> | undefined
   /** The number behind the last byte, once the peer has said it; -1 = not yet. */
   #end = -1
   #hasEnded = false
 
-  constructor(capacityBytes: number) {
+  constructor(capacityBytes: number, next: number) {
     this.#capacityBytes = capacityBytes
+    this.#next = next
   }
 
   /** What the peer is to send next: the end counts as one byte. */
@@ -31,42 +33,45 @@ export class TcpReceiver {
     return this.#hasEnded
   }
 
-  /** Whether bytes came in order, or the end did. */
-  take(sequence: number, data: Uint8Array, isEnd: boolean): boolean {
+  /** Nothing has come but what was read. */
+  get isIdle(): boolean {
+    return this.queue.length === 0 && this.#early === undefined && this.#end < 0
+  }
+
+  take(sequence: number, data: Uint8Array, isEnd: boolean): void {
     if (isEnd) this.#end = sequence + data.length
-    const before = this.acknowledged
     if (sequence > this.#next) {
       if (data.length > 0 && sequence + data.length <= this.#next + this.windowBytes) {
         this.#early ??= new Map()
         this.#early.set(sequence, data)
       }
-      return false
+      return
     }
     this.#append(sequence, data)
-    this.#appendEarly()
+    if (this.#early !== undefined) this.#appendEarly(this.#early)
     if (this.#next === this.#end) this.#hasEnded = true
-    return this.acknowledged > before
   }
 
   #append(sequence: number, data: Uint8Array): void {
     const known = this.#next - sequence
-    const fresh = data.subarray(known, known + this.windowBytes)
+    const window = this.windowBytes
     if (known >= data.length) return
+    const isFresh = known === 0 && data.length <= window
+    const fresh = isFresh ? data : data.subarray(known, known + window)
     this.queue.push(fresh)
     this.#next += fresh.length
   }
 
-  #appendEarly(): void {
-    if (this.#early === undefined) return
+  #appendEarly(early: Map<number, Uint8Array>): void {
     for (let isMoving = true; isMoving; ) {
       isMoving = false
-      for (const [sequence, data] of this.#early) {
+      for (const [sequence, data] of early) {
         if (sequence > this.#next) continue
-        this.#early.delete(sequence)
+        early.delete(sequence)
         this.#append(sequence, data)
         isMoving = true
       }
     }
-    if (this.#early.size === 0) this.#early = undefined
+    if (early.size === 0) this.#early = undefined
   }
 }

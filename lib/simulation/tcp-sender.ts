@@ -1,8 +1,9 @@
 // The sending half of a simulated TCP connection: segments, acknowledgements, retransmission, the
 // peer's window, and how much may be on its way (RFC 9293, RFC 5681, RFC 6298). Knows no socket and
-// no peer: `emit` sends a segment.
+// no peer: `emit` sends a segment. There is one while something is not acknowledged; what a
+// connection remembers without one is TcpMemory.
 import { ByteQueue } from './byte-queue.ts'
-import type { Happening, Schedule } from './schedule.ts'
+import { NO_DATA } from './packet.ts'
 
 // Linux's bounds of the retransmission time-out (tcp(7), include/net/tcp.h); RFC 6298 has 1 s.
 const LEAST_TIMEOUT_MS = 200
@@ -11,13 +12,32 @@ const FIRST_TIMEOUT_MS = 1000
 /** tcp_retries2 of tcp(7): how often a segment is sent again before the connection breaks. */
 const MOST_RETRIES = 15
 /** RFC 6928. */
-const FIRST_WINDOW_SEGMENTS = 10
+export const FIRST_WINDOW_SEGMENTS = 10
 /** RFC 5681, 3.2. */
 const DUPLICATES_BEFORE_RETRANSMIT = 3
+/** No threshold yet, and the largest window: small integers cost a connection no object. */
+export const MOST_WINDOW_BYTES = 2 ** 30
+const US_A_MS = 1000
 
-interface Wire {
-  readonly schedule: Schedule
-  readonly now: () => number
+/**
+ * What a connection knows of its way to the peer, and what a sender needs of it. All numbers are
+ * integers below 2^31, as a rule, which V8 keeps in the object itself.
+ */
+export interface TcpMemory {
+  /** The number of the first byte that was not sent. */
+  nextByte: number
+  peerWindowBytes: number
+  /** How much may be on its way, and up to where that doubles in a round trip (RFC 5681). */
+  congestionBytes: number
+  thresholdBytes: number
+  /** The round trip and its variation, in microseconds; 0 = not known. */
+  roundTripUs: number
+  variationUs: number
+  readonly segmentBytes: number
+  readonly now: number
+  readonly isTimerOn: boolean
+  setTimer(ms: number): void
+  stopTimer(): void
   /** Sends `data`, which may be empty, from `sequence` on. */
   emit(sequence: number, data: Uint8Array, isEnd: boolean): void
   /** Nothing was acknowledged for too long. */
@@ -25,33 +45,25 @@ interface Wire {
 }
 
 export class TcpSender {
-  readonly #wire: Wire
-  readonly #segmentBytes: number
+  readonly #memory: TcpMemory
   readonly #queue: ByteQueue = new ByteQueue()
-  /** The first byte that is not acknowledged, and the first that was not sent. */
-  #unacknowledged = 0
-  #next = 0
-  #peerWindowBytes = 0
+  /** The first byte that is not acknowledged. */
+  #unacknowledged: number
   #isEndQueued = false
   #isEndSent = false
   #isEndAcknowledged = false
-  #windowBytes: number
-  #threshold = Number.POSITIVE_INFINITY
   #duplicates = 0
   #recoverUntil = 0
-  #timer: Happening | undefined
   #retries = 0
-  #smoothMs = 0
-  #variationMs = 0
-  #timeoutMs = FIRST_TIMEOUT_MS
+  #timeoutMs: number
   /** Which byte's acknowledgement is timed, and since when; -1 = none. */
   #timedByte = -1
   #timedAt = 0
 
-  constructor(wire: Wire, segmentBytes: number) {
-    this.#wire = wire
-    this.#segmentBytes = segmentBytes
-    this.#windowBytes = FIRST_WINDOW_SEGMENTS * segmentBytes
+  constructor(memory: TcpMemory) {
+    this.#memory = memory
+    this.#unacknowledged = memory.nextByte
+    this.#timeoutMs = timeoutOf(memory)
   }
 
   /** Bytes that were written and not acknowledged yet. */
@@ -61,9 +73,10 @@ export class TcpSender {
 
   /** The number of the next byte, for segments without data. */
   get sequence(): number {
-    return this.#next + (this.#isEndSent ? 1 : 0)
+    return this.#memory.nextByte + (this.#isEndSent ? 1 : 0)
   }
 
+  /** The peer has acknowledged the end. */
   get isFinished(): boolean {
     return this.#isEndAcknowledged
   }
@@ -72,34 +85,37 @@ export class TcpSender {
     return this.#isEndQueued
   }
 
-  /** Keeps a copy, and sends what may go now. */
+  /** Nothing is left to do, and there is no end. */
+  get isIdle(): boolean {
+    return this.#queue.length === 0 && !this.#isEndQueued
+  }
+
+  /** Keeps `bytes`, which nobody may change from now on. */
   write(bytes: Uint8Array): void {
-    this.#queue.push(Uint8Array.prototype.slice.call(bytes))
-    this.#send()
+    this.#queue.push(bytes)
   }
 
   /** Nothing more is written. */
   end(): void {
-    if (this.#isEndQueued) return
     this.#isEndQueued = true
-    this.#send()
   }
 
   /** What a segment of the peer acknowledges; whether room came of it. */
   acknowledge(byte: number, windowBytes: number, hasData: boolean): boolean {
-    const hadWindow = this.#peerWindowBytes
-    this.#peerWindowBytes = windowBytes
-    const end = this.#next + (this.#isEndSent ? 1 : 0)
+    const memory = this.#memory
+    const hadWindow = memory.peerWindowBytes
+    memory.peerWindowBytes = windowBytes
+    const end = this.sequence
     if (byte > end) return false // of bytes that were never sent (RFC 9293, 3.10.7.4)
     const fresh = byte - this.#unacknowledged
     if (fresh <= 0) {
       if (hadWindow === 0) this.#retries = 0 // the peer answers probes
       // What did not fit is not on its way: it goes again when the window opens.
-      if (hadWindow === 0 && windowBytes > 0) this.#next = this.#unacknowledged
+      if (hadWindow === 0 && windowBytes > 0) memory.nextByte = this.#unacknowledged
       const isDuplicate =
         fresh === 0 && !hasData && windowBytes === hadWindow && end > this.#unacknowledged
       if (isDuplicate && ++this.#duplicates === DUPLICATES_BEFORE_RETRANSMIT) this.#onLoss()
-      this.#send()
+      this.send()
       return false
     }
     this.#duplicates = 0
@@ -107,116 +123,123 @@ export class TcpSender {
     this.#measure(byte)
     const bytes = Math.min(fresh, this.#queue.length)
     this.#queue.drop(bytes)
-    this.#unacknowledged = Math.min(byte, this.#next)
+    this.#unacknowledged = Math.min(byte, memory.nextByte)
     if (this.#isEndSent && byte === end) this.#isEndAcknowledged = true
     this.#widen(bytes)
     this.#setTimer()
     // A hole of the same loss: the next one goes at once (RFC 6582).
     if (byte < this.#recoverUntil) this.#retransmit()
-    this.#send()
+    this.send()
     return bytes > 0
   }
 
-  stop(): void {
-    this.#timer?.cancel()
-    this.#timer = undefined
-    this.#queue.clear()
-  }
-
-  #send(): void {
-    const mayFly = Math.min(this.#peerWindowBytes, Math.floor(this.#windowBytes))
+  /** Sends what may go now. */
+  send(): void {
+    const memory = this.#memory
+    const mayFly = Math.min(memory.peerWindowBytes, memory.congestionBytes)
     for (;;) {
-      const inFlight = this.#next - this.#unacknowledged
+      const inFlight = memory.nextByte - this.#unacknowledged
       const left = this.#queue.length - inFlight
-      const length = Math.min(left, this.#segmentBytes, mayFly - inFlight)
+      const length = Math.min(left, memory.segmentBytes, mayFly - inFlight)
       if (length <= 0) break
-      this.#emit(this.#next, length)
+      this.#emit(memory.nextByte, length)
       if (this.#timedByte < 0) {
-        this.#timedByte = this.#next + length
-        this.#timedAt = this.#wire.now()
+        this.#timedByte = memory.nextByte + length
+        this.#timedAt = memory.now
       }
-      this.#next += length
+      memory.nextByte += length
     }
-    const isAllSent = this.#next - this.#unacknowledged === this.#queue.length
+    const isAllSent = memory.nextByte - this.#unacknowledged === this.#queue.length
     if (this.#isEndQueued && !this.#isEndSent && isAllSent) {
       this.#isEndSent = true
-      this.#wire.emit(this.#next, new Uint8Array(0), true)
+      memory.emit(memory.nextByte, NO_DATA, true)
     }
-    if (this.#timer === undefined) this.#setTimer()
+    if (!memory.isTimerOn) this.#setTimer()
   }
 
-  #emit(sequence: number, length: number): void {
-    const data = new Uint8Array(length)
-    this.#queue.copy(sequence - this.#unacknowledged, length, data, 0)
-    this.#wire.emit(sequence, data, false)
-  }
-
-  /** While something is not acknowledged, or waits for a window that is shut. */
-  #setTimer(): void {
-    this.#timer?.cancel()
-    this.#timer = undefined
-    const isDone = this.#queue.length === 0 && (!this.#isEndSent || this.#isEndAcknowledged)
-    if (isDone) return
-    this.#timer = this.#wire.schedule.add(this.#wire.now() + this.#timeoutMs, () => {
-      this.#timer = undefined
-      this.#onTimeout()
-    })
-  }
-
-  #onTimeout(): void {
+  onTimeout(): void {
+    const memory = this.#memory
     // A window that is shut is probed for as long as the peer answers (RFC 9293, 3.8.6.1).
-    const isProbe = this.#peerWindowBytes === 0
-    if (++this.#retries > MOST_RETRIES) return this.#wire.giveUp()
+    const isProbe = memory.peerWindowBytes === 0
+    if (++this.#retries > MOST_RETRIES) return memory.giveUp()
     this.#timeoutMs = Math.min(this.#timeoutMs * 2, LONGEST_TIMEOUT_MS)
     this.#timedByte = -1 // of a segment that was sent twice nobody knows which one is answered
     if (!isProbe) {
-      this.#threshold = Math.max((this.#next - this.#unacknowledged) / 2, 2 * this.#segmentBytes)
-      this.#windowBytes = this.#segmentBytes
-      this.#recoverUntil = this.#next
+      this.#halveThreshold()
+      memory.congestionBytes = memory.segmentBytes
     }
     this.#retransmit()
     this.#setTimer()
   }
 
+  #emit(sequence: number, length: number): void {
+    const data = this.#queue.slice(sequence - this.#unacknowledged, length)
+    this.#memory.emit(sequence, data, false)
+  }
+
+  /** While something is not acknowledged, or waits for a window that is shut. */
+  #setTimer(): void {
+    const isDone = this.#queue.length === 0 && (!this.#isEndSent || this.#isEndAcknowledged)
+    if (isDone) this.#memory.stopTimer()
+    else this.#memory.setTimer(this.#timeoutMs)
+  }
+
   /** The peer got later segments and not the first: it is lost (RFC 5681, fast retransmit). */
   #onLoss(): void {
     if (this.#unacknowledged < this.#recoverUntil) return
-    this.#threshold = Math.max((this.#next - this.#unacknowledged) / 2, 2 * this.#segmentBytes)
-    this.#windowBytes = this.#threshold
-    this.#recoverUntil = this.#next
+    this.#halveThreshold()
+    this.#memory.congestionBytes = this.#memory.thresholdBytes
     this.#timedByte = -1
     this.#retransmit()
   }
 
+  #halveThreshold(): void {
+    const memory = this.#memory
+    const inFlight = memory.nextByte - this.#unacknowledged
+    memory.thresholdBytes = Math.max(inFlight >> 1, 2 * memory.segmentBytes)
+    this.#recoverUntil = memory.nextByte
+  }
+
   #retransmit(): void {
-    const fits = Math.max(this.#peerWindowBytes, 1)
-    const length = Math.min(this.#queue.length, this.#segmentBytes, fits)
+    const memory = this.#memory
+    const fits = Math.max(memory.peerWindowBytes, 1)
+    const length = Math.min(this.#queue.length, memory.segmentBytes, fits)
     if (length > 0) this.#emit(this.#unacknowledged, length)
     else if (this.#isEndSent && !this.#isEndAcknowledged)
-      this.#wire.emit(this.#next, new Uint8Array(0), true)
-    this.#next = Math.max(this.#next, this.#unacknowledged + length)
+      memory.emit(memory.nextByte, NO_DATA, true)
+    memory.nextByte = Math.max(memory.nextByte, this.#unacknowledged + length)
   }
 
   /** Slow start below the threshold, one segment a round trip above (RFC 5681, 3.1). */
   #widen(bytes: number): void {
-    this.#windowBytes +=
-      this.#windowBytes < this.#threshold ? bytes : (this.#segmentBytes * bytes) / this.#windowBytes
+    const memory = this.#memory
+    const { congestionBytes, thresholdBytes, segmentBytes } = memory
+    const more =
+      congestionBytes < thresholdBytes ? bytes : Math.ceil((segmentBytes * bytes) / congestionBytes)
+    memory.congestionBytes = Math.min(congestionBytes + more, MOST_WINDOW_BYTES)
   }
 
   /** RFC 6298, 2. */
   #measure(byte: number): void {
+    const memory = this.#memory
     if (this.#timedByte >= 0 && byte >= this.#timedByte) {
-      const ms = this.#wire.now() - this.#timedAt
       this.#timedByte = -1
-      if (this.#smoothMs === 0) {
-        this.#smoothMs = ms
-        this.#variationMs = ms / 2
+      const us = Math.min(Math.ceil((memory.now - this.#timedAt) * US_A_MS), MOST_WINDOW_BYTES)
+      if (memory.roundTripUs === 0) {
+        memory.roundTripUs = us
+        memory.variationUs = us >> 1
       } else {
-        this.#variationMs = 0.75 * this.#variationMs + 0.25 * Math.abs(this.#smoothMs - ms)
-        this.#smoothMs = 0.875 * this.#smoothMs + 0.125 * ms
+        const difference = Math.abs(memory.roundTripUs - us)
+        memory.variationUs = Math.round(0.75 * memory.variationUs + 0.25 * difference)
+        memory.roundTripUs = Math.round(0.875 * memory.roundTripUs + 0.125 * us)
       }
     }
-    if (this.#smoothMs > 0)
-      this.#timeoutMs = Math.max(this.#smoothMs + 4 * this.#variationMs, LEAST_TIMEOUT_MS)
+    // What was sent twice is acknowledged: the next time-out is no doubled one any more.
+    if (memory.roundTripUs > 0) this.#timeoutMs = timeoutOf(memory)
   }
+}
+
+function timeoutOf({ roundTripUs, variationUs }: TcpMemory): number {
+  if (roundTripUs === 0) return FIRST_TIMEOUT_MS
+  return Math.max((roundTripUs + 4 * variationUs) / US_A_MS, LEAST_TIMEOUT_MS)
 }

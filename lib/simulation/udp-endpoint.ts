@@ -1,11 +1,7 @@
 // A simulated UDP socket: a receive buffer that drops what it has no room for. Knows no poller.
-import { Endpoint } from './endpoint.ts'
-
-export interface ReceivedDatagram {
-  readonly data: Uint8Array
-  readonly from: string
-  readonly fromPort: number
-}
+import { Endpoint, type SetOptions } from './endpoint.ts'
+import { Fifo } from './fifo.ts'
+import type { LinkPacket } from './packet.ts'
 
 // net.core.rmem_default of Linux, and about what the kernel counts for a small datagram besides its
 // bytes (sk_buff, in include/linux/skbuff.h).
@@ -13,41 +9,38 @@ const DEFAULT_RECEIVE_BYTES = 212_992
 const OVERHEAD_BYTES = 768
 
 export class UdpEndpoint extends Endpoint {
-  readonly datagrams: ReceivedDatagram[] = []
-  /** Peers that were reported unreachable. */
-  readonly unreachable: { address: string; port: number }[] = []
+  readonly address: string
+  readonly datagrams: Fifo<LinkPacket> = new Fifo()
+  /** Datagrams that came back, as the packets that say so. */
+  readonly unreachable: Fifo<LinkPacket> = new Fifo()
   reportsUnreachable = false
   #heldBytes = 0
 
-  override get receiveBytes(): number {
-    return (this.options.get('receiveBufferSize') as number | undefined) ?? DEFAULT_RECEIVE_BYTES
+  constructor(handle: number, address: string, port: number, options: SetOptions) {
+    super(handle, port, options)
+    this.address = address
   }
 
-  receive(datagram: ReceivedDatagram): void {
-    const cost = datagram.data.length + OVERHEAD_BYTES
+  override get receiveBytes(): number {
+    return this.options.receiveBufferSize ?? DEFAULT_RECEIVE_BYTES
+  }
+
+  receive(packet: LinkPacket): void {
+    const isError = packet.protocol === 'unreachable'
+    if (isError && !this.reportsUnreachable) return
+    // Errors are charged to the receive buffer, too (ip(7), IP_RECVERR; net/core/skbuff.c).
+    const cost = packet.data.length + OVERHEAD_BYTES
     if (this.#heldBytes + cost > this.receiveBytes) return // as the kernel does
     this.#heldBytes += cost
-    this.datagrams.push(datagram)
+    if (isError) this.unreachable.push(packet)
+    else this.datagrams.push(packet)
     this.notify()
   }
 
-  take(): ReceivedDatagram | undefined {
-    const datagram = this.datagrams.shift()
-    if (datagram !== undefined) this.#heldBytes -= datagram.data.length + OVERHEAD_BYTES
-    return datagram
-  }
-
-  takeUnreachable(): { address: string; port: number } {
-    this.#heldBytes -= OVERHEAD_BYTES
-    return this.unreachable.shift() as { address: string; port: number }
-  }
-
-  onUnreachable(address: string, port: number): void {
-    // Errors are charged to the receive buffer, too (ip(7), IP_RECVERR; net/core/skbuff.c).
-    if (!this.reportsUnreachable || this.#heldBytes + OVERHEAD_BYTES > this.receiveBytes) return
-    this.#heldBytes += OVERHEAD_BYTES
-    this.unreachable.push({ address, port })
-    this.notify()
+  take(from: Fifo<LinkPacket>): LinkPacket | undefined {
+    const packet = from.shift()
+    if (packet !== undefined) this.#heldBytes -= packet.data.length + OVERHEAD_BYTES
+    return packet
   }
 
   get isReady(): boolean {

@@ -9,6 +9,7 @@ import { check } from '../../errors.ts'
 import { Socket } from '../../raw/socket.ts'
 import { type SocketCalls, systemSocketCalls } from '../../raw/socket-calls.ts'
 import { Waker } from '../../raw/waker.ts'
+import { turnOfNodeLoop } from '../../turns.ts'
 import type {
   Backend,
   BackendLimits,
@@ -173,6 +174,10 @@ export abstract class ExchangeBackend implements Backend {
         this.native.loopWatchClose(watch)
       }
     }
+  }
+
+  turn(): Promise<void> {
+    return turnOfNodeLoop()
   }
 
   close(): void {

@@ -1,0 +1,346 @@
+// The simulated network inside: what becomes of packets, virtual time, and who runs when.
+import { invalidArgValue } from '../errors.ts'
+import { afterMicrotasks, turnOfNodeLoop } from '../turns.ts'
+import { number } from '../validate.ts'
+import type { SimulatedBackend } from './backend.ts'
+import { blocked, type Core } from './core.ts'
+import { SimulatedHost } from './host.ts'
+import type { Link, LinkOptions } from './link.ts'
+import { Links } from './links.ts'
+import type { Verdict } from './network.ts'
+import type { LinkPacket, Packet } from './packet.ts'
+import { SeededRandom } from './random.ts'
+import { Schedule, stepAt } from './schedule.ts'
+import { TraceHash } from './trace.ts'
+
+const LOOPBACK_MS = 0.01
+/** So many turns of Node's loop without anything of the simulation end a moment. */
+const QUIET_TURNS = 3
+/** After so many in one moment, something goes round without end. */
+const MOST_TURNS = 100_000
+/** How many moments Node's loop gets no turn for, while no program has asked for anything in it. */
+const MOMENTS_WITHOUT_TURN = 256
+
+/** What the trace says of a host, or of a packet. */
+const TRACE = { start: 1, run: 2, crash: 3, delivered: 4, lost: 5 } as const
+const PROTOCOL_NUMBER = { tcp: 6, udp: 17, unreachable: 1 } as const
+
+export class NetworkCore implements Core {
+  readonly seed: number
+  readonly schedule: Schedule = new Schedule()
+  readonly links: Links
+  now = 0
+  isRunning = false
+  readonly #faults: SeededRandom
+  readonly #order: SeededRandom
+  readonly #rules: ((packet: Packet) => Verdict)[] = []
+  readonly #lives = new Map<SimulatedHost, object>()
+  readonly #starting: { host: SimulatedHost; program: () => unknown }[] = []
+  readonly #due: SimulatedBackend[] = []
+  readonly #trace = new TraceHash()
+  packets = 0
+  #hosts = 0
+  #failure: { readonly error: unknown } | undefined
+  #stirs = 0
+  /** How often run() went on without time passing, and when. */
+  #standing = 0
+  #stoodAt = -1
+  /** The last number of {@link afterMicrotasks}. */
+  #asked = -1
+  #momentsWithoutTurn = 0
+
+  constructor(seed: number, defaults: LinkOptions) {
+    this.seed = seed
+    this.links = new Links(defaults)
+    this.#faults = new SeededRandom(seed, -2)
+    this.#order = new SeededRandom(seed, -3)
+  }
+
+  get trace(): string {
+    return this.#trace.digest
+  }
+
+  stir(): void {
+    this.#stirs++
+  }
+
+  setDue(backend: SimulatedBackend): void {
+    this.stir()
+    if (backend.isDue) return
+    backend.isDue = true
+    this.#due.push(backend)
+  }
+
+  // ---- Hosts ----
+
+  addHost(addresses: readonly string[], link: LinkOptions): SimulatedHost {
+    for (const [at, address] of addresses.entries()) {
+      this.links.assertFree(address)
+      if (addresses.indexOf(address) !== at)
+        throw invalidArgValue('address', address, 'it is there twice')
+    }
+    const host = new SimulatedHost(this, addresses, link, this.#hosts++)
+    this.links.addHost(host)
+    this.#lives.set(host, {})
+    return host
+  }
+
+  linkBetween(host: SimulatedHost, from: string, to: string): Link {
+    return this.links.between(host, from, to)
+  }
+
+  lifeOf(host: SimulatedHost): () => boolean {
+    const life = this.#lives.get(host)
+    return () => this.#lives.get(host) === life
+  }
+
+  onCrash(host: SimulatedHost): void {
+    this.#traceHost(TRACE.crash, host)
+    this.#lives.set(host, {})
+    this.#keepDue((backend) => backend.host !== host)
+    const stays = this.#starting.filter((one) => one.host !== host)
+    this.#starting.splice(0, this.#starting.length, ...stays)
+  }
+
+  #keepDue(stays: (backend: SimulatedBackend) => boolean): void {
+    const due = this.#due.splice(0)
+    for (const backend of due)
+      if (stays(backend)) this.#due.push(backend)
+      else backend.isDue = false
+  }
+
+  start(host: SimulatedHost, program: () => unknown): void {
+    this.#starting.push({ host, program })
+    this.stir()
+  }
+
+  // ---- Packets ----
+
+  /** Returns what takes the rule back. */
+  addRule(decide: (packet: Packet) => Verdict): () => void {
+    this.#rules.push(decide)
+    return () => {
+      const at = this.#rules.indexOf(decide)
+      if (at >= 0) this.#rules.splice(at, 1)
+    }
+  }
+
+  send(packet: LinkPacket): void {
+    const { link } = packet
+    if (link.isLoopback) {
+      this.schedule.add(this.now + LOOPBACK_MS, this.#deliver, packet)
+      return
+    }
+    if (link.isCut) return this.#lose(packet)
+    let delayMs = 0
+    for (const decide of this.#rules) {
+      const verdict = this.#verdictOf(decide, packet)
+      if (verdict === 'drop') return this.#lose(packet)
+      if (verdict !== 'pass') delayMs += number(verdict.delayMs, 'delayMs', 0, 1e9)
+    }
+    this.#sendOver(link, packet, this.now + delayMs)
+  }
+
+  /** What a rule throws is an error of the run, and not of the program whose packet it is. */
+  #verdictOf(decide: (packet: Packet) => Verdict, packet: Packet): Verdict {
+    if (!this.isRunning) return decide(packet)
+    try {
+      return decide(packet)
+    } catch (error) {
+      this.#failure ??= { error }
+      this.stir()
+      return 'drop'
+    }
+  }
+
+  #sendOver(link: Link, packet: LinkPacket, at: number): void {
+    const { settings } = link
+    const { bytes } = packet
+    let leavesAt = at
+    if (settings.bytesPerMs !== Number.POSITIVE_INFINITY) {
+      const begins = Math.max(link.freeAt, leavesAt)
+      if (begins - leavesAt > settings.queueMs) return this.#lose(packet)
+      leavesAt = begins + bytes / settings.bytesPerMs
+      link.freeAt = leavesAt
+    }
+    for (let left = bytes; left > 0; left -= settings.mtuBytes)
+      if (this.#faults.chance(settings.loss)) return this.#lose(packet)
+    const copies = this.#faults.chance(settings.duplication) ? 2 : 1
+    for (let copy = 0; copy < copies; copy++) {
+      let ms = settings.minLatencyMs
+      if (settings.meanExtraMs > 0) ms += this.#faults.exponential(settings.meanExtraMs)
+      if (settings.jitterMs > 0) ms += this.#faults.fraction() * settings.jitterMs
+      this.schedule.add(leavesAt + ms, this.#deliver, packet)
+    }
+  }
+
+  readonly #deliver = (packet: LinkPacket): void => {
+    const { link } = packet
+    // A partition cuts what is on its way, too.
+    if (link.isCut) return this.#lose(packet)
+    this.#tracePacket(TRACE.delivered, packet)
+    link.target?._receive(packet)
+  }
+
+  #lose(packet: LinkPacket): void {
+    this.#tracePacket(TRACE.lost, packet)
+  }
+
+  // ---- Time ----
+
+  async run(untilMs: number, check: (() => void) | undefined): Promise<void> {
+    if (this.isRunning)
+      throw blocked('run() is called inside run(): use host.sleep() to let time pass')
+    this.isRunning = true
+    try {
+      for (;;) {
+        await this.#settle()
+        check?.()
+        // Packets that no program gets move without a turn of Node's loop.
+        const before = this.#stirs
+        this.#assertMoves()
+        while (this.#stirs === before && this.schedule.next <= untilMs) this.#step()
+        if (this.#stirs === before) break
+      }
+      this.now = Math.max(this.now, untilMs)
+    } catch (error) {
+      throw this.#failed(error)
+    } finally {
+      this.isRunning = false
+    }
+  }
+
+  block(limitMs: number, isOver: () => boolean): void {
+    const untilMs = stepAt(limitMs)
+    while (!isOver()) {
+      if (this.#due.length > 0 || this.#starting.length > 0)
+        throw blocked('a blocking wait() lets time pass, and a program that is not blocked is due')
+      const next = this.schedule.next
+      if (next > untilMs) {
+        this.now = Math.max(this.now, untilMs)
+        return
+      }
+      if (next === Number.POSITIVE_INFINITY)
+        throw blocked('a wait() without a limit waits for ever: nothing will happen')
+      this.#step()
+    }
+  }
+
+  #assertMoves(): void {
+    this.#standing = this.now === this.#stoodAt ? this.#standing + 1 : 0
+    this.#stoodAt = this.now
+    if (this.#standing > MOST_TURNS) throw endless()
+  }
+
+  #step(): void {
+    this.now = Math.max(this.now, this.schedule.next)
+    this.schedule.runNext()
+  }
+
+  /** Until nobody has anything to do at this moment. */
+  async #settle(): Promise<void> {
+    let isAlone = ++this.#momentsWithoutTurn < MOMENTS_WITHOUT_TURN
+    for (let turns = 0; ; turns++) {
+      if (turns > MOST_TURNS) throw endless()
+      const isBusy = this.#goOn()
+      // Programs of promises alone have done what they do by then.
+      const asked = await afterMicrotasks()
+      if (this.#failure !== undefined) throw this.#failure.error
+      if (asked !== this.#asked + 1) isAlone = false
+      this.#asked = asked
+      if (isBusy || this.#isAnybodyDue) continue
+      if (isAlone) return
+      // One that uses Node's streams or immediates may need turns.
+      this.#momentsWithoutTurn = 0
+      if (await this.#areTurnsQuiet()) return
+    }
+  }
+
+  /** Whether turns of Node's loop bring nothing new. */
+  async #areTurnsQuiet(): Promise<boolean> {
+    const before = this.#stirs
+    for (let quiet = 0; quiet < QUIET_TURNS; quiet++) {
+      await turnOfNodeLoop()
+      if (this.#failure !== undefined) throw this.#failure.error
+      if (this.#stirs !== before) return false
+    }
+    this.#asked = await afterMicrotasks()
+    return this.#stirs === before
+  }
+
+  get #isAnybodyDue(): boolean {
+    return this.#due.length > 0 || this.#starting.length > 0
+  }
+
+  /** Continues one program that is due; whether there was one. */
+  #goOn(): boolean {
+    const next = this.#starting.shift()
+    if (next !== undefined) {
+      this.#traceHost(TRACE.start, next.host)
+      this.#begin(next)
+      return true
+    }
+    const { length } = this.#due
+    if (length === 0) return false
+    const at = this.#order.below(length)
+    const backend = this.#due[at]
+    const last = this.#due.pop() as SimulatedBackend
+    if (last !== backend) this.#due[at] = last
+    backend.isDue = false
+    this.#traceHost(TRACE.run, backend.host)
+    backend.goOn()
+    return true
+  }
+
+  #begin({ host, program }: { host: SimulatedHost; program: () => unknown }): void {
+    const isAlive = this.lifeOf(host)
+    const fail = (error: unknown) => {
+      this.stir()
+      // What a program of a host does after its crash is nobody's.
+      if (isAlive()) this.#failure ??= { error }
+    }
+    try {
+      Promise.resolve(program()).then(() => this.stir(), fail)
+    } catch (error) {
+      fail(error)
+    }
+  }
+
+  #failed(error: unknown): Error {
+    const message = error instanceof Error ? error.message : String(error)
+    return new Error(
+      `seed ${this.seed}, at ${this.now.toFixed(3)} ms: ${message} (the same seed fails in the same way)`,
+      { cause: error }
+    )
+  }
+
+  // ---- The trace ----
+
+  #tracePacket(what: number, packet: LinkPacket): void {
+    const trace = this.#trace
+    this.packets++
+    this.#traceTime(what)
+    trace.add(packet.link.number)
+    trace.add((packet.fromPort << 16) | packet.toPort)
+    trace.add((PROTOCOL_NUMBER[packet.protocol] << 8) | packet.flags)
+    trace.add(packet.data.length)
+    trace.add(packet.sequence)
+    trace.add(packet.acknowledged)
+  }
+
+  #traceHost(what: number, host: SimulatedHost): void {
+    this.#traceTime(what)
+    this.#trace.add(host.number)
+  }
+
+  /** Virtual time has ten bits of fraction; what is above 32 bits changes every 48 days. */
+  #traceTime(what: number): void {
+    const steps = this.now * 1024
+    this.#trace.add(steps)
+    this.#trace.add(Math.floor(steps / 2 ** 32) * 8 + what)
+  }
+}
+
+function endless(): Error {
+  return blocked('something goes round without end, and time does not pass')
+}
