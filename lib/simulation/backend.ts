@@ -24,7 +24,7 @@ import { Fifo } from './fifo.ts'
 import type { SimulatedHost } from './host.ts'
 import { ListenerEndpoint } from './listener-endpoint.ts'
 import { LinkPacket } from './packet.ts'
-import { type Timed, Timer } from './schedule.ts'
+import { NO_TIMER, type Timed } from './schedule.ts'
 import { SimulatedSocket } from './simulated-socket.ts'
 import { TcpEndpoint } from './tcp-endpoint.ts'
 import { UdpEndpoint } from './udp-endpoint.ts'
@@ -75,7 +75,7 @@ export class SimulatedBackend implements Backend, Watcher, Timed {
   #onReady: (() => void) | undefined
   #isArmed = false
   /** Ends its loop's wait. */
-  readonly #timer: Timer
+  #timer = NO_TIMER
   /** Go on with its loop, which has asked for a turn. */
   readonly #onTurn: (() => void)[] = []
   /** It stands among those that the network lets go on. */
@@ -85,7 +85,6 @@ export class SimulatedBackend implements Backend, Watcher, Timed {
     this.#core = core
     this.host = host
     this.calls = new SimulatedCalls(this)
-    this.#timer = new Timer(core.schedule, this)
   }
 
   // ---- For the network ----
@@ -132,6 +131,7 @@ export class SimulatedBackend implements Backend, Watcher, Timed {
   }
 
   onTime(isDue: boolean): void {
+    this.#timer = NO_TIMER
     if (isDue) this.#core.setDue(this)
   }
 
@@ -302,12 +302,13 @@ export class SimulatedBackend implements Backend, Watcher, Timed {
     this.#core.stir()
     if (this.hasReady) return this.#core.setDue(this)
     if (timeoutMs < 0) return
-    this.#timer.set(this.#core.now + timeoutMs)
+    const { schedule, now } = this.#core
+    this.#timer = schedule.setTimer(this.#timer, now + timeoutMs, this)
   }
 
   #disarm(): void {
     this.#isArmed = false
-    this.#timer.stop()
+    this.#core.schedule.stopTimer(this.#timer)
   }
 
   /** A wait() whose timers are due at once, again and again, would never return. */

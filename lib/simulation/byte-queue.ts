@@ -4,14 +4,16 @@
 export class ByteQueue {
   /** How many bytes there are. */
   length = 0
-  #pieces: Uint8Array[] = []
+  #pieces: Uint8Array[] = none
   /** So much of the first piece is gone. */
   #gone = 0
 
   /** Keeps `bytes`, which nobody may change from now on. */
   push(bytes: Uint8Array): void {
     if (bytes.length === 0) return
-    this.#pieces.push(bytes)
+    // Most have one piece at a time, and an array that grows by push() begins with room for 17.
+    if (this.length === 0) this.#pieces = [bytes]
+    else this.#pieces.push(bytes)
     this.length += bytes.length
   }
 
@@ -51,6 +53,7 @@ export class ByteQueue {
   /** Drops the first `count` bytes. */
   drop(count: number): void {
     this.length -= count
+    if (this.length === 0) return this.clear()
     this.#gone += count
     let whole = 0
     while (whole < this.#pieces.length && this.#gone >= this.#pieces[whole].length) {
@@ -62,7 +65,10 @@ export class ByteQueue {
 
   clear(): void {
     this.length = 0
-    this.#pieces = []
+    this.#pieces = none
     this.#gone = 0
   }
 }
+
+/** Of all that are empty. */
+const none: Uint8Array[] = []

@@ -130,7 +130,7 @@ export class SimulatedHost {
         this.#core.stir()
         resolve()
       }
-      this.#core.schedule.add(this.#core.now + ms, wakeUp, undefined)
+      this.#core.schedule.add(this.#core.now + ms, wakeUp)
     })
   }
 
@@ -232,11 +232,12 @@ export class SimulatedHost {
     const link = this._linkTo(peer.address, bound)
     const port = this.#portFor(
       local?.port ?? 0,
-      (one) => link.ends.has(keyOf(one, peer.port)) || this.#listeners.isTaken(link.from, one)
+      (one) =>
+        link.ends.get(one, peer.port) !== undefined || this.#listeners.isTaken(link.from, one)
     )
     if (port === undefined) return undefined
-    const end = new TcpEndpoint(this, link, handle, port, peer.port, options, false)
-    link.ends.set(keyOf(port, peer.port), end)
+    const end = new TcpEndpoint(link, handle, port, peer.port, options, false)
+    link.ends.add(end)
     this.#endpoints[handle] = end
     return end
   }
@@ -316,8 +317,7 @@ export class SimulatedHost {
   onGone(end: TcpEndpoint, wasAnswering: boolean): void {
     const listener = wasAnswering ? this.#listenerOf(end) : undefined
     if (listener !== undefined) listener.answering--
-    const key = keyOf(end.port, end.peerPort)
-    if (end.link.ends.get(key) === end) end.link.ends.delete(key)
+    end.link.ends.delete(end)
     this.#forgetEndpoint(end)
   }
 
@@ -343,7 +343,7 @@ export class SimulatedHost {
   #receiveTcp(packet: LinkPacket): void {
     const { link, fromPort, toPort, flags } = packet
     const back = this.#backOf(link)
-    const end = back.ends.get(keyOf(toPort, fromPort))
+    const end = back.ends.get(toPort, fromPort)
     if (end !== undefined) return end.receive(packet)
     if ((flags & FLAG.rst) !== 0) return
     const listener = this.#listeners.at(link.to, toPort)
@@ -351,9 +351,9 @@ export class SimulatedHost {
     if (listener === undefined || !isOpening) return this.#refuse(back, packet)
     if (listener.isFull) return
     const handle = this._newHandle()
-    const answer = new TcpEndpoint(this, back, handle, toPort, fromPort, listener.options, true)
+    const answer = new TcpEndpoint(back, handle, toPort, fromPort, listener.options, true)
     listener.answering++
-    back.ends.set(keyOf(toPort, fromPort), answer)
+    back.ends.add(answer)
     this.#endpoints[handle] = answer
     answer.open()
   }
@@ -402,9 +402,4 @@ export class SimulatedHost {
     }
     return undefined
   }
-}
-
-/** Both ports of a connection, as a small integer. */
-function keyOf(port: number, peerPort: number): number {
-  return (port << 16) | peerPort
 }

@@ -5,8 +5,9 @@ import { PACKED_ADDRESS } from '../binding/records.ts'
 import { invalidArgType, outOfRange } from '../errors.ts'
 import { knownOptions, type OptionNames } from '../option-names.ts'
 import { number } from '../validate.ts'
+import { EndTable } from './end-table.ts'
 import type { SimulatedHost } from './host.ts'
-import type { TcpEndpoint } from './tcp-endpoint.ts'
+import type { TcpWire } from './tcp-endpoint.ts'
 
 /**
  * What happens to packets on their way. Each way of a pair of hosts is a link of its own.
@@ -136,16 +137,25 @@ export class Link {
   readonly isLoopback: boolean
   /** A partition cuts it, or its host has crashed and it was a loopback. */
   isCut = false
+  /** What its ends send by: the host whose address `from` is. */
+  readonly wire: TcpWire
   /** Whose address `to` is. */
   target: SimulatedHost | undefined
   /** The other way. */
   back: Link | undefined
-  /** The ends of connections whose packets leave over it, by their two ports. */
-  readonly ends: Map<number, TcpEndpoint> = new Map()
+  /** The ends of connections whose packets leave over it. */
+  readonly ends: EndTable = new EndTable()
   readonly #packedFrom: Uint8Array
   readonly #packedTo: Uint8Array
 
-  constructor(from: string, to: string, settings: LinkSettings, isLoopback: boolean) {
+  constructor(
+    wire: TcpWire,
+    from: string,
+    to: string,
+    settings: LinkSettings,
+    isLoopback: boolean
+  ) {
+    this.wire = wire
     this.from = from
     this.to = to
     this.settings = settings

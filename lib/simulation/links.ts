@@ -56,14 +56,14 @@ export class Links {
   /** A link of that host, whose address `from` is. */
   between(host: SimulatedHost, from: string, to: string): Link {
     if (isLoopback(to) || host.addresses.includes(to)) {
-      const link = new Link(from, to, settledLink(this.#defaults), true)
+      const link = new Link(host, from, to, settledLink(this.#defaults), true)
       link.target = host
       return link
     }
     const key = `${from} ${to}`
     let link = this.#links.get(key)
     if (link === undefined) {
-      link = new Link(from, to, settledLink(this.#defaults), false)
+      link = new Link(host, from, to, settledLink(this.#defaults), false)
       this.#links.set(key, link)
       this.#settle(link)
     }

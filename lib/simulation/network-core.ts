@@ -27,7 +27,7 @@ const PROTOCOL_NUMBER = { tcp: 6, udp: 17, unreachable: 1 } as const
 
 export class NetworkCore implements Core {
   readonly seed: number
-  readonly schedule: Schedule = new Schedule()
+  readonly schedule: Schedule = new Schedule((packet) => this.#deliver(packet))
   readonly links: Links
   now = 0
   isRunning = false
@@ -128,7 +128,7 @@ export class NetworkCore implements Core {
   send(packet: LinkPacket): void {
     const { link } = packet
     if (link.isLoopback) {
-      this.schedule.add(this.now + LOOPBACK_MS, this.#deliver, packet)
+      this.schedule.add(this.now + LOOPBACK_MS, packet)
       return
     }
     if (link.isCut) return this.#lose(packet)
@@ -170,11 +170,11 @@ export class NetworkCore implements Core {
       let ms = settings.minLatencyMs
       if (settings.meanExtraMs > 0) ms += this.#faults.exponential(settings.meanExtraMs)
       if (settings.jitterMs > 0) ms += this.#faults.fraction() * settings.jitterMs
-      this.schedule.add(leavesAt + ms, this.#deliver, packet)
+      this.schedule.add(leavesAt + ms, packet)
     }
   }
 
-  readonly #deliver = (packet: LinkPacket): void => {
+  #deliver(packet: LinkPacket): void {
     const { link } = packet
     // A partition cuts what is on its way, too.
     if (link.isCut) return this.#lose(packet)

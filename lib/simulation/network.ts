@@ -1,4 +1,5 @@
 // The simulated network, as a test sees it: hosts, links and their faults, rules, and virtual time.
+import { invalidArgValue } from '../errors.ts'
 import { knownOptions, type OptionNames } from '../option-names.ts'
 import { callback, integer, number } from '../validate.ts'
 import type { SimulatedHost } from './host.ts'
@@ -112,14 +113,17 @@ export class SimulatedNetwork {
 
   /**
    * Makes a host.
-   * @param address an IPv4 address that no other host has
+   * @param address an IPv4 address that no other host has, or several: packets of sockets that are
+   *   bound to none come from the first
    * @param link what its links do, in place of the network's options; between two hosts that both
    *   say something, the receiver's word counts
    * @throws TypeError `ERR_INVALID_ADDRESS`, or `ERR_INVALID_ARG_VALUE` for an address that is
    *   another host's or means no host
    */
-  host(address: string, link: LinkOptions = {}): SimulatedHost {
-    return this.#core.addHost([address], checkedLink(link, 'link'))
+  host(address: string | readonly string[], link: LinkOptions = {}): SimulatedHost {
+    const addresses = typeof address === 'string' ? [address] : [...address]
+    if (addresses.length === 0) throw invalidArgValue('address', address, 'a host has at least one')
+    return this.#core.addHost(addresses, checkedLink(link, 'link'))
   }
 
   /**
@@ -150,7 +154,7 @@ export class SimulatedNetwork {
 
   /** @internal */
   _at(atMs: number, callback: () => void): void {
-    this.#core.schedule.add(atMs, callback, undefined)
+    this.#core.schedule.add(atMs, callback)
   }
 
   /** @internal */

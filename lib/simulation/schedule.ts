@@ -1,6 +1,7 @@
 // What happens when, in virtual time: a heap, in which what is due at the same time keeps the order
-// in which it was asked for. Knows times and callbacks.
+// in which it was asked for. Knows times, and whom they are for.
 import { grownToHold } from '../poller/grown-array.ts'
+import { LinkPacket } from './packet.ts'
 
 /** Virtual time goes in steps of about a microsecond, whose sums and differences are exact. */
 const STEPS_A_MS = 1024
@@ -14,50 +15,132 @@ export function stepAt(ms: number): number {
   return Math.ceil(ms * STEPS_A_MS) / STEPS_A_MS
 }
 
+/** What has a timer. */
+export interface Timed {
+  /** The time has come; or, if it is not due, it was called off and the timer's slot is gone. */
+  onTime(isDue: boolean): void
+}
+
+/** The slot of a timer that has none. */
+export const NO_TIMER = -1
+
 /**
- * There are hundreds of thousands of packets on their way, so an entry is no object: three numbers
- * in the heap, and in its slot a function that all packets share, and the packet.
+ * There are hundreds of thousands of packets on their way, and as many timers. So an entry is no
+ * object: three numbers in the heap, and in its slot whom it is for.
  */
 export class Schedule {
+  readonly #deliver: (packet: LinkPacket) => void
   // The heap: when, in which order it was asked for, and in which slot the rest is.
   #at = new Float64Array(FIRST_ROOM)
   #order = new Float64Array(FIRST_ROOM)
   #slot = new Int32Array(FIRST_ROOM)
   #length = 0
   #nextOrder = 0
-  readonly #runs: ((subject: never, at: number) => void)[] = []
-  readonly #subjects: unknown[] = []
+  // By slot: for whom (a timer that was moved to earlier leaves nobody), and of a timer when it is
+  // due, and where it stands in the heap.
+  readonly #subjects: (LinkPacket | (() => void) | Timed | undefined)[] = []
+  #dueAt = new Float64Array(FIRST_ROOM)
+  #heapAt = new Float64Array(FIRST_ROOM)
   readonly #free: number[] = []
+
+  /** `deliver` gets each packet that arrives. */
+  constructor(deliver: (packet: LinkPacket) => void) {
+    this.#deliver = deliver
+  }
 
   /** When the next one is due; Infinity = never. */
   get next(): number {
     return this.#length > 0 ? this.#at[0] : NEVER
   }
 
-  /** Calls `run` at that time, with the subject and the time. */
-  add<T>(at: number, run: (subject: T, at: number) => void, subject: T): void {
-    const slot = this.#free.pop() ?? this.#runs.length
-    this.#runs[slot] = run
-    this.#subjects[slot] = subject
-    if (this.#length === this.#at.length) this.#grow()
-    this.#up(this.#length++, stepAt(at), this.#nextOrder++, slot)
+  /** A packet arrives, or a function is called. */
+  add(atMs: number, subject: LinkPacket | (() => void)): void {
+    this.#push(stepAt(atMs), this.#newSlot(subject))
   }
 
-  /** Takes out what is due next, and calls it. Call it only when `next` is finite. */
+  /**
+   * Sets a timer or moves it: `slot` is what this returned the last time, or {@link NO_TIMER}. One
+   * that is moved to later, as with each acknowledgement of TCP, stays where it is in the heap, and
+   * looks there when it is due.
+   */
+  setTimer(slot: number, atMs: number, owner: Timed): number {
+    const at = stepAt(atMs)
+    if (slot !== NO_TIMER && this.#heapAt[slot] <= at) {
+      this.#dueAt[slot] = at
+      return slot
+    }
+    if (slot !== NO_TIMER) this.#subjects[slot] = undefined
+    return this.#pushTimer(at, this.#newSlot(owner))
+  }
+
+  /** Calls a timer off. It keeps its slot until its owner hears of it. */
+  stopTimer(slot: number): void {
+    if (slot !== NO_TIMER) this.#dueAt[slot] = NEVER
+  }
+
+  isTimerOn(slot: number): boolean {
+    return slot !== NO_TIMER && this.#dueAt[slot] !== NEVER
+  }
+
+  /** Does what is due next. Call it only when `next` is finite. */
   runNext(): void {
-    const slot = this.#slot[0]
     const at = this.#at[0]
-    const run = this.#runs[slot]
+    const slot = this.#slot[0]
     const subject = this.#subjects[slot]
+    this.#dropFirst()
+    if (subject === undefined) this.#freeSlot(slot)
+    else if (subject instanceof LinkPacket) {
+      this.#freeSlot(slot)
+      this.#deliver(subject)
+    } else if (typeof subject === 'function') {
+      this.#freeSlot(slot)
+      subject()
+    } else this.#look(at, slot, subject)
+  }
+
+  #look(at: number, slot: number, owner: Timed): void {
+    const dueAt = this.#dueAt[slot]
+    if (dueAt > at && dueAt !== NEVER) {
+      this.#pushTimer(dueAt, slot)
+      return
+    }
+    this.#freeSlot(slot)
+    owner.onTime(dueAt !== NEVER)
+  }
+
+  // ---- Slots ----
+
+  #newSlot(subject: LinkPacket | (() => void) | Timed): number {
+    const slot = this.#free.pop() ?? this.#subjects.length
+    this.#subjects[slot] = subject
+    return slot
+  }
+
+  #freeSlot(slot: number): void {
     this.#subjects[slot] = undefined
     this.#free.push(slot)
-    const last = --this.#length
-    if (last > 0) this.#down(this.#at[last], this.#order[last], this.#slot[last])
-    run(subject as never, at)
   }
 
-  /** Puts an entry at `position`, or above it, where its parent is due before it. */
-  #up(position: number, at: number, order: number, slot: number): void {
+  #pushTimer(at: number, slot: number): number {
+    if (slot >= this.#dueAt.length) {
+      this.#dueAt = grownToHold(this.#dueAt, slot)
+      this.#heapAt = grownToHold(this.#heapAt, slot)
+    }
+    this.#dueAt[slot] = at
+    this.#heapAt[slot] = at
+    this.#push(at, slot)
+    return slot
+  }
+
+  // ---- The heap ----
+
+  #push(at: number, slot: number): void {
+    if (this.#length === this.#at.length) {
+      this.#at = grownToHold(this.#at, this.#length)
+      this.#order = grownToHold(this.#order, this.#length)
+      this.#slot = grownToHold(this.#slot, this.#length)
+    }
+    let position = this.#length++
     while (position > 0) {
       const parent = Math.floor((position - 1) / CHILDREN)
       // A new entry has the greatest order of all.
@@ -65,16 +148,18 @@ export class Schedule {
       this.#move(parent, position)
       position = parent
     }
-    this.#put(position, at, order, slot)
+    this.#put(position, at, this.#nextOrder++, slot)
   }
 
-  /** Puts an entry at the top, or below it, where its children are due after it. */
-  #down(at: number, order: number, slot: number): void {
+  #dropFirst(): void {
+    const last = --this.#length
+    const at = this.#at[last]
+    const order = this.#order[last]
     let position = 0
     for (;;) {
       const first = CHILDREN * position + 1
-      if (first >= this.#length) break
-      const end = Math.min(first + CHILDREN, this.#length)
+      if (first >= last) break
+      const end = Math.min(first + CHILDREN, last)
       let child = first
       for (let other = first + 1; other < end; other++)
         if (this.#isBefore(other, this.#at[child], this.#order[child])) child = other
@@ -82,7 +167,7 @@ export class Schedule {
       this.#move(child, position)
       position = child
     }
-    this.#put(position, at, order, slot)
+    this.#put(position, at, order, this.#slot[last])
   }
 
   #isBefore(position: number, at: number, order: number): boolean {
@@ -98,61 +183,5 @@ export class Schedule {
     this.#at[position] = at
     this.#order[position] = order
     this.#slot[position] = slot
-  }
-
-  #grow(): void {
-    this.#at = grownToHold(this.#at, this.#length)
-    this.#order = grownToHold(this.#order, this.#length)
-    this.#slot = grownToHold(this.#slot, this.#length)
-  }
-}
-
-/** What a timer belongs to. */
-export interface Timed {
-  /** The time has come; or, if it is not due, the timer is off and the schedule has left it. */
-  onTime(isDue: boolean): void
-}
-
-/**
- * A time that can be moved and called off. One that is moved to later, as with each acknowledgement
- * of TCP, stands in the schedule where it was, and looks then when it is due.
- */
-export class Timer {
-  readonly #schedule: Schedule
-  readonly #owner: Timed
-  #dueAt = NEVER
-  /** Where it stands in the schedule. */
-  #queuedAt = NEVER
-
-  constructor(schedule: Schedule, owner: Timed) {
-    this.#schedule = schedule
-    this.#owner = owner
-  }
-
-  get isOn(): boolean {
-    return this.#dueAt !== NEVER
-  }
-
-  set(at: number): void {
-    this.#dueAt = stepAt(at)
-    if (this.#dueAt < this.#queuedAt) this.#queue()
-  }
-
-  stop(): void {
-    this.#dueAt = NEVER
-  }
-
-  #queue(): void {
-    this.#queuedAt = this.#dueAt
-    this.#schedule.add(this.#dueAt, Timer.#look, this)
-  }
-
-  static #look(timer: Timer, at: number): void {
-    if (at !== timer.#queuedAt) return // it was moved to earlier, and has been there
-    timer.#queuedAt = NEVER
-    if (timer.#dueAt > at && timer.isOn) return timer.#queue()
-    const isDue = timer.isOn
-    timer.#dueAt = NEVER
-    timer.#owner.onTime(isDue)
   }
 }

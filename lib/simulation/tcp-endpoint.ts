@@ -3,7 +3,7 @@
 import { Endpoint, FIRST_OWN_MARK, type SetOptions } from './endpoint.ts'
 import type { Link } from './link.ts'
 import { FLAG, LinkPacket, NO_DATA, TCP_HEADER_BYTES } from './packet.ts'
-import { type Schedule, type Timed, Timer } from './schedule.ts'
+import { NO_TIMER, type Schedule, type Timed } from './schedule.ts'
 import { TcpReceiver } from './tcp-receiver.ts'
 import {
   FIRST_WINDOW_SEGMENTS,
@@ -59,17 +59,15 @@ export class TcpEndpoint extends Endpoint implements TcpMemory, Timed {
   thresholdBytes: number = MOST_WINDOW_BYTES
   roundTripUs = 0
   variationUs = 0
-  readonly #wire: TcpWire
   // Only while there is something to do: most connections say nothing at a time.
   #sender: TcpSender | undefined
   #receiver: TcpReceiver | undefined
-  #timer: Timer | undefined
+  #timer = NO_TIMER
   /** The number of the next byte in order, without a receiver. */
   #received = 0
   #synRetries = 0
 
   constructor(
-    wire: TcpWire,
     link: Link,
     handle: number,
     port: number,
@@ -78,7 +76,6 @@ export class TcpEndpoint extends Endpoint implements TcpMemory, Timed {
     isAccepted: boolean
   ) {
     super(handle, port, options)
-    this.#wire = wire
     this.link = link
     this.peerPort = peerPort
     this.state = isAccepted ? 'answering' : 'connecting'
@@ -253,8 +250,9 @@ export class TcpEndpoint extends Endpoint implements TcpMemory, Timed {
   }
 
   onTime(isDue: boolean): void {
-    if (!isDue) this.#timer = undefined
-    else if (this.state === 'connecting' || this.state === 'answering') this.#repeatSyn()
+    this.#timer = NO_TIMER
+    if (!isDue) return
+    if (this.state === 'connecting' || this.state === 'answering') this.#repeatSyn()
     else if (this.#sender === undefined || this.#sender.isFinished) this.#leave()
     else this.#sender.onTimeout()
   }
@@ -266,20 +264,20 @@ export class TcpEndpoint extends Endpoint implements TcpMemory, Timed {
   }
 
   get now(): number {
-    return this.#wire.now
+    return this.link.wire.now
   }
 
   get isTimerOn(): boolean {
-    return this.#timer?.isOn ?? false
+    return this.link.wire.schedule.isTimerOn(this.#timer)
   }
 
   setTimer(ms: number): void {
-    this.#timer ??= new Timer(this.#wire.schedule, this)
-    this.#timer.set(this.#wire.now + ms)
+    const { schedule, now } = this.link.wire
+    this.#timer = schedule.setTimer(this.#timer, now + ms, this)
   }
 
   stopTimer(): void {
-    this.#timer?.stop()
+    this.link.wire.schedule.stopTimer(this.#timer)
   }
 
   emit(sequence: number, data: Uint8Array, isEnd: boolean): void {
@@ -348,7 +346,7 @@ export class TcpEndpoint extends Endpoint implements TcpMemory, Timed {
     this.stopTimer()
     const isAnswer = this.state === 'answering'
     this.state = 'open'
-    if (isAnswer) this.#wire.onEstablished(this)
+    if (isAnswer) this.link.wire.onEstablished(this)
     else this.notify()
     // What was written meanwhile.
     this.#sender?.send()
@@ -373,7 +371,7 @@ export class TcpEndpoint extends Endpoint implements TcpMemory, Timed {
 
   #send(flags: number, data: Uint8Array = NO_DATA, sequence = this.#sequence): void {
     const receiver = this.#receiver
-    this.#wire.send(
+    this.link.wire.send(
       new LinkPacket(
         this.link,
         'tcp',
@@ -405,6 +403,6 @@ export class TcpEndpoint extends Endpoint implements TcpMemory, Timed {
     this.#sender = undefined
     const wasAnswering = this.state === 'answering'
     this.state = 'gone'
-    this.#wire.onGone(this, wasAnswering)
+    this.link.wire.onGone(this, wasAnswering)
   }
 }

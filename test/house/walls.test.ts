@@ -84,6 +84,7 @@ const rooms: readonly Room[] = [
       'poller/options',
       'poller/backend',
       'poller/batch-memory',
+      'poller/grown-array',
       'poller/outbox',
       'raw/options',
       'raw/socket-calls',
