@@ -50,10 +50,10 @@ export function atNextTick(callback: () => void): void {
 
 /**
  * Fulfilled when the microtasks that are queued now, and those that they queue, have run: without a
- * turn of Node's loop. Gives the number that Node gave this request: it numbers whatever it is asked
- * to call back, such as timers, immediates and ticks, and promises do not count (executionAsyncId()
- * of node:async_hooks). So numbers of two calls in a row that do not follow one another tell that
- * Node was asked for something else in between.
+ * turn of Node's loop. Gives the number that Node gave this request: Node numbers all that it is
+ * asked to call back, such as timers, immediates and ticks, but not promises (executionAsyncId() of
+ * node:async_hooks). So if the numbers of two calls do not follow one another, Node was asked for
+ * something else in between.
  */
 export function afterMicrotasks(): Promise<number> {
   return new Promise((resolve) => nextTick(() => resolve(executionAsyncId())))

@@ -476,7 +476,7 @@ export class Poller<U = unknown> {
     return this.closed ? [] : this.wait(0)
   }
 
-  /** @internal Lets others go on: Node's loop, or the other programs of a simulation. */
+  /** @internal A turn of Node's loop, or of the other programs of a simulation. */
   _turn(): Promise<void> {
     return this.#state.backend.turn()
   }

@@ -78,7 +78,7 @@ export class SimulatedBackend implements Backend, Watcher, Timed {
   #timer = NO_TIMER
   /** Go on with its loop, which has asked for a turn. */
   readonly #onTurn: (() => void)[] = []
-  /** It stands among those that the network lets go on. */
+  /** It stands among those that the network continues. */
   isDue = false
 
   constructor(core: Core, host: SimulatedHost) {

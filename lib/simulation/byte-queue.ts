@@ -36,7 +36,7 @@ export class ByteQueue {
     return copied
   }
 
-  /** The `length` bytes from `offset` on, which nobody may change: a copy only if it must be one. */
+  /** So many bytes from `offset` on, which nobody may change: a copy only if it must be one. */
   slice(offset: number, length: number): Uint8Array {
     let skip = offset + this.#gone
     for (const piece of this.#pieces) {

@@ -1,5 +1,5 @@
 // What happens when, in virtual time: a heap, in which what is due at the same time keeps the order
-// in which it was asked for. Knows times, and whom they are for.
+// in which it was asked for. Knows times, packets and timers.
 import { grownToHold } from '../poller/grown-array.ts'
 import { LinkPacket } from './packet.ts'
 
@@ -26,7 +26,8 @@ export const NO_TIMER = -1
 
 /**
  * There are hundreds of thousands of packets on their way, and as many timers. So an entry is no
- * object: three numbers in the heap, and in its slot whom it is for.
+ * object: three numbers in the heap, and in its slot the packet or
+ * the owner of the timer.
  */
 export class Schedule {
   readonly #deliver: (packet: LinkPacket) => void
@@ -36,8 +37,8 @@ export class Schedule {
   #slot = new Int32Array(FIRST_ROOM)
   #length = 0
   #nextOrder = 0
-  // By slot: for whom (a timer that was moved to earlier leaves nobody), and of a timer when it is
-  // due, and where it stands in the heap.
+  // By slot: what it is for (undefined for a timer that was moved to earlier), and of a timer when
+  // it is due, and where it stands in the heap.
   readonly #subjects: (LinkPacket | (() => void) | Timed | undefined)[] = []
   #dueAt = new Float64Array(FIRST_ROOM)
   #heapAt = new Float64Array(FIRST_ROOM)
@@ -73,7 +74,7 @@ export class Schedule {
     return this.#pushTimer(at, this.#newSlot(owner))
   }
 
-  /** Calls a timer off. It keeps its slot until its owner hears of it. */
+  /** Calls a timer off. It keeps its slot until its owner gets a call. */
   stopTimer(slot: number): void {
     if (slot !== NO_TIMER) this.#dueAt[slot] = NEVER
   }
