@@ -6,6 +6,7 @@ import { FrameDecoder, type PollEvent, type Poller, SocketAddress, type UdpSocke
 import { connectWebSocket, type WebSocketHandlers } from 'pollport/websocket'
 import { games } from '../games/index.ts'
 import type { BotFigures, BotReport, Times } from '../load/figures.ts'
+import { type Place, system } from '../place.ts'
 import type { Game } from '../rules/game.ts'
 import { ReceivedViews } from '../rules/views.ts'
 import { MAX_REPLY_BYTES } from '../server/config.ts'
@@ -102,6 +103,7 @@ const NO_WEB = { port: 0, percent: 0 }
 const NO_INPUT = new Uint8Array(0)
 
 export class Fleet {
+  readonly #place: Place
   readonly #poller: Poller<Guest>
   readonly #options: Required<FleetOptions>
   readonly #byBehaviour = new Map<Behaviour, Set<Guest>>(
@@ -126,7 +128,7 @@ export class Fleet {
   #arriving = 0
   #arrived = 0
   #lastArrivedMs = 0
-  readonly #startedMs = performance.now()
+  readonly #startedMs: number
   #mayConnect = 0
   #pingId = 0
   /** For all that come by WebSocket. */
@@ -137,11 +139,13 @@ export class Fleet {
       this.#onClose(userPtr, (error as NodeJS.ErrnoException | undefined)?.code)
   }
 
-  constructor(poller: Poller<Guest>, options: FleetOptions) {
+  constructor(poller: Poller<Guest>, options: FleetOptions, place: Place = system) {
+    this.#place = place
+    this.#startedMs = place.nowMs()
     const { connectsPerSecond = pace.connectsPerSecond, maxArriving = pace.maxArriving } = options
     this.#poller = poller
     this.#options = { ...options, connectsPerSecond, maxArriving, web: options.web ?? NO_WEB }
-    const nowMs = performance.now()
+    const nowMs = this.#place.nowMs()
     this.#acts = new Wheel(SLOT_MS, nowMs)
     this.#pings = new Wheel(SLOT_MS, nowMs)
     this.#plays = new Wheel(SLOT_MS, nowMs)
@@ -165,7 +169,7 @@ export class Fleet {
   }
 
   onTick(lateMs: number): void {
-    const nowMs = performance.now()
+    const nowMs = this.#place.nowMs()
     this.#lastSecond.lateness.record(lateMs)
     this.#phase.lateness.record(lateMs)
     this.#acts.turn(nowMs, (guest, dueMs) => {
@@ -226,7 +230,7 @@ export class Fleet {
   #add(behaviour: Behaviour, crowd: number): void {
     const options = {
       name: `bot ${++this.#named}`,
-      random: Math.random,
+      random: this.#place.fraction,
       ledger: this.#ledgerOf(behaviour),
       crowd
     }
@@ -255,7 +259,7 @@ export class Fleet {
     this.#byBehaviour.get(behaviour)?.add(guest)
     this.#queue.push(guest)
     if (guest.bot.isHonest)
-      this.#pings.add(guest, performance.now() + Math.random() * pace.pingEveryMs)
+      this.#pings.add(guest, this.#place.nowMs() + this.#place.fraction() * pace.pingEveryMs)
   }
 
   /** Of each behaviour the same share comes by WebSocket, evenly spread. */
@@ -329,7 +333,7 @@ export class Fleet {
   }
 
   #onConnect(guest: Guest): void {
-    this.#do(guest, guest.bot.connected(), performance.now())
+    this.#do(guest, guest.bot.connected(), this.#place.nowMs())
     if (!guest.bot.isHonest) this.#hasArrived(guest) // it may never sign in
   }
 
@@ -340,7 +344,7 @@ export class Fleet {
     if (guest.hasArrived) return
     guest.hasArrived = true
     this.#arrived++
-    this.#lastArrivedMs = performance.now()
+    this.#lastArrivedMs = this.#place.nowMs()
   }
 
   // ---- Turns ----
@@ -362,7 +366,7 @@ export class Fleet {
     if (line === undefined || line.isClosed) return
     for (const request of deed?.send ?? []) line.send(request)
     if (deed?.bytes !== undefined) line.sendBytes(deed.bytes)
-    const usualMs = pace.minPauseMs + Math.random() * (pace.maxPauseMs - pace.minPauseMs)
+    const usualMs = pace.minPauseMs + this.#place.fraction() * (pace.maxPauseMs - pace.minPauseMs)
     this.#askAt(guest, nowMs + (deed?.pauseMs ?? usualMs))
     if (deed?.afterwards !== undefined) line[deed.afterwards]()
   }
@@ -406,7 +410,7 @@ export class Fleet {
 
   #onPong(guest: Guest): void {
     if (guest.pingedMs === undefined || !guest.bot.isHonest) return
-    const tookMs = performance.now() - guest.pingedMs
+    const tookMs = this.#place.nowMs() - guest.pingedMs
     this.#lastSecond.roundTrips.record(tookMs)
     this.#phase.roundTrips.record(tookMs)
     guest.pingedMs = undefined
@@ -414,7 +418,7 @@ export class Fleet {
 
   #onMessage(guest: Guest, message: ServerMessage): void {
     const { bot } = guest
-    const nowMs = performance.now()
+    const nowMs = this.#place.nowMs()
     switch (message.type) {
       case 'udp':
         this.#openWay(guest, message.port, message.token)
@@ -439,7 +443,7 @@ export class Fleet {
 
   #onState(guest: Guest, state: MatchState): void {
     if (!guest.clock.isNews(state)) return
-    const tookMs = guest.clock.hear(state, performance.now())
+    const tookMs = guest.clock.hear(state, this.#place.nowMs())
     if (tookMs !== undefined) {
       this.#lastSecond.inputs.record(tookMs)
       this.#phase.inputs.record(tookMs)
@@ -457,7 +461,7 @@ export class Fleet {
     guest.udp = undefined
     guest.way = undefined
     const pauseMs = guest.bot.gone(code)
-    if (!guest.isDismissed) this.#askAt(guest, performance.now() + pauseMs)
+    if (!guest.isDismissed) this.#askAt(guest, this.#place.nowMs() + pauseMs)
   }
 
   // ---- Datagrams and inputs ----
@@ -470,7 +474,7 @@ export class Fleet {
     )
     guest.way = new DatagramWay(token)
     guest.udpServer = new SocketAddress({ address, port }) // parsed once, and not for each datagram
-    this.#startPlaying(guest, performance.now())
+    this.#startPlaying(guest, this.#place.nowMs())
   }
 
   #sendDatagram(guest: Guest, message: FromPlayer): void {
@@ -487,14 +491,14 @@ export class Fleet {
       this.#onState(guest, state)
       return
     }
-    const answer = guest.way.hear(message, performance.now())
+    const answer = guest.way.hear(message, this.#place.nowMs())
     if (answer !== undefined) this.#sendDatagram(guest, answer)
   }
 
   #startPlaying(guest: Guest, nowMs: number): void {
     if (guest.isPlaying) return
     guest.isPlaying = true
-    this.#plays.add(guest, nowMs + Math.random() * pace.playEveryMs)
+    this.#plays.add(guest, nowMs + this.#place.fraction() * pace.playEveryMs)
   }
 
   #onPlayDue(guest: Guest, nowMs: number): void {

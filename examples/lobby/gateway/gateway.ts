@@ -4,12 +4,13 @@ import type { Logger } from 'pino'
 import {
   FrameDecoder,
   type PollEvent,
-  Poller,
+  type Poller,
   Socket,
   type TcpConnection,
   type TcpListener
 } from 'pollport'
 import { type WebSocket, WebSocketHandshakeError } from 'pollport/websocket'
+import { type Alarm, type Place, system } from '../place.ts'
 import type { Games } from '../rules/game.ts'
 import { Throttle } from '../rules/session.ts'
 import { type Limits, limitsOf, type Settings } from '../server/config.ts'
@@ -62,7 +63,7 @@ const GOING_AWAY = 1001
 export interface Doors {
   address: string
   /** undefined: another thread hands connections over to it. */
-  listen: { port: number; webPort: number; isShared: boolean } | undefined
+  listen: { port: number; webPort: number | undefined; isShared: boolean } | undefined
   udpPort: number
 }
 
@@ -89,12 +90,13 @@ class Client {
     id: number,
     connection: TcpConnection<Client>,
     socket: WebSocket<Client> | undefined,
-    limits: Limits
+    limits: Limits,
+    nowMs: number
   ) {
     this.id = id
     this.connection = connection
     this.socket = socket
-    this.throttle = new Throttle(limits, performance.now())
+    this.throttle = new Throttle(limits, nowMs)
     const maxFrameBytes = limits.maxFrameBytes
     this.decoder =
       socket === undefined
@@ -123,11 +125,15 @@ export class Gateway implements GatewayLink {
   readonly #limits: Limits
   readonly #log: Logger
   readonly #games: Games
+  readonly #place: Place
+  readonly #clock: Alarm
+  readonly #crowdAlarm: Alarm
   readonly #poller: Poller<Client>
   readonly #listener: TcpListener<Client> | undefined
   readonly #webListener: TcpListener<Client> | undefined
   readonly #paths: UdpPaths
-  readonly #web: WebDoor<Client>
+  /** undefined: there is no page, and nobody comes by WebSocket. */
+  readonly #web: WebDoor<Client> | undefined
   readonly #clients = new Map<number, Client>()
   /** Those of them that came by WebSocket. */
   readonly #browsers = new Set<Client>()
@@ -152,11 +158,14 @@ export class Gateway implements GatewayLink {
   /**
    * Listens at its doors. Throws a SocketError, for example `EADDRINUSE`, with address and port.
    */
-  constructor(doors: Doors, settings: Settings, log: Logger, games: Games) {
+  constructor(doors: Doors, settings: Settings, log: Logger, games: Games, place: Place = system) {
+    this.#place = place
+    this.#clock = place.alarm(() => this.#onClock())
+    this.#crowdAlarm = place.alarm(() => this.#serveCrowds())
     this.#limits = limitsOf(settings)
     this.#log = log
     this.#games = games
-    this.#poller = new Poller({
+    this.#poller = place.poller({
       highWaterMarkBytes: settings.maxUnreadBytes,
       ...SMALL_BATCHES
     })
@@ -169,18 +178,20 @@ export class Gateway implements GatewayLink {
           sendBufferSize: settings.sendBufferBytes
         }
         this.#listener = at(listen.port, (port) => this.#poller.listenTcp({ ...shared, port }))
-        this.#webListener = at(listen.webPort, (port) =>
-          this.#poller.listenTcp({ ...shared, port })
-        )
+        if (listen.webPort !== undefined)
+          this.#webListener = at(listen.webPort, (port) =>
+            this.#poller.listenTcp({ ...shared, port })
+          )
       }
       this.#paths = at(udpPort, (port) => {
         const onInput: HubLink['input'] = (...input) => this.#hub?.input(...input)
-        return new UdpPaths({ address, port, limits: this.#limits, onInput, log })
+        return new UdpPaths({ address, port, limits: this.#limits, onInput, log, place })
       })
     } catch (error) {
       this.#poller.close()
       throw Object.assign(error as Error, { address })
     }
+    if (listen?.webPort === undefined && listen !== undefined) return
     this.#web = new WebDoor<Client>(
       this.#poller,
       this.#limits,
@@ -220,7 +231,7 @@ export class Gateway implements GatewayLink {
   /** Serves until {@link stop}. */
   async run(hub: HubLink): Promise<void> {
     this.#hub = hub
-    const clock = setInterval(() => this.#onClock(), CLOCK_MS)
+    this.#clock.set(CLOCK_MS)
     const { signal } = this.#stopped
     const serving = [
       this.#poller.run((events) => this.#onEvents(events), { signal }),
@@ -229,7 +240,8 @@ export class Gateway implements GatewayLink {
     try {
       await Promise.all(serving)
     } finally {
-      clearInterval(clock)
+      this.#clock.cancel()
+      this.#crowdAlarm.cancel()
       this.#poller.close()
       this.#paths.end()
     }
@@ -243,7 +255,7 @@ export class Gateway implements GatewayLink {
       connection = this.#poller.adopt(socket) as TcpConnection<Client>
       // Read now, which caches it: once the peer is gone its address is lost
       void connection.remoteAddress
-      if (isWeb) this.#web.accept(connection)
+      if (isWeb) this.#web?.accept(connection)
       else this.#onAccept(connection)
     } catch (error) {
       this.#log.debug({ err: error }, 'reset while it was handed over')
@@ -278,7 +290,7 @@ export class Gateway implements GatewayLink {
     this.#deliverNow(crowd.ids.slice(crowd.next, crowd.next + CROWD), crowd.frame)
     crowd.next += CROWD
     if (crowd.next >= crowd.ids.length) this.#crowds.shift()
-    setTimeout(() => this.#serveCrowds(), CROWD_EVERY_MS)
+    this.#crowdAlarm.set(CROWD_EVERY_MS)
   }
 
   #deliverNow(ids: readonly number[], frame: Uint8Array): void {
@@ -301,7 +313,7 @@ export class Gateway implements GatewayLink {
     const game = this.#games.get(name)
     if (game === undefined) throw new Error(`this gateway does not have the game ${name}`)
     const state = new OutgoingState(game, bytes)
-    const nowMs = performance.now()
+    const nowMs = this.#place.nowMs()
     const others: number[] = []
     for (const id of ids) {
       const client = this.#clients.get(id)
@@ -326,7 +338,7 @@ export class Gateway implements GatewayLink {
     this.#deliverNow([...this.#clients.keys()], frame)
     this.#isStopping = true
     for (const client of this.#clients.values()) this.#part(client)
-    this.#web.close()
+    this.#web?.close()
     if (this.#clients.size === 0) this.#stopped.abort()
   }
 
@@ -335,7 +347,7 @@ export class Gateway implements GatewayLink {
     return {
       connections: this.#clients.size,
       webConnections: this.#browsers.size,
-      viaUdp: this.#paths.countHearing(performance.now()),
+      viaUdp: this.#paths.countHearing(this.#place.nowMs()),
       messagesIn: this.#messagesIn,
       messagesOut: this.#messagesOut,
       bytesIn: bytesReceived + this.#paths.bytesIn,
@@ -352,7 +364,7 @@ export class Gateway implements GatewayLink {
     for (const event of events) {
       switch (event.type) {
         case 'accept':
-          if (event.listener === this.#webListener) this.#web.accept(event.socket)
+          if (event.listener === this.#webListener) this.#web?.accept(event.socket)
           else this.#onAccept(event.socket)
           break
         case 'receive':
@@ -380,7 +392,13 @@ export class Gateway implements GatewayLink {
   }
 
   #onAccept(connection: TcpConnection<Client>): void {
-    const client = new Client(this.#nextId++, connection, undefined, this.#limits)
+    const client = new Client(
+      this.#nextId++,
+      connection,
+      undefined,
+      this.#limits,
+      this.#place.nowMs()
+    )
     connection.userPtr = client
     connection.setIdleTimeout(this.#limits.idleMs)
     this.#enter(client)
@@ -388,9 +406,9 @@ export class Gateway implements GatewayLink {
 
   #onBrowser(socket: WebSocket<Client>): void {
     const connection = socket.connection as TcpConnection<Client>
-    const client = new Client(this.#nextId++, connection, socket, this.#limits)
+    const client = new Client(this.#nextId++, connection, socket, this.#limits, this.#place.nowMs())
     socket.userPtr = client
-    client.seenAtMs = performance.now()
+    client.seenAtMs = this.#place.nowMs()
     this.#browsers.add(client)
     this.#enter(client)
   }
@@ -412,7 +430,7 @@ export class Gateway implements GatewayLink {
 
   #onIdle(client: Client): void {
     const { idleMs } = this.#limits
-    const nowMs = performance.now()
+    const nowMs = this.#place.nowMs()
     // A client that plays by datagrams sends nothing else.
     if (client.path !== undefined && nowMs - client.path.receivedAtMs < idleMs)
       client.connection.setIdleTimeout(idleMs)
@@ -467,7 +485,7 @@ export class Gateway implements GatewayLink {
 
   #admits(client: Client): boolean {
     if (client.resetAtMs !== undefined) return false
-    const admission = client.throttle.admit(performance.now())
+    const admission = client.throttle.admit(this.#place.nowMs())
     if (admission === 'warn')
       this.#refuse(client, new Refusal('too-fast', 'too many commands; some are dropped'))
     if (admission === 'cut')
@@ -505,11 +523,12 @@ export class Gateway implements GatewayLink {
   // ---- Ends ----
 
   #onClock(): void {
-    const nowMs = performance.now()
+    this.#clock.set(CLOCK_MS)
+    const nowMs = this.#place.nowMs()
     for (const client of this.#leaving) {
       if (nowMs >= (client.resetAtMs as number)) client.reset()
     }
-    this.#web.cutLate(nowMs)
+    this.#web?.cutLate(nowMs)
     this.#lookForIdle(nowMs)
     this.#cutLagging()
   }
@@ -530,7 +549,7 @@ export class Gateway implements GatewayLink {
 
   /** By RST, without a message. */
   #cut(client: Client): void {
-    client.resetAtMs = performance.now()
+    client.resetAtMs = this.#place.nowMs()
     client.reset()
   }
 
@@ -562,7 +581,7 @@ export class Gateway implements GatewayLink {
     if (client.resetAtMs !== undefined) return
     if (client.path !== undefined) this.#paths.close(client.path)
     client.path = undefined
-    client.resetAtMs = performance.now() + this.#limits.goodbyeMs
+    client.resetAtMs = this.#place.nowMs() + this.#limits.goodbyeMs
     this.#leaving.add(client)
     if (this.#leaving.size > this.#limits.maxGoodbyes && !this.#isStopping) client.reset()
     else client.end(this.#isStopping ? GOING_AWAY : POLICY)

@@ -2,15 +2,10 @@
 // address has proved that it receives, the server sends it nothing but a challenge, which is no
 // longer than what came from it; after that the token counts only from that address. Contains no
 // rules.
-import { createHmac, randomBytes, timingSafeEqual } from 'node:crypto'
+import { createHmac, timingSafeEqual } from 'node:crypto'
 import type { Logger } from 'pino'
-import {
-  type DatagramEvent,
-  type PollEvent,
-  Poller,
-  type SocketAddress,
-  type UdpSocket
-} from 'pollport'
+import type { DatagramEvent, PollEvent, Poller, SocketAddress, UdpSocket } from 'pollport'
+import type { Place } from '../place.ts'
 import { type Game, MAX_STATE_DATAGRAM_BYTES } from '../rules/game.ts'
 import { TokenBucket } from '../rules/session.ts'
 import type { Limits } from '../server/config.ts'
@@ -43,7 +38,7 @@ const KEPT_VIEWS = 32
 /** The path to one player. */
 export class UdpPath {
   readonly client: number
-  readonly token: string = randomBytes(UDP_TOKEN_BYTES).toString('hex')
+  readonly token: string
   readonly bucket: TokenBucket
   /** Set once the address has proved that it receives. */
   address: SocketAddress | undefined
@@ -59,7 +54,8 @@ export class UdpPath {
   /** By tick: what was sent since the one that has arrived, if the game makes differences. */
   readonly views = new Map<number, unknown>()
 
-  constructor(client: number, limits: Limits, nowMs: number) {
+  constructor(client: number, limits: Limits, nowMs: number, token: string) {
+    this.token = token
     this.client = client
     this.bucket = new TokenBucket(limits.inputsPerSecond, limits.inputsPerSecond, nowMs)
   }
@@ -72,6 +68,7 @@ export interface UdpPathsOptions {
   /** The bytes are valid until the next batch. */
   onInput: (client: number, match: number, seq: number, input: Uint8Array) => void
   log: Logger
+  place: Place
 }
 
 export class UdpPaths {
@@ -81,18 +78,21 @@ export class UdpPaths {
   // A poller of its own: a fair poller gives each socket its turn, so among ten thousand
   // connections the one socket of two thousand players would have its turn far too seldom.
   readonly #poller: Poller<never>
+  readonly #place: Place
   readonly #socket: UdpSocket<never>
   readonly #limits: Limits
   readonly #onInput: UdpPathsOptions['onInput']
   readonly #log: Logger
   readonly #byToken = new Map<string, UdpPath>()
   /** For the nonces of challenges: only a receiver can answer them. */
-  readonly #key = randomBytes(32)
+  readonly #key: Buffer
 
   /** Binds its port. Throws a SocketError. */
-  constructor({ address, port, limits, onInput, log }: UdpPathsOptions) {
+  constructor({ address, port, limits, onInput, log, place }: UdpPathsOptions) {
     // Longer ones are seen to be longer, and need no room.
-    this.#poller = new Poller({
+    this.#place = place
+    this.#key = place.randomBytes(32)
+    this.#poller = place.poller({
       maxDatagramBytes: LONGEST_FROM_PLAYER_BYTES + 1,
       readBudgetBytes: BATCH_BYTES
     })
@@ -135,7 +135,12 @@ export class UdpPaths {
 
   /** A new path, with a token of its own. */
   open(client: number): UdpPath {
-    const path = new UdpPath(client, this.#limits, performance.now())
+    const path = new UdpPath(
+      client,
+      this.#limits,
+      this.#place.nowMs(),
+      this.#place.randomBytes(UDP_TOKEN_BYTES).toString('hex')
+    )
     this.#byToken.set(path.token, path)
     return path
   }
@@ -191,7 +196,7 @@ export class UdpPaths {
     this.in++
     const message = decodeFromPlayer(data)
     const path = message && this.#byToken.get(message.token)
-    const nowMs = performance.now()
+    const nowMs = this.#place.nowMs()
     if (message === undefined || path === undefined || !path.bucket.take(1, nowMs)) {
       this.refused++
       return

@@ -14,7 +14,7 @@ import {
   Refusal,
   type ServerMessage
 } from '../wire/protocol.ts'
-import { TokenSigner } from '../wire/tokens.ts'
+import { newPlayerId, TOKEN_KEY_BYTES, TokenSigner } from '../wire/tokens.ts'
 import { AddressRates } from './address-rates.ts'
 import { Arrivals } from './arrivals.ts'
 import type { Game, Games } from './game.ts'
@@ -47,6 +47,10 @@ export interface Outlet {
    */
   keep(match: MatchRecord, then: (saved: boolean) => void): void
   newSeed(): string
+  /** Milliseconds since 1970. */
+  dateMs(): number
+  /** Nobody can guess them. */
+  randomBytes(count: number): Buffer
 }
 
 /** What can be played, and the operator's settings of each game, by its name. */
@@ -61,7 +65,7 @@ export class Lobby {
   readonly #deliver: Deliver
   readonly #dismiss: Dismiss
   readonly #ofRooms: RoomOutlet
-  readonly #tokens = new TokenSigner()
+  readonly #tokens: TokenSigner
   /** Connected, and not being disconnected. */
   readonly #present = new Set<Session>()
   /** Those of them without a name yet. */
@@ -103,6 +107,7 @@ export class Lobby {
   constructor(limits: Limits, outlet: Outlet, games: LobbyGames, skills: Skills = new Skills()) {
     this.#limits = limits
     this.#outlet = outlet
+    this.#tokens = new TokenSigner(outlet.randomBytes(TOKEN_KEY_BYTES))
     this.#deliver = outlet.deliver
     this.#dismiss = outlet.dismiss
     this.#skills = skills
@@ -124,6 +129,7 @@ export class Lobby {
       changed: (room) => this.#list.touch(room),
       finished: this.#finish.bind(this),
       newMatch: () => ({ number: ++this.#matches, seed: outlet.newSeed() }),
+      randomBytes: outlet.randomBytes,
       mayStart: () => !this.#isDraining
     }
   }
@@ -381,7 +387,7 @@ export class Lobby {
     const key = keyOf(name)
     // Also that of a player who is away: the name is part of the seat.
     if (this.#players.has(key)) throw new Refusal('name-taken', 'this name is taken')
-    const player = new Player(name)
+    const player = new Player(name, newPlayerId(this.#outlet.randomBytes))
     this.#players.set(key, player)
     this.#byId.set(player.id, player)
     this.#inLobby.add(player)
@@ -449,7 +455,7 @@ export class Lobby {
     then: (kept: KeptMatch) => void
   ): void {
     const skills = this.#skills.record(players, result.winners)
-    const record = { endedAtMs: Date.now(), room: room.name, ...result, skills }
+    const record = { endedAtMs: this.#outlet.dateMs(), room: room.name, ...result, skills }
     this.#outlet.keep(record, (saved) => then({ skills, saved }))
   }
 

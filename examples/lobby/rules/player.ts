@@ -1,12 +1,11 @@
 // A player: a name, a seat in a room, and the current connection, if there is one. A player
 // outlives a lost connection for a while.
-
 import { newPlayerId } from '../wire/tokens.ts'
 import type { Room } from './room.ts'
 import type { Session } from './session.ts'
 
 export class Player {
-  readonly id: string = newPlayerId()
+  readonly id: string
   readonly name: string
   room: Room | undefined
   /** The room that keeps a seat for this player. */
@@ -18,7 +17,8 @@ export class Player {
   /** When the seat is given up, if the player has not come back. */
   awayUntilMs = 0
 
-  constructor(name: string) {
+  constructor(name: string, id = newPlayerId()) {
+    this.id = id
     this.name = name
   }
 }

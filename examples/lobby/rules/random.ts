@@ -1,14 +1,14 @@
 // Random numbers of a match: the same for the same seed on every machine, and unpredictable for
 // everybody who does not know the seed. A short seed would not do: from its own cards a player
 // could try out all seeds, and know everybody else's.
-import { createHash, randomBytes } from 'node:crypto'
+import { createHash } from 'node:crypto'
 
 const SEED_BYTES = 16
 const HASH_BYTES = 32
 
 /** In hexadecimal. */
-export function newSeed(): string {
-  return randomBytes(SEED_BYTES).toString('hex')
+export function newSeed(bytes: (count: number) => Buffer): string {
+  return bytes(SEED_BYTES).toString('hex')
 }
 
 /** Numbers from 0 up to 1, of 32 bits each: the hashes of the seed with a counter. */

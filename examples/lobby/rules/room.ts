@@ -1,6 +1,5 @@
 // A room: its seats, its host, who is ready, and the match that runs in it. Sends what happens to
 // those inside. Uses no sockets; the time is passed in.
-import { randomInt } from 'node:crypto'
 import type { Limits } from '../server/config.ts'
 import type { RoomDetail } from '../server/server-figures.ts'
 import { type MemberInfo, Refusal, type RoomInfo, type ServerMessage } from '../wire/protocol.ts'
@@ -36,6 +35,8 @@ export interface RoomOutlet {
   ): void
   /** A number that no other match of this server has had, and a seed. */
   newMatch(): { number: number; seed: string }
+  /** Nobody can guess them. */
+  randomBytes(count: number): Buffer
   /** Whether matches may begin. */
   mayStart(): boolean
 }
@@ -58,11 +59,9 @@ export const CODE_CHARS = 8
 /** More are not remembered: a client with many names could make this grow without a bound. */
 const MAX_KICKED = 1_000
 
-function newCode(): string {
-  return Array.from(
-    { length: CODE_CHARS },
-    () => CODE_LETTERS[randomInt(CODE_LETTERS.length)]
-  ).join('')
+/** There are 32 letters: each byte has the same chance to become each of them. */
+function newCode(bytes: Buffer): string {
+  return Array.from(bytes, (byte) => CODE_LETTERS[byte % CODE_LETTERS.length]).join('')
 }
 
 export class Room {
@@ -101,7 +100,7 @@ export class Room {
     this.name = name
     this.options = options
     this.part = part
-    this.code = options.isPrivate ? newCode() : undefined
+    this.code = options.isPrivate ? newCode(outlet.randomBytes(CODE_CHARS)) : undefined
     this.#limits = limits
     this.#outlet = outlet
   }

@@ -2,6 +2,7 @@
 // their messages go out, each encoded once for all its receivers. Uses no sockets and no threads.
 import type { Logger } from 'pino'
 import type { GatewayLink, HubLink } from '../gateway/links.ts'
+import type { Place } from '../place.ts'
 import { TICKS_PER_SECOND } from '../rules/game.ts'
 import { Lobby, type LobbyGames } from '../rules/lobby.ts'
 import type { EncodedView } from '../rules/match.ts'
@@ -35,6 +36,7 @@ export interface HubOptions {
   games: LobbyGames
   newSeed: () => string
   log: Logger
+  place: Place
   /** Draining is over: the last match has ended. */
   onDrained: () => void
 }
@@ -60,10 +62,17 @@ export class Hub {
       deliverState: this.#deliverState.bind(this),
       dismiss: this.#dismiss.bind(this),
       keep: this.#keep.bind(this),
-      newSeed: options.newSeed
+      newSeed: options.newSeed,
+      dateMs: () => options.place.dateMs(),
+      randomBytes: (count: number) => options.place.randomBytes(count)
     }
     this.lobby = new Lobby(options.limits, outlet, options.games, options.skills)
-    this.ticker = new Ticker(TICKS_PER_SECOND, (nowMs, part) => this.#tick(nowMs, part), TICK_PARTS)
+    this.ticker = new Ticker(
+      TICKS_PER_SECOND,
+      (nowMs, part) => this.#tick(nowMs, part),
+      TICK_PARTS,
+      options.place
+    )
   }
 
   get isDraining(): boolean {
@@ -71,7 +80,7 @@ export class Hub {
   }
 
   roomPage(from: number): RoomPage {
-    return this.lobby.roomDetails(from, performance.now())
+    return this.lobby.roomDetails(from, this.#options.place.nowMs())
   }
 
   /** Adds a gateway. Returns the object that it calls for what happens there. */
@@ -81,22 +90,23 @@ export class Hub {
     const { limits } = this.#options
     return {
       enter: (client, address) => {
-        const guest = new Guest(link, client, limits, performance.now(), address)
+        const guest = new Guest(link, client, limits, this.#options.place.nowMs(), address)
         guests.set(client, guest)
         this.lobby.enter(guest)
       },
       receive: (client, frame) => {
         const guest = guests.get(client)
-        if (guest !== undefined) this.lobby.receive(guest, frame, performance.now())
+        if (guest !== undefined) this.lobby.receive(guest, frame, this.#options.place.nowMs())
       },
       input: (client, match, seq, input) => {
         const guest = guests.get(client)
-        if (guest !== undefined) this.lobby.input(guest, match, seq, input, performance.now())
+        if (guest !== undefined)
+          this.lobby.input(guest, match, seq, input, this.#options.place.nowMs())
       },
       lose: (client) => {
         const guest = guests.get(client)
         guests.delete(client)
-        if (guest !== undefined) this.lobby.lose(guest, performance.now())
+        if (guest !== undefined) this.lobby.lose(guest, this.#options.place.nowMs())
       },
       leave: (client, reason) => {
         this.#count(reason)
@@ -104,7 +114,7 @@ export class Hub {
         guests.delete(client)
         if (guest === undefined) return
         this.#options.log.info({ player: guest.player?.name, reason }, 'disconnected')
-        this.lobby.leave(guest, performance.now())
+        this.lobby.leave(guest, this.#options.place.nowMs())
       },
       refused: (reason) => this.#count(reason)
     }
@@ -114,7 +124,7 @@ export class Hub {
   disconnect(link: GatewayLink): void {
     const guests = this.#guests.get(link) ?? new Map<number, Guest>()
     this.#guests.delete(link)
-    for (const guest of guests.values()) this.lobby.lose(guest, performance.now())
+    for (const guest of guests.values()) this.lobby.lose(guest, this.#options.place.nowMs())
   }
 
   /**
@@ -124,7 +134,7 @@ export class Hub {
   drain(): void {
     if (this.isDraining) return
     const { drainMs, log } = this.#options
-    const nowMs = performance.now()
+    const nowMs = this.#options.place.nowMs()
     this.#drainedMs = nowMs + drainMs
     log.info({ withinMs: drainMs, matches: this.lobby.matchCount }, 'draining')
     this.lobby.drain(drainMs, nowMs)
@@ -170,7 +180,7 @@ export class Hub {
     this.#options.log.info({ player: session.player?.name, reason: reason.code }, 'disconnected')
     this.#guests.get(link)?.delete(client)
     link.dismiss(client, encode(reason.toMessage()))
-    this.lobby.leave(session, performance.now())
+    this.lobby.leave(session, this.#options.place.nowMs())
   }
 
   #keep(match: MatchRecord, then: (saved: boolean) => void): void {

@@ -1,11 +1,11 @@
 // A lobby: the hub with its rules and its store, the gateways that hold the connections, in this
 // thread or in workers, and the door for operators.
-import { randomBytes } from 'node:crypto'
 import { type Logger, pino } from 'pino'
-import { type PollEvent, Poller, type TcpConnection, type TcpListener } from 'pollport'
+import type { PollEvent, Poller, TcpConnection, TcpListener } from 'pollport'
 import { games } from '../games/index.ts'
 import { type Doors, Gateway } from '../gateway/gateway.ts'
 import { type OpenPorts, RemoteGateway } from '../gateway/remote-gateway.ts'
+import { type Place, system } from '../place.ts'
 import type { Games } from '../rules/game.ts'
 import { newSeed } from '../rules/random.ts'
 import { Skills } from '../rules/skills.ts'
@@ -32,6 +32,10 @@ export interface LobbyOptions {
   handOver?: boolean
   /** Of each match's random numbers. By default it is unpredictable. */
   newSeed?: () => string
+  /** Default: this system. */
+  place?: Place
+  /** Whether it has a page and WebSockets. A simulated place has none. Default: true. */
+  hasWeb?: boolean
   /** Default: those of games/index.ts. Others can be played without workers alone. */
   games?: Games
 }
@@ -41,6 +45,8 @@ export class LobbyServer {
   readonly ended: Promise<void>
   /** What the operators' port asks for: of the settings, or one for this run. */
   readonly operatorToken: string
+  readonly #place: Place
+  readonly #hasWeb: boolean
   readonly #settings: Settings
   readonly #address: string
   readonly #log: Logger
@@ -66,7 +72,7 @@ export class LobbyServer {
   #newThreads: number[] = []
   #failure: Error | undefined
   #isStopping = false
-  #startedMs = performance.now()
+  readonly #startedMs: number
   #finish: (error?: Error) => void = () => {}
 
   /**
@@ -108,6 +114,9 @@ export class LobbyServer {
     skills: Skills
   ) {
     const log = options.log ?? pino({ level: 'silent' })
+    this.#place = options.place ?? system
+    this.#startedMs = this.#place.nowMs()
+    this.#hasWeb = options.hasWeb ?? true
     this.#settings = settings
     this.#address = address
     this.#log = log
@@ -119,18 +128,19 @@ export class LobbyServer {
       store,
       skills,
       games: { list: this.#games, settings: gameSettingsOf(settings, this.#games) },
-      newSeed: options.newSeed ?? newSeed,
+      newSeed: options.newSeed ?? (() => newSeed((count) => this.#place.randomBytes(count))),
       log,
+      place: this.#place,
       onDrained: () => this.stop()
     })
-    this.operatorToken = settings.operatorToken || randomBytes(24).toString('base64url')
+    this.operatorToken = settings.operatorToken || this.#place.randomBytes(24).toString('base64url')
     const source = {
       figures: () => this.figures,
       rooms: (from: number) => this.#hub.roomPage(from)
     }
     const names = [settings.operatorHost, ...listOf(settings.operatorHosts)]
     this.#operators = new Operators(source, new OperatorGuard(this.operatorToken, names))
-    this.#poller = new Poller()
+    this.#poller = this.#place.poller()
     this.#handsOver =
       settings.workers > 0 && (options.handOver ?? !this.#poller.capabilities.reusePort)
     try {
@@ -194,7 +204,7 @@ export class LobbyServer {
       rooms: lobby.roomCount,
       matches: lobby.matchCount,
       isDraining,
-      uptimeMs: performance.now() - this.#startedMs,
+      uptimeMs: this.#place.nowMs() - this.#startedMs,
       signIns: lobby.signIns,
       messagesIn: sum('messagesIn'),
       messagesOut: sum('messagesOut'),
@@ -218,8 +228,12 @@ export class LobbyServer {
   async #start(): Promise<void> {
     const { port, webPort, udpPort, workers } = this.#settings
     if (workers === 0) {
-      const doors = { address: this.#address, listen: { port, webPort, isShared: false }, udpPort }
-      const gateway = new Gateway(doors, this.#settings, this.#log, this.#games)
+      const doors = {
+        address: this.#address,
+        listen: { port, webPort: this.#hasWeb ? webPort : undefined, isShared: false },
+        udpPort
+      }
+      const gateway = new Gateway(doors, this.#settings, this.#log, this.#games, this.#place)
       this.#local = gateway
       this.#ports = { port: gateway.port, webPort: gateway.webPort, udpPort: gateway.udpPort }
       const isOver = gateway.run(this.#hub.connect(gateway)).catch((error) => {
@@ -298,7 +312,7 @@ export class LobbyServer {
 
   async #startAnew(number: number): Promise<void> {
     while (!this.#isStopping) {
-      const nowMs = performance.now()
+      const nowMs = this.#place.nowMs()
       this.#newThreads = this.#newThreads.filter(
         (startedMs) => nowMs - startedMs < NEW_THREADS_WITHIN_MS
       )

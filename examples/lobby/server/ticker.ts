@@ -2,6 +2,7 @@
 // after the start, whatever the ones before did, and a loop that is late by a whole tick or more
 // skips those ticks. (runLoop itself would hold Node's loop between the ticks, where pages,
 // WebSockets and threads' messages are served.) Contains no rules.
+import { type Alarm, type Place, system } from '../place.ts'
 import { LATENESS_BOUNDS_MS, type LatenessCounts } from './server-figures.ts'
 
 export class Ticker {
@@ -16,13 +17,21 @@ export class Ticker {
   #lateSumMs = 0
   #startMs = 0
   #next = 0
-  #timer: NodeJS.Timeout | undefined
+  readonly #place: Place
+  readonly #alarm: Alarm
 
   /**
    * With `parts`, each of so many parts has its own ticks, evenly spread over the period, so that
    * what all of them do is not done at once. Each call counts as a tick.
    */
-  constructor(ticksPerSecond: number, onTick: (nowMs: number, part: number) => void, parts = 1) {
+  constructor(
+    ticksPerSecond: number,
+    onTick: (nowMs: number, part: number) => void,
+    parts = 1,
+    place: Place = system
+  ) {
+    this.#place = place
+    this.#alarm = place.alarm(() => this.#look())
     this.#parts = parts
     this.#periodMs = 1000 / ticksPerSecond
     this.#partMs = this.#periodMs / parts
@@ -34,24 +43,24 @@ export class Ticker {
   }
 
   start(): void {
-    this.#startMs = performance.now()
+    this.#startMs = this.#place.nowMs()
     this.#next = 0
     this.#arm()
   }
 
   stop(): void {
-    clearTimeout(this.#timer)
+    this.#alarm.cancel()
   }
 
   #arm(): void {
     // Whole milliseconds, rounded down: Node's timers are late already, and one that is early is
     // armed again.
-    const leftMs = this.#startMs + this.#next * this.#partMs - performance.now()
-    this.#timer = setTimeout(() => this.#look(), Math.max(Math.floor(leftMs), 0))
+    const leftMs = this.#startMs + this.#next * this.#partMs - this.#place.nowMs()
+    this.#alarm.set(Math.max(Math.floor(leftMs), 0))
   }
 
   #look(): void {
-    const nowMs = performance.now()
+    const nowMs = this.#place.nowMs()
     const part = this.#next % this.#parts
     const lateMs = nowMs - (this.#startMs + this.#next * this.#partMs)
     if (lateMs >= 0) {

@@ -1,6 +1,7 @@
 // For tests of the rules: a lobby without sockets or clock. What each player hears is an array,
 // what the clock says is a number.
 
+import { randomBytes } from 'node:crypto'
 import type { ArenaView } from '../games/coin-arena/rules.ts'
 import { games } from '../games/index.ts'
 import { TICKS_PER_SECOND } from '../rules/game.ts'
@@ -60,7 +61,9 @@ export class Table {
           this.lobby.leave(session, this.nowMs)
         },
         keep: (match, then) => this.keep(match, then),
-        newSeed: () => '42'
+        newSeed: () => '42',
+        dateMs: () => Date.now(),
+        randomBytes
       },
       { list: games, settings: gameSettingsOf({ ...defaultSettings, ...settings }, games) },
       new Skills()

@@ -13,6 +13,9 @@ const TOKEN_BYTES = BODY_BYTES + 32
 /** As text: base64url of {@link TOKEN_BYTES}. */
 export const TOKEN_CHARS = Math.ceil((TOKEN_BYTES * 4) / 3)
 
+/** Of a signer's key. */
+export const TOKEN_KEY_BYTES = 32
+
 /** What a genuine token says. */
 export interface TokenClaim {
   /** The player, in hexadecimal. */
@@ -22,8 +25,8 @@ export interface TokenClaim {
 }
 
 /** Nobody knows it, and nobody can guess it. */
-export function newPlayerId(): string {
-  return randomBytes(ID_BYTES).toString('hex')
+export function newPlayerId(bytes: (count: number) => Buffer = randomBytes): string {
+  return bytes(ID_BYTES).toString('hex')
 }
 
 export class TokenSigner {
@@ -33,7 +36,7 @@ export class TokenSigner {
    * Tokens are good for as long as the key lives: one of its own for each run of the server, unless
    * one is given.
    */
-  constructor(key: Buffer = randomBytes(32)) {
+  constructor(key: Buffer = randomBytes(TOKEN_KEY_BYTES)) {
     this.#key = key
   }
 
