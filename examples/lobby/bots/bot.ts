@@ -65,7 +65,9 @@ const cuts = new Set<RefusalCode>([
   'idle',
   'server-full',
   'too-many-connections',
-  'replaced'
+  'replaced',
+  'removed',
+  'banned'
 ])
 
 export abstract class Bot {

@@ -42,6 +42,7 @@ export class RemoteGateway implements GatewayLink {
   #isOpen = false
   #failure: Error | undefined
   #looksInVain = 0
+  #heardMs = performance.now()
   #onListening: ((ports: OpenPorts) => void) | undefined
   #figures: GatewayFigures = {
     connections: 0,
@@ -62,6 +63,7 @@ export class RemoteGateway implements GatewayLink {
     this.#mailbox = new Mailbox(this.#worker, (call) => this.#obey(call))
     this.#worker.on('message', (post) => {
       this.#looksInVain = 0
+      this.#heardMs = performance.now()
       this.#mailbox.receive(post)
     })
     const watch = setInterval(() => this.#look(), LOOK_EVERY_MS)
@@ -85,6 +87,11 @@ export class RemoteGateway implements GatewayLink {
   /** Whether it has begun to serve. */
   get isOpen(): boolean {
     return this.#isOpen
+  }
+
+  /** For how long nothing has come from the thread, which reports its figures twice a second. */
+  get silentMs(): number {
+    return performance.now() - this.#heardMs
   }
 
   /** As of half a second ago, at most. */

@@ -4,6 +4,7 @@
 import { byId, make, setRows, setText } from './dom.js'
 import { bytes, clock, compact, count, duration, milliseconds, NOTHING } from './format.js'
 import { History } from './history.js'
+import { People } from './people.js'
 import { LATENESS_GOAL_MS, Plots } from './plots.js'
 import { Rooms } from './rooms.js'
 
@@ -107,6 +108,7 @@ async function ask(path) {
 const history = new History()
 const plots = new Plots()
 const rooms = new Rooms(ask)
+const people = new People(ask)
 
 /** @param {ServerFigures} figures @param {Sample['changes']} changes */
 function showFigures(figures, changes) {
@@ -174,7 +176,7 @@ async function refresh() {
   try {
     /** @type {ServerFigures} */
     const figures = await ask('figures')
-    await rooms.refresh()
+    await Promise.all([rooms.refresh(), people.refresh()])
     history.add(Date.now(), figures)
     showFigures(figures, history.latest?.changes)
     if (figures.isDraining) {

@@ -1,5 +1,6 @@
 // @ts-check
 // The table of rooms: a page of them, and below each one that was opened who is in it.
+import { actionButton, askFor } from './actions.js'
 import { byId, make, nameOf, setChildren, setText } from './dom.js'
 import { count, duration } from './format.js'
 
@@ -13,6 +14,7 @@ class RoomRow {
   #spectators = make('td', { class: 'number' })
   #state = make('td')
   #inside = make('td')
+  #people = make('div')
   isOpen = false
   row = make('tr', {}, make('th', {}, this.#button), this.#seats, this.#spectators, this.#state)
   detail = make('tr', { class: 'detail' }, this.#inside)
@@ -24,6 +26,18 @@ class RoomRow {
     this.#button.setAttribute('aria-controls', id)
     this.detail.id = id
     this.#inside.colSpan = 4
+    const close = actionButton('Close room', `Close room ${name}`)
+    close.addEventListener('click', () =>
+      askFor({
+        path: 'close-room',
+        title: `Close the room ${name}?`,
+        explains: 'Everybody in it is in the lobby again. A match that runs has no result.',
+        text: { label: 'Reason, which the players read', field: 'reason', isNeeded: false },
+        yes: 'Close room',
+        request: { room: name }
+      })
+    )
+    this.#inside.append(this.#people, make('p', {}, close))
     this.#button.addEventListener('click', () => this.#open(!this.isOpen))
     this.#open(false)
   }
@@ -48,7 +62,7 @@ class RoomRow {
     if (room.isPrivate) tags.push(make('span', { class: 'tag', text: 'private' }))
     if (room.hasPassword) tags.push(make('span', { class: 'tag', text: 'password' }))
     this.#state.replaceChildren(...tags)
-    this.#inside.replaceChildren(...insideOf(room))
+    this.#people.replaceChildren(...insideOf(room))
   }
 }
 

@@ -2,12 +2,14 @@
 // no sockets; the time is passed in.
 
 import { type Limits, TICK_PARTS } from '../server/config.ts'
-import type { RoomPage } from '../server/server-figures.ts'
+import type { PersonPage, RoomPage } from '../server/server-figures.ts'
 import type { MatchRecord } from '../server/store.ts'
 import {
   type Command,
   type GameInfo,
   keyOf,
+  type LimitsInfo,
+  type PlayedMatch,
   PROTOCOL_VERSION,
   type Presence,
   parseCommand,
@@ -17,7 +19,9 @@ import {
 import { newPlayerId, TOKEN_KEY_BYTES, TokenSigner } from '../wire/tokens.ts'
 import { AddressRates } from './address-rates.ts'
 import { Arrivals } from './arrivals.ts'
+import { type Ban, Bans } from './bans.ts'
 import type { Game, Games } from './game.ts'
+import { Leaderboard } from './leaderboard.ts'
 import type { MatchResult } from './match.ts'
 import { Player, sessionsOf } from './player.ts'
 import { QuickMatch } from './quick-match.ts'
@@ -31,7 +35,7 @@ import {
 } from './room.ts'
 import { RoomList } from './room-list.ts'
 import { type Session, TokenBucket } from './session.ts'
-import { Skills } from './skills.ts'
+import { MAX_SKILLS, Skills } from './skills.ts'
 
 /** Says why and ends the connection. Calls {@link Lobby.leave} before it returns. */
 export type Dismiss = (session: Session, reason: Refusal) => void
@@ -46,11 +50,15 @@ export interface Outlet {
    * when storing has failed.
    */
   keep(match: MatchRecord, then: (saved: boolean) => void): void
+  /** Reads a player's last matches. Calls `then` with undefined if that fails. */
+  history(key: string, then: (matches: PlayedMatch[] | undefined) => void): void
   newSeed(): string
   /** Milliseconds since 1970. */
   dateMs(): number
   /** Nobody can guess them. */
   randomBytes(count: number): Buffer
+  /** Sends bots into the room with this code. Returns false if there are not so many. */
+  sendBots(code: string, count: number): boolean
 }
 
 /** What can be played, and the operator's settings of each game, by its name. */
@@ -58,6 +66,18 @@ export interface LobbyGames {
   list: Games
   settings: ReadonlyMap<string, Record<string, unknown>>
 }
+
+/** What a lobby goes on from: what a server before it has kept. */
+export interface Kept {
+  skills?: Skills
+  leaders?: Leaderboard
+  bans?: Bans
+}
+
+/** How many commands a question for one's history counts for: each reads the store. */
+const HISTORY_COST = 10
+/** The seats of a practice, with the one of the player. */
+const PRACTICE_SEATS = 4
 
 export class Lobby {
   readonly #limits: Limits
@@ -81,6 +101,8 @@ export class Lobby {
   /** By game. */
   readonly #queues: ReadonlyMap<Game, QuickMatch>
   readonly #skills: Skills
+  readonly #leaders: Leaderboard
+  readonly bans: Bans
   /** How many connections each address has. */
   readonly #addresses = new Map<string, number>()
   readonly #signInRates: AddressRates
@@ -92,6 +114,7 @@ export class Lobby {
   #roomsMade = 0
   #signIns = 0
   #quickMatches = 0
+  #practices = 0
   #isDraining = false
   /** The players who are in no room: the lobby proper. */
   readonly #inLobby = new Set<Player>()
@@ -103,14 +126,15 @@ export class Lobby {
   /** Those whose connection is lost, the longest away first. */
   readonly #away = new Set<Player>()
 
-  /** `skills`: of those who have played before. */
-  constructor(limits: Limits, outlet: Outlet, games: LobbyGames, skills: Skills = new Skills()) {
+  constructor(limits: Limits, outlet: Outlet, games: LobbyGames, kept: Kept = {}) {
     this.#limits = limits
     this.#outlet = outlet
     this.#tokens = new TokenSigner(outlet.randomBytes(TOKEN_KEY_BYTES))
     this.#deliver = outlet.deliver
     this.#dismiss = outlet.dismiss
-    this.#skills = skills
+    this.#skills = kept.skills ?? new Skills()
+    this.#leaders = kept.leaders ?? new Leaderboard(MAX_SKILLS)
+    this.bans = kept.bans ?? new Bans()
     this.#signInRates = new AddressRates(limits.maxSignInsPerAddress)
     this.#newRoomRates = new AddressRates(limits.maxNewRoomsPerAddress)
     this.#list = new RoomList(limits, outlet.deliver)
@@ -177,6 +201,62 @@ export class Lobby {
     return { rooms: page.map((room) => room.detail(nowMs)), from, total: this.#rooms.size }
   }
 
+  // ---- What operators do ----
+
+  playerNamed(name: string): Player | undefined {
+    return this.#players.get(keyOf(name))
+  }
+
+  /** A page of the players whose names or addresses contain `find`. */
+  people(from: number, find: string): PersonPage {
+    const key = keyOf(find)
+    const found = [...this.#players].filter(
+      ([name, { session }]) => name.includes(key) || session?.address.includes(find)
+    )
+    const page = found.slice(from, from + this.#limits.maxListedRooms)
+    const players = page.map(([, player]) => {
+      const { name, session, room } = player
+      return { name, address: session?.address, where: this.#whereIs(player), room: room?.name }
+    })
+    return { players, from, total: found.length }
+  }
+
+  /** Ends a player's connection and gives up the seat, also of one that is away. */
+  sendAway(player: Player, reason: Refusal, nowMs: number): void {
+    if (player.session === undefined) this.#remove(player, nowMs)
+    else this.#dismiss(player.session, reason)
+  }
+
+  /** The players that it is for are disconnected, and stay out until it ends. */
+  enforce(ban: Ban, nowMs: number): void {
+    const player = ban.key === undefined ? undefined : this.#players.get(ban.key)
+    if (player !== undefined) this.sendAway(player, refusalOf(ban), nowMs)
+    if (ban.address === undefined) return
+    const there = [...this.#present].filter(({ block }) => block === ban.address)
+    for (const session of there) this.#dismiss(session, refusalOf(ban))
+  }
+
+  /** Returns whether there was such a room. Everybody in it is in the lobby again. */
+  closeRoom(name: string, reason: string): boolean {
+    const room = this.#rooms.get(keyOf(name))
+    if (room === undefined) return false
+    for (const player of room.close()) {
+      this.#inLobby.add(player)
+      this.#tell(player, { type: 'left', room: room.name, byOperator: reason })
+    }
+    this.#forget(room)
+    return true
+  }
+
+  /** To one player, or to everybody. */
+  announce(text: string, player?: Player): void {
+    const to = player === undefined ? 'all' : 'you'
+    const players = player === undefined ? this.#players.values() : [player]
+    this.#deliver(sessionsOf(players), { type: 'announcement', to, text })
+  }
+
+  // ---- Connections ----
+
   /**
    * From now on no player can join and no match starts; a player with a seat can still come back.
    */
@@ -194,6 +274,8 @@ export class Lobby {
     this.#present.add(session)
     const count = (this.#addresses.get(session.block) ?? 0) + 1
     this.#addresses.set(session.block, count)
+    const ban = this.bans.of({ address: session.block }, this.#outlet.dateMs())
+    if (ban !== undefined) return this.#dismiss(session, refusalOf(ban))
     if (count > this.#limits.maxConnectionsPerAddress) {
       this.#dismiss(
         session,
@@ -211,6 +293,7 @@ export class Lobby {
       type: 'hello',
       version: PROTOCOL_VERSION,
       maxFrameBytes,
+      limits: limitsInfo(this.#limits),
       games: this.#gameInfos()
     })
   }
@@ -323,6 +406,22 @@ export class Lobby {
       case 'players':
         this.#tell(player, this.#presences(command.from))
         break
+      case 'leaders': {
+        const { size: players } = this.#leaders
+        const leaders = [...this.#leaders.top()]
+        const skill = this.#skills.of(player.name)
+        this.#tell(player, { type: 'leaders', leaders, skill, players })
+        break
+      }
+      case 'history':
+        if (!session.bucket.take(HISTORY_COST, nowMs))
+          throw new Refusal('too-fast', 'you ask for your matches too often; wait a moment')
+        this.#outlet.history(keyOf(player.name), (matches) => {
+          if (matches !== undefined) this.#tell(player, { type: 'history', matches })
+          else
+            this.#refuse(session, new Refusal('no-history', 'your matches cannot be read just now'))
+        })
+        break
       case 'create':
         this.#create(session, player, command, nowMs)
         break
@@ -347,6 +446,9 @@ export class Lobby {
       case 'unqueue':
         if (!this.#unqueue(player)) throw new Refusal('not-queued', 'you are not in the queue')
         this.#tell(player, { type: 'unqueued' })
+        break
+      case 'practice':
+        this.#practise(player, this.#gameOf(command.game), nowMs)
         break
       case 'leave':
         this.#leaveByCommand(player, nowMs)
@@ -385,6 +487,7 @@ export class Lobby {
     if (!this.#signInRates.take(session.block, nowMs))
       throw new Refusal('too-fast', 'too many sign-ins from your address; wait a moment')
     const key = keyOf(name)
+    this.#mustNotBeBanned(key)
     // Also that of a player who is away: the name is part of the seat.
     if (this.#players.has(key)) throw new Refusal('name-taken', 'this name is taken')
     const player = new Player(name, newPlayerId(this.#outlet.randomBytes))
@@ -454,8 +557,14 @@ export class Lobby {
     result: MatchResult,
     then: (kept: KeptMatch) => void
   ): void {
+    if (room.options.isPractice) {
+      const skills = players.map((name) => ({ name, skill: this.#skills.of(name) }))
+      return then({ skills, saved: true })
+    }
     const skills = this.#skills.record(players, result.winners)
     const record = { endedAtMs: this.#outlet.dateMs(), room: room.name, ...result, skills }
+    if (result.winners.length > 0)
+      for (const { name, skill } of skills) this.#leaders.set(keyOf(name), name, skill)
     this.#outlet.keep(record, (saved) => then({ skills, saved }))
   }
 
@@ -593,10 +702,42 @@ export class Lobby {
   }
 
   #nameForQuickMatch(): string {
+    return this.#freeName(() => `Quick match ${++this.#quickMatches}`)
+  }
+
+  #freeName(next: () => string): string {
     for (;;) {
-      const name = `Quick match ${++this.#quickMatches}`
+      const name = next()
       if (!this.#rooms.has(keyOf(name))) return name
     }
+  }
+
+  /** A room in no list, with bots that get ready at once, as the player does. */
+  #practise(player: Player, game: Game, nowMs: number): void {
+    this.#mustBeInLobby(player)
+    this.#mustNotDrain()
+    const { maxRoomPlayers, minMatchPlayers, maxRooms } = this.#limits
+    if (this.#rooms.size >= maxRooms)
+      throw new Refusal('too-many-rooms', 'there are too many rooms')
+    if (game.bot === undefined) throw new Refusal('no-bots', `${game.title} has no bots`)
+    const most = Math.min(PRACTICE_SEATS, maxRoomPlayers, game.players.most)
+    const capacity = Math.max(most, minMatchPlayers, game.players.least)
+    const name = this.#freeName(() => `Practice ${++this.#practices}`)
+    const room = this.#newRoom(name, {
+      capacity,
+      isPrivate: true,
+      password: undefined,
+      isPractice: true,
+      game,
+      settings: this.#settingsOf(game)
+    })
+    const code = room.code as string
+    if (!this.#outlet.sendBots(code, capacity - 1))
+      throw new Refusal('no-bots', 'all bots are playing with others; try again in a moment')
+    this.#rooms.set(keyOf(name), room)
+    this.#byCode.set(code, room)
+    this.#enterRoom(player, room, () => room.join(player, undefined, nowMs))
+    room.setReady(player, true, nowMs)
   }
 
   #leaveByCommand(player: Player, nowMs: number): void {
@@ -627,6 +768,10 @@ export class Lobby {
       this.#inLobby.add(player)
       this.#tell(player, { type: 'left', room: room.name })
     }
+    this.#forget(room)
+  }
+
+  #forget(room: Room): void {
     this.#rooms.delete(keyOf(room.name))
     const founder = this.#founders.get(room)
     if (this.#founders.delete(room)) countDown(this.#roomsOfAddress, founder as string)
@@ -684,6 +829,11 @@ export class Lobby {
     if (this.#isDraining) throw new Refusal('draining', 'the server is about to shut down')
   }
 
+  #mustNotBeBanned(key: string): void {
+    const ban = this.bans.of({ key }, this.#outlet.dateMs())
+    if (ban !== undefined) throw refusalOf(ban)
+  }
+
   #mustBeNobody(session: Session): void {
     if (session.player !== undefined)
       throw new Refusal('already-named', `your name is ${session.player.name}`)
@@ -709,4 +859,26 @@ function countDown(counts: Map<string, number>, key: string): void {
   const count = (counts.get(key) ?? 0) - 1
   if (count > 0) counts.set(key, count)
   else counts.delete(key)
+}
+
+function limitsInfo(limits: Limits): LimitsInfo {
+  const { maxNameChars, maxTextChars, maxPasswordChars, maxRoomPlayers } = limits
+  const { minMatchPlayers, kickedMs, resumeMs } = limits
+  return {
+    maxNameChars,
+    maxTextChars,
+    maxPasswordChars,
+    maxRoomPlayers,
+    minMatchPlayers,
+    kickedMs,
+    resumeMs
+  }
+}
+
+function refusalOf({ untilMs, reason }: Ban): Refusal {
+  const until = new Date(untilMs)
+    .toISOString()
+    .replace(/:\d\d\.\d+Z/, ' UTC')
+    .replace('T', ' ')
+  return new Refusal('banned', `an operator keeps you out until ${until}: ${reason}`)
 }

@@ -50,6 +50,8 @@ export interface RoomOptions {
   readonly game: Game
   /** Of the game: what the room chose, and the operator's settings for the rest. */
   readonly settings: Record<string, unknown>
+  /** Against bots: its matches do not count. */
+  readonly isPractice?: boolean
 }
 
 // No letters and digits that people take for each other.
@@ -231,6 +233,21 @@ export class Room {
     const left = [...this.#spectators]
     for (const player of left) this.leave(player, nowMs)
     return left
+  }
+
+  /**
+   * Ends it, whatever happens inside: the match that runs has no result. Returns who was in it.
+   */
+  close(): Player[] {
+    const inside = this.#inside()
+    this.#match = undefined
+    this.#startsMs = undefined
+    for (const player of [...this.#held.keys()]) this.letGo(player)
+    for (const player of inside) player.room = undefined
+    this.#members.clear()
+    this.#spectators.clear()
+    this.#ready.clear()
+    return inside
   }
 
   // ---- The host ----

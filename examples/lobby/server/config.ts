@@ -213,6 +213,7 @@ const serverSettings = {
     .default('')
     .describe('what operators prove themselves by; without one the server makes one and prints it'),
   operatorHosts: names('by which operators reach their port; addresses and localhost always count'),
+  maxPracticeBots: whole(200, 0, 10_000, 'that play with people who practise; three each'),
   drainMs: whole(60_000, 0, DAY_MS, 'after SIGTERM, how long running matches may take to end'),
   logLevel: z
     .enum(

@@ -2,16 +2,24 @@
 // their messages go out, each encoded once for all its receivers. Uses no sockets and no threads.
 import type { Logger } from 'pino'
 import type { GatewayLink, HubLink } from '../gateway/links.ts'
+import { PracticeBots } from '../gateway/practice-bots.ts'
 import type { Place } from '../place.ts'
 import { TICKS_PER_SECOND } from '../rules/game.ts'
-import { Lobby, type LobbyGames } from '../rules/lobby.ts'
+import { type Kept, Lobby, type LobbyGames } from '../rules/lobby.ts'
 import type { EncodedView } from '../rules/match.ts'
 import { Session } from '../rules/session.ts'
-import type { Skills } from '../rules/skills.ts'
 import { encodeState } from '../wire/datagram.ts'
-import { encode, type Refusal, type RefusalCode, type ServerMessage } from '../wire/protocol.ts'
+import {
+  encode,
+  keyOf,
+  type PlayedMatch,
+  type Refusal,
+  type RefusalCode,
+  type ServerMessage
+} from '../wire/protocol.ts'
 import { type Limits, TICK_PARTS } from './config.ts'
 import type { RoomPage } from './server-figures.ts'
+import { SessionLog } from './session-log.ts'
 import type { MatchRecord, Store } from './store.ts'
 import { Ticker } from './ticker.ts'
 
@@ -27,14 +35,20 @@ class Guest extends Session {
   }
 }
 
+const PROBE_EVERY_MS = 5_000
+/** Of one player, at once. */
+const HISTORY_MATCHES = 20
+
 export interface HubOptions {
   limits: Limits
   drainMs: number
   store: Store
-  /** Of those who have played before. */
-  skills: Skills
+  /** By a server before. */
+  kept: Kept
   games: LobbyGames
   newSeed: () => string
+  /** How many bots may play with people who practise. */
+  maxPracticeBots: number
   log: Logger
   place: Place
   /** Draining is over: the last match has ended. */
@@ -47,6 +61,11 @@ export class Hub {
   /** Since the start, by code. */
   readonly refusals: Record<string, number> = {}
   unsavedMatches = 0
+  /** Why results cannot be saved now; undefined while they can. */
+  unsavable: string | undefined
+  readonly #sessions: SessionLog
+  readonly #practiceBots: PracticeBots
+  #probeAtMs = 0
   readonly #options: HubOptions
   readonly #guests = new Map<GatewayLink, Map<number, Guest>>()
   /** Results on their way to the store; for their players these matches are not over yet. */
@@ -57,16 +76,25 @@ export class Hub {
 
   constructor(options: HubOptions) {
     this.#options = options
+    this.#sessions = new SessionLog(options.log)
     const outlet = {
       deliver: this.#deliver.bind(this),
       deliverState: this.#deliverState.bind(this),
       dismiss: this.#dismiss.bind(this),
       keep: this.#keep.bind(this),
+      history: this.#history.bind(this),
       newSeed: options.newSeed,
+      sendBots: (code: string, count: number) => this.#practiceBots.send(code, count),
       dateMs: () => options.place.dateMs(),
       randomBytes: (count: number) => options.place.randomBytes(count)
     }
-    this.lobby = new Lobby(options.limits, outlet, options.games, options.skills)
+    this.lobby = new Lobby(options.limits, outlet, options.games, options.kept)
+    this.#practiceBots = new PracticeBots(
+      options.games.list,
+      (link) => this.connect(link),
+      options.maxPracticeBots,
+      options.place
+    )
     this.ticker = new Ticker(
       TICKS_PER_SECOND,
       (nowMs, part) => this.#tick(nowMs, part),
@@ -92,6 +120,7 @@ export class Hub {
       enter: (client, address) => {
         const guest = new Guest(link, client, limits, this.#options.place.nowMs(), address)
         guests.set(client, guest)
+        this.#sessions.entered(guest)
         this.lobby.enter(guest)
       },
       receive: (client, frame) => {
@@ -106,14 +135,16 @@ export class Hub {
       lose: (client) => {
         const guest = guests.get(client)
         guests.delete(client)
-        if (guest !== undefined) this.lobby.lose(guest, this.#options.place.nowMs())
+        if (guest === undefined) return
+        this.#sessions.lost(guest)
+        this.lobby.lose(guest, this.#options.place.nowMs())
       },
       leave: (client, reason) => {
         this.#count(reason)
         const guest = guests.get(client)
         guests.delete(client)
         if (guest === undefined) return
-        this.#options.log.info({ player: guest.player?.name, reason }, 'disconnected')
+        this.#sessions.disconnected(guest, reason)
         this.lobby.leave(guest, this.#options.place.nowMs())
       },
       refused: (reason) => this.#count(reason)
@@ -150,6 +181,7 @@ export class Hub {
 
   #tick(nowMs: number, part: number): void {
     this.lobby.tick(nowMs, part)
+    if (this.unsavable !== undefined && nowMs >= this.#probeAtMs) this.#probe(nowMs)
     if (this.#drainedMs === undefined) return
     if ((this.lobby.matchCount === 0 && this.#keeping === 0) || nowMs >= this.#drainedMs)
       this.#options.onDrained()
@@ -158,8 +190,13 @@ export class Hub {
   #deliver(to: Iterable<Session>, message: ServerMessage): void {
     if (this.#isStopped) return
     if (message.type === 'error') this.#count(message.code)
+    let sessions = to
+    if (this.#sessions.wants(message)) {
+      sessions = [...to] // it can be read only once
+      this.#sessions.delivered(sessions as Session[], message)
+    }
     let frame: Uint8Array | undefined
-    for (const [link, clients] of this.#byGateway(to)) {
+    for (const [link, clients] of this.#byGateway(sessions)) {
       frame ??= encode(message)
       link.deliver(clients, frame)
     }
@@ -177,7 +214,7 @@ export class Hub {
   #dismiss(session: Session, reason: Refusal): void {
     const { link, client } = session as Guest
     this.#count(reason.code)
-    this.#options.log.info({ player: session.player?.name, reason: reason.code }, 'disconnected')
+    this.#sessions.disconnected(session, reason.code)
     this.#guests.get(link)?.delete(client)
     link.dismiss(client, encode(reason.toMessage()))
     this.lobby.leave(session, this.#options.place.nowMs())
@@ -188,13 +225,42 @@ export class Hub {
     this.#options.store.keep(match).then(
       () => {
         this.#keeping--
+        this.#onSaved()
         then(true)
       },
       (error) => {
         this.#keeping--
         this.unsavedMatches++
+        this.unsavable = (error as Error).message
+        this.#probeAtMs = this.#options.place.nowMs() + PROBE_EVERY_MS
         this.#options.log.error({ err: error, room: match.room }, 'a match could not be saved')
         then(false)
+      }
+    )
+  }
+
+  /** Without matches nobody would find out that results can be saved again. */
+  #probe(nowMs: number): void {
+    this.#probeAtMs = nowMs + PROBE_EVERY_MS
+    this.#options.store.probe().then(
+      () => this.#onSaved(),
+      (error) => {
+        this.unsavable = (error as Error).message
+      }
+    )
+  }
+
+  #onSaved(): void {
+    if (this.unsavable !== undefined) this.#options.log.info('results can be saved again')
+    this.unsavable = undefined
+  }
+
+  #history(key: string, then: (matches: PlayedMatch[] | undefined) => void): void {
+    this.#options.store.matchesOf(key, HISTORY_MATCHES).then(
+      (records) => then(records.map((record) => playedBy(key, record))),
+      (error) => {
+        this.#options.log.error({ err: error }, 'matches cannot be read')
+        then(undefined)
       }
     )
   }
@@ -216,5 +282,18 @@ export class Hub {
       else if (this.#guests.has(link)) clients.set(link, [client])
     }
     return clients
+  }
+}
+
+/** A match as one of its players remembers it. */
+function playedBy(key: string, { endedAtMs, room, scores, winners, skills }: MatchRecord) {
+  const isOwn = ({ name }: { name: string }) => keyOf(name) === key
+  return {
+    endedAtMs,
+    room,
+    players: scores.length,
+    score: scores.find(isOwn)?.score ?? 0,
+    won: winners.some((name) => keyOf(name) === key),
+    skill: skills.find(isOwn)?.skill ?? 0
   }
 }

@@ -10,16 +10,19 @@ import {
 import { createRequire } from 'node:module'
 import type { Duplex } from 'node:stream'
 import { pathToFileURL } from 'node:url'
-import { type TcpConnection, toDuplex } from 'pollport'
+import { type ConnectionDuplex, type TcpConnection, toDuplex } from 'pollport'
 import { pathOf, StaticFiles, securityHeaders } from '../gateway/static-files.ts'
+import type { Admin } from './admin.ts'
 import { Metrics } from './metrics.ts'
 import type { OperatorGuard } from './operator-guard.ts'
-import type { RoomPage, ServerFigures } from './server-figures.ts'
+import type { Health, RoomPage, ServerFigures } from './server-figures.ts'
 
 export interface OperatorsSource {
   figures(): ServerFigures
   /** A page of the rooms, from this one on. */
   rooms(from: number): RoomPage
+  health(): Health
+  readonly admin: Admin
 }
 
 export const defaultOperatorLimits = {
@@ -36,7 +39,16 @@ export const defaultOperatorLimits = {
 
 const packageFile = (path: string) => pathToFileURL(createRequire(import.meta.url).resolve(path))
 const pageFile = (name: string) => new URL(`../monitor/${name}`, import.meta.url)
-const pageModules = ['monitor.js', 'history.js', 'plots.js', 'rooms.js', 'format.js', 'dom.js']
+const pageModules = [
+  'monitor.js',
+  'actions.js',
+  'history.js',
+  'people.js',
+  'plots.js',
+  'rooms.js',
+  'format.js',
+  'dom.js'
+]
 
 const page = {
   '/': pageFile('index.html'),
@@ -103,13 +115,19 @@ export class Operators {
       const headers = { ...instead.headers, ...(hasBody(request) ? { connection: 'close' } : {}) }
       return send(response, instead.status, instead.body, headers)
     }
+    const path = pathOf(request)
+    if (path.startsWith('/admin/')) {
+      const address = (request.socket as unknown as ConnectionDuplex).remoteAddress ?? ''
+      const { status, body, headers } = await this.#source.admin.answer(request, path, address)
+      return sendJson(response, body, status, headers)
+    }
     if (request.method !== 'GET' && request.method !== 'HEAD') {
       return send(response, 405, 'only GET and HEAD\n', { allow: 'GET, HEAD', connection: 'close' })
     }
     if (hasBody(request))
       return send(response, 413, 'requests with a body are not accepted\n', { connection: 'close' })
     if (this.#page.answer(request, response)) return
-    switch (pathOf(request)) {
+    switch (path) {
       case '/figures':
         return sendJson(response, this.#source.figures())
       case '/rooms': {
@@ -121,16 +139,15 @@ export class Operators {
         const text = await this.#metrics.textOf(this.#source.figures())
         return send(response, 200, text, { 'content-type': this.#metrics.contentType })
       }
-      case '/healthz':
-        // 503: a load balancer should send no more players.
-        return this.#source.figures().isDraining
-          ? send(response, 503, 'draining\n')
-          : send(response, 200, 'ok\n')
+      case '/healthz': // 503: it should be started again
+        return sendHealth(response, this.#source.health().stuck)
+      case '/readyz': // 503: a load balancer should send no more players
+        return sendHealth(response, this.#source.health().unready)
       default:
         return send(
           response,
           404,
-          'there are / (the monitor page), /figures, /rooms?from=0, /metrics and /healthz\n'
+          'there are / (the monitor page), /figures, /rooms?from=0, /metrics, /healthz, /readyz and /admin\n'
         )
     }
   }
@@ -140,8 +157,19 @@ function hasBody({ headers }: IncomingMessage): boolean {
   return headers['transfer-encoding'] !== undefined || Number(headers['content-length'] ?? 0) > 0
 }
 
-function sendJson(response: ServerResponse, value: object): void {
-  send(response, 200, JSON.stringify(value), { 'content-type': 'application/json' })
+function sendHealth(response: ServerResponse, problems: string[]): void {
+  if (problems.length === 0) send(response, 200, 'ok\n')
+  else send(response, 503, problems.map((problem) => `${problem}\n`).join(''))
+}
+
+function sendJson(
+  response: ServerResponse,
+  value: object,
+  status = 200,
+  headers: OutgoingHttpHeaders = {}
+): void {
+  const all = { 'content-type': 'application/json', ...headers }
+  send(response, status, JSON.stringify(value), all)
 }
 
 function send(

@@ -1,5 +1,6 @@
 // The figures of a running server: operators, the live line and the load command read them.
 // Types, and the arithmetic of lateness. Pure.
+import type { Presence } from '../wire/protocol.ts'
 
 /** Of the connections of one thread: how it is now, and counts since its start. */
 export interface GatewayFigures {
@@ -81,6 +82,45 @@ export interface RoomPage {
   rooms: RoomDetail[]
   from: number
   total: number
+}
+
+/** A player as operators see it. */
+export interface PersonDetail {
+  name: string
+  /** Of its connection; undefined while it is away. */
+  address: string | undefined
+  where: Presence
+  /** The room's name. */
+  room: string | undefined
+}
+
+export interface PersonPage {
+  players: PersonDetail[]
+  from: number
+  total: number
+}
+
+/** What an operator did. */
+export interface AuditEntry {
+  /** ISO 8601, in UTC. */
+  at: string
+  /** The name that the operator gave, or `operator`. */
+  by: string
+  /** Where the request came from. */
+  address: string
+  action: string
+  /** What the request asked for. */
+  request: object
+  /** Only of a second entry: why the action was not done. */
+  refused?: string
+}
+
+/** For orchestrators: a list of what is wrong, empty if nothing is. */
+export interface Health {
+  /** The process does not turn: it should be started again. */
+  stuck: string[]
+  /** It should get no more players. */
+  unready: string[]
 }
 
 /**

@@ -1,19 +1,31 @@
 // A lobby: the hub with its rules and its store, the gateways that hold the connections, in this
 // thread or in workers, and the door for operators.
+import { join } from 'node:path'
 import { type Logger, pino } from 'pino'
 import type { PollEvent, Poller, TcpConnection, TcpListener } from 'pollport'
 import { games } from '../games/index.ts'
 import { type Doors, Gateway } from '../gateway/gateway.ts'
 import { type OpenPorts, RemoteGateway } from '../gateway/remote-gateway.ts'
 import { type Place, system } from '../place.ts'
+import { Bans } from '../rules/bans.ts'
 import type { Games } from '../rules/game.ts'
+import { Leaderboard } from '../rules/leaderboard.ts'
+import type { Kept } from '../rules/lobby.ts'
 import { newSeed } from '../rules/random.ts'
-import { Skills } from '../rules/skills.ts'
+import { MAX_SKILLS, Skills } from '../rules/skills.ts'
+import { Admin } from './admin.ts'
+import { AuditLog } from './audit-log.ts'
 import { gameSettingsOf, limitsOf, listOf, type Settings } from './config.ts'
 import { Hub } from './hub.ts'
+import { OperatorActions } from './operator-actions.ts'
 import { OperatorGuard } from './operator-guard.ts'
-import { Operators } from './operators.ts'
-import { GATEWAY_COUNTERS, type GatewayFigures, type ServerFigures } from './server-figures.ts'
+import { Operators, type OperatorsSource } from './operators.ts'
+import {
+  GATEWAY_COUNTERS,
+  type GatewayFigures,
+  type Health,
+  type ServerFigures
+} from './server-figures.ts'
 import { memoryStore, openStore, type Store } from './store.ts'
 
 /**
@@ -22,6 +34,9 @@ import { memoryStore, openStore, type Store } from './store.ts'
  */
 const MAX_NEW_THREADS = 10
 const NEW_THREADS_WITHIN_MS = 60_000
+
+/** A tick is due 120 times a second, and a thread reports twice a second. */
+const STUCK_MS = 5_000
 
 export interface LobbyOptions {
   log?: Logger
@@ -94,7 +109,7 @@ export class LobbyServer {
         settings,
         options,
         store,
-        new Skills(await store.skills())
+        await keptIn(store)
       )
       await server.#start()
       return server
@@ -111,7 +126,7 @@ export class LobbyServer {
     settings: Settings,
     options: LobbyOptions,
     store: Store,
-    skills: Skills
+    kept: Kept
   ) {
     const log = options.log ?? pino({ level: 'silent' })
     this.#place = options.place ?? system
@@ -126,17 +141,24 @@ export class LobbyServer {
       limits: limitsOf(settings),
       drainMs: settings.drainMs,
       store,
-      skills,
+      kept,
       games: { list: this.#games, settings: gameSettingsOf(settings, this.#games) },
       newSeed: options.newSeed ?? (() => newSeed((count) => this.#place.randomBytes(count))),
+      maxPracticeBots: settings.maxPracticeBots,
       log,
       place: this.#place,
       onDrained: () => this.stop()
     })
     this.operatorToken = settings.operatorToken || this.#place.randomBytes(24).toString('base64url')
-    const source = {
+    const audit = new AuditLog(
+      settings.store === '' ? undefined : join(settings.store, 'audit.jsonl')
+    )
+    const actions = new OperatorActions(this.#hub.lobby, store, this.#place, () => this.drain())
+    const source: OperatorsSource = {
       figures: () => this.figures,
-      rooms: (from: number) => this.#hub.roomPage(from)
+      rooms: (from) => this.#hub.roomPage(from),
+      health: () => this.health,
+      admin: new Admin(actions, audit)
     }
     const names = [settings.operatorHost, ...listOf(settings.operatorHosts)]
     this.#operators = new Operators(source, new OperatorGuard(this.operatorToken, names))
@@ -178,6 +200,19 @@ export class LobbyServer {
     this.#doors?.web.close()
     this.#hub.stop()
     Promise.all(this.#endings).then(() => this.#finish(this.#failure))
+  }
+
+  /** What an orchestrator asks for. */
+  get health(): Health {
+    const { ticker, isDraining, unsavable } = this.#hub
+    const stuck: string[] = []
+    if (ticker.silentMs > STUCK_MS) stuck.push('the rules do not tick')
+    const silent = [...this.#remotes].filter(({ silentMs }) => silentMs > STUCK_MS).length
+    if (silent > 0) stuck.push(`${silent} of ${this.#settings.workers} threads do not answer`)
+    const unready = [...stuck]
+    if (isDraining) unready.push('draining')
+    if (unsavable !== undefined) unready.push(`results cannot be saved: ${unsavable}`)
+    return { stuck, unready }
   }
 
   get figures(): ServerFigures {
@@ -386,4 +421,12 @@ export class LobbyServer {
     if (remote === undefined) return connection.reset()
     remote.adopt(connection.detach(), isWeb)
   }
+}
+
+async function keptIn(store: Store): Promise<Kept> {
+  const skills = await store.skills()
+  const names = new Map(await store.names())
+  const leaders = new Leaderboard(MAX_SKILLS)
+  for (const [key, skill] of skills) leaders.set(key, names.get(key) ?? key, skill)
+  return { skills: new Skills(skills), leaders, bans: new Bans(await store.bans()) }
 }

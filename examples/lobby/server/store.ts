@@ -3,6 +3,7 @@
 // at all.
 import { join } from 'node:path'
 import { type BatchOperation, ClassicLevel } from 'classic-level'
+import type { Ban } from '../rules/bans.ts'
 import { MAX_SKILLS } from '../rules/skills.ts'
 import { keyOf } from '../wire/protocol.ts'
 
@@ -33,6 +34,16 @@ export interface Store {
    * has not played for longest comes first.
    */
   skills(): Promise<[key: string, skill: number][]>
+  /** Of the same players, by the same keys: their names as they were written last. */
+  names(): Promise<[key: string, name: string][]>
+  /** The last matches of the player with this {@link keyOf}, the newest first. */
+  matchesOf(key: string, count: number): Promise<MatchRecord[]>
+  /** Those that have not been deleted, the oldest first. */
+  bans(): Promise<Ban[]>
+  /** Adds one, and deletes some: both or neither. Fulfilled and rejected as {@link keep}. */
+  changeBans(added: Ban | undefined, deletedIds: readonly number[]): Promise<void>
+  /** Writes something, to see whether that works. Fulfilled and rejected as {@link keep}. */
+  probe(): Promise<void>
   /** Waits for pending writes, then closes. Calling it again does nothing. */
   close(): Promise<void>
 }
@@ -100,13 +111,21 @@ export function memoryStore(): Store {
     },
     recent: async (count) => matches.slice(0, count),
     skills: async () => [],
+    names: async () => [],
+    matchesOf: async (key, count) =>
+      matches
+        .filter(({ scores }) => scores.some(({ name }) => keyOf(name) === key))
+        .slice(0, count),
+    bans: async () => [],
+    changeBans: async () => {},
+    probe: async () => {},
     close: async () => {}
   }
 }
 
-/** A match that waits to be written, and who waits for that. */
+/** A match, or something else, that waits to be written, and who waits for that. */
 interface Waiting {
-  match: MatchRecord
+  what: MatchRecord | ((database: Database) => Operation[])
   resolve: () => void
   reject: (reason: StoreError) => void
 }
@@ -115,9 +134,12 @@ interface Waiting {
 interface KeptSkill {
   skill: number
   match: number
+  /** A store of an earlier version has none. */
+  name?: string
 }
 
-type Operation = BatchOperation<ClassicLevel, string, MatchRecord | KeptSkill>
+type Database = ReturnType<typeof databaseIn>
+type Operation = BatchOperation<ClassicLevel, string, MatchRecord | KeptSkill | Ban | string>
 
 function databaseIn(folder: string) {
   // A folder of its own inside: whatever is named like a file of LevelDB (12.log) is one to it, and
@@ -131,7 +153,11 @@ function databaseIn(folder: string) {
      */
     matches: db.sublevel<string, MatchRecord>('matches', { valueEncoding: 'json' }),
     /** By the keys of names, which may hold any character. */
-    skills: db.sublevel<string, KeptSkill>('skills', { valueEncoding: 'json' })
+    skills: db.sublevel<string, KeptSkill>('skills', { valueEncoding: 'json' }),
+    /** Who played in which match: the keys are those of {@link keyOfPlayed}, the values empty. */
+    played: db.sublevel('played', { valueEncoding: 'utf8' }),
+    /** By their numbers, as the matches. */
+    bans: db.sublevel<string, Ban>('bans', { valueEncoding: 'json' })
   }
 }
 
@@ -140,10 +166,15 @@ function keyOfMatch(number: number): string {
   return String(number).padStart(16, '0')
 }
 
+/** No name has a control character: those of one player are together, in the order of matches. */
+function keyOfPlayed(player: string, match: number): string {
+  return `${player}\0${keyOfMatch(match)}`
+}
+
 class LevelStore implements Store {
   readonly #folder: string
   readonly #options: Required<StoreOptions>
-  #database: ReturnType<typeof databaseIn>
+  #database: Database
   /** The numbers of the oldest match and of the next one. */
   #first = 0
   #next = 0
@@ -176,6 +207,26 @@ class LevelStore implements Store {
   }
 
   async keep(match: MatchRecord): Promise<void> {
+    await this.#enqueue(match)
+  }
+
+  async changeBans(added: Ban | undefined, deletedIds: readonly number[]): Promise<void> {
+    await this.#enqueue(({ bans }) => {
+      const operations: Operation[] = deletedIds.map((id) => {
+        return { type: 'del', sublevel: bans, key: keyOfMatch(id) }
+      })
+      if (added !== undefined)
+        operations.push({ type: 'put', sublevel: bans, key: keyOfMatch(added.id), value: added })
+      return operations
+    })
+  }
+
+  async probe(): Promise<void> {
+    const value = new Date().toISOString()
+    await this.#enqueue(() => [{ type: 'put', key: 'probe', value }])
+  }
+
+  async #enqueue(what: Waiting['what']): Promise<void> {
     this.#mustBeOpen()
     if (this.#waiting.length >= this.#options.maxWaiting) {
       const { length } = this.#waiting
@@ -185,7 +236,7 @@ class LevelStore implements Store {
       )
     }
     this.#writing ??= this.#writeAll()
-    await new Promise<void>((resolve, reject) => this.#waiting.push({ match, resolve, reject }))
+    await new Promise<void>((resolve, reject) => this.#waiting.push({ what, resolve, reject }))
   }
 
   async recent(count: number): Promise<MatchRecord[]> {
@@ -201,6 +252,38 @@ class LevelStore implements Store {
     this.#mustBeOpen()
     try {
       return await this.#readSkills()
+    } catch (error) {
+      throw this.#explain(error, 'cannot be read')
+    }
+  }
+
+  async matchesOf(key: string, count: number): Promise<MatchRecord[]> {
+    this.#mustBeOpen()
+    try {
+      const { played, matches } = this.#database
+      const range = { gt: `${key}\0`, lt: `${key}\x01`, reverse: true, limit: count }
+      const keys = await played.keys(range).all()
+      const found = await matches.getMany(keys.map((each) => each.slice(key.length + 1)))
+      return found.filter((match) => match !== undefined)
+    } catch (error) {
+      throw this.#explain(error, 'cannot be read')
+    }
+  }
+
+  async names(): Promise<[key: string, name: string][]> {
+    this.#mustBeOpen()
+    try {
+      const entries = await this.#database.skills.iterator().all()
+      return entries.map(([key, { name = key }]) => [key, name])
+    } catch (error) {
+      throw this.#explain(error, 'cannot be read')
+    }
+  }
+
+  async bans(): Promise<Ban[]> {
+    this.#mustBeOpen()
+    try {
+      return await this.#database.bans.values().all()
     } catch (error) {
       throw this.#explain(error, 'cannot be read')
     }
@@ -230,7 +313,7 @@ class LevelStore implements Store {
     while (this.#waiting.length > 0) {
       const group = this.#waiting.splice(0, MAX_BATCH_MATCHES)
       try {
-        await this.#write(group.map(({ match }) => match))
+        await this.#write(group)
         for (const { resolve } of group) resolve()
       } catch (error) {
         const reason = this.#explain(error, 'cannot be written')
@@ -240,25 +323,42 @@ class LevelStore implements Store {
     this.#writing = undefined
   }
 
-  async #write(group: readonly MatchRecord[]): Promise<void> {
+  async #write(group: readonly Waiting[]): Promise<void> {
     if (this.#mustReopen) await this.#reopen()
     this.#mustReopen = true // unless all goes well
-    const { db, matches, skills } = this.#database
+    const { db, matches, skills, played } = this.#database
     const operations: Operation[] = []
-    for (const match of group) {
+    const added = new Map<number, MatchRecord>()
+    for (const { what } of group) {
+      if (typeof what === 'function') {
+        operations.push(...what(this.#database))
+        continue
+      }
       const number = this.#next++
-      operations.push({ type: 'put', sublevel: matches, key: keyOfMatch(number), value: match })
+      added.set(number, what)
+      operations.push({ type: 'put', sublevel: matches, key: keyOfMatch(number), value: what })
+      for (const { name } of what.scores) {
+        const key = keyOfPlayed(keyOf(name), number)
+        operations.push({ type: 'put', sublevel: played, key, value: '' })
+      }
       // Without a winner no skill has changed: nobody becomes known by it, as in Skills.
-      if (match.winners.length === 0) continue
-      for (const { name, skill } of match.skills) {
+      if (what.winners.length === 0) continue
+      for (const { name, skill } of what.skills) {
         const key = keyOf(name)
-        operations.push({ type: 'put', sublevel: skills, key, value: { skill, match: number } })
+        const value = { skill, match: number, name }
+        operations.push({ type: 'put', sublevel: skills, key, value })
         this.#known.delete(key) // to the end of the line
         this.#known.add(key)
       }
     }
     while (this.#next - this.#first > this.#options.maxMatches) {
-      operations.push({ type: 'del', sublevel: matches, key: keyOfMatch(this.#first++) })
+      const number = this.#first++
+      operations.push({ type: 'del', sublevel: matches, key: keyOfMatch(number) })
+      // One that cannot be read goes, too. (What is left of it in `played` leads nowhere.)
+      const gone =
+        added.get(number) ?? (await matches.get(keyOfMatch(number)).catch(() => undefined))
+      for (const { name } of gone?.scores ?? [])
+        operations.push({ type: 'del', sublevel: played, key: keyOfPlayed(keyOf(name), number) })
     }
     for (const key of this.#known) {
       if (this.#known.size <= this.#options.maxSkills) break

@@ -17,6 +17,8 @@ export class Ticker {
   #lateSumMs = 0
   #startMs = 0
   #next = 0
+  /** When it looked last whether a tick is due. */
+  #lookedMs: number
   readonly #place: Place
   readonly #alarm: Alarm
 
@@ -31,6 +33,7 @@ export class Ticker {
     place: Place = system
   ) {
     this.#place = place
+    this.#lookedMs = place.nowMs()
     this.#alarm = place.alarm(() => this.#look())
     this.#parts = parts
     this.#periodMs = 1000 / ticksPerSecond
@@ -40,6 +43,11 @@ export class Ticker {
 
   get lateness(): LatenessCounts {
     return { boundsMs: LATENESS_BOUNDS_MS, counts: [...this.#counts], sumMs: this.#lateSumMs }
+  }
+
+  /** For how long it has not looked at the clock: more than a period is not in order. */
+  get silentMs(): number {
+    return this.#place.nowMs() - this.#lookedMs
   }
 
   start(): void {
@@ -61,6 +69,7 @@ export class Ticker {
 
   #look(): void {
     const nowMs = this.#place.nowMs()
+    this.#lookedMs = nowMs
     const part = this.#next % this.#parts
     const lateMs = nowMs - (this.#startMs + this.#next * this.#partMs)
     if (lateMs >= 0) {

@@ -9,6 +9,7 @@ import { Wheel } from '../bots/wheel.ts'
 import { CoinHunter, directionTo, nearestOf } from '../games/coin-arena/bot.ts'
 import type { ArenaView } from '../games/coin-arena/rules.ts'
 import type { Session } from '../rules/session.ts'
+import { defaultLimits } from '../server/config.ts'
 import type {
   MatchState,
   MemberInfo,
@@ -361,7 +362,8 @@ test('a slow reader asks and asks, stops reading, keeps its rate, and expects a 
 test('a half-open connection says nothing, and expects to be sent away', () => {
   const { bot, books } = make('halfOpen')
   expect(bot.connected()).toBeUndefined()
-  bot.hear({ type: 'hello', version: 3, maxFrameBytes: 4096, games: [] })
+  const hello = { type: 'hello' as const, version: 4, maxFrameBytes: 4096, games: [] }
+  bot.hear({ ...hello, limits: defaultLimits })
   expect(bot.act()).toBeUndefined()
   bot.hear(refusal('sign-in-timeout'))
   bot.gone(undefined)

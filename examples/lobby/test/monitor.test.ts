@@ -176,7 +176,7 @@ describe.skipIf(whyNoBrowser !== undefined)(
       ]
       const { port } = openDoor(server)
       const { page, complaints } = await openMonitor(port)
-      const opener = page.getByRole('button', { name: nasty })
+      const opener = page.getByRole('button', { name: nasty, exact: true })
       await opener.focus()
       await page.keyboard.press('Enter')
       await sees(page, '.detail', '<i>Ann</i>3')

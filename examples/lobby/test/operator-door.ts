@@ -2,9 +2,13 @@
 // figures are made up.
 import { Poller } from 'pollport'
 import { onTestFinished } from 'vitest'
+import type { Ban } from '../rules/bans.ts'
+import { Admin, type AdminActions } from '../server/admin.ts'
+import { AuditLog } from '../server/audit-log.ts'
 import { OperatorGuard } from '../server/operator-guard.ts'
 import { type defaultOperatorLimits, Operators, type OperatorsSource } from '../server/operators.ts'
 import {
+  type Health,
   LATENESS_BOUNDS_MS,
   type RoomDetail,
   type ServerFigures
@@ -62,13 +66,53 @@ export function madeUpRoom(name: string, own: Partial<RoomDetail> = {}): RoomDet
   }
 }
 
+/** Every action is written down and succeeds. */
+function madeUpActions(done: unknown[]): AdminActions {
+  const note =
+    (action: string) =>
+    (...args: unknown[]) =>
+      void done.push([action, ...args])
+  const ban = (request: object): Ban => {
+    return { id: 1, reason: '', by: '', atMs: 0, untilMs: 0, ...request }
+  }
+  return {
+    people: (from) => {
+      const ann = { name: 'Ann', address: '127.0.0.1', where: 'room' as const, room: 'Den' }
+      return { players: [ann], from, total: 1 }
+    },
+    bans: () => [ban({ name: 'Eve', reason: 'spam', untilMs: Date.UTC(2030, 0, 1) })],
+    message: note('message'),
+    kick: note('kick'),
+    ban: async (request) => {
+      done.push(['ban', request])
+      return ban(request)
+    },
+    unban: async (id) => {
+      done.push(['unban', id])
+      return ban({ id })
+    },
+    closeRoom: note('close-room'),
+    announce: note('announce'),
+    drain: note('drain')
+  }
+}
+
 export class MadeUpServer implements OperatorsSource {
   now = madeUpFigures()
+  /** What was asked of it, the last one last. */
+  readonly done: unknown[] = []
+  readonly audit = new AuditLog()
+  readonly admin = new Admin(madeUpActions(this.done), this.audit)
+  problems: Health = { stuck: [], unready: [] }
   allRooms: RoomDetail[] = []
   pageSize = 20
 
   figures() {
     return this.now
+  }
+
+  health() {
+    return this.problems
   }
 
   rooms(from: number) {

@@ -195,13 +195,22 @@ test('the lateness of ticks is a histogram in seconds', async () => {
   expect(half).toMatch(`"${latenessAt({ boundsMs: LATENESS_BOUNDS_MS, counts }, 0.5) / 1000}"`)
 })
 
-test('a server that is well says so; one that drains wants no more players', async () => {
+test('a server that turns says so, and another answer is whether it wants players', async () => {
   const server = new MadeUpServer()
   const { port } = openDoor(server)
-  expect(await ask(port, '/healthz')).toMatchObject({ status: 200, body: 'ok\n' })
-  expect(await ask(port, '/healthz', { method: 'HEAD' })).toMatchObject({ status: 200, body: '' })
-  server.now = madeUpFigures({ isDraining: true })
-  expect(await ask(port, '/healthz')).toMatchObject({ status: 503, body: 'draining\n' })
+  for (const path of ['/healthz', '/readyz']) {
+    expect(await ask(port, path)).toMatchObject({ status: 200, body: 'ok\n' })
+    expect(await ask(port, path, { method: 'HEAD' })).toMatchObject({ status: 200, body: '' })
+  }
+  server.problems = { stuck: [], unready: ['draining', 'results cannot be saved'] }
+  expect(await ask(port, '/healthz')).toMatchObject({ status: 200 })
+  const body = 'draining\nresults cannot be saved\n'
+  expect(await ask(port, '/readyz')).toMatchObject({ status: 503, body })
+  server.problems = { stuck: ['the rules do not tick'], unready: [] }
+  expect(await ask(port, '/healthz')).toMatchObject({
+    status: 503,
+    body: 'the rules do not tick\n'
+  })
 })
 
 test('a server whose figures fail is not well, and goes on', async () => {
@@ -210,7 +219,7 @@ test('a server whose figures fail is not well, and goes on', async () => {
   server.figures = () => {
     throw new Error('no figures today')
   }
-  for (const path of ['/healthz', '/figures', '/metrics']) {
+  for (const path of ['/figures', '/metrics']) {
     expect(await ask(port, path)).toMatchObject({ status: 500, body: 'Error: no figures today\n' })
   }
   expect(await ask(port, '/rooms')).toMatchObject({ status: 200 })
@@ -417,7 +426,8 @@ test('draining: nobody new comes in, no match begins, and the server ends when t
   server.drain()
   expect((await ann.next('draining')).withinMs).toBe(600_000)
   await cid.next('unqueued')
-  expect(await ask(server.operatorPort, '/healthz')).toMatchObject({
+  expect(await ask(server.operatorPort, '/healthz')).toMatchObject({ status: 200 })
+  expect(await ask(server.operatorPort, '/readyz')).toMatchObject({
     status: 503,
     body: 'draining\n'
   })

@@ -5,8 +5,8 @@ import { arenas, openLobby, Person, until } from './person.ts'
 test('a player signs in, is listed as one, and may go', async () => {
   const server = await openLobby()
   const ann = await Person.arrive(server)
-  expect(ann.heard).toEqual([
-    { type: 'hello', version: 4, maxFrameBytes: 4096, games: expect.any(Array) }
+  expect(ann.heard).toMatchObject([
+    { type: 'hello', version: 4, maxFrameBytes: 4096, limits: { maxNameChars: 24 } }
   ])
   ann.send({ type: 'name', name: 'Ann' })
   expect(await ann.next('welcome')).toMatchObject({ type: 'welcome', name: 'Ann' })

@@ -25,7 +25,8 @@ export function placeOf(host: SimulatedHost): Place {
         }
       }
     },
-    randomBytes: (count) => Buffer.from(Array.from({ length: count }, () => host.random.below(256))),
+    randomBytes: (count) =>
+      Buffer.from(Array.from({ length: count }, () => host.random.below(256))),
     fraction: () => host.random.fraction()
   }
 }

@@ -18,19 +18,16 @@ beforeEach(() => {
   beforeKeeping = async () => {}
 })
 
-vi.mock('../store.ts', async (original) => {
+vi.mock('../server/store.ts', async (original) => {
   const actual = await original<typeof import('../server/store.ts')>()
   const open = async (...args: Parameters<typeof actual.openStore>): Promise<Store> => {
     const store = await actual.openStore(...args)
-    return {
-      keep: async (match) => {
-        await beforeKeeping()
-        await store.keep(match)
-      },
-      recent: (count) => store.recent(count),
-      skills: () => store.skills(),
-      close: () => store.close()
+    const keep = store.keep.bind(store)
+    store.keep = async (match) => {
+      await beforeKeeping()
+      await keep(match)
     }
+    return store
   }
   return { ...actual, openStore: open }
 })

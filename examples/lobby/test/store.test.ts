@@ -247,8 +247,9 @@ test('matches that end together are one batch, and those that end while it is wr
   )
   release()
   await Promise.all([...together, ...meanwhile])
-  // Two operations a match. No batch has more than 32 matches, so that none holds up the ticks.
-  expect(spy.mock.calls.map(([operations]) => operations.length)).toEqual([40, 64, 64, 12])
+  // Three operations a match of one player. No batch has more than 32 matches, so that none holds
+  // up the ticks.
+  expect(spy.mock.calls.map(([operations]) => operations.length)).toEqual([60, 96, 96, 18])
   for (const [, options] of spy.mock.calls) expect(options).toEqual({ sync: true })
   expect(await roomsOf(store)).toEqual(
     Array.from({ length: 90 }, (_, number) => `Room ${89 - number}`)
@@ -315,7 +316,7 @@ test('the oldest matches go as new ones come, also when the bound has become sma
   const store = await open(folder, { maxMatches: 3 })
   const spy = watchBatches()
   await Promise.all([25, 26, 27, 28].map((number) => store.keep(matchOf(number, { Ann: number }))))
-  expect(spy.mock.calls.map(([operations]) => operations.length)).toEqual([4 * 2 + 11])
+  expect(spy.mock.calls.map(([operations]) => operations.length)).toEqual([4 * 3 + 2 * 11])
   expect(await roomsOf(store)).toEqual(['Room 28', 'Room 27', 'Room 26'])
   expect(await roomsOf(store, 2)).toEqual(['Room 28', 'Room 27'])
   expect(await store.skills()).toHaveLength(26)
@@ -479,4 +480,24 @@ test('in memory the last hundred matches are kept, and a server starts with no s
   expect(await roomsOf(store, 2)).toEqual(['Room 129', 'Room 128'])
   expect(await store.skills()).toEqual([])
   await store.close()
+})
+
+test("a player's own matches are found, the newest first, and go with the matches", async () => {
+  const folder = newFolder()
+  const store = await open(folder, { maxMatches: 3 })
+  const matches: Record<string, number>[] = [
+    { Ann: 1, Bob: 2 },
+    { Ann: 3 },
+    { Anna: 1 },
+    { ANN: 4 }
+  ]
+  for (const [number, players] of matches.entries()) await store.keep(matchOf(number, players))
+  const rooms = async (key: string, count = 10) =>
+    (await store.matchesOf(key, count)).map(({ room }) => room)
+  expect(await rooms('ann')).toEqual(['Room 3', 'Room 1'])
+  expect(await rooms('ann', 1)).toEqual(['Room 3'])
+  expect(await rooms('anna')).toEqual(['Room 2'])
+  expect(await rooms('bob')).toEqual([])
+  expect(await rooms('nobody')).toEqual([])
+  expect(new Map(await store.names()).get('ann')).toBe('ANN')
 })

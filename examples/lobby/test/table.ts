@@ -7,7 +7,6 @@ import { games } from '../games/index.ts'
 import { TICKS_PER_SECOND } from '../rules/game.ts'
 import { Lobby } from '../rules/lobby.ts'
 import { Session } from '../rules/session.ts'
-import { Skills } from '../rules/skills.ts'
 import {
   defaultLimits,
   defaultSettings,
@@ -61,12 +60,13 @@ export class Table {
           this.lobby.leave(session, this.nowMs)
         },
         keep: (match, then) => this.keep(match, then),
+        history: (_, then) => then([]),
         newSeed: () => '42',
+        sendBots: () => false,
         dateMs: () => Date.now(),
         randomBytes
       },
-      { list: games, settings: gameSettingsOf({ ...defaultSettings, ...settings }, games) },
-      new Skills()
+      { list: games, settings: gameSettingsOf({ ...defaultSettings, ...settings }, games) }
     )
   }
 

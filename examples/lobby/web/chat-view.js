@@ -1,6 +1,6 @@
 // @ts-check
 // A chat: what was said, and a line to say something. The lobby has one and each room has one.
-import { fromTemplate, KeyedList, part, setText, show } from './dom.js'
+import { fromTemplate, KeyedList, limitChars, part, setText, show } from './dom.js'
 
 /** @typedef {import('./state.js').Line} Line */
 
@@ -25,6 +25,7 @@ export class ChatView {
     setText(part(panel, 'title'), title)
     this.#log = part(panel, 'log')
     this.#log.setAttribute('aria-label', title)
+    part(panel, 'log-frame').setAttribute('aria-label', title)
     this.#empty = part(panel, 'empty')
     setText(this.#empty, empty)
     this.#input = /** @type {HTMLInputElement} */ (part(panel, 'text'))
@@ -63,6 +64,11 @@ export class ChatView {
 
   focus() {
     this.#input.focus()
+  }
+
+  /** @param {number} most Characters of a line. */
+  limit(most) {
+    limitChars(this.#input, most)
   }
 }
 

@@ -43,7 +43,7 @@ const CONNECT_MS = 10_000
  * How often it pings: this measures the latency, and in a match a dead connection must be noticed
  * soon.
  */
-export const PING_MS = 10_000
+export const PING_MS = 5_000
 export const PING_IN_MATCH_MS = 2_000
 /**
  * No answer for so long, and nothing else either: the connection is dead, whatever the browser
@@ -51,6 +51,8 @@ export const PING_IN_MATCH_MS = 2_000
  */
 export const DEAD_MS = 5_000
 export const DEAD_IN_MATCH_MS = 2_500
+/** No answer for so long: the player should know, although it may still come. */
+export const SLOW_MS = 1_500
 const LOOK_EVERY_MS = 500
 
 /** After these there is no seat to come back to: the page does not reconnect by itself. */
@@ -61,6 +63,8 @@ const FINAL = new Set([
   'flood',
   'idle',
   'replaced',
+  'removed',
+  'banned',
   'frame-too-large',
   'sign-in-timeout'
 ])
@@ -95,6 +99,10 @@ export class Connection {
   isPlaying = false
   /** Of the last ping. @type {number | undefined} */
   latencyMs
+  /** Of the server. @type {import('../wire/protocol.ts').LimitsInfo | undefined} */
+  limits
+  /** The browser says that there is no network, and the server has not answered since. */
+  #seemsOffline = false
 
   /**
    * @param {string} url
@@ -151,6 +159,28 @@ export class Connection {
     if (this.#status.kind === 'on' && this.#ping === undefined) this.#sendPing()
   }
 
+  /**
+   * The browser says so. It is only a hint: a server on the same machine needs no network. Until it
+   * has answered, the player should know.
+   */
+  seemsOffline() {
+    this.#seemsOffline = true
+    this.check()
+    this.#listener.onStatus(this.#status)
+  }
+
+  /**
+   * What is wrong while the connection is still there. @param {number} nowMs
+   * @returns {'offline' | 'slow' | undefined}
+   */
+  troubleAt(nowMs) {
+    if (this.#status.kind !== 'on') return undefined
+    if (this.#seemsOffline) return 'offline'
+    const ping = this.#ping
+    if (ping === undefined) return undefined
+    return nowMs - Math.max(ping.sentAtMs, this.#heardAtMs) > SLOW_MS ? 'slow' : undefined
+  }
+
   /** @param {{ name: string } | Seat} purpose */
   #connect(purpose) {
     this.#drop()
@@ -171,9 +201,11 @@ export class Connection {
   /** @param {ServerMessage} message */
   #onMessage(message) {
     this.#heardAtMs = performance.now()
+    this.#seemsOffline = false
     switch (message.type) {
       case 'hello':
         if (message.version !== PROTOCOL_VERSION) return this.#end('other-version')
+        this.limits = message.limits
         return this.#introduce()
       case 'welcome':
         clearTimeout(this.#timer)
@@ -281,6 +313,7 @@ export class Connection {
     clearTimeout(this.#timer)
     clearInterval(this.#looking)
     this.#ping = undefined
+    this.#seemsOffline = false
     const socket = this.#socket
     this.#socket = undefined
     socket?.close()

@@ -13,6 +13,7 @@ export class Dialogs {
   #onPassword = () => {}
   /** @type {() => void} */
   #onYes = () => {}
+  #capacity
 
   /** @param {(request: Extract<Request, { type: 'create' }>) => void} create */
   constructor(create) {
@@ -20,6 +21,7 @@ export class Dialogs {
     const capacity = theOne('create-capacity', HTMLInputElement)
     const createPassword = theOne('create-password', HTMLInputElement)
     const password = theOne('password', HTMLInputElement)
+    this.#capacity = capacity
     capacity.addEventListener('input', () => setText(byId('create-seats'), capacity.value))
     for (const dialog of [this.#create, this.#password, this.#confirm]) {
       part(dialog, 'cancel').addEventListener('click', () => dialog.close())
@@ -48,8 +50,20 @@ export class Dialogs {
     })
   }
 
-  /** @param {string} name A first idea. */
-  askForRoom(name) {
+  /**
+   * @param {string} name A first idea.
+   * @param {import('../wire/protocol.ts').LimitsInfo | undefined} limits
+   */
+  askForRoom(name, limits) {
+    if (limits !== undefined) {
+      const { maxRoomPlayers, minMatchPlayers } = limits
+      const isFirst = this.#capacity.dataset.isSet === undefined
+      this.#capacity.dataset.isSet = 'true'
+      this.#capacity.min = String(minMatchPlayers)
+      this.#capacity.max = String(maxRoomPlayers)
+      if (isFirst) this.#capacity.value = String(Math.min(8, maxRoomPlayers))
+      setText(byId('create-seats'), this.#capacity.value)
+    }
     const input = theOne('create-name', HTMLInputElement)
     if (input.value === '') input.value = name
     open(this.#create)

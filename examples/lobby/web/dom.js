@@ -60,6 +60,25 @@ export function setAttribute(element, name, value) {
   else if (element.getAttribute(name) !== value) element.setAttribute(name, value)
 }
 
+/**
+ * No more characters than the server accepts. It counts code points, and `maxlength` would count
+ * some characters twice. @param {HTMLInputElement} input @param {number} most
+ */
+export function limitChars(input, most) {
+  input.removeAttribute('maxlength')
+  if (input.dataset.mostChars === undefined) {
+    input.addEventListener('input', (event) => {
+      const text = [...input.value]
+      const limit = Number(input.dataset.mostChars)
+      if (text.length <= limit) return
+      // Half a character of an input method must stay until it is whole
+      if (event instanceof InputEvent && event.isComposing) return
+      input.value = text.slice(0, limit).join('')
+    })
+  }
+  input.dataset.mostChars = String(most)
+}
+
 /** A copy of what is in a template. @param {string} id @returns {HTMLElement} */
 export function fromTemplate(id) {
   const { content } = theOne(id, HTMLTemplateElement)
@@ -86,6 +105,8 @@ export class KeyedList {
    * @param {(element: HTMLElement, item: T) => void} update
    */
   constructor(parent, keyOf, make, update) {
+    // Safari takes a list without bullets for no list, unless it is said
+    if (parent.matches('ul, ol') && !parent.hasAttribute('role')) parent.role = 'list'
     this.#parent = parent
     this.#keyOf = keyOf
     this.#make = make

@@ -21,6 +21,8 @@ import { clock, counted, places } from './words.js'
 
 /** More seats than these show as a number alone. */
 const MOST_PIPS = 8
+/** Others may come at once: the hint that nobody does comes after so long. */
+const ALONE_MS = 2_000
 /** While you type, the page does not ask for the list with each letter. */
 const TYPING_PAUSE_MS = 200
 
@@ -42,6 +44,7 @@ export class LobbyView {
     this.#actions = actions
     byId('queue').addEventListener('click', () => actions.send({ type: 'queue' }))
     byId('unqueue').addEventListener('click', () => actions.send({ type: 'unqueue' }))
+    byId('practice').addEventListener('click', () => actions.send({ type: 'practice' }))
     byId('open-create').addEventListener('click', () => actions.askForRoom())
     const code = theOne('code', HTMLInputElement)
     byId('join-by-code').addEventListener('submit', (event) => {
@@ -86,6 +89,7 @@ export class LobbyView {
         part(root, 'count'),
         queue.players === 1 ? 'first in line' : `${queue.players} in line`
       )
+      show(byId('alone'), queue.players === 1 && nowMs - queue.sinceMs > ALONE_MS)
       setText(part(root, 'skill'), String(Math.round(queue.skill)))
     }
 
@@ -127,9 +131,9 @@ export class LobbyView {
     const element = fromTemplate('room-row')
     const { name } = room
     setName(part(element, 'name'), name)
+    element.dataset.name = name
     const join = part(element, 'join')
     const watch = part(element, 'watch')
-    join.setAttribute('aria-label', `Join ${name}`)
     watch.setAttribute('aria-label', `Watch ${name}`)
     join.addEventListener('click', () => this.#enter(name, false))
     watch.addEventListener('click', () => this.#enter(name, true))
@@ -162,6 +166,8 @@ function updateRoom(element, { players, capacity, spectators, isPlaying, hasPass
   const join = part(element, 'join')
   if (join instanceof HTMLButtonElement) join.disabled = isPlaying || isFull
   setText(join, isFull ? 'Full' : 'Join')
+  const { name } = element.dataset
+  setAttribute(join, 'aria-label', isFull ? `Full: ${name}` : `Join ${name}`)
 }
 
 /** @param {boolean} isTaken */

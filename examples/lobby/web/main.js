@@ -4,26 +4,36 @@
 import { ChatView } from './chat-view.js'
 import { Connection, seatInTab } from './connection.js'
 import { Dialogs } from './dialogs.js'
-import { byId, oncePerFrame, part, setName, setText, show } from './dom.js'
+import { byId, limitChars, oncePerFrame, part, setName, setText, show, theOne } from './dom.js'
+import { keepFocus } from './focus.js'
 import { GameView } from './game-view.js'
+import { InviteDialog, invitedTo } from './invite.js'
 import { LobbyView } from './lobby-view.js'
 import { Notices } from './notices.js'
 import { RoomView } from './room-view.js'
 import { SignInView } from './signin-view.js'
+import { StandingView } from './standing-view.js'
 import { initialState, leaving, reduce, whenLost, withNotice, withoutResult } from './state.js'
 import { Tabs } from './tabs.js'
-import { secondsUntil, wordsOfRefusal, wordsOfStatus } from './words.js'
+import {
+  secondsUntil,
+  wordsOfRefusal,
+  wordsOfStatus,
+  wordsOfTime,
+  wordsOfTrouble
+} from './words.js'
 
 /** @typedef {import('./state.js').ViewState} ViewState */
 /** @typedef {import('./connection.js').Status} Status */
 /** @typedef {import('../wire/protocol.ts').Request} Request */
 /** @typedef {import('../wire/protocol.ts').ServerMessage} ServerMessage */
+/** @typedef {import('../wire/protocol.ts').LimitsInfo} LimitsInfo */
 /** @typedef {'loading' | 'sign-in' | 'lobby' | 'room' | 'match' | 'result'} Screen */
 
 /**
  * What is to be shown.
- * @typedef {{ state: ViewState, status: Status, latencyMs: number | undefined, nowMs: number }}
- *   View
+ * @typedef {{ state: ViewState, status: Status, latencyMs: number | undefined, nowMs: number,
+ *   limits: LimitsInfo | undefined }} View
  *
  * What a player can do. `send` passes a request to the server as it is; the others do something
  * first.
@@ -40,6 +50,7 @@ import { secondsUntil, wordsOfRefusal, wordsOfStatus } from './words.js'
  * @property {(name: string) => void} handOver
  * @property {() => void} dismissResult
  * @property {() => void} focusChat
+ * @property {() => void} invite
  */
 
 /** Updates clocks on the page, and asks for what has to be fresh. */
@@ -48,10 +59,8 @@ const ASK_FOR_PEOPLE_MS = 5_000
 /** At most so often, however much changes in rooms that are not shown. */
 const ASK_FOR_ROOMS_MS = 3_000
 
-/**
- * A name that the page suggests has at most the length that a server accepts by default.
- */
-const IDEA_CHARS = 24
+/** Who waits for a match asks how many do. */
+const ASK_FOR_QUEUE_MS = 5_000
 
 let state = initialState()
 /** @type {Screen} */
@@ -69,6 +78,11 @@ let wantedRoom
 let watched
 let roomsAskedMs = 0
 let peopleAskedMs = Number.NEGATIVE_INFINITY
+let queueAskedMs = 0
+/** @type {LimitsInfo | undefined} */
+let appliedLimits
+/** By the link that opened this page. */
+let invitation = invitedTo(location)
 
 const seats = seatInTab('pollport-lobby')
 const url = `${location.protocol === 'https:' ? 'wss' : 'ws'}://${location.host}/play`
@@ -79,8 +93,13 @@ const render = oncePerFrame(renderNow)
 const actions = {
   signIn: (name) => connection.signIn(name),
   send: (request) => connection.send(request),
-  askForRoom: () =>
-    dialogs.askForRoom([...`${state.me}’s room`].slice(0, IDEA_CHARS).join('').trim()),
+  askForRoom() {
+    const idea = [...`${state.me}’s room`].slice(0, connection.limits?.maxNameChars)
+    dialogs.askForRoom(idea.join('').trim(), connection.limits)
+  },
+  invite() {
+    if (state.room !== undefined) inviteDialog.open(state.room)
+  },
   enterRoom(room, { toWatch = false, hasPassword = false } = {}) {
     wantedRoom = { room, toWatch }
     if (hasPassword) dialogs.askForPassword(room, knock)
@@ -102,7 +121,7 @@ const actions = {
     dialogs.confirm({ title: 'Leave the match?', text, yes: 'Leave' }, go)
   },
   kick(name) {
-    const text = 'They cannot come back for a minute.'
+    const text = `They cannot come back for ${wordsOfTime(connection.limits?.kickedMs ?? 0)}.`
     dialogs.confirm({ title: `Remove ${name}?`, text, yes: 'Remove' }, () =>
       connection.send({ type: 'kick', name })
     )
@@ -122,6 +141,8 @@ const actions = {
 
 const dialogs = new Dialogs((request) => connection.send(request))
 const notices = new Notices(byId('notices'))
+const inviteDialog = new InviteDialog()
+const standingView = new StandingView(actions)
 const signInView = new SignInView(actions)
 const lobbyView = new LobbyView(actions)
 const gameView = new GameView(actions, () => render())
@@ -145,7 +166,12 @@ const roomTabs = new Tabs(byId('room'))
 byId('sign-out').addEventListener('click', () => connection.signOut())
 part(byId('connection'), 'retry').addEventListener('click', () => connection.retryNow())
 // The browser's view of the network is only a hint: a server on the same machine needs no network.
-window.addEventListener('offline', () => connection.check())
+window.addEventListener('offline', () => connection.seemsOffline())
+// The page is open already, and somebody opens a link to another room in it.
+window.addEventListener('hashchange', () => {
+  invitation = invitedTo(location)
+  acceptInvitation()
+})
 window.addEventListener('online', () => connection.retryNow())
 document.addEventListener('visibilitychange', () => {
   if (document.visibilityState === 'hidden') return
@@ -168,19 +194,21 @@ function onMessage(message) {
   if (message.type === 'state') return gameView.onState(message, nowMs)
   if (message.type === 'event') gameView.onEvent(message, nowMs)
   if (message.type === 'error') onRefusal(message)
-  else state = reduce(state, message, nowMs)
+  const isReturn = message.type === 'welcome' && state.me === message.name
+  if (message.type !== 'error') state = reduce(state, message, nowMs)
   if (message.type === 'match-started') gameView.begin(message, state.me)
   if (message.type === 'joined') {
     void gameView.load(message.game)
     watched = undefined // in a room the server sends no changes of the list
     wantedRoom = undefined
-    dialogs.closeAll()
+    closeDialogs()
   }
   if (message.type === 'welcome' || message.type === 'left' || message.type === 'kicked') {
     watched = undefined
     peopleAskedMs = Number.NEGATIVE_INFINITY
-    dialogs.closeAll()
+    closeDialogs()
   }
+  if (message.type === 'welcome' && !isReturn) acceptInvitation()
   if (state.room?.match === undefined) gameView.end()
   connection.isPlaying = state.room?.match !== undefined
   render()
@@ -193,16 +221,33 @@ function onStatus(status) {
     lastName = state.me ?? lastName
     state = initialState()
     gameView.end()
-    dialogs.closeAll()
+    closeDialogs()
   }
   render()
+}
+
+function closeDialogs() {
+  dialogs.closeAll()
+  inviteDialog.close()
+  standingView.close()
+}
+
+/** Goes where a link leads, once. */
+function acceptInvitation() {
+  const room = invitation
+  if (room === undefined || state.me === undefined) return
+  invitation = undefined
+  history.replaceState(null, '', location.pathname)
+  if (state.room === undefined) actions.enterRoom(room)
+  else if (room !== state.room.code && room !== state.room.name)
+    state = withNotice(state, `Leave ${state.room.name} first, and then open the link again.`, true)
 }
 
 /** @param {Extract<ServerMessage, { type: 'error' }>} error */
 function onRefusal({ code, message }) {
   if (code === 'wrong-password' && wantedRoom !== undefined)
     dialogs.askForPassword(wantedRoom.room, knock)
-  const words = wordsOfRefusal(code, message)
+  const words = wordsOfRefusal(code, message, connection.limits)
   if (words === undefined || dialogs.refuse(words)) return
   state = withNotice(state, words, true)
 }
@@ -242,6 +287,10 @@ function tend() {
   )
     return
   const nowMs = performance.now()
+  if (state.queue !== undefined && nowMs - queueAskedMs >= ASK_FOR_QUEUE_MS) {
+    queueAskedMs = nowMs
+    connection.send({ type: 'queue' }) // it keeps its place
+  }
   if (nowMs - peopleAskedMs >= ASK_FOR_PEOPLE_MS) actions.browsePeople(state.people?.from ?? 0)
   const { rooms } = state
   if (watched === undefined) browseRooms(0)
@@ -268,9 +317,22 @@ function screenOf() {
   return room.result === undefined ? 'room' : 'result'
 }
 
+/** @param {LimitsInfo | undefined} limits */
+function applyLimits(limits) {
+  if (limits === undefined || limits === appliedLimits) return
+  appliedLimits = limits
+  const { maxNameChars, maxPasswordChars, maxTextChars } = limits
+  for (const id of ['name', 'create-name', 'filter-text'])
+    limitChars(theOne(id, HTMLInputElement), maxNameChars)
+  for (const id of ['create-password', 'password'])
+    limitChars(theOne(id, HTMLInputElement), maxPasswordChars)
+  for (const chat of [lobbyChat, roomChat]) chat.limit(maxTextChars)
+}
+
 function renderNow() {
-  const { status, latencyMs } = connection
-  const view = { state, status, latencyMs, nowMs: performance.now() }
+  applyLimits(connection.limits)
+  const { status, latencyMs, limits } = connection
+  const view = { state, status, latencyMs, limits, nowMs: performance.now() }
   const before = screen
   screen = screenOf()
   document.body.dataset.screen = screen
@@ -281,6 +343,7 @@ function renderNow() {
   if (screen === 'sign-in') signInView.render(view)
   if (screen === 'lobby') {
     lobbyView.render(view)
+    standingView.render(view)
     lobbyChat.render(state.lobbyLines, state.me)
     lobbyTabs.render(state.lobbyLines)
   }
@@ -291,6 +354,7 @@ function renderNow() {
     roomTabs.render(state.roomLines)
   }
   if (screen !== before) onScreen(before)
+  keepFocus()
 }
 
 /** Header, banners and notices. @param {View} view */
@@ -304,13 +368,15 @@ function renderFrame({ status, latencyMs, nowMs }) {
     latencyMs === undefined ? '' : `${Math.round(latencyMs)} ms`
   )
 
-  const words = wordsOfStatus(status, nowMs)
+  const ofStatus = wordsOfStatus(status, nowMs)
+  const trouble = connection.troubleAt(nowMs)
+  const words = ofStatus === '' && trouble !== undefined ? wordsOfTrouble(trouble) : ofStatus
   show(byId('connection'), words !== '')
   setText(part(byId('connection'), 'text'), words)
   show(part(byId('connection'), 'retry'), status.kind === 'waiting')
   // What cannot be done now should not look as if it could.
   const main = /** @type {HTMLElement} */ (document.querySelector('main'))
-  main.inert = words !== ''
+  main.inert = ofStatus !== ''
 
   const { closesAtMs } = state
   show(byId('closing'), closesAtMs !== undefined && words === '')
@@ -327,7 +393,7 @@ function renderFrame({ status, latencyMs, nowMs }) {
 
 /** Another screen: moves the focus along. @param {Screen} before */
 function onScreen(before) {
-  if (screen === 'sign-in') signInView.enter(lastName)
+  if (screen === 'sign-in') signInView.enter(lastName, invitation)
   if (screen === 'match') {
     roomTabs.select('game')
     gameView.focus()

@@ -22,8 +22,6 @@ import { listed, secondsUntil } from './words.js'
 /** @typedef {import('./state.js').Result} Result */
 /** @typedef {import('./state.js').Standing} Standing */
 
-/** A match takes so many: an operator may ask for more, never for fewer. */
-const MIN_PLAYERS = 2
 /** There are as many colours; the next players have them again. */
 const SEAT_COLOURS = 8
 /** A room may have many more seats; so many free ones are enough to see. */
@@ -60,6 +58,7 @@ export class RoomView {
       actions.send({ type: 'ready', ready: !this.#amReady })
     )
     byId('leave').addEventListener('click', () => actions.leave())
+    byId('invite').addEventListener('click', () => actions.invite())
     byId('back-to-room').addEventListener('click', () => actions.dismissResult())
     this.#seats = new KeyedList(
       byId('seats'),
@@ -90,7 +89,7 @@ export class RoomView {
   }
 
   /** @param {View} view */
-  render({ state, nowMs }) {
+  render({ state, nowMs, limits }) {
     const { room, me } = state
     if (room === undefined) return
     this.#me = me
@@ -118,7 +117,6 @@ export class RoomView {
     this.#spectators.render(spectators)
 
     show(this.#ready, seat !== undefined && !seat.spectator)
-    setAttribute(this.#ready, 'aria-pressed', String(this.#amReady))
     this.#ready.classList.toggle('primary', !this.#amReady)
     setText(this.#ready, this.#amReady ? 'I am not ready' : 'I am ready')
     show(byId('countdown'), room.startsAtMs !== undefined)
@@ -126,7 +124,10 @@ export class RoomView {
       setText(part(byId('countdown'), 'seconds'), String(secondsUntil(room.startsAtMs, nowMs)))
     }
     show(byId('ready-hint'), room.startsAtMs === undefined)
-    setText(byId('ready-hint'), hintFor(room, players, seat, this.#amHost))
+    setText(
+      byId('ready-hint'),
+      hintFor(room, players, seat, this.#amHost, limits?.minMatchPlayers ?? 2)
+    )
   }
 
   /** @param {string} game */
@@ -195,7 +196,7 @@ export class RoomView {
   /** @param {HTMLElement} element @param {string} name */
   #givePowers(element, name) {
     const kick = part(element, 'kick')
-    kick.setAttribute('aria-label', `Send ${name} out`)
+    kick.setAttribute('aria-label', `Remove ${name}`)
     kick.addEventListener('click', () => this.#actions.kick(name))
   }
 
@@ -226,13 +227,15 @@ export class RoomView {
  * @param {MemberInfo[]} players
  * @param {MemberInfo | undefined} seat
  * @param {boolean} amHost
+ * @param {number} least Players of a match.
  */
-function hintFor({ code }, players, seat, amHost) {
-  if (players.length < MIN_PLAYERS) {
-    if (code !== undefined) return 'A match needs two players. Share the code with a friend.'
+function hintFor({ code }, players, seat, amHost, least) {
+  if (players.length < least) {
+    const needs = `A match needs ${least === 2 ? 'two' : least} players`
+    if (code !== undefined) return `${needs}. Invite a friend: press Invite, or tell them the code.`
     return amHost
-      ? 'A match needs two players. Others can find your room in the list.'
-      : 'A match needs two players: waiting for another one.'
+      ? `${needs}. Others can find your room in the list, or you invite them.`
+      : `${needs}: waiting for ${least - players.length === 1 ? 'one more' : 'more'}.`
   }
   const missing = players.filter(({ ready }) => !ready).map(({ name }) => name)
   if (missing.length === 0) return 'Everybody is ready.'

@@ -1,6 +1,6 @@
 // @ts-check
 // The sign-in form, and why the player was signed out.
-import { byId, setText, show, theOne } from './dom.js'
+import { byId, part, setText, show, theOne } from './dom.js'
 import { wordsOfEnd } from './words.js'
 
 /** @typedef {import('./main.js').View} View */
@@ -11,6 +11,7 @@ export class SignInView {
   #reason = byId('sign-in-reason')
   #name = theOne('name', HTMLInputElement)
   #button = theOne('enter', HTMLButtonElement)
+  #wasConnecting = false
 
   /** @param {Actions} actions */
   constructor(actions) {
@@ -27,6 +28,9 @@ export class SignInView {
     const isConnecting = status.kind === 'connecting'
     this.#button.disabled = isConnecting
     setText(this.#button, isConnecting ? 'One moment …' : 'Enter the lobby')
+    // A refused name is to be changed
+    if (this.#wasConnecting && status.kind === 'off') this.#name.focus()
+    this.#wasConnecting = isConnecting
     const words = status.kind === 'off' ? wordsOfEnd(status.reason, status.message) : ''
     show(this.#reason, words !== '')
     setText(this.#reason, words)
@@ -34,8 +38,11 @@ export class SignInView {
 
   /**
    * Shows the form. @param {string | undefined} name By which they were known before.
+   * @param {string | undefined} room To which a link invites.
    */
-  enter(name) {
+  enter(name, room) {
+    show(byId('invited'), room !== undefined)
+    setText(part(byId('invited'), 'room'), room ?? '')
     if (name !== undefined && this.#name.value === '') this.#name.value = name
     if (!this.#root.hidden) this.#name.focus()
   }

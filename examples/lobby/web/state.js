@@ -8,6 +8,9 @@
 /** @typedef {import('../wire/protocol.ts').MemberInfo} MemberInfo */
 /** @typedef {import('../wire/protocol.ts').Presence} Presence */
 
+/** @typedef {import('../wire/protocol.ts').PlayedMatch} PlayedMatch */
+/** @typedef {Omit<Extract<ServerMessage, { type: 'leaders' }>, 'type'>} Leaders */
+
 /**
  * A line of a chat; without `from` it is an event. `id` counts up.
  * @typedef {{ id: number, from?: string, text: string }} Line
@@ -40,6 +43,8 @@
  * @property {{ shown: { name: string, where: Presence }[], from: number, total: number } |
  *   undefined} people
  * @property {{ skill: number, players: number, sinceMs: number } | undefined} queue
+ * @property {Leaders | undefined} leaders
+ * @property {readonly PlayedMatch[] | undefined} history One's own, the newest first.
  * @property {RoomView | undefined} room
  * @property {readonly Line[]} lobbyLines
  * @property {readonly Line[]} roomLines
@@ -62,6 +67,8 @@ export function initialState() {
     rooms: undefined,
     people: undefined,
     queue: undefined,
+    leaders: undefined,
+    history: undefined,
     room: undefined,
     lobbyLines: [],
     roomLines: [],
@@ -122,6 +129,13 @@ export function reduce(state, message, nowMs) {
     case 'unqueued':
       return { ...state, queue: undefined }
 
+    case 'leaders': {
+      const { leaders, skill, players } = message
+      return { ...state, leaders: { leaders, skill, players } }
+    }
+    case 'history':
+      return { ...state, history: message.matches }
+
     case 'joined': {
       const { room: name, code, host, capacity, game, members } = message
       const isSame = state.roomOfLines === name
@@ -144,9 +158,13 @@ export function reduce(state, message, nowMs) {
       }
     }
     case 'left': {
-      const text = state.isLeaving
-        ? undefined
-        : `${message.room} was closed: no players are left in it.`
+      const { byOperator } = message
+      const text =
+        byOperator !== undefined
+          ? `An operator closed ${message.room}: ${byOperator}`
+          : state.isLeaving
+            ? undefined
+            : `${message.room} was closed: no players are left in it.`
       return text === undefined ? outOfRoom(state) : withNotice(outOfRoom(state), text)
     }
     case 'kicked':
@@ -154,6 +172,15 @@ export function reduce(state, message, nowMs) {
 
     case 'chat':
       return withLine(state, message.to, { from: message.from, text: message.text })
+
+    case 'announcement':
+      return withNotice(
+        withLine(state, state.room === undefined ? 'lobby' : 'room', {
+          text: `Operator: ${message.text}`
+        }),
+        message.to === 'you' ? `An operator tells you: ${message.text}` : message.text,
+        message.to === 'you'
+      )
 
     case 'draining':
       return { ...state, closesAtMs: nowMs + message.withinMs }

@@ -6,23 +6,23 @@
 /** @typedef {import('./connection.js').EndReason} EndReason */
 /** @typedef {import('../wire/protocol.ts').RefusalCode} RefusalCode */
 /** @typedef {import('../wire/protocol.ts').Presence} Presence */
+/** @typedef {import('../wire/protocol.ts').LimitsInfo} LimitsInfo */
 
 /**
  * @type {Partial<Record<RefusalCode, string>>} Where the server's own message does not suit a
  *   person.
  */
 const refusals = {
-  'name-taken':
-    'This name is taken. If you used it a moment ago, it is free again in half a minute.',
+  'name-taken': 'This name is taken. If you used it a moment ago, it is free again soon.',
   'room-taken': 'A room with this name exists already.',
   'no-such-room': 'This room no longer exists, or the code is wrong.',
   'wrong-password': 'Wrong password.',
   'room-full': 'This room is full.',
   'match-running': 'A match is running in this room. You can watch it, or wait until it is over.',
-  kicked: 'The host removed you from this room. You can come back in a minute.',
   'too-many-rooms': 'There are too many rooms right now.',
   'queue-full': 'The queue is full. Try again in a moment.',
   draining: 'The server is about to shut down: you cannot join, and no match starts.',
+  'no-history': 'Your matches cannot be read just now. Try again in a moment.',
   'too-fast': 'Slow down, please: some of your messages were dropped.'
 }
 
@@ -49,10 +49,13 @@ const harmless = new Set(['no-match', 'not-queued', 'not-in-a-room'])
 /**
  * @param {RefusalCode} code
  * @param {string} message The server's.
+ * @param {LimitsInfo} [limits]
  * @returns {string | undefined} Undefined when there is nothing to say.
  */
-export function wordsOfRefusal(code, message) {
+export function wordsOfRefusal(code, message, limits) {
   if (harmless.has(code)) return undefined
+  if (code === 'kicked' && limits !== undefined)
+    return `The host removed you from this room. You can come back ${wordsOfTime(limits.kickedMs)} after that.`
   return refusals[code] ?? `${message.charAt(0).toUpperCase()}${message.slice(1)}.`
 }
 
@@ -82,6 +85,13 @@ export function wordsOfStatus(status, nowMs) {
   return `${wordsOfRetry(status.reason)} ${again}${seat}`
 }
 
+/** Of a connection that is there and does not answer. @param {'offline' | 'slow'} trouble */
+export function wordsOfTrouble(trouble) {
+  return trouble === 'offline'
+    ? 'Your device seems to be offline. Waiting for the server …'
+    : 'The server does not answer at the moment. Waiting …'
+}
+
 /** @param {Extract<Status, { kind: 'waiting' }>['reason']} reason */
 function wordsOfRetry(reason) {
   if (reason === 'bye') return 'The server shut down.'
@@ -102,6 +112,14 @@ export const places = {
 /** @param {number} atMs @param {number} nowMs */
 export function secondsUntil(atMs, nowMs) {
   return Math.max(0, Math.ceil((atMs - nowMs) / 1000))
+}
+
+/** "30 seconds", "a minute", "5 minutes" @param {number} ms */
+export function wordsOfTime(ms) {
+  const seconds = Math.round(ms / 1000)
+  if (seconds < 60) return counted(seconds, 'second')
+  const minutes = Math.round(seconds / 60)
+  return minutes === 1 ? 'a minute' : counted(minutes, 'minute')
 }
 
 /** 0:07 @param {number} seconds */

@@ -13,7 +13,17 @@ export const PROTOCOL_VERSION = 4
 export type Request =
   | Exclude<
       Command,
-      { type: 'rooms' | 'watch-rooms' | 'create' | 'hold' | 'join' | 'spectate' | 'queue' }
+      {
+        type:
+          | 'rooms'
+          | 'watch-rooms'
+          | 'create'
+          | 'hold'
+          | 'join'
+          | 'spectate'
+          | 'queue'
+          | 'practice'
+      }
     >
   | { type: 'rooms'; from?: number; filter?: string; open?: boolean }
   | { type: 'watch-rooms'; on?: boolean; filter?: string; open?: boolean }
@@ -26,7 +36,7 @@ export type Request =
       game?: string
       settings?: Record<string, unknown>
     }
-  | { type: 'queue'; game?: string }
+  | { type: 'queue' | 'practice'; game?: string }
   | { type: 'hold' | 'join' | 'spectate'; room: string; password?: string }
 
 /** A request that {@link parseCommand} has validated, with its defaults filled in. */
@@ -41,6 +51,10 @@ export type Command =
   /** The first page, and from then on every change. */
   | { type: 'watch-rooms'; on: boolean; filter: RoomFilter }
   | { type: 'players'; from: number }
+  /** The first places by skill, and one's own. */
+  | { type: 'leaders' }
+  /** One's own last matches. */
+  | { type: 'history' }
   | {
       type: 'create'
       room: string
@@ -59,6 +73,8 @@ export type Command =
   /** A match with anybody of about the same skill; a room is made for it. */
   | { type: 'queue'; game: string | undefined }
   | { type: 'unqueue' }
+  /** A room against bots, at once; its matches do not count. */
+  | { type: 'practice'; game: string | undefined }
   | { type: 'leave' }
   | { type: 'kick'; name: string }
   | { type: 'host'; name: string }
@@ -102,6 +118,17 @@ export interface GameInfo {
   most: number
 }
 
+/** The limits of the server that a page shows, or keeps to by itself; see config.ts. */
+export interface LimitsInfo {
+  maxNameChars: number
+  maxTextChars: number
+  maxPasswordChars: number
+  maxRoomPlayers: number
+  minMatchPlayers: number
+  kickedMs: number
+  resumeMs: number
+}
+
 export interface MemberInfo {
   name: string
   ready: boolean
@@ -114,6 +141,18 @@ export interface MemberInfo {
 export interface RoomFilter {
   text: string
   open: boolean
+}
+
+/** A match that a player has played. */
+export interface PlayedMatch {
+  /** Milliseconds since 1970. */
+  endedAtMs: number
+  room: string
+  players: number
+  score: number
+  won: boolean
+  /** After it. */
+  skill: number
 }
 
 export type Presence = 'lobby' | 'queue' | 'room' | 'match' | 'away'
@@ -129,7 +168,13 @@ export interface RoomInfo {
 }
 
 export type ServerMessage =
-  | { type: 'hello'; version: number; maxFrameBytes: number; games: GameInfo[] }
+  | {
+      type: 'hello'
+      version: number
+      maxFrameBytes: number
+      limits: LimitsInfo
+      games: GameInfo[]
+    }
   /**
    * `token` brings the player back after a lost connection, within `resumeMs`. A new one comes with
    * each use.
@@ -138,6 +183,10 @@ export type ServerMessage =
   | { type: 'rooms'; rooms: RoomInfo[]; from: number; total: number }
   | { type: 'rooms-changed'; rooms: RoomInfo[]; gone: string[] }
   | { type: 'players'; players: { name: string; where: Presence }[]; from: number; total: number }
+  /** `skill` is the player's own; `players` are all who have played. */
+  | { type: 'leaders'; leaders: { name: string; skill: number }[]; skill: number; players: number }
+  /** The newest first. */
+  | { type: 'history'; matches: PlayedMatch[] }
   | { type: 'queued'; game: string; skill: number; players: number }
   | { type: 'unqueued' }
   | { type: 'held'; room: string; forMs: number }
@@ -154,7 +203,8 @@ export type ServerMessage =
       members: MemberInfo[]
     }
   | { type: 'signed-out' }
-  | { type: 'left'; room: string }
+  /** `byOperator`: the room was closed by an operator, who says why. */
+  | { type: 'left'; room: string; byOperator?: string }
   | { type: 'member-joined'; name: string; spectator: boolean }
   | { type: 'member-left'; name: string; kicked: boolean }
   | { type: 'member-away'; name: string }
@@ -166,6 +216,8 @@ export type ServerMessage =
   | { type: 'countdown'; startsInMs: number }
   | { type: 'countdown-stopped' }
   | { type: 'chat'; from: string; to: 'room' | 'lobby'; text: string }
+  /** From an operator, to this player or to all of them. */
+  | { type: 'announcement'; to: 'you' | 'all'; text: string }
   /**
    * `match` is its number, `players` the order in which {@link MatchState} has them. A
    * player that joins or comes back while the match runs gets it, too; and all get it again when
@@ -235,6 +287,8 @@ export type RefusalCode =
   | 'too-many-rooms'
   | 'queue-full'
   | 'draining'
+  | 'no-history'
+  | 'no-bots'
   | 'not-queued'
   | 'in-a-room'
   | 'not-in-a-room'
@@ -250,6 +304,9 @@ export type RefusalCode =
   | 'server-full'
   | 'too-many-connections'
   | 'replaced'
+  | 'removed'
+  /** Also the answer to a name: then the connection stays open. */
+  | 'banned'
 
 /** Why a command was not done: only its sender gets this. */
 export class Refusal extends Error {
@@ -325,9 +382,13 @@ export function parseCommand(frame: Uint8Array, limits: Limits): Command {
     case 'udp':
     case 'sign-out':
     case 'unqueue':
+    case 'leaders':
+    case 'history':
       return { type: fields.type }
     case 'queue':
       return { type: 'queue', game: checkGame(fields.game) }
+    case 'practice':
+      return { type: 'practice', game: checkGame(fields.game) }
     case 'ready':
       return { type: 'ready', ready: checkBoolean(fields.ready ?? true, 'ready') }
     case 'input':

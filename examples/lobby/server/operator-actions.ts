@@ -1,0 +1,111 @@
+// The actions of operators on a running lobby: each is a rule of the lobby, and what must outlive
+// the server is in the store first.
+import type { Place } from '../place.ts'
+import { blockOf } from '../rules/address.ts'
+import type { Ban } from '../rules/bans.ts'
+import { MAX_BANS } from '../rules/bans.ts'
+import type { Lobby } from '../rules/lobby.ts'
+import type { Player } from '../rules/player.ts'
+import { keyOf, Refusal } from '../wire/protocol.ts'
+import { type AdminActions, AdminRefusal, type BanRequest } from './admin.ts'
+import type { PersonPage } from './server-figures.ts'
+import type { Store } from './store.ts'
+
+const MINUTE_MS = 60_000
+
+export class OperatorActions implements AdminActions {
+  readonly #lobby: Lobby
+  readonly #store: Store
+  readonly #place: Place
+  readonly #onDrain: () => void
+
+  constructor(lobby: Lobby, store: Store, place: Place, onDrain: () => void) {
+    this.#place = place
+    this.#lobby = lobby
+    this.#store = store
+    this.#onDrain = onDrain
+  }
+
+  people(from: number, find: string): PersonPage {
+    return this.#lobby.people(from, find)
+  }
+
+  bans(): Ban[] {
+    return this.#lobby.bans.list(this.#place.dateMs())
+  }
+
+  message(name: string, text: string): void {
+    this.#lobby.announce(text, this.#player(name))
+  }
+
+  kick(name: string, reason: string): void {
+    const why = new Refusal('removed', `an operator removed you: ${reason}`)
+    this.#lobby.sendAway(this.#player(name), why, this.#place.nowMs())
+  }
+
+  /** With a name, also a player who is not here: names come back. */
+  async ban({ name, address, withAddress, minutes, reason, by }: BanRequest): Promise<Ban> {
+    const { bans } = this.#lobby
+    const atMs = this.#place.dateMs()
+    const ended = bans.takeEnded(atMs)
+    if (bans.size >= MAX_BANS)
+      throw new AdminRefusal(409, 'too-many-bans', `there are ${MAX_BANS} bans already; lift some`)
+    const player = name === undefined ? undefined : this.#lobby.playerNamed(name)
+    const ofPlayer = withAddress ? player?.session?.block : undefined
+    const ban: Ban = {
+      id: bans.nextId,
+      name: player?.name ?? name,
+      key: name === undefined ? undefined : keyOf(name),
+      address: address === undefined ? ofPlayer : blockOf(address),
+      reason,
+      by,
+      atMs,
+      untilMs: atMs + minutes * MINUTE_MS
+    }
+    if (ban.address === '') delete ban.address // of a connection that is gone
+    const replaced = bans.add(ban)
+    this.#lobby.enforce(ban, this.#place.nowMs())
+    // It counts from now on, also if it cannot be kept; the answer says so.
+    await this.#keep(
+      ban,
+      [...ended, ...replaced].map(({ id }) => id)
+    )
+    return ban
+  }
+
+  async unban(id: number): Promise<Ban> {
+    const ban = this.#lobby.bans.delete(id)
+    if (ban === undefined) throw new AdminRefusal(404, 'no-such-ban', `there is no ban ${id}`)
+    await this.#keep(undefined, [id])
+    return ban
+  }
+
+  closeRoom(room: string, reason: string): void {
+    if (!this.#lobby.closeRoom(room, reason))
+      throw new AdminRefusal(404, 'no-such-room', `there is no room ${room}`)
+  }
+
+  announce(text: string): void {
+    this.#lobby.announce(text)
+  }
+
+  drain(): void {
+    this.#onDrain()
+  }
+
+  #player(name: string): Player {
+    const player = this.#lobby.playerNamed(name)
+    if (player === undefined)
+      throw new AdminRefusal(404, 'no-such-player', `nobody here is called ${name}`)
+    return player
+  }
+
+  async #keep(added: Ban | undefined, deletedIds: number[]): Promise<void> {
+    try {
+      await this.#store.changeBans(added, deletedIds)
+    } catch (error) {
+      const words = `done, but it ends with this server, because it cannot be stored: ${(error as Error).message}`
+      throw new AdminRefusal(500, 'not-stored', words)
+    }
+  }
+}

@@ -1,0 +1,302 @@
+// Every screen of the players' page: axe finds nothing wrong with it, it fits phones and 320 px, it
+// works with the keyboard alone, and what has the focus does not lose it.
+import { readFileSync } from 'node:fs'
+import { createRequire } from 'node:module'
+import type { Page } from 'playwright-core'
+import { afterAll, describe, expect, test } from 'vitest'
+import type { LobbyServer } from '../server/server.ts'
+import { closeBrowser, phone, Visitor, whyNoBrowser } from './browser.ts'
+import { openLobby, Person, until } from './person.ts'
+
+const endless = { 'coin-arena.matchMs': 10 * 60_000, 'coin-arena.coinsToWin': 255 }
+const narrow = { ...phone, viewport: { width: 320, height: 568 } }
+const axe = readFileSync(createRequire(import.meta.url).resolve('axe-core/axe.min.js'), 'utf8')
+
+afterAll(closeBrowser)
+
+/** What axe finds, a line each; with the elements. */
+async function findings(page: Page): Promise<string[]> {
+  // By the debugger, which the page's own policy does not bind
+  await page.evaluate(axe)
+  const violations = (await page.evaluate('axe.run().then(({ violations }) => violations)')) as {
+    id: string
+    nodes: { html: string; failureSummary: string }[]
+  }[]
+  return violations.flatMap(({ id, nodes }) =>
+    nodes.map(({ html, failureSummary }) => `${id}: ${html} ${failureSummary}`)
+  )
+}
+
+/** The screen is as it should be: for axe, in width, and for people to look at. */
+async function isInOrder(visitor: Visitor, name: string, wrong: string[]): Promise<void> {
+  const { page } = visitor
+  // What moves in is seen through while it does, which axe would complain of
+  await page.evaluate(
+    'Promise.all(document.getAnimations().map((each) => each.playState === "running" && each.effect.getComputedTiming().iterations !== Infinity ? each.finished.catch(() => {}) : undefined))'
+  )
+  await visitor.show(name)
+  wrong.push(...(await findings(page)).map((finding) => `${name}: ${finding}`))
+  const { width } = page.viewportSize() ?? { width: 0 }
+  const needed = (await page.evaluate('document.documentElement.scrollWidth')) as number
+  if (needed > width) wrong.push(`${name}: needs a width of ${needed}`)
+  // Nothing that can be pressed lies outside, where nobody can reach it.
+  const outside = (await page.evaluate(`[...document.querySelectorAll('button, input, a')]
+    .filter((each) => each.checkVisibility() && !each.closest('.visually-hidden'))
+    .filter((each) => {
+      const { left, right } = each.getBoundingClientRect()
+      return left < -1 || right > innerWidth + 1
+    })
+    .map((each) => each.outerHTML)`)) as string[]
+  wrong.push(...outside.map((html) => `${name}: outside: ${html}`))
+}
+
+const focused = (page: Page) =>
+  page.evaluate('document.activeElement.id || document.activeElement.textContent')
+
+/** Waits until the focus is there. */
+async function hasFocus(page: Page, what: string): Promise<void> {
+  let last: unknown
+  await expect
+    .poll(
+      async () => {
+        last = await focused(page)
+        return last
+      },
+      { timeout: 45_000 }
+    )
+    .toBe(what)
+}
+
+/** Presses Tab until this has the focus. */
+async function tabTo(page: Page, what: string): Promise<void> {
+  for (let presses = 0; presses < 60; presses++) {
+    if ((await focused(page)) === what) return
+    await page.keyboard.press('Tab')
+  }
+  throw new Error(`Tab never comes to ${what}`)
+}
+
+/** Ann in front of a browser, and Bob who is on TCP, go through all screens. */
+async function showAllScreens(
+  server: LobbyServer,
+  size: string,
+  options: Parameters<typeof Visitor.open>[1]
+): Promise<void> {
+  /** All of it is reported together. */
+  const wrong: string[] = []
+  const look = (screen: string) => isInOrder(ann, `${size}-${screen}`, wrong)
+  const ann = await Visitor.open(server.webPort, options)
+  const { page } = ann
+  await look('1-sign-in')
+  await page.getByLabel('Your name').fill('Ann with a rather long w')
+  await page.keyboard.press('Enter')
+  await ann.sees('#no-rooms', 'There are no rooms yet')
+  await look('2-empty-lobby')
+
+  const bob = await Person.signIn(server, 'Bob')
+  bob.send({ type: 'say', text: 'hello everybody, who is up for a match?' })
+  bob.send({ type: 'create', room: 'The room with a long nam', password: 'hen' })
+  await bob.next('joined')
+  await ann.sees('.room-row', 'The room with a long nam')
+  await look('3-lobby')
+  const isSmall = await page.getByRole('button', { name: 'People' }).isVisible()
+  if (isSmall) {
+    for (const tab of ['People', 'Chat']) {
+      await page.locator('#lobby .tabs').getByRole('button', { name: tab }).click()
+      await look(`3-lobby-${tab.toLowerCase()}`)
+    }
+    await page.locator('#lobby .tabs').getByRole('button', { name: 'Rooms' }).click()
+  }
+  await ann.press('Find a match')
+  await ann.sees('#alone', 'Nobody else is looking')
+  await look('4-queue')
+  await page.locator('#unqueue').click()
+  await ann.press('Leaderboard and your matches')
+  await ann.sees('#leaders-note', 'Nobody has finished')
+  await look('5-empty-leaderboard')
+  await page.keyboard.press('Escape')
+  await ann.press('Join The room with a long nam')
+  await ann.sees('#password-dialog', 'Password for')
+  await look('6-password')
+  await page.keyboard.press('Escape')
+  bob.send({ type: 'leave' })
+  await bob.next('left')
+
+  await ann.press('Create a room')
+  await look('7-create')
+  await page.getByRole('radio', { name: 'Only people with the code' }).check()
+  await ann.press('Create')
+  await page.locator('#room-code').waitFor()
+  const code = (await page.locator('#room-code output').textContent()) ?? ''
+  await look('8-room-alone')
+  await ann.press('Invite')
+  await look('9-invite')
+  await page.keyboard.press('Escape')
+  bob.send({ type: 'join', room: code })
+  await bob.next('joined')
+  const cleo = await Person.signIn(server, 'Cleopatra the Watcher')
+  cleo.send({ type: 'spectate', room: code })
+  await cleo.next('joined')
+  await ann.sees('.spectator', 'Cleopatra')
+  bob.send({ type: 'say', text: 'good luck' })
+  if (!isSmall) await ann.sees('#room-chat li', 'good luck')
+  await look('10-room')
+  await ann.press('Remove Bob')
+  await look('11-confirm')
+  await page.keyboard.press('Escape')
+
+  bob.send({ type: 'ready', ready: true })
+  await ann.press('I am ready')
+  await ann.sees('#countdown', 'The match starts in')
+  await look('12-countdown')
+  await bob.next('match-started')
+  await page.locator('#match-view').waitFor()
+  await look('13-match')
+  await ann.context.setOffline(true)
+  await ann.sees('#connection', /offline|Connection lost/)
+  await look('14-offline')
+  await ann.context.setOffline(false)
+  await page.locator('#connection').waitFor({ state: 'hidden' })
+
+  bob.send({ type: 'leave' })
+  await page.getByRole('heading', { name: 'You win!' }).waitFor()
+  await look('15-result')
+  await ann.press('Back to the room')
+  await ann.press('Leave')
+  await ann.press('Leaderboard and your matches')
+  await ann.sees('#leaders', 'Ann with')
+  await ann.sees('#history', 'won')
+  await look('16-leaderboard')
+  await page.keyboard.press('Escape')
+  server.drain()
+  await ann.page.locator('#connection, #closing').filter({ visible: true }).first().waitFor()
+  expect(wrong).toEqual([])
+}
+
+describe.skipIf(whyNoBrowser !== undefined)('in a browser', () => {
+  test.each([
+    ['desktop', { viewport: { width: 1280, height: 800 } }],
+    ['phone', phone],
+    ['narrow', narrow]
+  ])('every screen is in order: %s', async (size, options) => {
+    const server = await openLobby({ ...endless, countdownMs: 5_000 })
+    await showAllScreens(server, size, options)
+  })
+
+  test('with the keyboard alone: sign in, create a room, get ready, play, talk, leave', async () => {
+    const server = await openLobby(endless)
+    const ann = await Visitor.open(server.webPort)
+    const { page } = ann
+    await page.keyboard.type('Ann')
+    await page.keyboard.press('Enter')
+    await ann.sees('#own-name', 'Ann')
+    await tabTo(page, 'queue')
+    await page.keyboard.press('Enter')
+    await hasFocus(page, 'unqueue')
+    await page.keyboard.press('Enter')
+    await hasFocus(page, 'queue')
+    await tabTo(page, 'open-create')
+    await page.keyboard.press('Enter')
+    await hasFocus(page, 'create-name')
+    await page.keyboard.press('Escape')
+    await hasFocus(page, 'open-create')
+    await page.keyboard.press('Enter')
+    await page.keyboard.type('Den')
+    await page.keyboard.press('Enter')
+    await ann.isIn('Den')
+    await hasFocus(page, 'ready')
+    const bob = await Person.signIn(server, 'Bob')
+    bob.send({ type: 'join', room: 'Den' })
+    await bob.next('joined')
+    bob.send({ type: 'ready' })
+    await ann.sees('.seat.is-ready', 'Bob')
+    await page.keyboard.press('Enter')
+    await bob.next('match-started')
+    await hasFocus(page, 'arena')
+    await until('Ann sees the match', () => ann.state !== undefined)
+    await page.keyboard.press('Enter')
+    await page.keyboard.type('hello')
+    await page.keyboard.press('Enter')
+    await until('Bob hears it', () => bob.all('chat').some(({ text }) => text === 'hello'))
+    await page.keyboard.press('Escape')
+    await hasFocus(page, 'arena')
+    bob.send({ type: 'leave' })
+    await hasFocus(page, 'back-to-room')
+    await page.keyboard.press('Enter')
+    await hasFocus(page, 'ready')
+    await tabTo(page, 'leave')
+    await page.keyboard.press('Enter')
+    await page.getByRole('button', { name: 'Find a match' }).waitFor()
+    ann.complainsOfNothing()
+  })
+
+  test('what has the focus and goes away hands it on: a removed player, a refused name', async () => {
+    const server = await openLobby(endless)
+    const ann = await Visitor.signIn(server.webPort, 'Ann')
+    const { page } = ann
+    await ann.createRoom('Den')
+    const bob = await Person.signIn(server, 'Bob')
+    bob.send({ type: 'join', room: 'Den' })
+    await bob.next('joined')
+    await page.getByRole('button', { name: 'Remove Bob' }).focus()
+    await page.keyboard.press('Enter')
+    await page.keyboard.press('Tab')
+    await page.keyboard.press('Enter')
+    await bob.next('kicked')
+    await hasFocus(page, 'ready')
+
+    const dora = await Visitor.open(server.webPort)
+    await dora.page.getByLabel('Your name').fill('ann')
+    await dora.page.getByRole('button', { name: 'Enter the lobby' }).focus()
+    await dora.page.keyboard.press('Enter')
+    await dora.sees('#sign-in-reason', 'This name is taken')
+    await hasFocus(dora.page, 'name')
+  })
+
+  test('an invite link leads into the room, after a name was chosen', async () => {
+    const server = await openLobby(endless)
+    const ann = await Visitor.signIn(server.webPort, 'Ann')
+    await ann.createRoom('Secret', { withCode: true })
+    await ann.press('Invite')
+    const link = await ann.page.getByLabel('Link').inputValue()
+    expect(link).toMatch(/^http:\/\/127\.0\.0\.1:\d+\/#join=[A-Z0-9]{8}$/)
+    const bob = await Visitor.open(server.webPort)
+    await bob.page.goto(link)
+    await bob.page.reload()
+    await bob.sees('#invited', 'You are invited to the room')
+    await bob.page.getByLabel('Your name').fill('Bob')
+    await bob.press('Enter the lobby')
+    await bob.isIn('Secret')
+    expect(new URL(bob.page.url()).hash).toBe('')
+    // Who is here already and opens another link goes there, too.
+    await bob.press('Leave')
+    await bob.page.evaluate(`location.hash = ${JSON.stringify(new URL(link).hash)}`)
+    await bob.isIn('Secret')
+    bob.complainsOfNothing()
+  })
+
+  test('a server that falls silent is shown before the connection is given up', async () => {
+    const server = await openLobby(endless)
+    const ann = await Visitor.signIn(server.webPort, 'Ann')
+    // From here on the page gets nothing from its socket, and its clock goes on.
+    await ann.page.evaluate(`WebSocket.prototype.send = function () {}`)
+    await ann.sees('#connection', 'The server does not answer at the moment')
+    expect(await ann.page.locator('main').evaluate((main) => (main as HTMLElement).inert)).toBe(
+      false
+    )
+  })
+
+  test('limits are those of the server', async () => {
+    const server = await openLobby({ maxNameChars: 5, maxRoomPlayers: 12, minMatchPlayers: 3 })
+    const ann = await Visitor.signIn(server.webPort, 'Ann')
+    await ann.press('Create a room')
+    const name = ann.page.getByLabel('Room name')
+    await name.fill('')
+    await name.pressSequentially('🦊🦊🦊🦊🦊🦊🦊')
+    expect(await name.inputValue()).toBe('🦊🦊🦊🦊🦊')
+    const seats = ann.page.getByRole('slider')
+    expect([await seats.getAttribute('min'), await seats.getAttribute('max')]).toEqual(['3', '12'])
+    await ann.press('Create')
+    await ann.sees('#ready-hint', 'A match needs 3 players')
+  })
+})
