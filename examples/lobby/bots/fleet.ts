@@ -18,8 +18,9 @@ import {
   type Request,
   type ServerMessage
 } from '../wire/protocol.ts'
+import { Seal, sealedHead } from '../wire/sealed.ts'
 import type { Bot, Deed, Ledger } from './bot.ts'
-import { type Line, type Speech, TcpLine, WebLine } from './line.ts'
+import { type Line, type Speech, TcpLine, TlsLine, WebLine } from './line.ts'
 import {
   type Behaviour,
   badBehaviours,
@@ -43,6 +44,8 @@ export interface FleetOptions {
   maxArriving?: number
   /** The web port, and how many of a hundred players come to it by WebSocket. Default: none. */
   web?: { port: number; percent: number }
+  /** Over TLS, whatever certificate the server has; then datagrams are encrypted. */
+  encrypted?: boolean
 }
 
 /** So many bots share an address, as players behind one router do. */
@@ -80,6 +83,8 @@ export interface Guest {
   /** Where its datagrams go. */
   udpServer: SocketAddress | undefined
   way: DatagramWay | undefined
+  /** Of its datagrams, if they are encrypted. */
+  seal: Seal | undefined
   /** What it plays, and what came of that by datagrams. */
   game: Game | undefined
   views: ReceivedViews | undefined
@@ -144,7 +149,13 @@ export class Fleet {
     this.#startedMs = place.nowMs()
     const { connectsPerSecond = pace.connectsPerSecond, maxArriving = pace.maxArriving } = options
     this.#poller = poller
-    this.#options = { ...options, connectsPerSecond, maxArriving, web: options.web ?? NO_WEB }
+    this.#options = {
+      ...options,
+      connectsPerSecond,
+      maxArriving,
+      web: options.web ?? NO_WEB,
+      encrypted: options.encrypted ?? false
+    }
     const nowMs = this.#place.nowMs()
     this.#acts = new Wheel(SLOT_MS, nowMs)
     this.#pings = new Wheel(SLOT_MS, nowMs)
@@ -250,6 +261,7 @@ export class Fleet {
       udp: undefined,
       udpServer: undefined,
       way: undefined,
+      seal: undefined,
       game: undefined,
       views: undefined,
       isPlaying: false,
@@ -321,15 +333,28 @@ export class Fleet {
           closeTimeoutMs: pace.noAnswerMs,
           // Whether the server answers is measured by pings of the game.
           idleTimeoutMs: 0,
-          pingIntervalMs: 0
+          pingIntervalMs: 0,
+          tls: this.#options.encrypted && { rejectUnauthorized: false }
         })
       )
-    return new TcpLine(
-      this.#poller.connectTcp(options, guest),
+    const connection = this.#poller.connectTcp(options, guest)
+    const decoder =
       guest.speech === 'game'
         ? new FrameDecoder({ lengthBytes: LENGTH_BYTES, maxFrameBytes: MAX_REPLY_BYTES })
         : undefined
-    )
+    if (!this.#options.encrypted || decoder === undefined) return new TcpLine(connection, decoder)
+    return new TlsLine(connection, {
+      onConnect: () => this.#onConnect(guest),
+      onData: (data) => {
+        for (const frame of decoder.push(data)) this.#onFrame(guest, frame)
+      },
+      onEnd: () => {
+        if (guest.bot.endsWithPeer) guest.line?.end()
+      },
+      onClose: (line, error) => {
+        if (line === guest.line) this.#onClose(guest, error?.code)
+      }
+    })
   }
 
   #onConnect(guest: Guest): void {
@@ -421,7 +446,7 @@ export class Fleet {
     const nowMs = this.#place.nowMs()
     switch (message.type) {
       case 'udp':
-        this.#openWay(guest, message.port, message.token)
+        this.#openWay(guest, message.port, message.token, message.secret)
         return
       case 'state':
         this.#onState(guest, message)
@@ -466,23 +491,28 @@ export class Fleet {
 
   // ---- Datagrams and inputs ----
 
-  #openWay(guest: Guest, port: number, token: string): void {
+  #openWay(guest: Guest, port: number, token: string, secret: string | undefined): void {
     const { address } = this.#options
     guest.udp ??= this.#poller.bindUdp(
       { address: address.includes(':') ? '::' : '0.0.0.0', port: 0 },
       guest
     )
     guest.way = new DatagramWay(token)
+    guest.seal = secret === undefined ? undefined : new Seal(secret, token, false)
     guest.udpServer = new SocketAddress({ address, port }) // parsed once, and not for each datagram
     this.#startPlaying(guest, this.#place.nowMs())
   }
 
   #sendDatagram(guest: Guest, message: FromPlayer): void {
-    if (guest.udpServer !== undefined) guest.udp?.send(encodeFromPlayer(message), guest.udpServer)
+    if (guest.udpServer === undefined) return
+    const plain = encodeFromPlayer(message)
+    const bytes = guest.seal?.seal(sealedHead(message.token), plain) ?? plain
+    guest.udp?.send(bytes, guest.udpServer)
   }
 
   #onDatagram(guest: Guest, data: Buffer): void {
-    const message = decodeToPlayer(data)
+    const plain = guest.seal === undefined ? data : guest.seal.open(data, 1)
+    const message = plain && decodeToPlayer(plain)
     if (message === undefined || guest.way === undefined) return
     if (message.kind === 'state' || message.kind === 'difference') {
       const state = guest.views?.read(message)

@@ -1,6 +1,7 @@
 // A bot's connection: by the game's own frames, by WebSocket, or as bytes that keep to no rule.
 // Carries requests; does not know what they mean.
-import type { FrameDecoder, TcpConnection } from 'pollport'
+import { connect as connectTls, type TLSSocket } from 'node:tls'
+import { type ConnectionDuplex, type FrameDecoder, type TcpConnection, toDuplex } from 'pollport'
 import { WebSocket } from 'pollport/websocket'
 import { encode, LENGTH_BYTES, type Request } from '../wire/protocol.ts'
 
@@ -102,5 +103,62 @@ export class WebLine implements Line {
 
   pause(): void {
     this.#socket.connection?.pause()
+  }
+}
+
+/** What a {@link TlsLine} reports: its connection has no events in the poller's batches. */
+export interface TlsHandlers {
+  onConnect(): void
+  onData(data: Buffer): void
+  onEnd(): void
+  onClose(line: TlsLine, error: NodeJS.ErrnoException | undefined): void
+}
+
+/** By TCP and TLS, whatever the server's certificate says: bots are for tests. */
+export class TlsLine implements Line {
+  readonly connection = undefined
+  readonly #raw: ConnectionDuplex
+  readonly #stream: TLSSocket
+
+  constructor(connection: TcpConnection<unknown>, handlers: TlsHandlers) {
+    this.#raw = toDuplex(connection)
+    this.#stream = connectTls({ socket: this.#raw, rejectUnauthorized: false })
+    let failure: NodeJS.ErrnoException | undefined
+    this.#stream.on('secureConnect', () => handlers.onConnect())
+    this.#stream.on('data', (data) => handlers.onData(data))
+    this.#stream.on('end', () => handlers.onEnd())
+    this.#stream.on('error', (error) => {
+      failure = error
+    })
+    this.#stream.on('close', () => handlers.onClose(this, failure))
+  }
+
+  get isConnecting(): boolean {
+    return !this.#stream.authorized && this.#stream.getProtocol() === null
+  }
+
+  get isClosed(): boolean {
+    return this.#stream.destroyed
+  }
+
+  send(request: Request): void {
+    this.sendBytes(encode(request))
+  }
+
+  sendBytes(bytes: Uint8Array): void {
+    if (this.#stream.writable) this.#stream.write(bytes)
+  }
+
+  end(): void {
+    this.#stream.end()
+  }
+
+  reset(): void {
+    this.#raw.resetAndDestroy()
+    this.#stream.destroy()
+  }
+
+  pause(): void {
+    this.#stream.pause()
   }
 }

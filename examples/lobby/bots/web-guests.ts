@@ -7,7 +7,7 @@ import type { Speech } from './line.ts'
 const REQUEST = Buffer.from(
   [
     'GET /play HTTP/1.1',
-    'Host: lobby',
+    'Host: localhost',
     'Connection: Upgrade',
     'Upgrade: websocket',
     'Sec-WebSocket-Version: 13',

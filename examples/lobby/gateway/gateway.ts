@@ -1,19 +1,24 @@
 // The connections of one thread: bytes in, frames to the hub, frames out; it disconnects a client
 // that costs too much. It contains no rules.
+
+import type { TLSSocket } from 'node:tls'
 import type { Logger } from 'pino'
 import {
+  type ConnectionDuplex,
   FrameDecoder,
   type PollEvent,
   type Poller,
   Socket,
   type TcpConnection,
-  type TcpListener
+  type TcpListener,
+  toDuplex
 } from 'pollport'
 import { type WebSocket, WebSocketHandshakeError } from 'pollport/websocket'
 import { type Alarm, type Place, system } from '../place.ts'
+import { blockOf, firstOfLargest } from '../rules/address.ts'
 import type { Games } from '../rules/game.ts'
 import { Throttle } from '../rules/session.ts'
-import { type Limits, limitsOf, type Settings } from '../server/config.ts'
+import { type Limits, limitsOf, listOf, type Settings } from '../server/config.ts'
 import type { GatewayFigures } from '../server/server-figures.ts'
 import {
   encode,
@@ -22,10 +27,15 @@ import {
   type RefusalCode,
   type ServerMessage
 } from '../wire/protocol.ts'
+import { SECRET_BYTES } from '../wire/sealed.ts'
+import { Hosts } from './hosts.ts'
 import type { GatewayLink, HubLink } from './links.ts'
 import { OutgoingState } from './outgoing-state.ts'
+import { looksLikeProxyHeader, ProxyHeaderError, ProxyHeaderReader } from './proxy-header.ts'
+import { TlsFiles } from './tls-files.ts'
+import { TrustedProxies } from './trusted.ts'
 import { type UdpPath, UdpPaths } from './udp-paths.ts'
-import { WebDoor } from './web-door.ts'
+import { type Visitor, WebDoor } from './web-door.ts'
 
 /** A client that sends too much can be disconnected after each so many bytes. */
 const CHUNK_BYTES = 4 * 1024
@@ -58,6 +68,7 @@ const AS_TEXT = { isText: true }
 /** Why a WebSocket is closed (RFC 6455, 7.4.1). */
 const POLICY = 1008
 const GOING_AWAY = 1001
+const NOTHING = Buffer.alloc(0)
 
 /** Where a gateway listens. */
 export interface Doors {
@@ -76,6 +87,14 @@ class Client {
   readonly socket: WebSocket<Client> | undefined
   readonly throttle: Throttle
   readonly decoder: FrameDecoder | undefined
+  /** Whose connection it is: behind a proxy not the peer. */
+  address: string
+  /** While a proxy has yet to say whose connection it is. */
+  header: ProxyHeaderReader | undefined
+  /** It has sent nothing yet. */
+  isFresh = true
+  /** Over TLS, with the stream below it; undefined for browsers, whose WebSocket has it. */
+  secure: { stream: TLSSocket; raw: ConnectionDuplex } | undefined
   path: UdpPath | undefined
   /**
    * When a client that got its last message is reset, unless it has closed by then; undefined for
@@ -91,9 +110,11 @@ class Client {
     connection: TcpConnection<Client>,
     socket: WebSocket<Client> | undefined,
     limits: Limits,
-    nowMs: number
+    nowMs: number,
+    address: string
   ) {
     this.id = id
+    this.address = address
     this.connection = connection
     this.socket = socket
     this.throttle = new Throttle(limits, nowMs)
@@ -106,18 +127,22 @@ class Client {
 
   /** Bytes queued here that the kernel has not taken yet. */
   get bufferedBytes(): number {
-    return this.connection.bufferedBytes
+    return this.connection.bufferedBytes + (this.secure?.stream.writableLength ?? 0)
   }
 
   /** Sends what is queued and then the end. `code` is for a browser. */
   end(code: number): void {
-    if (this.socket === undefined) this.connection.end()
-    else this.socket.close(code)
+    if (this.socket !== undefined) this.socket.close(code)
+    else if (this.secure !== undefined) this.secure.stream.end()
+    else this.connection.end()
   }
 
   reset(): void {
-    if (this.socket === undefined) this.connection.reset()
-    else this.socket.terminate()
+    if (this.socket !== undefined) this.socket.terminate()
+    else if (this.secure !== undefined) {
+      this.secure.raw.resetAndDestroy()
+      this.secure.stream.destroy()
+    } else this.connection.reset()
   }
 }
 
@@ -137,6 +162,12 @@ export class Gateway implements GatewayLink {
   readonly #clients = new Map<number, Client>()
   /** Those of them that came by WebSocket. */
   readonly #browsers = new Set<Client>()
+  /** Those that came over TLS, and not by WebSocket. */
+  readonly #secured = new Set<Client>()
+  /** Not clients yet: a proxy's header or TLS has to come first. With their addresses. */
+  readonly #arriving = new Map<Client, string>()
+  readonly #proxies: TrustedProxies
+  readonly #tls: TlsFiles | undefined
   #nextIdleLookMs = 0
   /** Being disconnected: they can read the reason, and what they send is ignored. */
   readonly #leaving = new Set<Client>()
@@ -165,6 +196,10 @@ export class Gateway implements GatewayLink {
     this.#limits = limitsOf(settings)
     this.#log = log
     this.#games = games
+    this.#proxies = new TrustedProxies(listOf(settings.trustedProxies))
+    this.#tls = TlsFiles.of('game', settings, log)
+    const webTls = TlsFiles.of('web', settings, log)
+    const origins = listOf(settings.webOrigins)
     this.#poller = place.poller({
       highWaterMarkBytes: settings.maxUnreadBytes,
       ...SMALL_BATCHES
@@ -194,7 +229,13 @@ export class Gateway implements GatewayLink {
     if (listen?.webPort === undefined && listen !== undefined) return
     this.#web = new WebDoor<Client>(
       this.#poller,
-      this.#limits,
+      {
+        limits: this.#limits,
+        origins,
+        hosts: new Hosts([settings.host, ...origins]),
+        proxies: this.#proxies,
+        tls: webTls
+      },
       {
         onOpen: (socket) => this.#onBrowser(socket),
         onMessage: ({ userPtr }, data, isText) => this.#onText(userPtr, data, isText),
@@ -298,8 +339,9 @@ export class Gateway implements GatewayLink {
     for (const id of ids) {
       const client = this.#clients.get(id)
       if (client === undefined || client.resetAtMs !== undefined) continue
-      if (client.socket === undefined) connections.push(client.connection)
-      else this.#sendToBrowser(client, frame)
+      if (client.socket !== undefined) this.#sendToBrowser(client, frame)
+      else if (client.secure !== undefined) this.#sendSecurely(client, client.secure.stream, frame)
+      else connections.push(client.connection)
     }
     if (connections.length === 0) return
     this.#messagesOut += this.#poller.broadcast(connections, frame)
@@ -338,6 +380,7 @@ export class Gateway implements GatewayLink {
     this.#deliverNow([...this.#clients.keys()], frame)
     this.#isStopping = true
     for (const client of this.#clients.values()) this.#part(client)
+    for (const client of this.#arriving.keys()) client.reset()
     this.#web?.close()
     if (this.#clients.size === 0) this.#stopped.abort()
   }
@@ -373,9 +416,8 @@ export class Gateway implements GatewayLink {
         case 'timeout':
           this.#onIdle(event.userPtr as Client)
           break
-        case 'end': // the client has sent all it wanted, and can still read the answers
-          this.#lose(event.userPtr as Client)
-          this.#part(event.userPtr as Client)
+        case 'end':
+          this.#onEnd(event.userPtr as Client)
           break
         case 'close':
           if (event.userPtr !== undefined) this.#onClose(event.userPtr)
@@ -391,22 +433,86 @@ export class Gateway implements GatewayLink {
     this.#cutLagging()
   }
 
+  #newClient(
+    connection: TcpConnection<Client>,
+    socket: WebSocket<Client> | undefined,
+    address: string
+  ): Client {
+    const nowMs = this.#place.nowMs()
+    return new Client(this.#nextId++, connection, socket, this.#limits, nowMs, address)
+  }
+
   #onAccept(connection: TcpConnection<Client>): void {
-    const client = new Client(
-      this.#nextId++,
-      connection,
-      undefined,
-      this.#limits,
-      this.#place.nowMs()
-    )
+    const { address } = connection.remoteAddress
+    const client = this.#newClient(connection, undefined, address)
     connection.userPtr = client
-    connection.setIdleTimeout(this.#limits.idleMs)
+    if (!this.#proxies.has(address)) return this.#begin(client, NOTHING)
+    client.header = new ProxyHeaderReader()
+    this.#await(client)
+  }
+
+  /** Who has not arrived in time is reset; of too many, one of the address that has most. */
+  #await(client: Client): void {
+    this.#arriving.set(client, blockOf(client.address))
+    client.seenAtMs = this.#place.nowMs()
+    if (this.#arriving.size > this.#limits.maxVisitors) firstOfLargest(this.#arriving).reset()
+  }
+
+  /** The first bytes of a connection from a trusted proxy. */
+  #onHeader(client: Client, reader: ProxyHeaderReader, data: Buffer): void {
+    try {
+      const header = reader.push(data)
+      if (header === undefined) return
+      this.#arriving.delete(client)
+      client.header = undefined
+      client.isFresh = false
+      client.address = header.address ?? client.address
+      this.#begin(client, header.rest)
+    } catch (error) {
+      if (!(error instanceof ProxyHeaderError)) throw error
+      this.#log.warn({ proxy: client.address, err: error }, 'reset: no PROXY header')
+      this.#cut(client)
+    }
+  }
+
+  /** `rest`: what came with a proxy's header. */
+  #begin(client: Client, rest: Buffer): void {
+    if (this.#tls !== undefined) return this.#beginTls(client, this.#tls, rest)
+    client.connection.setIdleTimeout(this.#limits.idleMs)
     this.#enter(client)
+    if (rest.length > 0) this.#onReceive(client, rest)
+  }
+
+  #beginTls(client: Client, tls: TlsFiles, rest: Buffer): void {
+    const raw = toDuplex(client.connection)
+    if (rest.length > 0) raw.unshift(rest)
+    const stream = tls.secure(raw)
+    client.secure = { stream, raw }
+    client.isFresh = false // what is no TLS is refused by TLS
+    this.#await(client)
+    stream.on('secure', () => {
+      this.#arriving.delete(client)
+      client.seenAtMs = this.#place.nowMs()
+      this.#secured.add(client)
+      this.#enter(client)
+    })
+    stream.on('data', (data) => this.#onReceive(client, data))
+    stream.on('end', () => this.#onEnd(client))
+    stream.on('error', (error) => this.#log.debug({ client: client.id, err: error }, 'TLS'))
+    stream.on('close', () => this.#onClose(client))
+  }
+
+  /** The client has sent all it wanted, and can still read the answers. */
+  #onEnd(client: Client): void {
+    if (!this.#clients.has(client.id)) return client.reset()
+    this.#lose(client)
+    this.#part(client)
   }
 
   #onBrowser(socket: WebSocket<Client>): void {
     const connection = socket.connection as TcpConnection<Client>
-    const client = new Client(this.#nextId++, connection, socket, this.#limits, this.#place.nowMs())
+    const { address } = socket.userPtr as unknown as Visitor
+    const client = this.#newClient(connection, socket, address)
     socket.userPtr = client
     client.seenAtMs = this.#place.nowMs()
     this.#browsers.add(client)
@@ -425,27 +531,28 @@ export class Gateway implements GatewayLink {
     const isCrowded = this.#clients.size >= maxConnections + maxGoodbyes
     this.#clients.set(client.id, client)
     if (this.#isStopping || isCrowded) this.#cut(client)
-    else this.#hub?.enter(client.id, client.connection.remoteAddress.address)
+    else this.#hub?.enter(client.id, client.address)
   }
 
   #onIdle(client: Client): void {
     const { idleMs } = this.#limits
     const nowMs = this.#place.nowMs()
     // A client that plays by datagrams sends nothing else.
-    if (client.path !== undefined && nowMs - client.path.receivedAtMs < idleMs)
-      client.connection.setIdleTimeout(idleMs)
-    else this.#sendAway(client, new Refusal('idle', 'no data for a long time'))
+    if (client.path !== undefined && nowMs - client.path.receivedAtMs < idleMs) {
+      client.seenAtMs = nowMs
+      if (client.secure === undefined) client.connection.setIdleTimeout(idleMs)
+    } else this.#sendAway(client, new Refusal('idle', 'no data for a long time'))
   }
 
   /**
-   * The idle timeout of browsers, which their connections cannot have: those report to the
-   * WebSockets. Any byte in either direction counts.
+   * The idle timeout of browsers and over TLS, which their connections cannot have: those report to
+   * the WebSockets, and to TLS. Any byte in either direction counts.
    */
   #lookForIdle(nowMs: number): void {
     if (nowMs < this.#nextIdleLookMs) return
     const { idleMs } = this.#limits
     this.#nextIdleLookMs = nowMs + idleMs / IDLE_LOOKS
-    for (const client of this.#browsers) {
+    for (const client of [...this.#browsers, ...this.#secured]) {
       const { bytesReceived, bytesSent } = client.connection
       if (client.seenBytes !== bytesReceived + bytesSent) {
         client.seenBytes = bytesReceived + bytesSent
@@ -455,6 +562,13 @@ export class Gateway implements GatewayLink {
   }
 
   #onReceive(client: Client, data: Buffer): void {
+    if (client.header !== undefined) return this.#onHeader(client, client.header, data)
+    if (client.isFresh && looksLikeProxyHeader(data)) {
+      this.#log.debug({ client: client.id }, 'reset: a PROXY header, and no proxy of ours')
+      this.#lose(client)
+      return this.#cut(client)
+    }
+    client.isFresh = false
     try {
       // Being disconnected: read and ignored. With unread data the kernel would turn our close into
       // an RST, which overtakes our last message.
@@ -500,14 +614,20 @@ export class Gateway implements GatewayLink {
       return
     }
     if (client.path !== undefined) this.#paths.close(client.path)
-    client.path = this.#paths.open(client.id)
-    this.#tell(client, { type: 'udp', port: this.udpPort, token: client.path.token })
+    // A secret may only be told over TLS; over TLS it is, and nothing else counts then
+    const secret = client.secure === undefined ? undefined : this.#newSecret()
+    client.path = this.#paths.open(client.id, secret)
+    const { token } = client.path
+    const encryption = secret === undefined ? {} : { secret }
+    this.#tell(client, { type: 'udp', port: this.udpPort, token, ...encryption })
   }
 
   #onClose(client: Client): void {
     this.#lose(client)
     this.#clients.delete(client.id)
     this.#browsers.delete(client)
+    this.#secured.delete(client)
+    this.#arriving.delete(client)
     this.#leaving.delete(client)
     this.#lagging.delete(client)
     if (this.#isStopping && this.#clients.size === 0) this.#stopped.abort()
@@ -527,6 +647,10 @@ export class Gateway implements GatewayLink {
     const nowMs = this.#place.nowMs()
     for (const client of this.#leaving) {
       if (nowMs >= (client.resetAtMs as number)) client.reset()
+    }
+    for (const client of this.#arriving.keys()) {
+      if (nowMs - client.seenAtMs < this.#limits.visitMs) break
+      client.reset()
     }
     this.#web?.cutLate(nowMs)
     this.#lookForIdle(nowMs)
@@ -568,6 +692,17 @@ export class Gateway implements GatewayLink {
 
   #tell(client: Client, message: ServerMessage): void {
     this.deliver([client.id], encode(message))
+  }
+
+  #newSecret(): string {
+    return this.#place.randomBytes(SECRET_BYTES).toString('hex')
+  }
+
+  #sendSecurely(client: Client, stream: TLSSocket, frame: Uint8Array): void {
+    if (!stream.writable) return
+    stream.write(frame)
+    this.#messagesOut++
+    if (client.bufferedBytes > this.#limits.maxUnreadBytes) this.#lagging.add(client)
   }
 
   #sendToBrowser(client: Client, frame: Uint8Array): void {

@@ -18,6 +18,7 @@ import {
   NONCE_BYTES,
   UDP_TOKEN_BYTES
 } from '../wire/datagram.ts'
+import { SEAL_BYTES, SEALED, Seal } from '../wire/sealed.ts'
 import type { OutgoingState } from './outgoing-state.ts'
 
 /**
@@ -54,9 +55,19 @@ export class UdpPath {
   /** By tick: what was sent since the one that has arrived, if the game makes differences. */
   readonly views = new Map<number, unknown>()
 
-  constructor(client: number, limits: Limits, nowMs: number, token: string) {
+  /** Of a player who came over TLS: nothing counts, and nothing is sent, that is not sealed. */
+  readonly seal: Seal | undefined
+
+  constructor(
+    client: number,
+    limits: Limits,
+    nowMs: number,
+    token: string,
+    secret: string | undefined
+  ) {
     this.token = token
     this.client = client
+    this.seal = secret === undefined ? undefined : new Seal(secret, this.token, true)
     this.bucket = new TokenBucket(limits.inputsPerSecond, limits.inputsPerSecond, nowMs)
   }
 }
@@ -93,7 +104,7 @@ export class UdpPaths {
     this.#place = place
     this.#key = place.randomBytes(32)
     this.#poller = place.poller({
-      maxDatagramBytes: LONGEST_FROM_PLAYER_BYTES + 1,
+      maxDatagramBytes: LONGEST_FROM_PLAYER_BYTES + UDP_TOKEN_BYTES + SEAL_BYTES + 1,
       readBudgetBytes: BATCH_BYTES
     })
     this.#limits = limits
@@ -133,13 +144,14 @@ export class UdpPaths {
     return this.#poller.stats.bytesSent
   }
 
-  /** A new path, with a token of its own. */
-  open(client: number): UdpPath {
+  /** A new path, with a token of its own, and keys of its own if there is a secret. */
+  open(client: number, secret?: string): UdpPath {
     const path = new UdpPath(
       client,
       this.#limits,
       this.#place.nowMs(),
-      this.#place.randomBytes(UDP_TOKEN_BYTES).toString('hex')
+      this.#place.randomBytes(UDP_TOKEN_BYTES).toString('hex'),
+      secret
     )
     this.#byToken.set(path.token, path)
     return path
@@ -176,8 +188,9 @@ export class UdpPaths {
       : state.bytes
     if (bytes.length > MAX_STATE_DATAGRAM_BYTES) return false
     // What the kernel has no room for is dropped, as any datagram can be.
-    if ((isHearing || tick % PROBE_EVERY_TICKS === 0) && this.#socket.send(bytes, path.address)) {
-      this.out++
+    const isSent =
+      (isHearing || tick % PROBE_EVERY_TICKS === 0) && this.#answer(path, bytes, path.address)
+    if (isSent) {
       if (game.hasDifferences) keepView(path, tick, state.view)
     }
     return isHearing
@@ -194,8 +207,8 @@ export class UdpPaths {
 
   #receive({ data, address }: DatagramEvent<never>): void {
     this.in++
-    const message = decodeFromPlayer(data)
-    const path = message && this.#byToken.get(message.token)
+    const path = this.#byToken.get(tokenIn(data))
+    const message = path && messageIn(path, data)
     const nowMs = this.#place.nowMs()
     if (message === undefined || path === undefined || !path.bucket.take(1, nowMs)) {
       this.refused++
@@ -206,6 +219,7 @@ export class UdpPaths {
     switch (message.kind) {
       case 'hello':
         this.#answer(
+          path,
           isKnown ? encodeOpen() : encodeChallenge(this.#nonce(path, address).toString('hex')),
           address
         )
@@ -218,7 +232,7 @@ export class UdpPaths {
         path.address = address
         path.receivedAtMs = nowMs
         path.unheardSinceMs = undefined
-        this.#answer(encodeOpen(), address)
+        this.#answer(path, encodeOpen(), address)
         break
       case 'input':
         if (!isKnown) {
@@ -246,8 +260,10 @@ export class UdpPaths {
     else this.#onInput(path.client, match, seq, bytes)
   }
 
-  #answer(bytes: Buffer, address: SocketAddress): void {
-    if (this.#socket.send(bytes, address)) this.out++
+  #answer({ seal }: UdpPath, bytes: Uint8Array, address: SocketAddress): boolean {
+    const isSent = this.#socket.send(seal === undefined ? bytes : seal.seal(HEAD, bytes), address)
+    if (isSent) this.out++
+    return isSent
   }
 
   #isHearing(path: UdpPath, nowMs: number): boolean {
@@ -262,6 +278,22 @@ export class UdpPaths {
     const hmac = createHmac('sha256', this.#key).update(path.token).update(address.toString())
     return hmac.digest().subarray(0, NONCE_BYTES)
   }
+}
+
+const HEAD = Buffer.from([SEALED])
+const TOKEN_END = 1 + UDP_TOKEN_BYTES
+
+/** Whether it is sealed or not, the token comes after the kind. */
+function tokenIn(data: Buffer): string {
+  return data.toString('hex', 1, TOKEN_END)
+}
+
+/** undefined for what is malformed, and for what should be sealed and is not, or the other way. */
+function messageIn({ token, seal }: UdpPath, data: Buffer): FromPlayer | undefined {
+  if ((data[0] === SEALED) !== (seal !== undefined)) return undefined
+  const plain = seal === undefined ? data : seal.open(data, TOKEN_END)
+  const message = plain && decodeFromPlayer(plain)
+  return message?.token === token ? message : undefined
 }
 
 function keepView({ views }: UdpPath, tick: number, view: unknown): void {

@@ -8,7 +8,10 @@ import type { ConnectionDuplex, Poller, TcpConnection } from 'pollport'
 import { type WebSocketHandlers, WebSocketServer } from 'pollport/websocket'
 import { blockOf, firstOfLargest } from '../rules/address.ts'
 import type { Limits } from '../server/config.ts'
+import type { Hosts } from './hosts.ts'
 import { StaticFiles } from './static-files.ts'
+import type { TlsFiles } from './tls-files.ts'
+import type { TrustedProxies } from './trusted.ts'
 
 const PLAY = '/play'
 /** A request's line and headers: browsers send less than half of it. */
@@ -17,6 +20,21 @@ const MAX_REQUEST_BYTES = 8 * 1024
 const MAX_FRAGMENTS = 16
 /** What becomes of players when the server stops (RFC 6455, 7.4.1). */
 const GOING_AWAY = 1001
+
+/** The first `userPtr` of a WebSocket. */
+export interface Visitor {
+  /** Whose it is: behind a proxy not the peer. */
+  address: string
+}
+
+export interface WebDoorOptions {
+  limits: Limits
+  /** Which pages may connect; none: the server's own. */
+  origins: readonly string[]
+  hosts: Hosts
+  proxies: TrustedProxies
+  tls: TlsFiles | undefined
+}
 
 /** A connection that speaks HTTP. */
 interface Visit {
@@ -49,6 +67,7 @@ function filesIn(folder: URL, path: string): Record<string, URL> {
 
 export class WebDoor<U> {
   readonly #limits: Limits
+  readonly #hosts: Hosts
   readonly #files = pages()
   readonly #http = createServer(
     { maxHeaderSize: MAX_REQUEST_BYTES, keepAliveTimeout: 0 },
@@ -69,11 +88,12 @@ export class WebDoor<U> {
    */
   constructor(
     poller: Poller<unknown>,
-    limits: Limits,
+    { limits, origins, hosts, proxies, tls }: WebDoorOptions,
     players: WebSocketHandlers<U>,
     onError: (error: Error) => void
   ) {
     this.#limits = limits
+    this.#hosts = hosts
     this.#http.prependListener('connection', (duplex) => this.#onVisitor(duplex))
     this.#http.on('upgrade', (request, duplex, head) => this.#onUpgrade(request, duplex, head))
     this.#sockets = new WebSocketServer(poller, {
@@ -82,6 +102,14 @@ export class WebDoor<U> {
         if (socket.connection !== undefined) this.#knocking.delete(socket.connection)
         players.onOpen?.(socket)
       },
+      onUpgrade: ({ headers, remoteAddress }) => {
+        if (!hosts.has(headers.host)) return { reject: 421 }
+        const address = proxies.clientOf(remoteAddress?.address ?? '', headers['x-forwarded-for'])
+        return { userPtr: { address } as Visitor as U }
+      },
+      ...(origins.length > 0 ? { origins } : {}),
+      // The default certificate is for clients that do not say which name they came for.
+      tls: tls && { ...tls.files, SNICallback: (_name, done) => done(null, tls.context) },
       listener: null,
       http: this.#http,
       path: PLAY,
@@ -151,7 +179,8 @@ export class WebDoor<U> {
 
   #cut(duplex: Duplex): void {
     this.#visits.delete(duplex)
-    ;(duplex as ConnectionDuplex).resetAndDestroy()
+    if ('connection' in duplex) (duplex as ConnectionDuplex).resetAndDestroy()
+    else duplex.destroy() // over TLS
   }
 
   #onRequest(request: IncomingMessage, response: ServerResponse): void {
@@ -161,6 +190,11 @@ export class WebDoor<U> {
     // be a thousand answers in our memory.
     if (visit === undefined || visit.isServed) return this.#cut(duplex)
     visit.isServed = true
+    if (!this.#hosts.has(request.headers.host)) {
+      const why = 'this server is not known by that name (see --web-origins)\n'
+      response.writeHead(421, { 'content-type': 'text/plain', connection: 'close' }).end(why)
+      return
+    }
     response.on('close', () => {
       // To the end of the line
       if (this.#visits.delete(duplex)) this.#visits.set(duplex, this.#newVisit(visit.block))

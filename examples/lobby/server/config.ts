@@ -214,6 +214,15 @@ const serverSettings = {
     .describe('what operators prove themselves by; without one the server makes one and prints it'),
   operatorHosts: names('by which operators reach their port; addresses and localhost always count'),
   maxPracticeBots: whole(200, 0, 10_000, 'that play with people who practise; three each'),
+  trustedProxies: names(
+    'addresses or networks (10.0.0.0/8) of proxies: these must send a PROXY header of version 2 to the game port, and their X-Forwarded-For counts at the web port'
+  ),
+  webOrigins: names(
+    'pages that may connect (https://game.example), whose hosts are also names of the web port; without them: its own page, at an address, localhost or --host'
+  ),
+  tlsCert: z.string().default('').describe('a file in PEM, with the chain; read again on change'),
+  tlsKey: z.string().default('').describe('a file in PEM; with --tls-cert the doors speak TLS'),
+  tlsDoors: names('of the doors that speak TLS').default('game,web,operators'),
   drainMs: whole(60_000, 0, DAY_MS, 'after SIGTERM, how long running matches may take to end'),
   logLevel: z
     .enum(

@@ -13,6 +13,7 @@ import { pathToFileURL } from 'node:url'
 import { type ConnectionDuplex, type TcpConnection, toDuplex } from 'pollport'
 import { pathOf, StaticFiles, securityHeaders } from '../gateway/static-files.ts'
 import type { Admin } from './admin.ts'
+import type { TlsFiles } from '../gateway/tls-files.ts'
 import { Metrics } from './metrics.ts'
 import type { OperatorGuard } from './operator-guard.ts'
 import type { Health, RoomPage, ServerFigures } from './server-figures.ts'
@@ -93,14 +94,16 @@ export class Operators {
   }
 
   /** A connection that was accepted at the operators' port. */
-  serve(connection: TcpConnection<never>): void {
+  serve(connection: TcpConnection<never>, tls?: TlsFiles): void {
     if (this.#deadlines.size >= this.#limits.maxConnections) {
       connection.close()
       return
     }
-    const stream = toDuplex(connection)
+    const raw = toDuplex(connection)
+    const stream = tls === undefined ? raw : tls.secure(raw)
+    stream.on('error', () => {}) // 'close' follows
     // It keeps no process alive: the server's own end closes the connections.
-    const deadline = setTimeout(() => stream.resetAndDestroy(), this.#limits.requestMs).unref()
+    const deadline = setTimeout(() => raw.resetAndDestroy(), this.#limits.requestMs).unref()
     this.#deadlines.set(stream, deadline)
     stream.once('close', () => {
       clearTimeout(deadline)

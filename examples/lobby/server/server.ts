@@ -6,6 +6,7 @@ import type { PollEvent, Poller, TcpConnection, TcpListener } from 'pollport'
 import { games } from '../games/index.ts'
 import { type Doors, Gateway } from '../gateway/gateway.ts'
 import { type OpenPorts, RemoteGateway } from '../gateway/remote-gateway.ts'
+import { TlsFiles } from '../gateway/tls-files.ts'
 import { type Place, system } from '../place.ts'
 import { Bans } from '../rules/bans.ts'
 import type { Games } from '../rules/game.ts'
@@ -71,6 +72,7 @@ export class LobbyServer {
   readonly #poller: Poller<never>
   readonly #operatorListener: TcpListener<never>
   readonly #operators: Operators
+  readonly #operatorTls: TlsFiles | undefined
   readonly #handsOver: boolean
   readonly #remotes = new Set<RemoteGateway>()
   readonly #endings: Promise<void>[] = []
@@ -162,6 +164,7 @@ export class LobbyServer {
     }
     const names = [settings.operatorHost, ...listOf(settings.operatorHosts)]
     this.#operators = new Operators(source, new OperatorGuard(this.operatorToken, names))
+    this.#operatorTls = TlsFiles.of('operators', settings, log)
     this.#poller = this.#place.poller()
     this.#handsOver =
       settings.workers > 0 && (options.handOver ?? !this.#poller.capabilities.reusePort)
@@ -408,7 +411,8 @@ export class LobbyServer {
     for (const event of events) {
       if (event.type === 'error') this.#log.error({ err: event.error }, 'listener')
       if (event.type !== 'accept') continue
-      if (event.listener === this.#operatorListener) this.#operators.serve(event.socket)
+      if (event.listener === this.#operatorListener)
+        this.#operators.serve(event.socket, this.#operatorTls)
       else this.#handOver(event.socket, event.listener === this.#doors?.web)
     }
   }

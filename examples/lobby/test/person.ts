@@ -145,7 +145,7 @@ export class Person extends Participant {
   /** `from`: its own address, one of 127/8. */
   constructor(port: number, from?: string) {
     super()
-    this.socket = connect({ port, host: '127.0.0.1', localAddress: from, noDelay: true })
+    this.socket = this.open(port, from)
     this.socket.on('data', (data) => this.#onData(data))
     this.socket.on('end', () => {
       this.hasEnded = true
@@ -184,6 +184,10 @@ export class Person extends Participant {
       people.push(person)
     }
     return people
+  }
+
+  protected open(port: number, from: string | undefined): Socket {
+    return connect({ port, host: '127.0.0.1', localAddress: from, noDelay: true })
   }
 
   send(message: object): void {

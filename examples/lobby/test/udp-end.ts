@@ -4,6 +4,7 @@ import { once } from 'node:events'
 import { expect, onTestFinished } from 'vitest'
 import { decodeView, encodeDirection } from '../games/coin-arena/wire.ts'
 import { decodeToPlayer, encodeFromPlayer, type FromPlayer, TO_PLAYER } from '../wire/datagram.ts'
+import { Seal, sealedHead } from '../wire/sealed.ts'
 import { type Participant, until } from './person.ts'
 import type { ArenaState } from './table.ts'
 
@@ -11,6 +12,8 @@ import type { ArenaState } from './table.ts'
 export interface Ticket {
   port: number
   token: string
+  /** Over TLS: then all datagrams are sealed. */
+  secret?: string
 }
 
 /** Asks for a token over the player's connection. */
@@ -29,11 +32,14 @@ export class UdpEnd {
   isAcknowledging = false
   ticket: Ticket
   seq = 0
+  readonly seal: Seal | undefined
   #read = 0
   #isClosed = false
 
   private constructor(ticket: Ticket) {
     this.ticket = ticket
+    const { secret, token } = ticket
+    this.seal = secret === undefined ? undefined : new Seal(secret, token, false)
     this.socket = createSocket('udp4')
     this.socket.on('message', (data) => this.#onMessage(data))
     onTestFinished(() => this.close())
@@ -90,11 +96,18 @@ export class UdpEnd {
   }
 
   send(message: FromPlayer | Buffer): void {
-    this.socket.send(
-      Buffer.isBuffer(message) ? message : encodeFromPlayer(message),
-      this.ticket.port,
-      '127.0.0.1'
-    )
+    this.sendBytes(Buffer.isBuffer(message) ? message : this.bytesOf(message))
+  }
+
+  /** As it goes over the wire. */
+  bytesOf(message: FromPlayer): Buffer {
+    const plain = encodeFromPlayer(message)
+    if (this.seal === undefined) return plain
+    return this.seal.seal(sealedHead(message.token), plain)
+  }
+
+  sendBytes(bytes: Buffer): void {
+    this.socket.send(bytes, this.ticket.port, '127.0.0.1')
   }
 
   /**
@@ -142,7 +155,9 @@ export class UdpEnd {
     expect(this.heard[before].length).toBeLessThanOrEqual(sent.length)
   }
 
-  #onMessage(data: Buffer): void {
+  #onMessage(bytes: Buffer): void {
+    const data = this.seal === undefined ? bytes : this.seal.open(bytes, 1)
+    if (data === undefined) throw new Error(`it does not open: ${bytes.toString('hex')}`)
     this.heard.push(data)
     if (!this.isAcknowledging || data[0] !== TO_PLAYER.state) return
     const { match, tick } = stateIn(data)

@@ -160,7 +160,7 @@ test('an upgrade that the door does not speak is passed over: `curl --http2` get
   expect(page).toMatch(/^<!doctype html>/i)
 
   const other = new Visitor(webPort)
-  other.socket.write(`GET /nowhere HTTP/1.1\r\nHost: x\r\n${asks.join('\r\n')}\r\n\r\n`)
+  other.socket.write(`GET /nowhere HTTP/1.1\r\nHost: localhost\r\n${asks.join('\r\n')}\r\n\r\n`)
   await other.hears('HTTP/1.1 404')
 })
 
@@ -391,13 +391,22 @@ function drip({ socket }: Visitor, first: string): void {
 
 test.each<[string, (visitor: Visitor) => void]>([
   ['says nothing', () => {}],
-  ['sends half a request', ({ socket }) => socket.write('GET / HTTP/1.1\r\nHost: x\r\nCookie: a')],
-  ['sends a request drop by drop', (visitor) => drip(visitor, 'GET / HTTP/1.1\r\nHost: x\r\n')],
+  [
+    'sends half a request',
+    ({ socket }) => socket.write('GET / HTTP/1.1\r\nHost: localhost\r\nCookie: a')
+  ],
+  [
+    'sends a request drop by drop',
+    (visitor) => drip(visitor, 'GET / HTTP/1.1\r\nHost: localhost\r\n')
+  ],
   [
     'announces a body that does not come',
-    ({ socket }) => socket.write('POST / HTTP/1.1\r\nHost: x\r\nContent-Length: 9\r\n\r\n')
+    ({ socket }) => socket.write('POST / HTTP/1.1\r\nHost: localhost\r\nContent-Length: 9\r\n\r\n')
   ],
-  ['has got the page and stays', ({ socket }) => socket.write('GET / HTTP/1.1\r\nHost: x\r\n\r\n')],
+  [
+    'has got the page and stays',
+    ({ socket }) => socket.write('GET / HTTP/1.1\r\nHost: localhost\r\n\r\n')
+  ],
   [
     'is refused and goes on',
     (visitor) => drip(visitor, upgradeRequest(1, { Origin: 'https://example.org' }))
@@ -418,7 +427,7 @@ test.each<[string, (visitor: Visitor) => void]>([
 test('a request that is longer than any browser writes is refused', async () => {
   const server = await openLobby()
   const visitor = new Visitor(server.webPort)
-  visitor.socket.write(`GET / HTTP/1.1\r\nHost: x\r\nCookie: ${'x'.repeat(10_000)}\r\n\r\n`)
+  visitor.socket.write(`GET / HTTP/1.1\r\nHost: localhost\r\nCookie: ${'x'.repeat(10_000)}\r\n\r\n`)
   await visitor.hears('HTTP/1.1 431')
   await until('it is over', () => visitor.isClosed || visitor.socket.readableEnded)
 })
@@ -426,13 +435,13 @@ test('a request that is longer than any browser writes is refused', async () => 
 test('a visitor who asks for more before there was an answer is cut off', async () => {
   const server = await openLobby()
   const visitor = new Visitor(server.webPort)
-  visitor.socket.write('GET / HTTP/1.1\r\nHost: x\r\n\r\n'.repeat(1_000))
+  visitor.socket.write('GET / HTTP/1.1\r\nHost: localhost\r\n\r\n'.repeat(1_000))
   // A reset that comes together with the bytes of an answer is an end to libuv (uv__stream_io,
   // POLLHUP).
   await until('it is cut off', () => visitor.isClosed || visitor.socket.readableEnded)
   expect(visitor.heard.toString('latin1').split('HTTP/1.1 200').length - 1).toBeLessThan(2)
   const other = new Visitor(server.webPort)
-  other.socket.write(`GET / HTTP/1.1\r\nHost: x\r\n\r\n${upgradeRequest(server.webPort)}`)
+  other.socket.write(`GET / HTTP/1.1\r\nHost: localhost\r\n\r\n${upgradeRequest(server.webPort)}`)
   await until(
     'so is one with a WebSocket behind it',
     () => other.isClosed || other.socket.readableEnded
@@ -465,7 +474,7 @@ test('when there are too many visitors, who came first and got nowhere makes roo
   const crowd: Visitor[] = []
   for (let count = 0; count < 4; count++) {
     const visitor = new Visitor(server.webPort)
-    visitor.socket.write('GET / HTTP/1.1\r\nHost: x\r\n') // and no end
+    visitor.socket.write('GET / HTTP/1.1\r\nHost: localhost\r\n') // and no end
     await until('it has connected', () => visitor.socket.readyState === 'open')
     crowd.push(visitor)
   }

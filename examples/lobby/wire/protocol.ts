@@ -247,8 +247,11 @@ export type ServerMessage =
       seed: string
       saved: boolean
     }
-  /** `token`: sixteen hexadecimal digits, see datagram.ts. */
-  | { type: 'udp'; port: number; token: string }
+  /**
+   * `token`: sixteen hexadecimal digits, see datagram.ts. With `secret`, which comes over TLS
+   * alone, all datagrams are encrypted, see sealed.ts.
+   */
+  | { type: 'udp'; port: number; token: string; secret?: string }
   | { type: 'pong'; id: number }
   | { type: 'error'; code: RefusalCode; message: string }
   /**

@@ -1,0 +1,326 @@
+// The doors as they stand in the internet: behind a proxy, over TLS, and for pages and names of
+// this server alone.
+import { mkdtempSync, rmSync, utimesSync, writeFileSync } from 'node:fs'
+import { connect, type Socket } from 'node:net'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { connect as connectTls } from 'node:tls'
+import { generate } from 'selfsigned'
+import { expect, onTestFinished, test } from 'vitest'
+import { WebSocket } from 'ws'
+import { encodeFromPlayer } from '../wire/datagram.ts'
+import { BEARER } from './operator-door.ts'
+import { openLobby, Person, until } from './person.ts'
+import { proxyHeader } from './proxy-bytes.ts'
+import { UdpEnd } from './udp-end.ts'
+import { Browser, upgradeRequest, Visitor } from './web-player.ts'
+
+const PROXY = '127.0.0.2'
+
+/** A certificate in files, as an operator would have it. */
+async function certificate(name = 'localhost') {
+  const folder = mkdtempSync(join(tmpdir(), 'lobby-tls-'))
+  onTestFinished(() => rmSync(folder, { recursive: true }))
+  const [tlsCert, tlsKey] = [join(folder, 'cert.pem'), join(folder, 'key.pem')]
+  const write = async (commonName: string, atSeconds: number) => {
+    const pems = await generate([{ name: 'commonName', value: commonName }], { keySize: 2048 })
+    writeFileSync(tlsCert, pems.cert)
+    writeFileSync(tlsKey, pems.private)
+    for (const file of [tlsCert, tlsKey]) utimesSync(file, atSeconds, atSeconds)
+  }
+  await write(name, 1_000)
+  return { tlsCert, tlsKey, write }
+}
+
+/** Comes over TLS; `before`: what its proxy writes before that. */
+class SecurePerson extends Person {
+  protected override open(port: number, from: string | undefined): Socket {
+    const socket = connect({ port, host: '127.0.0.1', localAddress: from, noDelay: true })
+    if (from === PROXY) socket.write(proxyHeader('203.0.113.7'))
+    return connectTls({ socket, servername: 'localhost', rejectUnauthorized: false })
+  }
+
+  static async enter(server: { port: number }, name: string, from?: string) {
+    const person = new SecurePerson(server.port, from)
+    await person.next('hello')
+    person.send({ type: 'name', name })
+    await person.next('welcome')
+    return person
+  }
+}
+
+/** Two connections may come from one address: the third is one too many. */
+const TWO = { maxConnectionsPerAddress: 2 }
+
+// ---- Proxies ----
+
+test('behind a proxy the client counts, and not the proxy', async () => {
+  const server = await openLobby({ trustedProxies: PROXY, ...TWO })
+  const people = ['203.0.113.1', '203.0.113.1', '203.0.113.2', '203.0.113.1'].map((client) => {
+    const person = new Person(server.port, PROXY)
+    person.socket.write(proxyHeader(client))
+    return person
+  })
+  for (const person of people.slice(0, 3)) await person.next('hello')
+  await people[3].refused('too-many-connections')
+})
+
+test('the header and the first frame may come in any pieces', async () => {
+  const server = await openLobby({ trustedProxies: PROXY })
+  const name = Buffer.from(JSON.stringify({ type: 'name', name: 'Ann' }))
+  const frame = Buffer.concat([Buffer.from([0, name.length]), name])
+  const bytes = Buffer.concat([proxyHeader('203.0.113.1'), frame])
+  const ann = new Person(server.port, PROXY)
+  for (const byte of bytes) {
+    ann.socket.write(Buffer.from([byte]))
+    await new Promise((resolve) => setImmediate(resolve))
+  }
+  expect((await ann.next('welcome')).name).toBe('Ann')
+  const whole = new Person(server.port, PROXY)
+  whole.socket.write(Buffer.concat([proxyHeader('203.0.113.1'), frame]))
+  await whole.refused('name-taken')
+})
+
+test('from a proxy without the header, and from anybody else with it, nothing is taken', async () => {
+  const server = await openLobby({ trustedProxies: PROXY })
+  const liar = new Person(server.port, '127.0.0.3')
+  liar.socket.write(proxyHeader('127.0.0.1'))
+  const bare = new Person(server.port, PROXY)
+  bare.send({ type: 'name', name: 'Bare' })
+  await until('both are reset', () => liar.isClosed && bare.isClosed)
+  expect(bare.heard).toEqual([])
+  expect(server.figures.players).toBe(0)
+  await Person.signIn(server, 'Ann')
+})
+
+test('a proxy that says nothing is cut off, and keeps nobody out', async () => {
+  const server = await openLobby({ trustedProxies: PROXY, visitMs: 200 })
+  const silent = new Person(server.port, PROXY)
+  await until('it is reset', () => silent.isClosed)
+  await Person.signIn(server, 'Ann')
+})
+
+test('at the web port X-Forwarded-For counts from a proxy, and from nobody else', async () => {
+  const server = await openLobby({ trustedProxies: PROXY, ...TWO })
+  const arrive = async (from: string, client: string) => {
+    const visitor = new Visitor(server.webPort, from)
+    visitor.socket.write(upgradeRequest(server.webPort, { 'X-Forwarded-For': client }))
+    await until('there is an answer', () => /"(hello|error)"/.test(String(visitor.heard)))
+    return /too-many-connections/.test(String(visitor.heard)) ? 'refused' : 'in'
+  }
+  const behindProxy = []
+  for (const client of ['203.0.113.1', '203.0.113.1', '203.0.113.1', '203.0.113.2'])
+    behindProxy.push(await arrive(PROXY, client))
+  expect(behindProxy).toEqual(['in', 'in', 'refused', 'in'])
+  const direct = []
+  for (const client of ['203.0.113.3', '203.0.113.4', '203.0.113.5'])
+    direct.push(await arrive('127.0.0.3', client))
+  expect(direct).toEqual(['in', 'in', 'refused'])
+})
+
+// ---- Names and pages ----
+
+test('a page of another site gets nothing, whatever name it made to lead here', async () => {
+  const server = await openLobby()
+  const rebound = new Visitor(server.webPort)
+  rebound.socket.write(
+    upgradeRequest(server.webPort, { Host: 'evil.example', Origin: 'http://evil.example' })
+  )
+  await rebound.hears('421')
+  const page = new Visitor(server.webPort)
+  page.socket.write('GET / HTTP/1.1\r\nHost: evil.example\r\n\r\n')
+  await page.hears('HTTP/1.1 421')
+  const other = new Browser(server.webPort, { origin: 'https://evil.example' })
+  await until('it is refused', () => other.status === 403)
+})
+
+test('the pages of the setting may connect, and no others', async () => {
+  const server = await openLobby({ webOrigins: 'https://game.example, https://other.example' })
+  const come = (Host: string, Origin: string) => {
+    const visitor = new Visitor(server.webPort)
+    visitor.socket.write(upgradeRequest(server.webPort, { Host, Origin }))
+    return visitor
+  }
+  await come('game.example', 'https://game.example').hears('"hello"')
+  await come('game.example', 'https://other.example').hears('"hello"')
+  await come('game.example', 'https://third.example').hears('HTTP/1.1 403')
+  await come('third.example', 'https://game.example').hears('HTTP/1.1 421')
+})
+
+// ---- TLS ----
+
+test('every door speaks TLS when there is a certificate, and nothing else', async () => {
+  const server = await openLobby(await certificate())
+  const ann = await SecurePerson.enter(server, 'Ann')
+  const bob = await SecurePerson.enter(server, 'Bob')
+  ann.send({ type: 'say', text: 'hello' })
+  expect((await bob.next('chat')).text).toBe('hello')
+
+  const url = `wss://127.0.0.1:${server.webPort}/play`
+  const web = new WebSocket(url, { rejectUnauthorized: false })
+  onTestFinished(() => web.terminate())
+  let heard = ''
+  web.on('message', (data) => {
+    heard += data
+  })
+  await until('a browser is greeted', () => heard.includes('"hello"'))
+  web.send(JSON.stringify({ type: 'name', name: 'Web' }))
+  await until('and welcomed', () => heard.includes('"welcome"'))
+  expect(server.figures).toMatchObject({ connections: 3, webConnections: 1, players: 3 })
+
+  expect(await ask(server.webPort, 'GET / HTTP/1.1\r\nHost: localhost\r\n\r\n')).toMatch(/ 200 /)
+  const health = `GET /figures HTTP/1.1\r\nHost: localhost\r\nAuthorization: ${BEARER.authorization}\r\n\r\n`
+  expect(await ask(server.operatorPort, health)).toMatch(/ 200 /)
+
+  const plain = new Person(server.port)
+  plain.send({ type: 'name', name: 'Plain' })
+  await until('a client without TLS is cut off', () => plain.isClosed)
+  expect(plain.heard).toEqual([])
+  await ann.disconnect()
+  await until('a lost connection is seen', () => server.figures.connections === 2)
+  bob.send({ type: 'sign-out' })
+  await bob.next('signed-out')
+}, 120_000)
+
+/** Over TLS: the first bytes of the answer. */
+async function ask(port: number, request: string): Promise<string> {
+  const socket = connectTls({ port, host: '127.0.0.1', rejectUnauthorized: false })
+  onTestFinished(() => void socket.destroy())
+  let answer = ''
+  socket.on('data', (data) => {
+    answer += data
+  })
+  socket.write(request)
+  await until('there is an answer', () => answer.includes('\r\n\r\n'))
+  return answer
+}
+
+test('a proxy may stand before TLS, too', async () => {
+  const server = await openLobby({ ...(await certificate()), trustedProxies: PROXY, ...TWO })
+  await SecurePerson.enter(server, 'Ann', PROXY)
+  await SecurePerson.enter(server, 'Bob', PROXY)
+  await new SecurePerson(server.port, PROXY).refused('too-many-connections')
+  await SecurePerson.enter(server, 'Cid')
+})
+
+test('who never finishes TLS is cut off', async () => {
+  const server = await openLobby({ ...(await certificate()), visitMs: 200 })
+  const silent = new Person(server.port)
+  await until('it is reset', () => silent.isClosed)
+  expect(silent.heard).toEqual([])
+})
+
+test('a renewed certificate is used for the next connection, and a broken one is not', async () => {
+  const files = await certificate('first')
+  const server = await openLobby(files)
+  const nameAt = async (port: number) => {
+    const socket = connectTls({
+      port,
+      host: '127.0.0.1',
+      servername: 'localhost',
+      rejectUnauthorized: false
+    })
+    onTestFinished(() => void socket.destroy())
+    await until('it is secure', () => socket.getPeerCertificate().subject !== undefined)
+    const { CN } = socket.getPeerCertificate().subject
+    socket.destroy()
+    return CN
+  }
+  const doors = [server.port, server.webPort, server.operatorPort]
+  for (const port of doors) expect(await nameAt(port)).toBe('first')
+  await files.write('second', 2_000)
+  const deadlineMs = performance.now() + 45_000
+  for (const port of doors)
+    while ((await nameAt(port)) !== 'second') expect(performance.now()).toBeLessThan(deadlineMs)
+  writeFileSync(files.tlsCert, 'nonsense')
+  await new Promise((resolve) => setTimeout(resolve, 1_100)) // longer than files are not looked at
+  for (const port of doors) expect(await nameAt(port)).toBe('second')
+}, 120_000)
+
+// ---- Encrypted datagrams ----
+
+/** A player in a match over TLS, and its datagrams. */
+async function playing(settings: Parameters<typeof openLobby>[0] = {}) {
+  const server = await openLobby({
+    ...(await certificate()),
+    'coin-arena.matchMs': 3_600_000,
+    ...settings
+  })
+  const [ann, bob] = [
+    await SecurePerson.enter(server, 'Ann'),
+    await SecurePerson.enter(server, 'Bob')
+  ]
+  const end = await UdpEnd.open(ann)
+  for (const each of [ann, bob]) {
+    each.send({ type: each === ann ? 'create' : 'join', room: 'Den' })
+    await each.next('joined')
+  }
+  for (const each of [ann, bob]) each.send({ type: 'ready' })
+  await ann.next('match-started')
+  return { server, ann, end }
+}
+
+test('over TLS the match is played by encrypted datagrams', async () => {
+  const { server, end } = await playing()
+  expect(end.ticket.secret).toMatch(/^[\da-f]{64}$/)
+  end.isAcknowledging = true
+  await end.nextState()
+  end.steer(3)
+  await until('the steer counted', () => end.states.some(({ seqs }) => seqs[0] > 0))
+  expect(server.figures.viaUdp).toBe(1)
+  expect(server.figures.datagramsRefused).toBe(0)
+})
+
+test('without TLS there is no secret', async () => {
+  const server = await openLobby()
+  const ann = await Person.signIn(server, 'Ann')
+  ann.send({ type: 'udp' })
+  expect(await ann.next('udp')).not.toHaveProperty('secret')
+})
+
+test('what is not sealed, was changed, or comes again is refused', async () => {
+  const { server, end } = await playing()
+  await end.nextState()
+  const { token } = end.ticket
+  const refused = () => server.figures.datagramsRefused
+  const none = refused()
+  end.sendBytes(encodeFromPlayer({ kind: 'hello', token })) // as one who read the token
+  await until('it is refused', () => refused() === none + 1)
+  const sealed = end.bytesOf({ kind: 'hello', token })
+  const changed = Buffer.from(sealed)
+  changed[changed.length - 1] ^= 1
+  end.sendBytes(changed)
+  await until('so is what was changed', () => refused() === none + 2)
+  end.sendBytes(sealed)
+  await end.next('open')
+  for (let count = 0; count < 5; count++) end.sendBytes(sealed)
+  await until('and what came before', () => refused() === none + 7)
+  // From another address, word for word: it opens nothing there.
+  const thief = await UdpEnd.at(end.ticket)
+  thief.sendBytes(sealed)
+  await until('that, too', () => refused() === none + 8)
+  await end.answered()
+  expect(thief.heard).toEqual([])
+})
+
+test('each asking, and each coming back, has keys of its own', async () => {
+  const { server, ann, end } = await playing()
+  const old = end.bytesOf({ kind: 'hello', token: end.ticket.token })
+  const [{ token }] = ann.all('welcome')
+  await ann.disconnect()
+  const back = new SecurePerson(server.port)
+  await back.next('hello')
+  back.send({ type: 'resume', token })
+  await back.next('welcome')
+  const tickets = [end.ticket]
+  for (let count = 0; count < 2; count++) {
+    back.send({ type: 'udp' })
+    tickets.push(await back.next('udp'))
+  }
+  expect(new Set(tickets.map(({ secret }) => secret)).size).toBe(3)
+  const { datagramsRefused } = server.figures
+  end.sendBytes(old)
+  await until('the old keys are worth nothing', () => {
+    return server.figures.datagramsRefused === datagramsRefused + 1
+  })
+})
