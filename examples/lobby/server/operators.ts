@@ -109,7 +109,8 @@ export class Operators {
       clearTimeout(deadline)
       this.#deadlines.delete(stream)
     })
-    this.#http.emit('connection', stream)
+    if (tls === undefined) this.#http.emit('connection', stream)
+    else stream.once('secure', () => this.#http.emit('connection', stream))
   }
 
   async #answer(request: IncomingMessage, response: ServerResponse): Promise<void> {
