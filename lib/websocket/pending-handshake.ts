@@ -177,7 +177,9 @@ export class PendingHandshake implements LinkOwner, Watched {
   #giveToHttp(http: HttpServer, head: Buffer, rest: Buffer): void {
     this.#finish()
     if (this.#link.closed) return // by a reset in the same batch
-    http.emit('connection', this.#door.handOver(this.#link, Buffer.concat([head, rest])))
+    const stream = this.#door.handOver(this.#link, Buffer.concat([head, rest]))
+    http.emit('connection', stream)
+    stream.resume() // over TLS it was read before, and is paused
   }
 
   /** The request was read by somebody else; `rest` is what came after it. */
