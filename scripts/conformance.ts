@@ -28,7 +28,7 @@ const runner = underWine
   : ['scripts/setup.mjs', '--', 'node_modules/vitest/vitest.mjs', 'run']
 const vitest = spawnSync(
   process.execPath,
-  [...runner, '--reporter=json', '-t', '[A-Z][.][0-9]+ '],
+  [...runner, '--project=system', '--reporter=json', '-t', '[A-Z][.][0-9]+ '],
   {
     cwd: root,
     encoding: 'utf8',

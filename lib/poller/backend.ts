@@ -84,6 +84,8 @@ export interface Backend {
   readonly waitCall: string
   /** What sockets ask by their handle. */
   readonly calls: SocketCalls
+  /** Random 32-bit integers from the seed of a simulation. A system has its own. */
+  readonly randomInt32?: () => number
 
   /** Milliseconds on this backend's clock, with fractions; never goes back. */
   clockMs(): number

@@ -457,6 +457,7 @@ export class Poller<U = unknown> {
   async _waitWithoutBlocking(timeoutMs: number): Promise<PollEvent<U>[]> {
     const state = this.#state
     state.assertOpen('wait')
+    this.#assertIdle('wait')
     state.flush()
     await new Promise<void>((resolve) => {
       const end = () => {
@@ -479,6 +480,11 @@ export class Poller<U = unknown> {
   /** @internal A turn of Node's loop, or of the other programs of a simulation. */
   _turn(): Promise<void> {
     return this.#state.backend.turn()
+  }
+
+  /** @internal Random 32-bit integers of a simulation, from its seed; a system has its own. */
+  get _randomInt32(): (() => number) | undefined {
+    return this.#state.backend.randomInt32
   }
 
   /** @internal Milliseconds on the clock that its waits and timers are on. */

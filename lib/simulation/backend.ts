@@ -29,6 +29,8 @@ import { SimulatedSocket } from './simulated-socket.ts'
 import { TcpEndpoint } from './tcp-endpoint.ts'
 import { UdpEndpoint } from './udp-endpoint.ts'
 
+/** RFC 919. */
+const BROADCAST = '255.255.255.255'
 /** What a socket says of an option that nobody has set. */
 const UNSET: Partial<SocketOptions> = { noDelay: true, lingerMs: false, ttl: 64, tos: 0 }
 
@@ -54,6 +56,7 @@ export class SimulatedBackend implements Backend, Watcher, Timed {
     reportUnreachable: true
   })
   readonly calls: SocketCalls
+  readonly randomInt32: () => number
   readonly host: SimulatedHost
   readonly #core: Core
   readonly #made = new Map<number, SimulatedSocket>()
@@ -85,6 +88,7 @@ export class SimulatedBackend implements Backend, Watcher, Timed {
     this.#core = core
     this.host = host
     this.calls = new SimulatedCalls(this)
+    this.randomInt32 = () => host._keys.int32()
   }
 
   // ---- For the network ----
@@ -237,6 +241,8 @@ export class SimulatedBackend implements Backend, Watcher, Timed {
     const endpoint = this.#watched[index]
     if (!(endpoint instanceof UdpEndpoint)) return 0
     const link = this.host._linkToPacked(bytes, addressOffset, endpoint.address)
+    // send(2): a broadcast without SO_BROADCAST.
+    if (link.to === BROADCAST && endpoint.options.broadcast !== true) return -errorNumber('EACCES')
     const { port } = PACKED_ADDRESS
     const toPort = bytes[addressOffset + port] | (bytes[addressOffset + port + 1] << 8)
     const data = Uint8Array.prototype.slice.call(bytes, offset, offset + length)
@@ -247,7 +253,7 @@ export class SimulatedBackend implements Backend, Watcher, Timed {
   exchange(outbox: Outbox, batch: BatchMemory, timeoutMs: number): number {
     // Time stands still for a program of a host that has crashed: its wait() throws.
     if (this.#isDead) return -errorNumber('ENETDOWN')
-    this.#core.stir()
+    if (outbox.count > 0) this.#core.stir()
     const page = pageOf(batch, batch.slab, batch.streamBytes)
     this.#flush(outbox, page)
     if (page.count === 0 && !this.hasReady && timeoutMs !== 0) {
@@ -259,12 +265,15 @@ export class SimulatedBackend implements Backend, Watcher, Timed {
       addRecord(page, KIND.woken, 0, 0)
     }
     this.#reportReady(page, batch)
+    // Who asks and finds nothing does nothing.
+    if (page.count > 0) this.#core.stir()
     this.#assertMoves(page.count)
     return page.count
   }
 
   flush(outbox: Outbox, batch: BatchMemory): number {
     if (this.#isDead) return 0
+    if (outbox.count > 0) this.#core.stir()
     const page = pageOf(batch, batch.flushSlab, 0)
     this.#flush(outbox, page)
     return page.count
@@ -348,7 +357,8 @@ export class SimulatedBackend implements Backend, Watcher, Timed {
       const endpoint = index < 0 ? undefined : this.#watched[index]
       if (endpoint === undefined) continue
       if (endpoint instanceof TcpEndpoint) this.#sendChain(endpoint, outbox, position, page)
-      else this.#sendDatagrams(index, outbox, position)
+      else if (endpoint instanceof UdpEndpoint)
+        this.#sendDatagrams(endpoint, outbox, position, page)
     }
   }
 
@@ -364,17 +374,24 @@ export class SimulatedBackend implements Backend, Watcher, Timed {
     }
   }
 
-  #sendDatagrams(index: number, outbox: Outbox, first: number): void {
+  #sendDatagrams(endpoint: UdpEndpoint, outbox: Outbox, first: number, page: Page): void {
     const { sends, bytes } = outbox
     for (let position = first; position >= 0; ) {
       const at = position * OUTBOX.stride
-      this.sendDatagram(
-        index,
-        bytes,
-        sends[at + OUTBOX.offset],
-        sends[at + OUTBOX.length],
-        sends[at + OUTBOX.address]
-      )
+      if (!hasRecords(page) || page.slab.length - page.datagramAt < PACKED_ADDRESS.bytes) {
+        endpoint.wantsRoom = true
+        this.#enqueue(endpoint)
+        return add(page, KIND.sendShort, endpoint, position, 0)
+      }
+      const address = sends[at + OUTBOX.address]
+      const offset = sends[at + OUTBOX.offset]
+      const length = sends[at + OUTBOX.length]
+      const taken = this.sendDatagram(endpoint.index, bytes, offset, length, address)
+      if (taken < 0) {
+        page.slab.set(bytes.subarray(address, address + PACKED_ADDRESS.bytes), page.datagramAt)
+        add(page, KIND.datagramFailed, endpoint, -taken, page.datagramAt, 1)
+        page.datagramAt += PACKED_ADDRESS.bytes
+      }
       position = sends[at + OUTBOX.next]
     }
   }
@@ -418,6 +435,10 @@ export class SimulatedBackend implements Backend, Watcher, Timed {
 
   #reportDatagrams(endpoint: UdpEndpoint, page: Page): void {
     const { datagrams, unreachable } = endpoint
+    if (endpoint.wantsRoom) {
+      endpoint.wantsRoom = false
+      add(page, KIND.writable, endpoint)
+    }
     const room = () => page.slab.length - page.datagramAt - PACKED_ADDRESS.bytes
     while (unreachable.length > 0) {
       if (room() < 0 || !hasRecords(page)) return

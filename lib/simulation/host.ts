@@ -19,6 +19,8 @@ import { TcpEndpoint } from './tcp-endpoint.ts'
 import { UdpEndpoint } from './udp-endpoint.ts'
 
 // IANA's range is from 49,152 on; Linux takes 32,768 to 60,999 (ip(7), ip_local_port_range).
+/** Streams of randomness from here on are for keys: a program's draws stay the same without. */
+const KEY_STREAMS = 2 ** 30
 const FIRST_EPHEMERAL = 32_768
 const LAST_EPHEMERAL = 60_999
 const MOST_TEXTS = 4096
@@ -54,6 +56,8 @@ export class SimulatedHost {
   /** @internal Which of the network's hosts it is. */ readonly number: number
   /** Randomness of its own, from the network's seed: for the programs of this host. */
   readonly random: SeededRandom
+  /** @internal Randomness for what protocols need: WebSocket keys and masks. */
+  readonly _keys: SeededRandom
   /** @internal */ readonly _link: LinkOptions
   readonly #core: Core
   readonly #listeners = new Ports<ListenerEndpoint>()
@@ -79,6 +83,7 @@ export class SimulatedHost {
     this.number = number
     this._link = link
     this.random = new SeededRandom(core.seed, number + 1)
+    this._keys = new SeededRandom(core.seed, KEY_STREAMS + number)
   }
 
   /** Whether it has not crashed, or has been started again. */

@@ -1,4 +1,5 @@
 // The simulated network inside: what becomes of packets, virtual time, and who runs when.
+import { crc32 } from 'node:zlib'
 import { invalidArgValue } from '../errors.ts'
 import { afterMicrotasks, turnOfNodeLoop } from '../turns.ts'
 import { number } from '../validate.ts'
@@ -199,7 +200,7 @@ export class NetworkCore implements Core {
         // Packets that no program gets move without a turn of Node's loop.
         const before = this.#stirs
         this.#assertMoves()
-        while (this.#stirs === before && this.schedule.next <= untilMs) this.#step()
+        while (this.#stirs === before && this.schedule.next <= untilMs) this.#stepMoment()
         if (this.#stirs === before) break
       }
       this.now = Math.max(this.now, untilMs)
@@ -222,7 +223,7 @@ export class NetworkCore implements Core {
       }
       if (next === Number.POSITIVE_INFINITY)
         throw blocked('a wait() without a limit waits for ever: nothing will happen')
-      this.#step()
+      this.#stepMoment()
     }
   }
 
@@ -230,6 +231,12 @@ export class NetworkCore implements Core {
     this.#standing = this.now === this.#stoodAt ? this.#standing + 1 : 0
     this.#stoodAt = this.now
     if (this.#standing > MOST_TURNS) throw endless()
+  }
+
+  /** Whatever comes at the same time has come before a program goes on. */
+  #stepMoment(): void {
+    this.#step()
+    while (this.schedule.next <= this.now) this.#step()
   }
 
   #step(): void {
@@ -324,6 +331,7 @@ export class NetworkCore implements Core {
     trace.add((packet.fromPort << 16) | packet.toPort)
     trace.add((PROTOCOL_NUMBER[packet.protocol] << 8) | packet.flags)
     trace.add(packet.data.length)
+    if (packet.data.length > 0) trace.add(crc32(packet.data))
     trace.add(packet.sequence)
     trace.add(packet.acknowledged)
   }

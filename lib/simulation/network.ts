@@ -104,8 +104,9 @@ export class SimulatedNetwork {
   }
 
   /**
-   * A hash of all packets and programs so far: two runs of one seed have the same. A run that has
-   * another one used a clock, randomness or an order that is not the simulation's.
+   * A hash of all packets with their bytes, and of programs, so far: two runs of one seed have the
+   * same. A run that has another one used a clock, randomness or an order that is not the
+   * simulation's.
    */
   get trace(): string {
     return this.#core.trace

@@ -50,6 +50,11 @@ export class SeededRandom {
     return -Math.log(1 - this.fraction()) * mean
   }
 
+  /** @internal Any 32-bit integer. */
+  int32(): number {
+    return this.#next() | 0
+  }
+
   #next(): number {
     const sum = (this.#a + this.#b + this.#counter) | 0
     this.#counter = (this.#counter + 1) | 0

@@ -14,6 +14,8 @@ export class UdpEndpoint extends Endpoint {
   /** Datagrams that came back, as the packets that say so. */
   readonly unreachable: Fifo<LinkPacket> = new Fifo()
   reportsUnreachable = false
+  /** A send was put off: that the next may go has to be reported. */
+  wantsRoom = false
   #heldBytes = 0
 
   constructor(handle: number, address: string, port: number, options: SetOptions) {
@@ -44,6 +46,10 @@ export class UdpEndpoint extends Endpoint {
   }
 
   get isReady(): boolean {
-    return this.unreachable.length > 0 || (this.isReceiving && this.datagrams.length > 0)
+    return (
+      this.wantsRoom ||
+      this.unreachable.length > 0 ||
+      (this.isReceiving && this.datagrams.length > 0)
+    )
   }
 }

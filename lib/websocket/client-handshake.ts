@@ -26,9 +26,12 @@ export interface Agreed {
   readonly windowBits: number
 }
 
-/** A key that no other handshake has. */
-export function newKey(): string {
-  return randomFillSync(Buffer.alloc(16)).toString('base64')
+/** A key that no other handshake has; `randomInt32` is that of a simulation. */
+export function newKey(randomInt32?: () => number): string {
+  const key = Buffer.alloc(16)
+  if (randomInt32 === undefined) randomFillSync(key)
+  else for (let at = 0; at < key.length; at += 4) key.writeInt32LE(randomInt32(), at)
+  return key.toString('base64')
 }
 
 export function handshakeRequest({

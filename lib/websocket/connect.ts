@@ -142,7 +142,7 @@ export function connectWebSocket<U = undefined>(
     throw invalidArgValue('host', host, 'it is a name or an address, and a port')
   const owner = poller as Poller<unknown>
   const asked: Asked = {
-    key: newKey(),
+    key: newKey(owner._randomInt32),
     path,
     host,
     protocols: subprotocols(protocols),
@@ -154,7 +154,7 @@ export function connectWebSocket<U = undefined>(
     owner._assertGivesTurns('connect')
     owner._needTurn()
   }
-  const endpoint = new Endpoint<U>('client', (due) => owner.timer(due), given)
+  const endpoint = new Endpoint<U>('client', (due) => owner.timer(due), given, owner._randomInt32)
   const connection = owner.connectTcp(chosen(given, CONNECT_TCP_OPTIONS))
   const link = secured === undefined ? connection : secure(connection, secured, asked)
   const socket = new WebSocket<U>(endpoint, link, given.userPtr as U, undefined)

@@ -50,6 +50,7 @@ export class Endpoint<U> {
   readonly idleRounds: number
   readonly pingRounds: number
   readonly closeRounds: number
+  readonly #maskingKey: (() => number) | undefined
   readonly #encoder: WebSocketEncoder
   readonly #deflateEncoders: (WebSocketEncoder | undefined)[] = []
   #onEmpty: (() => void) | undefined
@@ -57,7 +58,8 @@ export class Endpoint<U> {
   constructor(
     role: WebSocketRole,
     makeTimer: (callback: () => void) => RoundsTimer,
-    options: WebSocketLimits & WebSocketHandlers<U>
+    options: WebSocketLimits & WebSocketHandlers<U>,
+    maskingKey?: () => number
   ) {
     const {
       maxMessageBytes,
@@ -97,7 +99,8 @@ export class Endpoint<U> {
     this.closeRounds = this.rounds.count(closeTimeoutMs)
     this.compression = checkCompression(compression)
     this.decoders = new DecoderPool({ role, maxMessageBytes, maxFragments })
-    this.#encoder = new WebSocketEncoder({ role })
+    this.#maskingKey = maskingKey
+    this.#encoder = new WebSocketEncoder({ role, maskingKey })
   }
 
   /** `windowBits` is 0 where no compression was agreed on. */
@@ -106,6 +109,7 @@ export class Endpoint<U> {
     this.#deflateEncoders[windowBits] ??= new WebSocketEncoder(
       new EncoderSettings({
         role: this.role,
+        maskingKey: this.#maskingKey,
         compression: { level: this.compression?.level, windowBits }
       })
     )

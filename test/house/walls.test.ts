@@ -213,7 +213,7 @@ test('lib asks which objects the addon exports, never which system it is on', ()
 test('lib has the time and turns of Node’s loop from rooms of its own, since a test may have faked Node’s', () => {
   // A method of that name is a declaration: its first parameter has a type.
   const asks =
-    /(?<![.\w#])(setTimeout|setInterval|setImmediate|queueMicrotask)\s*\((?!\w+\??:)|\bprocess\s*\.\s*(nextTick|hrtime)\b|\bperformance\s*\.\s*now\b|\bDate\s*\.\s*now\b|\bnew Date\b/
+    /\bnode:(timers|perf_hooks)\b|(?<![.\w#])(setTimeout|setInterval|setImmediate|queueMicrotask)\s*\((?!\w+\??:)|\bprocess\s*\.\s*(nextTick|hrtime)\b|\bperformance\s*\.\s*now\b|\bDate\s*\.\s*now\b|\bnew Date\b/
   const findings = filesUnder('lib', '.ts')
     .filter((path) => path !== 'lib/turns.ts')
     .filter((path) => asks.test(textOf(path).replace(/^\s*(\/\/|\/?\*).*$/gm, '')))
@@ -221,6 +221,20 @@ test('lib has the time and turns of Node’s loop from rooms of its own, since a
       (path) =>
         `${path} asks Node: ask lib/clock.ts for the time, lib/turns.ts for a callback later`
     )
+  expect(findings).toEqual([])
+})
+
+test('lib has randomness from the seed of a simulation, or from Node where a system has to', () => {
+  const rooms = ['lib/websocket/codec-options.ts', 'lib/websocket/client-handshake.ts']
+  const findings = filesUnder('lib', '.ts').flatMap((path) => {
+    const code = textOf(path).replace(/^\s*(\/\/|\/?\*).*$/gm, '')
+    if (/\bMath\s*\.\s*random\b/.test(code))
+      return `${path} calls Math.random(): take it from a seed`
+    const asksNode = /\b(random(Bytes|Fill|FillSync|Int|UUID)|getRandomValues)\b/.test(code)
+    return asksNode && !rooms.includes(path)
+      ? `${path} asks Node for randomness: a simulation needs it from Poller._randomInt32`
+      : []
+  })
   expect(findings).toEqual([])
 })
 

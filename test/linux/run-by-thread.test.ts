@@ -38,7 +38,7 @@ test.skipIf(isByThread)(
   () => {
     const { status, stdout, stderr } = spawnSync(
       process.execPath,
-      ['node_modules/vitest/vitest.mjs', 'run', ...files],
+      ['node_modules/vitest/vitest.mjs', 'run', '--project=system', ...files],
       { cwd: root, encoding: 'utf8', env: { ...process.env, POLLPORT_RUN_BY_THREAD: '1' } }
     )
     expect(status, stdout + stderr).toBe(0)

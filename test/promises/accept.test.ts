@@ -11,6 +11,7 @@ import {
   LOCAL
 } from '../support/net-peer.ts'
 import { openProbe, thrownBy } from '../support/poller-probe.ts'
+import { tested } from '../support/tested-system.ts'
 
 test('port 0 listens on a free port, and localAddress says which', () => {
   const { poller } = openProbe()
@@ -141,7 +142,7 @@ test('S.10 closing a listener ends the clients in its backlog', async () => {
   const peer = connectPeer(listener.localAddress)
   // Something else for Node's loop, so that the client connects while nobody accepts.
   const server = createServer().listen(0)
-  while (!peer.connected) await new Promise(setImmediate)
+  while (!peer.connected) await tested.turn()
   server.close()
   listener.close()
   await probe.until(
@@ -155,9 +156,9 @@ test('S.9 a client that resets before it is accepted hurts nobody', async () => 
   const probe = openProbe()
   const listener = probe.poller.listenTcp({ address: LOCAL, port: 0 })
   const gone = connectPeer(listener.localAddress)
-  while (!gone.connected) await new Promise(setImmediate)
+  while (!gone.connected) await tested.turn()
   gone.socket.resetAndDestroy()
-  while (!gone.closed) await new Promise(setImmediate)
+  while (!gone.closed) await tested.turn()
   const { connection, peer } = await acceptPeer(probe, listener)
   peer.socket.write('fine')
   await probe.until(

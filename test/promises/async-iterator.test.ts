@@ -1,11 +1,11 @@
 // for await (const events of poller): run() as a loop.
-import { setTimeout as delay } from 'node:timers/promises'
-import { Poller } from 'pollport'
+import type { Poller } from 'pollport'
 import { expect, onTestFinished, test } from 'vitest'
 import { connectPeer, LOCAL } from '../support/net-peer.ts'
+import { tested } from '../support/tested-system.ts'
 
 function openPoller(): Poller {
-  const poller = new Poller()
+  const poller = tested.poller()
   onTestFinished(() => poller.close())
   return poller
 }
@@ -30,7 +30,7 @@ test('an echo server as a loop; break ends it and leaves the poller usable', asy
     }
   }
   poller.wait(0)
-  while (!peer.ended) await delay(1)
+  while (!peer.ended) await tested.sleep(1)
   expect(peer.received.toString()).toBe('hello')
   expect(ticks).toBeGreaterThanOrEqual(0)
 })
@@ -41,11 +41,11 @@ test('a body that takes its time loses nothing', async () => {
   const peer = connectPeer(listener.localAddress)
   let received = ''
   for (let number = 0; number < 10; number++)
-    setTimeout(() => peer.socket.write(`${number}`), number * 5)
+    void tested.sleep(number * 5).then(() => peer.socket.write(`${number}`))
   for await (const events of poller) {
     for (const event of events) if (event.type === 'receive') received += event.data.toString()
     if (received.length === 10) break
-    await delay(12)
+    await tested.sleep(12)
   }
   expect(received).toBe('0123456789')
 })
@@ -59,7 +59,7 @@ test('the bytes of a batch are right for as long as the body runs, awaits includ
     const event = events.find(({ type }) => type === 'receive')
     if (event?.type !== 'receive') continue
     peer.socket.write('XXXXXXXXXXXXXXXXXXXX')
-    await delay(30)
+    await tested.sleep(30)
     expect(event.data.toString()).toBe('first')
     break
   }
@@ -72,10 +72,10 @@ test('what the body sends after an await leaves without another event', async ()
   for await (const events of poller) {
     const accept = events.find(({ type }) => type === 'accept')
     if (accept?.type !== 'accept') continue
-    await delay(5)
+    await tested.sleep(5)
     accept.socket.send('sent in between')
-    const end = performance.now() + 5_000
-    while (peer.received.length === 0 && performance.now() < end) await delay(1)
+    const end = tested.now() + 5_000
+    while (peer.received.length === 0 && tested.now() < end) await tested.sleep(1)
     expect(peer.received.toString()).toBe('sent in between')
     break
   }
@@ -97,7 +97,7 @@ test('return() ends it, throw() ends it, and closing the poller ends it', async 
   }).rejects.toBe(mistake)
   expect(poller.wait(0)).toEqual([])
 
-  setTimeout(() => poller.close(), 20)
+  void tested.sleep(20).then(() => poller.close())
   let batches = 0
   for await (const _ of poller) batches++
   expect(batches).toBe(0)
@@ -108,7 +108,7 @@ test('return() settles while next() waits, gives that one its end, and leaves th
   poller.listenTcp({ address: LOCAL, port: 0 })
   const iterator = poller[Symbol.asyncIterator]()
   const waiting = [iterator.next(), iterator.next()]
-  await delay(20)
+  await tested.sleep(20)
   const ended = iterator.return?.()
   expect(poller.wait(0)).toEqual([])
   expect(await ended).toEqual({ done: true, value: undefined })

@@ -1,13 +1,14 @@
 // What is used after its close says in the error what is closed, and a connection whose.
-import { Poller, Socket } from 'pollport'
+import { Socket } from 'pollport'
 import { expect, onTestFinished, test } from 'vitest'
 import { LOCAL } from '../support/net-peer.ts'
 import { thrownBy } from '../support/poller-probe.ts'
+import { tested } from '../support/tested-system.ts'
 
 const ANY = { address: LOCAL, port: 0 }
 
 function openPoller() {
-  const poller = new Poller()
+  const poller = tested.poller()
   onTestFinished(() => poller.close())
   return poller
 }

@@ -10,6 +10,7 @@ import {
   socketOf,
   thrownBy
 } from '../support/poller-probe.ts'
+import { tested } from '../support/tested-system.ts'
 
 /**
  * Makes one connection have one kind of event, after its accept or connect; gives its other side.
@@ -264,7 +265,7 @@ test('S.15 closing the poller inside its own batch ends the batch', async () => 
   const second = await acceptPeer(probe, listener)
   peer.socket.write('a')
   second.peer.socket.write('b')
-  for (let turns = 0; turns < 10; turns++) await new Promise(setImmediate)
+  for (let turns = 0; turns < 10; turns++) await tested.turn()
   let events = 0
   for (const _ of probe.poller.wait(1000)) {
     events++
@@ -280,7 +281,7 @@ test('S.15 wait() inside the walk over a batch loses no event', async () => {
   const second = await acceptedPair(probe)
   peer.socket.write('a')
   second.peer.socket.write('b')
-  for (let turns = 0; turns < 10; turns++) await new Promise(setImmediate)
+  for (let turns = 0; turns < 10; turns++) await tested.turn()
   const heard = new Set<unknown>()
   await probe.until('both are heard', () => {
     for (const event of probe.poller.wait(0)) {

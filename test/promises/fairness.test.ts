@@ -2,9 +2,10 @@
 import { expect, test } from 'vitest'
 import { acceptedPair, acceptPeer, connectPeer, LOCAL } from '../support/net-peer.ts'
 import { openProbe, ownPair } from '../support/poller-probe.ts'
+import { tested } from '../support/tested-system.ts'
 
 const turns = async (count: number) => {
-  for (let turn = 0; turn < count; turn++) await new Promise(setImmediate)
+  for (let turn = 0; turn < count; turn++) await tested.turn()
 }
 
 test('a flooding connection gives at most readBudgetBytes bytes a wait, and the others are heard in the same wait or the next', async () => {

@@ -1,26 +1,26 @@
 // A time that is further away than the system can count never comes, or is refused; it neither
 // comes at once nor keeps a thread busy.
-import { setTimeout as delay } from 'node:timers/promises'
-import { Epoll, Iocp, Poller, runLoop, Socket, toDuplex } from 'pollport'
+import { Epoll, Iocp, runLoop, Socket, toDuplex } from 'pollport'
 import { expect, onTestFinished, test } from 'vitest'
 import { LOCAL, listenPeer } from '../support/net-peer.ts'
 import { openProbe, ownPair } from '../support/poller-probe.ts'
 import { closing } from '../support/raw-pair.ts'
 import { isWindows } from '../support/system.ts'
+import { tested } from '../support/tested-system.ts'
 
 const FAR = [2 ** 31, 2 ** 32, 2 ** 53, 1e300, Number.MAX_VALUE]
 
 /** The share of one processor that this process takes while nothing is to be done. */
 async function idleShare(): Promise<number> {
-  const started = performance.now()
+  const started = tested.now()
   const before = process.cpuUsage()
-  await delay(300)
+  await tested.sleep(300)
   const { user, system } = process.cpuUsage(before)
-  return (user + system) / 1000 / (performance.now() - started)
+  return (user + system) / 1000 / (tested.now() - started)
 }
 
 test.each(FAR)('a wait of %d ms waits', (timeoutMs) => {
-  const poller = closing(new Poller())
+  const poller = closing(tested.poller())
   poller.wake()
   expect(poller.wait(timeoutMs)).toEqual([{ type: 'wake' }])
   const raw = closing(isWindows ? new Iocp() : new Epoll())
@@ -32,7 +32,7 @@ test.each(FAR)(
   'an idle time, and a connect, of %d ms keep nobody busy inside run()',
   async (ms) => {
     const { port } = await listenPeer()
-    const poller = new Poller()
+    const poller = tested.poller()
     const types: string[] = []
     const running = poller.run((events) => {
       for (const event of events) {
@@ -45,7 +45,7 @@ test.each(FAR)(
       await running
     })
     poller.connectTcp({ address: LOCAL, port, timeoutMs: ms })
-    while (types.length === 0) await delay(1)
+    while (types.length === 0) await tested.sleep(1)
     const { waits } = poller.stats
     expect(await idleShare()).toBeLessThan(0.2)
     expect(poller.stats.waits - waits).toBeLessThan(20)
@@ -82,7 +82,7 @@ test('a stream’s closeTimeoutMs, and ticks that are further apart than any num
 })
 
 test('the slowest loop that there may be has its first tick at once', async () => {
-  expect(await runLoop(closing(new Poller()), { hz: 1e-9, onTick: () => false })).toMatchObject({
+  expect(await runLoop(closing(tested.poller()), { hz: 1e-9, onTick: () => false })).toMatchObject({
     ticks: 1,
     missed: 0
   })

@@ -1,7 +1,8 @@
 // What a loop's last tick, or last handler, sends has left when the loop's promise is settled.
-import { Poller, runLoop, type TcpConnection } from 'pollport'
+import { type Poller, runLoop, type TcpConnection } from 'pollport'
 import { expect, onTestFinished, test } from 'vitest'
 import { connectPeer, LOCAL } from '../support/net-peer.ts'
+import { tested } from '../support/tested-system.ts'
 
 type Loop = (poller: Poller, act: (end: () => void) => void) => Promise<unknown>
 
@@ -93,7 +94,7 @@ function fail(): never {
 }
 
 test.each(loops)('%s', async (_name, loop) => {
-  const poller = new Poller()
+  const poller = tested.poller()
   onTestFinished(() => poller.close())
   const listener = poller.listenTcp({ address: LOCAL, port: 0 })
   const peer = connectPeer(listener.localAddress)
@@ -109,6 +110,6 @@ test.each(loops)('%s', async (_name, loop) => {
     end()
   })
   expect(connection?.bufferedBytes).toBe(0)
-  while (peer.receivedBytes < 3) await new Promise((resolve) => setImmediate(resolve))
+  while (peer.receivedBytes < 3) await tested.turn()
   expect(peer.received.toString()).toBe('bye')
 })

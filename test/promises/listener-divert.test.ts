@@ -1,9 +1,7 @@
 // The events of a listener may be taken out of the batches, as those of a connection.
-import { once } from 'node:events'
-import { connect } from 'node:net'
 import type { ListenerEvent } from 'pollport'
-import { expect, onTestFinished, test } from 'vitest'
-import { LOCAL } from '../support/net-peer.ts'
+import { expect, test } from 'vitest'
+import { connectPeer, LOCAL } from '../support/net-peer.ts'
 import { openProbe } from '../support/poller-probe.ts'
 import { codeOf } from '../support/raw-pair.ts'
 
@@ -15,9 +13,8 @@ test('accepts and the close go to the one who takes them, and the batches have n
     seen.push(event.type)
     if (event.type === 'accept') event.socket.divert((of) => seen.push(`connection ${of.type}`))
   })
-  const peer = connect(listener.localAddress.port, LOCAL)
-  onTestFinished(() => void peer.destroy())
-  peer.write('x')
+  const peer = connectPeer(listener.localAddress)
+  peer.socket.write('x')
   await probe.until('the bytes are handed over', () => seen.length === 2)
   listener.close()
   await probe.until('the close is handed over', () => seen.length === 3)
@@ -30,9 +27,7 @@ test('undefined gives the events back to the batches', async () => {
   const listener = probe.poller.listenTcp({ address: LOCAL, port: 0 })
   listener.divert(() => expect.unreachable())
   listener.divert(undefined)
-  const peer = connect(listener.localAddress.port, LOCAL)
-  onTestFinished(() => void peer.destroy())
-  await once(peer, 'connect')
+  connectPeer(listener.localAddress)
   await probe.first('accept')
 })
 
@@ -59,9 +54,8 @@ test('a handler that gives a connection to another owner: what the batch has lef
       socket.divert((second) => seen.push(`second ${second.type}`))
     })
   })
-  const peer = connect(listener.localAddress.port, LOCAL)
-  onTestFinished(() => void peer.destroy())
-  peer.end('bytes and the end')
+  const peer = connectPeer(listener.localAddress)
+  peer.socket.end('bytes and the end')
   await probe.until('both are handed over', () => seen.length === 2)
   expect(seen).toEqual(['first receive', 'second end'])
 })

@@ -1,8 +1,9 @@
 // Bad input to the unified floor: a clear error with a code, and nothing is broken by it.
-import { Poller, type Socket } from 'pollport'
+import type { Poller, Socket } from 'pollport'
 import { describe, expect, test } from 'vitest'
 import { acceptedPair, LOCAL } from '../support/net-peer.ts'
 import { openProbe, thrownBy } from '../support/poller-probe.ts'
+import { tested } from '../support/tested-system.ts'
 
 // biome-ignore lint/suspicious/noExplicitAny: the tests of this file pass what TypeScript would refuse.
 type Anything = any
@@ -153,7 +154,7 @@ describe('options that are something else', () => {
     ['maxDatagramBytes', 0],
     ['maxDatagramBytes', 65_536]
   ])('new Poller: %s %s is out of range', (option, value) => {
-    expect(thrownBy(() => new Poller({ [option]: value }))).toMatchObject(RANGE)
+    expect(thrownBy(() => tested.poller({ [option]: value }))).toMatchObject(RANGE)
   })
 
   test.each([
@@ -164,23 +165,23 @@ describe('options that are something else', () => {
     'maxDatagramBytes'
   ])('new Poller: %s of the wrong type', (option) => {
     for (const value of ['1024', {}, 10n, true])
-      expect(thrownBy(() => new Poller({ [option]: value } as Anything)).code).toBe(
+      expect(thrownBy(() => tested.poller({ [option]: value } as Anything)).code).toBe(
         'ERR_INVALID_ARG_TYPE'
       )
   })
 
   test('new Poller: options that are no object', () => {
     for (const options of [7, 'epoll', null])
-      expect(thrownBy(() => new Poller(options as Anything)).code).toBe('ERR_INVALID_ARG_TYPE')
+      expect(thrownBy(() => tested.poller(options as Anything)).code).toBe('ERR_INVALID_ARG_TYPE')
   })
 
   test('new Poller: a backend that there is nowhere, and the one of another system', () => {
-    expect(thrownBy(() => new Poller({ backend: 'kqueue' as Anything })).code).toMatch(
+    expect(thrownBy(() => tested.poller({ backend: 'kqueue' as Anything })).code).toMatch(
       /^ERR_INVALID_ARG_(VALUE|TYPE)$/
     )
     const { poller } = openProbe()
     const other = poller.backend === 'epoll' ? 'iocp' : 'epoll'
-    expect(thrownBy(() => new Poller({ backend: other })).code).toBe('ERR_UNSUPPORTED_PLATFORM')
+    expect(thrownBy(() => tested.poller({ backend: other })).code).toBe('ERR_UNSUPPORTED_PLATFORM')
     const own = poller.backend as 'epoll' | 'iocp'
     expect(openProbe({ backend: own }).poller.backend).toBe(own)
     expect(openProbe({ backend: 'auto' }).poller.backend).toBe(poller.backend)
@@ -390,11 +391,13 @@ test('options that are given as undefined are as if they were left out', () => {
     tos: undefined
   })
   for (const socket of [listener, connection, udp]) socket.close()
-  new Poller({
-    backend: undefined,
-    maxEvents: undefined,
-    batchBufferBytes: undefined,
-    readBudgetBytes: undefined
-  }).close()
-  new Poller({ highWaterMarkBytes: undefined, maxDatagramBytes: undefined }).close()
+  tested
+    .poller({
+      backend: undefined,
+      maxEvents: undefined,
+      batchBufferBytes: undefined,
+      readBudgetBytes: undefined
+    })
+    .close()
+  tested.poller({ highWaterMarkBytes: undefined, maxDatagramBytes: undefined }).close()
 })

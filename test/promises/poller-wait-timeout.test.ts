@@ -1,14 +1,14 @@
 // Poller.wait(timeoutMs): neither early, nor spinning, and for ever only when asked.
-import { Poller } from 'pollport'
 import { expect, test } from 'vitest'
 import { LOCAL } from '../support/net-peer.ts'
 import { openProbe, ownPair, thrownBy } from '../support/poller-probe.ts'
 import { threadWaker } from '../support/poller-wake-later.ts'
+import { tested } from '../support/tested-system.ts'
 
 function millisecondsOf(action: () => void): number {
-  const start = performance.now()
+  const start = tested.now()
   action()
-  return performance.now() - start
+  return tested.now() - start
 }
 
 /** The middle one of many measurements: a busy machine makes some of them long. */
@@ -134,7 +134,7 @@ test.each([
 })
 
 test('a poller that was closed cannot be waited on', () => {
-  const poller = new Poller()
+  const poller = tested.poller()
   poller.close()
   expect(thrownBy(() => poller.wait(0))).toMatchObject({ name: 'SocketError', code: 'EBADF' })
 })

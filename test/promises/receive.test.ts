@@ -5,6 +5,7 @@ import { expect, test } from 'vitest'
 import { acceptedPair } from '../support/net-peer.ts'
 import { openProbe, ownPair } from '../support/poller-probe.ts'
 import { newSeed, patternBytes, randomFrom } from '../support/poller-random.ts'
+import { tested } from '../support/tested-system.ts'
 
 test('a receive event holds the bytes as a Buffer', async () => {
   const probe = openProbe<string>()
@@ -205,7 +206,7 @@ test('small sends without a wait, far more than one turn should make, keep their
   // It reads before the poller is asked again, so that the system has room for whatever the poller
   // sends first.
   peer.readOn()
-  for (let turns = 0; turns < 50; turns++) await new Promise(setImmediate)
+  for (let turns = 0; turns < 50; turns++) await tested.turn()
   await probe.until('all is there', () => peer.receivedBytes === 20_000_000)
   expect(createHash('sha256').update(peer.received).digest('hex')).toBe(
     createHash('sha256').update(Buffer.concat(pieces)).digest('hex')
@@ -231,7 +232,7 @@ test('S.12 sends of all sizes mixed, strings and bytes, keep their order', async
     total += bytes.length
     if (random(20) === 0) probe.poller.flush()
     if (random(20) === 0) probe.step(0)
-    if (random(20) === 0) await new Promise(setImmediate)
+    if (random(20) === 0) await tested.turn()
   }
   await probe.until(`all is there (seed ${seed})`, () => peer.receivedBytes === total)
   expect(createHash('sha256').update(peer.received).digest('hex'), `seed ${seed}`).toBe(
@@ -250,7 +251,7 @@ test('flush() in the middle of a batch leaves the bytes of its events alone', as
   const { near: full } = await ownPair(probe)
   for (const { far, bytes } of pairs) far.send(bytes)
   probe.poller.flush()
-  await new Promise(setImmediate)
+  await tested.turn()
   const received = new Map<unknown, Buffer[]>()
   await probe.until('all bytes are there', () => {
     for (const event of probe.poller.wait(0)) {

@@ -4,6 +4,7 @@ import { expect, test } from 'vitest'
 import { acceptedPair, connectPeer, LOCAL, listenPeer } from '../support/net-peer.ts'
 import { openProbe, ownPair, thrownBy } from '../support/poller-probe.ts'
 import { isWine } from '../support/system.ts'
+import { tested } from '../support/tested-system.ts'
 
 test('a reset by the peer is one close event with ECONNRESET', async () => {
   const probe = openProbe()
@@ -62,8 +63,7 @@ test('S.5 data, then a reset: the close says ECONNRESET, and what was received b
   const probe = openProbe()
   const { connection, peer } = await acceptedPair(probe)
   peer.socket.write('last words')
-  while (peer.socket.bytesWritten < 10 || peer.socket.writableLength > 0)
-    await new Promise(setImmediate)
+  while (peer.socket.bytesWritten < 10 || peer.socket.writableLength > 0) await tested.turn()
   peer.socket.resetAndDestroy()
   expect((await probe.first('close', connection)).error?.code).toBe('ECONNRESET')
   expect(['', 'last words']).toContain(probe.bytesOf(connection).toString())

@@ -2,39 +2,35 @@
 import { once } from 'node:events'
 import { createServer, get } from 'node:http'
 import type { AddressInfo } from 'node:net'
-import { setTimeout as delay } from 'node:timers/promises'
-import { type PollEvent, Poller } from 'pollport'
+import type { PollEvent, Poller } from 'pollport'
 import { expect, onTestFinished, test } from 'vitest'
 import { connectPeer, LOCAL, listenPeer, type NetPeer } from '../support/net-peer.ts'
 import { thrownBy } from '../support/poller-probe.ts'
+import { tested } from '../support/tested-system.ts'
 
 function openPoller(): Poller {
-  const poller = new Poller()
+  const poller = tested.poller()
   onTestFinished(() => poller.close())
   return poller
 }
 
 /** Fails with a sentence instead of hanging. */
 async function within<T>(what: string, promise: Promise<T>, deadlineMs = 10_000): Promise<T> {
-  const ending = new AbortController()
-  const late = delay(deadlineMs, undefined, { signal: ending.signal }).then(
-    () => {
-      throw new Error(`within ${deadlineMs} ms this did not come true: ${what}`)
-    },
-    () => undefined as never
-  )
-  try {
-    return await Promise.race([promise, late])
-  } finally {
-    ending.abort()
+  let isSettled = false
+  const settle = () => {
+    isSettled = true
   }
+  promise.then(settle, settle)
+  await until(what, () => isSettled, deadlineMs)
+  return promise
 }
 
-async function until(what: string, done: () => boolean): Promise<void> {
-  const end = performance.now() + 10_000
+async function until(what: string, done: () => boolean, deadlineMs = 10_000): Promise<void> {
+  const end = tested.now() + deadlineMs
   while (!done()) {
-    if (performance.now() > end) throw new Error(`within 10 s this did not come true: ${what}`)
-    await delay(1)
+    if (tested.now() > end)
+      throw new Error(`within ${deadlineMs} ms this did not come true: ${what}`)
+    await tested.sleep(1)
   }
 }
 
@@ -90,7 +86,7 @@ test('S.25 it runs beside an http server, timers and promises, and neither starv
     if (flooding && !flooder.socket.destroyed) flooder.socket.write(chunk, flood)
   }
   flood()
-  const start = performance.now()
+  const start = tested.now()
   const answers: string[] = []
   for (let requests = 0; requests < 50; requests++) {
     const [response] = await within(
@@ -99,9 +95,9 @@ test('S.25 it runs beside an http server, timers and promises, and neither starv
     )
     answers.push(Buffer.concat(await within('its answer is whole', response.toArray())).toString())
   }
-  await delay(Math.max(0, 500 - (performance.now() - start)))
+  await tested.sleep(Math.max(0, 500 - (tested.now() - start)))
   flooding = false
-  const spent = performance.now() - start
+  const spent = tested.now() - start
   expect(answers).toEqual(Array(50).fill('http'))
   // A tenth of all would be bad service, but no starvation.
   expect(ticks).toBeGreaterThan(spent / 5 / 10)
@@ -131,11 +127,11 @@ test('what a timer sends leaves in the same turn', async () => {
   await until('it is connected', () => seen.includes('connect'))
   for (const text of ['one', 'two', 'three']) {
     const queued = await new Promise<{ at: number; after: number }>((resolve) => {
-      setTimeout(() => {
+      void tested.sleep(5).then(() => {
         connection.send(text)
         const at = connection.bufferedBytes
         setImmediate(() => resolve({ at, after: connection.bufferedBytes }))
-      }, 5)
+      })
     })
     expect(queued).toEqual({ at: text.length, after: 0 })
   }
@@ -151,13 +147,13 @@ test('what a promise, a microtask, an immediate and a nextTick send leaves witho
     isConnected ||= events.some(({ type }) => type === 'connect')
   })
   await until('it is connected', () => isConnected)
-  await delay(20)
+  await tested.sleep(20)
   const ways: ((callback: () => void) => void)[] = [
     queueMicrotask,
     process.nextTick,
     setImmediate,
     (callback) => void Promise.resolve().then(callback),
-    (callback) => void delay(1).then(callback)
+    (callback) => void tested.sleep(1).then(callback)
   ]
   for (const [number, way] of ways.entries()) {
     way(() => connection.send(`${number}`))
@@ -168,18 +164,18 @@ test('what a promise, a microtask, an immediate and a nextTick send leaves witho
 test('what one event makes the program do late (close, end, connect, idle times) needs no other event', async () => {
   const poller = openPoller()
   const { listener } = runEcho(poller)
-  await delay(20)
+  await tested.sleep(20)
   const { port, peers } = await listenPeer()
   const connection = poller.connectTcp({ address: LOCAL, port })
   await until('a connect from outside of a handler', () => peers.length === 1)
-  await delay(20)
+  await tested.sleep(20)
   connection.end()
   await until('an end from outside', () => peers[0].ended)
   const peer = connectPeer(listener.localAddress)
   await until('a client gets in', () => peer.connected)
-  await delay(20)
+  await tested.sleep(20)
   listener.close()
-  await delay(20)
+  await tested.sleep(20)
   const late = connectPeer({ address: LOCAL, port: peer.socket.remotePort as number })
   await until('a closed listener refuses', () => late.errorCode === 'ECONNREFUSED')
 })
@@ -191,7 +187,7 @@ test('an idle timeout comes in run() too', async () => {
   const seen: PollEvent[] = []
   poller.run((events) => void seen.push(...events))
   await until('it is connected', () => seen.some(({ type }) => type === 'connect'))
-  await delay(20)
+  await tested.sleep(20)
   connection.setIdleTimeout(50)
   await until('the timeout comes', () => seen.some(({ type }) => type === 'timeout'))
 })
@@ -219,7 +215,7 @@ test('a handler that is async is not waited for', async () => {
   let calls = 0
   poller.run(async () => {
     calls++
-    await delay(1_000_000, undefined, { ref: false })
+    await new Promise(() => {})
   })
   poller.wake()
   await until('the first call', () => calls === 1)
@@ -263,7 +259,7 @@ test('closing the poller ends run(), from outside and inside of the handler', as
       if (inside) poller.close()
     })
     if (inside) poller.wake()
-    else setTimeout(() => poller.close(), 20)
+    else void tested.sleep(20).then(() => poller.close())
     await within(`run() ends (${inside ? 'inside' : 'outside'})`, running)
     expect(thrownBy(() => poller.wait(0)).code).toBe('EBADF')
   }
@@ -309,7 +305,7 @@ test('what came before run() began is its first batch', async () => {
   const peer = connectPeer(listener.localAddress)
   peer.socket.write('early')
   await until('the client is connected', () => peer.connected)
-  await delay(20)
+  await tested.sleep(20)
   const seen: PollEvent[] = []
   poller.run((events) => void seen.push(...events))
   await until(
@@ -323,10 +319,10 @@ test('an idle run() sleeps', async () => {
   poller.listenTcp({ address: LOCAL, port: 0 })
   let calls = 0
   poller.run(() => calls++)
-  await delay(100)
+  await tested.sleep(100)
   const before = process.cpuUsage()
   const { waits } = poller.stats
-  await delay(500)
+  await tested.sleep(500)
   const { user, system } = process.cpuUsage(before)
   expect(calls).toBe(0)
   expect(poller.stats.waits - waits).toBeLessThan(20)
@@ -342,7 +338,7 @@ test('no empty batches: the handler is called when there is something', async ()
   await until('it is connected', () => sizes.length > 0)
   for (let round = 0; round < 20; round++) {
     connection.send('x')
-    await delay(1)
+    await tested.sleep(1)
   }
   expect(Math.min(...sizes)).toBeGreaterThan(0)
 })

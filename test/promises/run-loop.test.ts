@@ -1,19 +1,20 @@
 // runLoop: fixed ticks without drift, with the poller's events between them, beside Node's own loop
 // or without it.
-import { Poller, runLoop } from 'pollport'
+import { runLoop } from 'pollport'
 import { expect, test } from 'vitest'
 import { LOCAL } from '../support/net-peer.ts'
 import { closing } from '../support/raw-pair.ts'
+import { tested } from '../support/tested-system.ts'
 
 test('tick n never comes before n periods, and being late does not add up', async () => {
-  const poller = closing(new Poller())
+  const poller = closing(tested.poller())
   const hz = 100
-  const started = performance.now()
+  const started = tested.now()
   const times: number[] = []
   const stats = await runLoop(poller, {
     hz,
     onTick(tick) {
-      times.push(performance.now() - started - tick * (1000 / hz))
+      times.push(tested.now() - started - tick * (1000 / hz))
       return times.length < 60
     }
   })
@@ -26,7 +27,7 @@ test('tick n never comes before n periods, and being late does not add up', asyn
 })
 
 test('the statistics are of what happened', async () => {
-  const poller = closing(new Poller())
+  const poller = closing(tested.poller())
   const lates: number[] = []
   const stats = await runLoop(poller, {
     hz: 200,
@@ -42,15 +43,15 @@ test('the statistics are of what happened', async () => {
 })
 
 test('a tick that takes three periods makes two be missed, and none be hurried', async () => {
-  const poller = closing(new Poller())
+  const poller = closing(tested.poller())
   const ticks: number[] = []
   const stats = await runLoop(poller, {
     hz: 20,
     onTick(tick) {
       ticks.push(tick)
       if (ticks.length === 1) {
-        const until = performance.now() + 160 // past ticks 1, 2 and 3
-        while (performance.now() < until);
+        const until = tested.now() + 160 // past ticks 1, 2 and 3
+        while (tested.now() < until);
       }
       return ticks.length < 3
     }
@@ -62,7 +63,7 @@ test('a tick that takes three periods makes two be missed, and none be hurried',
 })
 
 test('events are handled between ticks, and what a tick sends leaves at once', async () => {
-  const poller = closing(new Poller())
+  const poller = closing(tested.poller())
   const listener = poller.listenTcp({ address: LOCAL, port: 0 })
   const client = poller.connectTcp(listener.localAddress)
   let received = ''
@@ -81,7 +82,7 @@ test('events are handled between ticks, and what a tick sends leaves at once', a
 })
 
 test('by default timers and promises of Node run between ticks', async () => {
-  const poller = closing(new Poller())
+  const poller = closing(tested.poller())
   let timers = 0
   let promises = 0
   const timer = setInterval(() => timers++, 1)
@@ -98,7 +99,7 @@ test('by default timers and promises of Node run between ticks', async () => {
 })
 
 test('exclusive: nothing of Node runs until the loop ends', async () => {
-  const poller = closing(new Poller())
+  const poller = closing(tested.poller())
   let timers = 0
   const timer = setInterval(() => timers++, 1)
   let seen = -1
@@ -115,9 +116,9 @@ test('exclusive: nothing of Node runs until the loop ends', async () => {
 })
 
 test('it ends by a signal, between ticks and before the first', async () => {
-  const poller = closing(new Poller())
+  const poller = closing(tested.poller())
   const controller = new AbortController()
-  setTimeout(() => controller.abort(), 30)
+  void tested.sleep(30).then(() => controller.abort())
   const stats = await runLoop(poller, { hz: 500, onTick: () => {}, signal: controller.signal })
   expect(stats.ticks).toBeGreaterThan(0)
   const none = await runLoop(poller, { hz: 500, onTick: () => {}, signal: AbortSignal.abort() })
@@ -125,15 +126,15 @@ test('it ends by a signal, between ticks and before the first', async () => {
 })
 
 test('it ends when the poller is closed, in a tick or in a handler', async () => {
-  const inTick = new Poller()
+  const inTick = tested.poller()
   expect((await runLoop(inTick, { hz: 500, onTick: () => inTick.close() })).ticks).toBe(1)
-  const inHandler = new Poller()
+  const inHandler = tested.poller()
   inHandler.wake()
   await runLoop(inHandler, { hz: 500, onEvents: () => inHandler.close(), onTick: () => {} })
 })
 
 test('L.4 what a handler throws rejects it, and the poller goes on', async () => {
-  const poller = closing(new Poller())
+  const poller = closing(tested.poller())
   await expect(
     runLoop(poller, {
       hz: 500,
@@ -157,12 +158,12 @@ test.each([
   [{ hz: 60, onTick() {}, exclusive: 1 }, 'ERR_INVALID_ARG_TYPE'],
   [undefined, 'ERR_INVALID_ARG_TYPE']
 ])('options that make no sense are refused (case %#)', async (options, code) => {
-  const poller = closing(new Poller())
+  const poller = closing(tested.poller())
   await expect(runLoop(poller, options as never)).rejects.toMatchObject({ code })
 })
 
 test('a poller inside run() is refused, and a thing that is no poller too', async () => {
-  const poller = closing(new Poller())
+  const poller = closing(tested.poller())
   const controller = new AbortController()
   const running = poller.run(() => {}, { signal: controller.signal })
   await expect(runLoop(poller, { hz: 60, onTick() {} })).rejects.toMatchObject({ code: 'EBUSY' })

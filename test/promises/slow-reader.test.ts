@@ -1,9 +1,9 @@
 // A peer that does not read costs what the program insisted on, and nothing else.
-import { setTimeout as delay } from 'node:timers/promises'
 import { expect, test } from 'vitest'
 import { acceptedPair, acceptPeer } from '../support/net-peer.ts'
 import { DEADLINE_MS, openProbe } from '../support/poller-probe.ts'
 import { isWindows } from '../support/system.ts'
+import { tested } from '../support/tested-system.ts'
 
 test('S.22 for a peer that never reads send() says false at the mark, and the queue stays where it was', async () => {
   const mark = 1024 * 1024
@@ -44,9 +44,9 @@ test('S.22 bufferedBytes is exact: what the peer can read without another wait()
   // it counts when the next wait() reports it.
   const most = taken + (isWindows ? 64 * 1024 : 0)
   peer.readOn()
-  const end = performance.now() + DEADLINE_MS
-  while (peer.receivedBytes < taken && performance.now() < end) await new Promise(setImmediate)
-  for (let turns = 0; turns < 50; turns++) await delay(1)
+  const end = tested.now() + DEADLINE_MS
+  while (peer.receivedBytes < taken && tested.now() < end) await tested.turn()
+  for (let turns = 0; turns < 50; turns++) await tested.sleep(1)
   expect(peer.receivedBytes).toBeGreaterThanOrEqual(taken)
   expect(peer.receivedBytes).toBeLessThanOrEqual(most)
   await probe.until('all of it is there', () => peer.receivedBytes === sent)
@@ -98,9 +98,9 @@ test('a connection with a queue that cannot move does not make wait() spin', asy
   connection.send(Buffer.alloc(20_000_000))
   await probe.quiet(100)
   const before = process.cpuUsage()
-  const start = performance.now()
+  const start = tested.now()
   let waits = 0
-  while (performance.now() - start < 500) {
+  while (tested.now() - start < 500) {
     probe.step(100)
     waits++
   }

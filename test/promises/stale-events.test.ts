@@ -4,6 +4,7 @@ import type { PollEvent, TcpConnection } from 'pollport'
 import { expect, test } from 'vitest'
 import { acceptPeer, LOCAL, type NetPeer } from '../support/net-peer.ts'
 import { openProbe, type Probe, socketOf, thrownBy } from '../support/poller-probe.ts'
+import { tested } from '../support/tested-system.ts'
 
 const COUNT = 10
 
@@ -13,7 +14,7 @@ async function allReady(probe: Probe) {
   const pairs: { connection: TcpConnection<unknown>; peer: NetPeer }[] = []
   for (let peers = 0; peers < COUNT; peers++) pairs.push(await acceptPeer(probe, listener))
   for (const { peer } of pairs) peer.socket.write('ready')
-  for (let turns = 0; turns < 20; turns++) await new Promise(setImmediate)
+  for (let turns = 0; turns < 20; turns++) await tested.turn()
   return { listener, pairs, connections: pairs.map(({ connection }) => connection) }
 }
 
@@ -53,7 +54,7 @@ test('S.15 closing a connection in the handling of its own event gives no more o
   const probe = openProbe()
   const { pairs } = await allReady(probe)
   for (const { peer } of pairs) peer.socket.end('more')
-  for (let turns = 0; turns < 20; turns++) await new Promise(setImmediate)
+  for (let turns = 0; turns < 20; turns++) await tested.turn()
   probe.onEvent = (event) => {
     if (event.type === 'receive') event.socket.close()
   }
@@ -74,7 +75,7 @@ test('S.15 a new connection made where an old one was closed, within a batch, ge
       peer.socket.write('for the old one')
       olds.push(connection)
     }
-    for (let turns = 0; turns < 10; turns++) await new Promise(setImmediate)
+    for (let turns = 0; turns < 10; turns++) await tested.turn()
     const news: TcpConnection<string>[] = []
     probe.onEvent = (event) => {
       if (event.type !== 'receive' || news.length > 0) return

@@ -1,8 +1,9 @@
 // Waking a poller: from its own thread, and by a Waker from any other.
-import { Poller, Waker } from 'pollport'
+import { Waker } from 'pollport'
 import { expect, test } from 'vitest'
 import { openProbe, ownPair } from '../support/poller-probe.ts'
 import { threadWaker } from '../support/poller-wake-later.ts'
+import { tested } from '../support/tested-system.ts'
 
 const WAKE = [{ type: 'wake' }]
 
@@ -90,7 +91,7 @@ test('a wake and what the sockets have to say come together', async () => {
 })
 
 test('waking a poller that is closed reaches nobody and harms nobody', () => {
-  const gone = new Poller()
+  const gone = tested.poller()
   const waker = gone.waker()
   gone.close()
   // A new poller may well get the descriptors of the old one: it must not get its wakes.

@@ -33,7 +33,7 @@ test('a datagram comes whole, with the address of its sender', () => {
 })
 
 test('of a thousand, about so many are lost as the link says, and some come twice', () => {
-  const { send, receive } = world({ loss: 0.2, duplication: 0.1 })
+  const { send, receive } = world({ loss: 0.2, duplication: 0.1 }, 4 * 1024 * 1024)
   for (let count = 0; count < 1000; count++) send(String(count))
   const received = receive(1000)
   const distinct = new Set(received).size

@@ -1,16 +1,15 @@
-// The other side of datagrams, played by Node's own dgram. It only moves while Node's loop turns.
-import dgram from 'node:dgram'
-import { once } from 'node:events'
+// The other side of datagrams, played by Node's own dgram or by the simulation. It only moves while
+// Node's loop turns.
 import { onTestFinished } from 'vitest'
+import { type PeerDatagrams, tested } from './tested-system.ts'
 
 export class DgramPeer {
-  readonly socket: dgram.Socket
+  readonly socket: PeerDatagrams
   readonly received: { data: Buffer; port: number; address: string }[] = []
 
-  constructor(socket: dgram.Socket) {
+  constructor(socket: PeerDatagrams) {
     this.socket = socket
     socket.on('message', (data, { port, address }) => this.received.push({ data, port, address }))
-    socket.on('error', () => {}) // An unreachable peer: the tests that care ask the poller.
   }
 
   get port(): number {
@@ -27,23 +26,15 @@ export class DgramPeer {
 }
 
 export async function bindPeer(address = '127.0.0.1'): Promise<DgramPeer> {
-  const socket = dgram.createSocket({
-    type: address.includes(':') ? 'udp6' : 'udp4',
-    recvBufferSize: 4 * 1024 * 1024
-  })
+  const socket = await tested.bindUdp(address)
   onTestFinished(() => void socket.close())
-  const peer = new DgramPeer(socket)
-  socket.bind(0, address)
-  await once(socket, 'listening')
-  return peer
+  return new DgramPeer(socket)
 }
 
 /** A port on which no datagram is taken. */
 export async function freeUdpPort(): Promise<number> {
-  const socket = dgram.createSocket('udp4').bind(0, '127.0.0.1')
-  await once(socket, 'listening')
+  const socket = await tested.bindUdp('127.0.0.1')
   const { port } = socket.address()
-  socket.close()
-  await once(socket, 'close')
+  await new Promise<void>((resolve) => void socket.close(resolve))
   return port
 }

@@ -1,20 +1,16 @@
-// The other side of a TCP connection, played by Node's own net: what it received, and how its
-// connection ended. It only moves while Node's loop turns, which Probe.until() lets it do.
-import { once } from 'node:events'
-import net from 'node:net'
-import { networkInterfaces } from 'node:os'
+// The other side of a TCP connection, played by Node's own net or by the simulation: what it
+// received, and how its connection ended. It only moves while Node's loop turns, which
+// Probe.until() lets it do.
 import type { TcpConnection, TcpListener } from 'pollport'
 import { onTestFinished } from 'vitest'
 import type { Probe } from './poller-probe.ts'
+import { type PeerSocket, tested } from './tested-system.ts'
 
 export const LOCAL = '127.0.0.1'
-/** Some containers have no IPv6 at all. */
-export const hasIpv6 = Object.values(networkInterfaces()).some((list) =>
-  list?.some(({ address }) => address === '::1')
-)
+export const { hasIpv6 } = tested
 
 export class NetPeer {
-  readonly socket: net.Socket
+  readonly socket: PeerSocket
   readonly #chunks: Buffer[] = []
   receivedBytes = 0
   connected = false
@@ -25,7 +21,7 @@ export class NetPeer {
   closed = false
   errorCode: string | undefined
 
-  constructor(socket: net.Socket, options: { keep?: boolean; paused?: boolean } = {}) {
+  constructor(socket: PeerSocket, options: { keep?: boolean; paused?: boolean } = {}) {
     this.socket = socket
     this.connected = !socket.connecting
     this.localPort = socket.localPort
@@ -47,7 +43,7 @@ export class NetPeer {
     } else {
       socket.on('data', (chunk) => {
         this.receivedBytes += chunk.length
-        if (options.keep !== false) this.#chunks.push(chunk as Buffer)
+        if (options.keep !== false) this.#chunks.push(chunk)
       })
     }
   }
@@ -60,7 +56,7 @@ export class NetPeer {
   readOn(): void {
     this.socket.on('data', (chunk) => {
       this.receivedBytes += chunk.length
-      this.#chunks.push(chunk as Buffer)
+      this.#chunks.push(chunk)
     })
     this.socket.resume()
   }
@@ -81,15 +77,9 @@ export function connectPeer(
   to: { address: string; port: number },
   options: PeerOptions = {}
 ): NetPeer {
+  const { address, port } = to
   const { localAddress, localPort } = options
-  const socket = net.connect({
-    host: to.address,
-    port: to.port,
-    localAddress,
-    localPort,
-    allowHalfOpen: true,
-    noDelay: true
-  })
+  const socket = tested.connect({ address, port, localAddress, localPort })
   onTestFinished(() => void socket.destroy())
   return new NetPeer(socket, options)
 }
@@ -99,35 +89,27 @@ export async function listenPeer(
   options: PeerOptions & { address?: string; onPeer?: (peer: NetPeer) => void } = {}
 ) {
   const peers: NetPeer[] = []
-  const server = net.createServer(
-    { allowHalfOpen: true, noDelay: true, pauseOnConnect: options.paused },
-    (socket) => {
-      const peer = new NetPeer(socket, options)
-      peers.push(peer)
-      options.onPeer?.(peer)
-    }
-  )
+  const { address = LOCAL, paused: isPaused = false, onPeer } = options
+  const server = await tested.listen({ address, isPaused }, (socket) => {
+    const peer = new NetPeer(socket, options)
+    peers.push(peer)
+    onPeer?.(peer)
+  })
   onTestFinished(() => {
     for (const peer of peers) peer.socket.destroy()
     server.close()
   })
-  server.listen(0, options.address ?? LOCAL)
-  await once(server, 'listening')
-  const { address, port } = server.address() as net.AddressInfo
-  return { server, peers, address, port }
+  return { peers, address, port: server.port }
 }
 
 /** A port of this machine on which nothing listens. */
 export async function freePort(address = LOCAL): Promise<number> {
-  const server = net.createServer().listen(0, address)
-  await once(server, 'listening')
-  const { port } = server.address() as net.AddressInfo
-  server.close()
-  await once(server, 'close')
-  return port
+  const server = await tested.listen({ address, isPaused: false }, () => {})
+  await server.close()
+  return server.port
 }
 
-/** A listener of the probe's poller with one of Node's clients connected to it. */
+/** A listener of the probe's poller with a client of the other side connected to it. */
 export async function acceptedPair<U>(
   probe: Probe<U>,
   options: PeerOptions & { userPtr?: U } = {}
@@ -137,8 +119,8 @@ export async function acceptedPair<U>(
 }
 
 /**
- * One more of Node's clients at that listener, which may be reached by another address than its
- * own.
+ * One more client of the other side at that listener, which may be reached by another address than
+ * its own.
  */
 export async function acceptPeer<U>(
   probe: Probe<U>,
@@ -148,7 +130,7 @@ export async function acceptPeer<U>(
   const acceptedBefore = probe.seen('accept').length
   const peer = connectPeer(options.to ?? listener.localAddress, options)
   let connection: TcpConnection<U> | undefined
-  await probe.until('a client of node:net is accepted', () => {
+  await probe.until('a client of the other side is accepted', () => {
     if (peer.errorCode !== undefined && !peer.connected) {
       throw new Error(
         `the client could not connect: ${peer.errorCode}, from port ${options.localPort ?? 'any'}`

@@ -2,14 +2,9 @@
 // makes a sentence of an event that does not come. Does not depend on what is on the other side of
 // a socket: see net-peer.ts.
 import { setImmediate as nextTurn } from 'node:timers/promises'
-import {
-  type PollEvent,
-  Poller,
-  type TcpConnection,
-  type TcpListener,
-  type UdpSocket
-} from 'pollport'
+import type { PollEvent, Poller, TcpConnection, TcpListener, UdpSocket } from 'pollport'
 import { onTestFinished } from 'vitest'
+import { tested } from './tested-system.ts'
 
 export type EventType = PollEvent['type']
 export type EventOf<T extends EventType, U = unknown> = Extract<PollEvent<U>, { type: T }>
@@ -38,7 +33,7 @@ export class Probe<U = unknown> {
   onEvent: (event: PollEvent<U>) => void = () => {}
 
   constructor(options?: PollerOptions) {
-    this.poller = new Poller<U>(options)
+    this.poller = tested.poller<U>(options)
   }
 
   /** One wait. Returns how many events its batch gave. */
@@ -57,10 +52,10 @@ export class Probe<U = unknown> {
    * when that takes too long.
    */
   async until(sentence: string, done: () => boolean, deadlineMs = DEADLINE_MS): Promise<void> {
-    const end = performance.now() + deadlineMs
+    const end = tested.now() + deadlineMs
     let idleTurns = 0
     while (!done()) {
-      if (performance.now() > end) {
+      if (tested.now() > end) {
         throw new Error(
           `within ${deadlineMs} ms this did not come true: ${sentence}. Seen: ${this.summary()}`
         )
@@ -89,11 +84,11 @@ export class Probe<U = unknown> {
   /** Goes on for a while, to show that nothing more comes; returns what did. */
   async quiet(milliseconds = 50): Promise<PollEvent<U>[]> {
     const before = this.events.length
-    const end = performance.now() + milliseconds
+    const end = tested.now() + milliseconds
     do {
       this.step(1)
       await nextTurn()
-    } while (performance.now() < end)
+    } while (tested.now() < end)
     return this.events.slice(before)
   }
 
