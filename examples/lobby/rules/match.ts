@@ -85,7 +85,7 @@ export class Match {
 
   /** undefined: it does not play in this match. */
   numberOf(name: string): number | undefined {
-    const number = this.players.indexOf(name)
+    const number = this.players.lastIndexOf(name) // it may have left and come again
     return number === -1 || this.#left.has(number) ? undefined : number
   }
 
@@ -100,7 +100,8 @@ export class Match {
   /** A tick of the room, which may be one of the game. Returns undefined when it is none. */
   step(nowMs: number): readonly GameEvent[] | undefined {
     if (this.#roomTick++ % this.#ticksApart !== 0) return undefined
-    return this.game.onTick?.(this.#state, ++this.#tick, nowMs) ?? []
+    this.#tick++
+    return this.game.onTick?.(this.#state, this.#tick, nowMs) ?? []
   }
 
   /** A player comes into the running match. */

@@ -3,7 +3,7 @@
 // sets instead of the defaults.
 import { z } from 'zod'
 import { games } from '../games/index.ts'
-import type { Games } from '../rules/game.ts'
+import { type Game, type Games, gamesOf } from '../rules/game.ts'
 import { whole } from '../rules/whole.ts'
 
 /**
@@ -231,6 +231,14 @@ const serverSettings = {
     )
     .default('warn')
     .describe('what is written to stderr, one JSON object a line'),
+  games: z
+    .string()
+    .default('')
+    .refine(
+      (text) => listOf(text).every((name) => games.has(name)),
+      `must be some of ${[...games.keys()].join(', ')}, separated by commas`
+    )
+    .describe('names, separated by commas: the first is for rooms that choose none; empty: all'),
   ...limits
 }
 
@@ -249,6 +257,12 @@ const serverSchema = z.strictObject(serverSettings)
 export const settingsSchema = z.strictObject({ ...settingsOfGames(games), ...serverSettings })
 export type Settings = z.infer<typeof serverSchema> & GameSettings
 export const defaultSettings: Settings = settingsSchema.parse({})
+
+/** Those of the games that the operator wants, the first one first. */
+export function gamesFor(settings: Settings, list: Games): Games {
+  const chosen = listOf(settings.games).map((name) => list.get(name) as Game)
+  return chosen.length === 0 ? list : gamesOf(...chosen)
+}
 
 /** What the operator has set, by the name of each game. */
 export function gameSettingsOf(settings: Settings, list: Games) {

@@ -16,7 +16,7 @@ import { newSeed } from '../rules/random.ts'
 import { MAX_SKILLS, Skills } from '../rules/skills.ts'
 import { Admin } from './admin.ts'
 import { AuditLog } from './audit-log.ts'
-import { gameSettingsOf, limitsOf, listOf, type Settings } from './config.ts'
+import { gameSettingsOf, gamesFor, limitsOf, listOf, type Settings } from './config.ts'
 import { Hub } from './hub.ts'
 import { OperatorActions } from './operator-actions.ts'
 import { OperatorGuard } from './operator-guard.ts'
@@ -137,7 +137,7 @@ export class LobbyServer {
     this.#settings = settings
     this.#address = address
     this.#log = log
-    this.#games = options.games ?? games
+    this.#games = options.games ?? gamesFor(settings, games)
     this.#store = store
     this.#hub = new Hub({
       limits: limitsOf(settings),

@@ -4,7 +4,7 @@
 import { randomBytes } from 'node:crypto'
 import type { ArenaView } from '../games/coin-arena/rules.ts'
 import { games } from '../games/index.ts'
-import { TICKS_PER_SECOND } from '../rules/game.ts'
+import { type Games, TICKS_PER_SECOND } from '../rules/game.ts'
 import { Lobby } from '../rules/lobby.ts'
 import { Session } from '../rules/session.ts'
 import {
@@ -35,9 +35,10 @@ export class Table {
   readonly kept: MatchRecord[] = []
   readonly #states = new Map<Session, ArenaState>()
   #came = 0
+  readonly #tokens = new Map<Session, string>()
   readonly #heard = new Map<Session, ServerMessage[]>()
 
-  constructor(settings: Partial<Settings> = {}) {
+  constructor(settings: Partial<Settings> = {}, list: Games = games) {
     this.limits = {
       ...defaultLimits,
       burstMessages: 1_000,
@@ -49,7 +50,10 @@ export class Table {
       this.limits,
       {
         deliver: (to, message) => {
-          for (const session of to) this.#heard.get(session)?.push(message)
+          for (const session of to) {
+            this.#heard.get(session)?.push(message)
+            if (message.type === 'welcome') this.#tokens.set(session, message.token)
+          }
         },
         deliverState: (to, { game, match, tick, seqs, body }) => {
           const view = game.decode(body) as ArenaView
@@ -66,7 +70,7 @@ export class Table {
         dateMs: () => Date.now(),
         randomBytes
       },
-      { list: games, settings: gameSettingsOf({ ...defaultSettings, ...settings }, games) }
+      { list, settings: gameSettingsOf({ ...defaultSettings, ...settings }, list) }
     )
   }
 
@@ -137,6 +141,17 @@ export class Table {
     const state = this.#states.get(session)
     if (state === undefined) throw new Error('no state was sent')
     return state
+  }
+
+  /** The same of any game, without the numbers. */
+  view(session: Session): object {
+    const { match: _, tick: __, seqs: ___, ...view } = this.state(session)
+    return view
+  }
+
+  /** The last token that this player was given. */
+  tokenOf(session: Session): string {
+    return this.#tokens.get(session) ?? ''
   }
 
   /** The code of the one refusal that this command gets. */

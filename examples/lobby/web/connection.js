@@ -103,6 +103,8 @@ export class Connection {
   limits
   /** The browser says that there is no network, and the server has not answered since. */
   #seemsOffline = false
+  /** What this server plays. @type {readonly import('../wire/protocol.ts').GameInfo[]} */
+  games = []
 
   /**
    * @param {string} url
@@ -206,6 +208,7 @@ export class Connection {
       case 'hello':
         if (message.version !== PROTOCOL_VERSION) return this.#end('other-version')
         this.limits = message.limits
+        this.games = message.games
         return this.#introduce()
       case 'welcome':
         clearTimeout(this.#timer)

@@ -2,11 +2,16 @@
 // The dialogs: create a room, enter a room's password, confirm an action. A dialog stays open until
 // the server has accepted the request, and shows its refusal.
 import { byId, part, setText, show, theOne } from './dom.js'
+import { GameChoice } from './game-choice.js'
 
 /** @typedef {import('../wire/protocol.ts').Request} Request */
 
+/** A room may have more; these are chosen at first. */
+const USUAL_SEATS = 8
+
 export class Dialogs {
   #create = theOne('create-dialog', HTMLDialogElement)
+  #game = new GameChoice(theOne('create-game', HTMLSelectElement))
   #password = theOne('password-dialog', HTMLDialogElement)
   #confirm = theOne('confirm-dialog', HTMLDialogElement)
   /** @type {(password: string) => void} */
@@ -14,6 +19,10 @@ export class Dialogs {
   /** @type {() => void} */
   #onYes = () => {}
   #capacity
+  /** @type {import('../wire/protocol.ts').LimitsInfo | undefined} */
+  #limits
+  /** Of which game the seats were chosen. @type {string | undefined} */
+  #seatsOf
 
   /** @param {(request: Extract<Request, { type: 'create' }>) => void} create */
   constructor(create) {
@@ -23,6 +32,7 @@ export class Dialogs {
     const password = theOne('password', HTMLInputElement)
     this.#capacity = capacity
     capacity.addEventListener('input', () => setText(byId('create-seats'), capacity.value))
+    byId('create-game').addEventListener('change', () => this.#fitSeats())
     for (const dialog of [this.#create, this.#password, this.#confirm]) {
       part(dialog, 'cancel').addEventListener('click', () => dialog.close())
       dialog.addEventListener('click', (event) => {
@@ -37,6 +47,7 @@ export class Dialogs {
         room: name.value.trim(),
         capacity: Number(capacity.value),
         private: isPrivate,
+        game: this.#game.game?.name,
         ...(createPassword.value === '' ? {} : { password: createPassword.value })
       })
     })
@@ -50,20 +61,26 @@ export class Dialogs {
     })
   }
 
+  /** As many as the game has. */
+  #fitSeats() {
+    const { maxRoomPlayers = USUAL_SEATS, minMatchPlayers = 2 } = this.#limits ?? {}
+    const { name, least = 2, most = USUAL_SEATS } = this.#game.game ?? {}
+    this.#capacity.min = String(Math.max(least, minMatchPlayers))
+    this.#capacity.max = String(Math.min(most, maxRoomPlayers))
+    if (this.#seatsOf !== name) this.#capacity.value = String(Math.min(USUAL_SEATS, most))
+    this.#seatsOf = name // what the player has chosen stays as long as the game does
+    setText(byId('create-seats'), this.#capacity.value)
+  }
+
   /**
    * @param {string} name A first idea.
+   * @param {readonly import('../wire/protocol.ts').GameInfo[]} games
    * @param {import('../wire/protocol.ts').LimitsInfo | undefined} limits
    */
-  askForRoom(name, limits) {
-    if (limits !== undefined) {
-      const { maxRoomPlayers, minMatchPlayers } = limits
-      const isFirst = this.#capacity.dataset.isSet === undefined
-      this.#capacity.dataset.isSet = 'true'
-      this.#capacity.min = String(minMatchPlayers)
-      this.#capacity.max = String(maxRoomPlayers)
-      if (isFirst) this.#capacity.value = String(Math.min(8, maxRoomPlayers))
-      setText(byId('create-seats'), this.#capacity.value)
-    }
+  askForRoom(name, games, limits) {
+    this.#limits = limits
+    this.#game.render(games)
+    this.#fitSeats()
     const input = theOne('create-name', HTMLInputElement)
     if (input.value === '') input.value = name
     open(this.#create)

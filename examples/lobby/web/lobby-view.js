@@ -11,6 +11,7 @@ import {
   show,
   theOne
 } from './dom.js'
+import { GameChoice } from './game-choice.js'
 import { clock, counted, places } from './words.js'
 
 /** @typedef {import('./main.js').View} View */
@@ -32,17 +33,22 @@ export class LobbyView {
   #filterOpen = theOne('filter-open', HTMLInputElement)
   /** @type {RoomPage | undefined} */
   #page
+  /** @type {readonly import('../wire/protocol.ts').GameInfo[]} */
+  #games = []
   /** @type {KeyedList<RoomInfo>} */
   #rooms
   /** @type {KeyedList<{ name: string, where: Presence }>} */
   #people
+  #game = new GameChoice(theOne('queue-game', HTMLSelectElement))
   #roomPager
   #peoplePager
 
   /** @param {Actions} actions */
   constructor(actions) {
     this.#actions = actions
-    byId('queue').addEventListener('click', () => actions.send({ type: 'queue' }))
+    byId('queue').addEventListener('click', () =>
+      actions.send({ type: 'queue', game: this.#game.game?.name })
+    )
     byId('unqueue').addEventListener('click', () => actions.send({ type: 'unqueue' }))
     byId('practice').addEventListener('click', () => actions.send({ type: 'practice' }))
     byId('open-create').addEventListener('click', () => actions.askForRoom())
@@ -70,7 +76,10 @@ export class LobbyView {
       byId('room-list'),
       ({ name }) => name,
       this.#makeRoom.bind(this),
-      updateRoom
+      (element, room) => {
+        updateRoom(element, room)
+        this.#showGame(element, room)
+      }
     )
     this.#people = new KeyedList(byId('people'), ({ name }) => name, makePerson, updatePerson)
     this.#roomPager = new Pager(byId('room-pager'), (from) => actions.browseRooms(from))
@@ -78,8 +87,9 @@ export class LobbyView {
   }
 
   /** @param {View} view */
-  render({ state, nowMs }) {
+  render({ state, nowMs, games }) {
     const { queue, rooms, people } = state
+    this.#game.render(games)
     show(byId('not-queued'), queue === undefined)
     show(byId('queued'), queue !== undefined)
     if (queue !== undefined) {
@@ -95,6 +105,7 @@ export class LobbyView {
 
     if (rooms !== this.#page) {
       this.#page = rooms
+      this.#games = games
       this.#rooms.render(rooms?.shown ?? [])
       setText(byId('room-count'), rooms === undefined ? '' : String(rooms.total))
       const isEmpty = rooms !== undefined && rooms.shown.length === 0
@@ -124,6 +135,13 @@ export class LobbyView {
       return `No room${open ? ' with a free seat' : ''} has “${filter}” in its name.`
     if (open) return 'No room has a free seat right now.'
     return 'There are no rooms yet. Create one, or find a quick match.'
+  }
+
+  /** Where there is more than one. @param {HTMLElement} element @param {RoomInfo} room */
+  #showGame(element, { game }) {
+    const title = this.#games.find(({ name }) => name === game)?.title
+    show(part(element, 'game'), this.#games.length > 1 && title !== undefined)
+    setText(part(element, 'game'), title ?? '')
   }
 
   /** @param {RoomInfo} room */

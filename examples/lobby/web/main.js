@@ -33,7 +33,8 @@ import {
 /**
  * What is to be shown.
  * @typedef {{ state: ViewState, status: Status, latencyMs: number | undefined, nowMs: number,
- *   limits: LimitsInfo | undefined }} View
+ *   limits: LimitsInfo | undefined,
+ *   games: readonly import('../wire/protocol.ts').GameInfo[] }} View
  *
  * What a player can do. `send` passes a request to the server as it is; the others do something
  * first.
@@ -95,7 +96,7 @@ const actions = {
   send: (request) => connection.send(request),
   askForRoom() {
     const idea = [...`${state.me}’s room`].slice(0, connection.limits?.maxNameChars)
-    dialogs.askForRoom(idea.join('').trim(), connection.limits)
+    dialogs.askForRoom(idea.join('').trim(), connection.games, connection.limits)
   },
   invite() {
     if (state.room !== undefined) inviteDialog.open(state.room)
@@ -331,8 +332,8 @@ function applyLimits(limits) {
 
 function renderNow() {
   applyLimits(connection.limits)
-  const { status, latencyMs, limits } = connection
-  const view = { state, status, latencyMs, limits, nowMs: performance.now() }
+  const { status, latencyMs, limits, games } = connection
+  const view = { state, status, latencyMs, limits, games, nowMs: performance.now() }
   const before = screen
   screen = screenOf()
   document.body.dataset.screen = screen
