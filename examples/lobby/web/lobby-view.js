@@ -50,7 +50,9 @@ export class LobbyView {
       actions.send({ type: 'queue', game: this.#game.game?.name })
     )
     byId('unqueue').addEventListener('click', () => actions.send({ type: 'unqueue' }))
-    byId('practice').addEventListener('click', () => actions.send({ type: 'practice' }))
+    byId('practice').addEventListener('click', () =>
+      actions.send({ type: 'practice', game: this.#game.game?.name })
+    )
     byId('open-create').addEventListener('click', () => actions.askForRoom())
     const code = theOne('code', HTMLInputElement)
     byId('join-by-code').addEventListener('submit', (event) => {
