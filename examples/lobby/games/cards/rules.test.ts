@@ -128,6 +128,8 @@ function lobbyOf(seed: string) {
       },
       dismiss: () => {},
       keep: (_match, then) => then(true),
+      history: (_key, then) => then([]),
+      sendBots: () => false,
       newSeed: () => seed,
       dateMs: () => 0,
       randomBytes
