@@ -1,7 +1,7 @@
 // What the library asks of Node's own loop. A test that fakes timers replaces the functions of the
 // same names, globally and in node:timers, perhaps before it imports the library: nothing here may
 // be one of those.
-import { executionAsyncId } from 'node:async_hooks'
+import { AsyncResource } from 'node:async_hooks'
 import * as timers from 'node:timers'
 import { scheduler } from 'node:timers/promises'
 import { addon } from './binding/load.ts'
@@ -50,13 +50,19 @@ export function atNextTick(callback: () => void): void {
 
 /**
  * Fulfilled when the microtasks that are queued now, and those that they queue, have run: without a
- * turn of Node's loop. Gives the number that Node gave this request: Node numbers all that it is
- * asked to call back, such as timers, immediates and ticks, but not promises (executionAsyncId() of
- * node:async_hooks). So if the numbers of two calls do not follow one another, Node was asked for
- * something else in between.
+ * turn of Node's loop.
  */
-export function afterMicrotasks(): Promise<number> {
-  return new Promise((resolve) => nextTick(() => resolve(executionAsyncId())))
+export function afterMicrotasks(): Promise<void> {
+  return new Promise((resolve) => nextTick(resolve))
+}
+
+/**
+ * A number that goes up by one with each call, and with all else that Node is asked to call back:
+ * timers, immediates, and ticks, such as {@link afterMicrotasks} takes, but not promises (asyncId()
+ * in Node's documentation of async_hooks).
+ */
+export function numberOfRequests(): number {
+  return new AsyncResource('pollport', { requireManualDestroy: true }).asyncId()
 }
 
 /**

@@ -1,7 +1,7 @@
 // The simulated network inside: what becomes of packets, virtual time, and who runs when.
 import { crc32 } from 'node:zlib'
 import { invalidArgValue } from '../errors.ts'
-import { afterMicrotasks, turnOfNodeLoop } from '../turns.ts'
+import { afterMicrotasks, numberOfRequests, turnOfNodeLoop } from '../turns.ts'
 import { number } from '../validate.ts'
 import type { SimulatedBackend } from './backend.ts'
 import { blocked, type Core } from './core.ts'
@@ -46,8 +46,8 @@ export class NetworkCore implements Core {
   /** How often run() went on without time passing, and when. */
   #standing = 0
   #stoodAt = -1
-  /** The last number of {@link afterMicrotasks}. */
-  #asked = -1
+  /** {@link numberOfRequests} at the end of the last moment. */
+  #requests = -1
   #momentsWithoutTurn = 0
 
   constructor(seed: number, defaults: LinkOptions) {
@@ -246,20 +246,23 @@ export class NetworkCore implements Core {
 
   /** Until nobody has anything to do at this moment. */
   async #settle(): Promise<void> {
-    let isAlone = ++this.#momentsWithoutTurn < MOMENTS_WITHOUT_TURN
+    let ownRequests = 1
     for (let turns = 0; ; turns++) {
       if (turns > MOST_TURNS) throw endless()
-      const isBusy = this.#goOn()
+      this.#goOn()
       // Programs of promises alone have done what they do by then.
-      const asked = await afterMicrotasks()
+      await afterMicrotasks()
+      ownRequests++
       if (this.#failure !== undefined) throw this.#failure.error
-      if (asked !== this.#asked + 1) isAlone = false
-      this.#asked = asked
-      if (isBusy || this.#isAnybodyDue) continue
-      if (isAlone) return
-      // One that uses Node's streams or immediates may need turns.
+      if (this.#isAnybodyDue) continue
+      const requests = numberOfRequests()
+      const isAlone = requests === this.#requests + ownRequests
+      this.#requests = requests
+      if (isAlone && ++this.#momentsWithoutTurn < MOMENTS_WITHOUT_TURN) return
+      // A program that uses Node's streams or immediates may need turns of Node's loop.
       this.#momentsWithoutTurn = 0
       if (await this.#areTurnsQuiet()) return
+      ownRequests = 1
     }
   }
 
@@ -269,9 +272,9 @@ export class NetworkCore implements Core {
     for (let quiet = 0; quiet < QUIET_TURNS; quiet++) {
       await turnOfNodeLoop()
       if (this.#failure !== undefined) throw this.#failure.error
-      if (this.#stirs !== before) return false
+      if (this.#stirs !== before) break
     }
-    this.#asked = await afterMicrotasks()
+    this.#requests = numberOfRequests()
     return this.#stirs === before
   }
 
@@ -279,16 +282,15 @@ export class NetworkCore implements Core {
     return this.#due.length > 0 || this.#starting.length > 0
   }
 
-  /** Continues one program that is due; whether there was one. */
-  #goOn(): boolean {
+  /** Continues one program that is due, if there is one. */
+  #goOn(): void {
     const next = this.#starting.shift()
     if (next !== undefined) {
       this.#traceHost(TRACE.start, next.host)
-      this.#begin(next)
-      return true
+      return this.#begin(next)
     }
     const { length } = this.#due
-    if (length === 0) return false
+    if (length === 0) return
     const at = this.#order.below(length)
     const backend = this.#due[at]
     const last = this.#due.pop() as SimulatedBackend
@@ -296,7 +298,6 @@ export class NetworkCore implements Core {
     backend.isDue = false
     this.#traceHost(TRACE.run, backend.host)
     backend.goOn()
-    return true
   }
 
   #begin({ host, program }: { host: SimulatedHost; program: () => unknown }): void {
