@@ -131,6 +131,12 @@ export class SocketAddress {
     return (readIpv4(bytes, offset) >>> 0) * PORTS + readPort(bytes, offset)
   }
 
+  /** @internal The same of an address that is there. */
+  get _compact(): CompactAddress | SocketAddress {
+    const isKept = this.#ipv6 === undefined && this.#port !== 0 // 0 stands for no address
+    return isKept ? (this.#ipv4 >>> 0) * PORTS + this.#port : this
+  }
+
   /** @internal */
   static fromCompact(compact: CompactAddress): SocketAddress {
     // ToInt32 takes the quotient modulo 2^32, which is how the bits of an IPv4 address are kept.

@@ -189,7 +189,7 @@ export class Poller<U = unknown> {
         const port = given.localPort ?? 0
         socket._bindToConnect({ address: given.localAddress ?? any, port })
       }
-      const connection = new TcpConnection(state, socket.handle, userPtr, peer, true)
+      const connection = new TcpConnection(state, socket.handle, userPtr, peer._compact, true)
       const result = state.backend.connect(
         connection.index,
         Slots.generationOf(connection.id),

@@ -3,8 +3,8 @@
 import type { TcpEndpoint } from './tcp-endpoint.ts'
 
 const FIRST_BITS = 3
-/** A table of that many quarters is as full as it gets. */
-const FULL_QUARTERS = 3
+/** A table of so many eighths is as full as it gets. */
+const FULL_EIGHTHS = 7
 
 export class EndTable {
   #size = 0
@@ -16,7 +16,7 @@ export class EndTable {
   }
 
   add(end: TcpEndpoint): void {
-    if (this.#size * 4 >= this.#places.length * FULL_QUARTERS) this.#grow()
+    if (this.#size * 8 >= this.#places.length * FULL_EIGHTHS) this.#grow()
     this.#places[this.#placeOf(end.port, end.peerPort)] = end
     this.#size++
   }

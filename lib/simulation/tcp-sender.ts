@@ -142,6 +142,9 @@ export class TcpSender {
       const left = this.#queue.length - inFlight
       const length = Math.min(left, memory.segmentBytes, mayFly - inFlight)
       if (length <= 0) break
+      // A window that has room for less than a segment: wait for more, if an acknowledgement is to
+      // come (RFC 9293, 3.8.6.2.1).
+      if (length < Math.min(left, memory.segmentBytes) && inFlight > 0) break
       this.#emit(memory.nextByte, length)
       if (this.#timedByte < 0) {
         this.#timedByte = memory.nextByte + length

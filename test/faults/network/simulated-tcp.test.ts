@@ -1,0 +1,116 @@
+// The simulation's TCP under loss behaves as the kernel's over a cable that loses as much: what is
+// sent again, how many packets it takes, and how long, within the bounds that are stated here.
+import type { PollEvent, TcpConnection } from 'pollport'
+import { SimulatedNetwork } from 'pollport/simulation'
+import { describe, expect, test } from 'vitest'
+import { newSeed } from '../../support/poller-random.ts'
+import { Network, reasonAgainst } from './lab.ts'
+import { Transfer } from './transfer.mjs'
+
+const reason = reasonAgainst()
+if (reason) console.warn(`test/faults/network is skipped: ${reason}`)
+
+const CONNECTIONS = 60
+const BYTES = 200_000
+const DELAY_MS = 10
+const LOSSES = [0, 20, 50] // in a thousand
+const FAR = '10.213.0.2'
+const PORT = 7000
+
+interface Outcome {
+  whole: number
+  ms: number
+  packets: number
+  lost: number
+}
+
+/** The same transfers, over a cable that a relay loses packets of. */
+async function real(loss: number): Promise<Outcome> {
+  const network = await Network.open(newSeed())
+  await network.weather({ loss, delayUs: DELAY_MS * 1000 })
+  const server = network.start(1, 'server')
+  await server.at('ready')
+  const client = network.start(0, 'transfers', { to: FAR, count: CONNECTIONS, length: BYTES })
+  const { whole, ms } = (await client.at('done', 80_000)) as { whole: number; ms: number }
+  server.go({ closed: CONNECTIONS })
+  await server.at('done')
+  const counters = (await network.counters()).filter(({ udp }) => !udp)
+  const sum = (of: 'seen' | 'lost') => counters.reduce((total, one) => total + one[of], 0)
+  return { whole, ms, packets: sum('seen'), lost: sum('lost') }
+}
+
+async function simulated(loss: number): Promise<Outcome> {
+  const network = new SimulatedNetwork({ seed: newSeed(), latencyMs: DELAY_MS })
+  let packets = 0
+  let lost = 0
+  network.rule(() => {
+    packets++
+    const isLost = network.random.chance(loss / 1000)
+    if (isLost) lost++
+    return isLost ? 'drop' : 'pass'
+  })
+  const server = network.host(FAR)
+  server.run(() => {
+    const poller = server.poller<Transfer>()
+    poller.listenTcp({ address: FAR, port: PORT })
+    return poller.run((events) => events.forEach(handle))
+  })
+  const outcome = { whole: 0, ms: 0 }
+  const client = network.host('10.213.0.1')
+  client.run(() => {
+    const poller = client.poller<Transfer>()
+    const numbers = new Map<TcpConnection<Transfer>, number>()
+    for (let number = 1; number <= CONNECTIONS; number++)
+      numbers.set(poller.connectTcp({ address: FAR, port: PORT }), number)
+    return poller.run((events) =>
+      events.forEach((event) => {
+        if (event.type === 'connect') {
+          const number = numbers.get(event.socket) ?? 0
+          event.socket.userPtr = new Transfer(event.socket, { number, length: BYTES })
+        }
+        handle(event)
+        if (event.type !== 'close') return
+        outcome.ms = network.now
+        const isWhole = event.socket.userPtr instanceof Transfer && event.socket.userPtr.whole
+        if (isWhole && event.error === undefined) outcome.whole++
+      })
+    )
+  })
+  await network.run({ untilMs: 80_000 })
+  return { ...outcome, packets, lost }
+}
+
+function handle(event: PollEvent<Transfer>): void {
+  if (event.type === 'accept') event.socket.userPtr = new Transfer(event.socket)
+  if (event.type === 'receive') event.userPtr?.take(event.data)
+  if (event.type === 'drain') event.userPtr?.sendMore()
+  if (event.type === 'end') event.userPtr?.ended()
+}
+
+describe.skipIf(reason)('simulated TCP beside the kernel’s', () => {
+  test.each(LOSSES)(
+    'with %d of a thousand packets lost, all bytes arrive in about as many packets and as much time',
+    async (loss) => {
+      const kernel = await real(loss)
+      const ours = await simulated(loss)
+      const both = `kernel ${JSON.stringify(kernel)}, simulation ${JSON.stringify(ours)}`
+      console.log(`${loss} of 1,000 lost: ${both}`)
+      expect([kernel.whole, ours.whole], both).toEqual([CONNECTIONS, CONNECTIONS])
+      // The kernel acknowledges every other segment, the simulation each: as many segments are
+      // twice as many packets to 3 / 2 as many.
+      expect(ours.packets / kernel.packets, both).toBeGreaterThan(0.8)
+      expect(ours.packets / kernel.packets, both).toBeLessThan(1.8)
+      // What is lost is sent again, and little besides.
+      const segments = (2 * CONNECTIONS * BYTES) / 1460
+      expect(ours.packets - 2 * segments - 2 * ours.lost, both).toBeLessThan(0.15 * segments)
+      // A machine that is busy makes the kernel's time longer, and never shorter. The kernel has
+      // SACK (RFC 2018), and repairs several losses in one round trip.
+      expect(ours.ms / kernel.ms, both).toBeLessThan(4)
+      // Slow start (RFC 5681): 137 segments in windows of 10, 20, 40 and 80, between a handshake
+      // and an end.
+      if (loss === 0) expect(ours.ms / (2 * DELAY_MS), both).toBeLessThan(8)
+      else expect(ours.ms / (2 * DELAY_MS), both).toBeGreaterThan(8)
+    },
+    120_000
+  )
+})

@@ -1,0 +1,8 @@
+// All scenarios, each in a file of its own.
+import { datagrams } from './datagrams.ts'
+import { frames } from './frames.ts'
+import { model } from './model.ts'
+import type { Scenario } from './scenario.ts'
+import { websockets } from './websockets.ts'
+
+export const scenarios: readonly Scenario[] = [frames, datagrams, websockets, model]
