@@ -151,6 +151,7 @@ async function showAllScreens(
   await look('12-countdown')
   await bob.next('match-started')
   await page.locator('#match-view').waitFor()
+  await ann.sees('#match-goal', 'Who first has 255 coins wins; after 600 seconds, who has most.')
   await look('13-match')
   await ann.context.setOffline(true)
   await ann.sees('#connection', /offline|Connection lost/)

@@ -33,6 +33,7 @@
  * @typedef {object} GameModule
  * @property {new (tools: GameTools) => GamePage} default
  * @property {string} howTo
+ * @property {(settings: any) => string} [goal] What wins, in a sentence: of the room's settings.
  * @property {string} [scoreWord] The heading of the scores. Default: Score.
  */
 

@@ -102,6 +102,11 @@ export class RoomView {
     setText(this.#code, room.code ?? '')
 
     this.#showGame(room.game)
+    const goal = this.#moduleOf(room.game)?.goal?.(room.settings) ?? ''
+    for (const id of ['goal', 'match-goal']) {
+      setText(byId(id), goal)
+      show(byId(id), goal !== '')
+    }
     show(byId('seats-view'), room.match === undefined && room.result === undefined)
     show(byId('result-view'), room.match === undefined && room.result !== undefined)
     if (room.result !== undefined) this.#renderResult(room.result, room.match === undefined)

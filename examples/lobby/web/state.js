@@ -32,6 +32,7 @@
  * @property {string} host
  * @property {number} capacity
  * @property {string} game
+ * @property {Record<string, unknown>} settings Of the game.
  * @property {MemberInfo[]} members In the order in which they came.
  * @property {number | undefined} startsAtMs While a countdown runs.
  * @property {RunningMatch | undefined} match
@@ -137,7 +138,7 @@ export function reduce(state, message, nowMs) {
       return { ...state, history: message.matches }
 
     case 'joined': {
-      const { room: name, code, host, capacity, game, members } = message
+      const { room: name, code, host, capacity, game, settings, members } = message
       const isSame = state.roomOfLines === name
       return {
         ...state,
@@ -148,6 +149,7 @@ export function reduce(state, message, nowMs) {
           host,
           capacity,
           game,
+          settings,
           members,
           startsAtMs: undefined,
           match: undefined,

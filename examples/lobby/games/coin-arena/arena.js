@@ -2,6 +2,8 @@
 // Draws a moment of a match on a canvas: the floor, coins, players with their names, and a "+1"
 // where somebody has just scored. Knows no rules.
 
+import { placeLabels } from './labels.js'
+
 /** @typedef {import('./timeline.js').Sight} Sight */
 /** The arena's size, in the units of positions. */
 /** @typedef {{ width: number, height: number }} ArenaInfo */
@@ -94,15 +96,7 @@ export class Arena {
         this.#drawPlayer(player, player.seat === ownSeat)
       )
     }
-    for (const player of players) {
-      this.#drawName(
-        player,
-        names[player.seat] ?? '',
-        player.seat === ownSeat,
-        PLAYER_RADIUS * size,
-        scale
-      )
-    }
+    this.#drawNames(players, names, ownSeat, PLAYER_RADIUS * size, scale)
     this.#drawPops(nowMs, scale)
   }
 
@@ -199,23 +193,31 @@ export class Arena {
   }
 
   /**
-   * @param {Sight} player @param {string} name @param {boolean} isOwn @param {number} radius @param
-   *   {number} scale
+   * @param {readonly Sight[]} players The own one last. @param {readonly string[]} names
+   * @param {number} ownSeat @param {number} radius @param {number} scale
    */
-  #drawName({ x, y }, name, isOwn, radius, scale) {
-    const letters = [...name]
-    const text =
-      letters.length > LONGEST_NAME ? `${letters.slice(0, LONGEST_NAME - 1).join('')}…` : name
-    // Who is at the upper edge has the name below.
-    const isBelow = y < radius + 3 * NAME_SIZE
-    this.#drawText(
-      text,
-      x,
-      isBelow ? y + radius + 1.6 * NAME_SIZE : y - radius - 8,
-      isOwn ? LIGHT : NAMES,
-      NAME_SIZE,
-      scale
+  #drawNames(players, names, ownSeat, radius, scale) {
+    const height = this.#setFont(NAME_SIZE, scale)
+    // The own name chooses its place first, and the others by their seats, so that none flickers
+    const bySeat = players.toSorted(
+      (one, other) =>
+        Number(other.seat === ownSeat) - Number(one.seat === ownSeat) || one.seat - other.seat
     )
+    const labels = bySeat.map(({ seat, x, y }) => {
+      const letters = [...(names[seat] ?? '')]
+      const isLong = letters.length > LONGEST_NAME
+      const text = isLong ? `${letters.slice(0, LONGEST_NAME - 1).join('')}…` : letters.join('')
+      const width = this.#context.measureText(text).width + MARGIN
+      const below = y + radius + 4 + height
+      // A player at the upper edge has its name below.
+      const above = y < radius + 3 * NAME_SIZE ? below : y - radius - 8
+      return { seat, text, x: this.#inside(x, width, scale), above, below, width, height }
+    })
+    for (const [at, y] of placeLabels(labels).entries()) {
+      const { seat, text, x } = labels[at]
+      if (y !== undefined)
+        this.#drawText(text, x, y, seat === ownSeat ? LIGHT : NAMES, NAME_SIZE, scale)
+    }
   }
 
   /** @param {number} nowMs @param {number} scale */
@@ -236,17 +238,31 @@ export class Arena {
    */
   #drawText(text, x, y, colour, size, scale) {
     const context = this.#context
-    const units = Math.max(size, (LEAST_FONT_PX * devicePixelRatio) / scale)
-    context.font = `600 ${units}px system-ui, sans-serif`
+    const units = this.#setFont(size, scale)
     context.textAlign = 'center'
     context.lineJoin = 'round'
     context.lineWidth = units / 4
     context.strokeStyle = OUTLINE
-    const half = context.measureText(text).width / 2 + MARGIN
-    const inside = Math.min(Math.max(x, half), this.#canvas.width / scale - half)
+    const inside = this.#inside(x, context.measureText(text).width, scale)
     context.strokeText(text, inside, y)
     context.fillStyle = colour
     context.fillText(text, inside, y)
+  }
+
+  /** Returns the font's size in the arena's units. @param {number} size @param {number} scale */
+  #setFont(size, scale) {
+    const units = Math.max(size, (LEAST_FONT_PX * devicePixelRatio) / scale)
+    this.#context.font = `600 ${units}px system-ui, sans-serif`
+    return units
+  }
+
+  /**
+   * The middle of a text that is wholly in the arena. @param {number} x @param {number} width
+   * @param {number} scale
+   */
+  #inside(x, width, scale) {
+    const half = width / 2 + MARGIN
+    return Math.min(Math.max(x, half), this.#canvas.width / scale - half)
   }
 
   /** @param {number} x @param {number} y @param {number} radius */

@@ -22,8 +22,12 @@ const TICKS_PER_SECOND = 30
 export const howTo = `
   <p class="keys" aria-hidden="true"><kbd>↑</kbd><kbd>←</kbd><kbd>↓</kbd><kbd>→</kbd></p>
   <p><b>How to play</b> Steer with the arrow keys, with W, A, S and D, or with your thumb. Run over
-  coins to collect them. The player with the most coins when the time is up wins.</p>`
+  coins to collect them.</p>`
 export const scoreWord = 'Coins'
+/** @param {{ coinsToWin: number, matchMs: number }} settings */
+export const goal = ({ coinsToWin, matchMs }) =>
+  `Who first has ${coinsToWin} ${coinsToWin === 1 ? 'coin' : 'coins'} wins; ` +
+  `after ${Math.round(matchMs / 1000)} seconds, who has most.`
 
 const html = `
   <div class="arena-frame">
