@@ -12,6 +12,8 @@ import type { PersonPage } from './server-figures.ts'
 import type { Store } from './store.ts'
 
 const MINUTE_MS = 60_000
+/** In the form of {@link blockOf}. */
+const LOOPBACK = /^(127\.|0:0:0:0::\/64$)/
 
 export class OperatorActions implements AdminActions {
   readonly #lobby: Lobby
@@ -51,7 +53,9 @@ export class OperatorActions implements AdminActions {
     if (bans.size >= MAX_BANS)
       throw new AdminRefusal(409, 'too-many-bans', `there are ${MAX_BANS} bans already; lift some`)
     const player = name === undefined ? undefined : this.#lobby.playerNamed(name)
-    const ofPlayer = withAddress ? player?.session?.block : undefined
+    const block = player?.session?.block
+    // A proxy on this machine stands for everybody behind it
+    const ofPlayer = withAddress && !LOOPBACK.test(block ?? '') ? block : undefined
     const ban: Ban = {
       id: bans.nextId,
       name: player?.name ?? name,

@@ -88,7 +88,7 @@ test('flags and variables in the files are settings of the lobby', () => {
   const flags = flagsIn(command + start + cmd)
   expect(flags.length).toBeGreaterThan(2)
   for (const flag of flags) expect(Object.keys(settingFlags)).toContain(flag)
-  const all = read('README.md') + read('lobby.service')
+  const all = read('README.md') + read('lobby.service') + read('lobby.env')
   const variables = [...all.matchAll(/LOBBY_([A-Z_]+)/g)].map(([, name]) => name)
   for (const name of variables)
     expect(Object.keys(settingFlags)).toContain(name.toLowerCase().replaceAll('_', '-'))
