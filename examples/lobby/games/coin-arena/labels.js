@@ -3,8 +3,8 @@
 // crowd is too dense. Pure.
 
 /**
- * A name that wants a place. `width` and `height` are those of the text; `above` and `below` are the
- * baselines it may have.
+ * A name that wants a place. `width` and `height` are those of the text; `above` and `below` are
+ * the baselines it may have.
  * @typedef {{ x: number, above: number, below: number, width: number, height: number }} Label
  */
 
