@@ -1,5 +1,6 @@
 // The command: starts a lobby, with bots if you ask for them, or the terminal client. Deals with
 // arguments, signals and child processes; no rules.
+
 import { type ChildProcess, fork } from 'node:child_process'
 import { lookup } from 'node:dns/promises'
 import { once } from 'node:events'
@@ -7,8 +8,9 @@ import { fileURLToPath } from 'node:url'
 import { parseArgs } from 'node:util'
 import { pino } from 'pino'
 import { runClient } from './bots/client.ts'
+import type { BotReport } from './bots/figures.ts'
 import { livelyMix } from './bots/mix.ts'
-import { type BotReport, formatFigures, LiveLine } from './load/figures.ts'
+import { formatFigures, LiveLine } from './load/figures.ts'
 import { defaultSettings, type Settings } from './server/config.ts'
 import { LobbyServer } from './server/server.ts'
 import { describeSettings, readSettings, SettingsError, settingFlags } from './server/settings.ts'

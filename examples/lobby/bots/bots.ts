@@ -1,9 +1,10 @@
 // The process of the bots. Its one argument is a FleetOptions as JSON. Over the channel to its
 // parent it sends a BotReport once a second and takes a BotsCommand; when the channel closes, the
 // bots end. What bots do is in fleet.ts.
+
 import { Poller, runLoop } from 'pollport'
-import type { BotFigures } from '../load/figures.ts'
-import { Fleet, type FleetOptions, type Guest } from './fleet.ts'
+import type { BotFigures } from './figures.ts'
+import { Fleet, type FleetOptions, type Member } from './fleet.ts'
 import type { Mix } from './mix.ts'
 import { pace } from './pace.ts'
 
@@ -25,7 +26,7 @@ export interface PhaseReport {
 const MAX_DATAGRAM = 2_048
 const RECEIVE_BUFFER_BYTES = 1024 * 1024
 
-const poller = new Poller<Guest>({
+const poller = new Poller<Member>({
   maxDatagramBytes: MAX_DATAGRAM,
   batchBufferBytes: RECEIVE_BUFFER_BYTES
 })

@@ -4,10 +4,10 @@ import { createInterface } from 'node:readline'
 import { FrameDecoder, Poller } from 'pollport'
 import { games } from '../games/index.ts'
 import type { Game } from '../rules/game.ts'
-import { CLIENT_PING_MS, MAX_REPLY_BYTES } from '../server/config.ts'
 import {
   encode,
   LENGTH_BYTES,
+  MAX_REPLY_BYTES,
   parseMessage,
   type Request,
   type ServerMessage
@@ -34,6 +34,9 @@ function wordsOfGames(): string[] {
     terminal === undefined ? [] : [`${title}:`, terminal.help]
   )
 }
+
+/** So that a person who is thinking does not count as idle. */
+const CLIENT_PING_MS = 30_000
 
 type Match = Extract<ServerMessage, { type: 'match-started' }>
 
@@ -159,6 +162,8 @@ export function describe(message: ServerMessage, match?: Match): string | undefi
       return `*** The match is over. Winner: ${message.winners.join(' and ') || 'nobody'}. /ready for another one.`
     case 'error':
       return `! ${message.message} (${message.code})`
+    case 'announcement':
+      return `*** From an operator${message.to === 'you' ? ', to you' : ''}: ${message.text}`
     case 'draining':
       return `The server is about to close, in ${Math.ceil(message.withinMs / 1000)} seconds at the latest.`
     case 'bye':
@@ -168,7 +173,12 @@ export function describe(message: ServerMessage, match?: Match): string | undefi
     case 'udp':
     case 'rooms-changed':
     case 'signed-out':
+    case 'leaders': // no command here asks for these two
+    case 'history':
       return undefined
+    default:
+      message satisfies never
+      return undefined // of a newer server
   }
 }
 

@@ -1,25 +1,27 @@
 // Any number of bots on pollport's client side, on one Poller: their connections, their datagrams,
 // whose turn it is, and how long they wait for answers. Uses sockets and time; how a bot behaves is
 // in bot-*.ts.
+
 import { build, type Histogram } from 'hdr-histogram-js'
 import { FrameDecoder, type PollEvent, type Poller, SocketAddress, type UdpSocket } from 'pollport'
 import { connectWebSocket, type WebSocketHandlers } from 'pollport/websocket'
 import { games } from '../games/index.ts'
-import type { BotFigures, BotReport, Times } from '../load/figures.ts'
 import { type Place, system } from '../place.ts'
 import type { Game } from '../rules/game.ts'
 import { ReceivedViews } from '../rules/views.ts'
-import { MAX_REPLY_BYTES } from '../server/config.ts'
 import { decodeToPlayer, encodeFromPlayer, type FromPlayer } from '../wire/datagram.ts'
 import {
   LENGTH_BYTES,
+  MAX_REPLY_BYTES,
   type MatchState,
   parseMessage,
   type Request,
   type ServerMessage
 } from '../wire/protocol.ts'
 import { Seal, sealedHead } from '../wire/sealed.ts'
+import { unhandled } from '../wire/unhandled.ts'
 import type { Bot, Deed, Ledger } from './bot.ts'
+import type { BotFigures, BotReport, Times } from './figures.ts'
 import { type Line, type Speech, TcpLine, TlsLine, WebLine } from './line.ts'
 import {
   type Behaviour,
@@ -62,7 +64,7 @@ export function addressOfBot(number: number, server: string): string | undefined
 }
 
 /** One bot with its sockets. */
-export interface Guest {
+export interface Member {
   readonly behaviour: Behaviour
   readonly bot: Bot
   readonly clock: InputClock
@@ -79,7 +81,7 @@ export interface Guest {
   dueMs: number
   /** When the ping was sent that has no answer yet. */
   pingedMs: number | undefined
-  udp: UdpSocket<Guest> | undefined
+  udp: UdpSocket<Member> | undefined
   /** Where its datagrams go. */
   udpServer: SocketAddress | undefined
   way: DatagramWay | undefined
@@ -109,18 +111,18 @@ const NO_INPUT = new Uint8Array(0)
 
 export class Fleet {
   readonly #place: Place
-  readonly #poller: Poller<Guest>
+  readonly #poller: Poller<Member>
   readonly #options: Required<FleetOptions>
-  readonly #byBehaviour = new Map<Behaviour, Set<Guest>>(
+  readonly #byBehaviour = new Map<Behaviour, Set<Member>>(
     behaviourNames.map((behaviour) => [behaviour, new Set()])
   )
   /** How many of each there have been. */
   readonly #made = new Map<Behaviour, number>()
-  readonly #acts: Wheel<Guest>
-  readonly #pings: Wheel<Guest>
-  readonly #plays: Wheel<Guest>
+  readonly #acts: Wheel<Member>
+  readonly #pings: Wheel<Member>
+  readonly #plays: Wheel<Member>
   /** Not connected, and about to be. */
-  readonly #queue: Guest[] = []
+  readonly #queue: Member[] = []
   readonly #errors = new Counts()
   readonly #expected = new Counts()
   readonly #ledger: Ledger = {
@@ -137,14 +139,14 @@ export class Fleet {
   #mayConnect = 0
   #pingId = 0
   /** For all that come by WebSocket. */
-  readonly #webHandlers: WebSocketHandlers<Guest> = {
+  readonly #webHandlers: WebSocketHandlers<Member> = {
     onOpen: ({ userPtr }) => this.#onConnect(userPtr),
     onMessage: ({ userPtr }, data) => this.#onFrame(userPtr, data),
     onClose: ({ userPtr }, _code, _reason, error) =>
       this.#onClose(userPtr, (error as NodeJS.ErrnoException | undefined)?.code)
   }
 
-  constructor(poller: Poller<Guest>, options: FleetOptions, place: Place = system) {
+  constructor(poller: Poller<Member>, options: FleetOptions, place: Place = system) {
     this.#place = place
     this.#startedMs = place.nowMs()
     const { connectsPerSecond = pace.connectsPerSecond, maxArriving = pace.maxArriving } = options
@@ -166,16 +168,16 @@ export class Fleet {
   /** From now on there are so many; bots over that number close without `sign-out`. */
   setMix(mix: Mix): void {
     for (const behaviour of behaviourNames) {
-      const guests = this.#byBehaviour.get(behaviour) as Set<Guest>
+      const members = this.#byBehaviour.get(behaviour) as Set<Member>
       const wanted = mix[behaviour] ?? 0
-      for (const guest of guests) {
-        if (guests.size <= wanted) break
-        guests.delete(guest)
-        guest.isDismissed = true
-        guest.bot.giveUp()
-        guest.line?.reset()
+      for (const member of members) {
+        if (members.size <= wanted) break
+        members.delete(member)
+        member.isDismissed = true
+        member.bot.giveUp()
+        member.line?.reset()
       }
-      while (guests.size < wanted) this.#add(behaviour, sizeOf(mix))
+      while (members.size < wanted) this.#add(behaviour, sizeOf(mix))
     }
   }
 
@@ -183,51 +185,57 @@ export class Fleet {
     const nowMs = this.#place.nowMs()
     this.#lastSecond.lateness.record(lateMs)
     this.#phase.lateness.record(lateMs)
-    this.#acts.turn(nowMs, (guest, dueMs) => {
-      if (guest.dueMs === dueMs) this.#onTurn(guest, nowMs)
+    this.#acts.turn(nowMs, (member, dueMs) => {
+      if (member.dueMs === dueMs) this.#onTurn(member, nowMs)
     })
-    this.#pings.turn(nowMs, (guest) => this.#onPingDue(guest, nowMs))
-    this.#plays.turn(nowMs, (guest) => this.#onPlayDue(guest, nowMs))
+    this.#pings.turn(nowMs, (member) => this.#onPingDue(member, nowMs))
+    this.#plays.turn(nowMs, (member) => this.#onPlayDue(member, nowMs))
     this.#connectSome()
   }
 
-  onEvents(events: PollEvent<Guest>[]): void {
+  onEvents(events: PollEvent<Member>[]): void {
     for (const event of events) {
       if (event.type === 'wake') continue
-      const guest = event.userPtr as Guest
+      const member = event.userPtr as Member
       switch (event.type) {
         case 'connect':
-          this.#onConnect(guest)
+          this.#onConnect(member)
           break
         case 'receive':
-          this.#onReceive(guest, event.data)
+          this.#onReceive(member, event.data)
           break
         case 'datagram':
-          this.#onDatagram(guest, event.data)
+          this.#onDatagram(member, event.data)
           break
         case 'end':
-          if (guest.bot.endsWithPeer) guest.line?.end()
+          if (member.bot.endsWithPeer) member.line?.end()
           break
         case 'close':
-          if (event.socket === guest.line?.connection) this.#onClose(guest, event.error?.code)
+          if (event.socket === member.line?.connection) this.#onClose(member, event.error?.code)
           break
         case 'error':
           this.#ledger.error(`datagram ${event.error.code}`)
           break
+        case 'accept':
+        case 'drain':
+        case 'timeout':
+          break // there are no listeners, and nothing waits for these
+        default:
+          unhandled(event)
       }
     }
   }
 
   /** What happened since the last report, and the state now. */
   report(): BotReport {
-    const guests = [...this.#byBehaviour.values()].flatMap((set) => [...set])
+    const members = [...this.#byBehaviour.values()].flatMap((set) => [...set])
     return {
       ...this.#lastSecond.take(),
-      bots: guests.length,
-      signedIn: guests.filter(({ bot }) => bot.isSignedIn).length,
+      bots: members.length,
+      signedIn: members.filter(({ bot }) => bot.isSignedIn).length,
       arrived: this.#arrived,
       rampSeconds: (this.#lastArrivedMs - this.#startedMs) / 1000,
-      viaUdp: guests.filter(({ way }) => way?.isOpen).length,
+      viaUdp: members.filter(({ way }) => way?.isOpen).length,
       errors: this.#errors.toRecord(),
       expected: this.#expected.toRecord()
     }
@@ -246,7 +254,7 @@ export class Fleet {
       crowd
     }
     const bot = newBot(behaviour, options)
-    const guest: Guest = {
+    const member: Member = {
       behaviour,
       bot,
       clock: new InputClock(),
@@ -268,10 +276,10 @@ export class Fleet {
       lastInput: undefined,
       untilRepeat: 0
     }
-    this.#byBehaviour.get(behaviour)?.add(guest)
-    this.#queue.push(guest)
-    if (guest.bot.isHonest)
-      this.#pings.add(guest, this.#place.nowMs() + this.#place.fraction() * pace.pingEveryMs)
+    this.#byBehaviour.get(behaviour)?.add(member)
+    this.#queue.push(member)
+    if (member.bot.isHonest)
+      this.#pings.add(member, this.#place.nowMs() + this.#place.fraction() * pace.pingEveryMs)
   }
 
   /** Of each behaviour the same share comes by WebSocket, evenly spread. */
@@ -283,7 +291,7 @@ export class Fleet {
   }
 
   /**
-   * An error that a bad guest provoked is counted under its behaviour: a slow reader should be
+   * An error that a bad member provoked is counted under its behaviour: a slow reader should be
    * reset, and nobody else should.
    */
   #ledgerOf(behaviour: Behaviour): Ledger {
@@ -303,31 +311,31 @@ export class Fleet {
       maxArriving
     )
     while (this.#mayConnect >= 1 && this.#arriving < maxArriving && this.#queue.length > 0) {
-      const guest = this.#queue.shift() as Guest
-      if (guest.isDismissed) continue
+      const member = this.#queue.shift() as Member
+      if (member.isDismissed) continue
       this.#mayConnect--
       this.#arriving++
-      guest.isArriving = true
-      guest.line = this.#newLine(guest)
+      member.isArriving = true
+      member.line = this.#newLine(member)
     }
   }
 
-  #newLine(guest: Guest): Line {
+  #newLine(member: Member): Line {
     const { address, port, web } = this.#options
     const options = {
       address,
-      port: guest.speech === 'game' ? port : web.port,
-      localAddress: guest.address,
+      port: member.speech === 'game' ? port : web.port,
+      localAddress: member.address,
       timeoutMs: pace.noAnswerMs,
-      receiveBufferSize: guest.bot.batchBufferBytes
+      receiveBufferSize: member.bot.batchBufferBytes
     }
-    if (guest.speech === 'web')
+    if (member.speech === 'web')
       return new WebLine(
-        connectWebSocket<Guest>(this.#poller, {
+        connectWebSocket<Member>(this.#poller, {
           ...options,
           ...this.#webHandlers,
           path: '/play',
-          userPtr: guest,
+          userPtr: member,
           maxMessageBytes: MAX_REPLY_BYTES,
           handshakeTimeoutMs: pace.noAnswerMs,
           closeTimeoutMs: pace.noAnswerMs,
@@ -337,221 +345,222 @@ export class Fleet {
           tls: this.#options.encrypted && { rejectUnauthorized: false }
         })
       )
-    const connection = this.#poller.connectTcp(options, guest)
+    const connection = this.#poller.connectTcp(options, member)
     const decoder =
-      guest.speech === 'game'
+      member.speech === 'game'
         ? new FrameDecoder({ lengthBytes: LENGTH_BYTES, maxFrameBytes: MAX_REPLY_BYTES })
         : undefined
     if (!this.#options.encrypted || decoder === undefined) return new TcpLine(connection, decoder)
     return new TlsLine(connection, {
-      onConnect: () => this.#onConnect(guest),
+      onConnect: () => this.#onConnect(member),
       onData: (data) => {
-        for (const frame of decoder.push(data)) this.#onFrame(guest, frame)
+        for (const frame of decoder.push(data)) this.#onFrame(member, frame)
       },
       onEnd: () => {
-        if (guest.bot.endsWithPeer) guest.line?.end()
+        if (member.bot.endsWithPeer) member.line?.end()
       },
       onClose: (line, error) => {
-        if (line === guest.line) this.#onClose(guest, error?.code)
+        if (line === member.line) this.#onClose(member, error?.code)
       }
     })
   }
 
-  #onConnect(guest: Guest): void {
-    this.#do(guest, guest.bot.connected(), this.#place.nowMs())
-    if (!guest.bot.isHonest) this.#hasArrived(guest) // it may never sign in
+  #onConnect(member: Member): void {
+    this.#do(member, member.bot.connected(), this.#place.nowMs())
+    if (!member.bot.isHonest) this.#hasArrived(member) // it may never sign in
   }
 
-  #hasArrived(guest: Guest): void {
-    if (!guest.isArriving) return
-    guest.isArriving = false
+  #hasArrived(member: Member): void {
+    if (!member.isArriving) return
+    member.isArriving = false
     this.#arriving--
-    if (guest.hasArrived) return
-    guest.hasArrived = true
+    if (member.hasArrived) return
+    member.hasArrived = true
     this.#arrived++
     this.#lastArrivedMs = this.#place.nowMs()
   }
 
   // ---- Turns ----
 
-  #askAt(guest: Guest, dueMs: number): void {
-    guest.dueMs = dueMs
-    this.#acts.add(guest, dueMs)
+  #askAt(member: Member, dueMs: number): void {
+    member.dueMs = dueMs
+    this.#acts.add(member, dueMs)
   }
 
-  #onTurn(guest: Guest, nowMs: number): void {
-    if (guest.isDismissed) return
-    if (guest.line === undefined) this.#queue.push(guest)
-    else this.#do(guest, guest.bot.act(), nowMs)
+  #onTurn(member: Member, nowMs: number): void {
+    if (member.isDismissed) return
+    if (member.line === undefined) this.#queue.push(member)
+    else this.#do(member, member.bot.act(), nowMs)
   }
 
-  #do(guest: Guest, deed: Deed | undefined, nowMs: number): void {
-    const { line } = guest
+  #do(member: Member, deed: Deed | undefined, nowMs: number): void {
+    const { line } = member
     // It gets its next turn once that event came
     if (line === undefined || line.isClosed) return
     for (const request of deed?.send ?? []) line.send(request)
     if (deed?.bytes !== undefined) line.sendBytes(deed.bytes)
     const usualMs = pace.minPauseMs + this.#place.fraction() * (pace.maxPauseMs - pace.minPauseMs)
-    this.#askAt(guest, nowMs + (deed?.pauseMs ?? usualMs))
+    this.#askAt(member, nowMs + (deed?.pauseMs ?? usualMs))
     if (deed?.afterwards !== undefined) line[deed.afterwards]()
   }
 
-  #send(guest: Guest, request: Request): void {
-    guest.line?.send(request)
+  #send(member: Member, request: Request): void {
+    member.line?.send(request)
   }
 
-  #onPingDue(guest: Guest, nowMs: number): void {
-    if (guest.isDismissed) return
-    this.#pings.add(guest, nowMs + pace.pingEveryMs)
-    const { line, pingedMs } = guest
-    if (line === undefined || line.isConnecting || !guest.bot.isSignedIn) return
+  #onPingDue(member: Member, nowMs: number): void {
+    if (member.isDismissed) return
+    this.#pings.add(member, nowMs + pace.pingEveryMs)
+    const { line, pingedMs } = member
+    if (line === undefined || line.isConnecting || !member.bot.isSignedIn) return
     if (pingedMs === undefined) {
-      guest.pingedMs = nowMs
-      this.#send(guest, { type: 'ping', id: ++this.#pingId })
+      member.pingedMs = nowMs
+      this.#send(member, { type: 'ping', id: ++this.#pingId })
     } else if (nowMs - pingedMs > pace.noAnswerMs) {
       this.#ledger.error('no answer')
-      guest.bot.giveUp()
+      member.bot.giveUp()
       line.reset()
     }
   }
 
   // ---- What comes in ----
 
-  #onReceive(guest: Guest, data: Buffer): void {
-    const { decoder } = guest.line as TcpLine
-    for (const frame of decoder?.push(data) ?? []) this.#onFrame(guest, frame)
+  #onReceive(member: Member, data: Buffer): void {
+    const { decoder } = member.line as TcpLine
+    for (const frame of decoder?.push(data) ?? []) this.#onFrame(member, frame)
   }
 
   /**
    * Four letters are enough to recognize most messages, which need not be parsed then: thousands
    * of bots receive each chat line of the lobby and ignore it.
    */
-  #onFrame(guest: Guest, frame: Buffer): void {
+  #onFrame(member: Member, frame: Buffer): void {
     const letters = frame.length > TYPE_AT + 4 ? frame.readUInt32BE(TYPE_AT) : 0
     if (letters === CHAT) return
-    if (letters === PONG) this.#onPong(guest)
-    else this.#onMessage(guest, parseMessage(frame))
+    if (letters === PONG) this.#onPong(member)
+    else this.#onMessage(member, parseMessage(frame))
   }
 
-  #onPong(guest: Guest): void {
-    if (guest.pingedMs === undefined || !guest.bot.isHonest) return
-    const tookMs = this.#place.nowMs() - guest.pingedMs
+  #onPong(member: Member): void {
+    if (member.pingedMs === undefined || !member.bot.isHonest) return
+    const tookMs = this.#place.nowMs() - member.pingedMs
     this.#lastSecond.roundTrips.record(tookMs)
     this.#phase.roundTrips.record(tookMs)
-    guest.pingedMs = undefined
+    member.pingedMs = undefined
   }
 
-  #onMessage(guest: Guest, message: ServerMessage): void {
-    const { bot } = guest
+  #onMessage(member: Member, message: ServerMessage): void {
+    const { bot } = member
     const nowMs = this.#place.nowMs()
     switch (message.type) {
       case 'udp':
-        this.#openWay(guest, message.port, message.token, message.secret)
+        this.#openWay(member, message.port, message.token, message.secret)
         return
       case 'state':
-        this.#onState(guest, message)
+        this.#onState(member, message)
         return
     }
     const soonMs = bot.hear(message)
     if (message.type === 'welcome') {
-      this.#hasArrived(guest)
-      if (bot.wantsDatagrams && guest.speech === 'game') this.#send(guest, { type: 'udp' })
+      this.#hasArrived(member)
+      if (bot.wantsDatagrams && member.speech === 'game') this.#send(member, { type: 'udp' })
     }
     if (message.type === 'match-started') {
-      guest.clock.begin(message.match, message.players.indexOf(bot.name))
-      guest.game = games.get(message.game)
-      guest.views = guest.game && new ReceivedViews(guest.game, message.match)
-      this.#startPlaying(guest, nowMs)
+      member.clock.begin(message.match, message.players.indexOf(bot.name))
+      member.game = games.get(message.game)
+      member.views = member.game && new ReceivedViews(member.game, message.match)
+      this.#startPlaying(member, nowMs)
     }
-    if (soonMs !== undefined && nowMs + soonMs < guest.dueMs) this.#askAt(guest, nowMs + soonMs)
+    if (soonMs !== undefined && nowMs + soonMs < member.dueMs) this.#askAt(member, nowMs + soonMs)
   }
 
-  #onState(guest: Guest, state: MatchState): void {
-    if (!guest.clock.isNews(state)) return
-    const tookMs = guest.clock.hear(state, this.#place.nowMs())
+  #onState(member: Member, state: MatchState): void {
+    if (!member.clock.isNews(state)) return
+    const tookMs = member.clock.hear(state, this.#place.nowMs())
     if (tookMs !== undefined) {
       this.#lastSecond.inputs.record(tookMs)
       this.#phase.inputs.record(tookMs)
     }
-    guest.bot.hear({ type: 'state', ...state })
+    member.bot.hear({ type: 'state', ...state })
   }
 
   /** Refused, lost, or left: it comes again later. */
-  #onClose(guest: Guest, code: string | undefined): void {
-    if (guest.isArriving) this.#arriving--
-    guest.isArriving = false
-    guest.line = undefined
-    guest.pingedMs = undefined
-    guest.udp?.close()
-    guest.udp = undefined
-    guest.way = undefined
-    const pauseMs = guest.bot.gone(code)
-    if (!guest.isDismissed) this.#askAt(guest, this.#place.nowMs() + pauseMs)
+  #onClose(member: Member, code: string | undefined): void {
+    if (member.isArriving) this.#arriving--
+    member.isArriving = false
+    member.line = undefined
+    member.pingedMs = undefined
+    member.udp?.close()
+    member.udp = undefined
+    member.way = undefined
+    const pauseMs = member.bot.gone(code)
+    if (!member.isDismissed) this.#askAt(member, this.#place.nowMs() + pauseMs)
   }
 
   // ---- Datagrams and inputs ----
 
-  #openWay(guest: Guest, port: number, token: string, secret: string | undefined): void {
+  #openWay(member: Member, port: number, token: string, secret: string | undefined): void {
     const { address } = this.#options
-    guest.udp ??= this.#poller.bindUdp(
+    member.udp ??= this.#poller.bindUdp(
       { address: address.includes(':') ? '::' : '0.0.0.0', port: 0 },
-      guest
+      member
     )
-    guest.way = new DatagramWay(token)
-    guest.seal = secret === undefined ? undefined : new Seal(secret, token, false)
-    guest.udpServer = new SocketAddress({ address, port }) // parsed once, and not for each datagram
-    this.#startPlaying(guest, this.#place.nowMs())
+    member.way = new DatagramWay(token)
+    member.seal = secret === undefined ? undefined : new Seal(secret, token, false)
+    // Parsed once, and not for each datagram
+    member.udpServer = new SocketAddress({ address, port })
+    this.#startPlaying(member, this.#place.nowMs())
   }
 
-  #sendDatagram(guest: Guest, message: FromPlayer): void {
-    if (guest.udpServer === undefined) return
+  #sendDatagram(member: Member, message: FromPlayer): void {
+    if (member.udpServer === undefined) return
     const plain = encodeFromPlayer(message)
-    const bytes = guest.seal?.seal(sealedHead(message.token), plain) ?? plain
-    guest.udp?.send(bytes, guest.udpServer)
+    const bytes = member.seal?.seal(sealedHead(message.token), plain) ?? plain
+    member.udp?.send(bytes, member.udpServer)
   }
 
-  #onDatagram(guest: Guest, data: Buffer): void {
-    const plain = guest.seal === undefined ? data : guest.seal.open(data, 1)
+  #onDatagram(member: Member, data: Buffer): void {
+    const plain = member.seal === undefined ? data : member.seal.open(data, 1)
     const message = plain && decodeToPlayer(plain)
-    if (message === undefined || guest.way === undefined) return
+    if (message === undefined || member.way === undefined) return
     if (message.kind === 'state' || message.kind === 'difference') {
-      const state = guest.views?.read(message)
+      const state = member.views?.read(message)
       if (state === undefined) return
-      guest.clock.hearDatagram(state)
-      this.#onState(guest, state)
+      member.clock.hearDatagram(state)
+      this.#onState(member, state)
       return
     }
-    const answer = guest.way.hear(message, this.#place.nowMs())
-    if (answer !== undefined) this.#sendDatagram(guest, answer)
+    const answer = member.way.hear(message, this.#place.nowMs())
+    if (answer !== undefined) this.#sendDatagram(member, answer)
   }
 
-  #startPlaying(guest: Guest, nowMs: number): void {
-    if (guest.isPlaying) return
-    guest.isPlaying = true
-    this.#plays.add(guest, nowMs + this.#place.fraction() * pace.playEveryMs)
+  #startPlaying(member: Member, nowMs: number): void {
+    if (member.isPlaying) return
+    member.isPlaying = true
+    this.#plays.add(member, nowMs + this.#place.fraction() * pace.playEveryMs)
   }
 
-  #onPlayDue(guest: Guest, nowMs: number): void {
-    const { bot, way, game } = guest
-    guest.isPlaying = guest.line !== undefined && (way !== undefined || bot.isPlaying)
-    if (!guest.isPlaying) return
-    this.#plays.add(guest, nowMs + pace.playEveryMs)
+  #onPlayDue(member: Member, nowMs: number): void {
+    const { bot, way, game } = member
+    member.isPlaying = member.line !== undefined && (way !== undefined || bot.isPlaying)
+    if (!member.isPlaying) return
+    this.#plays.add(member, nowMs + pace.playEveryMs)
     const hello = way?.next(nowMs)
-    if (hello !== undefined) this.#sendDatagram(guest, hello)
+    if (hello !== undefined) this.#sendDatagram(member, hello)
     const move = bot.play()
     if (way?.isOpen && game !== undefined && bot.isPlaying) {
       const input = move === undefined ? NO_INPUT : game.encodeInput(move.input)
-      const { heardTick, match } = guest.clock
-      const seq = move === undefined ? 0 : guest.clock.send(nowMs)
-      this.#sendDatagram(guest, { kind: 'input', token: way.token, match, seq, heardTick, input })
+      const { heardTick, match } = member.clock
+      const seq = move === undefined ? 0 : member.clock.send(nowMs)
+      this.#sendDatagram(member, { kind: 'input', token: way.token, match, seq, heardTick, input })
       return
     }
     const text = move && JSON.stringify(move.input)
-    if (move !== undefined && (text !== guest.lastInput || --guest.untilRepeat <= 0)) {
-      guest.untilRepeat = TCP_REPEAT
-      this.#send(guest, { type: 'input', ...move, seq: guest.clock.send(nowMs) })
+    if (move !== undefined && (text !== member.lastInput || --member.untilRepeat <= 0)) {
+      member.untilRepeat = TCP_REPEAT
+      this.#send(member, { type: 'input', ...move, seq: member.clock.send(nowMs) })
     }
-    guest.lastInput = text
+    member.lastInput = text
   }
 }
 

@@ -26,7 +26,7 @@ const smallTalk = [
   'ready when you are',
   'nice room',
   'any tips for the corners?',
-  'two coins in one go, just now',
+  'two in one go, just now',
   'so close the last time'
 ]
 const afterMatch = [

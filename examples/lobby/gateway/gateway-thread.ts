@@ -1,17 +1,19 @@
 // A worker: one gateway, one poller, one thread. The other end of remote-gateway.ts.
+
 import { parentPort, workerData } from 'node:worker_threads'
 import { pino } from 'pino'
 import { games } from '../games/index.ts'
-import type { Settings } from '../server/config.ts'
 import { encode, Refusal } from '../wire/protocol.ts'
+import { unhandled } from '../wire/unhandled.ts'
 import { type Doors, Gateway } from './gateway.ts'
-import type { HubLink } from './links.ts'
-import { type Call, Mailbox, ownBytes } from './mailbox.ts'
+import type { GatewayCall, HubCall, HubLink } from './links.ts'
+import { Mailbox, ownBytes } from './mailbox.ts'
+import type { GatewaySettings } from './settings.ts'
 
 /** What the worker is started with. */
 export interface GatewayThreadData {
   doors: Doors
-  settings: Settings
+  settings: GatewaySettings
 }
 
 /** With so much on its way to a hub that does not keep up, players get `too-fast`. */
@@ -22,7 +24,7 @@ const port = parentPort as NonNullable<typeof parentPort>
 const { doors, settings } = workerData as GatewayThreadData
 const log = pino({ level: settings.logLevel }, pino.destination({ dest: 2, sync: true }))
 const gateway = new Gateway(doors, settings, log, games)
-const mailbox = new Mailbox(port, obey)
+const mailbox = new Mailbox<HubCall, GatewayCall>(port, obey)
 port.on('message', (post) => mailbox.receive(post))
 
 const isFull = () => mailbox.underWayBytes >= MAX_UNDER_WAY_BYTES
@@ -54,26 +56,28 @@ await gateway.run(hub)
 clearInterval(figures)
 port.close()
 
-function obey([method, ...args]: Call): void {
-  switch (method) {
+function obey(call: GatewayCall): void {
+  switch (call[0]) {
     case 'deliver':
-      gateway.deliver(args[0] as number[], args[1] as Uint8Array)
+      gateway.deliver(call[1], call[2])
       break
     case 'deliverState':
-      gateway.deliverState(args[0] as number[], args[1] as string, args[2] as Uint8Array)
+      gateway.deliverState(call[1], call[2], call[3])
       break
     case 'dismiss':
-      gateway.dismiss(args[0] as number, args[1] as Uint8Array)
+      gateway.dismiss(call[1], call[2])
       break
     case 'adopt':
       // First, and at once: if this thread ends now, the hub must know which handles it has, or a
       // handle would be closed twice.
-      mailbox.send('taken', args[0])
+      mailbox.send('taken', call[1])
       mailbox.flush()
-      gateway.adopt(args[0] as number, args[1] as boolean)
+      gateway.adopt(call[1], call[2])
       break
     case 'stop':
-      gateway.stop(args[0] as Uint8Array)
+      gateway.stop(call[1])
       break
+    default:
+      unhandled(call)
   }
 }

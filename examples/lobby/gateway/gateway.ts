@@ -17,9 +17,8 @@ import { type WebSocket, WebSocketHandshakeError } from 'pollport/websocket'
 import { type Alarm, type Place, system } from '../place.ts'
 import { blockOf, firstOfLargest } from '../rules/address.ts'
 import type { Games } from '../rules/game.ts'
+import { type Limits, limitsOf } from '../rules/limits.ts'
 import { Throttle } from '../rules/session.ts'
-import { type Limits, limitsOf, listOf, type Settings } from '../server/config.ts'
-import type { GatewayFigures } from '../server/server-figures.ts'
 import {
   encode,
   LENGTH_BYTES,
@@ -28,10 +27,13 @@ import {
   type ServerMessage
 } from '../wire/protocol.ts'
 import { SECRET_BYTES } from '../wire/sealed.ts'
+import { unhandled } from '../wire/unhandled.ts'
+import type { GatewayFigures } from './figures.ts'
 import { Hosts } from './hosts.ts'
 import type { GatewayLink, HubLink } from './links.ts'
 import { OutgoingState } from './outgoing-state.ts'
 import { looksLikeProxyHeader, ProxyHeaderError, ProxyHeaderReader } from './proxy-header.ts'
+import { type GatewaySettings, listOf } from './settings.ts'
 import { TlsFiles } from './tls-files.ts'
 import { TrustedProxies } from './trusted.ts'
 import { type UdpPath, UdpPaths } from './udp-paths.ts'
@@ -189,11 +191,18 @@ export class Gateway implements GatewayLink {
   /**
    * Listens at its doors. Throws a SocketError, for example `EADDRINUSE`, with address and port.
    */
-  constructor(doors: Doors, settings: Settings, log: Logger, games: Games, place: Place = system) {
+  constructor(
+    doors: Doors,
+    settings: GatewaySettings,
+    log: Logger,
+    games: Games,
+    place: Place = system
+  ) {
     this.#place = place
     this.#clock = place.alarm(() => this.#onClock())
     this.#crowdAlarm = place.alarm(() => this.#serveCrowds())
-    this.#limits = limitsOf(settings)
+    const limits = limitsOf(settings)
+    this.#limits = limits
     this.#log = log
     this.#games = games
     this.#proxies = new TrustedProxies(listOf(settings.trustedProxies))
@@ -201,7 +210,7 @@ export class Gateway implements GatewayLink {
     const webTls = TlsFiles.of('web', settings, log)
     const origins = listOf(settings.webOrigins)
     this.#poller = place.poller({
-      highWaterMarkBytes: settings.maxUnreadBytes,
+      highWaterMarkBytes: limits.maxUnreadBytes,
       ...SMALL_BATCHES
     })
     const { address, listen, udpPort } = doors
@@ -210,7 +219,7 @@ export class Gateway implements GatewayLink {
         const shared = {
           address,
           reusePort: listen.isShared,
-          sendBufferSize: settings.sendBufferBytes
+          sendBufferSize: limits.sendBufferBytes
         }
         this.#listener = at(listen.port, (port) => this.#poller.listenTcp({ ...shared, port }))
         if (listen.webPort !== undefined)
@@ -370,7 +379,7 @@ export class Gateway implements GatewayLink {
     const client = this.#clients.get(id)
     if (client === undefined) return
     this.deliver([id], frame)
-    this.#part(client)
+    this.#sayGoodbye(client)
   }
 
   stop(frame: Uint8Array): void {
@@ -379,7 +388,7 @@ export class Gateway implements GatewayLink {
     this.#webListener?.close()
     this.#deliverNow([...this.#clients.keys()], frame)
     this.#isStopping = true
-    for (const client of this.#clients.values()) this.#part(client)
+    for (const client of this.#clients.values()) this.#sayGoodbye(client)
     for (const client of this.#arriving.keys()) client.reset()
     this.#web?.close()
     if (this.#clients.size === 0) this.#stopped.abort()
@@ -426,8 +435,15 @@ export class Gateway implements GatewayLink {
           // For example out of descriptors; it accepts again when there are some
           this.#log.error({ err: event.error }, 'listener')
           break
-        // 'connect', 'datagram' and 'wake' do not happen here, and nothing waits for 'drain': a
-        // client so far behind is reset.
+        // The first three do not happen here, and nothing waits for 'drain': a client so far behind
+        // is reset.
+        case 'connect':
+        case 'datagram':
+        case 'wake':
+        case 'drain':
+          break
+        default:
+          unhandled(event)
       }
     }
     this.#cutLagging()
@@ -506,7 +522,7 @@ export class Gateway implements GatewayLink {
   #onEnd(client: Client): void {
     if (!this.#clients.has(client.id)) return client.reset()
     this.#lose(client)
-    this.#part(client)
+    this.#sayGoodbye(client)
   }
 
   #onBrowser(socket: WebSocket<Client>): void {
@@ -682,7 +698,7 @@ export class Gateway implements GatewayLink {
     if (client.resetAtMs !== undefined) return
     this.#tell(client, reason.toMessage())
     this.#hub?.leave(client.id, reason.code as RefusalCode)
-    this.#part(client)
+    this.#sayGoodbye(client)
   }
 
   #refuse(client: Client, reason: Refusal): void {
@@ -712,7 +728,7 @@ export class Gateway implements GatewayLink {
   }
 
   /** Sends what is queued for a client and then our end; its own must follow in time. */
-  #part(client: Client): void {
+  #sayGoodbye(client: Client): void {
     if (client.resetAtMs !== undefined) return
     if (client.path !== undefined) this.#paths.close(client.path)
     client.path = undefined

@@ -2,8 +2,34 @@
 // Both may be in one thread, or a gateway in a worker: then its calls travel as messages
 // (gateway-thread.ts, remote-gateway.ts). A connection is a number, unique in its gateway.
 
-import type { GatewayFigures } from '../server/server-figures.ts'
 import type { RefusalCode } from '../wire/protocol.ts'
+import type { GatewayFigures } from './figures.ts'
+
+/** The calls of an interface as tuples, each with its name first: so they travel as messages. */
+type CallsOf<Link> = {
+  [Name in keyof Link]: Link[Name] extends (...args: infer Arguments) => void
+    ? readonly [Name, ...Arguments]
+    : never
+}[keyof Link]
+
+/** What a worker is asked: what any gateway is, and to take over a connection. */
+export type GatewayCall =
+  | CallsOf<Omit<GatewayLink, 'figures'>>
+  | readonly ['adopt', handle: number, isWeb: boolean]
+
+/** What a worker reports: what any gateway does, and how it goes itself. */
+export type HubCall =
+  | CallsOf<HubLink>
+  | readonly ['listening', ports: OpenPorts]
+  | readonly ['figures', figures: GatewayFigures]
+  | readonly ['taken', handle: number]
+
+/** Where a gateway listens; undefined where another thread hands connections over. */
+export interface OpenPorts {
+  port: number | undefined
+  webPort: number | undefined
+  udpPort: number
+}
 
 /** What a gateway reports. Each connection: `enter` first, `lose` or `leave` last and once. */
 export interface HubLink {

@@ -6,8 +6,8 @@ import type { MessagePort } from 'node:worker_threads'
 /** A method's name and its arguments. */
 export type Call = readonly [method: string, ...args: unknown[]]
 
-interface Post {
-  calls?: Call[]
+interface Post<Kind extends Call> {
+  calls?: readonly Kind[]
   /** A post of the other side has arrived. */
   isHere?: true
 }
@@ -30,10 +30,11 @@ function weightOf(call: Call): number {
   return bytes
 }
 
-export class Mailbox {
+/** `Sent` are the calls to the other side, `Taken` those that come from there. */
+export class Mailbox<Sent extends Call = Call, Taken extends Call = Call> {
   readonly #port: Pick<MessagePort, 'postMessage'>
-  readonly #onCall: (call: Call) => void
-  #calls: Call[] = []
+  readonly #onCall: (call: Taken) => void
+  #calls: Sent[] = []
   #callsBytes = 0
   #isPosting = false
   /** The weights of the posts that are not confirmed yet, the oldest first. */
@@ -41,7 +42,7 @@ export class Mailbox {
   #underWayBytes = 0
 
   /** `onCall` is given each call of the other side, in order. */
-  constructor(port: Pick<MessagePort, 'postMessage'>, onCall: (call: Call) => void) {
+  constructor(port: Pick<MessagePort, 'postMessage'>, onCall: (call: Taken) => void) {
     this.#port = port
     this.#onCall = onCall
   }
@@ -51,7 +52,7 @@ export class Mailbox {
     return this.#underWayBytes
   }
 
-  send(...call: Call): void {
+  send(...call: Sent): void {
     const bytes = weightOf(call)
     this.#callsBytes += bytes
     this.#underWayBytes += bytes
@@ -69,14 +70,14 @@ export class Mailbox {
     this.#posts.push(this.#callsBytes)
     this.#calls = []
     this.#callsBytes = 0
-    this.#port.postMessage({ calls } satisfies Post)
+    this.#port.postMessage({ calls } satisfies Post<Sent>)
   }
 
   /** What came by the port. */
-  receive({ calls, isHere }: Post): void {
+  receive({ calls, isHere }: Post<Taken>): void {
     if (isHere) this.#underWayBytes -= this.#posts.shift() as number
     if (calls === undefined) return
-    this.#port.postMessage({ isHere: true } satisfies Post)
+    this.#port.postMessage({ isHere: true } satisfies Post<Sent>)
     for (const call of calls) this.#onCall(call)
   }
 }

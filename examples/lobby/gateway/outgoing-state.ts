@@ -1,7 +1,7 @@
 // A state on its way to many players: decoded at most once, each difference encoded once for all
 // who have acknowledged the same state, and a message for those without datagrams encoded once.
 import type { Game } from '../rules/game.ts'
-import { decodeState, type EncodedState, encodeDifference } from '../wire/datagram.ts'
+import { decodeState, type EncodedState, encodeDifference, headOf } from '../wire/datagram.ts'
 import { encode } from '../wire/protocol.ts'
 
 export class OutgoingState {
@@ -10,7 +10,7 @@ export class OutgoingState {
   readonly bytes: Uint8Array
   readonly match: number
   readonly tick: number
-  readonly #state: EncodedState
+  #state: EncodedState | undefined
   /** By the tick of the base. */
   readonly #differences = new Map<number, Uint8Array>()
   #view: unknown
@@ -20,21 +20,27 @@ export class OutgoingState {
   constructor(game: Game, bytes: Uint8Array) {
     this.game = game
     this.bytes = bytes
-    const state = decodeState(Buffer.from(bytes.buffer, bytes.byteOffset, bytes.length))
-    if (state === undefined) throw new TypeError('these bytes are no state')
-    this.#state = state
-    this.match = state.match
-    this.tick = state.tick
+    const { match, tick } = headOf(bytes)
+    this.match = match
+    this.tick = tick
+  }
+
+  /** Most states go out as they are, and need not be read. */
+  get #decoded(): EncodedState {
+    const { buffer, byteOffset, length } = this.bytes
+    this.#state ??= decodeState(Buffer.from(buffer, byteOffset, length))
+    if (this.#state === undefined) throw new TypeError('these bytes are no state')
+    return this.#state
   }
 
   get view(): unknown {
-    this.#view ??= this.game.decode(this.#state.body)
+    this.#view ??= this.game.decode(this.#decoded.body)
     return this.#view
   }
 
   /** As a frame. */
   get message(): Buffer {
-    const { match, tick, seqs } = this.#state
+    const { match, tick, seqs } = this.#decoded
     this.#message ??= encode({ type: 'state', match, tick, seqs: [...seqs], view: this.view })
     return this.#message
   }
@@ -44,7 +50,7 @@ export class OutgoingState {
     let bytes = this.#differences.get(baseTick)
     if (bytes === undefined) {
       const body = this.game.encode(this.view, base)
-      bytes = encodeDifference({ ...this.#state, body }, baseTick)
+      bytes = encodeDifference({ ...this.#decoded, body }, baseTick)
       if (bytes.length >= this.bytes.length) bytes = this.bytes
       this.#differences.set(baseTick, bytes)
     }

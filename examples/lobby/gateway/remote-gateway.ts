@@ -1,11 +1,12 @@
 // A gateway in a worker, as the hub sees it. The other end of gateway-thread.ts.
+
 import { Worker } from 'node:worker_threads'
 import { Socket } from 'pollport'
-import type { GatewayFigures } from '../server/server-figures.ts'
-import type { RefusalCode } from '../wire/protocol.ts'
+import { unhandled } from '../wire/unhandled.ts'
+import type { GatewayFigures } from './figures.ts'
 import type { GatewayThreadData } from './gateway-thread.ts'
-import type { GatewayLink, HubLink } from './links.ts'
-import { type Call, Mailbox, ownBytes } from './mailbox.ts'
+import type { GatewayCall, GatewayLink, HubCall, HubLink, OpenPorts } from './links.ts'
+import { Mailbox, ownBytes } from './mailbox.ts'
 
 /**
  * With so much on its way to a thread that does not keep up, states are dropped, since newer ones
@@ -23,12 +24,6 @@ const MAX_UNDER_WAY_BYTES = 64 * 1024 * 1024
 const LOOK_EVERY_MS = 1_000
 const MAX_LOOKS_IN_VAIN = 10
 
-export interface OpenPorts {
-  port: number | undefined
-  webPort: number | undefined
-  udpPort: number
-}
-
 export class RemoteGateway implements GatewayLink {
   /** Where it listens; rejected when it cannot. */
   readonly listening: Promise<OpenPorts>
@@ -36,7 +31,7 @@ export class RemoteGateway implements GatewayLink {
   readonly ended: Promise<Error | undefined>
   hub: HubLink | undefined
   readonly #worker: Worker
-  readonly #mailbox: Mailbox
+  readonly #mailbox: Mailbox<GatewayCall, HubCall>
   /** Connections that were handed over, and that the thread has not taken yet. */
   readonly #handles = new Set<number>()
   #isOpen = false
@@ -132,7 +127,7 @@ export class RemoteGateway implements GatewayLink {
     void this.#worker.terminate()
   }
 
-  #send(...call: Call): void {
+  #send(...call: GatewayCall): void {
     this.#mailbox.send(...call)
     if (this.#mailbox.underWayBytes > MAX_UNDER_WAY_BYTES)
       this.terminate(new Error('the thread does not keep up'))
@@ -143,41 +138,38 @@ export class RemoteGateway implements GatewayLink {
       this.terminate(new Error('the thread is blocked'))
   }
 
-  #obey([method, ...args]: Call): void {
-    switch (method) {
+  #obey(call: HubCall): void {
+    switch (call[0]) {
       case 'listening':
         this.#isOpen = true
-        this.#onListening?.(args[0] as OpenPorts)
+        this.#onListening?.(call[1])
         break
       case 'figures':
-        this.#figures = args[0] as GatewayFigures
+        this.#figures = call[1]
         break
       case 'taken':
-        this.#handles.delete(args[0] as number)
+        this.#handles.delete(call[1])
         break
       case 'enter':
-        this.hub?.enter(args[0] as number, args[1] as string)
+        this.hub?.enter(call[1], call[2])
         break
       case 'receive':
-        this.hub?.receive(args[0] as number, args[1] as Uint8Array)
+        this.hub?.receive(call[1], call[2])
         break
       case 'input':
-        this.hub?.input(
-          args[0] as number,
-          args[1] as number,
-          args[2] as number,
-          args[3] as Uint8Array
-        )
+        this.hub?.input(call[1], call[2], call[3], call[4])
         break
       case 'lose':
-        this.hub?.lose(args[0] as number)
+        this.hub?.lose(call[1])
         break
       case 'leave':
-        this.hub?.leave(args[0] as number, args[1] as RefusalCode)
+        this.hub?.leave(call[1], call[2])
         break
       case 'refused':
-        this.hub?.refused(args[0] as RefusalCode)
+        this.hub?.refused(call[1])
         break
+      default:
+        unhandled(call)
     }
   }
 }

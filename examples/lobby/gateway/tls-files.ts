@@ -4,7 +4,7 @@ import { readFileSync, statSync } from 'node:fs'
 import { createSecureContext, type SecureContext, TLSSocket } from 'node:tls'
 import type { Logger } from 'pino'
 import type { ConnectionDuplex } from 'pollport'
-import { listOf, type Settings } from '../server/config.ts'
+import { type GatewaySettings, listOf } from './settings.ts'
 
 export type Door = 'game' | 'web' | 'operators'
 
@@ -27,7 +27,7 @@ export class TlsFiles {
   }
 
   /** undefined when this door speaks no TLS. */
-  static of(door: Door, settings: Settings, log: Logger): TlsFiles | undefined {
+  static of(door: Door, settings: GatewaySettings, log: Logger): TlsFiles | undefined {
     const { tlsCert: cert, tlsKey: key, tlsDoors } = settings
     if (cert === '' || key === '' || !listOf(tlsDoors).includes(door)) return undefined
     return new TlsFiles({ cert, key }, log)

@@ -2,13 +2,14 @@
 // address has proved that it receives, the server sends it nothing but a challenge, which is no
 // longer than what came from it; after that the token counts only from that address. Contains no
 // rules.
+
 import { createHmac, timingSafeEqual } from 'node:crypto'
 import type { Logger } from 'pino'
 import type { DatagramEvent, PollEvent, Poller, SocketAddress, UdpSocket } from 'pollport'
 import type { Place } from '../place.ts'
 import { type Game, MAX_STATE_DATAGRAM_BYTES } from '../rules/game.ts'
+import type { Limits } from '../rules/limits.ts'
 import { TokenBucket } from '../rules/session.ts'
-import type { Limits } from '../server/config.ts'
 import {
   decodeFromPlayer,
   encodeChallenge,
@@ -19,6 +20,7 @@ import {
   UDP_TOKEN_BYTES
 } from '../wire/datagram.ts'
 import { SEAL_BYTES, SEALED, Seal } from '../wire/sealed.ts'
+import { unhandled } from '../wire/unhandled.ts'
 import type { OutgoingState } from './outgoing-state.ts'
 
 /**
@@ -240,6 +242,9 @@ export class UdpPaths {
           return
         }
         this.#onInputFrom(path, message, nowMs)
+        break
+      default:
+        unhandled(message)
     }
   }
 

@@ -1,5 +1,6 @@
 // For browsers: WebSockets for players, and by HTTP, on the same port, the page and its files. It
 // limits what each of them can cost, and contains no rules.
+
 import { readdirSync } from 'node:fs'
 import { createServer, type IncomingMessage, ServerResponse } from 'node:http'
 import type { Socket } from 'node:net'
@@ -7,7 +8,7 @@ import type { Duplex } from 'node:stream'
 import type { ConnectionDuplex, Poller, TcpConnection } from 'pollport'
 import { type WebSocketHandlers, WebSocketServer } from 'pollport/websocket'
 import { blockOf, firstOfLargest } from '../rules/address.ts'
-import type { Limits } from '../server/config.ts'
+import type { Limits } from '../rules/limits.ts'
 import type { Hosts } from './hosts.ts'
 import { StaticFiles } from './static-files.ts'
 import type { TlsFiles } from './tls-files.ts'

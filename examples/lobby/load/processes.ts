@@ -1,15 +1,16 @@
 // The processes of a load run: the server on a core of its own, the bots on the others. Deals with
 // processes, cores and descriptors; no rules, no figures.
+
 import { type ChildProcess, spawn, spawnSync } from 'node:child_process'
 import { once } from 'node:events'
 import { readFileSync } from 'node:fs'
 import { basename } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import type { BotsCommand, PhaseReport } from '../bots/bots.ts'
+import type { BotFigures, BotReport } from '../bots/figures.ts'
 import type { FleetOptions } from '../bots/fleet.ts'
 import type { Mix } from '../bots/mix.ts'
 import type { ServerFigures } from '../server/server-figures.ts'
-import type { BotFigures, BotReport } from './figures.ts'
 
 const here = fileURLToPath(new URL('..', import.meta.url))
 const START_MS = 30_000

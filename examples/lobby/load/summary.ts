@@ -1,8 +1,9 @@
 // What a load run comes to: the figures, each with its goal if it has one, and the table that shows
 // them. Pure.
 
+import type { Times } from '../bots/figures.ts'
 import { latenessAt, latenessSince, type ServerFigures } from '../server/server-figures.ts'
-import { sumOf, type Times, whole } from './figures.ts'
+import { sumOf, whole } from './figures.ts'
 
 /** What was asked for. */
 export interface LoadOptions {

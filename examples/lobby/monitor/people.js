@@ -5,8 +5,8 @@ import { actionButton, askFor } from './actions.js'
 import { byId, make, nameOf, setChildren, setText } from './dom.js'
 import { count } from './format.js'
 
-/** @typedef {import('../server/server-figures.ts').PersonPage} PersonPage */
-/** @typedef {import('../server/server-figures.ts').PersonDetail} PersonDetail */
+/** @typedef {import('../rules/details.ts').PersonPage} PersonPage */
+/** @typedef {import('../rules/details.ts').PersonDetail} PersonDetail */
 /** @typedef {import('../rules/bans.ts').Ban} Ban */
 /** @typedef {import('../server/server-figures.ts').AuditEntry} AuditEntry */
 

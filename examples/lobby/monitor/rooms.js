@@ -4,8 +4,8 @@ import { actionButton, askFor } from './actions.js'
 import { byId, make, nameOf, setChildren, setText } from './dom.js'
 import { count, duration } from './format.js'
 
-/** @typedef {import('../server/server-figures.ts').RoomPage} RoomPage */
-/** @typedef {import('../server/server-figures.ts').RoomDetail} RoomDetail */
+/** @typedef {import('../rules/details.ts').RoomPage} RoomPage */
+/** @typedef {import('../rules/details.ts').RoomDetail} RoomDetail */
 
 /** A room's row, and the one below it that opens. */
 class RoomRow {

@@ -1,9 +1,6 @@
 // The rules: who may do what, and who gets which message. Takes frames and returns messages. Uses
 // no sockets; the time is passed in.
 
-import { type Limits, TICK_PARTS } from '../server/config.ts'
-import type { PersonPage, RoomPage } from '../server/server-figures.ts'
-import type { MatchRecord } from '../server/store.ts'
 import {
   type Command,
   type GameInfo,
@@ -17,14 +14,18 @@ import {
   type ServerMessage
 } from '../wire/protocol.ts'
 import { newPlayerId, TOKEN_KEY_BYTES, TokenSigner } from '../wire/tokens.ts'
+import { unhandled } from '../wire/unhandled.ts'
 import { AddressRates } from './address-rates.ts'
 import { Arrivals } from './arrivals.ts'
 import { type Ban, Bans } from './bans.ts'
+import type { PersonPage, RoomPage } from './details.ts'
 import type { Game, Games } from './game.ts'
 import { Leaderboard } from './leaderboard.ts'
+import { type Limits, TICK_PARTS } from './limits.ts'
 import type { MatchResult } from './match.ts'
 import { Player, sessionsOf } from './player.ts'
 import { QuickMatch } from './quick-match.ts'
+import type { MatchRecord } from './records.ts'
 import {
   type Deliver,
   type DeliverState,
@@ -478,6 +479,8 @@ export class Lobby {
         if (player.room !== undefined) player.room.say(player, command.text)
         else this.#sayInLobby(session, player, command.text, nowMs)
         break
+      default:
+        unhandled(command)
     }
   }
 

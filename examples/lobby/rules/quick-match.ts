@@ -1,7 +1,8 @@
 // The queue for players who want a match with players of similar skill. The longer a player waits,
 // the larger a difference it accepts. Uses no rooms and no sockets; the time is passed in.
-import type { Limits } from '../server/config.ts'
+
 import type { Game } from './game.ts'
+import type { Limits } from './limits.ts'
 import type { Player } from './player.ts'
 
 interface Waiting {

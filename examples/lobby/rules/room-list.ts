@@ -1,7 +1,8 @@
 // The list of rooms that a player sees: a page of it, or a page that is kept up to date. Private
 // rooms are not in it. Knows no rules and no sockets.
-import type { Limits } from '../server/config.ts'
+
 import { keyOf, type RoomFilter, type RoomInfo } from '../wire/protocol.ts'
+import type { Limits } from './limits.ts'
 import { type Player, sessionsOf } from './player.ts'
 import type { Deliver, Room } from './room.ts'
 

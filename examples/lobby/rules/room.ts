@@ -1,9 +1,10 @@
 // A room: its seats, its host, who is ready, and the match that runs in it. Sends what happens to
 // those inside. Uses no sockets; the time is passed in.
-import type { Limits } from '../server/config.ts'
-import type { RoomDetail } from '../server/server-figures.ts'
+
 import { type MemberInfo, Refusal, type RoomInfo, type ServerMessage } from '../wire/protocol.ts'
+import type { RoomDetail } from './details.ts'
 import type { Game, GameEvent } from './game.ts'
+import type { Limits } from './limits.ts'
 import { type Audience, type EncodedView, Match, type MatchResult } from './match.ts'
 import { type Player, sessionsOf } from './player.ts'
 import type { Session } from './session.ts'

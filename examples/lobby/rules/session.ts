@@ -1,6 +1,7 @@
 // One connection: how fast it may talk, and whose it is. Knows no sockets; the time is passed in.
-import type { Limits } from '../server/config.ts'
+
 import { blockOf } from './address.ts'
+import type { Limits } from './limits.ts'
 import type { Player } from './player.ts'
 
 /** So many at once, refilled steadily. */

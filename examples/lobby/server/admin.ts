@@ -3,8 +3,9 @@
 import type { IncomingMessage } from 'node:http'
 import { z } from 'zod'
 import type { Ban } from '../rules/bans.ts'
+import type { PersonPage } from '../rules/details.ts'
 import type { AuditLog } from './audit-log.ts'
-import type { AuditEntry, PersonPage } from './server-figures.ts'
+import type { AuditEntry } from './server-figures.ts'
 
 /** Why an action was not done: the answer says so, and nothing has changed. */
 export class AdminRefusal extends Error {

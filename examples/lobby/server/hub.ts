@@ -1,12 +1,16 @@
 // The rules, and who is behind which connection of which gateway. Frames come in from the gateways;
 // their messages go out, each encoded once for all its receivers. Uses no sockets and no threads.
+
 import type { Logger } from 'pino'
+import { PracticeBots } from '../bots/practice.ts'
 import type { GatewayLink, HubLink } from '../gateway/links.ts'
-import { PracticeBots } from '../gateway/practice-bots.ts'
 import type { Place } from '../place.ts'
+import type { RoomPage } from '../rules/details.ts'
 import { TICKS_PER_SECOND } from '../rules/game.ts'
+import { type Limits, TICK_PARTS } from '../rules/limits.ts'
 import { type Kept, Lobby, type LobbyGames } from '../rules/lobby.ts'
 import type { EncodedView } from '../rules/match.ts'
+import type { MatchRecord, Store } from '../rules/records.ts'
 import { Session } from '../rules/session.ts'
 import { encodeState } from '../wire/datagram.ts'
 import {
@@ -17,14 +21,11 @@ import {
   type RefusalCode,
   type ServerMessage
 } from '../wire/protocol.ts'
-import { type Limits, TICK_PARTS } from './config.ts'
-import type { RoomPage } from './server-figures.ts'
 import { SessionLog } from './session-log.ts'
-import type { MatchRecord, Store } from './store.ts'
 import { Ticker } from './ticker.ts'
 
 /** A session, and its gateway. */
-class Guest extends Session {
+class LinkedSession extends Session {
   readonly link: GatewayLink
   readonly client: number
 
@@ -67,7 +68,7 @@ export class Hub {
   readonly #practiceBots: PracticeBots
   #probeAtMs = 0
   readonly #options: HubOptions
-  readonly #guests = new Map<GatewayLink, Map<number, Guest>>()
+  readonly #linkedSessions = new Map<GatewayLink, Map<number, LinkedSession>>()
   /** Results on their way to the store; for their players these matches are not over yet. */
   #keeping = 0
   /** When the server ends, even if matches still run; undefined unless it drains. */
@@ -113,39 +114,39 @@ export class Hub {
 
   /** Adds a gateway. Returns the object that it calls for what happens there. */
   connect(link: GatewayLink): HubLink {
-    const guests = new Map<number, Guest>()
-    this.#guests.set(link, guests)
+    const linkedSessions = new Map<number, LinkedSession>()
+    this.#linkedSessions.set(link, linkedSessions)
     const { limits } = this.#options
     return {
       enter: (client, address) => {
-        const guest = new Guest(link, client, limits, this.#options.place.nowMs(), address)
-        guests.set(client, guest)
-        this.#sessions.entered(guest)
-        this.lobby.enter(guest)
+        const linked = new LinkedSession(link, client, limits, this.#options.place.nowMs(), address)
+        linkedSessions.set(client, linked)
+        this.#sessions.entered(linked)
+        this.lobby.enter(linked)
       },
       receive: (client, frame) => {
-        const guest = guests.get(client)
-        if (guest !== undefined) this.lobby.receive(guest, frame, this.#options.place.nowMs())
+        const linked = linkedSessions.get(client)
+        if (linked !== undefined) this.lobby.receive(linked, frame, this.#options.place.nowMs())
       },
       input: (client, match, seq, input) => {
-        const guest = guests.get(client)
-        if (guest !== undefined)
-          this.lobby.input(guest, match, seq, input, this.#options.place.nowMs())
+        const linked = linkedSessions.get(client)
+        if (linked !== undefined)
+          this.lobby.input(linked, match, seq, input, this.#options.place.nowMs())
       },
       lose: (client) => {
-        const guest = guests.get(client)
-        guests.delete(client)
-        if (guest === undefined) return
-        this.#sessions.lost(guest)
-        this.lobby.lose(guest, this.#options.place.nowMs())
+        const linked = linkedSessions.get(client)
+        linkedSessions.delete(client)
+        if (linked === undefined) return
+        this.#sessions.lost(linked)
+        this.lobby.lose(linked, this.#options.place.nowMs())
       },
       leave: (client, reason) => {
         this.#count(reason)
-        const guest = guests.get(client)
-        guests.delete(client)
-        if (guest === undefined) return
-        this.#sessions.disconnected(guest, reason)
-        this.lobby.leave(guest, this.#options.place.nowMs())
+        const linked = linkedSessions.get(client)
+        linkedSessions.delete(client)
+        if (linked === undefined) return
+        this.#sessions.disconnected(linked, reason)
+        this.lobby.leave(linked, this.#options.place.nowMs())
       },
       refused: (reason) => this.#count(reason)
     }
@@ -153,9 +154,10 @@ export class Hub {
 
   /** A gateway is gone, and all its connections with it. */
   disconnect(link: GatewayLink): void {
-    const guests = this.#guests.get(link) ?? new Map<number, Guest>()
-    this.#guests.delete(link)
-    for (const guest of guests.values()) this.lobby.lose(guest, this.#options.place.nowMs())
+    const linkedSessions = this.#linkedSessions.get(link) ?? new Map<number, LinkedSession>()
+    this.#linkedSessions.delete(link)
+    for (const linked of linkedSessions.values())
+      this.lobby.lose(linked, this.#options.place.nowMs())
   }
 
   /**
@@ -176,7 +178,7 @@ export class Hub {
     this.#isStopped = true // everybody gets 'bye', after which it does not matter who else leaves
     this.ticker.stop()
     const bye = encode({ type: 'bye' })
-    for (const link of this.#guests.keys()) link.stop(bye)
+    for (const link of this.#linkedSessions.keys()) link.stop(bye)
   }
 
   #tick(nowMs: number, part: number): void {
@@ -212,10 +214,10 @@ export class Hub {
   }
 
   #dismiss(session: Session, reason: Refusal): void {
-    const { link, client } = session as Guest
+    const { link, client } = session as LinkedSession
     this.#count(reason.code)
     this.#sessions.disconnected(session, reason.code)
-    this.#guests.get(link)?.delete(client)
+    this.#linkedSessions.get(link)?.delete(client)
     link.dismiss(client, encode(reason.toMessage()))
     this.lobby.leave(session, this.#options.place.nowMs())
   }
@@ -276,10 +278,10 @@ export class Hub {
   #byGateway(to: Iterable<Session>): Map<GatewayLink, number[]> {
     const clients = new Map<GatewayLink, number[]>()
     for (const session of to) {
-      const { link, client } = session as Guest
+      const { link, client } = session as LinkedSession
       const list = clients.get(link)
       if (list !== undefined) list.push(client)
-      else if (this.#guests.has(link)) clients.set(link, [client])
+      else if (this.#linkedSessions.has(link)) clients.set(link, [client])
     }
     return clients
   }

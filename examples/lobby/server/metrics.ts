@@ -1,7 +1,9 @@
 // The server's figures in Prometheus' format, and prom-client's figures of the process. Describes
 // what each number is, not where it comes from.
+
 import { Counter, collectDefaultMetrics, Gauge, type Metric, Registry } from 'prom-client'
-import type { GatewayFigures, LatenessCounts, ServerFigures } from './server-figures.ts'
+import type { GatewayFigures } from '../gateway/figures.ts'
+import type { LatenessCounts, ServerFigures } from './server-figures.ts'
 
 type NumberOf<T> = { [K in keyof T]: T[K] extends number ? K : never }[keyof T]
 type Kind = 'gauge' | 'counter'

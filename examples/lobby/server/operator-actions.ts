@@ -1,15 +1,16 @@
 // The actions of operators on a running lobby: each is a rule of the lobby, and what must outlive
 // the server is in the store first.
+
 import type { Place } from '../place.ts'
 import { blockOf } from '../rules/address.ts'
 import type { Ban } from '../rules/bans.ts'
 import { MAX_BANS } from '../rules/bans.ts'
+import type { PersonPage } from '../rules/details.ts'
 import type { Lobby } from '../rules/lobby.ts'
 import type { Player } from '../rules/player.ts'
+import type { Store } from '../rules/records.ts'
 import { keyOf, Refusal } from '../wire/protocol.ts'
 import { type AdminActions, AdminRefusal, type BanRequest } from './admin.ts'
-import type { PersonPage } from './server-figures.ts'
-import type { Store } from './store.ts'
 
 const MINUTE_MS = 60_000
 /** In the form of {@link blockOf}. */

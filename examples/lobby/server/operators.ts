@@ -1,6 +1,7 @@
 // HTTP for operators: the monitor page and its figures, metrics for Prometheus, the health check.
 // It speaks HTTP over connections that others accept, and limits what each of them can cost;
 // contains no rules of the lobby.
+
 import {
   createServer,
   type IncomingMessage,
@@ -13,10 +14,11 @@ import { pathToFileURL } from 'node:url'
 import { type ConnectionDuplex, type TcpConnection, toDuplex } from 'pollport'
 import { pathOf, StaticFiles, securityHeaders } from '../gateway/static-files.ts'
 import type { TlsFiles } from '../gateway/tls-files.ts'
+import type { RoomPage } from '../rules/details.ts'
 import type { Admin } from './admin.ts'
 import { Metrics } from './metrics.ts'
 import type { OperatorGuard } from './operator-guard.ts'
-import type { Health, RoomPage, ServerFigures } from './server-figures.ts'
+import type { Health, ServerFigures } from './server-figures.ts'
 
 export interface OperatorsSource {
   figures(): ServerFigures

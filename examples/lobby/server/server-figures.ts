@@ -1,34 +1,6 @@
 // The figures of a running server: operators, the live line and the load command read them.
 // Types, and the arithmetic of lateness. Pure.
-import type { Presence } from '../wire/protocol.ts'
-
-/** Of the connections of one thread: how it is now, and counts since its start. */
-export interface GatewayFigures {
-  /** Players' connections now, those of browsers among them. */
-  connections: number
-  webConnections: number
-  /** Players who get the state of a match by datagrams now. */
-  viaUdp: number
-  messagesIn: number
-  messagesOut: number
-  bytesIn: number
-  bytesOut: number
-  datagramsIn: number
-  datagramsOut: number
-  /** Of those that came in: no valid token, no right form, or too many. */
-  datagramsRefused: number
-}
-
-/** Those of a gateway's figures that only grow. */
-export const GATEWAY_COUNTERS = [
-  'messagesIn',
-  'messagesOut',
-  'bytesIn',
-  'bytesOut',
-  'datagramsIn',
-  'datagramsOut',
-  'datagramsRefused'
-] as const
+import type { GatewayFigures } from '../gateway/figures.ts'
 
 /** Of the whole server: the sums of its gateways', and what only the rules know. */
 export interface ServerFigures extends GatewayFigures {
@@ -57,47 +29,6 @@ export interface ServerFigures extends GatewayFigures {
   lateness: LatenessCounts
   memory: { rss: number; heapUsed: number; external: number; arrayBuffers: number }
   gateways: GatewayFigures[]
-}
-
-/** A room as operators see it. */
-export interface RoomDetail {
-  name: string
-  isPrivate: boolean
-  hasPassword: boolean
-  game: string
-  capacity: number
-  players: { name: string; away: boolean; ready: boolean }[]
-  spectators: string[]
-  /** Of the match that goes on. */
-  match?: {
-    number: number
-    tick: number
-    /** Only if the clock ends it. */
-    endsInMs?: number
-    scores: { name: string; score: number }[]
-  }
-}
-
-export interface RoomPage {
-  rooms: RoomDetail[]
-  from: number
-  total: number
-}
-
-/** A player as operators see it. */
-export interface PersonDetail {
-  name: string
-  /** Of its connection; undefined while it is away. */
-  address: string | undefined
-  where: Presence
-  /** The room's name. */
-  room: string | undefined
-}
-
-export interface PersonPage {
-  players: PersonDetail[]
-  from: number
-  total: number
 }
 
 /** What an operator did. */

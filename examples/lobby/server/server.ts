@@ -1,33 +1,34 @@
 // A lobby: the hub with its rules and its store, the gateways that hold the connections, in this
 // thread or in workers, and the door for operators.
+
 import { join } from 'node:path'
 import { type Logger, pino } from 'pino'
 import type { PollEvent, Poller, TcpConnection, TcpListener } from 'pollport'
 import { games } from '../games/index.ts'
+import { GATEWAY_COUNTERS, type GatewayFigures } from '../gateway/figures.ts'
 import { type Doors, Gateway } from '../gateway/gateway.ts'
-import { type OpenPorts, RemoteGateway } from '../gateway/remote-gateway.ts'
+import type { OpenPorts } from '../gateway/links.ts'
+import { RemoteGateway } from '../gateway/remote-gateway.ts'
+import { listOf } from '../gateway/settings.ts'
 import { TlsFiles } from '../gateway/tls-files.ts'
 import { type Place, system } from '../place.ts'
 import { Bans } from '../rules/bans.ts'
 import type { Games } from '../rules/game.ts'
 import { Leaderboard } from '../rules/leaderboard.ts'
+import { limitsOf } from '../rules/limits.ts'
 import type { Kept } from '../rules/lobby.ts'
 import { newSeed } from '../rules/random.ts'
+import type { Store } from '../rules/records.ts'
 import { MAX_SKILLS, Skills } from '../rules/skills.ts'
 import { Admin } from './admin.ts'
 import { AuditLog } from './audit-log.ts'
-import { gameSettingsOf, gamesFor, limitsOf, listOf, type Settings } from './config.ts'
+import { gameSettingsOf, gamesFor, type Settings } from './config.ts'
 import { Hub } from './hub.ts'
 import { OperatorActions } from './operator-actions.ts'
 import { OperatorGuard } from './operator-guard.ts'
 import { Operators, type OperatorsSource } from './operators.ts'
-import {
-  GATEWAY_COUNTERS,
-  type GatewayFigures,
-  type Health,
-  type ServerFigures
-} from './server-figures.ts'
-import { memoryStore, openStore, type Store } from './store.ts'
+import type { Health, ServerFigures } from './server-figures.ts'
+import { memoryStore, openStore } from './store.ts'
 
 /**
  * A thread that ends with an error is started again, and its players come back with their tokens.

@@ -1,52 +1,13 @@
 // What outlives the server: how good players are, and what came of their matches. In a folder, by
 // LevelDB; or in memory alone. Knows no rules of the game: what it is given it keeps, whole or not
 // at all.
+
 import { join } from 'node:path'
 import { type BatchOperation, ClassicLevel } from 'classic-level'
 import type { Ban } from '../rules/bans.ts'
+import type { MatchRecord, Store } from '../rules/records.ts'
 import { MAX_SKILLS } from '../rules/skills.ts'
 import { keyOf } from '../wire/protocol.ts'
-
-/** A match as it is kept. */
-export interface MatchRecord {
-  /** Milliseconds since 1970. */
-  endedAtMs: number
-  room: string
-  scores: { name: string; score: number }[]
-  /** Nobody: then the skills are those of before. */
-  winners: string[]
-  /** Of its players, after it. */
-  skills: { name: string; skill: number }[]
-}
-
-/** Where it is kept. */
-export interface Store {
-  /**
-   * Keeps a match and the skills after it, both or neither. Fulfilled when no end of the process,
-   * kill -9 included, can lose it. Rejected with a {@link StoreError} when it may be lost. Matches
-   * should come in the order in which they ended.
-   */
-  keep(match: MatchRecord): Promise<void>
-  /** The last matches, the newest first. */
-  recent(count: number): Promise<MatchRecord[]>
-  /**
-   * For the start of a server: the skills that it goes on from, by {@link keyOf} of the names. Who
-   * has not played for longest comes first.
-   */
-  skills(): Promise<[key: string, skill: number][]>
-  /** Of the same players, by the same keys: their names as they were written last. */
-  names(): Promise<[key: string, name: string][]>
-  /** The last matches of the player with this {@link keyOf}, the newest first. */
-  matchesOf(key: string, count: number): Promise<MatchRecord[]>
-  /** Those that have not been deleted, the oldest first. */
-  bans(): Promise<Ban[]>
-  /** Adds one, and deletes some: both or neither. Fulfilled and rejected as {@link keep}. */
-  changeBans(added: Ban | undefined, deletedIds: readonly number[]): Promise<void>
-  /** Writes something, to see whether that works. Fulfilled and rejected as {@link keep}. */
-  probe(): Promise<void>
-  /** Waits for pending writes, then closes. Calling it again does nothing. */
-  close(): Promise<void>
-}
 
 /** The store cannot be used now; its message is a sentence for an operator. */
 export class StoreError extends Error {

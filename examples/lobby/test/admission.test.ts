@@ -1,11 +1,12 @@
 // No address can keep the others out: what one customer may take is bounded, by IPv6 network too,
 // and when the server is full the address with most connections without a name loses one.
+
 import { describe, expect, test } from 'vitest'
 import { blockOf } from '../rules/address.ts'
 import { AddressRates } from '../rules/address-rates.ts'
 import { Arrivals } from '../rules/arrivals.ts'
+import { defaultLimits } from '../rules/limits.ts'
 import { Session } from '../rules/session.ts'
-import { defaultLimits } from '../server/config.ts'
 import { openLobby, Person, until } from './person.ts'
 import { Table } from './table.ts'
 import { Visitor } from './web-player.ts'

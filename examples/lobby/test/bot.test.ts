@@ -1,5 +1,6 @@
 // How bots behave: each behaviour alone against made-up messages, and a crowd of them against the
 // real rules, where they must never do what a player may not do.
+
 import { expect, test } from 'vitest'
 import type { Bot, Deed } from '../bots/bot.ts'
 import { type Behaviour, inOrder, livelyMix, type Mix, newBot, sizeOf } from '../bots/mix.ts'
@@ -8,8 +9,8 @@ import { DatagramWay, InputClock } from '../bots/udp.ts'
 import { Wheel } from '../bots/wheel.ts'
 import { CoinHunter, directionTo, nearestOf } from '../games/coin-arena/bot.ts'
 import type { ArenaView } from '../games/coin-arena/rules.ts'
+import { defaultLimits } from '../rules/limits.ts'
 import type { Session } from '../rules/session.ts'
-import { defaultLimits } from '../server/config.ts'
 import type {
   MatchState,
   MemberInfo,

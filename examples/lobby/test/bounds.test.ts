@@ -1,8 +1,8 @@
 // What strangers can make grow, and how far: by the rules alone, with limits that are as wide as
 // they can be set or as narrow as a test needs.
 import { expect, test } from 'vitest'
-import { defaultSettings, MAX_REPLY_BYTES, settingsSchema } from '../server/config.ts'
-import { encode, type ServerMessage } from '../wire/protocol.ts'
+import { defaultSettings, settingsSchema } from '../server/config.ts'
+import { encode, MAX_REPLY_BYTES, type ServerMessage } from '../wire/protocol.ts'
 import { MATCH_MS, Table } from './table.ts'
 
 /** The most that an operator may set. */

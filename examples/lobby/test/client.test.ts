@@ -76,6 +76,12 @@ test('a match has the words of its game', () => {
   expect(describe({ type: 'event', match: 3, event }, match)).toBe('* Bob has 1 coin')
 })
 
+test('what an operator says is printed, and to whom it is said', () => {
+  const text = 'new maps tonight'
+  expect(describe({ type: 'announcement', to: 'all', text })).toBe(`*** From an operator: ${text}`)
+  expect(describe({ type: 'announcement', to: 'you', text })).toContain('to you')
+})
+
 test('a pong is not printed', () => {
   expect(describe({ type: 'pong', id: 1 })).toBeUndefined()
 })

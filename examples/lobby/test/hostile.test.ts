@@ -1,8 +1,9 @@
 // Players who do not mean well, or do not know better: each is answered or cut off, and a player
 // beside them notices nothing.
+
 import { connect } from 'node:net'
 import { expect, test } from 'vitest'
-import { defaultLimits, type Limits } from '../server/config.ts'
+import { defaultLimits, type Limits } from '../rules/limits.ts'
 import type { LobbyServer } from '../server/server.ts'
 import { openLobby, Person, until } from './person.ts'
 

@@ -1,4 +1,5 @@
 // The load command: a small load from beginning to end, its arithmetic, and that no process stays.
+
 import { type ChildProcess, spawn } from 'node:child_process'
 import { mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
@@ -6,7 +7,7 @@ import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { expect, onTestFinished, test } from 'vitest'
 import { isWindows } from '../../../test/support/system.ts'
-import type { Times } from '../load/figures.ts'
+import type { Times } from '../bots/figures.ts'
 import {
   allHold,
   type LoadRun,

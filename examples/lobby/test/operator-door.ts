@@ -1,18 +1,15 @@
 // For tests of what operators get: their door over a real poller, and a server behind it whose
 // figures are made up.
+
 import { Poller } from 'pollport'
 import { onTestFinished } from 'vitest'
 import type { Ban } from '../rules/bans.ts'
+import type { RoomDetail } from '../rules/details.ts'
 import { Admin, type AdminActions } from '../server/admin.ts'
 import { AuditLog } from '../server/audit-log.ts'
 import { OperatorGuard } from '../server/operator-guard.ts'
 import { type defaultOperatorLimits, Operators, type OperatorsSource } from '../server/operators.ts'
-import {
-  type Health,
-  LATENESS_BOUNDS_MS,
-  type RoomDetail,
-  type ServerFigures
-} from '../server/server-figures.ts'
+import { type Health, LATENESS_BOUNDS_MS, type ServerFigures } from '../server/server-figures.ts'
 
 export function madeUpFigures(own: Partial<ServerFigures> = {}): ServerFigures {
   const gateway = {

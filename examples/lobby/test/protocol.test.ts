@@ -1,6 +1,7 @@
 // What a client may send: everything else gets a refusal with the right code, and nothing else.
+
 import { expect, test } from 'vitest'
-import { defaultLimits } from '../server/config.ts'
+import { defaultLimits } from '../rules/limits.ts'
 import { encode, keyOf, parseCommand, parseMessage, Refusal } from '../wire/protocol.ts'
 import { TOKEN_CHARS } from '../wire/tokens.ts'
 

@@ -1,10 +1,11 @@
 // The queue for quick matches and the skills behind it: who plays together, in which order, and
 // what a match changes.
+
 import { expect, test } from 'vitest'
+import { defaultLimits } from '../rules/limits.ts'
 import { Player } from '../rules/player.ts'
 import { QuickMatch } from '../rules/quick-match.ts'
 import { FIRST_SKILL, Skills } from '../rules/skills.ts'
-import { defaultLimits } from '../server/config.ts'
 import { Table } from './table.ts'
 
 const limits = {

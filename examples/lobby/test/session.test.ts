@@ -1,7 +1,8 @@
 // How fast a player may talk.
+
 import { expect, test } from 'vitest'
+import { defaultLimits } from '../rules/limits.ts'
 import { Throttle, TokenBucket } from '../rules/session.ts'
-import { defaultLimits } from '../server/config.ts'
 
 test('a bucket gives its capacity at once, and then what its rate gives', () => {
   const bucket = new TokenBucket(5, 10, 0)

@@ -1,10 +1,12 @@
 // Settings come from a flag, else the environment, else a file, else the default; and a mistake is
 // reported with its place.
+
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { expect, onTestFinished, test } from 'vitest'
-import { defaultLimits, defaultSettings, limitsOf } from '../server/config.ts'
+import { defaultLimits, limitsOf } from '../rules/limits.ts'
+import { defaultSettings } from '../server/config.ts'
 import { describeSettings, readSettings, SettingsError, settingFlags } from '../server/settings.ts'
 
 function fileWith(content: unknown): string {

@@ -1,14 +1,16 @@
 // What a server keeps: skills and results outlive it, however it ends; and no match
 // is announced as over before it is stored.
+
 import { type ChildProcess, spawn } from 'node:child_process'
 import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { beforeEach, expect, onTestFinished, test, vi } from 'vitest'
+import type { MatchRecord, Store } from '../rules/records.ts'
 import { FIRST_SKILL } from '../rules/skills.ts'
 import type { LobbyServer } from '../server/server.ts'
-import { type MatchRecord, openStore, type Store } from '../server/store.ts'
+import { openStore } from '../server/store.ts'
 import { openLobby, Person, until } from './person.ts'
 
 /** What the store does before it keeps a match. */

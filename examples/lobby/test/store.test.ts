@@ -1,5 +1,6 @@
 // What the store promises: what was kept is there whatever happened to the process, whole, and
 // once.
+
 import { type ChildProcessByStdio, spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
@@ -11,15 +12,9 @@ import { fileURLToPath } from 'node:url'
 import { ClassicLevel } from 'classic-level'
 import { expect, onTestFinished, test, vi } from 'vitest'
 import { isWindows } from '../../../test/support/system.ts'
+import type { MatchRecord, Store } from '../rules/records.ts'
 import { FIRST_SKILL, Skills } from '../rules/skills.ts'
-import {
-  type MatchRecord,
-  memoryStore,
-  openStore,
-  type Store,
-  StoreError,
-  type StoreOptions
-} from '../server/store.ts'
+import { memoryStore, openStore, StoreError, type StoreOptions } from '../server/store.ts'
 import { keyOf } from '../wire/protocol.ts'
 
 vi.setConfig({ testTimeout: 120_000 })

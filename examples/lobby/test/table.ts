@@ -5,16 +5,11 @@ import { randomBytes } from 'node:crypto'
 import type { ArenaView } from '../games/coin-arena/rules.ts'
 import { games } from '../games/index.ts'
 import { type Games, TICKS_PER_SECOND } from '../rules/game.ts'
+import { defaultLimits, type Limits } from '../rules/limits.ts'
 import { Lobby } from '../rules/lobby.ts'
+import type { MatchRecord } from '../rules/records.ts'
 import { Session } from '../rules/session.ts'
-import {
-  defaultLimits,
-  defaultSettings,
-  gameSettingsOf,
-  type Limits,
-  type Settings
-} from '../server/config.ts'
-import type { MatchRecord } from '../server/store.ts'
+import { defaultSettings, gameSettingsOf, type Settings } from '../server/config.ts'
 import type { RefusalCode, ServerMessage } from '../wire/protocol.ts'
 
 /** The default. */

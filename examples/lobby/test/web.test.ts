@@ -1,9 +1,10 @@
 // The door for browsers over real sockets: the page, WebSockets beside other players, and those who
 // are no browsers.
+
 import { readdirSync } from 'node:fs'
 import http from 'node:http'
 import { expect, test } from 'vitest'
-import { defaultLimits } from '../server/config.ts'
+import { defaultLimits } from '../rules/limits.ts'
 import { arenas, openLobby, Person, until } from './person.ts'
 import { ticketOf, UdpEnd } from './udp-end.ts'
 import { Browser, frame, upgradeRequest, Visitor } from './web-player.ts'

@@ -192,10 +192,17 @@ export function reduce(state, message, nowMs) {
 }
 
 /**
+ * What {@link reduce} does not handle itself.
+ * @typedef {Exclude<ServerMessage, { type: 'welcome' | 'rooms' | 'rooms-changed' | 'players' |
+ *   'queued' | 'unqueued' | 'leaders' | 'history' | 'joined' | 'left' | 'kicked' | 'chat' |
+ *   'announcement' | 'draining' }>} OtherMessage
+ */
+
+/**
  * Messages that only members of a room get.
  * @param {ViewState} state
  * @param {RoomView} room
- * @param {ServerMessage} message
+ * @param {OtherMessage} message
  * @param {number} nowMs
  * @returns {ViewState}
  */
@@ -259,9 +266,29 @@ function reduceRoom(state, room, message, nowMs) {
       const members = room.members.map((member) => ({ ...member, ready: false }))
       return changed({ members, match: undefined, result: resultOf(message) }, 'The match is over')
     }
-    default:
+    // Others handle these: the connection, the game, the dialogs
+    case 'hello':
+    case 'signed-out':
+    case 'held':
+    case 'state':
+    case 'event':
+    case 'udp':
+    case 'pong':
+    case 'error':
+    case 'bye':
       return state
+    default:
+      return passOver(state, message)
   }
+}
+
+/**
+ * A message of a newer server. One of this server's that nobody handles does not compile.
+ * @param {ViewState} state
+ * @param {never} _message
+ */
+function passOver(state, _message) {
+  return state
 }
 
 /**

@@ -185,6 +185,12 @@ export function decodeToPlayer(bytes: Buffer): ToPlayer | undefined {
   }
 }
 
+/** Of an encoded state: what is needed to send it, without reading it all. */
+export function headOf(bytes: Uint8Array): { match: number; tick: number } {
+  const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.length)
+  return { match: view.getUint32(1), tick: view.getUint32(5) }
+}
+
 /** undefined for what is too short; `body` is a view of `bytes`. */
 export function decodeState(bytes: Buffer): EncodedState | undefined {
   if (bytes.length < STATE_HEAD_BYTES) return undefined

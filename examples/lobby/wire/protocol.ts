@@ -2,12 +2,24 @@
 // of two bytes. parseCommand() validates everything that a client sends. Uses no rooms and no
 // sockets.
 import { FrameEncoder } from 'pollport'
-import { type Limits, MAX_REPLY_BYTES } from '../server/config.ts'
 import { TOKEN_CHARS } from './tokens.ts'
 
 /** Both directions: two bytes of length, most significant first, then that many bytes of JSON. */
 export const LENGTH_BYTES = 2
 export const PROTOCOL_VERSION = 4
+
+/**
+ * From the server: what its two bytes of length can say. The longest is the end of a match; with
+ * the most and the longest names that may be set it has about 57 kB, with the defaults 3 kB.
+ */
+export const MAX_REPLY_BYTES = 65_535
+
+/** How long texts may be, in Unicode code points. */
+export interface TextLimits {
+  maxNameChars: number
+  maxPasswordChars: number
+  maxTextChars: number
+}
 
 /** What a client sends: optional fields have a default. */
 export type Request =
@@ -338,7 +350,7 @@ export function parseMessage(frame: Uint8Array): ServerMessage {
 }
 
 /** For the server. Throws a {@link Refusal} for anything that is not exactly a command. */
-export function parseCommand(frame: Uint8Array, limits: Limits): Command {
+export function parseCommand(frame: Uint8Array, limits: TextLimits): Command {
   const fields = parseObject(frame)
   switch (fields.type) {
     case 'name':
@@ -447,7 +459,7 @@ const invisible = /[\p{Default_Ignorable_Code_Point}\u2800]/u
 // around; a lone surrogate is no character.
 const forbiddenInText = /[\p{Cc}\p{Cs}\p{Zl}\p{Zp}\u202a-\u202e\u2066-\u2069]/u
 
-function checkName(value: unknown, limits: Limits): string {
+function checkName(value: unknown, limits: TextLimits): string {
   if (typeof value !== 'string') throw new Refusal('bad-message', 'a name must be a string')
   const name = heapOfMarks.test(value) ? '' : value.normalize('NFC')
   if (name === '' || [...name].length > limits.maxNameChars) {
@@ -462,7 +474,7 @@ function checkName(value: unknown, limits: Limits): string {
   return name
 }
 
-function checkPassword(value: unknown, limits: Limits): string | undefined {
+function checkPassword(value: unknown, limits: TextLimits): string | undefined {
   if (value === undefined) return undefined
   if (typeof value !== 'string') throw new Refusal('bad-message', '"password" must be a string')
   if (value === '' || [...value].length > limits.maxPasswordChars) {
@@ -486,7 +498,7 @@ function checkSettings(value: unknown): Record<string, unknown> | undefined {
 
 function checkFilter(
   { filter = '', open = false }: Record<string, unknown>,
-  limits: Limits
+  limits: TextLimits
 ): RoomFilter {
   if (typeof filter !== 'string') throw new Refusal('bad-message', '"filter" must be a string')
   if ([...filter].length > limits.maxNameChars) {
@@ -501,7 +513,7 @@ function checkToken(value: unknown): string {
   throw new Refusal('bad-token', 'this token is not from this server')
 }
 
-function checkText(value: unknown, limits: Limits): string {
+function checkText(value: unknown, limits: TextLimits): string {
   if (typeof value !== 'string') throw new Refusal('bad-message', '"text" must be a string')
   const text = heapOfMarks.test(value) ? '' : value.normalize('NFC').trim()
   if (text === '' || [...text].length > limits.maxTextChars || forbiddenInText.test(text)) {

@@ -1,9 +1,10 @@
 // Bots that play with a person who asked for practice: players like others, on a gateway of their
 // own inside the server, without sockets. They come into one room, get ready for each match, and go
 // when no person plays there any more.
+import type { GatewayFigures } from '../gateway/figures.ts'
+import type { GatewayLink, HubLink } from '../gateway/links.ts'
 import type { Alarm, Place } from '../place.ts'
 import type { BotMind, Game, Games } from '../rules/game.ts'
-import type { GatewayFigures } from '../server/server-figures.ts'
 import { decodeState } from '../wire/datagram.ts'
 import {
   encode,
@@ -13,7 +14,6 @@ import {
   type Request,
   type ServerMessage
 } from '../wire/protocol.ts'
-import type { GatewayLink, HubLink } from './links.ts'
 
 /** Of states that come thirty times a second; a person does something about ten times. */
 const STATES_PER_THOUGHT = 3

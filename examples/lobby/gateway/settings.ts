@@ -1,0 +1,20 @@
+// What a gateway needs to know of the settings. server/config.ts has all of them.
+import type { Limits } from '../rules/limits.ts'
+
+export interface GatewaySettings extends Limits {
+  host: string
+  trustedProxies: string
+  webOrigins: string
+  tlsCert: string
+  tlsKey: string
+  tlsDoors: string
+  logLevel: string
+}
+
+/** The words of a setting that is a list, separated by commas. */
+export function listOf(text: string): string[] {
+  return text
+    .split(',')
+    .map((word) => word.trim())
+    .filter((word) => word !== '')
+}
