@@ -161,7 +161,7 @@ export type Limits = z.infer<typeof limitsSchema>
 export const defaultLimits: Limits = limitsSchema.parse({})
 
 /** The limits of some settings, without the rest. */
-export function limitsOf(settings: Record<string, unknown>): Limits {
+export function limitsOf(settings: Limits): Limits {
   const names = Object.keys(limitSettings)
   return limitsSchema.parse(
     Object.fromEntries(Object.entries(settings).filter(([name]) => names.includes(name)))
