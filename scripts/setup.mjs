@@ -133,17 +133,21 @@ function runNode(args) {
   const child = spawn(process.execPath, args, { cwd: root, stdio: 'inherit' })
   // At a terminal Ctrl-C reaches the child directly, as a member of the foreground group; a signal
   // sent to this process alone does not.
+  let wasAsked = false
   const forward = { SIGINT: !process.stdin.isTTY, SIGTERM: true, SIGHUP: !process.stdin.isTTY }
   for (const [signal, isForwarded] of Object.entries(forward)) {
     process.on(signal, () => {
+      wasAsked = true
       if (isForwarded) child.kill(signal)
     })
   }
   // npm passes a signal on to its shell, and a shell such as dash dies of it without telling us. An
-  // orphan ends its child.
+  // orphan asks its child to end, once: a second time could mean "at once" to it.
   const parent = process.ppid
-  setInterval(() => {
-    if (process.ppid !== parent) child.kill('SIGTERM')
+  const watch = setInterval(() => {
+    if (process.ppid === parent) return
+    clearInterval(watch)
+    if (!wasAsked) child.kill('SIGTERM')
   }, 250).unref()
   child.on('error', (error) => fail(`could not start Node: ${error.message}`))
   child.on('exit', (code, signal) => {

@@ -10,6 +10,7 @@ import { pino } from 'pino'
 import { runClient } from './bots/client.ts'
 import type { BotReport } from './bots/figures.ts'
 import { livelyMix } from './bots/mix.ts'
+import { listOf } from './gateway/settings.ts'
 import { formatFigures, LiveLine } from './load/figures.ts'
 import { defaultSettings, type Settings } from './server/config.ts'
 import { LobbyServer } from './server/server.ts'
@@ -96,8 +97,8 @@ async function serve(address: string, settings: Settings, botCount: number): Pro
   const server = await openServer(address, await addressOf(settings.operatorHost), settings)
   const elsewhere = server.port === defaultSettings.port ? '' : ` --port ${server.port}`
   console.log(`The lobby is open on ${address}:${server.port}. Ctrl-C closes it.`)
-  console.log(`To play, in a browser:        ${urlOf(settings.host, server.webPort)}`)
-  const monitor = urlOf(settings.operatorHost, server.operatorPort)
+  console.log(`To play, in a browser:        ${urlOf('web', settings, server.webPort)}`)
+  const monitor = urlOf('operators', settings, server.operatorPort)
   // A token that the operator has chosen is printed nowhere
   const token = settings.operatorToken === '' ? `?token=${server.operatorToken}` : ''
   console.log(`The monitor, for operators:   ${monitor}${token}`)
@@ -157,9 +158,11 @@ async function serve(address: string, settings: Settings, botCount: number): Pro
 }
 
 /** The address to open; a server can listen on all addresses, but you cannot connect to that. */
-function urlOf(host: string, port: number): string {
+function urlOf(door: 'web' | 'operators', settings: Settings, port: number): string {
+  const host = door === 'web' ? settings.host : settings.operatorHost
+  const isSecure = settings.tlsCert !== '' && listOf(settings.tlsDoors).includes(door)
   const reachable = host === '0.0.0.0' || host === '::' ? 'localhost' : host
-  return `http://${reachable.includes(':') ? `[${reachable}]` : reachable}:${port}/`
+  return `${isSecure ? 'https' : 'http'}://${reachable.includes(':') ? `[${reachable}]` : reachable}:${port}/`
 }
 
 async function openServer(

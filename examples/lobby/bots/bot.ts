@@ -48,6 +48,7 @@ export const BOT_NAME = 'bot '
 
 /** Somebody else was quicker, or the server is about to end. */
 const races = new Set<RefusalCode>([
+  'name-reserved',
   'room-taken',
   'room-full',
   'no-such-room',
@@ -83,7 +84,7 @@ export abstract class Bot {
   readonly batchBufferBytes: number | undefined
   protected readonly ledger: Ledger
   protected readonly crowd: number
-  readonly #wantedName: string
+  #wantedName: string
   readonly #random: () => number
   #name = ''
   #token: string | undefined
@@ -241,6 +242,8 @@ export abstract class Bot {
       this.#isEndKnown = true
       this.#token = undefined // after a dismissal there is no seat to come back to
     }
+    // It had results once, with an account that no bot keeps.
+    if (code === 'name-reserved') this.#wantedName += ` ${Math.floor(this.#random() * 1e6)}`
     if (this.expects(code) || races.has(code)) this.ledger.expected(code)
     else this.ledger.error(code)
     if (!this.#isAsking) return

@@ -22,6 +22,7 @@ const lobbyHelp = `/name Ann      choose your name
 /quick         a match with anybody of about your skill (/unquick: no longer)
 /leave         go back to the lobby
 /host Ann      hand your room over to somebody; /kick Ann sends somebody out
+/mute Ann      hear no more of Ann's chat (/unmute Ann takes it back); /report Ann | why
 /ready         say that you are ready; when all are, the match begins (/unready takes it back)
 /say hello     say something to your room, or to the lobby; the same as just typing it
 /quit          leave`
@@ -75,6 +76,13 @@ export function parseLine(line: string, game?: Game): Request | Play | 'help' | 
     case '/host':
     case '/kick':
       return { type: word === '/host' ? 'host' : 'kick', name: rest }
+    case '/mute':
+    case '/unmute':
+      return { type: 'mute', name: rest, on: word === '/mute' }
+    case '/report': {
+      const [name, text = 'no reason given'] = rest.split(' | ', 2)
+      return { type: 'report', name: name.trim(), text }
+    }
     case '/quick':
     case '/unquick':
       return { type: word === '/quick' ? 'queue' : 'unqueue' }
@@ -168,6 +176,10 @@ export function describe(message: ServerMessage, match?: Match): string | undefi
       return `The server is about to close, in ${Math.ceil(message.withinMs / 1000)} seconds at the latest.`
     case 'bye':
       return 'The server closes. Goodbye!'
+    case 'muted':
+      return message.on ? `You no longer hear ${message.name}.` : `You hear ${message.name} again.`
+    case 'reported':
+      return `The operators will look at what ${message.name} said.`
     case 'pong':
     case 'state': // for eyes, not for lines
     case 'udp':

@@ -6,14 +6,8 @@ import { availableParallelism, cpus } from 'node:os'
 import { resolve } from 'node:path'
 import { parseArgs } from 'node:util'
 import { type Mix, sizeOf } from '../bots/mix.ts'
-import {
-  BotsProcess,
-  descriptorLimit,
-  findCores,
-  Mistake,
-  OTHER_DESCRIPTORS,
-  ServerProcess
-} from './processes.ts'
+import { descriptorLimit, OTHER_DESCRIPTORS } from '../server/contradictions.ts'
+import { BotsProcess, findCores, Mistake, ServerProcess } from './processes.ts'
 import {
   allHold,
   type LoadOptions,
@@ -35,6 +29,8 @@ const usage = `Load: a server of its own, and very many bots, on this machine.
   --playing NUMBER   so many of them are in a match at any time (a fifth)
   --seconds NUMBER   how long it is measured, once all are there (20)
   --web PERCENT      so many of a hundred come by WebSocket, as browsers do (0)
+  --encrypted        over TLS, and with encrypted datagrams; the server needs a certificate:
+                     -- --tls-cert cert.pem --tls-key key.pem
   --workers NUMBER   the server's threads that hold connections (0: one core for all of it)
   --bad-guests       measures, in rounds, what a flooder, a slow reader, 1,000 half-open connections and
                      attackers of the web port change for the others
@@ -93,6 +89,7 @@ try {
 }
 
 interface Arguments extends LoadOptions {
+  encrypted: boolean
   badGuests: boolean
   rounds: number
   json: string | undefined
@@ -116,6 +113,7 @@ function readArguments(): Arguments | undefined {
     seconds: readNumber('--seconds', values.seconds ?? '20', 1, 86_400),
     workers: readNumber('--workers', values.workers ?? '0', 0, 64),
     web: readNumber('--web', values.web ?? '0', 0, 100),
+    encrypted: values.encrypted ?? false,
     badGuests: values['bad-guests'] ?? false,
     rounds: readNumber('--rounds', values.rounds ?? '5', 1, 1_000),
     json: values.json,
@@ -132,6 +130,7 @@ function parse() {
         players: { type: 'string' },
         playing: { type: 'string' },
         seconds: { type: 'string' },
+        encrypted: { type: 'boolean' },
         workers: { type: 'string' },
         web: { type: 'string' },
         json: { type: 'string' },
@@ -204,7 +203,8 @@ async function main(): Promise<number> {
         port: server.port,
         mix,
         ...RAMP,
-        web: { port: server.webPort, percent: options.web }
+        web: { port: server.webPort, percent: options.web },
+        encrypted: options.encrypted
       },
       { cores: cores.bots, profile }
     )
@@ -242,7 +242,10 @@ async function main(): Promise<number> {
 /**
  * The limits that so many players need, and matches that last; everything else has its default.
  */
-function serverFlags({ players, workers, serverFlags }: Arguments, badGuests: number): string[] {
+function serverFlags(
+  { players, workers, encrypted, serverFlags }: Arguments,
+  badGuests: number
+): string[] {
   const settings = {
     port: 0,
     'udp-port': 0,
@@ -253,7 +256,9 @@ function serverFlags({ players, workers, serverFlags }: Arguments, badGuests: nu
     'max-rooms': players,
     'max-queued': players,
     'coin-arena.coins-to-win': COINS_TO_WIN,
-    workers
+    workers,
+    // This command asks for figures without TLS.
+    ...(encrypted ? { 'tls-doors': 'game,web' } : {})
   }
   return [
     ...Object.entries(settings).flatMap(([name, value]) => [`--${name}`, String(value)]),

@@ -17,8 +17,6 @@ const START_MS = 30_000
 const ANSWER_MS = 10_000
 /** How long a process has to end by itself. */
 const GRACE_MS = 5_000
-/** What a process has open besides its players: libraries, pipes, listeners, epoll. */
-export const OTHER_DESCRIPTORS = 64
 
 /** A sentence for the person at the keyboard, instead of a stack trace. */
 export class Mistake extends Error {}
@@ -38,16 +36,6 @@ export function findCores(): number[] {
     const [first, last = first] = range.split('-').map(Number)
     return Array.from({ length: last - first + 1 }, (_, at) => first + at)
   })
-}
-
-/**
- * How many descriptors a process may have; Node raises its own soft limit to it. Windows has no
- * such limit.
- */
-export function descriptorLimit(): number {
-  if (process.platform === 'win32') return Number.POSITIVE_INFINITY
-  const said = spawnSync('sh', ['-c', 'ulimit -Hn'], { encoding: 'utf8' }).stdout.trim()
-  return said === 'unlimited' ? Number.POSITIVE_INFINITY : Number(said)
 }
 
 /**
@@ -158,7 +146,7 @@ export class ServerProcess {
         // And from then on it is only read, so that the pipe does not fill
         if (said.length < 4_096) said += data
         const port = / is open on \S+:(\d+)/.exec(said)?.[1]
-        const web = /browser:\s+(http:\S+?)\/?\s/i.exec(said)?.[1]
+        const web = /browser:\s+(https?:\S+?)\/?\s/i.exec(said)?.[1]
         const operators = /operators:\s+(http:\S+)\s/i.exec(said)?.[1]
         if (port === undefined || web === undefined || operators === undefined) return
         settle()

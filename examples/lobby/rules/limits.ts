@@ -58,6 +58,14 @@ export const limitSettings = {
     'how long `hold` reserves a seat for a player who is about to join'
   ),
   kickedMs: whole(60_000, 0, DAY_MS, 'how long a player that the host removed cannot come back'),
+  maxPasswordTries: whole(5, 1, 1_000, 'wrong passwords of a room from one address; then it waits'),
+  passwordLockMs: whole(60_000, 0, DAY_MS, 'for so long, and wrong passwords count for so long'),
+  ratedPairsPerDay: whole(
+    10,
+    1,
+    1_000_000,
+    'matches a day in which the same two accounts change the skill of each other'
+  ),
   maxPasswordChars: whole(32, 1, 100, 'of a room, in Unicode code points'),
   countdownMs: whole(3_000, 0, 60_000, 'between "all are ready" and the start; 0 = at once'),
   minMatchPlayers: whole(2, 2, 100, 'fewer do not play'),
@@ -93,6 +101,12 @@ export const limitSettings = {
     1,
     1_000_000_000,
     'all chat lines in the lobby together, times their receivers; more are refused'
+  ),
+  maxLobbyLinesPerAddress: whole(
+    60,
+    1,
+    1_000_000,
+    'chat lines in the lobby from one address in a minute'
   ),
   maxDroppedMessages: whole(
     40,

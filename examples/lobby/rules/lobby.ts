@@ -13,8 +13,9 @@ import {
   Refusal,
   type ServerMessage
 } from '../wire/protocol.ts'
-import { newPlayerId, TOKEN_KEY_BYTES, TokenSigner } from '../wire/tokens.ts'
+import { AccountSigner, newPlayerId, TOKEN_KEY_BYTES, TokenSigner } from '../wire/tokens.ts'
 import { unhandled } from '../wire/unhandled.ts'
+import { Accounts } from './accounts.ts'
 import { AddressRates } from './address-rates.ts'
 import { Arrivals } from './arrivals.ts'
 import { type Ban, Bans } from './bans.ts'
@@ -22,10 +23,13 @@ import type { PersonPage, RoomPage } from './details.ts'
 import type { Game, Games } from './game.ts'
 import { Leaderboard } from './leaderboard.ts'
 import { type Limits, TICK_PARTS } from './limits.ts'
+import { LobbyTalk } from './lobby-talk.ts'
 import type { MatchResult } from './match.ts'
-import { Player, sessionsOf } from './player.ts'
+import { hearersOf, Player, sessionsOf } from './player.ts'
 import { QuickMatch } from './quick-match.ts'
+import { RatedPairs } from './rated-pairs.ts'
 import type { MatchRecord } from './records.ts'
+import { type Report, Reports } from './reports.ts'
 import {
   type Deliver,
   type DeliverState,
@@ -35,7 +39,7 @@ import {
   type RoomOutlet
 } from './room.ts'
 import { RoomList } from './room-list.ts'
-import { type Session, TokenBucket } from './session.ts'
+import type { Session } from './session.ts'
 import { MAX_SKILLS, Skills } from './skills.ts'
 
 /** Says why and ends the connection. Calls {@link Lobby.leave} before it returns. */
@@ -51,6 +55,10 @@ export interface Outlet {
    * when storing has failed.
    */
   keep(match: MatchRecord, then: (saved: boolean) => void): void
+  /** Signs accounts and resume tokens; without one they end with this lobby. */
+  readonly tokenKey?: Buffer | undefined
+  /** Somebody was reported to the operators; {@link Lobby.reports} has it, too. */
+  reported?(report: Report): void
   /** Reads a player's last matches. Calls `then` with undefined if that fails. */
   history(key: string, then: (matches: PlayedMatch[] | undefined) => void): void
   newSeed(): string
@@ -73,10 +81,16 @@ export interface Kept {
   skills?: Skills
   leaders?: Leaderboard
   bans?: Bans
+  accounts?: Accounts
 }
 
 /** How many commands a question for one's history counts for: each reads the store. */
 const HISTORY_COST = 10
+/** The same for a report: somebody has to read it. */
+const REPORT_COST = 20
+/** By one player; of more the first one is heard again. */
+const MAX_MUTED = 100
+const DAY_MS = 24 * 60 * 60_000
 /** The seats of a practice, with the one of the player. */
 const PRACTICE_SEATS = 4
 
@@ -87,6 +101,10 @@ export class Lobby {
   readonly #dismiss: Dismiss
   readonly #ofRooms: RoomOutlet
   readonly #tokens: TokenSigner
+  readonly #accountTokens: AccountSigner
+  readonly #accounts: Accounts
+  readonly #ratedPairs: RatedPairs
+  readonly reports = new Reports()
   /** Connected, and not being disconnected. */
   readonly #present = new Set<Session>()
   /** Those of them without a name yet. */
@@ -119,18 +137,13 @@ export class Lobby {
   #isDraining = false
   /** The players who are in no room: the lobby proper. */
   readonly #inLobby = new Set<Player>()
-  /**
-   * How much chat they may receive in all: otherwise a few who talk all the time would fill the
-   * chat of thousands.
-   */
-  readonly #lobbyTalk: TokenBucket
+  readonly #lobbyTalk: LobbyTalk
   /** Those whose connection is lost, the longest away first. */
   readonly #away = new Set<Player>()
 
   constructor(limits: Limits, outlet: Outlet, games: LobbyGames, kept: Kept = {}) {
     this.#limits = limits
     this.#outlet = outlet
-    this.#tokens = new TokenSigner(outlet.randomBytes(TOKEN_KEY_BYTES))
     this.#deliver = outlet.deliver
     this.#dismiss = outlet.dismiss
     this.#skills = kept.skills ?? new Skills()
@@ -143,11 +156,12 @@ export class Lobby {
     this.#queues = new Map(
       [...games.list.values()].map((game) => [game, new QuickMatch(limits, game)])
     )
-    this.#lobbyTalk = new TokenBucket(
-      2 * limits.lobbyHearersPerSecond,
-      limits.lobbyHearersPerSecond,
-      0
-    )
+    this.#lobbyTalk = new LobbyTalk(limits)
+    const key = outlet.tokenKey ?? outlet.randomBytes(TOKEN_KEY_BYTES)
+    this.#tokens = new TokenSigner(key)
+    this.#accountTokens = new AccountSigner(key)
+    this.#accounts = kept.accounts ?? new Accounts(MAX_SKILLS)
+    this.#ratedPairs = new RatedPairs(limits.ratedPairsPerDay)
     this.#ofRooms = {
       deliver: outlet.deliver,
       deliverState: outlet.deliverState,
@@ -380,7 +394,7 @@ export class Lobby {
         this.#deliver([session], { type: 'pong', id: command.id })
         return
       case 'name':
-        this.#signIn(session, command.name, nowMs)
+        this.#signIn(session, command, nowMs)
         return
       case 'resume':
         this.#resume(session, command.token, nowMs)
@@ -410,14 +424,14 @@ export class Lobby {
       case 'leaders': {
         const { size: players } = this.#leaders
         const leaders = [...this.#leaders.top()]
-        const skill = this.#skills.of(player.name)
+        const skill = this.#skills.of(this.#keyOf(player))
         this.#tell(player, { type: 'leaders', leaders, skill, players })
         break
       }
       case 'history':
         if (!session.bucket.take(HISTORY_COST, nowMs))
           throw new Refusal('too-fast', 'you ask for your matches too often; wait a moment')
-        this.#outlet.history(keyOf(player.name), (matches) => {
+        this.#outlet.history(this.#keyOf(player), (matches) => {
           if (matches !== undefined) this.#tell(player, { type: 'history', matches })
           else
             this.#refuse(session, new Refusal('no-history', 'your matches cannot be read just now'))
@@ -479,12 +493,22 @@ export class Lobby {
         if (player.room !== undefined) player.room.say(player, command.text)
         else this.#sayInLobby(session, player, command.text, nowMs)
         break
+      case 'mute':
+        this.#mute(player, command.name, command.on)
+        break
+      case 'report':
+        this.#report(session, player, command.name, command.text, nowMs)
+        break
       default:
         unhandled(command)
     }
   }
 
-  #signIn(session: Session, name: string, nowMs: number): void {
+  #signIn(
+    session: Session,
+    { name, account: token }: Extract<Command, { type: 'name' }>,
+    nowMs: number
+  ): void {
     this.#mustBeNobody(session)
     this.#mustNotDrain()
     if (!this.#signInRates.take(session.block, nowMs))
@@ -493,7 +517,12 @@ export class Lobby {
     this.#mustNotBeBanned(key)
     // Also that of a player who is away: the name is part of the seat.
     if (this.#players.has(key)) throw new Refusal('name-taken', 'this name is taken')
-    const player = new Player(name, newPlayerId(this.#outlet.randomBytes))
+    const { randomBytes } = this.#outlet
+    const known = token && this.#accountTokens.verify(token)
+    const account = known || newPlayerId(randomBytes)
+    if (!this.#accounts.mayUse(account, name))
+      throw new Refusal('name-reserved', 'somebody has played under this name, and keeps it')
+    const player = new Player(name, newPlayerId(randomBytes), account)
     this.#players.set(key, player)
     this.#byId.set(player.id, player)
     this.#inLobby.add(player)
@@ -529,6 +558,7 @@ export class Lobby {
     this.#signIns++
     session.player = player
     player.session = session
+    player.block = session.block
     player.tokenSerial++
     const expiresMs = Math.floor(nowMs + this.#limits.tokenMs)
     const token = this.#tokens.sign({ id: player.id, serial: player.tokenSerial, expiresMs })
@@ -536,7 +566,8 @@ export class Lobby {
       type: 'welcome',
       name: player.name,
       token,
-      resumeMs: this.#limits.resumeMs
+      resumeMs: this.#limits.resumeMs,
+      account: this.#accountTokens.sign(player.account)
     })
   }
 
@@ -560,15 +591,42 @@ export class Lobby {
     result: MatchResult,
     then: (kept: KeptMatch) => void
   ): void {
+    const { accounts } = room
+    const accountOf = (name: string) => accounts.get(name) as string
+    const identities = players.map((name) => {
+      const account = accountOf(name)
+      return { name, account, key: this.#accounts.keyFor(account, name) }
+    })
     if (room.options.isPractice) {
-      const skills = players.map((name) => ({ name, skill: this.#skills.of(name) }))
+      const skills = identities.map(({ name, key }) => ({ name, skill: this.#skills.of(key) }))
       return then({ skills, saved: true })
     }
-    const skills = this.#skills.record(players, result.winners)
-    const record = { endedAtMs: this.#outlet.dateMs(), room: room.name, ...result, skills }
-    if (result.winners.length > 0)
-      for (const { name, skill } of skills) this.#leaders.set(keyOf(name), name, skill)
+    const day = Math.floor(this.#outlet.dateMs() / DAY_MS)
+    const changed = this.#skills.record(
+      identities.map(({ key }) => key),
+      identities.filter(({ name }) => result.winners.includes(name)).map(({ key }) => key),
+      (one, other) => this.#ratedPairs.take(one, other, day)
+    )
+    const skills = identities.map(({ name }, at) => ({ name, skill: changed[at].skill }))
+    const record = {
+      endedAtMs: this.#outlet.dateMs(),
+      room: room.name,
+      ...result,
+      skills,
+      identities
+    }
+    if (result.winners.length > 0) {
+      for (const [at, { name, account, key }] of identities.entries()) {
+        this.#accounts.claim(account, key)
+        this.#leaders.set(key, name, skills[at].skill)
+      }
+    }
     this.#outlet.keep(record, (saved) => then({ skills, saved }))
+  }
+
+  /** Under which the player's skill and results are. */
+  #keyOf({ account, name }: Player): string {
+    return this.#accounts.keyFor(account, name)
   }
 
   #remove(player: Player, nowMs: number): void {
@@ -673,7 +731,7 @@ export class Lobby {
     this.#mustNotDrain()
     const queue = this.#queues.get(game) as QuickMatch
     if (queue.isFull) throw new Refusal('queue-full', 'the queue is full')
-    const skill = this.#skills.of(player.name)
+    const skill = this.#skills.of(this.#keyOf(player))
     if (!queue.has(player)) this.#unqueue(player)
     queue.add(player, skill, nowMs)
     this.#tell(player, { type: 'queued', game: game.name, skill, players: queue.size })
@@ -786,11 +844,47 @@ export class Lobby {
     if (!session.bucket.take(this.#limits.lobbyChatMessages, nowMs)) {
       throw new Refusal('too-fast', 'you chat too fast in the lobby; wait a moment')
     }
-    const hearers = Math.min(this.#inLobby.size, this.#limits.lobbyHearersPerSecond)
-    if (!this.#lobbyTalk.take(hearers, nowMs)) {
-      throw new Refusal('too-fast', 'the lobby chat is too busy; try again in a moment')
+    this.#lobbyTalk.admit(player.block, text, this.#inLobby.size, nowMs)
+    player.says(text)
+    const message = { type: 'chat', from: player.name, to: 'lobby', text } as const
+    this.#deliver(hearersOf(this.#inLobby, player), message)
+  }
+
+  #mute(player: Player, name: string, on: boolean): void {
+    const other = this.#mustBeHere(name)
+    // An account with nothing to lose is soon another one: then it is its address that counts.
+    const isKnown = this.#accounts.isKnown(other.account) || other.block === ''
+    const mark = isKnown || other.block === player.block ? other.account : other.block
+    if (on) player.muted.add(mark)
+    else for (const each of other.marks) player.muted.delete(each)
+    const [first] = player.muted
+    if (player.muted.size > MAX_MUTED) player.muted.delete(first)
+    this.#tell(player, { type: 'muted', name: other.name, on })
+  }
+
+  #report(session: Session, player: Player, name: string, text: string, nowMs: number): void {
+    const other = this.#mustBeHere(name)
+    if (!session.bucket.take(REPORT_COST, nowMs))
+      throw new Refusal('too-fast', 'you report too often; wait a moment')
+    const report: Report = {
+      atMs: this.#outlet.dateMs(),
+      by: player.name,
+      byAddress: player.block,
+      name: other.name,
+      address: other.block,
+      room: other.room?.name,
+      text,
+      said: [...other.said]
     }
-    this.#deliver(sessionsOf(this.#inLobby), { type: 'chat', from: player.name, to: 'lobby', text })
+    this.reports.add(report)
+    this.#outlet.reported?.(report)
+    this.#tell(player, { type: 'reported', name: other.name })
+  }
+
+  #mustBeHere(name: string): Player {
+    const player = this.#players.get(keyOf(name))
+    if (player === undefined) throw new Refusal('no-such-player', 'nobody has this name now')
+    return player
   }
 
   #roomOf(player: Player): Room {

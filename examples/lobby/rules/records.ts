@@ -11,6 +11,8 @@ export interface MatchRecord {
   winners: string[]
   /** Of its players, after it. */
   skills: { name: string; skill: number }[]
+  /** Whose results these are: see accounts.ts. A store of an earlier version has none. */
+  identities?: { name: string; account: string; key: string }[]
 }
 
 /** Where it is kept. */
@@ -30,6 +32,8 @@ export interface Store {
   skills(): Promise<[key: string, skill: number][]>
   /** Of the same players, by the same keys: their names as they were written last. */
   names(): Promise<[key: string, name: string][]>
+  /** Whose these keys are; those of an earlier version are nobody's. */
+  owners(): Promise<[key: string, account: string][]>
   /** The last matches of the player with this {@link keyOf}, the newest first. */
   matchesOf(key: string, count: number): Promise<MatchRecord[]>
   /** Those that have not been deleted, the oldest first. */

@@ -6,8 +6,10 @@ import type { RoomDetail } from './details.ts'
 import type { Game, GameEvent } from './game.ts'
 import type { Limits } from './limits.ts'
 import { type Audience, type EncodedView, Match, type MatchResult } from './match.ts'
-import { type Player, sessionsOf } from './player.ts'
+import { PasswordTries } from './password-tries.ts'
+import { hearersOf, type Player, sessionsOf } from './player.ts'
 import type { Session } from './session.ts'
+import { ShutOut } from './shut-out.ts'
 
 /** Sends one message to any number of players. */
 export type Deliver = (to: Iterable<Session>, message: ServerMessage) => void
@@ -59,9 +61,6 @@ export interface RoomOptions {
 const CODE_LETTERS = 'ABCDEFGHJKLMNPQRSTUVWXYZ23456789'
 export const CODE_CHARS = 8
 
-/** More are not remembered: a client with many names could make this grow without a bound. */
-const MAX_KICKED = 1_000
-
 /** There are 32 letters: each byte has the same chance to become each of them. */
 function newCode(bytes: Buffer): string {
   return Array.from(bytes, (byte) => CODE_LETTERS[byte % CODE_LETTERS.length]).join('')
@@ -85,10 +84,11 @@ export class Room {
    * first.
    */
   readonly #held = new Map<Player, number>()
-  /**
-   * Who was removed, and until when they cannot come back; the first one to end comes first.
-   */
-  readonly #kicked = new Map<string, number>()
+  /** Those whom the host removed. */
+  readonly #kicked = new ShutOut()
+  readonly #tries: PasswordTries
+  /** Of those who began the match: their accounts, by their names. */
+  #accounts = new Map<string, string>()
   #host: Player | undefined
   #startsMs: number | undefined
   #match: Match | undefined
@@ -105,6 +105,7 @@ export class Room {
     this.part = part
     this.code = options.isPrivate ? newCode(outlet.randomBytes(CODE_CHARS)) : undefined
     this.#limits = limits
+    this.#tries = new PasswordTries(limits)
     this.#outlet = outlet
   }
 
@@ -115,6 +116,11 @@ export class Room {
 
   get isPlaying(): boolean {
     return this.#match !== undefined
+  }
+
+  /** Of those who began the last match, by their names. */
+  get accounts(): ReadonlyMap<string, string> {
+    return this.#accounts
   }
 
   get playerCount(): number {
@@ -213,6 +219,9 @@ export class Room {
     this.#showTo(player)
     this.#showMatchTo(player, nowMs)
     this.#happened(this.#match?.back(player.name))
+    const { missed, session } = player
+    player.missed = undefined
+    if (missed !== undefined && session !== undefined) this.#outlet.deliver([session], missed)
   }
 
   /** By its own command, the host's, or because its connection did not come back. */
@@ -259,12 +268,7 @@ export class Room {
     const player = this.#find(name)
     if (player === by)
       throw new Refusal('no-such-member', 'you cannot kick yourself: leave instead')
-    this.#kicked.delete(player.id) // to the end of the line
-    this.#kicked.set(player.id, nowMs + this.#limits.kickedMs)
-    for (const [id, untilMs] of this.#kicked) {
-      if (nowMs < untilMs && this.#kicked.size <= MAX_KICKED) break
-      this.#kicked.delete(id)
-    }
+    this.#kicked.add(player.marks, nowMs, this.#limits.kickedMs)
     this.leave(player, nowMs, true)
     return player
   }
@@ -317,7 +321,9 @@ export class Room {
   }
 
   say(player: Player, text: string): void {
-    this.#tell({ type: 'chat', from: player.name, to: 'room', text })
+    player.says(text)
+    const message = { type: 'chat', from: player.name, to: 'room', text } as const
+    this.#outlet.deliver(hearersOf(this.#inside(), player), message)
   }
 
   /** Looks again whether a match may begin. */
@@ -413,22 +419,19 @@ export class Room {
   }
 
   #mustBeHost(player: Player): void {
+    // What it decides is kept: nobody may be thrown out of it, or into a host's hands.
+    if (this.isPlaying) throw new Refusal('match-running', 'the host has to wait for its end')
     if (this.#host !== player)
       throw new Refusal('not-host', 'only the host of the room can do that')
   }
 
   #checkDoor(player: Player, password: string | undefined, nowMs: number): void {
-    const shutUntilMs = this.#kicked.get(player.id)
-    if (shutUntilMs !== undefined && nowMs < shutUntilMs)
+    if (this.#kicked.has(player.marks, nowMs))
       throw new Refusal('kicked', 'the host removed you from this room')
+    const right = this.options.password
     // A player with a reserved seat has given the password already.
-    if (
-      this.options.password !== undefined &&
-      player.heldRoom !== this &&
-      password !== this.options.password
-    ) {
-      throw new Refusal('wrong-password', 'wrong password')
-    }
+    if (right !== undefined && player.heldRoom !== this)
+      this.#tries.check(player.block, password === right, nowMs)
   }
 
   #checkSeat(player: Player): void {
@@ -484,6 +487,7 @@ export class Room {
 
   #start(nowMs: number): void {
     this.#startsMs = undefined
+    this.#accounts = new Map([...this.#members].map(({ name, account }) => [name, account]))
     this.#match = new Match(
       {
         ...this.#outlet.newMatch(),
@@ -542,7 +546,9 @@ export class Room {
     this.#ready.clear()
     const { number, seed } = match
     this.#outlet.finished(this, match.players, result, ({ skills, saved }) => {
-      this.#tell({ type: 'match-ended', match: number, ...result, skills, seed, saved })
+      const end = { type: 'match-ended', match: number, ...result, skills, seed, saved } as const
+      this.#tell(end)
+      for (const player of this.#inside()) if (player.session === undefined) player.missed = end
     })
     this.#outlet.changed(this)
   }

@@ -45,16 +45,19 @@ export class Skills {
    */
   record(
     players: readonly string[],
-    winners: readonly string[]
+    winners: readonly string[],
+    /** Whether these two may still rate each other today. */
+    mayRate: (one: string, other: string) => boolean = () => true
   ): { name: string; skill: number }[] {
     const before = players.map((name) => this.of(name))
     if (winners.length === 0) return players.map((name, at) => ({ name, skill: before[at] }))
     const won = players.map((name) => winners.includes(name))
+    const rated = ratingPairs(players, won, mayRate)
     const k = K / Math.max(players.length - 1, 1)
     return players.map((name, at) => {
       let skill = before[at]
       for (const other of players.keys()) {
-        if (won[other] === won[at]) continue // neither has beaten the other
+        if (!rated.has(pairOf(at, other))) continue
         const expected = 1 / (1 + 10 ** ((before[other] - before[at]) / TENFOLD))
         skill += k * ((won[at] ? 1 : 0) - expected)
       }
@@ -69,4 +72,24 @@ export class Skills {
     this.#byKey.set(key, skill)
     if (this.#byKey.size > this.#max) this.#byKey.delete(this.#byKey.keys().next().value as string)
   }
+}
+
+/** Those of whom one has beaten the other, and which may count. */
+function ratingPairs(
+  players: readonly string[],
+  won: readonly boolean[],
+  mayRate: (one: string, other: string) => boolean
+): Set<string> {
+  const pairs = new Set<string>()
+  for (const one of players.keys()) {
+    for (let other = 0; other < one; other++) {
+      if (won[one] !== won[other] && mayRate(players[one], players[other]))
+        pairs.add(pairOf(one, other))
+    }
+  }
+  return pairs
+}
+
+function pairOf(one: number, other: number): string {
+  return `${Math.min(one, other)} ${Math.max(one, other)}`
 }

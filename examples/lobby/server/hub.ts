@@ -11,17 +11,18 @@ import { type Limits, TICK_PARTS } from '../rules/limits.ts'
 import { type Kept, Lobby, type LobbyGames } from '../rules/lobby.ts'
 import type { EncodedView } from '../rules/match.ts'
 import type { MatchRecord, Store } from '../rules/records.ts'
+import type { Report } from '../rules/reports.ts'
 import { Session } from '../rules/session.ts'
 import { encodeState } from '../wire/datagram.ts'
 import {
   encode,
-  keyOf,
   type PlayedMatch,
   type Refusal,
   type RefusalCode,
   type ServerMessage
 } from '../wire/protocol.ts'
 import { SessionLog } from './session-log.ts'
+import { keyIn } from './store.ts'
 import { Ticker } from './ticker.ts'
 
 /** A session, and its gateway. */
@@ -47,6 +48,8 @@ export interface HubOptions {
   /** By a server before. */
   kept: Kept
   games: LobbyGames
+  /** Of accounts and resume tokens. */
+  tokenKey: Buffer | undefined
   newSeed: () => string
   /** How many bots may play with people who practise. */
   maxPracticeBots: number
@@ -84,6 +87,8 @@ export class Hub {
       dismiss: this.#dismiss.bind(this),
       keep: this.#keep.bind(this),
       history: this.#history.bind(this),
+      reported: (report: Report) => options.log.warn(report, 'a player was reported'),
+      tokenKey: options.tokenKey,
       newSeed: options.newSeed,
       sendBots: (code: string, count: number) => this.#practiceBots.send(code, count),
       dateMs: () => options.place.dateMs(),
@@ -288,14 +293,15 @@ export class Hub {
 }
 
 /** A match as one of its players remembers it. */
-function playedBy(key: string, { endedAtMs, room, scores, winners, skills }: MatchRecord) {
-  const isOwn = ({ name }: { name: string }) => keyOf(name) === key
+function playedBy(key: string, record: MatchRecord) {
+  const { endedAtMs, room, scores, winners, skills } = record
+  const isOwn = ({ name }: { name: string }) => keyIn(record, name) === key
   return {
     endedAtMs,
     room,
     players: scores.length,
     score: scores.find(isOwn)?.score ?? 0,
-    won: winners.some((name) => keyOf(name) === key),
+    won: winners.some((name) => isOwn({ name })),
     skill: skills.find(isOwn)?.skill ?? 0
   }
 }

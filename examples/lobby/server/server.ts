@@ -12,6 +12,7 @@ import { RemoteGateway } from '../gateway/remote-gateway.ts'
 import { listOf } from '../gateway/settings.ts'
 import { TlsFiles } from '../gateway/tls-files.ts'
 import { type Place, system } from '../place.ts'
+import { Accounts } from '../rules/accounts.ts'
 import { Bans } from '../rules/bans.ts'
 import type { Games } from '../rules/game.ts'
 import { Leaderboard } from '../rules/leaderboard.ts'
@@ -29,6 +30,7 @@ import { OperatorGuard } from './operator-guard.ts'
 import { Operators, type OperatorsSource } from './operators.ts'
 import type { Health, ServerFigures } from './server-figures.ts'
 import { memoryStore, openStore } from './store.ts'
+import { tokenKeyIn } from './token-key.ts'
 
 /**
  * A thread that ends with an error is started again, and its players come back with their tokens.
@@ -147,6 +149,7 @@ export class LobbyServer {
       kept,
       games: { list: this.#games, settings: gameSettingsOf(settings, this.#games) },
       newSeed: options.newSeed ?? (() => newSeed((count) => this.#place.randomBytes(count))),
+      tokenKey: settings.store === '' ? undefined : tokenKeyIn(settings.store),
       maxPracticeBots: settings.maxPracticeBots,
       log,
       place: this.#place,
@@ -433,5 +436,6 @@ async function keptIn(store: Store): Promise<Kept> {
   const names = new Map(await store.names())
   const leaders = new Leaderboard(MAX_SKILLS)
   for (const [key, skill] of skills) leaders.set(key, names.get(key) ?? key, skill)
-  return { skills: new Skills(skills), leaders, bans: new Bans(await store.bans()) }
+  const accounts = new Accounts(MAX_SKILLS, await store.owners())
+  return { skills: new Skills(skills), leaders, bans: new Bans(await store.bans()), accounts }
 }

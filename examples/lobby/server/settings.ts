@@ -3,9 +3,18 @@
 // setting; contains no rules.
 import { readFileSync } from 'node:fs'
 import { defaultSettings, type Settings, settingsSchema } from './config.ts'
+import { contradictionsOf, descriptorLimit } from './contradictions.ts'
 
 const ENVIRONMENT = 'LOBBY_'
 const names = Object.keys(settingsSchema.shape) as (keyof typeof settingsSchema.shape & string)[]
+
+/**
+ * What Kubernetes sets for a Service that is named "lobby" or "lobby-web" ("Service", in its
+ * documentation: environment variables, those of Docker links included): not ours to read.
+ */
+const ofService = /_SERVICE_(HOST|PORT(_\w+)?)$|_PORT_\d+_(TCP|UDP|SCTP)(_(PROTO|PORT|ADDR))?$/
+const isOfService = (variable: string, value = '') =>
+  ofService.test(variable) || (variable.endsWith('_PORT') && /^(tcp|udp|sctp):\/\//.test(value))
 
 /** maxRooms -> max-rooms, coin-arena.matchMs -> coin-arena.match-ms. */
 const flagOf = (name: string) => name.replace(/[A-Z]/g, (letter) => `-${letter.toLowerCase()}`)
@@ -27,12 +36,13 @@ interface Given {
 
 /**
  * The settings. `flags` are the values of {@link settingFlags}, and of `--config` the file's path;
- * `environment` is process.env.
+ * `environment` is process.env, `descriptors` how many the process may have.
  * @throws SettingsError
  */
 export function readSettings(
   flags: Record<string, unknown>,
-  environment: NodeJS.ProcessEnv
+  environment: NodeJS.ProcessEnv,
+  descriptors: number = descriptorLimit()
 ): Settings {
   const given = new Map<string, Given>()
   const mistakes: string[] = []
@@ -44,6 +54,7 @@ export function readSettings(
   const byVariable = new Map(names.map((name) => [variableOf(name), name]))
   for (const [variable, value] of Object.entries(environment)) {
     if (!variable.startsWith(ENVIRONMENT) || variable === `${ENVIRONMENT}CONFIG`) continue
+    if (isOfService(variable, value)) continue
     const name = byVariable.get(variable)
     if (name === undefined) mistakes.push(`${variable}: unknown setting`)
     else given.set(name, { value, from: variable })
@@ -66,6 +77,7 @@ export function readSettings(
       mistakes.push(`${from}: ${issue.message}, not ${JSON.stringify(value)}`)
     }
   }
+  if (result.success) mistakes.push(...contradictionsOf(result.data, descriptors))
   if (mistakes.length > 0 || !result.success) throw new SettingsError(mistakes.join('\n'))
   return result.data
 }

@@ -9,6 +9,11 @@ import type { MatchRecord, Store } from '../rules/records.ts'
 import { MAX_SKILLS } from '../rules/skills.ts'
 import { keyOf } from '../wire/protocol.ts'
 
+/** Under which key a player of a match has its results. */
+export function keyIn({ identities }: MatchRecord, name: string): string {
+  return identities?.find((one) => one.name === name)?.key ?? keyOf(name)
+}
+
 /** The store cannot be used now; its message is a sentence for an operator. */
 export class StoreError extends Error {
   /**
@@ -73,9 +78,10 @@ export function memoryStore(): Store {
     recent: async (count) => matches.slice(0, count),
     skills: async () => [],
     names: async () => [],
+    owners: async () => [],
     matchesOf: async (key, count) =>
       matches
-        .filter(({ scores }) => scores.some(({ name }) => keyOf(name) === key))
+        .filter((match) => match.scores.some(({ name }) => keyIn(match, name) === key))
         .slice(0, count),
     bans: async () => [],
     changeBans: async () => {},
@@ -97,6 +103,8 @@ interface KeptSkill {
   match: number
   /** A store of an earlier version has none. */
   name?: string
+  /** Whose it is. */
+  account?: string
 }
 
 type Database = ReturnType<typeof databaseIn>
@@ -241,6 +249,19 @@ class LevelStore implements Store {
     }
   }
 
+  async owners(): Promise<[key: string, account: string][]> {
+    this.#mustBeOpen()
+    try {
+      const entries = await this.#database.skills.iterator().all()
+      entries.sort(([, a], [, b]) => a.match - b.match)
+      return entries.flatMap(([key, { account }]) =>
+        account === undefined ? [] : [[key, account]]
+      )
+    } catch (error) {
+      throw this.#explain(error, 'cannot be read')
+    }
+  }
+
   async bans(): Promise<Ban[]> {
     this.#mustBeOpen()
     try {
@@ -299,14 +320,15 @@ class LevelStore implements Store {
       added.set(number, what)
       operations.push({ type: 'put', sublevel: matches, key: keyOfMatch(number), value: what })
       for (const { name } of what.scores) {
-        const key = keyOfPlayed(keyOf(name), number)
+        const key = keyOfPlayed(keyIn(what, name), number)
         operations.push({ type: 'put', sublevel: played, key, value: '' })
       }
       // Without a winner no skill has changed: nobody becomes known by it, as in Skills.
       if (what.winners.length === 0) continue
       for (const { name, skill } of what.skills) {
-        const key = keyOf(name)
-        const value = { skill, match: number, name }
+        const key = keyIn(what, name)
+        const account = what.identities?.find((one) => one.name === name)?.account
+        const value = { skill, match: number, name, ...(account === undefined ? {} : { account }) }
         operations.push({ type: 'put', sublevel: skills, key, value })
         this.#known.delete(key) // to the end of the line
         this.#known.add(key)
@@ -319,7 +341,11 @@ class LevelStore implements Store {
       const gone =
         added.get(number) ?? (await matches.get(keyOfMatch(number)).catch(() => undefined))
       for (const { name } of gone?.scores ?? [])
-        operations.push({ type: 'del', sublevel: played, key: keyOfPlayed(keyOf(name), number) })
+        operations.push({
+          type: 'del',
+          sublevel: played,
+          key: keyOfPlayed(keyIn(gone as MatchRecord, name), number)
+        })
     }
     for (const key of this.#known) {
       if (this.#known.size <= this.#options.maxSkills) break

@@ -57,7 +57,8 @@ const welcome: ServerMessage = {
   type: 'welcome',
   name: 'bot 7',
   token: 'a token',
-  resumeMs: 30_000
+  resumeMs: 30_000,
+  account: 'an account'
 }
 const refusal = (code: RefusalCode): ServerMessage => ({ type: 'error', code, message: '' })
 const member = (name: string, more: Partial<MemberInfo> = {}): MemberInfo => {

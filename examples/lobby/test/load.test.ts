@@ -285,6 +285,9 @@ test('each goal that is missed makes the run fail', () => {
   expect(missed({ first: figures({ ticks: 100 }), last: late })).toEqual(['tick lateness p50, p99'])
   const empty = figures({ memory: { rss: 99_000_000, heapUsed: 0, external: 0, arrayBuffers: 0 } })
   expect(missed({ empty })).toEqual(['memory a player'])
+  // And less than nothing is no measurement.
+  const more = figures({ memory: { rss: 104_000_000, heapUsed: 0, external: 0, arrayBuffers: 0 } })
+  expect(missed({ empty: more })).toEqual(['memory a player'])
 })
 
 test('bad guests are compared by medians', () => {

@@ -167,9 +167,14 @@ export class Person extends Participant {
   }
 
   /** Somebody with a name. */
-  static async signIn(server: Door, name: string, from?: string): Promise<Person> {
+  static async signIn(
+    server: Door,
+    name: string,
+    from?: string,
+    account?: string
+  ): Promise<Person> {
     const person = await Person.arrive(server, from)
-    person.send({ type: 'name', name })
+    person.send({ type: 'name', name, account })
     await person.next('welcome')
     return person
   }

@@ -31,7 +31,13 @@ test('before there is a name only a name and a ping are listened to', () => {
   table.do(stranger, { type: 'name', name: 'Ann' })
   const { resumeMs } = table.limits
   expect(table.heard(stranger)).toEqual([
-    { type: 'welcome', name: 'Ann', token: expect.any(String), resumeMs }
+    {
+      type: 'welcome',
+      name: 'Ann',
+      token: expect.any(String),
+      account: expect.any(String),
+      resumeMs
+    }
   ])
   expect(table.refusal(stranger, { type: 'name', name: 'Bob' })).toBe('already-named')
 })

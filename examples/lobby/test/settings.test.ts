@@ -90,3 +90,34 @@ test('every setting is described, with a default that it would itself accept', (
   )
   expect(readSettings(asFlags, {})).toEqual(defaultSettings)
 })
+
+test('what Kubernetes sets for a Service named like the lobby is not read as a setting', () => {
+  const injected = {
+    LOBBY_PORT: 'tcp://10.96.0.7:5959',
+    LOBBY_SERVICE_HOST: '10.96.0.7',
+    LOBBY_SERVICE_PORT: '5959',
+    LOBBY_SERVICE_PORT_GAME: '5959',
+    LOBBY_PORT_5959_TCP: 'tcp://10.96.0.7:5959',
+    LOBBY_PORT_5959_TCP_PROTO: 'tcp',
+    LOBBY_PORT_5959_TCP_PORT: '5959',
+    LOBBY_PORT_5959_TCP_ADDR: '10.96.0.7',
+    LOBBY_PORT_5959_UDP: 'udp://10.96.0.7:5959',
+    LOBBY_WEB_PORT: 'tcp://10.96.0.8:80',
+    LOBBY_WEB_SERVICE_HOST: '10.96.0.8'
+  }
+  expect(readSettings({}, injected)).toEqual(defaultSettings)
+  expect(mistakes({}, { LOBBY_PORT: 'http://10.96.0.7' })).toHaveLength(1)
+})
+
+test.each([
+  [{ 'min-match-players': '10', 'max-room-players': '4' }, '--max-room-players 4'],
+  [{ 'tls-cert': 'cert.pem' }, '--tls-cert and --tls-key'],
+  [{ 'tls-doors': 'web,back' }, 'not back'],
+  [{ 'trusted-proxies': '10.0.0.0/99' }, '--trusted-proxies: "10.0.0.0/99"'],
+  [{ 'min-match-players': '5' }, '--quick-match-players 4 and --min-match-players 5'],
+  [{ 'max-connections': '100000' }, '--max-connections 100000: needs 100576 descriptors']
+])('%j cannot hold together', (flags, said) => {
+  const read = () => readSettings(flags, {}, 65_536)
+  expect(read).toThrow(SettingsError)
+  expect(read).toThrow(said)
+})

@@ -48,8 +48,16 @@ async function keptIn(folder: string): Promise<MatchRecord[]> {
 }
 
 /** Ann and Bob begin a match. */
-async function startMatch(server: { port: number }): Promise<{ ann: Person; bob: Person }> {
-  const [ann, bob] = await Person.roomOf(server, 'Ann', 'Bob')
+async function startMatch(
+  server: { port: number },
+  accounts: string[] = []
+): Promise<{ ann: Person; bob: Person }> {
+  const ann = await Person.signIn(server, 'Ann', undefined, accounts[0])
+  const bob = await Person.signIn(server, 'Bob', undefined, accounts[1])
+  for (const each of [ann, bob]) {
+    each.send({ type: each === ann ? 'create' : 'join', room: 'Den' })
+    await each.next('joined')
+  }
   for (const each of [ann, bob]) each.send({ type: 'ready' })
   await ann.next('match-started')
   return { ann, bob }
@@ -73,7 +81,8 @@ test('skills and results are there again when the server is', async () => {
   const second = await openLobby({ store })
   for (const { name, skill } of end.skills) {
     expect(skill).not.toBe(FIRST_SKILL)
-    const person = await Person.signIn(second, name.toUpperCase()) // it is the same name
+    const [{ account }] = (name === 'Ann' ? ann : bob).all('welcome')
+    const person = await Person.signIn(second, name.toUpperCase(), undefined, account)
     person.send({ type: 'queue' })
     expect((await person.next('queued')).skill).toBe(skill)
     person.send({ type: 'unqueue' })
@@ -195,12 +204,14 @@ test('a server that is killed as soon as a player has heard the end of a match h
   const store = newFolder()
   const rounds = 3
   let skills: { name: string; skill: number }[] = []
+  let accounts: string[] = []
   for (let round = 1; round <= rounds; round++) {
     const { child, output } = startProcess(store)
     const listening = /open on 127\.0\.0\.1:(\d+)/
     await until('it listens', () => listening.test(output()))
     const server = { port: Number(listening.exec(output())?.[1]) }
-    const { ann, bob } = await startMatch(server)
+    const { ann, bob } = await startMatch(server, accounts)
+    accounts = [ann, bob].map((person) => person.all('welcome')[0].account)
     ann.socket.on('data', () => {
       if (ann.all('match-ended').length > 0) child.kill('SIGKILL')
     })

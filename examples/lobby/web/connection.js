@@ -12,6 +12,9 @@
  * @typedef {{ name: string, token: string }} Seat
  * @typedef {{ read(): Seat | undefined, write(seat: Seat | undefined): void }} SeatKeeper
  *
+ * What makes them the same player at any time: kept by the browser.
+ * @typedef {{ read(): string | undefined, write(account: string): void }} AccountKeeper
+ *
  * Why there is no connection: a refusal of the server, or one of these.
  * @typedef {RefusalCode | 'unreachable' | 'other-version' | 'signed-out'} EndReason
  *
@@ -72,6 +75,7 @@ const FINAL = new Set([
 export class Connection {
   #url
   #keeper
+  #accounts
   #listener
   #openSocket
   /** @type {WebSocket | undefined} */
@@ -111,11 +115,19 @@ export class Connection {
    * @param {SeatKeeper} keeper
    * @param {Listener} listener
    * @param {(url: string) => WebSocket} [openSocket]
+   * @param {AccountKeeper} [accounts]
    */
-  constructor(url, keeper, listener, openSocket = (url) => new WebSocket(url)) {
+  constructor(
+    url,
+    keeper,
+    listener,
+    openSocket = (url) => new WebSocket(url),
+    accounts = accountInBrowser('pollport-lobby-account')
+  ) {
     this.#url = url
     this.#keeper = keeper
     this.#listener = listener
+    this.#accounts = accounts
     this.#openSocket = openSocket
   }
 
@@ -216,6 +228,7 @@ export class Connection {
         this.#retryReason = undefined
         this.#resumeMs = message.resumeMs
         this.#keeper.write({ name: message.name, token: message.token })
+        this.#accounts.write(message.account)
         this.#setStatus({ kind: 'on' })
         // The first look asks: by then the page has been shown, which would count as latency
         this.#pingedAtMs = Number.NEGATIVE_INFINITY
@@ -244,7 +257,7 @@ export class Connection {
     const request =
       'token' in purpose
         ? { type: 'resume', token: purpose.token }
-        : { type: 'name', name: purpose.name }
+        : { type: 'name', name: purpose.name, account: this.#accounts.read() }
     this.#socket?.send(JSON.stringify(request))
   }
 
@@ -326,6 +339,33 @@ export class Connection {
   #setStatus(status) {
     this.#status = status
     this.#listener.onStatus(status)
+  }
+}
+
+/**
+ * An account in the browser's storage, for all tabs; if that is forbidden, the page's alone.
+ * @param {string} key
+ * @returns {AccountKeeper}
+ */
+export function accountInBrowser(key) {
+  /** @type {string | undefined} */
+  let account
+  return {
+    read() {
+      try {
+        return localStorage.getItem(key) ?? account
+      } catch {
+        return account
+      }
+    },
+    write(next) {
+      account = next
+      try {
+        localStorage.setItem(key, next)
+      } catch {
+        // the account is kept as long as the page is
+      }
+    }
   }
 }
 

@@ -14,6 +14,8 @@
  */
 const refusals = {
   'name-taken': 'This name is taken. If you used it a moment ago, it is free again soon.',
+  'name-reserved': 'Somebody has played under this name, and keeps it. Choose another one.',
+  'locked-out': 'Too many wrong passwords. Try again in a minute.',
   'room-taken': 'A room with this name exists already.',
   'no-such-room': 'This room no longer exists, or the code is wrong.',
   'wrong-password': 'Wrong password.',

@@ -27,6 +27,8 @@ export type Request =
       Command,
       {
         type:
+          | 'name'
+          | 'mute'
           | 'rooms'
           | 'watch-rooms'
           | 'create'
@@ -37,6 +39,8 @@ export type Request =
           | 'practice'
       }
     >
+  | { type: 'name'; name: string; account?: string }
+  | { type: 'mute'; name: string; on?: boolean }
   | { type: 'rooms'; from?: number; filter?: string; open?: boolean }
   | { type: 'watch-rooms'; on?: boolean; filter?: string; open?: boolean }
   | {
@@ -53,7 +57,8 @@ export type Request =
 
 /** A request that {@link parseCommand} has validated, with its defaults filled in. */
 export type Command =
-  | { type: 'name'; name: string }
+  /** `account`: the token of the last `welcome`; without it, or with a void one, a new account. */
+  | { type: 'name'; name: string; account: string | undefined }
   /** Instead of a name: takes back the seat of a lost connection. */
   | { type: 'resume'; token: string }
   /** For good: the seat is given up, and the token with it. */
@@ -98,6 +103,10 @@ export type Command =
   | { type: 'input'; match: number; seq: number; input: unknown }
   /** To the room, or to the lobby if the player is in none. */
   | { type: 'say'; text: string }
+  /** From now on no chat of this player, or again. */
+  | { type: 'mute'; name: string; on: boolean }
+  /** To the operators, with the last lines of that player. */
+  | { type: 'report'; name: string; text: string }
   | { type: 'ping'; id: number }
   /**
    * Asks for a token for datagrams; a new one makes the one before invalid.
@@ -189,9 +198,9 @@ export type ServerMessage =
     }
   /**
    * `token` brings the player back after a lost connection, within `resumeMs`. A new one comes with
-   * each use.
+   * each use. `account` is kept by the client: with it the player is the same one at any time.
    */
-  | { type: 'welcome'; name: string; token: string; resumeMs: number }
+  | { type: 'welcome'; name: string; token: string; resumeMs: number; account: string }
   | { type: 'rooms'; rooms: RoomInfo[]; from: number; total: number }
   | { type: 'rooms-changed'; rooms: RoomInfo[]; gone: string[] }
   | { type: 'players'; players: { name: string; where: Presence }[]; from: number; total: number }
@@ -264,6 +273,8 @@ export type ServerMessage =
    * alone, all datagrams are encrypted, see sealed.ts.
    */
   | { type: 'udp'; port: number; token: string; secret?: string }
+  | { type: 'muted'; name: string; on: boolean }
+  | { type: 'reported'; name: string }
   | { type: 'pong'; id: number }
   | { type: 'error'; code: RefusalCode; message: string }
   /**
@@ -287,6 +298,7 @@ export type RefusalCode =
   | 'no-such-game'
   | 'name-first'
   | 'name-taken'
+  | 'name-reserved'
   | 'already-named'
   | 'bad-token'
   | 'token-used'
@@ -297,6 +309,8 @@ export type RefusalCode =
   | 'not-host'
   | 'kicked'
   | 'wrong-password'
+  | 'locked-out'
+  | 'no-such-player'
   | 'spectator'
   | 'room-full'
   | 'too-many-rooms'
@@ -354,7 +368,11 @@ export function parseCommand(frame: Uint8Array, limits: TextLimits): Command {
   const fields = parseObject(frame)
   switch (fields.type) {
     case 'name':
-      return { type: 'name', name: checkName(fields.name, limits) }
+      return {
+        type: 'name',
+        name: checkName(fields.name, limits),
+        account: checkAccount(fields.account)
+      }
     case 'resume':
       return { type: 'resume', token: checkToken(fields.token) }
     case 'rooms':
@@ -415,6 +433,18 @@ export function parseCommand(frame: Uint8Array, limits: TextLimits): Command {
       }
     case 'say':
       return { type: 'say', text: checkText(fields.text, limits) }
+    case 'mute':
+      return {
+        type: 'mute',
+        name: checkName(fields.name, limits),
+        on: checkBoolean(fields.on ?? true, 'on')
+      }
+    case 'report':
+      return {
+        type: 'report',
+        name: checkName(fields.name, limits),
+        text: checkText(fields.text, limits)
+      }
     case 'ping':
       return { type: 'ping', id: checkInteger(fields.id ?? 0, 'id') }
     default:
@@ -424,11 +454,7 @@ export function parseCommand(frame: Uint8Array, limits: TextLimits): Command {
   }
 }
 
-/** Names that look the same count as the same: this is the key by which they are compared. */
-export function keyOf(name: string): string {
-  // Once more at the end: a small letter may be one character where the capital was two.
-  return name.normalize('NFKC').toLowerCase().normalize('NFKC')
-}
+export { keyOf } from './names.ts'
 
 const utf8 = new TextDecoder('utf-8', { fatal: true })
 
@@ -511,6 +537,12 @@ function checkFilter(
 function checkToken(value: unknown): string {
   if (typeof value === 'string' && value.length === TOKEN_CHARS) return value
   throw new Refusal('bad-token', 'this token is not from this server')
+}
+
+/** Only that it is one: what is void is for the rules to decide. */
+function checkAccount(value: unknown): string | undefined {
+  if (value === undefined || typeof value === 'string') return value
+  throw new Refusal('bad-message', '"account" must be a string')
 }
 
 function checkText(value: unknown, limits: TextLimits): string {

@@ -1,7 +1,7 @@
 // Resume tokens: what lets a player who lost the connection take the same seat again. Signed, so
-// that nobody can guess or forge one; each works once, and for a limited time. Uses neither seats
-// nor sockets; the time is passed in.
-import { createHmac, randomBytes, timingSafeEqual } from 'node:crypto'
+// that nobody can guess or forge one; each works once, and for a limited time. And accounts, by
+// which a player is known again at any time. Uses neither seats nor sockets; the time is passed in.
+import { createHmac, hkdfSync, randomBytes, timingSafeEqual } from 'node:crypto'
 
 // 16 bytes for the player, 4 bytes for which of its tokens, 6 bytes until when (milliseconds since
 // 1970), and 32 bytes of signature (HMAC-SHA256).
@@ -37,7 +37,7 @@ export class TokenSigner {
    * one is given.
    */
   constructor(key: Buffer = randomBytes(TOKEN_KEY_BYTES)) {
-    this.#key = key
+    this.#key = keyFor('seat', key)
   }
 
   sign({ id, serial, expiresMs }: TokenClaim): string {
@@ -69,5 +69,45 @@ export class TokenSigner {
 
   #signature(token: Buffer): Buffer {
     return createHmac('sha256', this.#key).update(token.subarray(0, BODY_BYTES)).digest()
+  }
+}
+
+/** A key for one purpose: what is signed for one is worth nothing for another (RFC 5869). */
+function keyFor(purpose: string, key: Buffer): Buffer {
+  return Buffer.from(hkdfSync('sha256', key, '', `pollport lobby ${purpose}`, 32))
+}
+
+/** As text: base64url of the account's 16 bytes and 32 bytes of signature. */
+export const ACCOUNT_TOKEN_CHARS = 64
+
+/**
+ * What the client keeps of an account. The server signs it rather than the client a challenge: it
+ * works in every client with one string, and in a page without TLS too, where browsers have no
+ * WebCrypto. It is as secret as a password: over the internet, use TLS.
+ */
+export class AccountSigner {
+  readonly #key: Buffer
+
+  constructor(key: Buffer = randomBytes(32)) {
+    this.#key = keyFor('account', key)
+  }
+
+  sign(account: string): string {
+    const id = Buffer.from(account, 'hex')
+    return Buffer.concat([id, this.#signature(id)]).toString('base64url')
+  }
+
+  /** The account, or undefined when the token is not one of ours. */
+  verify(text: string): string | undefined {
+    const token = Buffer.from(text, 'base64url')
+    if (text.length !== ACCOUNT_TOKEN_CHARS || token.toString('base64url') !== text)
+      return undefined
+    const id = token.subarray(0, ID_BYTES)
+    if (!timingSafeEqual(token.subarray(ID_BYTES), this.#signature(id))) return undefined
+    return id.toString('hex')
+  }
+
+  #signature(id: Buffer): Buffer {
+    return createHmac('sha256', this.#key).update(id).digest()
   }
 }

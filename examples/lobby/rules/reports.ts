@@ -1,0 +1,33 @@
+// What players have reported to the operators: who, why, and what was said last, so that somebody
+// can judge it later. Pure.
+
+export interface Report {
+  /** Milliseconds since 1970. */
+  atMs: number
+  by: string
+  /** Of the player who reports, for those who report everybody. */
+  byAddress: string
+  name: string
+  address: string
+  room: string | undefined
+  text: string
+  /** The last lines of the one who is reported. */
+  said: string[]
+}
+
+/** Older ones are in the log. */
+const MAX_REPORTS = 200
+
+export class Reports {
+  readonly #all: Report[] = []
+
+  add(report: Report): void {
+    this.#all.unshift(report)
+    if (this.#all.length > MAX_REPORTS) this.#all.pop()
+  }
+
+  /** The newest first. */
+  get list(): readonly Report[] {
+    return this.#all
+  }
+}

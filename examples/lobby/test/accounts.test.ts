@@ -1,0 +1,170 @@
+// Names, skill and results belong to somebody: to the account that the client keeps.
+import { mkdtempSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { expect, onTestFinished, test } from 'vitest'
+import { isWindows } from '../../../test/support/system.ts'
+import { Accounts } from '../rules/accounts.ts'
+import { defaultLimits } from '../rules/limits.ts'
+import { RatedPairs } from '../rules/rated-pairs.ts'
+import { tokenKeyIn } from '../server/token-key.ts'
+import { AccountSigner, newPlayerId, TokenSigner } from '../wire/tokens.ts'
+import { openLobby, Person } from './person.ts'
+import { Table } from './table.ts'
+
+function newFolder(): string {
+  const folder = mkdtempSync(join(tmpdir(), 'lobby-accounts-'))
+  onTestFinished(() => rmSync(folder, { recursive: true }))
+  return folder
+}
+
+/** Somebody with a name and perhaps an account; and the account's token. */
+function enter(table: Table, name: string, token?: string) {
+  const session = table.arrive()
+  table.do(session, { type: 'name', name, account: token })
+  const [, welcome] = table.heard(session)
+  return { session, welcome, account: welcome?.type === 'welcome' ? welcome.account : '' }
+}
+
+/** The first of two wins a match, and both leave. */
+function playMatch(
+  table: Table,
+  winner: ReturnType<typeof enter>,
+  loser: ReturnType<typeof enter>
+) {
+  for (const [at, { session }] of [winner, loser].entries()) {
+    table.do(session, { type: at === 0 ? 'create' : 'join', room: 'Den' })
+    table.do(session, { type: 'ready' })
+  }
+  table.playToTheEnd(winner.session)
+  const end = table.heard(winner.session).at(-1)
+  if (end?.type !== 'match-ended') throw new Error('the match has not ended')
+  for (const { session } of [winner, loser]) table.do(session, { type: 'leave' })
+  for (const { session } of [winner, loser]) table.heard(session)
+  return Object.fromEntries(end.skills.map(({ name, skill }) => [name, skill]))
+}
+
+test('a name under which somebody has played is theirs, and nobody takes their skill', () => {
+  const table = new Table()
+  const ann = enter(table, 'Ann')
+  const skills = playMatch(table, ann, enter(table, 'Bob'))
+  table.lobby.leave(ann.session, table.nowMs)
+  const thief = table.arrive()
+  table.heard(thief)
+  for (const name of ['Ann', 'ANN', '\u0391nn'])
+    expect(table.refusal(thief, { type: 'name', name })).toBe('name-reserved')
+  const stolen = enter(table, 'Ann', enter(table, 'Cid').account)
+  expect(stolen.welcome).toMatchObject({ type: 'error', code: 'name-reserved' })
+  const back = enter(table, 'Ann', ann.account)
+  expect(back.welcome).toMatchObject({ type: 'welcome', account: ann.account })
+  table.do(back.session, { type: 'queue' })
+  expect(table.heard(back.session)).toMatchObject([{ type: 'queued', skill: skills.Ann }])
+})
+
+test('a name without a result belongs to nobody once its player has gone', () => {
+  const table = new Table()
+  table.lobby.leave(enter(table, 'Ann').session, table.nowMs)
+  expect(enter(table, 'Ann').welcome).toMatchObject({ type: 'welcome' })
+})
+
+test('under another name the account goes on with its skill, and its first name stays its own', () => {
+  const table = new Table()
+  const ann = enter(table, 'Ann')
+  const bob = enter(table, 'Bob')
+  const before = playMatch(table, ann, bob)
+  table.lobby.leave(ann.session, table.nowMs)
+  const renamed = enter(table, 'Zoe', ann.account)
+  const after = playMatch(table, renamed, bob)
+  expect(after.Zoe).toBeGreaterThan(before.Ann)
+  table.lobby.leave(renamed.session, table.nowMs)
+  expect(enter(table, 'Ann').welcome).toMatchObject({ code: 'name-reserved' })
+})
+
+test('a token that is not ours is no account: whoever sends it is somebody new', () => {
+  const signer = new AccountSigner()
+  const account = newPlayerId()
+  const token = signer.sign(account)
+  expect(signer.verify(token)).toBe(account)
+  const forged = [
+    '',
+    'x'.repeat(64),
+    token.slice(0, -1),
+    `${token}A`,
+    `${token[0] === 'A' ? 'B' : 'A'}${token.slice(1)}`,
+    new AccountSigner().sign(account),
+    new TokenSigner().sign({ id: account, serial: 1, expiresMs: 1 })
+  ]
+  for (const text of forged) expect(signer.verify(text), text).toBeUndefined()
+  const table = new Table()
+  const ann = enter(table, 'Ann', forged[5])
+  expect(ann.account).not.toBe(forged[5])
+  expect(ann.account).toHaveLength(64)
+})
+
+test('the same two rate each other only so often a day, and others still rate them', () => {
+  const table = new Table()
+  const [farmer, helper] = [enter(table, 'Farmer'), enter(table, 'Helper')]
+  const most = defaultLimits.ratedPairsPerDay
+  const skills = Array.from({ length: most + 20 }, () => playMatch(table, farmer, helper).Farmer)
+  expect(skills[most - 1]).toBeGreaterThan(skills[0])
+  expect(new Set(skills.slice(most - 1)).size).toBe(1)
+  // And not with new names for the same accounts either
+  for (const { session } of [farmer, helper]) table.lobby.leave(session, table.nowMs)
+  const again = [enter(table, 'F2', farmer.account), enter(table, 'H2', helper.account)]
+  expect(playMatch(table, again[0], again[1]).F2).toBe(skills.at(-1))
+  expect(playMatch(table, again[0], enter(table, 'Dan')).F2).toBeGreaterThan(skills[most])
+})
+
+test('another day is another count', () => {
+  const pairs = new RatedPairs(1)
+  expect([pairs.take('a', 'b', 1), pairs.take('b', 'a', 1), pairs.take('a', 'c', 1)]).toEqual([
+    true,
+    false,
+    true
+  ])
+  expect(pairs.take('a', 'b', 2)).toBe(true)
+})
+
+test('accounts are forgotten with their skills, the one that played least lately first', () => {
+  const accounts = new Accounts(2)
+  for (const name of ['ann', 'bob', 'ann', 'dan']) accounts.claim(`account of ${name}`, name)
+  expect(['ann', 'bob', 'dan'].map((name) => accounts.mayUse('somebody', name))).toEqual([
+    false,
+    true,
+    false
+  ])
+})
+
+test('a restart makes no account void, and no name free', async () => {
+  const store = newFolder()
+  const first = await openLobby({ store })
+  const [ann, bob] = await Person.roomOf(first, 'Ann', 'Bob')
+  const [{ account }] = ann.all('welcome')
+  for (const each of [ann, bob]) each.send({ type: 'ready' })
+  await ann.next('match-started')
+  bob.send({ type: 'leave' })
+  const { skills } = await ann.next('match-ended')
+  first.stop()
+  await first.ended
+
+  const second = await openLobby({ store })
+  const thief = await Person.arrive(second)
+  thief.send({ type: 'name', name: 'Ann' })
+  await thief.refused('name-reserved')
+  const back = await Person.signIn(second, 'Ann', undefined, account)
+  back.send({ type: 'history' })
+  expect((await back.next('history')).matches).toMatchObject([{ room: 'Den', won: true }])
+  back.send({ type: 'queue' })
+  expect((await back.next('queued')).skill).toBe(skills[0].skill)
+})
+
+test('the key is kept for its owner alone, and one that is damaged is not replaced in silence', () => {
+  const folder = newFolder()
+  const key = tokenKeyIn(folder)
+  expect(tokenKeyIn(folder)).toEqual(key)
+  const file = join(folder, 'token-key')
+  if (!isWindows) expect(statSync(file).mode & 0o777).toBe(0o600)
+  writeFileSync(file, readFileSync(file, 'utf8').slice(1))
+  expect(() => tokenKeyIn(folder)).toThrow(/holds no key/)
+  expect(tokenKeyIn('')).not.toEqual(tokenKeyIn(''))
+})

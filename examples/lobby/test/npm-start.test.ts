@@ -1,0 +1,54 @@
+// `npm start` is npm, a shell, and scripts/setup.mjs before the lobby is there: one signal is one
+// signal, whichever of them dies of it.
+import { type ChildProcess, spawn } from 'node:child_process'
+import { fileURLToPath } from 'node:url'
+import { expect, onTestFinished, test } from 'vitest'
+import { isWindows } from '../../../test/support/system.ts'
+import { Person, until } from './person.ts'
+
+const root = fileURLToPath(new URL('../../..', import.meta.url))
+
+/** What `npm start` runs, below a shell that dies of SIGTERM and tells nobody. */
+function start(...flags: string[]) {
+  const lobby = '--import tsx examples/lobby/main.ts'
+  const ports = '--port 0 --udp-port 0 --web-port 0 --operator-port 0'
+  const command = `node scripts/setup.mjs --no-addon -- ${lobby} ${ports} ${flags.join(' ')}; exit`
+  // Of its own group, so that the test can end all of it
+  const shell: ChildProcess = spawn('sh', ['-c', command], { cwd: root, detached: true })
+  const seen = { shell, output: '', isOver: false }
+  shell.stdout?.on('data', (data) => {
+    seen.output += data
+  })
+  // The pipe closes when the last of them has ended.
+  shell.stdout?.on('close', () => {
+    seen.isOver = true
+  })
+  onTestFinished(() => {
+    try {
+      process.kill(-(shell.pid as number), 'SIGKILL')
+    } catch {
+      // all of them have ended
+    }
+  })
+  return seen
+}
+
+// Windows has no signals between processes.
+test.skipIf(isWindows)('SIGTERM to it drains: a match goes on until it has ended', async () => {
+  const started = start('--coin-arena.match-ms 600000', '--countdown-ms 0')
+  const open = () => /open on 127\.0\.0\.1:(\d+)/.exec(started.output)
+  await until('the lobby is open', () => open() !== null)
+  const port = Number(open()?.[1])
+  const [ann, bob] = await Person.roomOf({ port }, 'Ann', 'Bob')
+  for (const each of [ann, bob]) each.send({ type: 'ready' })
+  for (const each of [ann, bob]) await each.next('match-started')
+  started.shell.kill('SIGTERM')
+  await ann.next('draining')
+  // As long as several looks of setup.mjs whether it is an orphan.
+  await new Promise((resolve) => setTimeout(resolve, 1_000))
+  await ann.isUndisturbed()
+  bob.send({ type: 'leave' })
+  expect((await ann.next('match-ended')).winners).toEqual(['Ann'])
+  await ann.next('bye')
+  await until('all of it has ended', () => started.isOver)
+})
