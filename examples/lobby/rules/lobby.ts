@@ -351,7 +351,9 @@ export class Lobby {
    */
   receive(session: Session, frame: Uint8Array, nowMs: number): void {
     try {
-      this.#obey(session, parseCommand(frame, this.#limits), nowMs)
+      const command = parseCommand(frame, this.#limits)
+      if (session.player !== undefined) session.player.hasToken = true
+      this.#obey(session, command, nowMs)
     } catch (error) {
       // A bug of ours: it must not look like a mistake of the client
       if (!(error instanceof Refusal)) throw error
@@ -540,8 +542,9 @@ export class Lobby {
     const player = this.#byId.get(claim.id)
     if (player === undefined || nowMs >= claim.expiresMs)
       throw new Refusal('token-expired', 'the seat has been given up')
-    if (player.tokenSerial !== claim.serial)
-      throw new Refusal('token-used', 'this token has been used')
+    // A `welcome` can get lost on its way: until the player has spoken, the token before counts, too.
+    const least = player.hasToken ? player.tokenSerial : player.tokenSerial - 1
+    if (claim.serial < least) throw new Refusal('token-used', 'this token has been used')
     const before = player.session
     if (before !== undefined) {
       // The old connection may be dead and not know it yet: the new one counts.
@@ -560,6 +563,7 @@ export class Lobby {
     player.session = session
     player.block = session.block
     player.tokenSerial++
+    player.hasToken = false
     const expiresMs = Math.floor(nowMs + this.#limits.tokenMs)
     const token = this.#tokens.sign({ id: player.id, serial: player.tokenSerial, expiresMs })
     this.#deliver([session], {

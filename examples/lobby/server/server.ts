@@ -19,6 +19,7 @@ import { Leaderboard } from '../rules/leaderboard.ts'
 import { limitsOf } from '../rules/limits.ts'
 import type { Kept } from '../rules/lobby.ts'
 import { newSeed } from '../rules/random.ts'
+import type { RoomPage } from '../rules/details.ts'
 import type { Store } from '../rules/records.ts'
 import { MAX_SKILLS, Skills } from '../rules/skills.ts'
 import { Admin } from './admin.ts'
@@ -53,6 +54,8 @@ export interface LobbyOptions {
   newSeed?: () => string
   /** Default: this system. */
   place?: Place
+  /** Of matches and skills. Default: what the settings say. The server closes it. */
+  store?: Store
   /** Whether it has a page and WebSockets. A simulated place has none. Default: true. */
   hasWeb?: boolean
   /** Default: those of games/index.ts. Others can be played without workers alone. */
@@ -105,7 +108,8 @@ export class LobbyServer {
     settings: Settings,
     options: LobbyOptions = {}
   ) {
-    const store = settings.store === '' ? memoryStore() : await openStore(settings.store)
+    const { store = settings.store === '' ? memoryStore() : await openStore(settings.store) } =
+      options
     let server: LobbyServer | undefined
     try {
       server = new LobbyServer(
@@ -162,7 +166,7 @@ export class LobbyServer {
     const actions = new OperatorActions(this.#hub.lobby, store, this.#place, () => this.drain())
     const source: OperatorsSource = {
       figures: () => this.figures,
-      rooms: (from) => this.#hub.roomPage(from),
+      rooms: (from) => this.rooms(from),
       health: () => this.health,
       admin: new Admin(actions, audit)
     }
@@ -220,6 +224,11 @@ export class LobbyServer {
     if (isDraining) unready.push('draining')
     if (unsavable !== undefined) unready.push(`results cannot be saved: ${unsavable}`)
     return { stuck, unready }
+  }
+
+  /** The rooms from that place on, as operators see them. */
+  rooms(from: number): RoomPage {
+    return this.#hub.roomPage(from)
   }
 
   get figures(): ServerFigures {

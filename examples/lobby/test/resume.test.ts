@@ -103,6 +103,7 @@ test('a token works once: a second use is refused, and the seat is untouched', (
   table.do(again, { type: 'resume', token })
   const next = tokenIn(table.heard(again))
   expect(next).not.toBe(token)
+  table.do(again, { type: 'ping', id: 1 })
   const thief = table.arrive()
   expect(table.refusal(thief, { type: 'resume', token })).toBe('token-used')
   expect(table.dismissed.size).toBe(0)
@@ -112,6 +113,20 @@ test('a token works once: a second use is refused, and the seat is untouched', (
   expect(table.refusal(thief, { type: 'resume', token })).toBe('token-used')
   table.passMs(1)
   expect(table.lobby.playerCount, 'the thief did not put the time off').toBe(0)
+})
+
+test('a token whose answer got lost works once more, until its player has spoken', () => {
+  const table = new Table()
+  const { session: ann, token } = signedIn(table, 'Ann')
+  table.lobby.lose(ann, table.nowMs)
+  const cut = table.arrive()
+  table.do(cut, { type: 'resume', token })
+  table.lobby.lose(cut, table.nowMs) // before its `welcome` arrived
+  const again = table.arrive()
+  table.do(again, { type: 'resume', token })
+  expect(table.heard(again)).toMatchObject([{ type: 'welcome', name: 'Ann' }])
+  table.do(again, { type: 'ping', id: 1 })
+  expect(table.refusal(table.arrive(), { type: 'resume', token })).toBe('token-used')
 })
 
 test('a second sign-in with the token takes the seat over, and the first connection gets an error and is closed', () => {

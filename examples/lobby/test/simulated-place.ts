@@ -15,8 +15,8 @@ export function placeOf(host: SimulatedHost): Place {
       return {
         set(ms) {
           const own = ++setting
-          // A crash of the host ends the wait for good.
-          void host.sleep(ms).then(() => {
+          // At least a millisecond, as Node's own. A crash of the host ends the wait for good.
+          void host.sleep(Math.max(ms, 1)).then(() => {
             if (own === setting) callback()
           })
         },

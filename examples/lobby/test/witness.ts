@@ -1,0 +1,197 @@
+// A player in a simulated network that looks closely: it plays, talks and comes back, and throws at
+// the first thing that breaks a promise of the lobby.
+import { FrameDecoder, type Poller, type TcpConnection } from 'pollport'
+import type { SimulatedHost } from 'pollport/simulation'
+import {
+  encode,
+  LENGTH_BYTES,
+  parseMessage,
+  type Request,
+  type ServerMessage
+} from '../wire/protocol.ts'
+
+const MAX_REPLY_BYTES = 65_535
+const ACT_EVERY_MS = 1_000
+/** A connection without an answer for so long is given up. */
+const SILENCE_MS = 5_000
+/** The server may notice a lost connection so much earlier than the witness: an answer's way. */
+const MARGIN_MS = 2_000
+const LINE = /^line (\d+)$/
+
+/** What a witness is given. */
+export interface WitnessOptions {
+  name: string
+  server: { address: string; port: number }
+  /** Which start of the server it is: a new one knows no seats. */
+  life: () => number
+  resumeMs: number
+  /** Is it in the store? */
+  isKept: (match: Extract<ServerMessage, { type: 'match-ended' }>) => boolean
+  /** How often a promise was put to the test. */
+  seen: Seen
+}
+
+export interface Seen {
+  resumes: number
+  matches: number
+  lines: number
+}
+
+export class Witness {
+  readonly #options: WitnessOptions
+  readonly #host: SimulatedHost
+  readonly #poller: Poller<Witness>
+  #connection: TcpConnection<Witness> | undefined
+  #decoder = new FrameDecoder({ lengthBytes: LENGTH_BYTES, maxFrameBytes: MAX_REPLY_BYTES })
+  #token: string | undefined
+  /** Of the server that gave the token. */
+  #life = 0
+  #isResuming = false
+  #isSignedIn = false
+  #isPlaced = false
+  #isReady = false
+  #heardAtMs = 0
+  #pongAtMs = Number.NEGATIVE_INFINITY
+  #acts = 0
+  #lines = 0
+  /** The last line of each, by name. */
+  readonly #heardLines = new Map<string, number>()
+  readonly #endedMatches = new Set<string>()
+
+  constructor(host: SimulatedHost, options: WitnessOptions) {
+    this.#host = host
+    this.#options = options
+    this.#poller = host.poller()
+  }
+
+  /** Whether the server serves it: it has a name, and an answer that is not old. */
+  isServed(withinMs: number): boolean {
+    return this.#isSignedIn && this.#host.now - this.#pongAtMs <= withinMs
+  }
+
+  async run(): Promise<void> {
+    const turn = this.#poller.timer(() => {
+      turn.set(ACT_EVERY_MS)
+      this.#act()
+    })
+    turn.set(this.#host.random.below(ACT_EVERY_MS))
+    await this.#poller.run((events) => {
+      for (const event of events) {
+        if (event.type === 'wake' || event.socket !== this.#connection) continue
+        if (event.type === 'receive')
+          for (const frame of this.#decoder.push(event.data)) this.#hear(parseMessage(frame))
+        if (event.type === 'end') event.socket.end()
+        if (event.type === 'close') this.#lose()
+      }
+    })
+  }
+
+  #send(request: Request): void {
+    this.#connection?.send(encode(request as unknown as ServerMessage))
+  }
+
+  #lose(): void {
+    this.#connection = undefined
+    this.#isSignedIn = false
+  }
+
+  #act(): void {
+    const { name, server } = this.#options
+    if (this.#connection === undefined) {
+      this.#decoder = new FrameDecoder({
+        lengthBytes: LENGTH_BYTES,
+        maxFrameBytes: MAX_REPLY_BYTES
+      })
+      this.#connection = this.#poller.connectTcp({ ...server, timeoutMs: SILENCE_MS })
+      this.#isResuming = this.#token !== undefined
+      this.#send(
+        this.#token === undefined ? { type: 'name', name } : { type: 'resume', token: this.#token }
+      )
+      return
+    }
+    if (this.#isSignedIn && this.#host.now - this.#heardAtMs > SILENCE_MS) {
+      this.#connection.reset()
+      this.#lose()
+      return
+    }
+    if (!this.#isSignedIn) return
+    this.#send({ type: 'ping', id: 1 })
+    if (++this.#acts % 3 === 0) this.#send({ type: 'say', text: `line ${++this.#lines}` })
+    if (!this.#isPlaced) this.#send({ type: 'queue' })
+    else if (!this.#isReady) this.#send({ type: 'ready', ready: true })
+    this.#isReady = this.#isPlaced
+  }
+
+  #hear(message: ServerMessage): void {
+    if (message.type === 'hello') return
+    const silentMs = this.#host.now - this.#heardAtMs
+    switch (message.type) {
+      case 'welcome':
+        if (message.name !== this.#options.name) throw new Error(`it is ${message.name} now`)
+        if (this.#isResuming) this.#options.seen.resumes++
+        else this.#isPlaced = false
+        this.#isResuming = false
+        this.#isReady = false
+        this.#isSignedIn = true
+        this.#token = message.token
+        this.#life = this.#options.life()
+        break
+      case 'joined':
+        this.#isPlaced = true
+        this.#isReady = false
+        break
+      case 'left':
+      case 'kicked':
+      case 'unqueued':
+        this.#isPlaced = false
+        break
+      case 'queued':
+        this.#isPlaced = true
+        this.#isReady = true
+        break
+      case 'pong':
+        this.#pongAtMs = this.#host.now
+        break
+      case 'chat':
+        this.#hearLine(message.from, LINE.exec(message.text)?.[1])
+        break
+      case 'match-ended':
+        this.#isReady = false
+        this.#hearEnd(message)
+        break
+      case 'error':
+        this.#hearError(message, silentMs)
+        break
+    }
+    this.#heardAtMs = this.#host.now
+  }
+
+  #hearLine(from: string, number: string | undefined): void {
+    if (number === undefined) return
+    const last = this.#heardLines.get(from) ?? 0
+    if (Number(number) <= last) throw new Error(`line ${number} of ${from} came after line ${last}`)
+    this.#heardLines.set(from, Number(number))
+    this.#options.seen.lines++
+  }
+
+  #hearEnd(message: Extract<ServerMessage, { type: 'match-ended' }>): void {
+    const which = `${this.#life} ${message.match}`
+    if (this.#endedMatches.has(which)) throw new Error(`match ${message.match} ended twice`)
+    this.#endedMatches.add(which)
+    if (!message.saved) throw new Error(`match ${message.match} was not saved`)
+    if (!this.#options.isKept(message))
+      throw new Error(`match ${message.match} is not in the store`)
+    this.#options.seen.matches++
+  }
+
+  #hearError({ code }: Extract<ServerMessage, { type: 'error' }>, silentMs: number): void {
+    if (!this.#isResuming) return // a name that is taken until its seat is given up, a full queue
+    this.#isResuming = false
+    const isPromised =
+      this.#life === this.#options.life() && silentMs < this.#options.resumeMs - MARGIN_MS
+    if (isPromised) throw new Error(`the seat was promised, and not given: ${code}`)
+    this.#token = undefined
+    this.#connection?.reset()
+    this.#lose()
+  }
+}
