@@ -28,6 +28,7 @@ const MIX: Mix = {
   slowReader: 1,
   halfOpen: 1
 }
+const CALM_MS = 15_000
 const CHECK_EVERY_MS = 250
 /** After the faults are over: pings go out every second. */
 const SERVED_WITHIN_MS = 3_000
@@ -129,6 +130,7 @@ export class SimulatedLobby {
       resumeMs: this.settings.resumeMs,
       isKept: ({ scores }) =>
         this.#disk.matches.some((kept) => JSON.stringify(kept.scores) === JSON.stringify(scores)),
+      calmFromMs: DURATION_MS - CALM_MS,
       seen: this.seen
     })
     this.#witnesses.set(host.address, witness)

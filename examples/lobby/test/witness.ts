@@ -16,6 +16,8 @@ const ACT_EVERY_MS = 1_000
 const SILENCE_MS = 5_000
 /** The server may notice a lost connection so much earlier than the witness: an answer's way. */
 const MARGIN_MS = 2_000
+/** In so many of its turns it loses its connection, as phones do; before `welcome` as well. */
+const LOSS = 0.05
 const LINE = /^line (\d+)$/
 
 /** What a witness is given. */
@@ -27,6 +29,8 @@ export interface WitnessOptions {
   resumeMs: number
   /** Is it in the store? */
   isKept: (match: Extract<ServerMessage, { type: 'match-ended' }>) => boolean
+  /** From then on it does not lose its connection by itself. */
+  calmFromMs: number
   /** How often a promise was put to the test. */
   seen: Seen
 }
@@ -109,7 +113,9 @@ export class Witness {
       )
       return
     }
-    if (this.#isSignedIn && this.#host.now - this.#heardAtMs > SILENCE_MS) {
+    const isSilent = this.#isSignedIn && this.#host.now - this.#heardAtMs > SILENCE_MS
+    const isLost = this.#host.now < this.#options.calmFromMs && this.#host.random.chance(LOSS)
+    if (isSilent || isLost) {
       this.#connection.reset()
       this.#lose()
       return
