@@ -124,7 +124,7 @@ test('a token whose answer got lost works once more, until its player has spoken
   table.lobby.lose(cut, table.nowMs) // before its `welcome` arrived
   const again = table.arrive()
   table.do(again, { type: 'resume', token })
-  expect(table.heard(again)).toMatchObject([{ type: 'welcome', name: 'Ann' }])
+  expect(table.heard(again).at(-1)).toMatchObject({ type: 'welcome', name: 'Ann' })
   table.do(again, { type: 'ping', id: 1 })
   expect(table.refusal(table.arrive(), { type: 'resume', token })).toBe('token-used')
 })

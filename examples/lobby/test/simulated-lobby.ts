@@ -6,7 +6,7 @@ import { Fleet, type Guest } from '../bots/fleet.ts'
 import type { Mix } from '../bots/mix.ts'
 import { defaultSettings, type Settings } from '../server/config.ts'
 import { LobbyServer } from '../server/server.ts'
-import type { MatchRecord, Store } from '../server/store.ts'
+import { type MatchRecord, memoryStore, type Store } from '../server/store.ts'
 import { placeOf } from './simulated-place.ts'
 import { type Seen, Witness } from './witness.ts'
 
@@ -36,17 +36,13 @@ const SERVED_WITHIN_MS = 3_000
 /** What outlives a crash of the server. */
 class Disk {
   readonly matches: MatchRecord[] = []
-  #skills = new Map<string, number>()
+  readonly store: Store = memoryStore()
 
-  open(): Store {
-    return {
-      keep: async (match) => {
-        this.matches.push(match)
-        for (const { name, skill } of match.skills) this.#skills.set(name.toLowerCase(), skill)
-      },
-      recent: async (count) => this.matches.slice(-count).reverse(),
-      skills: async () => [...this.#skills],
-      close: async () => {}
+  constructor() {
+    const { keep } = this.store
+    this.store.keep = (match) => {
+      this.matches.push(match)
+      return keep(match)
     }
   }
 }
@@ -104,7 +100,7 @@ export class SimulatedLobby {
     this.#server = undefined
     this.#server = await LobbyServer.open('0.0.0.0', '127.0.0.1', this.settings, {
       place: placeOf(host),
-      store: this.#disk.open(),
+      store: this.#disk.store,
       hasWeb: false
     })
     await this.#server.ended

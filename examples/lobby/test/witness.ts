@@ -12,7 +12,10 @@ import {
 
 const MAX_REPLY_BYTES = 65_535
 const ACT_EVERY_MS = 1_000
-/** A connection without an answer for so long is given up. */
+/**
+ * A connection without a pong for so long is given up, as a good client does: what it went on
+ * sending would arrive at once, and look like a flood.
+ */
 const SILENCE_MS = 5_000
 /** The server may notice a lost connection so much earlier than the witness: an answer's way. */
 const MARGIN_MS = 2_000
@@ -55,7 +58,8 @@ export class Witness {
   #isPlaced = false
   #isReady = false
   #heardAtMs = 0
-  #pongAtMs = Number.NEGATIVE_INFINITY
+  /** The last pong, or the welcome. */
+  #answeredAtMs = Number.NEGATIVE_INFINITY
   #acts = 0
   #lines = 0
   /** The last line of each, by name. */
@@ -70,7 +74,7 @@ export class Witness {
 
   /** Whether the server serves it: it has a name, and an answer that is not old. */
   isServed(withinMs: number): boolean {
-    return this.#isSignedIn && this.#host.now - this.#pongAtMs <= withinMs
+    return this.#isSignedIn && this.#host.now - this.#answeredAtMs <= withinMs
   }
 
   async run(): Promise<void> {
@@ -113,7 +117,7 @@ export class Witness {
       )
       return
     }
-    const isSilent = this.#isSignedIn && this.#host.now - this.#heardAtMs > SILENCE_MS
+    const isSilent = this.#isSignedIn && this.#host.now - this.#answeredAtMs > SILENCE_MS
     const isLost = this.#host.now < this.#options.calmFromMs && this.#host.random.chance(LOSS)
     if (isSilent || isLost) {
       this.#connection.reset()
@@ -139,6 +143,7 @@ export class Witness {
         this.#isResuming = false
         this.#isReady = false
         this.#isSignedIn = true
+        this.#answeredAtMs = this.#host.now
         this.#token = message.token
         this.#life = this.#options.life()
         break
@@ -156,7 +161,7 @@ export class Witness {
         this.#isReady = true
         break
       case 'pong':
-        this.#pongAtMs = this.#host.now
+        this.#answeredAtMs = this.#host.now
         break
       case 'chat':
         this.#hearLine(message.from, LINE.exec(message.text)?.[1])
