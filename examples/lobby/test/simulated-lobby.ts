@@ -38,10 +38,10 @@ class Disk {
   readonly matches: MatchRecord[] = []
   readonly store: Store = memoryStore()
 
-  constructor() {
+  constructor(forgets: boolean) {
     const { keep } = this.store
     this.store.keep = (match) => {
-      this.matches.push(match)
+      if (!forgets) this.matches.push(match)
       return keep(match)
     }
   }
@@ -51,13 +51,17 @@ class Disk {
 export class SimulatedLobby {
   readonly seen: Seen = { resumes: 0, matches: 0, lines: 0 }
   readonly settings: Settings
+  /** A fault on purpose: nothing is kept. */
+  forgetsResults = false
+  readonly #promisedMs: number
   #server: LobbyServer | undefined
-  #disk = new Disk()
+  #disk = new Disk(false)
   #lives = 0
   #witnesses = new Map<string, Witness>()
   #checkedMs = 0
 
-  constructor(settings: Partial<Settings> = {}) {
+  /** `promisedMs`: for how long the witnesses expect a seat to be kept; default: what is set. */
+  constructor(settings: Partial<Settings> = {}, promisedMs?: number) {
     this.settings = {
       ...defaultSettings,
       port: PORT,
@@ -70,6 +74,7 @@ export class SimulatedLobby {
       'coin-arena.matchMs': 5_000,
       ...settings
     } as Settings
+    this.#promisedMs = promisedMs ?? this.settings.resumeMs
   }
 
   get scenario(): ScenarioOptions {
@@ -83,7 +88,7 @@ export class SimulatedLobby {
 
   #begin(network: SimulatedNetwork, { hosts }: Plan): void {
     this.#server = undefined
-    this.#disk = new Disk()
+    this.#disk = new Disk(this.forgetsResults)
     this.#lives = 0
     this.#witnesses = new Map()
     this.#checkedMs = 0
@@ -123,7 +128,7 @@ export class SimulatedLobby {
       name: `witness ${host.address} ${Math.floor(host.now)}`.slice(0, 24),
       server: { address: SERVER, port: PORT },
       life: () => this.#lives,
-      resumeMs: this.settings.resumeMs,
+      resumeMs: this.#promisedMs,
       isKept: ({ scores }) =>
         this.#disk.matches.some((kept) => JSON.stringify(kept.scores) === JSON.stringify(scores)),
       calmFromMs: DURATION_MS - CALM_MS,
