@@ -542,7 +542,7 @@ export class Lobby {
     const player = this.#byId.get(claim.id)
     if (player === undefined || nowMs >= claim.expiresMs)
       throw new Refusal('token-expired', 'the seat has been given up')
-    // A `welcome` can get lost on its way: until the player has spoken, the token before counts, too.
+    // A `welcome` can get lost: until the player has spoken, the token before counts, too.
     const least = player.hasToken ? player.tokenSerial : player.tokenSerial - 1
     if (claim.serial < least) throw new Refusal('token-used', 'this token has been used')
     const before = player.session
