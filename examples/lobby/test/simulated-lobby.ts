@@ -2,11 +2,12 @@
 // hold whatever the network does is written down in the checks.
 import { runLoop } from 'pollport'
 import type { Plan, ScenarioOptions, SimulatedHost, SimulatedNetwork } from 'pollport/simulation'
-import { Fleet, type Guest } from '../bots/fleet.ts'
+import { Fleet, type Member } from '../bots/fleet.ts'
 import type { Mix } from '../bots/mix.ts'
+import type { MatchRecord, Store } from '../rules/records.ts'
 import { defaultSettings, type Settings } from '../server/config.ts'
 import { LobbyServer } from '../server/server.ts'
-import { type MatchRecord, memoryStore, type Store } from '../server/store.ts'
+import { memoryStore } from '../server/store.ts'
 import { placeOf } from './simulated-place.ts'
 import { type Seen, Witness } from './witness.ts'
 
@@ -112,7 +113,7 @@ export class SimulatedLobby {
   }
 
   async #runBots(host: SimulatedHost): Promise<void> {
-    const poller = host.poller<Guest>()
+    const poller = host.poller<Member>()
     const fleet = new Fleet(poller, { address: SERVER, port: PORT, mix: MIX }, placeOf(host))
     await runLoop(poller, {
       hz: BOTS_HZ,
