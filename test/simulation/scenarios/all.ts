@@ -1,8 +1,9 @@
 // All scenarios, each in a file of its own.
 import { datagrams } from './datagrams.ts'
 import { frames } from './frames.ts'
+import { lobby } from './lobby.ts'
 import { model } from './model.ts'
 import type { Scenario } from './scenario.ts'
 import { websockets } from './websockets.ts'
 
-export const scenarios: readonly Scenario[] = [frames, datagrams, websockets, model]
+export const scenarios: readonly Scenario[] = [frames, datagrams, websockets, model, lobby]
