@@ -64,7 +64,7 @@ mkdir -p build/Release
 mount --bind prebuilds/linux-arm64/pollport.glibc.node build/Release/pollport.node
 node=$2; shift 2
 test "$("$node/node" -p process.arch)" = arm64
-exec "$node/node" node_modules/vitest/vitest.mjs run --testTimeout=120000 "$@"
+exec "$node/node" node_modules/vitest/vitest.mjs run --project=system --testTimeout=120000 "$@"
 `
 const own = [
   '--user',
