@@ -12,6 +12,7 @@ import { LobbyView } from './lobby-view.js'
 import { Notices } from './notices.js'
 import { RoomView } from './room-view.js'
 import { SignInView } from './signin-view.js'
+import { requestOf } from './speech.js'
 import { StandingView } from './standing-view.js'
 import { initialState, leaving, reduce, whenLost, withNotice, withoutResult } from './state.js'
 import { Tabs } from './tabs.js'
@@ -149,7 +150,7 @@ const lobbyView = new LobbyView(actions)
 const gameView = new GameView(actions, () => render())
 const roomView = new RoomView(actions, (game) => gameView.moduleOf(game))
 /** @param {string} text */
-const say = (text) => connection.send({ type: 'say', text })
+const say = (text) => connection.send(requestOf(text))
 const lobbyChat = new ChatView(byId('lobby-chat'), {
   title: 'Lobby chat',
   empty: 'No messages yet. Say hello to everybody in the lobby.',

@@ -184,6 +184,14 @@ export function reduce(state, message, nowMs) {
         message.to === 'you'
       )
 
+    case 'muted': {
+      const { name, on } = message
+      const text = on ? `You no longer see what ${name} says.` : `You see what ${name} says again.`
+      return withNotice(state, text)
+    }
+    case 'reported':
+      return withNotice(state, `The operators have your report about ${message.name}.`)
+
     case 'draining':
       return { ...state, closesAtMs: nowMs + message.withinMs }
     default:
@@ -195,7 +203,7 @@ export function reduce(state, message, nowMs) {
  * What {@link reduce} does not handle itself.
  * @typedef {Exclude<ServerMessage, { type: 'welcome' | 'rooms' | 'rooms-changed' | 'players' |
  *   'queued' | 'unqueued' | 'leaders' | 'history' | 'joined' | 'left' | 'kicked' | 'chat' |
- *   'announcement' | 'draining' }>} OtherMessage
+ *   'announcement' | 'draining' | 'muted' | 'reported' }>} OtherMessage
  */
 
 /**
