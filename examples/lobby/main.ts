@@ -32,6 +32,8 @@ const usage = `A lobby server: players meet in rooms, talk, and play when all ar
   --settings      show every setting`
 
 const FIGURES_EVERY_MS = 1000
+/** How often to look whether the shell of `npm start` is still there. */
+const SHELL_EVERY_MS = 250
 /** How long the bots have to end by themselves. */
 const BOTS_GRACE_MS = 3000
 
@@ -129,12 +131,17 @@ async function serve(address: string, settings: Settings, botCount: number): Pro
   }
   process.on('SIGINT', stop)
   // From an operator: running matches may end first. A second SIGTERM is the same as Ctrl-C.
-  process.once('SIGTERM', () => {
+  let isDraining = false
+  const drain = () => {
+    if (isDraining || isStopping) return
+    isDraining = true
     process.on('SIGTERM', stop)
     line.end()
     console.log('Draining: no new players; running matches may end.')
     server.drain()
-  })
+  }
+  process.once('SIGTERM', drain)
+  const shellWatch = watchShell(drain)
 
   let before = server.figures
   let beforeMs = performance.now()
@@ -152,9 +159,22 @@ async function serve(address: string, settings: Settings, botCount: number): Pro
   await server.ended
   isStopping = true
   clearInterval(figures)
+  clearInterval(shellWatch)
   if (bots?.connected) bots.disconnect()
   if (bots !== undefined) await endOf(bots)
   return 0
+}
+
+/**
+ * `npm start` is npm and a shell before us. npm passes SIGTERM on to the shell, and a shell such as
+ * dash ends of it without passing it on: the end of the shell stands for the signal.
+ */
+function watchShell(onEnd: () => void): NodeJS.Timeout | undefined {
+  if (process.env.npm_lifecycle_event === undefined) return undefined // not started by npm
+  const shell = process.ppid
+  return setInterval(() => {
+    if (process.ppid !== shell) onEnd()
+  }, SHELL_EVERY_MS)
 }
 
 /** The address to open; a server can listen on all addresses, but you cannot connect to that. */

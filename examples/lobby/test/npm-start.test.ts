@@ -1,5 +1,5 @@
-// `npm start` is npm, a shell, and scripts/setup.mjs before the lobby is there: one signal is one
-// signal, whichever of them dies of it.
+// `npm start` is npm and a shell before the lobby is there, and in a checkout scripts/setup.mjs: one
+// signal is one signal, whichever of them dies of it.
 import { type ChildProcess, spawn } from 'node:child_process'
 import { fileURLToPath } from 'node:url'
 import { expect, onTestFinished, test } from 'vitest'
@@ -8,13 +8,22 @@ import { Person, until } from './person.ts'
 
 const root = fileURLToPath(new URL('../../..', import.meta.url))
 
-/** What `npm start` runs, below a shell that dies of SIGTERM and tells nobody. */
-function start(...flags: string[]) {
-  const lobby = '--import tsx examples/lobby/main.ts'
+/** What `npm start` runs here and in a copy of the lobby, before the flags. */
+const places = [
+  { what: 'in a checkout', program: 'scripts/setup.mjs --no-addon -- --import tsx' },
+  { what: 'of the lobby alone', program: '--import tsx' }
+]
+
+/** `npm start`, below a shell that dies of SIGTERM and does not pass it on. */
+function start(program: string, ...flags: string[]) {
   const ports = '--port 0 --udp-port 0 --web-port 0 --operator-port 0'
-  const command = `node scripts/setup.mjs --no-addon -- ${lobby} ${ports} ${flags.join(' ')}; exit`
+  const command = `node ${program} examples/lobby/main.ts ${ports} ${flags.join(' ')}; exit`
   // Of its own group, so that the test can end all of it
-  const shell: ChildProcess = spawn('sh', ['-c', command], { cwd: root, detached: true })
+  const shell: ChildProcess = spawn('sh', ['-c', command], {
+    cwd: root,
+    detached: true,
+    env: { ...process.env, npm_lifecycle_event: 'start' }
+  })
   const seen = { shell, output: '', isOver: false }
   shell.stdout?.on('data', (data) => {
     seen.output += data
@@ -34,8 +43,9 @@ function start(...flags: string[]) {
 }
 
 // Windows has no signals between processes.
-test.skipIf(isWindows)('SIGTERM to it drains: a match goes on until it has ended', async () => {
-  const started = start('--coin-arena.match-ms 600000', '--countdown-ms 0')
+const sentence = 'SIGTERM to npm start $what drains: a match goes on until it has ended'
+test.skipIf(isWindows).each(places)(sentence, async ({ program }) => {
+  const started = start(program, '--coin-arena.match-ms 600000', '--countdown-ms 0')
   const open = () => /open on 127\.0\.0\.1:(\d+)/.exec(started.output)
   await until('the lobby is open', () => open() !== null)
   const port = Number(open()?.[1])
