@@ -39,14 +39,18 @@ export function examplesOf(source: string): Example[] {
 
 /**
  * Writes the programs into a folder of the checkout, ignored by git, from which `import 'pollport'`
- * finds this package.
+ * finds this package. One whose first line is its name, such as `// seats.ts`, has that name, too,
+ * so that those after it can import it.
  */
 export function writePrograms(programs: readonly string[]): string {
   const parent = join(root, 'build-docs')
   mkdirSync(parent, { recursive: true })
   const folder = mkdtempSync(join(parent, 'programs-'))
-  for (const [index, program] of programs.entries())
-    writeFileSync(join(folder, `program-${index + 1}.ts`), program)
+  for (const [index, program] of programs.entries()) {
+    const [, name] = /^\/\/ ([\w.-]+\.ts)\n/.exec(program) ?? []
+    for (const file of [`program-${index + 1}.ts`, ...(name === undefined ? [] : [name])])
+      writeFileSync(join(folder, file), program)
+  }
   // The compiler writes them as JavaScript as well, which starts without a loader.
   const compilerOptions = { noEmit: false, outDir: '.' }
   writeFileSync(
