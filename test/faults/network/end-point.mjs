@@ -2,6 +2,7 @@
 // with options as JSON in the second. Marks: ready; done, with what it counted.
 import { setTimeout as delay } from 'node:timers/promises'
 import { Poller, Socket } from 'pollport'
+import { Ending, WAYS } from './ending.mjs'
 import { bytesOf, Transfer } from './transfer.mjs'
 
 const PORT = 7000
@@ -106,6 +107,30 @@ const roles = {
       errors: results.filter((result) => result.code !== undefined),
       ms: Math.round(performance.now() - resumed)
     })
+  },
+
+  // `count` connections of each way to end, or with no `to` the other side of them; reports what
+  // each side sees of them.
+  async endings() {
+    const { to, count } = options
+    const ways = new Map()
+    if (to === undefined) poller.listenTcp({ address: '0.0.0.0', port: PORT })
+    else
+      for (let number = 0; number < count * WAYS.length; number++)
+        ways.set(poller.connectTcp({ address: to, port: PORT }), number % WAYS.length)
+    say('ready')
+    const stories = []
+    while (stories.length < count * WAYS.length) {
+      for (const event of poller.wait(1000)) {
+        if (event.type === 'accept' || event.type === 'connect')
+          event.socket.userPtr = new Ending(event.socket, ways.get(event.socket))
+        else {
+          const story = event.socket.userPtr.take(event)
+          if (story !== undefined) stories.push(story)
+        }
+      }
+    }
+    say('done', { stories })
   },
 
   // Receives numbered datagrams until the test asks it to stop.

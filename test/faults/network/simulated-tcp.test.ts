@@ -4,6 +4,7 @@ import type { PollEvent, TcpConnection } from 'pollport'
 import { SimulatedNetwork } from 'pollport/simulation'
 import { describe, expect, test } from 'vitest'
 import { newSeed } from '../../support/poller-random.ts'
+import { Ending, WAYS } from './ending.mjs'
 import { Network, reasonAgainst } from './lab.ts'
 import { Transfer } from './transfer.mjs'
 
@@ -87,6 +88,58 @@ function handle(event: PollEvent<Transfer>): void {
   if (event.type === 'end') event.userPtr?.ended()
 }
 
+const ENDINGS = 20
+const ENDINGS_LOSS = 30 // in a thousand
+
+/** What both sides see of connections that end in each way, over the cable. */
+async function realEndings(): Promise<string[]> {
+  const network = await Network.open(newSeed())
+  await network.weather({ loss: ENDINGS_LOSS, delayUs: DELAY_MS * 1000 })
+  const server = network.start(1, 'endings', { count: ENDINGS })
+  await server.at('ready')
+  const client = network.start(0, 'endings', { to: FAR, count: ENDINGS })
+  const done = await Promise.all([client.at('done', 80_000), server.at('done', 80_000)])
+  return done.flatMap(({ stories }) => stories as string[])
+}
+
+async function simulatedEndings(): Promise<string[]> {
+  const network = new SimulatedNetwork({
+    seed: newSeed(),
+    latencyMs: DELAY_MS,
+    loss: ENDINGS_LOSS / 1000
+  })
+  const stories: string[] = []
+  const take = (event: PollEvent<Ending>) => {
+    if (event.type === 'accept') event.socket.userPtr = new Ending(event.socket)
+    else if (event.type !== 'wake') {
+      const story = event.userPtr?.take(event)
+      if (story !== undefined) stories.push(story)
+    }
+  }
+  const server = network.host(FAR)
+  server.run(() => {
+    const poller = server.poller<Ending>()
+    poller.listenTcp({ address: FAR, port: PORT })
+    return poller.run((events) => events.forEach(take))
+  })
+  const client = network.host('10.213.0.1')
+  client.run(() => {
+    const poller = client.poller<Ending>()
+    const ways = new Map<TcpConnection<Ending>, number>()
+    for (let number = 0; number < ENDINGS * WAYS.length; number++)
+      ways.set(poller.connectTcp({ address: FAR, port: PORT }), number % WAYS.length)
+    return poller.run((events) =>
+      events.forEach((event) => {
+        if (event.type === 'connect')
+          event.socket.userPtr = new Ending(event.socket, ways.get(event.socket))
+        else take(event)
+      })
+    )
+  })
+  await network.run({ untilMs: 80_000 })
+  return stories
+}
+
 describe.skipIf(reason)('simulated TCP beside the kernel’s', () => {
   test.each(LOSSES)(
     'with %d of a thousand packets lost, all bytes arrive in about as many packets and as much time',
@@ -113,4 +166,18 @@ describe.skipIf(reason)('simulated TCP beside the kernel’s', () => {
     },
     120_000
   )
+  test('half-closes and resets under loss are seen by both sides as over the kernel’s', async () => {
+    const kernel = await realEndings()
+    const ours = await simulatedEndings()
+    expect(kernel).toHaveLength(2 * WAYS.length * ENDINGS)
+    expect(ours.sort()).toEqual(kernel.sort())
+    expect([...new Set(ours)]).toEqual([
+      'half-close, client: end after 100000 bytes, close in order',
+      'half-close, server: end after 100000 bytes, close in order',
+      'reset by the client, client: close in order',
+      'reset by the client, server: close ECONNRESET',
+      'reset by the server, client: close ECONNRESET',
+      'reset by the server, server: close in order'
+    ])
+  }, 120_000)
 })
