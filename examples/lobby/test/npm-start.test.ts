@@ -1,5 +1,5 @@
-// `npm start` is npm and a shell before the lobby is there, and in a checkout scripts/setup.mjs: one
-// signal is one signal, whichever of them dies of it.
+// `npm start` is npm and a shell before the lobby is there, and in a checkout scripts/setup.mjs:
+// one signal is one signal, whichever of them dies of it.
 import { type ChildProcess, spawn } from 'node:child_process'
 import { fileURLToPath } from 'node:url'
 import { expect, onTestFinished, test } from 'vitest'
