@@ -545,6 +545,7 @@ export class Lobby {
     // A `welcome` can get lost: until the player has spoken, the token before counts, too.
     const least = player.hasToken ? player.tokenSerial : player.tokenSerial - 1
     if (claim.serial < least) throw new Refusal('token-used', 'this token has been used')
+    if (claim.serial === player.tokenSerial) player.hasToken = true
     const before = player.session
     if (before !== undefined) {
       // The old connection may be dead and not know it yet: the new one counts.
@@ -562,7 +563,8 @@ export class Lobby {
     session.player = player
     player.session = session
     player.block = session.block
-    player.tokenSerial++
+    // One that perhaps got lost on its way is sent again.
+    if (player.hasToken) player.tokenSerial++
     player.hasToken = false
     const expiresMs = Math.floor(nowMs + this.#limits.tokenMs)
     const token = this.#tokens.sign({ id: player.id, serial: player.tokenSerial, expiresMs })

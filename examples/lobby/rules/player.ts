@@ -22,8 +22,8 @@ export class Player {
   session: Session | undefined
   /** The one token that is good now; each use makes a new one. */
   tokenSerial = 0
-  /** It has spoken since it was sent that token: so it has the token. */
-  hasToken = false
+  /** It has spoken since it was sent that token, or used it: so it has the token. */
+  hasToken = true
   /** When the seat is given up, if the player has not come back. */
   awayUntilMs = 0
 

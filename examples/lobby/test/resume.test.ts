@@ -115,13 +115,16 @@ test('a token works once: a second use is refused, and the seat is untouched', (
   expect(table.lobby.playerCount, 'the thief did not put the time off').toBe(0)
 })
 
-test('a token whose answer got lost works once more, until its player has spoken', () => {
+test('a token whose answer got lost goes on working, until its player has spoken', () => {
   const table = new Table()
   const { session: ann, token } = signedIn(table, 'Ann')
   table.lobby.lose(ann, table.nowMs)
   const cut = table.arrive()
   table.do(cut, { type: 'resume', token })
   table.lobby.lose(cut, table.nowMs) // before its `welcome` arrived
+  const cutAgain = table.arrive()
+  table.do(cutAgain, { type: 'resume', token })
+  table.lobby.lose(cutAgain, table.nowMs)
   const again = table.arrive()
   table.do(again, { type: 'resume', token })
   expect(table.heard(again).at(-1)).toMatchObject({ type: 'welcome', name: 'Ann' })

@@ -103,7 +103,7 @@ function served(stream: Uint8Array, cuts: Iterable<number>, flags: number): Outc
     servers: [side],
     handOver(_link, bytes) {
       outcome.handedOver = bytes.toString('latin1')
-      return undefined as unknown as Duplex
+      return { resume() {} } as unknown as Duplex
     },
     onDone() {}
   }

@@ -136,6 +136,8 @@ export function fuzz(data: Uint8Array): void {
   const everybody = new Set<Player>()
   const tokens: string[] = ['']
   const used = new Set<string>()
+  /** Of each player. */
+  const lastUsed = new Map<Player, string>()
 
   const named = (name: string) =>
     [...everybody].find((player) => player.name === name && player.session !== undefined)
@@ -169,10 +171,15 @@ export function fuzz(data: Uint8Array): void {
   }
   const resume = (seat: Seat, token: string) => {
     const wasNobody = seat.session.player === undefined
+    const unsure = [...lastUsed].filter(([{ hasToken }]) => !hasToken).map(([player]) => player)
     table.do(seat.session, { type: 'resume', token })
     if (!wasNobody || seat.session.player === undefined) return
-    assert(!used.has(token) && token !== '', 'a token is good once')
+    const { player } = seat.session
+    const isRepeated = unsure.includes(player) && lastUsed.get(player) === token
+    assert(isRepeated || !used.has(token), 'a token is good until its player has the next one')
+    assert(token !== '')
     used.add(token)
+    lastUsed.set(player, token)
   }
   const leave = (seat: Seat, isForGood: boolean) => {
     if (isForGood) table.lobby.leave(seat.session, table.nowMs)
