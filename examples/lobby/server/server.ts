@@ -56,6 +56,8 @@ export interface LobbyOptions {
   place?: Place
   /** Of matches and skills. Default: what the settings say. The server closes it. */
   store?: Store
+  /** Signs accounts and resume tokens: 32 bytes. Default: the one beside the store. */
+  tokenKey?: Buffer
   /** Whether it has a page and WebSockets. A simulated place has none. Default: true. */
   hasWeb?: boolean
   /** Default: those of games/index.ts. Others can be played without workers alone. */
@@ -153,7 +155,8 @@ export class LobbyServer {
       kept,
       games: { list: this.#games, settings: gameSettingsOf(settings, this.#games) },
       newSeed: options.newSeed ?? (() => newSeed((count) => this.#place.randomBytes(count))),
-      tokenKey: settings.store === '' ? undefined : tokenKeyIn(settings.store),
+      tokenKey:
+        options.tokenKey ?? (settings.store === '' ? undefined : tokenKeyIn(settings.store)),
       maxPracticeBots: settings.maxPracticeBots,
       log,
       place: this.#place,

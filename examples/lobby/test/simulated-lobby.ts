@@ -38,6 +38,8 @@ const SERVED_WITHIN_MS = 3_000
 class Disk {
   readonly matches: MatchRecord[] = []
   readonly store: Store = memoryStore()
+  /** Is kept beside the store. */
+  readonly tokenKey = Buffer.alloc(32, 7)
 
   constructor(forgets: boolean) {
     const { keep } = this.store
@@ -107,6 +109,7 @@ export class SimulatedLobby {
     this.#server = await LobbyServer.open('0.0.0.0', '127.0.0.1', this.settings, {
       place: placeOf(host),
       store: this.#disk.store,
+      tokenKey: this.#disk.tokenKey,
       hasWeb: false
     })
     await this.#server.ended

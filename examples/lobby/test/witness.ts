@@ -51,6 +51,8 @@ export class Witness {
   #connection: TcpConnection<Witness> | undefined
   #decoder = new FrameDecoder({ lengthBytes: LENGTH_BYTES, maxFrameBytes: MAX_REPLY_BYTES })
   #token: string | undefined
+  /** Whose name it is, once a match was played under it. */
+  #account: string | undefined
   /** Of the server that gave the token. */
   #life = 0
   #isResuming = false
@@ -113,7 +115,9 @@ export class Witness {
       this.#connection = this.#poller.connectTcp({ ...server, timeoutMs: SILENCE_MS })
       this.#isResuming = this.#token !== undefined
       this.#send(
-        this.#token === undefined ? { type: 'name', name } : { type: 'resume', token: this.#token }
+        this.#token === undefined
+          ? { type: 'name', name, account: this.#account }
+          : { type: 'resume', token: this.#token }
       )
       return
     }
@@ -145,6 +149,7 @@ export class Witness {
         this.#isSignedIn = true
         this.#answeredAtMs = this.#host.now
         this.#token = message.token
+        this.#account = message.account
         this.#life = this.#options.life()
         break
       case 'joined':
