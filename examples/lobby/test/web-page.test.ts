@@ -188,6 +188,7 @@ describe.skipIf(whyNoBrowser !== undefined)('in a browser', () => {
     const server = await openLobby(endless)
     const ann = await Visitor.open(server.webPort)
     const { page } = ann
+    await hasFocus(page, 'name') // the form is there
     await page.keyboard.type('Ann')
     await page.keyboard.press('Enter')
     await ann.sees('#own-name', 'Ann')
@@ -202,6 +203,7 @@ describe.skipIf(whyNoBrowser !== undefined)('in a browser', () => {
     await page.keyboard.press('Escape')
     await hasFocus(page, 'open-create')
     await page.keyboard.press('Enter')
+    await hasFocus(page, 'create-name')
     await page.keyboard.type('Den')
     await page.keyboard.press('Enter')
     await ann.isIn('Den')
