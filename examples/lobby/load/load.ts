@@ -36,7 +36,7 @@ const usage = `Load: a server of its own, and very many bots, on this machine.
                      attackers of the web port change for the others
   --rounds NUMBER    so many (5), with half of the seconds for each side
   --json FILE        writes the figures there
-  --profile FOLDER   writes processor profiles of both processes there, for a browser's developer tools
+  --profile FOLDER   writes processor profiles of both processes there, for a browser's developer tools (on Windows of the bots alone)
   --help             show this
   -- FLAGS           for the server, as of npm start`
 

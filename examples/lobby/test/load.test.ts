@@ -140,7 +140,10 @@ test('bad guests: rounds without and with them, what they change, and where the 
     profiles
   )
   await command.ended()
-  expect(readdirSync(profiles).sort()).toEqual(['bots.ts.cpuprofile', 'main.ts.cpuprofile'])
+  // Windows ends a process without asking it: the server leaves no profile there.
+  const written = ['bots.ts.cpuprofile', 'main.ts.cpuprofile']
+  const expected = process.platform === 'win32' ? written.slice(0, 1) : written
+  expect(readdirSync(profiles).sort()).toEqual(expected)
   expect(command.output).toMatch(/\nround trip p99 with +[\d.]+ ms, the median of [\d.]+\n/)
   expect(command.output).toMatch(/\nchange +[+-]\d+ % +changes by less than a quarter +(yes|NO)\n/)
   expect(command.output).toMatch(/\nerrors +none +none +yes\n/)

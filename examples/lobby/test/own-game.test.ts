@@ -2,16 +2,7 @@
 // lobby, whose server then plays the game with a person and a bot.
 import { spawn } from 'node:child_process'
 import { once } from 'node:events'
-import {
-  cpSync,
-  mkdirSync,
-  mkdtempSync,
-  readFileSync,
-  rmSync,
-  symlinkSync,
-  writeFileSync
-} from 'node:fs'
-import { tmpdir } from 'node:os'
+import { cpSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { dirname, join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { expect, onTestFinished, test } from 'vitest'
@@ -25,13 +16,15 @@ const blocks = [...page.matchAll(/^```\w+ file=(\S+)\n([\s\S]*?)^```$/gm)].map(
 
 /** A copy of the lobby with the files of the page in it. */
 function freshCopy(): string {
-  const folder = mkdtempSync(join(tmpdir(), 'own-game-'))
+  // Below the project, so that its packages are found.
+  mkdirSync(join(root, 'build-docs'), { recursive: true })
+  const folder = mkdtempSync(join(root, 'build-docs', 'own-game-'))
   onTestFinished(() => rmSync(folder, { recursive: true, force: true, maxRetries: 10 }))
   cpSync(join(root, 'examples', 'lobby'), folder, {
     recursive: true,
     filter: (path) => !path.includes('node_modules')
   })
-  symlinkSync(join(root, 'node_modules'), join(folder, 'node_modules'), 'junction')
+  writeFileSync(join(folder, 'vitest.config.js'), 'export default {}\n') // not the project's
   for (const { path, text } of blocks) {
     mkdirSync(dirname(join(folder, path)), { recursive: true })
     writeFileSync(join(folder, path), text)
@@ -114,7 +107,7 @@ test('who follows the page has a game that starts, is played with a bot, and has
 
 test('its own test passes', async () => {
   const folder = freshCopy()
-  const vitest = join(folder, 'node_modules', 'vitest', 'vitest.mjs')
+  const vitest = join(root, 'node_modules', 'vitest', 'vitest.mjs')
   const child = spawn(process.execPath, [vitest, 'run', 'games/nim'], { cwd: folder })
   let text = ''
   for (const stream of [child.stdout, child.stderr]) stream.on('data', (data) => (text += data))
