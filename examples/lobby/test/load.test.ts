@@ -125,13 +125,21 @@ test('a small load: all sign in, some play by datagrams, nothing goes wrong, and
 })
 
 // Windows ends a process without asking it: the server leaves no profile there.
-test.skipIf(process.platform === 'win32')('a profile of each process is written', async () => {
-  const profiles = folder()
-  await new Command('--players', '20', '--seconds', '1', '--profile', profiles).ended()
-  expect(readdirSync(profiles).sort()).toEqual(['bots.ts.cpuprofile', 'main.ts.cpuprofile'])
-})
+test.skipIf(process.platform === 'win32')(
+  'a profile of each process is written',
+  {
+    timeout: 180_000
+  },
+  async () => {
+    const profiles = folder()
+    await new Command('--players', '20', '--seconds', '1', '--profile', profiles).ended()
+    expect(readdirSync(profiles).sort()).toEqual(['bots.ts.cpuprofile', 'main.ts.cpuprofile'])
+  }
+)
 
-test('bad guests: rounds without and with them, and what they change', async () => {
+test('bad guests: rounds without and with them, and what they change', {
+  timeout: 180_000
+}, async () => {
   const command = new Command(
     '--players',
     '40',
