@@ -1,7 +1,7 @@
 // Bots that play with a person who asked for practice: players like others, on a gateway of their
 // own inside the server, without sockets. They come into one room, get ready for each match, and go
 // when no person plays there any more.
-import type { GatewayFigures } from '../gateway/figures.ts'
+import { type GatewayFigures, NO_GATEWAY_FIGURES } from '../gateway/figures.ts'
 import type { GatewayLink, HubLink } from '../gateway/links.ts'
 import type { Alarm, Place } from '../place.ts'
 import type { BotMind, Game, Games } from '../rules/game.ts'
@@ -137,18 +137,7 @@ export class PracticeBots implements GatewayLink {
   }
 
   /** They are no connections: only the gateways of players count. */
-  readonly figures: GatewayFigures = {
-    connections: 0,
-    webConnections: 0,
-    viaUdp: 0,
-    messagesIn: 0,
-    messagesOut: 0,
-    bytesIn: 0,
-    bytesOut: 0,
-    datagramsIn: 0,
-    datagramsOut: 0,
-    datagramsRefused: 0
-  }
+  readonly figures: GatewayFigures = NO_GATEWAY_FIGURES
 
   // ---- A bot ----
 

@@ -17,6 +17,20 @@ export interface GatewayFigures {
   datagramsRefused: number
 }
 
+/** Of a thread that has reported nothing yet, or has no connections. */
+export const NO_GATEWAY_FIGURES: GatewayFigures = {
+  connections: 0,
+  webConnections: 0,
+  viaUdp: 0,
+  messagesIn: 0,
+  messagesOut: 0,
+  bytesIn: 0,
+  bytesOut: 0,
+  datagramsIn: 0,
+  datagramsOut: 0,
+  datagramsRefused: 0
+}
+
 /** Those of a gateway's figures that only grow. */
 export const GATEWAY_COUNTERS = [
   'messagesIn',

@@ -3,7 +3,7 @@
 import { Worker } from 'node:worker_threads'
 import { Socket } from 'pollport'
 import { unhandled } from '../wire/unhandled.ts'
-import type { GatewayFigures } from './figures.ts'
+import { type GatewayFigures, NO_GATEWAY_FIGURES } from './figures.ts'
 import type { GatewayThreadData } from './gateway-thread.ts'
 import type { GatewayCall, GatewayLink, HubCall, HubLink, OpenPorts } from './links.ts'
 import { Mailbox, ownBytes } from './mailbox.ts'
@@ -39,18 +39,7 @@ export class RemoteGateway implements GatewayLink {
   #looksInVain = 0
   #heardMs = performance.now()
   #onListening: ((ports: OpenPorts) => void) | undefined
-  #figures: GatewayFigures = {
-    connections: 0,
-    webConnections: 0,
-    viaUdp: 0,
-    messagesIn: 0,
-    messagesOut: 0,
-    bytesIn: 0,
-    bytesOut: 0,
-    datagramsIn: 0,
-    datagramsOut: 0,
-    datagramsRefused: 0
-  }
+  #figures: GatewayFigures = NO_GATEWAY_FIGURES
 
   constructor(data: GatewayThreadData) {
     const script = new URL('./thread.mjs', import.meta.url)

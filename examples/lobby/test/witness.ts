@@ -5,12 +5,12 @@ import type { SimulatedHost } from 'pollport/simulation'
 import {
   encode,
   LENGTH_BYTES,
+  MAX_REPLY_BYTES,
   parseMessage,
   type Request,
   type ServerMessage
 } from '../wire/protocol.ts'
 
-const MAX_REPLY_BYTES = 65_535
 const ACT_EVERY_MS = 1_000
 /**
  * A connection without a pong for so long is given up, as a good client does: what it went on
@@ -44,12 +44,15 @@ export interface Seen {
   lines: number
 }
 
+const newDecoder = () =>
+  new FrameDecoder({ lengthBytes: LENGTH_BYTES, maxFrameBytes: MAX_REPLY_BYTES })
+
 export class Witness {
   readonly #options: WitnessOptions
   readonly #host: SimulatedHost
   readonly #poller: Poller<Witness>
   #connection: TcpConnection<Witness> | undefined
-  #decoder = new FrameDecoder({ lengthBytes: LENGTH_BYTES, maxFrameBytes: MAX_REPLY_BYTES })
+  #decoder = newDecoder()
   #token: string | undefined
   /** Whose name it is, once a match was played under it. */
   #account: string | undefined
@@ -97,7 +100,7 @@ export class Witness {
   }
 
   #send(request: Request): void {
-    this.#connection?.send(encode(request as unknown as ServerMessage))
+    this.#connection?.send(encode(request))
   }
 
   #lose(): void {
@@ -108,10 +111,7 @@ export class Witness {
   #act(): void {
     const { name, server } = this.#options
     if (this.#connection === undefined) {
-      this.#decoder = new FrameDecoder({
-        lengthBytes: LENGTH_BYTES,
-        maxFrameBytes: MAX_REPLY_BYTES
-      })
+      this.#decoder = newDecoder()
       this.#connection = this.#poller.connectTcp({ ...server, timeoutMs: SILENCE_MS })
       this.#isResuming = this.#token !== undefined
       this.#send(

@@ -1,23 +1,14 @@
 // Requests by UDP, that a client repeats until they are answered.
 import type { SimulatedHost } from 'pollport/simulation'
-import { Answers, CLIENTS, explored, MESSAGES, messageOf, SERVER } from './scenario.ts'
+import { type Answers, echoes, MESSAGES, messageOf, SERVER } from './scenario.ts'
 
 const PORT = 7001
 const PATIENCE_MS = 300
-const answers = new Answers()
 
-export const datagrams = explored('datagrams', {
+export const datagrams = echoes('datagrams', {
   link: { latencyMs: { min: 5, mean: 25 }, jitterMs: 30, loss: 0.05, duplication: 0.05 },
-  scenario(network, plan) {
-    const server = network.host(SERVER)
-    server.run(() => serve(server))
-    for (const address of CLIENTS) {
-      if (!plan.hosts.includes(address)) continue
-      const host = network.host(address)
-      host.run(() => ask(host))
-    }
-  },
-  checkAtEnd: () => answers.assertAll()
+  serve,
+  ask
 })
 
 function serve(host: SimulatedHost): Promise<void> {
@@ -29,7 +20,7 @@ function serve(host: SimulatedHost): Promise<void> {
   })
 }
 
-function ask(host: SimulatedHost): Promise<void> {
+function ask(host: SimulatedHost, answers: Answers): Promise<void> {
   const client = host.address
   const poller = host.poller({ maxDatagramBytes: 8000 })
   const socket = poller.bindUdp({ address: client, port: 0 })

@@ -1,25 +1,16 @@
 // Frames over TCP, echoed: a client that hears nothing for a while connects anew, and asks again.
 import { FrameDecoder, FrameEncoder, type TcpConnection } from 'pollport'
 import type { SimulatedHost } from 'pollport/simulation'
-import { Answers, CLIENTS, explored, messageOf, SERVER } from './scenario.ts'
+import { type Answers, echoes, messageOf, SERVER } from './scenario.ts'
 
 const PORT = 7000
 const PATIENCE_MS = 3000
 const encoder = new FrameEncoder()
-const answers = new Answers()
 
-export const frames = explored('frames over TCP', {
+export const frames = echoes('frames over TCP', {
   link: { latencyMs: { min: 5, mean: 25 }, jitterMs: 10, loss: 0.02, duplication: 0.01 },
-  scenario(network, plan) {
-    const server = network.host(SERVER)
-    server.run(() => serve(server))
-    for (const address of CLIENTS) {
-      if (!plan.hosts.includes(address)) continue
-      const host = network.host(address)
-      host.run(() => ask(host))
-    }
-  },
-  checkAtEnd: () => answers.assertAll()
+  serve,
+  ask
 })
 
 function serve(host: SimulatedHost): Promise<void> {
@@ -36,7 +27,7 @@ function serve(host: SimulatedHost): Promise<void> {
   })
 }
 
-function ask(host: SimulatedHost): Promise<void> {
+function ask(host: SimulatedHost, answers: Answers): Promise<void> {
   const client = host.address
   const poller = host.poller()
   let decoder = new FrameDecoder()

@@ -1,5 +1,10 @@
 // What a scenario is: something that a seed plays, and that throws if a promise was broken.
-import { type ExploreOptions, explore } from 'pollport/simulation'
+import {
+  type ExploreOptions,
+  explore,
+  type LinkOptions,
+  type SimulatedHost
+} from 'pollport/simulation'
 
 export interface Scenario {
   readonly name: string
@@ -13,12 +18,33 @@ export const CLIENTS = ['10.0.0.2', '10.0.0.3', '10.0.0.4']
 export const DURATION_MS = 90_000
 export const MESSAGES = 20
 
-/** A scenario under partitions, crashes and losses, whose plan is made small if it fails. */
-export function explored(
-  name: string,
-  options: Omit<ExploreOptions, 'seeds' | 'firstSeed' | 'durationMs' | 'hosts'>
-): Scenario {
-  const all = { ...options, seeds: 1, durationMs: DURATION_MS, hosts: [SERVER, ...CLIENTS] }
+interface Echo {
+  link: LinkOptions
+  /** The program of the server: it answers with what it got. */
+  serve(host: SimulatedHost): Promise<void>
+  /** The program of each client: it asks until it has all answers. */
+  ask(host: SimulatedHost, answers: Answers): Promise<void>
+}
+
+/** Echoes under partitions, crashes and losses; a plan that fails is made small. */
+export function echoes(name: string, { link, serve, ask }: Echo): Scenario {
+  const answers = new Answers()
+  const all: ExploreOptions = {
+    seeds: 1,
+    durationMs: DURATION_MS,
+    hosts: [SERVER, ...CLIENTS],
+    link,
+    scenario(network, plan) {
+      const server = network.host(SERVER)
+      server.run(() => serve(server))
+      for (const address of CLIENTS) {
+        if (!plan.hosts.includes(address)) continue
+        const host = network.host(address)
+        host.run(() => ask(host, answers))
+      }
+    },
+    checkAtEnd: () => answers.assertAll()
+  }
   return {
     name,
     play: async (firstSeed) => {

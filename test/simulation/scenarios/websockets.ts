@@ -2,24 +2,15 @@
 // again.
 import type { SimulatedHost } from 'pollport/simulation'
 import { connectWebSocket, type WebSocket, WebSocketServer } from 'pollport/websocket'
-import { Answers, CLIENTS, explored, messageOf, SERVER } from './scenario.ts'
+import { type Answers, echoes, messageOf, SERVER } from './scenario.ts'
 
 const PORT = 7002
 const PATIENCE_MS = 3000
-const answers = new Answers()
 
-export const websockets = explored('WebSockets', {
+export const websockets = echoes('WebSockets', {
   link: { latencyMs: { min: 5, mean: 25 }, jitterMs: 10, loss: 0.02 },
-  scenario(network, plan) {
-    const server = network.host(SERVER)
-    server.run(() => serve(server))
-    for (const address of CLIENTS) {
-      if (!plan.hosts.includes(address)) continue
-      const host = network.host(address)
-      host.run(() => ask(host))
-    }
-  },
-  checkAtEnd: () => answers.assertAll()
+  serve,
+  ask
 })
 
 function serve(host: SimulatedHost): Promise<void> {
@@ -32,7 +23,7 @@ function serve(host: SimulatedHost): Promise<void> {
   return poller.run(() => {})
 }
 
-function ask(host: SimulatedHost): Promise<void> {
+function ask(host: SimulatedHost, answers: Answers): Promise<void> {
   const client = host.address
   const poller = host.poller()
   let socket: WebSocket | undefined
