@@ -1,7 +1,10 @@
 // The interfaces between the gateways, which hold connections, and the hub, which holds the rules.
 // Both may be in one thread, or a gateway in a worker: then its calls travel as messages
 // (gateway-thread.ts, remote-gateway.ts). A connection is a number, unique in its gateway.
+// In a cluster a switchboard stands between them (cluster/switchboard.ts), and the hub can be that
+// of another node: then there are more calls in both directions.
 
+import type { Homecoming, NodeRef, Passport } from '../rules/passport.ts'
 import type { RefusalCode } from '../wire/protocol.ts'
 import type { GatewayFigures } from './figures.ts'
 
@@ -66,4 +69,55 @@ export interface GatewayLink {
   /** The same for all, and the gateway accepts no more. */
   stop(frame: Uint8Array): void
   readonly figures: GatewayFigures
+}
+
+/** What the switchboard of a cluster reports to a hub, its own or that of another node. */
+export interface NodeHubLink extends HubLink {
+  /**
+   * Instead of `enter`: a client of another hub comes over, and has been greeted there. With its
+   * player; or with none, and then a frame says what it wants, for example `resume`. `frames` count
+   * as received, in this order, before all others. If its player lives here already, with the
+   * connection lost, the client takes that seat again.
+   *
+   * `why`: the player should be elsewhere, and this is the hub of its connection's node.
+   */
+  adopt(
+    client: number,
+    address: string,
+    passport: Passport | undefined,
+    frames: readonly Uint8Array[],
+    why?: Homecoming
+  ): void
+}
+
+/**
+ * What a hub asks of the switchboard of its own node or of another one: that node's gateways
+ * together.
+ */
+export interface NodeGatewayLink extends GatewayLink {
+  /** The node whose connections these are; undefined if that is the hub's own. */
+  readonly node: NodeRef | undefined
+  /**
+   * The client goes over to the hub of `to`, which may be that of its connection's node. From now
+   * on it is none of this hub's: nothing more is reported of it, not even `lose`, and what it sends
+   * goes to the new one. The lobby has released its player before; the passport says all about it,
+   * and without one the client has no player yet. `frames` are done there: the command that is the
+   * reason, and what came after it.
+   */
+  move(
+    client: number,
+    to: NodeRef,
+    passport: Passport | undefined,
+    frames: readonly Uint8Array[]
+  ): void
+  /**
+   * The player of this client now: what the switchboard goes on from when this node is lost. A hub
+   * says it after `adopt` and after each change that counts. undefined: it has signed out.
+   */
+  passport(client: number, passport: Passport | undefined): void
+}
+
+/** Whether clients of this gateway can move: not so without a cluster. */
+export function isOfNode(link: GatewayLink): link is NodeGatewayLink {
+  return 'move' in link
 }
