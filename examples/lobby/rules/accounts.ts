@@ -31,6 +31,11 @@ export class Accounts {
     return this.#keys.has(account)
   }
 
+  /** What others know of an account: from now on its results are under this key. */
+  learn(account: string, key: string): void {
+    if (this.#keys.get(account) !== key) this.claim(account, key)
+  }
+
   /** A result is kept under this key: from now on it is the account's. */
   claim(account: string, key: string): void {
     const before = this.#owners.get(key)

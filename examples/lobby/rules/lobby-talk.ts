@@ -37,6 +37,11 @@ export class LobbyTalk {
       throw new Refusal('too-fast', 'the lobby chat is too busy; try again in a moment')
   }
 
+  /** Whether the chat can bear a line that another node has admitted. */
+  bears(hearers: number, nowMs: number): boolean {
+    return this.#hearers.take(Math.min(hearers, this.#mostHearers), nowMs)
+  }
+
   #repeats(text: string, nowMs: number): number {
     for (const [line, { sinceMs }] of this.#lines) {
       if (nowMs - sinceMs < REPEATS_WITHIN_MS && this.#lines.size <= MAX_LINES) break

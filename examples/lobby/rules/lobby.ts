@@ -11,29 +11,42 @@ import {
   type Presence,
   parseCommand,
   Refusal,
+  type RoomFilter,
   type ServerMessage
 } from '../wire/protocol.ts'
-import { AccountSigner, newPlayerId, TOKEN_KEY_BYTES, TokenSigner } from '../wire/tokens.ts'
+import {
+  AccountSigner,
+  newPlayerId,
+  TOKEN_KEY_BYTES,
+  type TokenClaim,
+  TokenSigner
+} from '../wire/tokens.ts'
 import { unhandled } from '../wire/unhandled.ts'
 import { Accounts } from './accounts.ts'
 import { AddressRates } from './address-rates.ts'
 import { Arrivals } from './arrivals.ts'
 import { type Ban, Bans } from './bans.ts'
+import type { ClusterOutlet, RemoteLine } from './cluster-outlet.ts'
 import type { PersonPage, RoomPage } from './details.ts'
 import type { Game, Games } from './game.ts'
 import { Leaderboard } from './leaderboard.ts'
 import { type Limits, TICK_PARTS } from './limits.ts'
 import { LobbyTalk } from './lobby-talk.ts'
 import type { MatchResult } from './match.ts'
+import type { Passport, SeatTicket } from './passport.ts'
 import { hearersOf, Player, sessionsOf } from './player.ts'
 import { QuickMatch } from './quick-match.ts'
 import { RatedPairs } from './rated-pairs.ts'
 import type { MatchRecord } from './records.ts'
+import { RemoteRooms } from './remote-rooms.ts'
+import { RemoteSpeakers } from './remote-speakers.ts'
 import { type Report, Reports } from './reports.ts'
 import {
+  CODE_CHARS,
   type Deliver,
   type DeliverState,
   type KeptMatch,
+  newCode,
   Room,
   type RoomOptions,
   type RoomOutlet
@@ -68,6 +81,21 @@ export interface Outlet {
   randomBytes(count: number): Buffer
   /** Sends bots into the room with this code. Returns false if there are not so many. */
   sendBots(code: string, count: number): boolean
+  /** The other nodes; undefined where this lobby is the only one. */
+  readonly cluster?: ClusterOutlet | undefined
+}
+
+/** Who somebody with a new name is. */
+export interface Identity {
+  readonly id: string
+  readonly account: string
+}
+
+/** What others have found out, or settled, before a command is done. */
+export interface Prepared {
+  readonly identity?: Identity
+  /** Of the private room that is about to be made. */
+  readonly code?: string
 }
 
 /** What can be played, and the operator's settings of each game, by its name. */
@@ -91,6 +119,8 @@ const REPORT_COST = 20
 /** By one player; of more the first one is heard again. */
 const MAX_MUTED = 100
 const DAY_MS = 24 * 60 * 60_000
+/** Players of a room that moves here come within so long, or not at all. */
+const ARRIVAL_MS = 5_000
 /** The seats of a practice, with the one of the player. */
 const PRACTICE_SEATS = 4
 
@@ -116,6 +146,9 @@ export class Lobby {
   /** Private ones, by their codes. */
   readonly #byCode = new Map<string, Room>()
   readonly #list: RoomList
+  /** The public ones of other nodes. */
+  readonly elsewhere: RemoteRooms
+  readonly #remoteSpeakers = new RemoteSpeakers()
   readonly #games: LobbyGames
   /** By game. */
   readonly #queues: ReadonlyMap<Game, QuickMatch>
@@ -129,7 +162,9 @@ export class Lobby {
   /** By the address of the founder; and for each room that one. */
   readonly #roomsOfAddress = new Map<string, number>()
   readonly #founders = new Map<Room, string>()
-  #matches = 0
+  /** Of the names of rooms that no other node may give: see {@link nameForQuickMatch}. */
+  prefix = ''
+  #matches: number
   #roomsMade = 0
   #signIns = 0
   #quickMatches = 0
@@ -144,6 +179,8 @@ export class Lobby {
   constructor(limits: Limits, outlet: Outlet, games: LobbyGames, kept: Kept = {}) {
     this.#limits = limits
     this.#outlet = outlet
+    // Players go from node to node: what is left of a match there must not be taken for one here.
+    this.#matches = outlet.cluster === undefined ? 0 : outlet.randomBytes(4).readUInt32BE() >>> 1
     this.#deliver = outlet.deliver
     this.#dismiss = outlet.dismiss
     this.#skills = kept.skills ?? new Skills()
@@ -152,6 +189,7 @@ export class Lobby {
     this.#signInRates = new AddressRates(limits.maxSignInsPerAddress)
     this.#newRoomRates = new AddressRates(limits.maxNewRoomsPerAddress)
     this.#list = new RoomList(limits, outlet.deliver)
+    this.elsewhere = new RemoteRooms(this.#list)
     this.#games = games
     this.#queues = new Map(
       [...games.list.values()].map((game) => [game, new QuickMatch(limits, game)])
@@ -165,7 +203,7 @@ export class Lobby {
     this.#ofRooms = {
       deliver: outlet.deliver,
       deliverState: outlet.deliverState,
-      changed: (room) => this.#list.touch(room),
+      changed: (room) => this.#changed(room),
       finished: this.#finish.bind(this),
       newMatch: () => ({ number: ++this.#matches, seed: outlet.newSeed() }),
       randomBytes: outlet.randomBytes,
@@ -350,16 +388,267 @@ export class Lobby {
    * with it.
    */
   receive(session: Session, frame: Uint8Array, nowMs: number): void {
-    try {
-      const command = parseCommand(frame, this.#limits)
+    const command = this.parse(session, frame)
+    if (command !== undefined) this.handle(session, command, nowMs)
+  }
+
+  /** What the frame says. Returns undefined when it is no command: then its sender knows. */
+  parse(session: Session, frame: Uint8Array): Command | undefined {
+    return this.#unlessRefused(session, () => parseCommand(frame, this.#limits))
+  }
+
+  /** Does a command, or refuses it. */
+  handle(session: Session, command: Command, nowMs: number, prepared: Prepared = {}): void {
+    this.#unlessRefused(session, () => {
       if (session.player !== undefined) session.player.hasToken = true
-      this.#obey(session, command, nowMs)
+      this.#obey(session, command, nowMs, prepared)
+    })
+  }
+
+  #unlessRefused<T>(session: Session, act: () => T): T | undefined {
+    try {
+      return act()
     } catch (error) {
       // A bug of ours: it must not look like a mistake of the client
       if (!(error instanceof Refusal)) throw error
       this.#refuse(session, error)
+      return undefined
     }
   }
+
+  // ---- The other nodes of a cluster ----
+
+  /** How it is written in a passport: what another node needs to go on with this player. */
+  passportOf(player: Player): Passport {
+    const { id, name, account, tokenSerial, hasToken, muted, said, missed, room } = player
+    const watching = this.#list.filterOf(player)
+    const key = this.#keyOf(player)
+    return {
+      id,
+      name,
+      account,
+      serial: tokenSerial,
+      hasToken,
+      muted: [...muted],
+      said: [...said],
+      ...(watching === undefined ? {} : { watching }),
+      ...(missed === undefined ? {} : { missed }),
+      ...(room === undefined ? {} : { room: room.name }),
+      standing: { key, skill: this.#skills.of(key), isKnown: this.#accounts.isKnown(account) }
+    }
+  }
+
+  /**
+   * The player goes on at another node: here it is no more, and its connection is nobody's. It must
+   * not be in a room; see {@link releaseRoom}.
+   */
+  release(player: Player): Passport {
+    if (this.#unqueue(player)) this.#tell(player, { type: 'unqueued' })
+    const passport = this.passportOf(player)
+    player.heldRoom?.letGo(player)
+    this.#leaveLobby(player)
+    this.#away.delete(player)
+    this.#players.delete(keyOf(player.name))
+    this.#byId.delete(player.id)
+    const { session } = player
+    if (session !== undefined) {
+      this.#depart(session)
+      session.player = undefined
+      player.session = undefined
+    }
+    return passport
+  }
+
+  /** The players of a group that plays at another node. */
+  seatsOfGroup(game: Game, players: readonly Player[]): [player: Player, seat: SeatTicket][] {
+    const room = {
+      name: this.nameForQuickMatch(),
+      game: game.name,
+      settings: this.#settingsOf(game),
+      capacity: players.length,
+      isPrivate: true,
+      expected: players.map(({ id }) => id),
+      host: players[0].id
+    }
+    return players.map((player) => [player, { room, isReady: true, isSpectator: false }])
+  }
+
+  /**
+   * A room goes on at another node, with those inside who are connected; others have left it. No
+   * match may run in it.
+   */
+  releaseRoom(room: Room): [player: Player, seat: SeatTicket][] {
+    const seats = room.seats
+    const moving = seats.filter(({ player }) => player.session !== undefined)
+    const { game, settings, capacity, isPrivate, password } = room.options
+    const plan = {
+      name: room.name,
+      ...(room.code === undefined ? {} : { code: room.code }),
+      game: game.name,
+      settings,
+      capacity,
+      isPrivate,
+      ...(password === undefined ? {} : { password }),
+      expected: moving.map(({ player }) => player.id),
+      host: seats.find(({ isHost }) => isHost)?.player.id ?? ''
+    }
+    for (const player of room.close()) this.#inLobby.add(player)
+    this.#forget(room)
+    return moving.map(({ player, isReady, isSpectator }) => [
+      player,
+      { room: plan, isReady, isSpectator }
+    ])
+  }
+
+  /** Rooms in which no match runs; those of practices end with their players' stay. */
+  get idleRooms(): Room[] {
+    return [...this.#rooms.values()].filter((room) => !room.isPlaying)
+  }
+
+  /** Those who are connected and in no room. */
+  get idlePlayers(): Player[] {
+    return [...this.#inLobby].filter(({ session }) => session !== undefined)
+  }
+
+  get players(): IterableIterator<Player> {
+    return this.#players.values()
+  }
+
+  playerById(id: string): Player | undefined {
+    return this.#byId.get(id)
+  }
+
+  presenceOf(player: Player): Presence {
+    return this.#whereIs(player)
+  }
+
+  /** A connection comes over from another node, where it has been greeted. */
+  takeOver(session: Session): void {
+    this.#arrivals.add(session)
+    this.#present.add(session)
+    this.#addresses.set(session.block, (this.#addresses.get(session.block) ?? 0) + 1)
+  }
+
+  /** A player goes on here, on this connection: see {@link takeOver}. */
+  adopt(session: Session, passport: Passport, nowMs: number): Player {
+    this.#arrivals.delete(session)
+    const { id, name, account, seat, standing, watching } = passport
+    if (standing !== undefined) this.learn(account, standing)
+    const here = this.#byId.get(id)
+    if (here !== undefined) {
+      this.#takeSeatOf(session, here, nowMs)
+      return here
+    }
+    const player = new Player(name, id, account)
+    player.tokenSerial = passport.serial
+    player.hasToken = passport.hasToken
+    player.block = session.block
+    player.missed = passport.missed
+    player.said.push(...passport.said)
+    for (const mark of passport.muted) player.muted.add(mark)
+    const namesake = this.#players.get(keyOf(name))
+    if (namesake !== undefined)
+      this.sendAway(namesake, new Refusal('replaced', 'this name belongs to somebody else'), nowMs)
+    this.#players.set(keyOf(name), player)
+    this.#byId.set(id, player)
+    this.#inLobby.add(player)
+    session.player = player
+    player.session = session
+    if (watching !== undefined && seat === undefined) this.#watch(player, watching)
+    if (seat !== undefined) this.#sitDown(player, seat, nowMs)
+    return player
+  }
+
+  /** What the cluster knows of an account: under which key its results are, and its skill. */
+  learn(account: string, { key, skill, isKnown }: NonNullable<Passport['standing']>): void {
+    if (isKnown) this.#accounts.learn(account, key)
+    this.#skills.learn(key, skill)
+  }
+
+  /** Its player is in the lobby again, since the node where it was is lost. */
+  comeHome(session: Session, room: string): void {
+    this.#deliver([session], { type: 'unqueued' })
+    this.#deliver([session], { type: 'left', room, byNode: 'lost' })
+  }
+
+  /** A new token for a player who has used one. */
+  welcome(session: Session, player: Player, nowMs: number): void {
+    this.#seat(session, player, nowMs)
+  }
+
+  /** A line of the lobby's chat from another node. */
+  hear(line: RemoteLine, nowMs: number): void {
+    this.#remoteSpeakers.heard(line)
+    if (!this.#lobbyTalk.bears(this.#inLobby.size, nowMs)) return
+    const message = { type: 'chat', from: line.name, to: 'lobby', text: line.text } as const
+    this.#deliver(hearersOf(this.#inLobby, line), message)
+  }
+
+  /** What a token says if it is one of this lobby and still good. */
+  claimOf(token: string, nowMs: number): TokenClaim | undefined {
+    const claim = this.#tokens.verify(token)
+    return claim !== undefined && nowMs < claim.expiresMs ? claim : undefined
+  }
+
+  /** The code of a private room that is about to be made. */
+  newCode(): string {
+    return newCode(this.#outlet.randomBytes(CODE_CHARS))
+  }
+
+  isListed(room: Room): boolean {
+    return this.#list.has(room)
+  }
+
+  /**
+   * Everything ends here without a word, for others may have taken it over. Returns the connections
+   * that there are.
+   */
+  abandon(): Session[] {
+    const sessions = [...this.#present]
+    for (const room of this.#rooms.values()) {
+      room.close()
+      this.#list.delete(room)
+    }
+    for (const player of this.#players.values()) {
+      this.#leaveLobby(player)
+      if (player.session !== undefined) player.session.player = undefined
+      player.session = undefined
+    }
+    for (const each of [this.#rooms, this.#byCode, this.#founders, this.#roomsOfAddress])
+      each.clear()
+    for (const each of [this.#players, this.#byId, this.#away, this.#inLobby]) each.clear()
+    for (const session of sessions) this.#depart(session)
+    return sessions
+  }
+
+  #sitDown(player: Player, { room: plan, isReady, isSpectator }: SeatTicket, nowMs: number): void {
+    const room = this.#rooms.get(keyOf(plan.name)) ?? this.#roomFor(plan, nowMs)
+    if (room === undefined || !room.expects(player.id)) {
+      this.#tell(player, { type: 'left', room: plan.name, byNode: 'drained' })
+      return
+    }
+    this.#leaveLobby(player)
+    room.arrive(player, { isHost: plan.host === player.id, isReady, isSpectator }, nowMs)
+  }
+
+  /** undefined: its game is not played here. */
+  #roomFor(plan: SeatTicket['room'], nowMs: number): Room | undefined {
+    const game = this.#games.list.get(plan.game)
+    if (game === undefined) return undefined
+    const { name, code, settings, capacity, isPrivate, password } = plan
+    const room = this.#newRoom(name, { capacity, isPrivate, password, game, settings }, code)
+    room.expect(plan.expected, nowMs + ARRIVAL_MS)
+    this.#keepRoom(room)
+    this.#outlet.cluster?.roomMade(room)
+    return room
+  }
+
+  #watch(player: Player, filter: RoomFilter): void {
+    this.#list.watch(player, filter)
+    this.#tell(player, { type: 'rooms', from: 0, ...this.#list.page(0, filter) })
+  }
+
+  // ---- Of commands ----
 
   /** By a datagram: it is ignored without an answer when it does not count. */
   input(session: Session, match: number, seq: number, bytes: Uint8Array, nowMs: number): void {
@@ -390,13 +679,13 @@ export class Lobby {
     this.#list.tellChanges(nowMs)
   }
 
-  #obey(session: Session, command: Command, nowMs: number): void {
+  #obey(session: Session, command: Command, nowMs: number, prepared: Prepared): void {
     switch (command.type) {
       case 'ping':
         this.#deliver([session], { type: 'pong', id: command.id })
         return
       case 'name':
-        this.#signIn(session, command, nowMs)
+        this.#signIn(session, command, prepared.identity ?? this.identityOf(command), nowMs)
         return
       case 'resume':
         this.#resume(session, command.token, nowMs)
@@ -416,9 +705,8 @@ export class Lobby {
         })
         break
       case 'watch-rooms':
-        this.#list.watch(player, command.on ? command.filter : undefined)
-        if (command.on)
-          this.#tell(player, { type: 'rooms', from: 0, ...this.#list.page(0, command.filter) })
+        if (command.on) this.#watch(player, command.filter)
+        else this.#list.watch(player, undefined)
         break
       case 'players':
         this.#tell(player, this.#presences(command.from))
@@ -440,7 +728,7 @@ export class Lobby {
         })
         break
       case 'create':
-        this.#create(session, player, command, nowMs)
+        this.#create(session, player, command, prepared.code, nowMs)
         break
       case 'hold':
         this.#hold(player, command.room, command.password, nowMs)
@@ -508,7 +796,8 @@ export class Lobby {
 
   #signIn(
     session: Session,
-    { name, account: token }: Extract<Command, { type: 'name' }>,
+    { name }: Extract<Command, { type: 'name' }>,
+    { id, account }: Identity,
     nowMs: number
   ): void {
     this.#mustBeNobody(session)
@@ -519,16 +808,20 @@ export class Lobby {
     this.#mustNotBeBanned(key)
     // Also that of a player who is away: the name is part of the seat.
     if (this.#players.has(key)) throw new Refusal('name-taken', 'this name is taken')
-    const { randomBytes } = this.#outlet
-    const known = token && this.#accountTokens.verify(token)
-    const account = known || newPlayerId(randomBytes)
     if (!this.#accounts.mayUse(account, name))
       throw new Refusal('name-reserved', 'somebody has played under this name, and keeps it')
-    const player = new Player(name, newPlayerId(randomBytes), account)
+    const player = new Player(name, id, account)
     this.#players.set(key, player)
     this.#byId.set(player.id, player)
     this.#inLobby.add(player)
     this.#seat(session, player, nowMs)
+  }
+
+  /** Who a player with this account token is; without a good one, somebody new. */
+  identityOf({ account: token }: { account: string | undefined }): Identity {
+    const { randomBytes } = this.#outlet
+    const known = token && this.#accountTokens.verify(token)
+    return { id: newPlayerId(randomBytes), account: known || newPlayerId(randomBytes) }
   }
 
   /**
@@ -546,6 +839,10 @@ export class Lobby {
     const least = player.hasToken ? player.tokenSerial : player.tokenSerial - 1
     if (claim.serial < least) throw new Refusal('token-used', 'this token has been used')
     if (claim.serial === player.tokenSerial) player.hasToken = true
+    this.#takeSeatOf(session, player, nowMs)
+  }
+
+  #takeSeatOf(session: Session, player: Player, nowMs: number): void {
     const before = player.session
     if (before !== undefined) {
       // The old connection may be dead and not know it yet: the new one counts.
@@ -608,6 +905,7 @@ export class Lobby {
       return then({ skills, saved: true })
     }
     const day = Math.floor(this.#outlet.dateMs() / DAY_MS)
+    const before = identities.map(({ key }) => this.#skills.of(key))
     const changed = this.#skills.record(
       identities.map(({ key }) => key),
       identities.filter(({ name }) => result.winners.includes(name)).map(({ key }) => key),
@@ -619,7 +917,7 @@ export class Lobby {
       room: room.name,
       ...result,
       skills,
-      identities
+      identities: identities.map((one, at) => ({ ...one, change: tenths(skills[at].skill - before[at]) }))
     }
     if (result.winners.length > 0) {
       for (const [at, { name, account, key }] of identities.entries()) {
@@ -642,6 +940,7 @@ export class Lobby {
     this.#leaveLobby(player)
     this.#players.delete(keyOf(player.name))
     this.#byId.delete(player.id)
+    this.#outlet.cluster?.playerGone(player)
   }
 
   #presences(from: number): ServerMessage {
@@ -662,6 +961,7 @@ export class Lobby {
     { block }: Session,
     player: Player,
     command: Extract<Command, { type: 'create' }>,
+    code: string | undefined,
     nowMs: number
   ): void {
     this.#mustBeInLobby(player)
@@ -684,29 +984,41 @@ export class Lobby {
     const isCrowded = ofAddress >= this.#limits.maxRoomsPerAddress
     if (isCrowded || !this.#newRoomRates.take(block, nowMs))
       throw new Refusal('too-many-rooms', 'there are too many rooms from your address')
-    const room = this.#newRoom(command.room, {
-      capacity,
-      isPrivate: command.private,
-      password,
-      game,
-      settings
-    })
-    this.#rooms.set(key, room)
+    const options = { capacity, isPrivate: command.private, password, game, settings }
+    const room = this.#newRoom(command.room, options, code)
     this.#roomsOfAddress.set(block, ofAddress + 1)
     this.#founders.set(room, block)
-    if (room.code !== undefined) this.#byCode.set(room.code, room)
-    this.#list.add(room)
+    this.#keepRoom(room)
     this.#enterRoom(player, room, () => room.join(player, password, nowMs))
   }
 
-  #newRoom(name: string, options: RoomOptions): Room {
-    return new Room(name, options, this.#roomsMade++ % TICK_PARTS, this.#limits, this.#ofRooms)
+  #newRoom(name: string, options: RoomOptions, code?: string): Room {
+    const part = this.#roomsMade++ % TICK_PARTS
+    return new Room(name, options, part, this.#limits, this.#ofRooms, code)
   }
 
-  /** By its name; a private one only by its code. */
-  #find(name: string): Room {
+  #keepRoom(room: Room): void {
+    this.#rooms.set(keyOf(room.name), room)
+    if (room.code !== undefined) this.#byCode.set(room.code, room)
+    if (room.options.isPrivate) return
+    this.#list.add(room)
+    this.#outlet.cluster?.listingChanged(room)
+  }
+
+  #changed(room: Room): void {
+    if (room.options.isPrivate) return
+    this.#list.touch(room)
+    this.#outlet.cluster?.listingChanged(room)
+  }
+
+  /** By its name; a private one only by its code. undefined: not here. */
+  roomNamed(name: string): Room | undefined {
     const byName = this.#rooms.get(keyOf(name))
-    const room = byName !== undefined && !byName.options.isPrivate ? byName : this.#byCode.get(name)
+    return byName !== undefined && !byName.options.isPrivate ? byName : this.#byCode.get(name)
+  }
+
+  #find(name: string): Room {
+    const room = this.roomNamed(name)
     if (room === undefined) throw new Refusal('no-such-room', 'there is no room with this name')
     return room
   }
@@ -751,25 +1063,25 @@ export class Lobby {
 
   /** A room of their own, in no list; it begins at once. */
   #bringTogether(game: Game, players: Player[], nowMs: number): void {
+    if (this.#outlet.cluster?.place(game, players)) return
     for (const player of players) {
       player.heldRoom?.letGo(player)
       this.#leaveLobby(player)
     }
-    const name = this.#nameForQuickMatch()
-    const room = this.#newRoom(name, {
+    const room = this.#newRoom(this.nameForQuickMatch(), {
       capacity: players.length,
       isPrivate: true,
       password: undefined,
       game,
       settings: this.#settingsOf(game)
     })
-    this.#rooms.set(keyOf(name), room)
-    if (room.code !== undefined) this.#byCode.set(room.code, room)
+    this.#keepRoom(room)
+    this.#outlet.cluster?.roomMade(room)
     room.seat(players, nowMs)
   }
 
-  #nameForQuickMatch(): string {
-    return this.#freeName(() => `Quick match ${++this.#quickMatches}`)
+  nameForQuickMatch(): string {
+    return this.#freeName(() => `Quick match ${this.prefix}${++this.#quickMatches}`)
   }
 
   #freeName(next: () => string): string {
@@ -801,8 +1113,7 @@ export class Lobby {
     const code = room.code as string
     if (!this.#outlet.sendBots(code, capacity - 1))
       throw new Refusal('no-bots', 'all bots are playing with others; try again in a moment')
-    this.#rooms.set(keyOf(name), room)
-    this.#byCode.set(code, room)
+    this.#keepRoom(room)
     this.#enterRoom(player, room, () => room.join(player, undefined, nowMs))
     room.setReady(player, true, nowMs)
   }
@@ -844,6 +1155,8 @@ export class Lobby {
     if (this.#founders.delete(room)) countDown(this.#roomsOfAddress, founder as string)
     if (room.code !== undefined) this.#byCode.delete(room.code)
     this.#list.delete(room)
+    if (!room.options.isPrivate) this.#outlet.cluster?.listingChanged(room)
+    this.#outlet.cluster?.roomGone(room)
   }
 
   #sayInLobby(session: Session, player: Player, text: string, nowMs: number): void {
@@ -854,22 +1167,41 @@ export class Lobby {
     player.says(text)
     const message = { type: 'chat', from: player.name, to: 'lobby', text } as const
     this.#deliver(hearersOf(this.#inLobby, player), message)
+    this.#outlet.cluster?.said({ name: player.name, marks: this.#marksOf(player), text })
   }
 
   #mute(player: Player, name: string, on: boolean): void {
+    const remote = this.#players.has(keyOf(name)) ? undefined : this.#remoteSpeakers.of(name)
+    if (remote !== undefined) {
+      const one = remote.marks.find((mark) => mark !== player.block)
+      this.#muteMarks(player, on && one !== undefined ? [one] : remote.marks, on)
+      this.#tell(player, { type: 'muted', name: remote.name, on })
+      return
+    }
     const other = this.#mustBeHere(name)
-    // An account with nothing to lose is soon another one: then it is its address that counts.
-    const isKnown = this.#accounts.isKnown(other.account) || other.block === ''
-    const mark = isKnown || other.block === player.block ? other.account : other.block
-    if (on) player.muted.add(mark)
-    else for (const each of other.marks) player.muted.delete(each)
-    const [first] = player.muted
-    if (player.muted.size > MAX_MUTED) player.muted.delete(first)
+    const marks = this.#marksOf(other)
+    const [mark] = other.block === player.block ? [other.account] : marks
+    this.#muteMarks(player, on ? [mark] : marks, on)
     this.#tell(player, { type: 'muted', name: other.name, on })
   }
 
+  /** An account with nothing to lose is soon another one: then its address comes first. */
+  #marksOf(player: Player): string[] {
+    return this.#accounts.isKnown(player.account) ? player.marks : player.marks.reverse()
+  }
+
+  #muteMarks({ muted }: Player, marks: readonly string[], on: boolean): void {
+    for (const mark of marks) {
+      if (on) muted.add(mark)
+      else muted.delete(mark)
+    }
+    const [first] = muted
+    if (muted.size > MAX_MUTED) muted.delete(first)
+  }
+
   #report(session: Session, player: Player, name: string, text: string, nowMs: number): void {
-    const other = this.#mustBeHere(name)
+    const remote = this.#players.has(keyOf(name)) ? undefined : this.#remoteSpeakers.of(name)
+    const other = remote ?? this.#mustBeHere(name)
     if (!session.bucket.take(REPORT_COST, nowMs))
       throw new Refusal('too-fast', 'you report too often; wait a moment')
     const report: Report = {
@@ -877,8 +1209,8 @@ export class Lobby {
       by: player.name,
       byAddress: player.block,
       name: other.name,
-      address: other.block,
-      room: other.room?.name,
+      address: other instanceof Player ? other.block : '',
+      room: other instanceof Player ? other.room?.name : undefined,
       text,
       said: [...other.said]
     }
@@ -956,6 +1288,10 @@ export class Lobby {
   #refuse(session: Session, reason: Refusal): void {
     this.#deliver([session], reason.toMessage())
   }
+}
+
+function tenths(number: number): number {
+  return Math.round(number * 10) / 10
 }
 
 function countDown(counts: Map<string, number>, key: string): void {

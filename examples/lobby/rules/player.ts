@@ -53,9 +53,11 @@ export class Player {
   }
 }
 
-/** Of those who want to hear this player. */
-export function* hearersOf(players: Iterable<Player>, speaker: Player): Generator<Session> {
-  const { marks } = speaker
+/** Of those who want to hear somebody with these marks. */
+export function* hearersOf(
+  players: Iterable<Player>,
+  { marks }: { readonly marks: readonly string[] }
+): Generator<Session> {
   for (const { session, muted } of players) {
     if (session === undefined) continue
     if (muted.size === 0 || !marks.some((mark) => muted.has(mark))) yield session

@@ -11,8 +11,11 @@ export interface MatchRecord {
   winners: string[]
   /** Of its players, after it. */
   skills: { name: string; skill: number }[]
-  /** Whose results these are: see accounts.ts. A store of an earlier version has none. */
-  identities?: { name: string; account: string; key: string }[]
+  /**
+   * Whose results these are: see accounts.ts. A store of an earlier version has none. `change`: of
+   * the skill, by this match.
+   */
+  identities?: { name: string; account: string; key: string; change?: number }[]
 }
 
 /** Where it is kept. */

@@ -1,10 +1,18 @@
 // The list of rooms that a player sees: a page of it, or a page that is kept up to date. Private
-// rooms are not in it. Knows no rules and no sockets.
+// rooms are not in it; those of other nodes are. Knows no rules and no sockets.
 
 import { keyOf, type RoomFilter, type RoomInfo } from '../wire/protocol.ts'
 import type { Limits } from './limits.ts'
 import { type Player, sessionsOf } from './player.ts'
-import type { Deliver, Room } from './room.ts'
+import type { Deliver } from './room.ts'
+
+/** What is in the list: a room of this lobby, or one that another node has reported. */
+export interface Listed {
+  readonly name: string
+  readonly info: RoomInfo
+  /** Somebody could join it as a player. */
+  readonly isJoinable: boolean
+}
 
 /**
  * Players who watch for the same. Most do: each message is made, and encoded, once for all of them.
@@ -18,9 +26,11 @@ export class RoomList {
   readonly #limits: Limits
   readonly #deliver: Deliver
   /** With the keys of their names, by which they are looked for. */
-  readonly #rooms = new Map<Room, string>()
+  readonly #rooms = new Map<Listed, string>()
+  /** The same by their keys: a room that moves to another node is reported by both for a moment. */
+  readonly #byKey = new Map<string, Listed>()
   /** Changed, or gone, since the watchers got the last changes. */
-  readonly #changed = new Set<Room>()
+  readonly #changed = new Set<Listed>()
   readonly #watches = new Map<string, Watch>()
   readonly #watchOf = new Map<Player, string>()
   #tellAtMs = 0
@@ -30,17 +40,29 @@ export class RoomList {
     this.#deliver = deliver
   }
 
-  add(room: Room): void {
-    if (room.options.isPrivate) return
-    this.#rooms.set(room, keyOf(room.name))
+  /** In place of another one of this name, if there is one. */
+  add(room: Listed): void {
+    const key = keyOf(room.name)
+    const before = this.#byKey.get(key)
+    if (before !== undefined) this.#rooms.delete(before)
+    this.#byKey.set(key, room)
+    this.#rooms.set(room, key)
     this.#changed.add(room)
   }
 
-  delete(room: Room): void {
-    if (this.#rooms.delete(room)) this.#changed.add(room)
+  delete(room: Listed): void {
+    const key = this.#rooms.get(room)
+    if (key === undefined) return
+    this.#rooms.delete(room)
+    this.#byKey.delete(key)
+    this.#changed.add(room)
   }
 
-  touch(room: Room): void {
+  has(room: Listed): boolean {
+    return this.#rooms.has(room)
+  }
+
+  touch(room: Listed): void {
     if (this.#rooms.has(room)) this.#changed.add(room)
   }
 
@@ -74,6 +96,12 @@ export class RoomList {
     this.#watchOf.set(player, name)
   }
 
+  /** For what a player watches; undefined: it does not. */
+  filterOf(player: Player): RoomFilter | undefined {
+    const name = this.#watchOf.get(player)
+    return name === undefined ? undefined : this.#watches.get(name)?.filter
+  }
+
   /**
    * Sends the changes to the watchers when it is time, all in one message. A room that no longer
    * matches the filter is gone, for them.
@@ -81,11 +109,10 @@ export class RoomList {
   tellChanges(nowMs: number): void {
     if (this.#changed.size === 0 || nowMs < this.#tellAtMs) return
     this.#tellAtMs = nowMs + this.#limits.roomListEveryMs
-    const changes = [...this.#changed].map((room) => ({
-      room,
-      key: keyOf(room.name),
-      info: room.info
-    }))
+    // One that is gone while another one has its name has only moved.
+    const changes = [...this.#changed]
+      .map((room) => ({ room, key: keyOf(room.name), info: room.info }))
+      .filter(({ room, key }) => (this.#byKey.get(key) ?? room) === room)
     this.#changed.clear()
     for (const { filter, players } of this.#watches.values()) {
       const wanted = keyOf(filter.text)
@@ -106,7 +133,6 @@ export class RoomList {
 }
 
 /** `key` and `wanted`: of the room's name and of the filter's text. */
-function passes(room: Room, key: string, { open }: RoomFilter, wanted: string): boolean {
-  if (open && (room.isPlaying || room.playerCount >= room.options.capacity)) return false
-  return key.includes(wanted)
+function passes(room: Listed, key: string, { open }: RoomFilter, wanted: string): boolean {
+  return (!open || room.isJoinable) && key.includes(wanted)
 }

@@ -62,7 +62,7 @@ const CODE_LETTERS = 'ABCDEFGHJKLMNPQRSTUVWXYZ23456789'
 export const CODE_CHARS = 8
 
 /** There are 32 letters: each byte has the same chance to become each of them. */
-function newCode(bytes: Buffer): string {
+export function newCode(bytes: Buffer): string {
   return Array.from(bytes, (byte) => CODE_LETTERS[byte % CODE_LETTERS.length]).join('')
 }
 
@@ -84,6 +84,8 @@ export class Room {
    * first.
    */
   readonly #held = new Map<Player, number>()
+  /** On the way here from another node, by their ids, and until when they are expected. */
+  readonly #expected = new Map<string, number>()
   /** Those whom the host removed. */
   readonly #kicked = new ShutOut()
   readonly #tries: PasswordTries
@@ -98,12 +100,13 @@ export class Room {
     options: RoomOptions,
     part: number,
     limits: Limits,
-    outlet: RoomOutlet
+    outlet: RoomOutlet,
+    code?: string
   ) {
     this.name = name
     this.options = options
     this.part = part
-    this.code = options.isPrivate ? newCode(outlet.randomBytes(CODE_CHARS)) : undefined
+    this.code = options.isPrivate ? (code ?? newCode(outlet.randomBytes(CODE_CHARS))) : undefined
     this.#limits = limits
     this.#tries = new PasswordTries(limits)
     this.#outlet = outlet
@@ -111,7 +114,7 @@ export class Room {
 
   /** Nobody who plays is in it, and nobody is expected. */
   get isEmpty(): boolean {
-    return this.#members.size === 0 && this.#held.size === 0
+    return this.#members.size === 0 && this.#held.size === 0 && this.#expected.size === 0
   }
 
   get isPlaying(): boolean {
@@ -139,9 +142,15 @@ export class Room {
     }
   }
 
+  /** As the list says it: seats that are kept for somebody count as free. */
+  get isJoinable(): boolean {
+    return !this.isPlaying && this.#members.size < this.options.capacity
+  }
+
   /** Whether somebody could sit down now. */
   get hasSeat(): boolean {
-    return this.#isOpen && this.#members.size + this.#held.size < this.options.capacity
+    const taken = this.#members.size + this.#held.size + this.#expected.size
+    return this.#isOpen && taken < this.options.capacity
   }
 
   // ---- Coming and going ----
@@ -186,6 +195,48 @@ export class Room {
     this.#host = players[0]
     for (const player of players) this.#showTo(player)
     this.#startIfAllAreReady(nowMs)
+  }
+
+  /** These come from another node; no match starts without them, until that time. */
+  expect(ids: readonly string[], untilMs: number): void {
+    for (const id of ids) this.#expected.set(id, untilMs)
+  }
+
+  /** Whether this player has a seat here, and is on its way. */
+  expects(id: string): boolean {
+    return this.#expected.has(id)
+  }
+
+  /** One of those that are expected: it takes its seat, whatever the door says. */
+  arrive(
+    player: Player,
+    as: { isHost: boolean; isReady: boolean; isSpectator: boolean },
+    nowMs: number
+  ): void {
+    this.#expected.delete(player.id)
+    this.#tell({ type: 'member-joined', name: player.name, spectator: as.isSpectator })
+    player.room = this
+    if (as.isSpectator) this.#spectators.add(player)
+    else {
+      this.#members.add(player)
+      this.#host ??= player
+      if (as.isReady) this.#ready.add(player)
+      if (as.isReady) this.#tell({ type: 'ready', name: player.name, ready: true })
+      if (as.isHost && this.#host !== player) this.#setHost(player)
+    }
+    this.#showTo(player)
+    this.#outlet.changed(this)
+    this.#startIfAllAreReady(nowMs)
+  }
+
+  /** Who is inside, as {@link arrive} takes it. */
+  get seats(): { player: Player; isHost: boolean; isReady: boolean; isSpectator: boolean }[] {
+    return this.#inside().map((player) => ({
+      player,
+      isHost: this.#host === player,
+      isReady: this.#ready.has(player),
+      isSpectator: this.#spectators.has(player)
+    }))
   }
 
   /** To look on: also while a match runs. */
@@ -254,6 +305,7 @@ export class Room {
     this.#startsMs = undefined
     for (const player of [...this.#held.keys()]) this.letGo(player)
     for (const player of inside) player.room = undefined
+    this.#expected.clear()
     this.#members.clear()
     this.#spectators.clear()
     this.#ready.clear()
@@ -341,7 +393,14 @@ export class Room {
       if (nowMs < untilMs) break
       this.letGo(player)
     }
+    if (this.#expected.size > 0) this.#expectNoMore(nowMs)
     this.#lookAtClock(nowMs)
+  }
+
+  /** Who has not come in time will not. */
+  #expectNoMore(nowMs: number): void {
+    for (const [id, untilMs] of this.#expected) if (nowMs >= untilMs) this.#expected.delete(id)
+    this.#startIfAllAreReady(nowMs)
   }
 
   /** For operators. */
@@ -436,7 +495,7 @@ export class Room {
 
   #checkSeat(player: Player): void {
     if (!this.#isOpen) throw new Refusal('match-running', 'a match is running in this room')
-    const others = this.#held.size - (this.#held.has(player) ? 1 : 0)
+    const others = this.#held.size - (this.#held.has(player) ? 1 : 0) + this.#expected.size
     if (this.#members.size + others >= this.options.capacity)
       throw new Refusal('room-full', 'this room is full')
   }
@@ -466,6 +525,7 @@ export class Room {
     const all =
       this.#outlet.mayStart() &&
       !this.isPlaying &&
+      this.#expected.size === 0 &&
       count >= Math.max(this.#limits.minMatchPlayers, this.options.game.players.least) &&
       this.#ready.size === count
     if (!all && this.#startsMs !== undefined) {

@@ -39,6 +39,11 @@ export class Skills {
     return this.#byKey.get(keyOf(name)) ?? FIRST_SKILL
   }
 
+  /** What others know of a player, by the key of its name. */
+  learn(key: string, skill: number): void {
+    this.#set(key, skill)
+  }
+
   /**
    * Counts a match; returns what the skills are now, in the order of `players`. A match without a
    * winner changes nothing, and makes nobody known.

@@ -224,8 +224,11 @@ export type ServerMessage =
       members: MemberInfo[]
     }
   | { type: 'signed-out' }
-  /** `byOperator`: the room was closed by an operator, who says why. */
-  | { type: 'left'; room: string; byOperator?: string }
+  /**
+   * `byOperator`: the room was closed by an operator, who says why. `byNode`: the server of the
+   * room, one of many, was lost (then `room` can be empty) or is about to end.
+   */
+  | { type: 'left'; room: string; byOperator?: string; byNode?: 'lost' | 'drained' }
   | { type: 'member-joined'; name: string; spectator: boolean }
   | { type: 'member-left'; name: string; kicked: boolean }
   | { type: 'member-away'; name: string }
@@ -325,6 +328,8 @@ export type RefusalCode =
   | 'no-match'
   | 'no-udp'
   | 'too-fast'
+  /** What all servers of this lobby know together cannot be asked now. */
+  | 'cluster-away'
   // After these the connection is closed.
   | 'flood'
   | 'frame-too-large'
