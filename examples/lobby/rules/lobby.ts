@@ -917,7 +917,10 @@ export class Lobby {
       room: room.name,
       ...result,
       skills,
-      identities: identities.map((one, at) => ({ ...one, change: tenths(skills[at].skill - before[at]) }))
+      identities: identities.map((one, at) => ({
+        ...one,
+        change: tenths(skills[at].skill - before[at])
+      }))
     }
     if (result.winners.length > 0) {
       for (const [at, { name, account, key }] of identities.entries()) {

@@ -28,8 +28,10 @@ export interface Passport {
   readonly watching?: RoomFilter
   /** The end of a match that it was away from. */
   readonly missed?: ServerMessage
+  /** The name of the room that it is in, for a word to it when that is lost. */
+  readonly room?: string
   /** Under which its skill and results are, and that skill. */
-  readonly standing?: { readonly key: string; readonly skill: number }
+  readonly standing?: { readonly key: string; readonly skill: number; readonly isKnown: boolean }
   /** Where it sits down when it arrives. */
   readonly seat?: SeatTicket
 }

@@ -214,16 +214,16 @@ export class Room {
     nowMs: number
   ): void {
     this.#expected.delete(player.id)
-    this.#tell({ type: 'member-joined', name: player.name, spectator: as.isSpectator })
+    const { isHost, isReady, isSpectator } = as
+    // To the others: the player itself gets the room as it is then.
+    this.#tell({ type: 'member-joined', name: player.name, spectator: isSpectator })
+    if (isReady) this.#tell({ type: 'ready', name: player.name, ready: true })
+    if (isHost) this.#setHost(player)
     player.room = this
-    if (as.isSpectator) this.#spectators.add(player)
-    else {
-      this.#members.add(player)
-      this.#host ??= player
-      if (as.isReady) this.#ready.add(player)
-      if (as.isReady) this.#tell({ type: 'ready', name: player.name, ready: true })
-      if (as.isHost && this.#host !== player) this.#setHost(player)
-    }
+    if (isSpectator) this.#spectators.add(player)
+    else this.#members.add(player)
+    if (isReady) this.#ready.add(player)
+    if (!isSpectator) this.#host ??= player
     this.#showTo(player)
     this.#outlet.changed(this)
     this.#startIfAllAreReady(nowMs)

@@ -4,9 +4,11 @@
 import { randomBytes } from 'node:crypto'
 import type { ArenaView } from '../games/coin-arena/rules.ts'
 import { games } from '../games/index.ts'
+import type { ClusterOutlet } from '../rules/cluster-outlet.ts'
 import { type Games, TICKS_PER_SECOND } from '../rules/game.ts'
 import { defaultLimits, type Limits } from '../rules/limits.ts'
 import { Lobby } from '../rules/lobby.ts'
+import type { Passport } from '../rules/passport.ts'
 import type { MatchRecord } from '../rules/records.ts'
 import { Session } from '../rules/session.ts'
 import { defaultSettings, gameSettingsOf, type Settings } from '../server/config.ts'
@@ -33,7 +35,7 @@ export class Table {
   readonly #tokens = new Map<Session, string>()
   readonly #heard = new Map<Session, ServerMessage[]>()
 
-  constructor(settings: Partial<Settings> = {}, list: Games = games) {
+  constructor(settings: Partial<Settings> = {}, list: Games = games, cluster?: ClusterOutlet) {
     this.limits = {
       ...defaultLimits,
       burstMessages: 1_000,
@@ -63,7 +65,8 @@ export class Table {
         newSeed: () => '42',
         sendBots: () => false,
         dateMs: () => Date.now(),
-        randomBytes
+        randomBytes,
+        cluster
       },
       { list, settings: gameSettingsOf({ ...defaultSettings, ...settings }, list) }
     )
@@ -87,6 +90,15 @@ export class Table {
     const session = this.arrive(address)
     this.do(session, { type: 'name', name })
     this.heard(session)
+    return session
+  }
+
+  /** Somebody who comes over from another lobby. */
+  adopt(passport: Passport, address = '10.9.0.1'): Session {
+    const session = new Session(this.limits, this.nowMs, address)
+    this.#heard.set(session, [])
+    this.lobby.takeOver(session)
+    this.lobby.adopt(session, passport, this.nowMs)
     return session
   }
 

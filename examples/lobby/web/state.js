@@ -83,6 +83,17 @@ export function initialState() {
 }
 
 /**
+ * @param {'lost' | 'drained'} why
+ * @param {string} room
+ */
+function wordsOfNode(why, room) {
+  const place = room === '' ? 'you were on' : `of ${room}`
+  return why === 'lost'
+    ? `The server ${place} was lost. You are in the lobby again.`
+    : `The server ${place} is about to stop. You are in the lobby again.`
+}
+
+/**
  * @param {ViewState} state
  * @param {ServerMessage} message
  * @param {number} nowMs
@@ -160,13 +171,15 @@ export function reduce(state, message, nowMs) {
       }
     }
     case 'left': {
-      const { byOperator } = message
+      const { byOperator, byNode, room } = message
       const text =
         byOperator !== undefined
-          ? `An operator closed ${message.room}: ${byOperator}`
-          : state.isLeaving
-            ? undefined
-            : `${message.room} was closed: no players are left in it.`
+          ? `An operator closed ${room}: ${byOperator}`
+          : byNode !== undefined
+            ? wordsOfNode(byNode, room)
+            : state.isLeaving
+              ? undefined
+              : `${room} was closed: no players are left in it.`
       return text === undefined ? outOfRoom(state) : withNotice(outOfRoom(state), text)
     }
     case 'kicked':
