@@ -1,5 +1,5 @@
-// The public rooms of the other nodes, as those report them: for the list, where they stand among our
-// own. Pure.
+// The public rooms of the other nodes, as those report them: for the list, where they stand among
+// our own. Pure.
 import { keyOf, type RoomInfo } from '../wire/protocol.ts'
 import type { Listed, RoomList } from './room-list.ts'
 

@@ -1,4 +1,5 @@
-// Who of other nodes was read in the lobby's chat lately: so that they can be muted and reported. Pure.
+// Who of other nodes was read in the chat of the lobby lately: they can be muted, and reported.
+// Pure.
 import { keyOf } from '../wire/protocol.ts'
 import type { RemoteLine } from './cluster-outlet.ts'
 
