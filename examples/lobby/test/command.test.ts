@@ -18,7 +18,12 @@ class Command {
 
   constructor(...args: string[]) {
     const command = ['--import', 'tsx', 'examples/lobby/main.ts', ...args]
-    const env = { ...process.env, LOBBY_OPERATOR_PORT: '0' }
+    const env = {
+      ...process.env,
+      LOBBY_OPERATOR_PORT: '0',
+      LOBBY_UDP_PORT: '0',
+      LOBBY_WEB_PORT: '0'
+    }
     this.process = spawn(process.execPath, command, {
       cwd: root,
       env,
