@@ -12,6 +12,10 @@ export default defineConfig({
     maxWorkers: 2,
     testTimeout: 20_000,
     hookTimeout: 20_000,
+    // Node loads the package, as it does for its users. Vitest would load a file of dist itself, or
+    // leave it to Node, by the name under which it found it (with or without node_modules/pollport),
+    // which on Windows differs: a test had two copies of the package.
+    server: { deps: { external: [/\/dist\//] } },
     projects: [
       {
         extends: true,

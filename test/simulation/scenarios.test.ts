@@ -4,9 +4,8 @@ import { scenarios } from './scenarios/all.ts'
 
 const SEEDS = 15
 
-// The lobby has tests of its own. The simulation is the same on every system, so one of them is
-// enough.
-test.skipIf(process.platform === 'win32').each(scenarios.filter(({ name }) => name !== 'lobby'))(
+// The lobby has tests of its own.
+test.each(scenarios.filter(({ name }) => name !== 'lobby'))(
   '$name: every promise holds, seed by seed',
   { timeout: 300_000 },
   async (scenario) => {
