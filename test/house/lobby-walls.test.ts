@@ -6,7 +6,7 @@ import { projectFiles, textOf } from './files.ts'
 
 const LOBBY = 'examples/lobby/'
 /** From the bottom to the top: a folder imports from those before it. */
-const ORDER = ['wire', 'rules', 'games', 'gateway', 'bots', 'server', 'load']
+const ORDER = ['wire', 'rules', 'games', 'gateway', 'cluster', 'bots', 'server', 'load']
 /** They stand beside the others. A page uses only the types of what is below. */
 const PAGES = ['web', 'monitor']
 const OTHERS = ['test', 'deploy']

@@ -1,0 +1,514 @@
+// The rules of a directory, in memory: who owns what, and what becomes of it when a node dies or
+// the directory starts anew. redis-scripts.ts has the same rules for Redis, and the same tests.
+// Pure: the time is passed in.
+
+import type { MatchRecord } from '../rules/records.ts'
+import { FIRST_SKILL, MAX_SKILLS } from '../rules/skills.ts'
+import { keyOf } from '../wire/names.ts'
+import type { Presence, RoomInfo } from '../wire/protocol.ts'
+import {
+  DirectoryError,
+  type FoundPlayer,
+  type Joined,
+  type JoiningNode,
+  type KnownSkill,
+  type Lost,
+  type NameClaim,
+  type NodeInfo,
+  type NodeLoad,
+  type NodeRef,
+  type Owned,
+  type PlayerEntry,
+  type Renewal,
+  type RenewalRequest,
+  type RoomClaim,
+  type RoomClaimed
+} from './directory.ts'
+import { changesOf } from './skill-changes.ts'
+
+/** Of a dead node's players, names are kept so long, for them to come back. */
+export const KEPT_AFTER_DEATH_MS = 30_000
+/** Of all nodes together; then the one that has not played for longest is forgotten. */
+export const MAX_CLUSTER_SKILLS = 10 * MAX_SKILLS
+/** A renewal says no more at once of which players are wanted. */
+export const MAX_WANTED = 500
+
+const NO_LOAD: NodeLoad = { players: 0, rooms: 0, matches: 0, isDraining: false }
+
+interface Node {
+  id: string
+  address: string
+  operatorAddress: string
+  journal: string | undefined
+  load: NodeLoad
+  listingSeq: number
+  beat: number
+  member: number
+  knows: number
+  readonly wanted: Set<string>
+  readonly listings: Map<string, RoomInfo>
+}
+
+interface Player {
+  entry: PlayerEntry
+  where: Presence
+  /** Its node has ended it. */
+  isFree: boolean
+  /** Since its node is dead, or let go of it. */
+  untilMs: number | undefined
+}
+
+interface Room {
+  owner: NodeRef
+  code: string | undefined
+  creationId: string
+}
+
+export class DirectoryState {
+  readonly #newName: () => string
+  generation = ''
+  #isSettled = false
+  #members = 0
+  #epoch = 0
+  #secret: Buffer | undefined
+  /** By their epochs. */
+  #nodes = new Map<number, Node>()
+  #players = new Map<string, Player>()
+  /** Ids, by the keys of names. */
+  #names = new Map<string, string>()
+  #rooms = new Map<string, Room>()
+  #codes = new Map<string, string>()
+  #matchmakers = new Map<string, NodeRef>()
+  /** The one that has not played for longest comes first. */
+  #skills = new Map<string, { name: string; skill: number; base: number; baseAtMs: number }>()
+  #keys = new Map<string, string>()
+  #owners = new Map<string, string>()
+  /** Of journals: the number of the last match. */
+  #applied = new Map<string, number>()
+
+  /** `newName`: random, for generations. */
+  constructor(newName: () => string, dateMs: number) {
+    this.#newName = newName
+    this.startAnew(dateMs)
+  }
+
+  /** The engine was started again, and has its data. */
+  startAnew(dateMs: number): void {
+    this.generation = this.#newName()
+    this.#isSettled = false
+    this.#members = 0
+    this.#nodes.clear()
+    this.#matchmakers.clear()
+    // Above all before, also those that are lost: a clock goes faster than nodes join.
+    this.#epoch = Math.max(this.#epoch, dateMs)
+  }
+
+  /** The engine was started again, without data. */
+  loseData(dateMs: number): void {
+    this.#epoch = 0
+    this.#secret = undefined
+    for (const map of [this.#players, this.#names, this.#rooms, this.#codes]) map.clear()
+    for (const map of [this.#skills, this.#keys, this.#owners, this.#applied]) map.clear()
+    this.startAnew(dateMs)
+  }
+
+  // ---- Nodes ----
+
+  join(self: JoiningNode): Joined {
+    this.#secret ??= self.secret
+    for (const [epoch, { id, address, journal }] of this.#nodes) {
+      const hasJournal = journal !== undefined && journal === self.journal
+      const hasAddress = id === self.id && address === self.address
+      if (hasJournal || hasAddress) this.#bury(epoch)
+    }
+    this.#epoch++
+    this.#enter(self, this.#epoch)
+    return { epoch: this.#epoch, secret: this.#secret }
+  }
+
+  renew(self: NodeRef, request: RenewalRequest): Renewal {
+    const { load, knows, dead, settled } = request
+    const node = this.#nodes.get(self.epoch)
+    if (node === undefined && this.#isSettled) throw stale(self)
+    if (node !== undefined) {
+      Object.assign(node, { load, knows, beat: node.beat + 1 })
+      for (const { epoch, beat } of dead)
+        if (this.#nodes.get(epoch)?.beat === beat) this.#bury(epoch)
+      if (settled === this.generation) this.#isSettled = true
+    }
+    return {
+      nodes: [...this.#nodes].map(([epoch, each]) => infoOf(epoch, each)),
+      generation: this.generation,
+      isSettled: this.#isSettled,
+      mustRegister: node === undefined,
+      wanted: [...(node?.wanted ?? [])].slice(0, MAX_WANTED)
+    }
+  }
+
+  leave(self: NodeRef): void {
+    if (!this.#isAlive(self)) return
+    for (const [id, player] of this.#players) if (isSame(player.entry.node, self)) this.#forget(id)
+    this.#bury(self.epoch)
+  }
+
+  register(self: NodeRef, { self: about, players, rooms, listings }: Owned): Lost {
+    const node = this.#nodes.get(self.epoch)
+    if (node === undefined && this.#isSettled) throw stale(self)
+    this.#secret ??= about.secret
+    this.#epoch = Math.max(this.#epoch, self.epoch)
+    const { listings: list } = node ?? this.#enter(about, self.epoch)
+    // It may have given up some of them since the data was written that is left.
+    for (const [id, { entry }] of this.#players) if (isSame(entry.node, self)) this.#forget(id)
+    for (const [key, { owner }] of this.#rooms) if (isSame(owner, self)) this.#forgetRoom(key)
+    list.clear()
+    const lostPlayers = players.filter(({ player, where }) => !this.#place(self, player, where))
+    const lostRooms = rooms.filter((room) => !this.#registerRoom(self, room))
+    for (const info of listings) list.set(keyOf(info.name), info)
+    return {
+      players: lostPlayers.map(({ player }) => player.id),
+      rooms: lostRooms.map(({ key }) => key)
+    }
+  }
+
+  #enter(self: JoiningNode, epoch: number): Node {
+    const node = {
+      id: self.id,
+      address: self.address,
+      operatorAddress: self.operatorAddress,
+      journal: self.journal,
+      load: NO_LOAD,
+      listingSeq: 0,
+      beat: 0,
+      member: ++this.#members,
+      knows: 0,
+      wanted: new Set<string>(),
+      listings: new Map<string, RoomInfo>()
+    }
+    this.#nodes.set(epoch, node)
+    return node
+  }
+
+  /** Its rooms are gone at once; its players may come back for a while. */
+  #bury(epoch: number): void {
+    this.#nodes.delete(epoch)
+    for (const [key, { owner }] of this.#rooms) if (owner.epoch === epoch) this.#forgetRoom(key)
+  }
+
+  /** Names of those whose nodes are dead are free after a while. */
+  tidy(nowMs: number): void {
+    if (!this.#isSettled) return
+    for (const [id, player] of this.#players) {
+      if (this.#isOwned(player)) player.untilMs = undefined
+      else player.untilMs ??= nowMs + KEPT_AFTER_DEATH_MS
+      if (player.untilMs !== undefined && nowMs >= player.untilMs) this.#forget(id)
+    }
+    for (const [key, { owner }] of this.#rooms) if (!this.#isAlive(owner)) this.#forgetRoom(key)
+  }
+
+  // ---- Players ----
+
+  claimName(self: NodeRef, player: PlayerEntry): NameClaim {
+    this.#mustAssign(self)
+    const nameKey = keyOf(player.name)
+    const { account } = player
+    const key = this.#keys.get(account) ?? nameKey
+    const skill = this.#skills.get(key)?.skill
+    const reserved = this.#owners.get(nameKey)
+    if (reserved !== undefined && reserved !== account)
+      return { isYours: false, isReserved: true, holder: undefined, key, skill }
+    const holder = this.#players.get(this.#names.get(nameKey) ?? '')
+    if (holder !== undefined && holder.entry.id !== player.id) {
+      if (this.#isOwned(holder) || holder.entry.account !== account)
+        return { isYours: false, isReserved: false, holder: holder.entry, key, skill }
+      this.#forget(holder.entry.id)
+    }
+    const isYours = this.#place(self, player, 'lobby')
+    return { isYours, isReserved: false, holder: isYours ? undefined : holder?.entry, key, skill }
+  }
+
+  updatePlayer(self: NodeRef, player: PlayerEntry, where: Presence): boolean {
+    this.#mustBeHere(self)
+    if (!this.#players.has(player.id)) this.#mustAssign(self)
+    return this.#place(self, player, where)
+  }
+
+  releasePlayer(self: NodeRef, id: string): void {
+    this.#mustBeHere(self)
+    const player = this.#players.get(id)
+    if (player !== undefined && isSame(player.entry.node, self)) this.#forget(id)
+  }
+
+  findPlayer(self: NodeRef, id: string): FoundPlayer | undefined {
+    this.#mustBeHere(self)
+    const player = this.#players.get(id)
+    if (player === undefined) return undefined
+    return { ...player.entry, where: player.where, isOwned: this.#isOwned(player) }
+  }
+
+  takePlayer(self: NodeRef, id: string): PlayerEntry | 'asked' | 'gone' {
+    this.#mustAssign(self)
+    const player = this.#players.get(id)
+    if (player === undefined) return 'gone'
+    const { entry } = player
+    if (isSame(entry.node, self) && !player.isFree) return entry
+    if (this.#isOwned(player)) {
+      this.#nodes.get(entry.node.epoch)?.wanted.add(id)
+      return 'asked'
+    }
+    this.#place(self, { ...entry, moves: entry.moves + 1 }, 'lobby')
+    return player.entry
+  }
+
+  letGo(self: NodeRef, ids: readonly string[]): void {
+    this.#mustBeHere(self)
+    const { wanted } = this.#nodes.get(self.epoch) as Node
+    for (const id of ids) {
+      wanted.delete(id)
+      const player = this.#players.get(id)
+      if (player !== undefined && isSame(player.entry.node, self)) player.isFree = true
+    }
+  }
+
+  people(self: NodeRef, from: number, count: number) {
+    this.#mustBeHere(self)
+    const page = [...this.#players.values()].slice(from, from + count)
+    return {
+      players: page.map(({ entry, where }) => ({ name: entry.name, where })),
+      total: this.#players.size
+    }
+  }
+
+  /** Returns false if another node has the player, or another player has the name. */
+  #place(self: NodeRef, player: PlayerEntry, where: Presence): boolean {
+    const nameKey = keyOf(player.name)
+    const before = this.#players.get(player.id)
+    const entry = { ...player, node: { id: self.id, epoch: self.epoch } }
+    if (before === undefined) {
+      const namesake = this.#players.get(this.#names.get(nameKey) ?? '')
+      if (namesake !== undefined && !this.#mayReplace(namesake, entry)) return false
+      if (namesake !== undefined) this.#forget(namesake.entry.id)
+      this.#players.set(player.id, { entry, where, isFree: false, untilMs: undefined })
+      this.#names.set(nameKey, player.id)
+      return true
+    }
+    const { moves, node } = before.entry
+    const isNext = player.moves > moves
+    const isStill = player.moves === moves && isSame(node, self) && !before.isFree
+    if (!isNext && !isStill && (this.#isOwned(before) || player.moves < moves)) return false
+    if (isNext) this.#nodes.get(node.epoch)?.wanted.delete(player.id)
+    Object.assign(before, { entry, where, isFree: false, untilMs: undefined })
+    return true
+  }
+
+  /** As nodes register: a name that two of them have goes to the later epoch. */
+  #mayReplace(holder: Player, entry: PlayerEntry): boolean {
+    if (!this.#isOwned(holder)) return !this.#isSettled || holder.entry.account === entry.account
+    return !this.#isSettled && entry.node.epoch > holder.entry.node.epoch
+  }
+
+  #isOwned({ entry, isFree }: Player): boolean {
+    return !isFree && this.#isAlive(entry.node)
+  }
+
+  #forget(id: string): void {
+    const player = this.#players.get(id)
+    this.#players.delete(id)
+    const nameKey = keyOf(player?.entry.name ?? '')
+    if (this.#names.get(nameKey) === id) this.#names.delete(nameKey)
+  }
+
+  // ---- Rooms ----
+
+  claimRoom(self: NodeRef, { key, code, creationId }: RoomClaim): RoomClaimed {
+    this.#mustAssign(self)
+    const room = this.#rooms.get(key)
+    if (room !== undefined && this.#isAlive(room.owner)) {
+      const isSameCreation = room.creationId === creationId
+      const isYours = isSameCreation && isSame(room.owner, self)
+      if (isYours && code !== undefined) this.#setCode(key, room, code)
+      return { isYours, owner: room.owner, isSameCreation }
+    }
+    this.#setRoom(self, { key, code, creationId })
+    return { isYours: true, owner: self, isSameCreation: true }
+  }
+
+  passRoom(self: NodeRef, key: string, to: NodeRef): boolean {
+    this.#mustAssign(self)
+    const room = this.#rooms.get(key)
+    if (room === undefined || !isSame(room.owner, self) || !this.#isAlive(to)) return false
+    room.owner = { id: to.id, epoch: to.epoch }
+    return true
+  }
+
+  releaseRoom(self: NodeRef, key: string): void {
+    this.#mustBeHere(self)
+    const room = this.#rooms.get(key)
+    if (room !== undefined && isSame(room.owner, self)) this.#forgetRoom(key)
+  }
+
+  findRoom(self: NodeRef, keyOrCode: string): NodeRef | undefined {
+    this.#mustBeHere(self)
+    const room = this.#rooms.get(keyOrCode) ?? this.#rooms.get(this.#codes.get(keyOrCode) ?? '')
+    return room !== undefined && this.#isAlive(room.owner) ? room.owner : undefined
+  }
+
+  #forgetRoom(key: string): void {
+    const { code } = this.#rooms.get(key) as Room
+    this.#rooms.delete(key)
+    if (code !== undefined) this.#codes.delete(code)
+  }
+
+  #registerRoom(self: NodeRef, claim: RoomClaim): boolean {
+    const room = this.#rooms.get(claim.key)
+    const isOthers =
+      room !== undefined && this.#isAlive(room.owner) && room.owner.epoch > self.epoch
+    if (!isOthers) this.#setRoom(self, claim)
+    return !isOthers
+  }
+
+  #setRoom(self: NodeRef, { key, code, creationId }: RoomClaim): void {
+    const before = this.#rooms.get(key)
+    if (before?.code !== undefined) this.#codes.delete(before.code)
+    const room = { owner: { id: self.id, epoch: self.epoch }, code: undefined, creationId }
+    this.#rooms.set(key, room)
+    if (code !== undefined) this.#setCode(key, room, code)
+  }
+
+  #setCode(key: string, room: Room, code: string): void {
+    if (room.code !== undefined) this.#codes.delete(room.code)
+    room.code = code
+    this.#codes.set(code, key)
+  }
+
+  /** Returns the number of the change. */
+  publishListings(self: NodeRef, changed: readonly RoomInfo[], gone: readonly string[]): number {
+    this.#mustBeHere(self)
+    const node = this.#nodes.get(self.epoch) as Node
+    for (const name of gone) node.listings.delete(keyOf(name))
+    for (const info of changed) node.listings.set(keyOf(info.name), info)
+    return ++node.listingSeq
+  }
+
+  listings(self: NodeRef, of: NodeRef): { seq: number; rooms: RoomInfo[] } {
+    this.#mustBeHere(self)
+    if (!this.#isAlive(of)) return { seq: 0, rooms: [] }
+    const { listingSeq, listings } = this.#nodes.get(of.epoch) as Node
+    return { seq: listingSeq, rooms: [...listings.values()] }
+  }
+
+  matchmaker(self: NodeRef, game: string): NodeRef {
+    this.#mustAssign(self)
+    const holder = this.#matchmakers.get(game)
+    const isDraining = this.#nodes.get(holder?.epoch ?? 0)?.load.isDraining ?? false
+    if (holder !== undefined && this.#isAlive(holder) && !isDraining) return holder
+    const own = { id: self.id, epoch: self.epoch }
+    this.#matchmakers.set(game, own)
+    return own
+  }
+
+  // ---- Results ----
+
+  recordMatches(self: NodeRef, first: number, records: readonly MatchRecord[]): number | undefined {
+    this.#mustBeHere(self)
+    const journal = this.#journalOf(self)
+    const applied = this.#applied.get(journal)
+    if (applied === undefined) return undefined
+    for (const [at, record] of records.entries()) {
+      const number = first + at
+      if (number !== (this.#applied.get(journal) as number) + 1) continue
+      for (const { key, name, account, change, skill } of changesOf(record)) {
+        const known = this.#skills.get(key)
+        const before = known?.skill ?? FIRST_SKILL
+        this.#setSkill(key, {
+          name,
+          skill: change === undefined ? skill : round(before + change),
+          base: known?.base ?? FIRST_SKILL,
+          baseAtMs: known?.baseAtMs ?? 0
+        })
+        if (account !== undefined) this.#claimKey(account, key)
+      }
+      this.#applied.set(journal, number)
+    }
+    return this.#applied.get(journal)
+  }
+
+  restoreSkills(self: NodeRef, skills: readonly KnownSkill[], applied?: number): void {
+    this.#mustBeHere(self)
+    const journal = this.#journalOf(self)
+    if (this.#applied.has(journal)) return
+    for (const { key, name, account, skill, atMs } of skills) {
+      const known = this.#skills.get(key)
+      if (known !== undefined && known.baseAtMs >= atMs) continue
+      // What was applied meanwhile stays on top of it.
+      const since = known === undefined ? 0 : known.skill - known.base
+      this.#setSkill(key, { name, skill: round(skill + since), base: skill, baseAtMs: atMs })
+      if (account !== undefined) this.#claimKey(account, key)
+    }
+    if (applied !== undefined) this.#applied.set(journal, applied)
+  }
+
+  leaders(self: NodeRef, count: number) {
+    this.#mustBeHere(self)
+    const all = [...this.#skills.values()].sort((one, other) => other.skill - one.skill)
+    const leaders = all.slice(0, count).map(({ name, skill }) => ({ name, skill }))
+    return { leaders, players: this.#skills.size }
+  }
+
+  #journalOf(self: NodeRef): string {
+    return this.#nodes.get(self.epoch)?.journal ?? `${self.id} ${self.epoch}`
+  }
+
+  #setSkill(
+    key: string,
+    value: { name: string; skill: number; base: number; baseAtMs: number }
+  ): void {
+    this.#skills.delete(key)
+    this.#skills.set(key, value)
+    const [first] = this.#skills.keys()
+    if (this.#skills.size > MAX_CLUSTER_SKILLS) this.#skills.delete(first)
+  }
+
+  /** As Accounts.claim does. */
+  #claimKey(account: string, key: string): void {
+    const before = this.#owners.get(key)
+    if (before !== undefined && before !== account) this.#keys.delete(before)
+    this.#keys.set(account, key)
+    this.#owners.set(key, account)
+  }
+
+  // ---- Who may ----
+
+  #isAlive({ id, epoch }: NodeRef): boolean {
+    return this.#nodes.get(epoch)?.id === id
+  }
+
+  #mustBeHere(self: NodeRef): void {
+    if (this.#isAlive(self)) return
+    if (this.#isSettled) throw stale(self)
+    throw new DirectoryError('settling', 'the directory has started anew; register first')
+  }
+
+  #mustAssign(self: NodeRef): void {
+    this.#mustBeHere(self)
+    if (this.#isSettled) return
+    throw new DirectoryError('settling', 'the directory waits for nodes that may still register')
+  }
+}
+
+function isSame(one: NodeRef, other: NodeRef): boolean {
+  return one.id === other.id && one.epoch === other.epoch
+}
+
+function infoOf(epoch: number, node: Node): NodeInfo {
+  const { id, address, operatorAddress, load, listingSeq, beat, member, knows } = node
+  return { id, epoch, address, operatorAddress, load, listingSeq, beat, member, knows }
+}
+
+function stale({ id, epoch }: NodeRef): DirectoryError {
+  return new DirectoryError('stale', `epoch ${epoch} of node ${id} is over`)
+}
+
+/** As skills are. */
+function round(skill: number): number {
+  return Math.round(skill * 10) / 10
+}
