@@ -2,6 +2,7 @@
 // the directory starts anew. redis-scripts.ts has the same rules for Redis, and the same tests.
 // Pure: the time is passed in.
 
+import { isSameNode, type NodeRef } from '../rules/passport.ts'
 import type { MatchRecord } from '../rules/records.ts'
 import { FIRST_SKILL, MAX_SKILLS } from '../rules/skills.ts'
 import { keyOf } from '../wire/names.ts'
@@ -16,9 +17,9 @@ import {
   type NameClaim,
   type NodeInfo,
   type NodeLoad,
-  type NodeRef,
   type Owned,
   type PlayerEntry,
+  type PlayerUpdate,
   type Renewal,
   type RenewalRequest,
   type RoomClaim,
@@ -147,7 +148,8 @@ export class DirectoryState {
 
   leave(self: NodeRef): void {
     if (!this.#isAlive(self)) return
-    for (const [id, player] of this.#players) if (isSame(player.entry.node, self)) this.#forget(id)
+    for (const [id, player] of this.#players)
+      if (isSameNode(player.entry.node, self)) this.#forget(id)
     this.#bury(self.epoch)
   }
 
@@ -158,8 +160,8 @@ export class DirectoryState {
     this.#epoch = Math.max(this.#epoch, self.epoch)
     const { listings: list } = node ?? this.#enter(about, self.epoch)
     // It may have given up some of them since the data was written that is left.
-    for (const [id, { entry }] of this.#players) if (isSame(entry.node, self)) this.#forget(id)
-    for (const [key, { owner }] of this.#rooms) if (isSame(owner, self)) this.#forgetRoom(key)
+    for (const [id, { entry }] of this.#players) if (isSameNode(entry.node, self)) this.#forget(id)
+    for (const [key, { owner }] of this.#rooms) if (isSameNode(owner, self)) this.#forgetRoom(key)
     list.clear()
     const lostPlayers = players.filter(({ player, where }) => !this.#place(self, player, where))
     const lostRooms = rooms.filter((room) => !this.#registerRoom(self, room))
@@ -226,16 +228,18 @@ export class DirectoryState {
     return { isYours, isReserved: false, holder: isYours ? undefined : holder?.entry, key, skill }
   }
 
-  updatePlayer(self: NodeRef, player: PlayerEntry, where: Presence): boolean {
+  /** Returns the ids of those that another node has. */
+  updatePlayers(self: NodeRef, players: readonly PlayerUpdate[]): string[] {
     this.#mustBeHere(self)
-    if (!this.#players.has(player.id)) this.#mustAssign(self)
-    return this.#place(self, player, where)
+    if (players.some(({ player }) => !this.#players.has(player.id))) this.#mustAssign(self)
+    const lost = players.filter(({ player, where }) => !this.#place(self, player, where))
+    return lost.map(({ player }) => player.id)
   }
 
   releasePlayer(self: NodeRef, id: string): void {
     this.#mustBeHere(self)
     const player = this.#players.get(id)
-    if (player !== undefined && isSame(player.entry.node, self)) this.#forget(id)
+    if (player !== undefined && isSameNode(player.entry.node, self)) this.#forget(id)
   }
 
   findPlayer(self: NodeRef, id: string): FoundPlayer | undefined {
@@ -250,7 +254,7 @@ export class DirectoryState {
     const player = this.#players.get(id)
     if (player === undefined) return 'gone'
     const { entry } = player
-    if (isSame(entry.node, self) && !player.isFree) return entry
+    if (isSameNode(entry.node, self) && !player.isFree) return entry
     if (this.#isOwned(player)) {
       this.#nodes.get(entry.node.epoch)?.wanted.add(id)
       return 'asked'
@@ -265,7 +269,7 @@ export class DirectoryState {
     for (const id of ids) {
       wanted.delete(id)
       const player = this.#players.get(id)
-      if (player !== undefined && isSame(player.entry.node, self)) player.isFree = true
+      if (player !== undefined && isSameNode(player.entry.node, self)) player.isFree = true
     }
   }
 
@@ -293,7 +297,7 @@ export class DirectoryState {
     }
     const { moves, node } = before.entry
     const isNext = player.moves > moves
-    const isStill = player.moves === moves && isSame(node, self) && !before.isFree
+    const isStill = player.moves === moves && isSameNode(node, self) && !before.isFree
     if (!isNext && !isStill && (this.#isOwned(before) || player.moves < moves)) return false
     if (isNext) this.#nodes.get(node.epoch)?.wanted.delete(player.id)
     Object.assign(before, { entry, where, isFree: false, untilMs: undefined })
@@ -324,7 +328,7 @@ export class DirectoryState {
     const room = this.#rooms.get(key)
     if (room !== undefined && this.#isAlive(room.owner)) {
       const isSameCreation = room.creationId === creationId
-      const isYours = isSameCreation && isSame(room.owner, self)
+      const isYours = isSameCreation && isSameNode(room.owner, self)
       if (isYours && code !== undefined) this.#setCode(key, room, code)
       return { isYours, owner: room.owner, isSameCreation }
     }
@@ -335,7 +339,7 @@ export class DirectoryState {
   passRoom(self: NodeRef, key: string, to: NodeRef): boolean {
     this.#mustAssign(self)
     const room = this.#rooms.get(key)
-    if (room === undefined || !isSame(room.owner, self) || !this.#isAlive(to)) return false
+    if (room === undefined || !isSameNode(room.owner, self) || !this.#isAlive(to)) return false
     room.owner = { id: to.id, epoch: to.epoch }
     return true
   }
@@ -343,7 +347,7 @@ export class DirectoryState {
   releaseRoom(self: NodeRef, key: string): void {
     this.#mustBeHere(self)
     const room = this.#rooms.get(key)
-    if (room !== undefined && isSame(room.owner, self)) this.#forgetRoom(key)
+    if (room !== undefined && isSameNode(room.owner, self)) this.#forgetRoom(key)
   }
 
   findRoom(self: NodeRef, keyOrCode: string): NodeRef | undefined {
@@ -493,10 +497,6 @@ export class DirectoryState {
     if (this.#isSettled) return
     throw new DirectoryError('settling', 'the directory waits for nodes that may still register')
   }
-}
-
-function isSame(one: NodeRef, other: NodeRef): boolean {
-  return one.id === other.id && one.epoch === other.epoch
 }
 
 function infoOf(epoch: number, node: Node): NodeInfo {

@@ -2,17 +2,9 @@
 // player, and what the results were. Redis or Valkey keeps it (redis-directory.ts), or the memory
 // of one process (memory-directory.ts). Each change is atomic, and names the node that makes it.
 // Knows no time: how long a lease lasts, and who is dead, is for lease.ts to say.
+import type { NodeRef } from '../rules/passport.ts'
 import type { MatchRecord } from '../rules/records.ts'
 import type { Presence, RoomInfo } from '../wire/protocol.ts'
-
-/**
- * A life of a node: with each start, and whenever its lease was lost, it gets another epoch, which
- * no node had before. A node that gets a call for another epoch than its own refuses it.
- */
-export interface NodeRef {
-  readonly id: string
-  readonly epoch: number
-}
 
 /** How busy a node is. */
 export interface NodeLoad {
@@ -133,6 +125,11 @@ export interface FoundPlayer extends PlayerEntry {
   readonly isOwned: boolean
 }
 
+export interface PlayerUpdate {
+  readonly player: PlayerEntry
+  readonly where: Presence
+}
+
 export interface NameClaim {
   readonly isYours: boolean
   /** Another account has played under this name, and keeps it. */
@@ -166,7 +163,7 @@ export interface RoomClaimed {
 export interface Owned {
   /** As in {@link JoiningNode}. */
   readonly self: JoiningNode
-  readonly players: readonly { readonly player: PlayerEntry; readonly where: Presence }[]
+  readonly players: readonly PlayerUpdate[]
   readonly rooms: readonly RoomClaim[]
   readonly listings: readonly RoomInfo[]
 }
@@ -230,7 +227,7 @@ export interface Directory {
    */
   join(self: JoiningNode): Promise<Joined>
   renew(request: RenewalRequest): Promise<Renewal>
-  /** Everything that this node owned is free at once. */
+  /** Its rooms are free at once. Players that are still here are kept, as those of a dead node. */
   leave(): Promise<void>
   /**
    * After {@link Renewal.mustRegister}: the node keeps its epoch, and what it owns, but for what
@@ -248,6 +245,8 @@ export interface Directory {
    * another node has it; end it here.
    */
   updatePlayer(player: PlayerEntry, where: Presence): Promise<boolean>
+  /** The same for many at once. Returns the ids of those that another node has. */
+  updatePlayers(players: readonly PlayerUpdate[]): Promise<string[]>
   /** The player, and its name, if they are this node's. */
   releasePlayer(id: string): Promise<void>
   findPlayer(id: string): Promise<FoundPlayer | undefined>

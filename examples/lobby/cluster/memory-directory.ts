@@ -1,6 +1,7 @@
 // A directory in the memory of one process: for the simulation, and for nodes that share a process.
 // As one behind a network it takes time, may be away, and may lose its data.
 import type { Place } from '../place.ts'
+import type { NodeRef } from '../rules/passport.ts'
 import type { MatchRecord } from '../rules/records.ts'
 import type { Presence, RoomInfo } from '../wire/protocol.ts'
 import {
@@ -10,9 +11,9 @@ import {
   type DirectoryEvents,
   type JoiningNode,
   type KnownSkill,
-  type NodeRef,
   type Owned,
   type PlayerEntry,
+  type PlayerUpdate,
   type RenewalRequest,
   type RoomClaim
 } from './directory.ts'
@@ -110,7 +111,11 @@ export class MemoryDirectory implements Directory {
   }
 
   updatePlayer(player: PlayerEntry, where: Presence) {
-    return this.#call('updatePlayer', (state, self) => state.updatePlayer(self, player, where))
+    return this.updatePlayers([{ player, where }]).then((lost) => lost.length === 0)
+  }
+
+  updatePlayers(players: readonly PlayerUpdate[]) {
+    return this.#call('updatePlayers', (state, self) => state.updatePlayers(self, players))
   }
 
   releasePlayer(id: string) {

@@ -5,12 +5,12 @@ import type {
   DirectoryEvents,
   JoiningNode,
   NodeInfo,
-  NodeRef,
   PlayerEntry,
   RenewalRequest
 } from '../cluster/directory.ts'
 import { MemoryEngine } from '../cluster/memory-directory.ts'
 import { system } from '../place.ts'
+import type { NodeRef } from '../rules/passport.ts'
 import { keyOf } from '../wire/names.ts'
 
 /** Something that keeps directories. */
