@@ -67,14 +67,19 @@ export class Door implements Servers {
     if (!this.#listener.closed) this.#listener.divert(undefined)
   }
 
-  /** A connection that has said nothing yet. */
-  accept(connection: TcpConnection<unknown>): void {
+  /** A connection of which nothing was read but `received`. */
+  accept(connection: TcpConnection<unknown>, received?: Buffer): void {
     const [first] = this.#servers
     // The last server has closed, in the very batch in which this was accepted.
     if (first === undefined) return turnAway(connection)
-    if (first.secureDoor === undefined) return ownConnection(connection, this.begin(connection))
+    if (first.secureDoor === undefined) {
+      const handshake = this.begin(connection)
+      ownConnection(connection, handshake)
+      if (received !== undefined) handshake._onReceive(received)
+      return
+    }
     first.onStream()
-    first.secureDoor.enter(connection, this)
+    first.secureDoor.enter(connection, this, received)
   }
 
   handOver(link: Link, bytes: Buffer): Duplex {

@@ -1,6 +1,7 @@
 // TLS before the handshake: node:tls over toDuplex(). It needs turns of Node's loop.
 import { AsyncLocalStorage } from 'node:async_hooks'
-import { createServer, type Server, type TlsOptions } from 'node:tls'
+import type { Duplex } from 'node:stream'
+import { createServer, type SecureContextOptions, type Server, type TlsOptions } from 'node:tls'
 import { toDuplex } from '../helpers/duplex.ts'
 import type { TcpConnection } from '../poller/tcp-connection.ts'
 import type { Arriving, Door } from './door.ts'
@@ -18,6 +19,8 @@ export class SecureDoor {
   // connection.
   readonly #entering = new AsyncLocalStorage<Entering>()
   readonly #all = new Set<Entering>()
+  /** What is below the streams, also when http has one by now. */
+  readonly #connections = new WeakMap<Duplex, TcpConnection<unknown>>()
 
   /** @throws whatever node:tls says of the options */
   constructor(options: TlsOptions, handshakeTimeoutMs: number, onError: (error: Error) => void) {
@@ -26,6 +29,7 @@ export class SecureDoor {
       const entering = this.#entering.getStore() as Entering
       const { connection, door } = entering
       this.#onDone(entering)
+      this.#connections.set(stream, connection)
       if (door.servers.length === 0) return stream.destroy()
       const link = new StreamLink(stream, connection)
       link.userPtr = door.begin(link)
@@ -33,13 +37,23 @@ export class SecureDoor {
     this.#tls.on('tlsClientError', onError)
   }
 
-  enter(connection: TcpConnection<unknown>, door: Door): void {
+  enter(connection: TcpConnection<unknown>, door: Door, received?: Buffer): void {
     const stream = toDuplex(connection)
+    if (received !== undefined) stream.unshift(received)
     const entering: Entering = { connection, door, drop: () => void stream.destroy() }
     this.#all.add(entering)
     door.count(entering)
     stream.once('close', () => this.#onDone(entering))
     this.#entering.run(entering, () => this.#tls.emit('connection', stream))
+  }
+
+  /** Below a stream that this door has made secure. */
+  connectionOf(stream: Duplex): TcpConnection<unknown> | undefined {
+    return this.#connections.get(stream)
+  }
+
+  setSecureContext(options: SecureContextOptions): void {
+    this.#tls.setSecureContext(options)
   }
 
   /** Ends what is still within TLS. */

@@ -2,9 +2,9 @@
 // topics.
 import type { Server as HttpServer, IncomingMessage } from 'node:http'
 import type { Duplex } from 'node:stream'
-import type { TlsOptions } from 'node:tls'
+import type { SecureContextOptions, TlsOptions } from 'node:tls'
 import type { SocketAddress } from '../address.ts'
-import { alreadyClosed, invalidArgValue, namedSocketError } from '../errors.ts'
+import { alreadyClosed, invalidArgType, invalidArgValue, namedSocketError } from '../errors.ts'
 import { ConnectionDuplex } from '../helpers/duplex.ts'
 import { chosen, knownOptions, type OptionNames } from '../option-names.ts'
 import { LISTEN_TCP_OPTIONS, type ListenTcpOptions } from '../poller/options.ts'
@@ -263,15 +263,46 @@ export class WebSocketServer<U = unknown> {
 
   /**
    * Takes a connection as though the listener had accepted it: one that you accepted yourself, or
-   * that another thread did (`Poller.adopt()`). Nothing may have been read from it.
-   * @throws SocketError `EBADF` when the server, or the connection, is closed
+   * that another thread did (`Poller.adopt()`).
+   * @param received what you have read from it already, and what belongs to the request or to TLS:
+   *   of a connection that begins with a proxy's header, what came behind that header. Nothing else
+   *   may have been read, and nothing more of it may be in the batch: see
+   *   `TcpConnection.divert()`.
+   * @throws SocketError `EBADF` when the server, or the connection, is closed; TypeError when
+   *   `received` is not a Buffer
    */
-  accept(connection: TcpConnection<never> | TcpConnection<unknown>): void {
+  accept(connection: TcpConnection<never> | TcpConnection<unknown>, received?: Buffer): void {
     if (this.#closing !== undefined) throw alreadyClosed('the server', 'accept')
     if (connection.closed) throw alreadyClosed('the connection', 'accept')
     if (!this.#poller._owns(connection as TcpConnection<unknown>))
       throw invalidArgValue('connection', connection, 'it is a connection of another poller')
-    this.#door.accept(connection as TcpConnection<unknown>)
+    if (received !== undefined && !Buffer.isBuffer(received))
+      throw invalidArgType('received', 'a Buffer', received)
+    const isEmpty = received === undefined || received.length === 0
+    this.#door.accept(connection as TcpConnection<unknown>, isEmpty ? undefined : received)
+  }
+
+  /**
+   * The connection below a stream that this server has given to `http`; over TLS the stream itself
+   * does not say. Undefined for any other stream.
+   */
+  connectionOf(stream: Duplex): TcpConnection<unknown> | undefined {
+    if (stream instanceof ConnectionDuplex) return stream.connection
+    return this.#side.secureDoor?.connectionOf(stream)
+  }
+
+  /**
+   * Replaces the certificate and the key of `tls`, for the connections that come from now on, as
+   * `tls.Server.setSecureContext()` does: when a certificate was renewed, say.
+   * @param options as of `tls.createSecureContext()`
+   * @throws SocketError `EINVAL` for a server without `tls`; what OpenSSL says of the options, with
+   *   nothing changed
+   */
+  setSecureContext(options: SecureContextOptions): void {
+    const { secureDoor } = this.#side
+    if (secureDoor === undefined)
+      throw namedSocketError('EINVAL', 'setSecureContext', 'the server was made without tls')
+    secureDoor.setSecureContext(options)
   }
 
   /**
@@ -293,10 +324,11 @@ export class WebSocketServer<U = unknown> {
       stream.end(refusal(new WebSocketHandshakeError('the server closes', 503)))
       return
     }
-    const connection = stream instanceof ConnectionDuplex ? stream.connection : undefined
+    const connection = this.connectionOf(stream)
     // The connection of another poller stays behind its stream.
     const isOurs = connection !== undefined && this.#poller._owns(connection)
-    const taken = isOurs ? (stream as ConnectionDuplex)._takeBack() : undefined
+    const isPlain = stream instanceof ConnectionDuplex
+    const taken = isOurs && isPlain ? stream._takeBack() : undefined
     if (taken !== undefined && connection !== undefined) {
       const handshake = this.#door.begin(connection)
       ownConnection(connection, handshake)
