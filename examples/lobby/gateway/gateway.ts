@@ -93,6 +93,8 @@ class Client {
   address: string
   /** While a proxy has yet to say whose connection it is. */
   header: ProxyHeaderReader | undefined
+  /** It will be a visitor of the web door, and no client itself. */
+  isForWeb = false
   /** It has sent nothing yet. */
   isFresh = true
   /** Over TLS, with the stream below it; undefined for browsers, whose WebSocket has it. */
@@ -127,9 +129,10 @@ class Client {
         : undefined
   }
 
-  /** Bytes queued here that the kernel has not taken yet. */
+  /** Bytes queued here that the kernel has not taken yet: over TLS most are in its stream. */
   get bufferedBytes(): number {
-    return this.connection.bufferedBytes + (this.secure?.stream.writableLength ?? 0)
+    const inStream = this.socket?.bufferedBytes ?? this.secure?.stream.writableLength ?? 0
+    return Math.max(this.connection.bufferedBytes, inStream)
   }
 
   /** Sends what is queued and then the end. `code` is for a browser. */
@@ -168,7 +171,11 @@ export class Gateway implements GatewayLink {
   readonly #secured = new Set<Client>()
   /** Not clients yet: a proxy's header or TLS has to come first. With their addresses. */
   readonly #arriving = new Map<Client, string>()
+  /** Whose a proxy has said in this batch; with what came behind that. */
+  readonly #announced = new Map<Client, Buffer>()
   readonly #proxies: TrustedProxies
+  /** Whether the proxies send their header to the web port, too. */
+  readonly #webIsAnnounced: boolean
   readonly #tls: TlsFiles | undefined
   #nextIdleLookMs = 0
   /** Being disconnected: they can read the reason, and what they send is ignored. */
@@ -206,6 +213,7 @@ export class Gateway implements GatewayLink {
     this.#log = log
     this.#games = games
     this.#proxies = new TrustedProxies(listOf(settings.trustedProxies))
+    this.#webIsAnnounced = settings.webProxies === 'tcp'
     this.#tls = TlsFiles.of('game', settings, log)
     const webTls = TlsFiles.of('web', settings, log)
     const origins = listOf(settings.webOrigins)
@@ -305,8 +313,7 @@ export class Gateway implements GatewayLink {
       connection = this.#poller.adopt(socket) as TcpConnection<Client>
       // Read now, which caches it: once the peer is gone its address is lost
       void connection.remoteAddress
-      if (isWeb) this.#web?.accept(connection)
-      else this.#onAccept(connection)
+      this.#onAccept(connection, isWeb)
     } catch (error) {
       this.#log.debug({ err: error }, 'reset while it was handed over')
       connection?.reset()
@@ -416,8 +423,7 @@ export class Gateway implements GatewayLink {
     for (const event of events) {
       switch (event.type) {
         case 'accept':
-          if (event.listener === this.#webListener) this.#web?.accept(event.socket)
-          else this.#onAccept(event.socket)
+          this.#onAccept(event.socket, event.listener === this.#webListener)
           break
         case 'receive':
           this.#onReceive(event.userPtr as Client, event.data)
@@ -446,6 +452,7 @@ export class Gateway implements GatewayLink {
           unhandled(event)
       }
     }
+    this.#beginAnnounced()
     this.#cutLagging()
   }
 
@@ -458,12 +465,15 @@ export class Gateway implements GatewayLink {
     return new Client(this.#nextId++, connection, socket, this.#limits, nowMs, address)
   }
 
-  #onAccept(connection: TcpConnection<Client>): void {
+  #onAccept(connection: TcpConnection<Client>, isForWeb: boolean): void {
     const { address } = connection.remoteAddress
+    const isAnnounced = this.#proxies.has(address) && (!isForWeb || this.#webIsAnnounced)
+    if (isForWeb && !isAnnounced) return this.#web?.accept(connection)
     const client = this.#newClient(connection, undefined, address)
     connection.userPtr = client
-    if (!this.#proxies.has(address)) return this.#begin(client, NOTHING)
+    if (!isAnnounced) return this.#begin(client, NOTHING)
     client.header = new ProxyHeaderReader()
+    client.isForWeb = isForWeb
     this.#await(client)
   }
 
@@ -476,18 +486,41 @@ export class Gateway implements GatewayLink {
 
   /** The first bytes of a connection from a trusted proxy. */
   #onHeader(client: Client, reader: ProxyHeaderReader, data: Buffer): void {
+    const before = this.#announced.get(client)
+    if (before !== undefined) {
+      this.#announced.set(client, Buffer.concat([before, data]))
+      return
+    }
     try {
       const header = reader.push(data)
       if (header === undefined) return
       this.#arriving.delete(client)
-      client.header = undefined
       client.isFresh = false
       client.address = header.address ?? client.address
-      this.#begin(client, header.rest)
+      if (client.isForWeb || this.#tls !== undefined) this.#announced.set(client, header.rest)
+      else {
+        client.header = undefined
+        this.#begin(client, header.rest)
+      }
     } catch (error) {
       if (!(error instanceof ProxyHeaderError)) throw error
       this.#log.warn({ proxy: client.address, err: error }, 'reset: no PROXY header')
       this.#cut(client)
+    }
+  }
+
+  /**
+   * After the batch: what else it has of a connection that TLS or the web door gets would come here
+   * all the same.
+   */
+  #beginAnnounced(): void {
+    for (const [client, received] of this.#announced) {
+      this.#announced.delete(client)
+      client.header = undefined
+      const { connection, address } = client
+      if (connection.closed) continue // in the same batch
+      if (client.isForWeb) this.#web?.accept(connection, { address, received })
+      else this.#begin(client, received)
     }
   }
 

@@ -4,6 +4,8 @@ import type { Limits } from '../rules/limits.ts'
 export interface GatewaySettings extends Limits {
   host: string
   trustedProxies: string
+  /** What those are at the web port. */
+  webProxies: 'http' | 'tcp'
   webOrigins: string
   tlsCert: string
   tlsKey: string

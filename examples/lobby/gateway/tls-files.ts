@@ -14,6 +14,7 @@ const LOOK_EVERY_MS = 1_000
 export class TlsFiles {
   readonly #files: { cert: string; key: string }
   readonly #log: Logger
+  #pems: { cert: Buffer; key: Buffer }
   #context: SecureContext
   #stamp: string
   #lookedMs = performance.now()
@@ -23,7 +24,8 @@ export class TlsFiles {
     this.#files = files
     this.#log = log
     this.#stamp = stampOf(files)
-    this.#context = contextOf(files)
+    this.#pems = pemsIn(files)
+    this.#context = createSecureContext(this.#pems)
   }
 
   /** undefined when this door speaks no TLS. */
@@ -33,10 +35,9 @@ export class TlsFiles {
     return new TlsFiles({ cert, key }, log)
   }
 
-  /** For `tls.createServer()`, which wants a certificate to begin with. */
+  /** What {@link context} was made of. */
   get files(): { cert: Buffer; key: Buffer } {
-    const { cert, key } = this.#files
-    return { cert: readFileSync(cert), key: readFileSync(key) }
+    return this.#pems
   }
 
   /** For the next connection. */
@@ -60,7 +61,9 @@ export class TlsFiles {
     try {
       const stamp = stampOf(this.#files)
       if (stamp === this.#stamp) return
-      this.#context = contextOf(this.#files)
+      const pems = pemsIn(this.#files)
+      this.#context = createSecureContext(pems)
+      this.#pems = pems
       this.#stamp = stamp
       this.#log.info(this.#files, 'the certificate was read again')
     } catch (error) {
@@ -74,6 +77,6 @@ function stampOf({ cert, key }: { cert: string; key: string }): string {
   return [cert, key].map((file) => statSync(file).mtimeMs).join(' ')
 }
 
-function contextOf({ cert, key }: { cert: string; key: string }): SecureContext {
-  return createSecureContext({ cert: readFileSync(cert), key: readFileSync(key) })
+function pemsIn({ cert, key }: { cert: string; key: string }): { cert: Buffer; key: Buffer } {
+  return { cert: readFileSync(cert), key: readFileSync(key) }
 }

@@ -5,6 +5,7 @@ import { readdirSync } from 'node:fs'
 import { createServer, type IncomingMessage, ServerResponse } from 'node:http'
 import type { Socket } from 'node:net'
 import type { Duplex } from 'node:stream'
+import type { SecureContext } from 'node:tls'
 import type { ConnectionDuplex, Poller, TcpConnection } from 'pollport'
 import { type WebSocketHandlers, WebSocketServer } from 'pollport/websocket'
 import { blockOf, firstOfLargest } from '../rules/address.ts'
@@ -24,7 +25,8 @@ const GOING_AWAY = 1001
 
 /** The first `userPtr` of a WebSocket. */
 export interface Visitor {
-  /** Whose it is: behind a proxy not the peer. */
+  forwardedFor: string | undefined
+  /** Whose it is: behind a proxy not the peer. Known when it is open. */
   address: string
 }
 
@@ -82,6 +84,10 @@ export class WebDoor<U> {
   readonly #visits = new Map<Duplex, Visit>()
   /** Without a request yet, and their addresses; the longest waiting first. */
   readonly #knocking = new Map<TcpConnection<unknown>, string>()
+  /** Whose a connection is, where a proxy's header has said so. */
+  readonly #announced = new WeakMap<TcpConnection<unknown>, string>()
+  readonly #tls: TlsFiles | undefined
+  #usedContext: SecureContext | undefined
 
   /**
    * `players` gets what happens to WebSockets; how long they may be silent, and how much may be
@@ -95,22 +101,26 @@ export class WebDoor<U> {
   ) {
     this.#limits = limits
     this.#hosts = hosts
+    this.#tls = tls
+    this.#usedContext = tls?.context
     this.#http.prependListener('connection', (duplex) => this.#onVisitor(duplex))
     this.#http.on('upgrade', (request, duplex, head) => this.#onUpgrade(request, duplex, head))
     this.#sockets = new WebSocketServer(poller, {
       ...players,
       onOpen: (socket) => {
-        if (socket.connection !== undefined) this.#knocking.delete(socket.connection)
+        const connection = socket.connection as TcpConnection<unknown>
+        this.#knocking.delete(connection)
+        const visitor = socket.userPtr as unknown as Visitor
+        visitor.address = proxies.clientOf(this.#addressOf(connection), visitor.forwardedFor)
         players.onOpen?.(socket)
       },
-      onUpgrade: ({ headers, remoteAddress }) => {
+      onUpgrade: ({ headers }) => {
         if (!hosts.has(headers.host)) return { reject: 421 }
-        const address = proxies.clientOf(remoteAddress?.address ?? '', headers['x-forwarded-for'])
-        return { userPtr: { address } as Visitor as U }
+        const forwardedFor = headers['x-forwarded-for']
+        return { userPtr: { forwardedFor, address: '' } satisfies Visitor as U }
       },
       ...(origins.length > 0 ? { origins } : {}),
-      // The default certificate is for clients that do not say which name they came for.
-      tls: tls && { ...tls.files, SNICallback: (_name, done) => done(null, tls.context) },
+      tls: tls?.files,
       listener: null,
       http: this.#http,
       path: PLAY,
@@ -131,16 +141,34 @@ export class WebDoor<U> {
   /**
    * A connection to the web port. Too many without a request: of the address with most of them, the
    * one that has waited longest is closed. A browser's request is there in a moment.
+   *
+   * `announced`: whose it is, as a proxy's header said, and what came behind that header.
    */
-  accept(connection: TcpConnection<unknown>): void {
+  accept(
+    connection: TcpConnection<unknown>,
+    announced?: { address: string; received: Buffer }
+  ): void {
+    if (announced !== undefined) this.#announced.set(connection, announced.address)
     if (this.#knocking.size >= this.#limits.maxVisitors) this.#forgetClosed()
     if (this.#knocking.size >= this.#limits.maxVisitors) {
       const first = firstOfLargest(this.#knocking)
       this.#knocking.delete(first)
       first.reset()
     }
-    this.#knocking.set(connection, blockOf(connection.remoteAddress.address))
-    this.#sockets.accept(connection)
+    this.#knocking.set(connection, blockOf(this.#addressOf(connection)))
+    this.#useNewCertificate()
+    this.#sockets.accept(connection, announced?.received)
+  }
+
+  #addressOf(connection: TcpConnection<unknown>): string {
+    return this.#announced.get(connection) ?? connection.remoteAddress.address
+  }
+
+  #useNewCertificate(): void {
+    const context = this.#tls?.context // which looks at the files now and then
+    if (context === this.#usedContext) return
+    this.#usedContext = context
+    this.#sockets.setSecureContext(this.#tls?.files ?? {})
   }
 
   #forgetClosed(): void {
@@ -164,12 +192,13 @@ export class WebDoor<U> {
 
   /** It asks for no WebSocket; its request will come again by this stream. */
   #onVisitor(duplex: Duplex): void {
-    this.#knocking.delete((duplex as ConnectionDuplex).connection)
+    const connection = this.#sockets.connectionOf(duplex) as TcpConnection<unknown>
+    this.#knocking.delete(connection)
     if (this.#visits.size >= this.#limits.maxVisitors) {
       const blocks = new Map([...this.#visits].map(([other, { block }]) => [other, block]))
       this.#cut(firstOfLargest(blocks))
     }
-    this.#visits.set(duplex, this.#newVisit(blockOf((duplex as Socket).remoteAddress ?? '')))
+    this.#visits.set(duplex, this.#newVisit(blockOf(this.#addressOf(connection))))
     duplex.on('close', () => this.#visits.delete(duplex))
     duplex.on('error', () => {}) // 'close' follows, and nobody has asked for more
   }
@@ -180,8 +209,8 @@ export class WebDoor<U> {
 
   #cut(duplex: Duplex): void {
     this.#visits.delete(duplex)
-    if ('connection' in duplex) (duplex as ConnectionDuplex).resetAndDestroy()
-    else duplex.destroy() // over TLS
+    this.#sockets.connectionOf(duplex)?.reset()
+    duplex.destroy()
   }
 
   #onRequest(request: IncomingMessage, response: ServerResponse): void {

@@ -53,8 +53,14 @@ const serverSettings = {
   operatorHosts: names('by which operators reach their port; addresses and localhost always count'),
   maxPracticeBots: whole(200, 0, 10_000, 'that play with people who practise; three each'),
   trustedProxies: names(
-    'addresses or networks (10.0.0.0/8) of proxies: these must send a PROXY header of version 2 to the game port, and their X-Forwarded-For counts at the web port'
+    'addresses or networks (10.0.0.0/8) of proxies: these must send a PROXY header of version 2 to the game port; at the web port see --web-proxies'
   ),
+  webProxies: z
+    .enum(['http', 'tcp'], 'must be http or tcp')
+    .default('http')
+    .describe(
+      'what the trusted proxies are at the web port: http ones set X-Forwarded-For, tcp ones must send a PROXY header there, too'
+    ),
   webOrigins: names(
     'pages that may connect (https://game.example), whose hosts are also names of the web port; without them: its own page, at an address, localhost or --host'
   ),

@@ -4,7 +4,8 @@ import { mkdtempSync, rmSync, utimesSync, writeFileSync } from 'node:fs'
 import { connect, type Socket } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { connect as connectTls } from 'node:tls'
+import { connect as connectTls, type TLSSocket } from 'node:tls'
+import { pino } from 'pino'
 import { generate } from 'selfsigned'
 import { expect, onTestFinished, test } from 'vitest'
 import { WebSocket } from 'ws'
@@ -13,7 +14,7 @@ import { BEARER } from './operator-door.ts'
 import { openLobby, Person, until } from './person.ts'
 import { proxyHeader } from './proxy-bytes.ts'
 import { UdpEnd } from './udp-end.ts'
-import { Browser, upgradeRequest, Visitor } from './web-player.ts'
+import { Browser, frame, upgradeRequest, Visitor } from './web-player.ts'
 
 const PROXY = '127.0.0.2'
 
@@ -118,6 +119,81 @@ test('at the web port X-Forwarded-For counts from a proxy, and from nobody else'
   expect(direct).toEqual(['in', 'in', 'refused'])
 })
 
+/** At a web port whose proxies are TCP proxies. Says whether it came in. */
+async function arriveBehindTcpProxy(webPort: number, client: string, headers = {}) {
+  const visitor = new Visitor(webPort, PROXY)
+  visitor.socket.write(proxyHeader(client))
+  visitor.socket.write(upgradeRequest(webPort, headers))
+  await until('there is an answer', () => /"(hello|error)"/.test(String(visitor.heard)))
+  return /too-many-connections/.test(String(visitor.heard)) ? 'refused' : 'in'
+}
+
+test('behind a TCP proxy its header counts at the web port, too, and no X-Forwarded-For', async () => {
+  const server = await openLobby({ trustedProxies: PROXY, webProxies: 'tcp', ...TWO })
+  const came = []
+  for (const [client, forged] of [
+    ['203.0.113.1', '203.0.113.9'],
+    ['203.0.113.1', '203.0.113.10'],
+    ['203.0.113.1', '203.0.113.11'],
+    ['203.0.113.2', '203.0.113.1'],
+    ['2001:db8:0:0:0:0:0:7', '203.0.113.1']
+  ])
+    came.push(await arriveBehindTcpProxy(server.webPort, client, { 'X-Forwarded-For': forged }))
+  expect(came).toEqual(['in', 'in', 'refused', 'in', 'in'])
+})
+
+test('an HTTP proxy may stand before that TCP proxy', async () => {
+  const cdn = '198.51.100.1'
+  const server = await openLobby({ trustedProxies: `${PROXY},${cdn}`, webProxies: 'tcp', ...TWO })
+  const came = []
+  for (const client of ['203.0.113.1', '203.0.113.1', '203.0.113.1', '203.0.113.2'])
+    came.push(await arriveBehindTcpProxy(server.webPort, cdn, { 'X-Forwarded-For': client }))
+  expect(came).toEqual(['in', 'in', 'refused', 'in'])
+})
+
+test('at the web port the header may come in any pieces, with the request or before it', async () => {
+  const server = await openLobby({ trustedProxies: PROXY, webProxies: 'tcp' })
+  const request = upgradeRequest(server.webPort)
+  const bytes = Buffer.concat([proxyHeader('203.0.113.1'), Buffer.from(request)])
+  const piecemeal = new Visitor(server.webPort, PROXY)
+  for (const byte of bytes) {
+    piecemeal.socket.write(Buffer.from([byte]))
+    await new Promise((resolve) => setImmediate(resolve))
+  }
+  await piecemeal.hears('"hello"')
+  const whole = new Visitor(server.webPort, PROXY)
+  whole.socket.write(bytes)
+  await whole.hears('"hello"')
+  const page = new Visitor(server.webPort, PROXY)
+  page.socket.write(proxyHeader('203.0.113.1'))
+  page.socket.write('GET / HTTP/1.1\r\nHost: localhost\r\n\r\n')
+  await page.hears('HTTP/1.1 200')
+})
+
+test('at the web port nothing is taken without the header, or with it from anybody else', async () => {
+  const server = await openLobby({ trustedProxies: PROXY, webProxies: 'tcp', visitMs: 2_000 })
+  const bare = new Visitor(server.webPort, PROXY)
+  bare.socket.write(upgradeRequest(server.webPort, { 'X-Forwarded-For': '203.0.113.1' }))
+  const silent = new Visitor(server.webPort, PROXY)
+  const hasty = new Visitor(server.webPort, PROXY) // and gone before it is anybody's
+  hasty.socket.end(Buffer.concat([proxyHeader('203.0.113.1'), Buffer.from('GET / HTTP/1.1')]))
+  await until('they are reset', () => bare.isClosed && silent.isClosed && hasty.isClosed)
+  expect(String(bare.heard)).toBe('')
+  const liar = new Visitor(server.webPort, '127.0.0.3')
+  liar.socket.write(proxyHeader('203.0.113.1'))
+  liar.socket.write(upgradeRequest(server.webPort))
+  await liar.hears('HTTP/1.1 400')
+  // Where the proxies are HTTP proxies, they send no such header either.
+  const other = await openLobby({ trustedProxies: PROXY })
+  const confused = new Visitor(other.webPort, PROXY)
+  confused.socket.write(proxyHeader('203.0.113.1'))
+  confused.socket.write(upgradeRequest(other.webPort))
+  await confused.hears('HTTP/1.1 400')
+  for (const each of [liar, confused]) expect(String(each.heard)).not.toContain('hello')
+  const direct = new Browser(server.webPort)
+  await direct.next('hello')
+})
+
 // ---- Names and pages ----
 
 test('a page of another site gets nothing, whatever name it made to lead here', async () => {
@@ -203,6 +279,108 @@ test('a proxy may stand before TLS, too', async () => {
   await SecurePerson.enter(server, 'Cid')
 })
 
+test('at the web port, too: the header comes before TLS', async () => {
+  const server = await openLobby({
+    ...(await certificate()),
+    trustedProxies: PROXY,
+    webProxies: 'tcp',
+    ...TWO
+  })
+  const arrive = async (client: string, pieces: number) => {
+    const socket = connect({ port: server.webPort, host: '127.0.0.1', localAddress: PROXY })
+    const header = proxyHeader(client)
+    for (let at = 0; at < header.length; at += Math.ceil(header.length / pieces)) {
+      socket.write(header.subarray(at, at + Math.ceil(header.length / pieces)))
+      await new Promise((resolve) => setImmediate(resolve))
+    }
+    const secure = new SecureVisitor(connectTls({ socket, rejectUnauthorized: false }))
+    secure.socket.write(upgradeRequest(server.webPort))
+    await until('there is an answer', () => /"(hello|error)"/.test(secure.heard))
+    return /too-many-connections/.test(secure.heard) ? 'refused' : 'in'
+  }
+  const came = []
+  for (const [client, pieces] of [
+    ['203.0.113.1', 1],
+    ['203.0.113.1', 5],
+    ['203.0.113.1', 1],
+    ['203.0.113.2', 28]
+  ] as const)
+    came.push(await arrive(client, pieces))
+  expect(came).toEqual(['in', 'in', 'refused', 'in'])
+})
+
+/** Bytes over TLS to the web port. */
+class SecureVisitor {
+  readonly socket: TLSSocket
+  heard = ''
+  isClosed = false
+
+  constructor(socket: TLSSocket) {
+    this.socket = socket
+    socket.on('data', (data) => {
+      this.heard += data
+    })
+    socket.on('error', () => {})
+    socket.on('close', () => {
+      this.isClosed = true
+    })
+    onTestFinished(() => void socket.destroy())
+  }
+
+  static at(port: number): SecureVisitor {
+    return new SecureVisitor(connectTls({ port, host: '127.0.0.1', rejectUnauthorized: false }))
+  }
+
+  async hears(text: string): Promise<void> {
+    await until(`"${text}" among ${this.heard.length} bytes`, () => this.heard.includes(text))
+  }
+}
+
+test('over TLS, too, a WebSocket may come after the page, on one connection', async () => {
+  const server = await openLobby({ ...(await certificate()), idleMs: 1_000 })
+  const visitor = SecureVisitor.at(server.webPort)
+  visitor.socket.write('GET /icon.svg HTTP/1.1\r\nHost: localhost\r\n\r\n')
+  await visitor.hears('</svg>')
+  visitor.socket.write(upgradeRequest(server.webPort))
+  await visitor.hears('"hello"')
+  // Its bytes are counted: it is idle after a while, and until then nothing is wrong.
+  await visitor.hears('"idle"')
+})
+
+test('over TLS, too, who does not read is reset at the limit, in a browser as well', async () => {
+  const unread: number[] = []
+  const write = (line: string) => {
+    const { msg, unreadBytes } = JSON.parse(line)
+    if (msg === 'reset: it does not read') unread.push(unreadBytes)
+  }
+  const maxUnreadBytes = 64 * 1024
+  const unlimited = { burstMessages: 1_000_000, messagesPerSecond: 1_000_000 }
+  const server = await openLobby(
+    { ...(await certificate()), ...unlimited, maxUnreadBytes, sendBufferBytes: 8 * 1024 },
+    { log: pino({ level: 'info' }, { write }) }
+  )
+  const page = SecureVisitor.at(server.webPort)
+  page.socket.write(upgradeRequest(server.webPort))
+  await page.hears('"hello"')
+  page.socket.write(frame(1, JSON.stringify({ type: 'name', name: 'Web' })))
+  await page.hears('"welcome"')
+  const game = await SecurePerson.enter(server, 'Ann')
+  // Both stop reading, and ask for more and more answers.
+  page.socket.pause()
+  game.socket.pause()
+  const question = JSON.stringify({ type: 'players' })
+  const pump = setInterval(() => {
+    for (let count = 0; count < 100; count++) {
+      if (page.socket.writable) page.socket.write(frame(1, question))
+      if (game.socket.writable) game.sendFrame(question)
+    }
+  }, 5)
+  onTestFinished(() => clearInterval(pump))
+  await until('both are reset', () => unread.length === 2)
+  clearInterval(pump)
+  for (const bytes of unread) expect(bytes).toBeLessThan(4 * maxUnreadBytes)
+})
+
 test('who never finishes TLS is cut off', async () => {
   const server = await openLobby({ ...(await certificate()), visitMs: 200 })
   const silent = new Person(server.port)
@@ -213,13 +391,8 @@ test('who never finishes TLS is cut off', async () => {
 test('a renewed certificate is used for the next connection, and a broken one is not', async () => {
   const files = await certificate('first')
   const server = await openLobby(files)
-  const nameAt = async (port: number) => {
-    const socket = connectTls({
-      port,
-      host: '127.0.0.1',
-      servername: 'localhost',
-      rejectUnauthorized: false
-    })
+  const nameAt = async (port: number, servername = 'localhost') => {
+    const socket = connectTls({ port, host: '127.0.0.1', servername, rejectUnauthorized: false })
     onTestFinished(() => void socket.destroy())
     await until('it is secure', () => socket.getPeerCertificate().subject !== undefined)
     const { CN } = socket.getPeerCertificate().subject
@@ -230,8 +403,10 @@ test('a renewed certificate is used for the next connection, and a broken one is
   for (const port of doors) expect(await nameAt(port)).toBe('first')
   await files.write('second', 2_000)
   const deadlineMs = performance.now() + 45_000
-  for (const port of doors)
+  for (const port of doors) {
     while ((await nameAt(port)) !== 'second') expect(performance.now()).toBeLessThan(deadlineMs)
+    expect(await nameAt(port, ''), 'for a client that names no server').toBe('second')
+  }
   writeFileSync(files.tlsCert, 'nonsense')
   await new Promise((resolve) => setTimeout(resolve, 1_100)) // longer than files are not looked at
   for (const port of doors) expect(await nameAt(port)).toBe('second')
