@@ -54,6 +54,7 @@ class Node {
       knows: 0,
       dead: [],
       settled: undefined,
+      declareUntilMs: Number.MAX_SAFE_INTEGER,
       ...request
     })
   }
