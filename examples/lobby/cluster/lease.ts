@@ -42,7 +42,7 @@ export class Lease {
   #generation: string | undefined
   #generationSinceMs = Number.POSITIVE_INFINITY
   #isSettled = false
-  /** By epoch: the last beat, and since when it has been that. */
+  /** By epoch: the last beat, and since when it has been that; anew after a gap of the lease. */
   #seen = new Map<number, { beat: number; atMs: number }>()
   /** By epoch: until when a node cannot have declared this one dead. */
   readonly #harmlessUntilMs = new Map<number, number>()
@@ -103,8 +103,7 @@ export class Lease {
       const seen = this.#seen.get(epoch)
       if (own === undefined || seen === undefined) return []
       const waitMs = knows >= own.member ? leaseMs : leaseMs + outageMs
-      const sinceMs = Math.max(seen.atMs, this.#sinceMs)
-      return nowMs >= sinceMs + waitMs ? [{ id, epoch, beat }] : []
+      return nowMs >= seen.atMs + waitMs ? [{ id, epoch, beat }] : []
     })
   }
 
