@@ -240,7 +240,8 @@ export abstract class Bot {
   #judge(code: RefusalCode): void {
     if (cuts.has(code)) {
       this.#isEndKnown = true
-      this.#token = undefined // after a dismissal there is no seat to come back to
+      // After a dismissal there is no seat to come back to, unless its token came too late.
+      if (code !== 'sign-in-timeout') this.#token = undefined
     }
     // It had results once, with an account that no bot keeps.
     if (code === 'name-reserved') this.#wantedName += ` ${Math.floor(this.#random() * 1e6)}`
@@ -249,6 +250,6 @@ export abstract class Bot {
     if (!this.#isAsking) return
     // The seat was given up meanwhile, or the name is taken: sign in with a new name.
     this.#isAsking = false
-    this.#token = undefined
+    if (code !== 'sign-in-timeout') this.#token = undefined
   }
 }

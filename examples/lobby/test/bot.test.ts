@@ -361,6 +361,18 @@ test('a slow reader asks and asks, stops reading, keeps its rate, and expects a 
   expect(books).toMatchObject({ errors: [], expected: ['ECONNRESET'] })
 })
 
+test('a token that came too late is tried again', () => {
+  const { bot } = make('player')
+  bot.connected()
+  bot.hear(welcome)
+  bot.gone(undefined)
+  for (let attempt = 0; attempt < 2; attempt++) {
+    expect(bot.connected()).toMatchObject({ send: [{ type: 'resume', token: 'a token' }] })
+    bot.hear(refusal('sign-in-timeout'))
+    bot.gone(undefined)
+  }
+})
+
 test('a half-open connection says nothing, and expects to be sent away', () => {
   const { bot, books } = make('halfOpen')
   expect(bot.connected()).toBeUndefined()

@@ -24,6 +24,14 @@ test('seats, results and chat hold, and everybody is served again, whatever the 
   expect(lobby.seen.lines).toBeGreaterThan(20 * seeds)
 })
 
+test('seed 500: a token that came too late for its connection is no lost seat', {
+  timeout: 300_000
+}, async () => {
+  const { scenario } = new SimulatedLobby()
+  const faults = [{ kind: 'loss', atMs: 18_002, forMs: 38_428, loss: 0.3631505584344268 }] as const
+  await replay({ seed: 500, durationMs: DURATION_MS, hosts: HOSTS, faults }, scenario)
+})
+
 test('the same seed gives the same run, packet for packet', { timeout: 300_000 }, async () => {
   const traces: string[] = []
   for (const _ of [1, 2]) {

@@ -191,6 +191,17 @@ test('a server that is full ends a first try with a reason, and a return is trie
   expect(sockets.length).toBeGreaterThan(2)
 })
 
+test('a return whose token came too late is tried again, with the same token', () => {
+  const { connection, last, sockets } = signedIn()
+  last().ends()
+  vi.advanceTimersByTime(FIRST_RETRY_MS * 1.5)
+  last().hears({ type: 'error', code: 'sign-in-timeout', message: 'too late' })
+  last().ends()
+  expect(connection.status.kind).toBe('waiting')
+  vi.advanceTimersByTime(MOST_RETRY_MS)
+  expect(sockets.length).toBeGreaterThan(2)
+})
+
 test('a refusal of a command is handed on, and changes nothing about the connection', () => {
   const { connection, last, heard } = signedIn()
   last().hears({ type: 'error', code: 'room-full', message: 'full' })

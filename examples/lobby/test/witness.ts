@@ -203,6 +203,12 @@ export class Witness {
   #hearError({ code }: Extract<ServerMessage, { type: 'error' }>, silentMs: number): void {
     if (!this.#isResuming) return // a name that is taken until its seat is given up, a full queue
     this.#isResuming = false
+    // The token came too late for this connection: the next one may bring it in time.
+    if (code === 'sign-in-timeout') {
+      this.#connection?.reset()
+      this.#lose()
+      return
+    }
     const isPromised =
       this.#life === this.#options.life() && silentMs < this.#options.resumeMs - MARGIN_MS
     if (isPromised) throw new Error(`the seat was promised, and not given: ${code}`)

@@ -271,6 +271,8 @@ export class Connection {
       this.#retryReason = code // the server closes now, and the seat is still kept
       return true
     }
+    // The token came too late for this connection: the seat is still kept.
+    if (isReturn && code === 'sign-in-timeout') return true
     if (this.#status.kind === 'on' && !FINAL.has(code)) return false
     this.#end(code, message)
     return true
