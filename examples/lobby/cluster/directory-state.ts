@@ -150,10 +150,7 @@ export class DirectoryState {
   }
 
   leave(self: NodeRef): void {
-    if (!this.#isAlive(self)) return
-    for (const [id, player] of this.#players)
-      if (isSameNode(player.entry.node, self)) this.#forget(id)
-    this.#bury(self.epoch)
+    if (this.#isAlive(self)) this.#bury(self.epoch)
   }
 
   register(self: NodeRef, { self: about, players, rooms, listings }: Owned): Lost {
@@ -278,10 +275,11 @@ export class DirectoryState {
 
   people(self: NodeRef, from: number, count: number) {
     this.#mustBeHere(self)
-    const page = [...this.#players.values()].slice(from, from + count)
+    const all = [...this.#players.values()].filter((player) => this.#isOwned(player))
+    const page = all.slice(from, from + count)
     return {
       players: page.map(({ entry, where }) => ({ name: entry.name, where })),
-      total: this.#players.size
+      total: all.length
     }
   }
 
