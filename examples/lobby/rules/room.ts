@@ -450,7 +450,7 @@ export class Room {
         spectator
       }
     })
-    const { capacity, game, settings } = this.options
+    const { capacity, game, settings, isPractice } = this.options
     const host = this.#host?.name ?? ''
     this.#outlet.deliver([player.session], {
       type: 'joined',
@@ -460,6 +460,7 @@ export class Room {
       capacity,
       game: game.name,
       settings,
+      ...(isPractice ? { practice: true } : {}),
       members
     })
   }
@@ -489,8 +490,10 @@ export class Room {
       throw new Refusal('kicked', 'the host removed you from this room')
     const right = this.options.password
     // A player with a reserved seat has given the password already.
-    if (right !== undefined && player.heldRoom !== this)
-      this.#tries.check(player.block, password === right, nowMs)
+    if (right === undefined || player.heldRoom === this) return
+    // Who asks without one does not guess.
+    if (password === undefined) throw new Refusal('password-needed', 'this room has a password')
+    this.#tries.check(player.block, password === right, nowMs)
   }
 
   #checkSeat(player: Player): void {

@@ -291,6 +291,45 @@ describe.skipIf(whyNoBrowser !== undefined)('in a browser', () => {
     ann.complainsOfNothing()
   })
 
+  test('who waits for a match of another game than the first one waits for that, however long', async () => {
+    const server = await openLobby({ ...endless, smallGroupAfterMs: 0, anySkillAfterMs: 0 })
+    const ann = await Visitor.signIn(server.webPort, 'Ann')
+    await ann.page.getByLabel('Game').first().selectOption('cards')
+    await ann.press('Find a match')
+    await ann.sees('#queued', 'Looking for players of Cards')
+    // The page asks again how many wait.
+    const asked = () => ann.sent.filter(({ type }) => type === 'queue')
+    await until('it has asked again', () => asked().length > 1)
+    expect(new Set(asked().map((request) => JSON.stringify(request)))).toEqual(
+      new Set(['{"type":"queue","game":"cards"}'])
+    )
+    const bob = await Person.signIn(server, 'Bob')
+    bob.send({ type: 'queue', game: 'cards' })
+    expect((await bob.next('match-started')).game).toBe('cards')
+    ann.complainsOfNothing()
+  })
+
+  test('what begins with a slash is not said, and who is invited to a room with a password is asked for it', async () => {
+    const server = await openLobby()
+    const bob = await Person.signIn(server, 'Bob')
+    bob.send({ type: 'create', room: 'Den', private: true, password: 'hen' })
+    const { code } = await bob.next('joined')
+    const ann = await Visitor.open(server.webPort)
+    await ann.page.goto(`http://127.0.0.1:${server.webPort}/#join=${code}`)
+    await ann.page.getByLabel('Your name').fill('Ann')
+    await ann.press('Enter the lobby')
+    await ann.sees('#password-dialog', 'Password for')
+    expect(await ann.page.locator('#password-dialog .reason').isVisible()).toBe(false)
+    await ann.page.getByLabel('Ask the player').fill('hen')
+    await ann.press('Join', '#password-dialog')
+    await ann.isIn('Den')
+    await ann.say('room', '/report Bob he is rude')
+    await ann.sees('.notice', 'Not sent. /report NAME: WHY')
+    await ann.say('room', 'hello')
+    expect((await bob.next('chat')).text).toBe('hello')
+    ann.complainsOfNothing()
+  })
+
   test('a second window with the same seat takes it over, and the first one says so', async () => {
     const server = await openLobby()
     const ann = await Visitor.signIn(server.webPort, 'Ann')

@@ -55,12 +55,15 @@ test('a password cannot be guessed: after a few wrong ones even the right one wa
   const table = new Table()
   const ann = table.player('Ann')
   table.do(ann, { type: 'create', room: 'Den', password: 'seven' })
-  const guess = (name: string, password: string) => {
+  const guess = (name: string, password?: string) => {
     const guesser = table.player(name, '203.0.113.7')
     const answer = table.refusal(guesser, { type: 'join', room: 'Den', password })
     table.lobby.leave(guesser, table.nowMs)
     return answer
   }
+  // Who only asks, as every friend with the link does, has not guessed.
+  for (let asked = 0; asked < 2 * defaultLimits.maxPasswordTries; asked++)
+    expect(guess(`friend ${asked}`)).toBe('password-needed')
   const answers = Array.from({ length: 20 }, (_, at) => guess(`x ${at}`, `word ${at}`))
   expect(answers.filter((answer) => answer === 'wrong-password')).toHaveLength(
     defaultLimits.maxPasswordTries

@@ -121,7 +121,7 @@ describe('a room that moves', () => {
       }
     ])
     const cid = other.player('Cid')
-    expect(other.refusal(cid, { type: 'join', room: 'Den' })).toBe('wrong-password')
+    expect(other.refusal(cid, { type: 'join', room: 'Den' })).toBe('password-needed')
     other.do(there[2], { type: 'ready' })
     expect(other.lobby.matchCount).toBe(1)
   })

@@ -9,7 +9,7 @@ test('who practises plays against three bots at once, and nobody is better or wo
   const server = await openLobby({ 'coin-arena.matchMs': 500, 'coin-arena.coinsToWin': 255 })
   const ann = await Person.signIn(server, 'Ann')
   ann.send({ type: 'practice' })
-  expect((await ann.next('joined')).room).toBe('Practice 1')
+  expect(await ann.next('joined')).toMatchObject({ room: 'Practice 1', practice: true })
   const { players } = await ann.next('match-started')
   expect(players).toHaveLength(4)
   expect(players.filter((name) => /^Bot \d+$/.test(name))).toHaveLength(3)

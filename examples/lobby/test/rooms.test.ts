@@ -82,7 +82,7 @@ test('a room with a password opens to nobody without it', () => {
   const [ann, bob] = [table.player('Ann'), table.player('Bob')]
   table.do(ann, { type: 'create', room: 'Den', password: 'sesame' })
   for (const type of ['join', 'spectate', 'hold']) {
-    expect(table.refusal(bob, { type, room: 'Den' })).toBe('wrong-password')
+    expect(table.refusal(bob, { type, room: 'Den' })).toBe('password-needed')
     expect(table.refusal(bob, { type, room: 'Den', password: 'Sesame' })).toBe('wrong-password')
   }
   table.do(bob, { type: 'rooms' })

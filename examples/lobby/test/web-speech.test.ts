@@ -11,9 +11,19 @@ test.each([
     { type: 'report', name: 'Bob', text: 'he asks for passwords' }
   ],
   ['/report A b : why: because', { type: 'report', name: 'A b', text: 'why: because' }],
-  ['/mute', { type: 'say', text: '/mute' }],
-  ['/report Bob', { type: 'say', text: '/report Bob' }],
   ['look: /mute Bob', { type: 'say', text: 'look: /mute Bob' }]
 ])('%j', (line, request) => {
-  expect(requestOf(line)).toEqual(request)
+  expect(requestOf(line)).toEqual({ request })
+})
+
+test.each([
+  ['/help', /NAME.*\/unmute.*\/report NAME: WHY/],
+  ['/mute', /^Not sent\. \/mute NAME/],
+  ['/unmute ', /^Not sent\. \/unmute NAME/],
+  ['/report Bob', /^Not sent\. \/report NAME: WHY/],
+  ['/report Bob he is rude', /^Not sent\. \/report NAME: WHY/],
+  ['/reprot Bob: he is rude', /^Not sent: there is no \/reprot\. \/mute/],
+  ['/', /^Not sent: there is no \/\./]
+])('%j is never said, and the player reads how it is written', (line, words) => {
+  expect(requestOf(line)).toEqual({ notice: expect.stringMatching(words) })
 })

@@ -203,9 +203,13 @@ test('the end of a room that the player did not ask to leave is explained', () =
 })
 
 test('the queue shows since when, whatever comes later, and is left by a lost connection', () => {
-  const queued = after(welcome, { type: 'queued', skill: 1500, players: 1 })
-  const later = reduce(queued, { type: 'queued', skill: 1500, players: 3 }, NOW_MS + 9_000)
-  expect(later.queue).toEqual({ skill: 1500, players: 3, sinceMs: NOW_MS })
+  const queued = after(welcome, { type: 'queued', game: 'cards', skill: 1500, players: 1 })
+  const later = reduce(
+    queued,
+    { type: 'queued', game: 'cards', skill: 1500, players: 3 },
+    NOW_MS + 9_000
+  )
+  expect(later.queue).toEqual({ game: 'cards', skill: 1500, players: 3, sinceMs: NOW_MS })
   expect(whenLost(later).queue).toBeUndefined()
   expect(reduce(later, { type: 'unqueued' }, NOW_MS).queue).toBeUndefined()
 })

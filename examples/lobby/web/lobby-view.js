@@ -96,6 +96,9 @@ export class LobbyView {
     show(byId('queued'), queue !== undefined)
     if (queue !== undefined) {
       const root = byId('queued')
+      const title = games.find(({ name }) => name === queue.game)?.title
+      const what = games.length > 1 && title !== undefined ? ` of ${title}` : ''
+      setText(part(root, 'words'), `Looking for players${what} …`)
       setText(part(root, 'clock'), clock((nowMs - queue.sinceMs) / 1000))
       setText(
         part(root, 'count'),

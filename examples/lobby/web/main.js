@@ -150,7 +150,12 @@ const lobbyView = new LobbyView(actions)
 const gameView = new GameView(actions, () => render())
 const roomView = new RoomView(actions, (game) => gameView.moduleOf(game))
 /** @param {string} text */
-const say = (text) => connection.send(requestOf(text))
+const say = (text) => {
+  const meant = requestOf(text)
+  if ('request' in meant) return connection.send(meant.request)
+  state = withNotice(state, meant.notice)
+  render()
+}
 const lobbyChat = new ChatView(byId('lobby-chat'), {
   title: 'Lobby chat',
   empty: 'No messages yet. Say hello to everybody in the lobby.',
@@ -247,8 +252,10 @@ function acceptInvitation() {
 
 /** @param {Extract<ServerMessage, { type: 'error' }>} error */
 function onRefusal({ code, message }) {
-  if (code === 'wrong-password' && wantedRoom !== undefined)
+  if (wantedRoom !== undefined && (code === 'password-needed' || code === 'wrong-password')) {
     dialogs.askForPassword(wantedRoom.room, knock)
+    if (code === 'password-needed') return
+  }
   const words = wordsOfRefusal(code, message, connection.limits)
   if (words === undefined || dialogs.refuse(words)) return
   state = withNotice(state, words, true)
@@ -291,7 +298,8 @@ function tend() {
   const nowMs = performance.now()
   if (state.queue !== undefined && nowMs - queueAskedMs >= ASK_FOR_QUEUE_MS) {
     queueAskedMs = nowMs
-    connection.send({ type: 'queue' }) // it keeps its place
+    // It keeps its place: in the queue of its game, since another one would be a change of mind.
+    connection.send({ type: 'queue', game: state.queue.game })
   }
   if (nowMs - peopleAskedMs >= ASK_FOR_PEOPLE_MS) actions.browsePeople(state.people?.from ?? 0)
   const { rooms } = state

@@ -93,12 +93,14 @@ export class RoomView {
     const { room, me } = state
     if (room === undefined) return
     this.#me = me
-    this.#amHost = isHost(state)
     this.#hostName = room.host
     const seat = ownSeat(state)
     this.#amReady = seat?.ready ?? false
     setName(byId('room-name'), room.name)
-    show(byId('room-code'), room.code !== undefined)
+    // With bots there is nobody to invite, and no host is needed.
+    this.#amHost = isHost(state) && !room.isPractice
+    show(byId('invite'), !room.isPractice)
+    show(byId('room-code'), room.code !== undefined && !room.isPractice)
     setText(this.#code, room.code ?? '')
 
     this.#showGame(room.game)

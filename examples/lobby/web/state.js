@@ -34,6 +34,7 @@
  * @property {string} game
  * @property {Record<string, unknown>} settings Of the game.
  * @property {MemberInfo[]} members In the order in which they came.
+ * @property {boolean} isPractice Against bots.
  * @property {number | undefined} startsAtMs While a countdown runs.
  * @property {RunningMatch | undefined} match
  * @property {Result | undefined} result Of the last match, until the player has seen enough of it.
@@ -43,7 +44,7 @@
  * @property {RoomPage | undefined} rooms Undefined until the server has sent them.
  * @property {{ shown: { name: string, where: Presence }[], from: number, total: number } |
  *   undefined} people
- * @property {{ skill: number, players: number, sinceMs: number } | undefined} queue
+ * @property {{ game: string, skill: number, players: number, sinceMs: number } | undefined} queue
  * @property {Leaders | undefined} leaders
  * @property {readonly PlayedMatch[] | undefined} history One's own, the newest first.
  * @property {RoomView | undefined} room
@@ -133,6 +134,7 @@ export function reduce(state, message, nowMs) {
       return {
         ...state,
         queue: {
+          game: message.game,
           skill: message.skill,
           players: message.players,
           sinceMs: state.queue?.sinceMs ?? nowMs
@@ -149,7 +151,7 @@ export function reduce(state, message, nowMs) {
       return { ...state, history: message.matches }
 
     case 'joined': {
-      const { room: name, code, host, capacity, game, settings, members } = message
+      const { room: name, code, host, capacity, game, settings, members, practice } = message
       const isSame = state.roomOfLines === name
       return {
         ...state,
@@ -162,6 +164,7 @@ export function reduce(state, message, nowMs) {
           game,
           settings,
           members,
+          isPractice: practice === true,
           startsAtMs: undefined,
           match: undefined,
           result: undefined

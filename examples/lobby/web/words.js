@@ -18,6 +18,7 @@ const refusals = {
   'locked-out': 'Too many wrong passwords. Try again in a minute.',
   'room-taken': 'A room with this name exists already.',
   'no-such-room': 'This room no longer exists, or the code is wrong.',
+  'password-needed': 'This room has a password.',
   'wrong-password': 'Wrong password.',
   'room-full': 'This room is full.',
   'match-running': 'A match is running in this room. You can watch it, or wait until it is over.',

@@ -221,6 +221,8 @@ export type ServerMessage =
       game: string
       /** Of the game in this room. */
       settings: Record<string, unknown>
+      /** Against bots, and nobody else comes. */
+      practice?: true
       members: MemberInfo[]
     }
   | { type: 'signed-out' }
@@ -311,6 +313,7 @@ export type RefusalCode =
   | 'no-such-member'
   | 'not-host'
   | 'kicked'
+  | 'password-needed'
   | 'wrong-password'
   | 'locked-out'
   | 'no-such-player'
