@@ -127,14 +127,12 @@ export class DirectoryState {
     return { epoch: this.#epoch, secret: this.#secret }
   }
 
-  renew(self: NodeRef, request: RenewalRequest, dateMs: number): Renewal {
-    const { load, knows, dead, settled, declareUntilMs } = request
+  renew(self: NodeRef, request: RenewalRequest): Renewal {
+    const { load, knows, dead, settled } = request
     const node = this.#nodes.get(self.epoch)
     if (node === undefined && this.#isSettled) throw stale(self)
     if (node !== undefined) {
       Object.assign(node, { load, knows, beat: node.beat + 1 })
-    }
-    if (node !== undefined && dateMs <= declareUntilMs) {
       for (const { epoch, beat } of dead)
         if (this.#nodes.get(epoch)?.beat === beat) this.#bury(epoch)
       if (settled === this.generation) this.#isSettled = true
@@ -142,7 +140,6 @@ export class DirectoryState {
     return {
       nodes: [...this.#nodes].map(([epoch, each]) => infoOf(epoch, each)),
       generation: this.generation,
-      directoryMs: dateMs,
       isSettled: this.#isSettled,
       mustRegister: node === undefined,
       wanted: [...(node?.wanted ?? [])].slice(0, MAX_WANTED)

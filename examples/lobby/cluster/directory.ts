@@ -87,8 +87,6 @@ export interface RenewalRequest {
   readonly dead: readonly DeadNode[]
   /** A whole lease has passed in this generation: what nobody has registered is free. */
   readonly settled: string | undefined
-  /** On the directory's clock: later than this, nobody is declared dead, and nothing settled. */
-  readonly declareUntilMs: number
 }
 
 export interface Renewal {
@@ -99,8 +97,6 @@ export interface Renewal {
    * {@link Directory.register}.
    */
   readonly generation: string
-  /** Of the directory's own clock. */
-  readonly directoryMs: number
   /** False: until then most calls are rejected as `settling`. */
   readonly isSettled: boolean
   /** This node is not in this generation yet: no lease is renewed before it has registered. */

@@ -1,14 +1,18 @@
 // Until when a node may act, and which others are dead. All nodes keep to these rules:
 //
 // 1. A renewal is good for `leaseMs`, counted from before it was sent, on the own monotonic clock.
-// 2. With the lease over, a node acts only while all nodes of its last list have said, without a
-//    gap of a lease, that they have no directory either: then none of them can have declared it
-//    dead. It does so for `outageMs` at most.
-// 3. A node declares another dead when it has seen no renewal of it for a lease, in which it had
-//    its own lease all the time. If the other one may not know it, since it joined later: for a
-//    lease and `outageMs`.
-// 4. What nobody has registered in a generation is free when a node has seen that generation for a
-//    lease, in which it had its own lease all the time.
+// 2. A node has the directory while its renewals are answered, and the last one was sent less than
+//    half a lease ago. So it says that it has none while the leases of others are still good.
+// 3. With the lease over, a node acts only while all nodes of its last list have said, without a
+//    gap, that they have no directory either; each statement is good for a lease, counted from
+//    before it was asked for. It does so for `outageMs` at most. After a gap it is silent until it
+//    has renewed, whatever others say then.
+// 4. A node declares another dead when it has seen no renewal of it for a lease, in which it had
+//    the directory all the time: by then rule 3 has silenced the other one. If that one may not
+//    know it, since it joined later: for a lease and `outageMs`. The declaration may arrive late:
+//    it does nothing if the other one has renewed meanwhile.
+// 5. What nobody has registered in a generation is free when a node has seen that generation for a
+//    lease, in which it had the directory all the time.
 //
 // No clock of one machine is compared with that of another. Pure: the time is passed in.
 import { isSameNode, type NodeRef } from '../rules/passport.ts'
@@ -23,7 +27,7 @@ export interface LeaseOptions {
 /** What another node has said of itself. */
 export interface Statement {
   readonly node: NodeRef
-  /** Whether its own lease is good. */
+  /** See rule 2. */
   readonly hasDirectory: boolean
   /** On the own monotonic clock: from before it was asked for. */
   readonly askedMs: number
@@ -36,7 +40,7 @@ export class Lease {
   readonly self: NodeRef
   readonly #options: LeaseOptions
   #nodes: readonly NodeInfo[] = []
-  /** Since when the lease is good without a gap, and until when. */
+  /** Since when it has the directory without a gap, and until when the lease is good. */
   #sinceMs = Number.POSITIVE_INFINITY
   #untilMs = Number.NEGATIVE_INFINITY
   #generation: string | undefined
@@ -46,9 +50,8 @@ export class Lease {
   #seen = new Map<number, { beat: number; atMs: number }>()
   /** By epoch: until when a node cannot have declared this one dead. */
   readonly #harmlessUntilMs = new Map<number, number>()
-  /** The directory's clock at the last renewal, and whether that was a quick one. */
-  #directoryMs = 0
-  #wasQuick = false
+  /** The last renewal was not answered. */
+  #hasFailed = false
   #hasEnded = false
 
   constructor(self: NodeRef, options: LeaseOptions) {
@@ -65,9 +68,10 @@ export class Lease {
     return this.#isSettled
   }
 
-  /** What this node says to others that ask: whether its lease is good. */
+  /** What this node says to others that ask. */
   hasDirectory(nowMs: number): boolean {
-    return !this.#hasEnded && nowMs < this.#untilMs
+    if (this.#hasEnded || this.#hasFailed) return false
+    return nowMs < this.#untilMs - this.#options.leaseMs / 2
   }
 
   /** Ask before each tick and each send: false, and another node may own what this one had. */
@@ -83,17 +87,10 @@ export class Lease {
   request(nowMs: number): Omit<RenewalRequest, 'load'> {
     const { leaseMs } = this.#options
     const knows = Math.max(0, ...this.#nodes.map(({ member }) => member))
-    // A renewal that arrives late, when this node has perhaps said that it has no directory, must
-    // declare nothing.
-    const mayDeclare = this.hasDirectory(nowMs) && this.#wasQuick
+    if (!this.hasDirectory(nowMs)) return { knows, dead: [], settled: undefined }
     const sinceMs = Math.max(this.#sinceMs, this.#generationSinceMs)
-    const isSettled = mayDeclare && nowMs >= sinceMs + leaseMs
-    return {
-      knows,
-      dead: mayDeclare ? this.#dead(nowMs) : [],
-      settled: isSettled ? this.#generation : undefined,
-      declareUntilMs: this.#directoryMs + leaseMs / 2
-    }
+    const settled = nowMs >= sinceMs + leaseMs ? this.#generation : undefined
+    return { knows, dead: this.#dead(nowMs), settled }
   }
 
   #dead(nowMs: number): DeadNode[] {
@@ -119,14 +116,13 @@ export class Lease {
     if (renewal.mustRegister) return
     const untilMs = sentMs + leaseMs
     if (nowMs >= untilMs) return // too late to be worth anything
-    if (nowMs >= this.#untilMs) {
+    if (!this.hasDirectory(nowMs)) {
       this.#sinceMs = nowMs
       this.#seen.clear()
     }
     this.#untilMs = Math.max(this.#untilMs, untilMs)
     this.#nodes = renewal.nodes
-    this.#directoryMs = renewal.directoryMs
-    this.#wasQuick = nowMs - sentMs < leaseMs / 4
+    this.#hasFailed = false
     const seen = new Map<number, { beat: number; atMs: number }>()
     const harmless = new Map<number, number>()
     for (const { epoch, beat } of this.#others()) {
@@ -138,6 +134,11 @@ export class Lease {
     this.#seen = seen
     this.#harmlessUntilMs.clear()
     for (const [epoch, until] of harmless) this.#harmlessUntilMs.set(epoch, until)
+  }
+
+  /** A renewal was not answered in time: perhaps it was done, perhaps not. */
+  failed(): void {
+    this.#hasFailed = true
   }
 
   /**

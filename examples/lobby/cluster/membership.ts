@@ -116,7 +116,10 @@ export class Membership {
       this.#alarm.set(isDone ? Math.max(nextMs, 1) : 1)
     } catch (error) {
       if (!(error instanceof DirectoryError)) throw error
-      if (error.code === 'away') this.#isReachable = false
+      if (error.code === 'away') {
+        this.#isReachable = false
+        this.#lease?.failed()
+      }
       if (error.code === 'stale') this.end()
       this.#options.onTrouble?.(error)
       if (!this.#isStopped) this.#alarm.set(leaseMs / RENEWALS_A_LEASE)

@@ -60,10 +60,6 @@ export class MemoryEngine {
     this.state.loseData(this.#place.dateMs())
   }
 
-  dateMs(): number {
-    return this.#place.dateMs()
-  }
-
   /** Milliseconds of the engine's clock. */
   nowMs(): number {
     return this.#place.nowMs()
@@ -98,7 +94,7 @@ export class MemoryDirectory implements Directory {
   renew(request: RenewalRequest) {
     return this.#call('renew', (state, self) => {
       state.tidy(this.#engine.nowMs())
-      return state.renew(self, request, this.#engine.dateMs())
+      return state.renew(self, request)
     })
   }
 

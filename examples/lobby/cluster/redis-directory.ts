@@ -110,22 +110,20 @@ export class RedisDirectory implements Directory {
     return { epoch: Number(epoch), secret: Buffer.from(secret, 'base64') }
   }
 
-  async renew({ load, knows, dead, settled, declareUntilMs }: RenewalRequest): Promise<Renewal> {
+  async renew({ load, knows, dead, settled }: RenewalRequest): Promise<Renewal> {
     const reply = (await this.#script('renew', [
       JSON.stringify(load),
       load.isDraining ? 1 : 0,
       knows,
-      Math.floor(declareUntilMs),
       settled ?? '',
       this.#newGeneration(),
       ...dead.flatMap(({ epoch, beat }) => [epoch, beat])
-    ])) as [string, number, number, string, string[], string[][]]
-    const [generation, isSettled, mustRegister, directoryMs, wanted, nodes] = reply
+    ])) as [string, number, number, string[], string[][]]
+    const [generation, isSettled, mustRegister, wanted, nodes] = reply
     return {
       generation,
       isSettled: isSettled === 1,
       mustRegister: mustRegister === 1,
-      directoryMs: Number(directoryMs),
       wanted,
       // In the order in which they came: a set has none.
       nodes: nodes.map(nodeFrom).sort((one, other) => one.epoch - other.epoch)

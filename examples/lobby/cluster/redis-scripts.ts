@@ -220,29 +220,26 @@ return {epoch, call('HGET', STATE, 'secret')}
 `,
 
   renew: `${PRELUDE}${NODE_RULES}${PLAYER_RULES}${ROOM_RULES}
-local load, isDraining, knows, declareUntil, settled, generation = unpack(args)
+local load, isDraining, knows, settled, generation = unpack(args)
 startAnew(generation)
 local here = call('HMGET', nodeKey(EPOCH), 'id', 'registering', 'connection')
 local isHere = here[1] == ID
 if not isHere and isSettled then return redis.error_reply('STALE the epoch is over') end
-local now = time()
 if isHere then
   if tonumber(here[3]) > CONNECTION then return redis.error_reply('SUPERSEDED') end
   call('HSET', nodeKey(EPOCH), 'load', load, 'draining', isDraining, 'knows', knows,
     'connection', CONNECTION)
   call('HINCRBY', nodeKey(EPOCH), 'beat', 1)
-  if now <= tonumber(declareUntil) then
-    for i = 7, #args, 2 do
-      local epoch, beat = args[i], args[i + 1]
-      if call('HGET', nodeKey(epoch), 'beat') == beat then bury(epoch) end
+  for i = 6, #args, 2 do
+    local epoch, beat = args[i], args[i + 1]
+    if call('HGET', nodeKey(epoch), 'beat') == beat then bury(epoch) end
+  end
+  if settled == state[1] and not isSettled then
+    isSettled = true
+    for _, epoch in ipairs(call('SMEMBERS', NODES)) do
+      if call('HGET', nodeKey(epoch), 'registering') == '1' then isSettled = false end
     end
-    if settled == state[1] and not isSettled then
-      isSettled = true
-      for _, epoch in ipairs(call('SMEMBERS', NODES)) do
-        if call('HGET', nodeKey(epoch), 'registering') == '1' then isSettled = false end
-      end
-      if isSettled then call('HSET', STATE, 'settled', 1) end
-    end
+    if isSettled then call('HSET', STATE, 'settled', 1) end
   end
 end
 local dead = isSettled and call('SRANDMEMBER', P .. 'dead')
@@ -277,7 +274,7 @@ for _, epoch in ipairs(call('SMEMBERS', NODES)) do
 end
 local wanted = call('SRANDMEMBER', P .. 'wanted:' .. EPOCH, ${MAX_WANTED})
 local mustRegister = not isHere or here[2] == '1'
-return {state[1], isSettled and 1 or 0, mustRegister and 1 or 0, text(now), wanted, nodes}
+return {state[1], isSettled and 1 or 0, mustRegister and 1 or 0, wanted, nodes}
 `,
 
   leave: `${PRELUDE}${NODE_RULES}

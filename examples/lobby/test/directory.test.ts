@@ -86,7 +86,6 @@ class Node {
       knows: 0,
       dead: [],
       settled: undefined,
-      declareUntilMs: Number.MAX_SAFE_INTEGER,
       ...request
     })
   }
@@ -190,15 +189,6 @@ describe.each(engines)('a directory in $name', ({ newEngine, why }) => {
     const { one, two } = await cluster('1', '2')
     await two.renew()
     await declareDead(one, two, -1)
-    expect((await two.renew()).nodes).toHaveLength(2)
-  })
-
-  test('a declaration that comes too late by the clock of the directory does nothing', async () => {
-    const { one, two } = await cluster('1', '2')
-    const { nodes, directoryMs, generation } = await one.renew()
-    const { id, epoch, beat } = nodes[1]
-    const declareUntilMs = directoryMs - 1
-    await one.renew({ dead: [{ id, epoch, beat }], declareUntilMs, settled: generation })
     expect((await two.renew()).nodes).toHaveLength(2)
   })
 

@@ -65,7 +65,6 @@ function renewal(nodes: readonly NodeInfo[], more: Partial<Renewal> = {}): Renew
   return {
     nodes,
     generation: 'one',
-    directoryMs: 0,
     isSettled: true,
     mustRegister: false,
     wanted: [],
@@ -138,13 +137,43 @@ test('a node that may not know this one is dead only after the outage it may sit
   expect(node.dead).toEqual([2])
 })
 
-test('after a slow renewal nothing is declared, since the next one may arrive late', () => {
+test('a renewal that fails, or takes long, is a gap: nothing that was seen before it counts', () => {
   const node = new Node(1)
   node.renewFor(LEASE_MS, [info(2)])
   expect(node.dead).toEqual([2])
-  node.lease.renewed(renewal([info(1), info(2)]), node.nowMs, node.nowMs + LEASE_MS / 4)
-  node.nowMs += LEASE_MS / 4
+  node.lease.failed()
+  expect(node.lease.hasDirectory(node.nowMs)).toBe(false)
+  expect(node.maySpeak).toBe(true)
   expect(node.dead).toEqual([])
+  node.renewFor(LEASE_MS - 1_000, [info(2)])
+  expect(node.dead).toEqual([])
+  node.renewFor(1_000, [info(2)])
+  expect(node.dead).toEqual([2])
+  node.nowMs += LEASE_MS / 2
+  node.renew([info(2)])
+  expect(node.dead).toEqual([])
+})
+
+test('when the directory goes away for all, all say so before the lease of any of them ends', () => {
+  const nodes = [1, 2, 3].map((epoch) => new Node(epoch))
+  const others = (node: Node) => nodes.filter((other) => other !== node)
+  // The last renewals were spread over the time between two of a node.
+  nodes.forEach((node, at) => {
+    node.renewFor(
+      LEASE_MS,
+      others(node).map(({ epoch }) => info(epoch))
+    )
+    node.nowMs += LEASE_MS / 4 - (at * LEASE_MS) / 12
+  })
+  for (let passed = 0; passed < OUTAGE_MS; passed += LEASE_MS / 4) {
+    for (const node of nodes)
+      for (const other of others(node))
+        node.hears(other.epoch, other.lease.hasDirectory(other.nowMs))
+    for (const node of nodes) {
+      expect(node.maySpeak, `node ${node.epoch} after ${passed} ms`).toBe(true)
+      node.nowMs += LEASE_MS / 4
+    }
+  }
 })
 
 test('a generation has settled after a lease in it, and a new one starts from the beginning', () => {
@@ -240,6 +269,15 @@ test.each(Array.from({ length: 200 }, (_, seed) => seed))(
       ['2 3', true]
     ])
     const dead = new Set<number>()
+    /** Requests on their way, which may take longer than anything else. */
+    const late: { atStep: number; beats: readonly { epoch: number; beat: number }[] }[] = []
+    const bury = (beats: readonly { epoch: number; beat: number }[]) => {
+      for (const { epoch, beat } of beats)
+        if (entries.get(epoch)?.beat === beat) {
+          entries.delete(epoch)
+          dead.add(epoch)
+        }
+    }
     for (let step = 0; step < 800; step++) {
       if (chance(40)) {
         const all = chance(3)
@@ -250,14 +288,16 @@ test.each(Array.from({ length: 200 }, (_, seed) => seed))(
         node.nowMs += 250
         if (step % 4 !== node.epoch || !reaches.get(node.epoch) || dead.has(node.epoch)) continue
         const request = node.lease.request(node.nowMs)
+        for (const { beats } of late.filter(({ atStep }) => atStep <= step).splice(0)) bury(beats)
+        if (chance(20)) {
+          late.push({ atStep: step + 30, beats: request.dead })
+          node.lease.failed()
+          continue
+        }
         const own = entries.get(node.epoch) as { beat: number; knows: number }
         own.beat++
         own.knows = request.knows
-        for (const { epoch, beat } of request.dead)
-          if (entries.get(epoch)?.beat === beat) {
-            entries.delete(epoch)
-            dead.add(epoch)
-          }
+        bury(request.dead)
         const list = [...entries].map(([epoch, entry]) => info(epoch, entry))
         node.lease.renewed(renewal(list), node.nowMs, node.nowMs)
       }

@@ -17,6 +17,10 @@ export const whyNoRedis: string | undefined =
     : `there is no ${PROGRAM}; Debian's package redis-server has one`
 
 export interface RedisOptions {
+  /** Default: 127.0.0.1. */
+  host?: string
+  /** What runs the server, for example in a network of its own; default: nothing does. */
+  inside?: readonly string[]
   /** Default: a free one. */
   port?: number
   /** Default: a temporary one, which goes when it stops. */
@@ -50,7 +54,8 @@ async function freePort(): Promise<number> {
 export async function startRedis(options: RedisOptions = {}): Promise<TestRedis> {
   const port = options.port ?? (await freePort())
   const dir = options.dir ?? mkdtempSync(join(tmpdir(), 'lobby-redis-'))
-  let redis = await start(port, dir, options.save ?? false)
+  const { host = '127.0.0.1' } = options
+  let redis = await start(port, dir, options)
 
   async function kill(signal: NodeJS.Signals): Promise<void> {
     if (redis.exitCode !== null || redis.signalCode !== null) return
@@ -61,7 +66,7 @@ export async function startRedis(options: RedisOptions = {}): Promise<TestRedis>
 
   return {
     port,
-    url: `redis://127.0.0.1:${port}`,
+    url: `redis://${host}:${port}`,
     get pid() {
       return redis.pid as number
     },
@@ -69,7 +74,7 @@ export async function startRedis(options: RedisOptions = {}): Promise<TestRedis>
     async restart(withData) {
       await kill('SIGKILL')
       if (!withData) rmSync(join(dir, 'appendonlydir'), { recursive: true, force: true })
-      redis = await start(port, dir, options.save ?? false)
+      redis = await start(port, dir, options)
     },
     async stop() {
       await kill('SIGKILL')
@@ -78,17 +83,22 @@ export async function startRedis(options: RedisOptions = {}): Promise<TestRedis>
   }
 }
 
-async function start(port: number, dir: string, save: boolean): Promise<ChildProcess> {
+async function start(
+  port: number,
+  dir: string,
+  { host = '127.0.0.1', inside = [], save = false }: RedisOptions
+): Promise<ChildProcess> {
   const settings: Record<string, string> = {
     port: String(port),
-    bind: '127.0.0.1',
+    bind: host,
     dir,
     save: '', // no snapshots
     appendonly: save ? 'yes' : 'no',
     appendfsync: 'always'
   }
   const args = Object.entries(settings).flatMap(([name, value]) => [`--${name}`, value])
-  const redis = spawn(PROGRAM, args, { stdio: ['ignore', 'pipe', 'pipe'] })
+  const [program, ...rest] = [...inside, PROGRAM, ...args]
+  const redis = spawn(program, rest, { stdio: ['ignore', 'pipe', 'pipe'] })
   let said = ''
   const ready = new Promise<void>((resolve, reject) => {
     const timer = setTimeout(() => reject(new Error(`no Redis in time: ${said}`)), STARTS_WITHIN_MS)
