@@ -1,5 +1,5 @@
-// The gateways of another node, as the hub of this one sees them: one more gateway. The other end of
-// the link is that node's switchboard.
+// The gateways of another node, as the hub of this one sees them: one more gateway. The other end
+// of the link is that node's switchboard.
 import { type GatewayFigures, NO_GATEWAY_FIGURES } from '../gateway/figures.ts'
 import type { NodeGatewayLink, NodeHubLink } from '../gateway/links.ts'
 import type { NodeRef, Passport } from '../rules/passport.ts'

@@ -1,5 +1,5 @@
-// For tests of the links and switchboards of a cluster: nodes with hubs that have no rules. A player
-// sends numbered frames and goes from node to node; whichever hub it lives at notes them down.
+// For tests of the links and switchboards of a cluster: nodes with hubs that have no rules. A
+// player sends numbered frames and goes from node to node; the hub where it lives notes them down.
 import { pino } from 'pino'
 import { type LinkLimits, linkLimits, type Statement } from '../cluster/node-link.ts'
 import { type ListedNode, NodeLinks } from '../cluster/node-links.ts'
