@@ -130,7 +130,7 @@ export class SimulatedBackend implements Backend, Watcher, Timed {
 
   onReady(endpoint: Endpoint): void {
     this.#enqueue(endpoint)
-    this.#core.stir()
+    this.#core.stir(this.host)
     if (this.#isArmed) this.#core.setDue(this)
   }
 
@@ -155,7 +155,7 @@ export class SimulatedBackend implements Backend, Watcher, Timed {
 
   wake(): void {
     this.#isWoken = true
-    this.#core.stir()
+    this.#core.stir(this.host)
     if (this.#isArmed) this.#core.setDue(this)
   }
 
@@ -216,7 +216,7 @@ export class SimulatedBackend implements Backend, Watcher, Timed {
       throw namedSocketError('ENOTSUP', 'detach', 'a simulation has one thread')
     this.#watched[index] = undefined
     endpoint.isQueued = false
-    this.#core.stir()
+    this.#core.stir(this.host)
     if (!(endpoint instanceof TcpEndpoint)) this.host._close(endpoint)
     else if (how === RELEASE.reset || endpoint.options.lingerMs === 0) endpoint.reset()
     else endpoint.release()
@@ -227,7 +227,7 @@ export class SimulatedBackend implements Backend, Watcher, Timed {
     const end = this.#watched[index]
     if (!(end instanceof TcpEndpoint)) return 0
     if (!end.canSend) return -errorNumber(end.error ?? 'EPIPE')
-    this.#core.stir()
+    this.#core.stir(this.host)
     return end.write(bytes, offset, length)
   }
 
@@ -253,7 +253,7 @@ export class SimulatedBackend implements Backend, Watcher, Timed {
   exchange(outbox: Outbox, batch: BatchMemory, timeoutMs: number): number {
     // Time stands still for a program of a host that has crashed: its wait() throws.
     if (this.#isDead) return -errorNumber('ENETDOWN')
-    if (outbox.count > 0) this.#core.stir()
+    if (outbox.count > 0) this.#core.stir(this.host)
     const page = pageOf(batch, batch.slab, batch.streamBytes)
     this.#flush(outbox, page)
     if (page.count === 0 && !this.hasReady && timeoutMs !== 0) {
@@ -266,14 +266,14 @@ export class SimulatedBackend implements Backend, Watcher, Timed {
     }
     this.#reportReady(page, batch)
     // Who asks and finds nothing does nothing.
-    if (page.count > 0) this.#core.stir()
+    if (page.count > 0) this.#core.stir(this.host)
     this.#assertMoves(page.count)
     return page.count
   }
 
   flush(outbox: Outbox, batch: BatchMemory): number {
     if (this.#isDead) return 0
-    if (outbox.count > 0) this.#core.stir()
+    if (outbox.count > 0) this.#core.stir(this.host)
     const page = pageOf(batch, batch.flushSlab, 0)
     this.#flush(outbox, page)
     return page.count
@@ -308,7 +308,7 @@ export class SimulatedBackend implements Backend, Watcher, Timed {
     if (this.#isDead) return
     this.#disarm()
     this.#isArmed = true
-    this.#core.stir()
+    this.#core.stir(this.host)
     if (this.hasReady) return this.#core.setDue(this)
     if (timeoutMs < 0) return
     const { schedule, now } = this.#core

@@ -20,7 +20,7 @@ export interface Core {
   lifeOf(host: SimulatedHost): () => boolean
   onCrash(host: SimulatedHost): void
   /** A program did something or may go on, so that more may come of it in this moment. */
-  stir(): void
+  stir(by: SimulatedHost | undefined): void
   /** `backend`, whose loop waits, has something to report or its time is over. */
   setDue(backend: SimulatedBackend): void
   /**
@@ -28,6 +28,13 @@ export interface Core {
    * ERR_SIMULATION_BLOCKED where others would have to run.
    */
   block(untilMs: number, isOver: () => boolean): void
+}
+
+export function wentOnByItself(address: string, type: string): Error {
+  const message =
+    `a program of ${address} went on after something that is not of the simulation (${type}), ` +
+    'and no seed decides when: prepare it before run(), or use host.sleep() and poller.timer()'
+  return Object.assign(new Error(message), { code: 'ERR_SIMULATION_REAL_WORK' })
 }
 
 export function blocked(message: string): Error {

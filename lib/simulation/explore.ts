@@ -278,7 +278,8 @@ async function failureOf(
     for (const fault of plan.faults) strike(network, fault)
     await network.run({
       untilMs: plan.durationMs,
-      check: check === undefined ? undefined : () => check(network)
+      check: check === undefined ? undefined : () => check(network),
+      findRealWork: true
     })
     checkAtEnd?.(network)
     return undefined

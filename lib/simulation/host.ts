@@ -129,10 +129,11 @@ export class SimulatedHost {
   sleep(ms: number): Promise<void> {
     number(ms, 'ms', 0, Number.MAX_SAFE_INTEGER)
     const isAlive = this.#core.lifeOf(this)
+    this.#core.stir(this)
     return new Promise((resolve) => {
       const wakeUp = () => {
         if (!isAlive()) return
-        this.#core.stir()
+        this.#core.stir(this)
         resolve()
       }
       this.#core.schedule.add(this.#core.now + ms, wakeUp)

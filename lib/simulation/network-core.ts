@@ -1,16 +1,17 @@
 // The simulated network inside: what becomes of packets, virtual time, and who runs when.
 import { crc32 } from 'node:zlib'
 import { invalidArgValue } from '../errors.ts'
-import { afterMicrotasks, numberOfRequests, turnOfNodeLoop } from '../turns.ts'
+import { afterMicrotasks, turnOfNodeLoop } from '../turns.ts'
 import { number } from '../validate.ts'
 import type { SimulatedBackend } from './backend.ts'
-import { blocked, type Core } from './core.ts'
+import { blocked, type Core, wentOnByItself } from './core.ts'
 import { SimulatedHost } from './host.ts'
 import type { Link, LinkOptions } from './link.ts'
 import { Links } from './links.ts'
 import type { Verdict } from './network.ts'
 import type { LinkPacket, Packet } from './packet.ts'
 import { SeededRandom } from './random.ts'
+import { RealWork } from './real-work.ts'
 import { Schedule, stepAt } from './schedule.ts'
 import { TraceHash } from './trace.ts'
 
@@ -21,6 +22,8 @@ const QUIET_TURNS = 3
 const MOST_TURNS = 100_000
 /** How many moments Node's loop gets no turn for, while no program has asked for anything in it. */
 const MOMENTS_WITHOUT_TURN = 256
+/** So many turns time stands still for what Node does outside of the simulation: a few seconds. */
+const MOST_REAL_TURNS = 1_000_000
 
 /** What the trace says of a host, or of a packet. */
 const TRACE = { start: 1, run: 2, crash: 3, delivered: 4, lost: 5 } as const
@@ -43,11 +46,16 @@ export class NetworkCore implements Core {
   #hosts = 0
   #failure: { readonly error: unknown } | undefined
   #stirs = 0
+  /** Who stirred last. */
+  #stirredBy: SimulatedHost | undefined
+  readonly #realWork: RealWork = new RealWork((type) => this.#onRealWork(type))
+  /** What Node has just done outside of the simulation, and how often programs had stirred then. */
+  #real: { readonly type: string; readonly stirs: number } | undefined
   /** How often run() went on without time passing, and when. */
   #standing = 0
   #stoodAt = -1
-  /** {@link numberOfRequests} at the end of the last moment. */
-  #requests = -1
+  /** How much Node had been asked for at the end of the last moment. */
+  #asked = -1
   #momentsWithoutTurn = 0
 
   constructor(seed: number, defaults: LinkOptions) {
@@ -61,12 +69,13 @@ export class NetworkCore implements Core {
     return this.#trace.digest
   }
 
-  stir(): void {
+  stir(by: SimulatedHost | undefined): void {
     this.#stirs++
+    this.#stirredBy = by
   }
 
   setDue(backend: SimulatedBackend): void {
-    this.stir()
+    this.stir(backend.host)
     if (backend.isDue) return
     backend.isDue = true
     this.#due.push(backend)
@@ -112,7 +121,7 @@ export class NetworkCore implements Core {
 
   start(host: SimulatedHost, program: () => unknown): void {
     this.#starting.push({ host, program })
-    this.stir()
+    this.stir(host)
   }
 
   // ---- Packets ----
@@ -149,7 +158,7 @@ export class NetworkCore implements Core {
       return decide(packet)
     } catch (error) {
       this.#failure ??= { error }
-      this.stir()
+      this.stir(undefined)
       return 'drop'
     }
   }
@@ -189,10 +198,15 @@ export class NetworkCore implements Core {
 
   // ---- Time ----
 
-  async run(untilMs: number, check: (() => void) | undefined): Promise<void> {
+  async run(
+    untilMs: number,
+    check: (() => void) | undefined,
+    findRealWork: boolean
+  ): Promise<void> {
     if (this.isRunning)
       throw blocked('run() is called inside run(): use host.sleep() to let time pass')
     this.isRunning = true
+    if (findRealWork) this.#realWork.watch()
     try {
       for (;;) {
         await this.#settle()
@@ -208,6 +222,7 @@ export class NetworkCore implements Core {
       throw this.#failed(error)
     } finally {
       this.isRunning = false
+      this.#realWork.stop()
     }
   }
 
@@ -246,7 +261,7 @@ export class NetworkCore implements Core {
 
   /** Until nobody has anything to do at this moment. */
   async #settle(): Promise<void> {
-    let ownRequests = 1
+    let ownRequests = 0
     for (let turns = 0; ; turns++) {
       if (turns > MOST_TURNS) throw endless()
       this.#goOn()
@@ -255,27 +270,41 @@ export class NetworkCore implements Core {
       ownRequests++
       if (this.#failure !== undefined) throw this.#failure.error
       if (this.#isAnybodyDue) continue
-      const requests = numberOfRequests()
-      const isAlone = requests === this.#requests + ownRequests
-      this.#requests = requests
+      const { asked, isPending } = this.#realWork
+      const isAlone = asked === this.#asked + ownRequests && !isPending
+      this.#asked = asked
       if (isAlone && ++this.#momentsWithoutTurn < MOMENTS_WITHOUT_TURN) return
       // A program that uses Node's streams or immediates may need turns of Node's loop.
       this.#momentsWithoutTurn = 0
       if (await this.#areTurnsQuiet()) return
-      ownRequests = 1
+      ownRequests = 0
     }
   }
 
   /** Whether turns of Node's loop bring nothing new. */
   async #areTurnsQuiet(): Promise<boolean> {
     const before = this.#stirs
-    for (let quiet = 0; quiet < QUIET_TURNS; quiet++) {
+    let quiet = 0
+    for (let turns = 0; quiet < QUIET_TURNS; turns++) {
       await turnOfNodeLoop()
+      this.#onRealWork(undefined)
       if (this.#failure !== undefined) throw this.#failure.error
       if (this.#stirs !== before) break
+      // So that what a program awaits of Node is found, in the moment in which it asked for it.
+      if (!this.#realWork.isPending) quiet++
+      else if (turns >= MOST_REAL_TURNS) this.#realWork.giveUp()
     }
-    this.#requests = numberOfRequests()
+    this.#asked = this.#realWork.asked
     return this.#stirs === before
+  }
+
+  /** Something real is done, or comes next: what has stirred since the last one went on by that. */
+  #onRealWork(type: string | undefined): void {
+    const real = this.#real
+    this.#real = type === undefined ? undefined : { type, stirs: this.#stirs }
+    if (real === undefined || this.#stirs === real.stirs) return
+    const by = this.#stirredBy?.address ?? 'a host'
+    this.#failure ??= { error: wentOnByItself(by, real.type) }
   }
 
   get #isAnybodyDue(): boolean {
@@ -303,12 +332,12 @@ export class NetworkCore implements Core {
   #begin({ host, program }: { host: SimulatedHost; program: () => unknown }): void {
     const isAlive = this.lifeOf(host)
     const fail = (error: unknown) => {
-      this.stir()
+      this.stir(host)
       // What a program of a host does after its crash is nobody's.
       if (isAlive()) this.#failure ??= { error }
     }
     try {
-      Promise.resolve(program()).then(() => this.stir(), fail)
+      Promise.resolve(program()).then(() => this.stir(host), fail)
     } catch (error) {
       fail(error)
     }

@@ -1,7 +1,7 @@
 // The simulated network, as a test sees it: hosts, links and their faults, rules, and virtual time.
 import { invalidArgValue } from '../errors.ts'
 import { knownOptions, type OptionNames } from '../option-names.ts'
-import { callback, integer, number } from '../validate.ts'
+import { boolean, callback, integer, number } from '../validate.ts'
 import type { SimulatedHost } from './host.ts'
 import { checkedLink, LINK_OPTIONS, type LinkOptions } from './link.ts'
 import { NetworkCore } from './network-core.ts'
@@ -43,6 +43,12 @@ export interface SimulationRunOptions {
   untilMs: number
   /** Called after each moment in which something happened; what it throws ends the run. */
   check?: (() => void) | undefined
+  /**
+   * Reports a program that awaits something of Node's in place of the simulation's, such as a file
+   * or `setTimeout()`: the run is rejected with `ERR_SIMULATION_REAL_WORK` and what it was. Costs
+   * about a sixth of the speed, so the default is false; `explore()` and `replay()` always do it.
+   */
+  findRealWork?: boolean | undefined
 }
 
 /**
@@ -58,7 +64,11 @@ export type Verdict =
     }
 
 const NETWORK_OPTIONS: OptionNames<NetworkOptions> = { seed: true, ...LINK_OPTIONS }
-const RUN_OPTIONS: OptionNames<SimulationRunOptions> = { untilMs: true, check: true }
+const RUN_OPTIONS: OptionNames<SimulationRunOptions> = {
+  untilMs: true,
+  check: true,
+  findRealWork: true
+}
 
 /**
  * A network in memory, with virtual time and a seed: servers and clients written on `Poller` run in
@@ -184,10 +194,11 @@ export class SimulatedNetwork {
    *   time when a program or `check` throws (its `cause`), or when a program goes round without end
    */
   async run(options: SimulationRunOptions): Promise<void> {
-    const { untilMs, check } = knownOptions(options, RUN_OPTIONS)
+    const { untilMs, check, findRealWork = false } = knownOptions(options, RUN_OPTIONS)
     number(untilMs, 'untilMs', 0, Number.MAX_SAFE_INTEGER)
     if (check !== undefined) callback(check, 'check')
-    await this.#core.run(untilMs, check)
+    boolean(findRealWork, 'findRealWork')
+    await this.#core.run(untilMs, check, findRealWork)
   }
 }
 
