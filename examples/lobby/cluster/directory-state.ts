@@ -3,7 +3,7 @@
 // Pure: the time is passed in.
 
 import { isSameNode, type NodeRef } from '../rules/passport.ts'
-import type { MatchRecord } from '../rules/records.ts'
+import type { KnownSkill, MatchRecord } from '../rules/records.ts'
 import { FIRST_SKILL, MAX_SKILLS } from '../rules/skills.ts'
 import { keyOf } from '../wire/names.ts'
 import type { Presence, RoomInfo } from '../wire/protocol.ts'
@@ -12,7 +12,6 @@ import {
   type FoundPlayer,
   type Joined,
   type JoiningNode,
-  type KnownSkill,
   type Lost,
   type NameClaim,
   type NodeInfo,
@@ -40,7 +39,7 @@ interface Node {
   id: string
   address: string
   operatorAddress: string
-  journal: string | undefined
+  journal: string
   load: NodeLoad
   listingSeq: number
   beat: number
@@ -118,9 +117,8 @@ export class DirectoryState {
   join(self: JoiningNode): Joined {
     this.#secret ??= self.secret
     for (const [epoch, { id, address, journal }] of this.#nodes) {
-      const hasJournal = journal !== undefined && journal === self.journal
       const hasAddress = id === self.id && address === self.address
-      if (hasJournal || hasAddress) this.#bury(epoch)
+      if (journal === self.journal || hasAddress) this.#bury(epoch)
     }
     this.#epoch++
     this.#enter(self, this.#epoch)
@@ -457,7 +455,7 @@ export class DirectoryState {
   }
 
   #journalOf(self: NodeRef): string {
-    return this.#nodes.get(self.epoch)?.journal ?? `${self.id} ${self.epoch}`
+    return (this.#nodes.get(self.epoch) as Node).journal
   }
 
   #setSkill(
@@ -467,7 +465,10 @@ export class DirectoryState {
     this.#skills.delete(key)
     this.#skills.set(key, value)
     const [first] = this.#skills.keys()
-    if (this.#skills.size > MAX_CLUSTER_SKILLS) this.#skills.delete(first)
+    if (this.#skills.size <= MAX_CLUSTER_SKILLS) return
+    this.#skills.delete(first)
+    this.#keys.delete(this.#owners.get(first) ?? '')
+    this.#owners.delete(first)
   }
 
   /** As Accounts.claim does. */

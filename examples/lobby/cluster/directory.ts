@@ -3,7 +3,7 @@
 // of one process (memory-directory.ts). Each change is atomic, and names the node that makes it.
 // Knows no time: how long a lease lasts, and who is dead, is for lease.ts to say.
 import type { NodeRef } from '../rules/passport.ts'
-import type { MatchRecord } from '../rules/records.ts'
+import type { KnownSkill, MatchRecord } from '../rules/records.ts'
 import type { Presence, RoomInfo } from '../wire/protocol.ts'
 
 /** How busy a node is. */
@@ -61,11 +61,11 @@ export interface JoiningNode {
   /** Of the whole cluster: the first node's proposal counts. */
   readonly secret: Buffer
   /**
-   * Names the journal, the store of this node; see {@link Store.journal}. One process at a time has
-   * it open: so a node that joins with the same one is the proof that the one before is dead.
-   * undefined: in memory, and gone with the process.
+   * Names the store of this node; see {@link Store.journal}. One process at a time has it open: so
+   * a node that joins with the same one is the proof that the one before is dead. One that begins
+   * with `memory ` is gone with its process.
    */
-  readonly journal: string | undefined
+  readonly journal: string
 }
 
 export interface Joined {
@@ -203,16 +203,6 @@ export interface DirectoryEvents {
   chat(from: NodeRef, line: ChatLine): void
   /** For all nodes: bans, announcements, drain of a node, as operators ask. */
   order(from: NodeRef, order: object): void
-}
-
-/** What a node knows of a player's skill; see {@link Directory.restoreSkills}. */
-export interface KnownSkill {
-  readonly key: string
-  readonly name: string
-  readonly account: string | undefined
-  readonly skill: number
-  /** Milliseconds since 1970: of the match after which it was so. */
-  readonly atMs: number
 }
 
 /**

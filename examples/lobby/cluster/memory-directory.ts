@@ -2,7 +2,7 @@
 // As one behind a network it takes time, may be away, and may lose its data.
 import type { Place } from '../place.ts'
 import type { NodeRef } from '../rules/passport.ts'
-import type { MatchRecord } from '../rules/records.ts'
+import type { KnownSkill, MatchRecord } from '../rules/records.ts'
 import type { Presence, RoomInfo } from '../wire/protocol.ts'
 import {
   type ChatLine,
@@ -10,7 +10,6 @@ import {
   DirectoryError,
   type DirectoryEvents,
   type JoiningNode,
-  type KnownSkill,
   type Owned,
   type PlayerEntry,
   type PlayerUpdate,

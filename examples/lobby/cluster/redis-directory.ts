@@ -4,7 +4,7 @@
 // redis-scripts.ts; this sends them, and reads the answers.
 import { createHash } from 'node:crypto'
 import type { NodeRef } from '../rules/passport.ts'
-import type { MatchRecord } from '../rules/records.ts'
+import type { KnownSkill, MatchRecord } from '../rules/records.ts'
 import { keyOf } from '../wire/names.ts'
 import type { Presence, RoomInfo } from '../wire/protocol.ts'
 import type {
@@ -12,7 +12,6 @@ import type {
   Directory,
   DirectoryEvents,
   JoiningNode,
-  KnownSkill,
   Lost,
   NodeInfo,
   NodeLoad,
@@ -354,7 +353,7 @@ function messageOf(error: unknown): string {
 }
 
 function fieldsOf({ id, address, operatorAddress, secret, journal }: JoiningNode): string[] {
-  return [id, address, operatorAddress, secret.toString('base64'), journal ?? '']
+  return [id, address, operatorAddress, secret.toString('base64'), journal]
 }
 
 function argsOf({ player, where }: PlayerUpdate): (string | number)[] {

@@ -10,12 +10,15 @@
 //   player:ID        hash;  name:KEY  an id;  people  sorted set of ids by arrival
 //   room:KEY         hash;  code:CODE  a key;  matchmakers  hash: game -> "EPOCH ID"
 //   skills           sorted set of keys;  played  the same by the last match
-//   who, keys, owners, base, applied           hashes of results
+//   who, keys, owners, base  hashes of results;  applied:JOURNAL  the number of the last one
 import { FIRST_SKILL } from '../rules/skills.ts'
 import { KEPT_AFTER_DEATH_MS, MAX_CLUSTER_SKILLS, MAX_WANTED } from './directory-state.ts'
 
 /** Of a dead node, with each renewal of any node: so none of them blocks Redis for long. */
 const TIDIED_AT_ONCE = 200
+
+/** How long the number of a journal in memory stays after its last result. */
+const MEMORY_KEPT_MS = 24 * 60 * 60_000
 
 /** Which node calls, and the arguments from here on. */
 const PRELUDE = `
@@ -196,9 +199,12 @@ local function setSkill(key, name, skill)
     call('HDEL', P .. 'keys', owner)
   end
 end
-local function journal()
-  local name = call('HGET', nodeKey(EPOCH), 'journal')
-  return name ~= '' and name or '#' .. EPOCH
+local journal = call('HGET', nodeKey(EPOCH), 'journal')
+local APPLIED = P .. 'applied:' .. journal
+local function setApplied(number)
+  call('SET', APPLIED, number)
+  -- Its process has ended long before.
+  if string.sub(journal, 1, 7) == 'memory ' then call('PEXPIRE', APPLIED, ${MEMORY_KEPT_MS}) end
 end
 `
 
@@ -210,7 +216,7 @@ startAnew(generation)
 call('HSETNX', STATE, 'secret', secret)
 for _, epoch in ipairs(call('SMEMBERS', NODES)) do
   local node = call('HMGET', nodeKey(epoch), 'id', 'address', 'journal')
-  if (journal ~= '' and node[3] == journal) or (node[1] == id and node[2] == address) then
+  if node[3] == journal or (node[1] == id and node[2] == address) then
     bury(epoch)
   end
 end
@@ -262,7 +268,6 @@ if dead then
   end
   if #ids == 0 and #keys == 0 then
     call('SREM', P .. 'dead', dead)
-    call('HDEL', P .. 'applied', '#' .. dead)
   end
 end
 local nodes = {}
@@ -482,8 +487,7 @@ return {ID, EPOCH}
 
   recordMatches: `${PRELUDE}${MUST_BE_HERE}${SKILL_RULES}
 local first = tonumber(args[1])
-local name = journal()
-local applied = tonumber(call('HGET', P .. 'applied', name))
+local applied = tonumber(call('GET', APPLIED) or '')
 if not applied then return false end
 for i = 2, #args do
   if first + i - 2 == applied + 1 then
@@ -495,13 +499,12 @@ for i = 2, #args do
     applied = applied + 1
   end
 end
-call('HSET', P .. 'applied', name, text(applied))
+setApplied(text(applied))
 return text(applied)
 `,
 
   restoreSkills: `${PRELUDE}${MUST_BE_HERE}${SKILL_RULES}
-local name = journal()
-if call('HEXISTS', P .. 'applied', name) == 1 then return 1 end
+if call('EXISTS', APPLIED) == 1 then return 1 end
 for _, one in ipairs(cjson.decode(args[1])) do
   local base, atMs = ${FIRST_SKILL}, 0
   local known = call('HGET', P .. 'base', one.key)
@@ -516,7 +519,7 @@ for _, one in ipairs(cjson.decode(args[1])) do
     claimKey(one.account, one.key)
   end
 end
-if args[2] ~= '' then call('HSET', P .. 'applied', name, args[2]) end
+if args[2] ~= '' then setApplied(args[2]) end
 return 1
 `,
 

@@ -18,6 +18,17 @@ export interface MatchRecord {
   identities?: { name: string; account: string; key: string; change?: number }[]
 }
 
+/** What a store knows of a player's skill. */
+export interface KnownSkill {
+  readonly key: string
+  readonly name: string
+  /** undefined: of a store of an earlier version. */
+  readonly account: string | undefined
+  readonly skill: number
+  /** Milliseconds since 1970: of the match after which it was so. */
+  readonly atMs: number
+}
+
 /** Where it is kept. */
 export interface Store {
   /**
@@ -33,6 +44,23 @@ export interface Store {
    * has not played for longest comes first.
    */
   skills(): Promise<[key: string, skill: number][]>
+  /**
+   * Names this store, and no other: in a cluster, the results of all nodes come together by it and
+   * by their numbers. A copy of its folder has the same name, so two nodes must not use copies.
+   */
+  journal(): Promise<string>
+  /**
+   * At most `count` matches, in the order in which they were kept: from that number, or from the
+   * first one that is still there. Numbers count up by one.
+   */
+  records(from: number, count: number): Promise<{ first: number; records: MatchRecord[] }>
+  /** From this number on, no match goes to make room for new ones, up to a limit. */
+  keepFrom(number: number): void
+  /**
+   * For a directory that knows nothing of this store: all skills as they were after the match
+   * `applied`, in parts. With `records` after it, that is all that this store knows.
+   */
+  known(): Promise<{ applied: number; skills: AsyncIterable<KnownSkill[]> }>
   /** Of the same players, by the same keys: their names as they were written last. */
   names(): Promise<[key: string, name: string][]>
   /** Whose these keys are; those of an earlier version are nobody's. */

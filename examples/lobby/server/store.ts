@@ -2,10 +2,11 @@
 // LevelDB; or in memory alone. Knows no rules of the game: what it is given it keeps, whole or not
 // at all.
 
+import { randomUUID } from 'node:crypto'
 import { join } from 'node:path'
 import { type BatchOperation, ClassicLevel } from 'classic-level'
 import type { Ban } from '../rules/bans.ts'
-import type { MatchRecord, Store } from '../rules/records.ts'
+import type { KnownSkill, MatchRecord, Store } from '../rules/records.ts'
 import { MAX_SKILLS } from '../rules/skills.ts'
 import { keyOf } from '../wire/protocol.ts'
 
@@ -63,26 +64,48 @@ export async function openStore(folder: string, options: StoreOptions = {}): Pro
 const MAX_BATCH_MATCHES = 32
 
 const MAX_REMEMBERED = 100
+/** Matches that no directory of a cluster has yet stay for this much longer. */
+const MORE_TO_APPLY = 10
+/** Skills that are read at once. */
+const SKILLS_A_PART = 500
 
 /**
  * Keeps the last hundred matches, and nothing beyond the process: a server that starts with it
  * knows nobody.
  */
 export function memoryStore(): Store {
+  const name = `memory ${randomUUID()}`
+  /** The oldest first; it has the number `first`. */
   const matches: MatchRecord[] = []
+  let first = 0
+  let keptFrom = Number.POSITIVE_INFINITY
   return {
     async keep(match) {
-      matches.unshift(match)
-      if (matches.length > MAX_REMEMBERED) matches.pop()
+      matches.push(match)
+      const most = first < keptFrom ? MAX_REMEMBERED : MAX_REMEMBERED * MORE_TO_APPLY
+      while (matches.length > most) {
+        matches.shift()
+        first++
+      }
     },
-    recent: async (count) => matches.slice(0, count),
+    recent: async (count) => matches.slice(-count).reverse(),
+    journal: async () => name,
+    async records(from, count) {
+      const at = Math.max(from, first)
+      return { first: at, records: matches.slice(at - first, at - first + count) }
+    },
+    keepFrom(number) {
+      keptFrom = number
+    },
+    known: async () => ({ applied: first - 1, skills: (async function* () {})() }),
     skills: async () => [],
     names: async () => [],
     owners: async () => [],
     matchesOf: async (key, count) =>
       matches
         .filter((match) => match.scores.some(({ name }) => keyIn(match, name) === key))
-        .slice(0, count),
+        .slice(-count)
+        .reverse(),
     bans: async () => [],
     changeBans: async () => {},
     probe: async () => {},
@@ -105,8 +128,11 @@ interface KeptSkill {
   name?: string
   /** Whose it is. */
   account?: string
+  /** When that match ended. */
+  atMs?: number
 }
 
+type Snapshot = ReturnType<ClassicLevel['snapshot']>
 type Database = ReturnType<typeof databaseIn>
 type Operation = BatchOperation<ClassicLevel, string, MatchRecord | KeptSkill | Ban | string>
 
@@ -147,6 +173,8 @@ class LevelStore implements Store {
   /** The numbers of the oldest match and of the next one. */
   #first = 0
   #next = 0
+  /** From here on matches are needed: see {@link Store.keepFrom}. */
+  #keptFrom = Number.POSITIVE_INFINITY
   /** The keys of all skills. Who has not played for longest comes first, and goes first. */
   #known = new Set<string>()
   readonly #waiting: Waiting[] = []
@@ -239,6 +267,71 @@ class LevelStore implements Store {
     }
   }
 
+  async journal(): Promise<string> {
+    this.#mustBeOpen()
+    try {
+      const kept = await this.#database.db.get('journal')
+      if (kept !== undefined) return kept
+      const name = randomUUID()
+      await this.#enqueue(() => [{ type: 'put', key: 'journal', value: name }])
+      return name
+    } catch (error) {
+      throw this.#explain(error, 'cannot be read')
+    }
+  }
+
+  async records(from: number, count: number) {
+    this.#mustBeOpen()
+    try {
+      const range = { gte: keyOfMatch(from), limit: count }
+      const entries = await this.#database.matches.iterator(range).all()
+      const [first] = entries[0] ?? [from]
+      return { first: Number(first), records: entries.map(([, record]) => record) }
+    } catch (error) {
+      throw this.#explain(error, 'cannot be read')
+    }
+  }
+
+  keepFrom(number: number): void {
+    this.#keptFrom = number
+  }
+
+  async known() {
+    this.#mustBeOpen()
+    const { db, matches } = this.#database
+    const snapshot = db.snapshot()
+    try {
+      const [last] = await matches.keys({ limit: 1, reverse: true, snapshot }).all()
+      const applied = last === undefined ? -1 : Number(last)
+      return { applied, skills: this.#knownSkills(snapshot) }
+    } catch (error) {
+      await snapshot.close()
+      throw this.#explain(error, 'cannot be read')
+    }
+  }
+
+  async *#knownSkills(snapshot: Snapshot): AsyncGenerator<KnownSkill[]> {
+    const { skills, matches } = this.#database
+    const iterator = skills.iterator({ snapshot })
+    try {
+      for (;;) {
+        const entries = await iterator.nextv(SKILLS_A_PART)
+        if (entries.length === 0) return
+        const keys = entries.map(([, { match }]) => keyOfMatch(match))
+        // A store of an earlier version has no times; a match may be gone.
+        const records = await matches.getMany(keys, { snapshot })
+        yield entries.map(([key, { skill, name = key, account, atMs }], at) => {
+          return { key, name, account, skill, atMs: atMs ?? records[at]?.endedAtMs ?? 1 }
+        })
+      }
+    } catch (error) {
+      throw this.#explain(error, 'cannot be read')
+    } finally {
+      await iterator.close()
+      await snapshot.close()
+    }
+  }
+
   async names(): Promise<[key: string, name: string][]> {
     this.#mustBeOpen()
     try {
@@ -328,13 +421,17 @@ class LevelStore implements Store {
       for (const { name, skill } of what.skills) {
         const key = keyIn(what, name)
         const account = what.identities?.find((one) => one.name === name)?.account
-        const value = { skill, match: number, name, ...(account === undefined ? {} : { account }) }
+        const { endedAtMs: atMs } = what
+        const value = { skill, match: number, name, atMs, ...(account && { account }) }
         operations.push({ type: 'put', sublevel: skills, key, value })
         this.#known.delete(key) // to the end of the line
         this.#known.add(key)
       }
     }
-    while (this.#next - this.#first > this.#options.maxMatches) {
+    const { maxMatches } = this.#options
+    while (this.#next - this.#first > maxMatches) {
+      const isNeeded = this.#first >= this.#keptFrom
+      if (isNeeded && this.#next - this.#first <= maxMatches * MORE_TO_APPLY) break
       const number = this.#first++
       operations.push({ type: 'del', sublevel: matches, key: keyOfMatch(number) })
       // One that cannot be read goes, too. (What is left of it in `played` leads nowhere.)
