@@ -32,6 +32,14 @@ test('seed 500: a token that came too late for its connection is no lost seat', 
   await replay({ seed: 500, durationMs: DURATION_MS, hosts: HOSTS, faults }, scenario)
 })
 
+test('seed 1882: a player whose welcome was lost is served under another name', {
+  timeout: 300_000
+}, async () => {
+  const { scenario } = new SimulatedLobby()
+  const all = { ...scenario, seeds: 1, firstSeed: 1882, durationMs: DURATION_MS, hosts: HOSTS }
+  expect(await explore(all)).toBe(1)
+})
+
 test('the same seed gives the same run, packet for packet', { timeout: 300_000 }, async () => {
   const traces: string[] = []
   for (const _ of [1, 2]) {

@@ -51,6 +51,7 @@ export class Witness {
   readonly #options: WitnessOptions
   readonly #host: SimulatedHost
   readonly #poller: Poller<Witness>
+  #name: string
   #connection: TcpConnection<Witness> | undefined
   #decoder = newDecoder()
   #token: string | undefined
@@ -73,6 +74,7 @@ export class Witness {
 
   constructor(host: SimulatedHost, options: WitnessOptions) {
     this.#host = host
+    this.#name = options.name
     this.#options = options
     this.#poller = host.poller()
   }
@@ -109,14 +111,14 @@ export class Witness {
   }
 
   #act(): void {
-    const { name, server } = this.#options
+    const { server } = this.#options
     if (this.#connection === undefined) {
       this.#decoder = newDecoder()
       this.#connection = this.#poller.connectTcp({ ...server, timeoutMs: SILENCE_MS })
       this.#isResuming = this.#token !== undefined
       this.#send(
         this.#token === undefined
-          ? { type: 'name', name, account: this.#account }
+          ? { type: 'name', name: this.#name, account: this.#account }
           : { type: 'resume', token: this.#token }
       )
       return
@@ -141,7 +143,7 @@ export class Witness {
     const silentMs = this.#host.now - this.#heardAtMs
     switch (message.type) {
       case 'welcome':
-        if (message.name !== this.#options.name) throw new Error(`it is ${message.name} now`)
+        if (message.name !== this.#name) throw new Error(`it is ${message.name} now`)
         if (this.#isResuming) this.#options.seen.resumes++
         else this.#isPlaced = false
         this.#isResuming = false
@@ -201,7 +203,10 @@ export class Witness {
   }
 
   #hearError({ code }: Extract<ServerMessage, { type: 'error' }>, silentMs: number): void {
-    if (!this.#isResuming) return // a name that is taken until its seat is given up, a full queue
+    // Its welcome got lost, and the name is taken until that seat is given up: a person takes
+    // another one.
+    if (code === 'name-taken') this.#name = `${this.#options.name}${this.#host.random.below(10)}`
+    if (!this.#isResuming) return // a full queue, and the like
     this.#isResuming = false
     // The token came too late for this connection: the next one may bring it in time.
     if (code === 'sign-in-timeout') {
