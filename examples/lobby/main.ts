@@ -32,6 +32,8 @@ const usage = `A lobby server: players meet in rooms, talk, and play when all ar
   --settings      show every setting`
 
 const FIGURES_EVERY_MS = 1000
+/** So soon after a SIGTERM another one is the same. */
+const SAME_SIGNAL_MS = 2_000
 /** How often to look whether the shell of `npm start` is still there. */
 const SHELL_EVERY_MS = 250
 /** How long the bots have to end by themselves. */
@@ -130,18 +132,26 @@ async function serve(address: string, settings: Settings, botCount: number): Pro
     if (bots?.connected) bots.disconnect()
   }
   process.on('SIGINT', stop)
-  // From an operator: running matches may end first. A second SIGTERM is the same as Ctrl-C.
-  let isDraining = false
+  // From an operator: running matches may end first. A second SIGTERM is the same as Ctrl-C; but a
+  // signal to a whole group comes from the kernel, and once more from each process that passes it
+  // on.
+  let drainedMs: number | undefined
   const drain = () => {
-    if (isDraining || isStopping) return
-    isDraining = true
-    process.on('SIGTERM', stop)
+    if (isStopping) return
+    const nowMs = performance.now()
+    if (drainedMs !== undefined) {
+      if (nowMs - drainedMs >= SAME_SIGNAL_MS) stop()
+      return
+    }
+    drainedMs = nowMs
     line.end()
     console.log('Draining: no new players; running matches may end.')
     server.drain()
   }
-  process.once('SIGTERM', drain)
-  const shellWatch = watchShell(drain)
+  process.on('SIGTERM', drain)
+  const shellWatch = watchShell(() => {
+    if (drainedMs === undefined) drain()
+  })
 
   let before = server.figures
   let beforeMs = performance.now()

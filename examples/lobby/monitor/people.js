@@ -1,6 +1,6 @@
 // @ts-check
-// The players, found by name or address, and what can be done about each; the bans; and the audit
-// log. Asked for once a second, as the rooms are.
+// The players, found by name or address, and what can be done about each; what they have reported;
+// the bans; and the audit log. Asked for once a second, as the rooms are.
 import { actionButton, askFor } from './actions.js'
 import { byId, make, nameOf, setChildren, setText } from './dom.js'
 import { count } from './format.js'
@@ -8,7 +8,32 @@ import { count } from './format.js'
 /** @typedef {import('../rules/details.ts').PersonPage} PersonPage */
 /** @typedef {import('../rules/details.ts').PersonDetail} PersonDetail */
 /** @typedef {import('../rules/bans.ts').Ban} Ban */
+/** @typedef {import('../rules/reports.ts').Report} Report */
 /** @typedef {import('../server/server-figures.ts').AuditEntry} AuditEntry */
+
+/**
+ * @param {string} name
+ * @param {() => void} onDone
+ * @param {string} [why] Of whom there are several.
+ */
+function banButton(name, onDone, why = '') {
+  const ban = actionButton('Ban', `Ban ${name}${why}`)
+  ban.addEventListener('click', () =>
+    askFor(
+      {
+        path: 'ban',
+        title: `Ban ${name}?`,
+        explains: 'The name, its account and the address stay out until the ban ends.',
+        text: { label: 'Reason, which the player reads', field: 'reason', isNeeded: false },
+        minutes: true,
+        yes: 'Ban',
+        request: { name }
+      },
+      onDone
+    )
+  )
+  return ban
+}
 
 /** A row that stays while its player does, so that the focus does, too. */
 class PersonRow {
@@ -42,22 +67,7 @@ class PersonRow {
         onDone
       )
     )
-    const ban = actionButton('Ban', `Ban ${name}`)
-    ban.addEventListener('click', () =>
-      askFor(
-        {
-          path: 'ban',
-          title: `Ban ${name}?`,
-          explains: 'The name and the address stay out until the ban ends.',
-          text: { label: 'Reason, which the player reads', field: 'reason', isNeeded: false },
-          minutes: true,
-          yes: 'Ban',
-          request: { name }
-        },
-        onDone
-      )
-    )
-    const buttons = make('td', { class: 'acts' }, message, kick, ban)
+    const buttons = make('td', { class: 'acts' }, message, kick, banButton(name, onDone))
     this.row = make('tr', {}, make('th', {}, nameOf(name)), this.#address, this.#where, buttons)
   }
 
@@ -75,6 +85,8 @@ export class People {
   #rows = new Map()
   /** @type {Map<number, HTMLElement>} */
   #bans = new Map()
+  /** @type {Map<number, HTMLElement>} */
+  #reports = new Map()
 
   /** @param {(path: string) => Promise<any>} ask */
   constructor(ask) {
@@ -104,14 +116,16 @@ export class People {
 
   async refresh() {
     const find = this.#find.value.trim()
-    const [people, { bans }, { entries }] = await Promise.all([
+    const [people, { bans }, { reports }, { entries }] = await Promise.all([
       this.#ask(`admin/players?find=${encodeURIComponent(find)}`),
       this.#ask('admin/bans'),
+      this.#ask('admin/reports'),
       this.#ask('admin/audit')
     ])
     if (find !== this.#find.value.trim()) return // somebody has typed on meanwhile
     this.#showPeople(people)
     this.#showBans(bans)
+    this.#showReports(reports)
     showAudit(entries)
   }
 
@@ -133,6 +147,33 @@ export class People {
     )
     byId('no-people').hidden = total > 0
     setText(byId('people-count'), `${count(players.length)} of ${count(total)}`)
+  }
+
+  /** @param {Report[]} reports */
+  #showReports(reports) {
+    const rows = new Map(
+      reports.map((report) => [report.id, this.#reports.get(report.id) ?? this.#reportRow(report)])
+    )
+    this.#reports = rows
+    setChildren(byId('reports'), [...rows.values()])
+    byId('no-reports').hidden = reports.length > 0
+  }
+
+  /** @param {Report} report */
+  #reportRow({ id, atMs, by, name, address, room, text, said }) {
+    const time = new Date(atMs).toLocaleString('en-GB', { dateStyle: 'short', timeStyle: 'short' })
+    const where = [address, room].filter((word) => word !== undefined && word !== '').join(', ')
+    const of = make('th', {}, nameOf(name), make('span', { class: 'note', text: ` ${where}` }))
+    const lines = said.map((line) => make('li', {}, make('bdi', { text: line })))
+    const what = make(
+      'td',
+      {},
+      make('bdi', { text }),
+      make('span', { class: 'note' }, ' by ', nameOf(by), `, ${time}`),
+      make('ul', { class: 'said' }, ...lines)
+    )
+    const ban = banButton(name, this.#refreshSoon, `, of report ${id}`)
+    return make('tr', {}, of, what, make('td', { class: 'acts' }, ban))
   }
 
   /** @param {Ban[]} bans */

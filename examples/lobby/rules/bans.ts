@@ -1,4 +1,5 @@
-// Who an operator keeps out: by the key of a name, by an address, or by both, and until when. Pure:
+// Who an operator keeps out: by the key of a name and the account of its player, by an address, or
+// by all of them, and until when. Pure:
 // the time is passed in, in milliseconds since 1970, since a ban outlives the server.
 
 export interface Ban {
@@ -8,6 +9,8 @@ export interface Ban {
   name?: string
   /** By which the name is compared, as in the table of players. */
   key?: string
+  /** Of the player with that name: under whatever name it comes back. See accounts.ts. */
+  account?: string
   /** As limits count it: of IPv6 the /64. */
   address?: string
   /** Shown to the player. */
@@ -18,13 +21,18 @@ export interface Ban {
   untilMs: number
 }
 
+const MARKS = ['key', 'account', 'address'] as const
+type Mark = (typeof MARKS)[number]
+/** By the value of a mark. */
+const Index = Map<string, Ban>
+
 /** More are refused. */
 export const MAX_BANS = 10_000
 
 export class Bans {
   readonly #byId = new Map<number, Ban>()
-  readonly #byKey = new Map<string, Ban>()
-  readonly #byAddress = new Map<string, Ban>()
+  /** For each field by which somebody is known again. */
+  readonly #indexes = { key: new Index(), account: new Index(), address: new Index() }
   #nextId = 1
 
   /** Goes on from what a store has kept. */
@@ -44,12 +52,12 @@ export class Bans {
   /** A newer ban of the same name or address replaces an older one. Returns those replaced. */
   add(ban: Ban): Ban[] {
     const replaced = [...this.#byId.values()].filter(
-      ({ key, address }) => key === ban.key && address === ban.address
+      ({ key, account, address }) =>
+        key === ban.key && account === ban.account && address === ban.address
     )
     for (const { id } of replaced) this.delete(id)
     this.#byId.set(ban.id, ban)
-    if (ban.key !== undefined) this.#index(this.#byKey, 'key', ban.key)
-    if (ban.address !== undefined) this.#index(this.#byAddress, 'address', ban.address)
+    for (const mark of MARKS) this.#index(mark, ban[mark])
     this.#nextId = Math.max(this.#nextId, ban.id + 1)
     return replaced
   }
@@ -58,17 +66,13 @@ export class Bans {
     const ban = this.#byId.get(id)
     if (ban === undefined) return undefined
     this.#byId.delete(id)
-    if (ban.key !== undefined) this.#index(this.#byKey, 'key', ban.key)
-    if (ban.address !== undefined) this.#index(this.#byAddress, 'address', ban.address)
+    for (const mark of MARKS) this.#index(mark, ban[mark])
     return ban
   }
 
-  /** The ban that keeps this name or this address out now. */
-  of({ key, address }: { key?: string; address?: string }, nowMs: number): Ban | undefined {
-    const found = [
-      key === undefined ? undefined : this.#byKey.get(key),
-      address === undefined ? undefined : this.#byAddress.get(address)
-    ]
+  /** The ban that keeps somebody with one of these out now. */
+  of(marks: { [mark in Mark]?: string }, nowMs: number): Ban | undefined {
+    const found = MARKS.map((mark) => this.#indexes[mark].get(marks[mark] ?? ''))
     return found.find((ban) => ban !== undefined && nowMs < ban.untilMs)
   }
 
@@ -85,10 +89,12 @@ export class Bans {
   }
 
   /** There can be several for one name, with different addresses: the longest one counts. */
-  #index(index: Map<string, Ban>, field: 'key' | 'address', value: string): void {
+  #index(mark: Mark, value: string | undefined): void {
+    if (value === undefined) return
+    const index = this.#indexes[mark]
     let longest: Ban | undefined
     for (const ban of this.#byId.values()) {
-      if (ban[field] === value && ban.untilMs > (longest?.untilMs ?? 0)) longest = ban
+      if (ban[mark] === value && ban.untilMs > (longest?.untilMs ?? 0)) longest = ban
     }
     if (longest === undefined) index.delete(value)
     else index.set(value, longest)

@@ -260,6 +260,11 @@ export class Lobby {
     return this.#players.get(keyOf(name))
   }
 
+  /** The account that a name belongs to, whether its player is here or not. */
+  ownerOf(name: string): string | undefined {
+    return this.#accounts.ownerOf(name)
+  }
+
   /** A page of the players whose names or addresses contain `find`. */
   people(from: number, find: string): PersonPage {
     const key = keyOf(find)
@@ -282,8 +287,10 @@ export class Lobby {
 
   /** The players that it is for are disconnected, and stay out until it ends. */
   enforce(ban: Ban, nowMs: number): void {
-    const player = ban.key === undefined ? undefined : this.#players.get(ban.key)
-    if (player !== undefined) this.sendAway(player, refusalOf(ban), nowMs)
+    const isMeant = (player: Player, key: string) =>
+      key === ban.key || (ban.account !== undefined && player.account === ban.account)
+    for (const [key, player] of [...this.#players])
+      if (isMeant(player, key)) this.sendAway(player, refusalOf(ban), nowMs)
     if (ban.address === undefined) return
     const there = [...this.#present].filter(({ block }) => block === ban.address)
     for (const session of there) this.#dismiss(session, refusalOf(ban))
@@ -805,7 +812,7 @@ export class Lobby {
     if (!this.#signInRates.take(session.block, nowMs))
       throw new Refusal('too-fast', 'too many sign-ins from your address; wait a moment')
     const key = keyOf(name)
-    this.#mustNotBeBanned(key)
+    this.#mustNotBeBanned(key, account)
     // Also that of a player who is away: the name is part of the seat.
     if (this.#players.has(key)) throw new Refusal('name-taken', 'this name is taken')
     if (!this.#accounts.mayUse(account, name))
@@ -896,7 +903,8 @@ export class Lobby {
   ): void {
     const { accounts } = room
     const accountOf = (name: string) => accounts.get(name) as string
-    const identities = players.map((name) => {
+    // A name that comes twice was that of somebody who has left: the last one is whose it is.
+    const identities = [...new Set(players)].map((name) => {
       const account = accountOf(name)
       return { name, account, key: this.#accounts.keyFor(account, name) }
     })
@@ -924,7 +932,7 @@ export class Lobby {
     }
     if (result.winners.length > 0) {
       for (const [at, { name, account, key }] of identities.entries()) {
-        this.#accounts.claim(account, key)
+        this.#accounts.claim(account, key, keyOf(name))
         this.#leaders.set(key, name, skills[at].skill)
       }
     }
@@ -1207,7 +1215,7 @@ export class Lobby {
     const other = remote ?? this.#mustBeHere(name)
     if (!session.bucket.take(REPORT_COST, nowMs))
       throw new Refusal('too-fast', 'you report too often; wait a moment')
-    const report: Report = {
+    const report = this.reports.add({
       atMs: this.#outlet.dateMs(),
       by: player.name,
       byAddress: player.block,
@@ -1216,8 +1224,7 @@ export class Lobby {
       room: other instanceof Player ? other.room?.name : undefined,
       text,
       said: [...other.said]
-    }
-    this.reports.add(report)
+    })
     this.#outlet.reported?.(report)
     this.#tell(player, { type: 'reported', name: other.name })
   }
@@ -1267,8 +1274,8 @@ export class Lobby {
     if (this.#isDraining) throw new Refusal('draining', 'the server is about to shut down')
   }
 
-  #mustNotBeBanned(key: string): void {
-    const ban = this.bans.of({ key }, this.#outlet.dateMs())
+  #mustNotBeBanned(key: string, account: string): void {
+    const ban = this.bans.of({ key, account }, this.#outlet.dateMs())
     if (ban !== undefined) throw refusalOf(ban)
   }
 

@@ -2,6 +2,8 @@
 // can judge it later. Pure.
 
 export interface Report {
+  /** Counts up. */
+  id: number
   /** Milliseconds since 1970. */
   atMs: number
   by: string
@@ -20,10 +22,14 @@ const MAX_REPORTS = 200
 
 export class Reports {
   readonly #all: Report[] = []
+  #made = 0
 
-  add(report: Report): void {
-    this.#all.unshift(report)
+  /** Returns the report, with its number. */
+  add(report: Omit<Report, 'id'>): Report {
+    const numbered = { id: ++this.#made, ...report }
+    this.#all.unshift(numbered)
     if (this.#all.length > MAX_REPORTS) this.#all.pop()
+    return numbered
   }
 
   /** The newest first. */

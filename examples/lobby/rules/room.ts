@@ -89,7 +89,7 @@ export class Room {
   /** Those whom the host removed. */
   readonly #kicked = new ShutOut()
   readonly #tries: PasswordTries
-  /** Of those who began the match: their accounts, by their names. */
+  /** Of those who play, or have played, in the match: their accounts, by their names. */
   #accounts = new Map<string, string>()
   #host: Player | undefined
   #startsMs: number | undefined
@@ -566,6 +566,7 @@ export class Room {
 
   /** Somebody comes into the running match: for everybody it has one player more. */
   #joinMatch(match: Match, player: Player, nowMs: number): void {
+    this.#accounts.set(player.name, player.account)
     const events = match.join(player.name)
     this.#tell(matchStarted(match, nowMs))
     this.#happened(events)

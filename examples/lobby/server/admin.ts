@@ -4,6 +4,7 @@ import type { IncomingMessage } from 'node:http'
 import { z } from 'zod'
 import type { Ban } from '../rules/bans.ts'
 import type { PersonPage } from '../rules/details.ts'
+import type { Report } from '../rules/reports.ts'
 import type { AuditLog } from './audit-log.ts'
 import type { AuditEntry } from './server-figures.ts'
 
@@ -33,6 +34,8 @@ export interface AdminActions {
   /** A page of the players whose names or addresses contain `find`. */
   people(from: number, find: string): PersonPage
   bans(): Ban[]
+  /** What players have reported, the newest first. */
+  reports(): readonly Report[]
   message(name: string, text: string): void
   kick(name: string, reason: string): void
   /** Fulfilled when the ban is in the store. */
@@ -175,13 +178,15 @@ export class Admin {
       }
       case 'bans':
         return { status: 200, body: { bans: this.#actions.bans() } }
+      case 'reports':
+        return { status: 200, body: { reports: this.#actions.reports() } }
       case 'audit':
         return { status: 200, body: { entries: this.#audit.recent() } }
       default:
         throw new AdminRefusal(
           404,
           'not-found',
-          'there are /admin/players?from=0&find=, /admin/bans and /admin/audit'
+          'there are /admin/players?from=0&find=, /admin/bans, /admin/reports and /admin/audit'
         )
     }
   }

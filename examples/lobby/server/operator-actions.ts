@@ -9,6 +9,7 @@ import type { PersonPage } from '../rules/details.ts'
 import type { Lobby } from '../rules/lobby.ts'
 import type { Player } from '../rules/player.ts'
 import type { Store } from '../rules/records.ts'
+import type { Report } from '../rules/reports.ts'
 import { keyOf, Refusal } from '../wire/protocol.ts'
 import { type AdminActions, AdminRefusal, type BanRequest } from './admin.ts'
 
@@ -37,6 +38,10 @@ export class OperatorActions implements AdminActions {
     return this.#lobby.bans.list(this.#place.dateMs())
   }
 
+  reports(): readonly Report[] {
+    return this.#lobby.reports.list
+  }
+
   message(name: string, text: string): void {
     this.#lobby.announce(text, this.#player(name))
   }
@@ -61,6 +66,7 @@ export class OperatorActions implements AdminActions {
       id: bans.nextId,
       name: player?.name ?? name,
       key: name === undefined ? undefined : keyOf(name),
+      account: player?.account ?? (name === undefined ? undefined : this.#lobby.ownerOf(name)),
       address: address === undefined ? ofPlayer : blockOf(address),
       reason,
       by,
@@ -68,6 +74,7 @@ export class OperatorActions implements AdminActions {
       untilMs: atMs + minutes * MINUTE_MS
     }
     if (ban.address === '') delete ban.address // of a connection that is gone
+    if (ban.account === undefined) delete ban.account
     const replaced = bans.add(ban)
     this.#lobby.enforce(ban, this.#place.nowMs())
     // It counts from now on, also if it cannot be kept; the answer says so.

@@ -14,6 +14,7 @@ import { pathToFileURL } from 'node:url'
 import { type ConnectionDuplex, type TcpConnection, toDuplex } from 'pollport'
 import { pathOf, StaticFiles, securityHeaders } from '../gateway/static-files.ts'
 import type { TlsFiles } from '../gateway/tls-files.ts'
+import { blockOf, firstOfLargest } from '../rules/address.ts'
 import type { RoomPage } from '../rules/details.ts'
 import type { Admin } from './admin.ts'
 import { Metrics } from './metrics.ts'
@@ -29,7 +30,10 @@ export interface OperatorsSource {
 }
 
 export const defaultOperatorLimits = {
-  /** At once; a browser opens six for a page. */
+  /**
+   * At once; a browser opens six for a page. Of one more, the address with most of them loses the
+   * oldest one, of those that are not being answered.
+   */
   maxConnections: 64,
   /**
    * From connecting, or from the last answer, to the end of the next request, and then until the
@@ -62,6 +66,16 @@ const page = {
   '/uplot.css': packageFile('uplot/dist/uPlot.min.css')
 }
 
+/** A connection that is open. */
+interface Visit {
+  raw: ConnectionDuplex
+  /** Of its address: see {@link blockOf}. */
+  block: string
+  deadline: NodeJS.Timeout
+  /** A request is being answered. */
+  isServed: boolean
+}
+
 export class Operators {
   readonly #source: OperatorsSource
   readonly #guard: OperatorGuard
@@ -70,11 +84,11 @@ export class Operators {
   readonly #metrics = new Metrics()
   readonly #http
   /**
-   * Of each connection that is open. An `http.Server` that does not listen itself checks no
-   * `headersTimeout` (see `toDuplex`), and its `timeout` starts again with every byte: a client
-   * that sends one now and then would stay for ever.
+   * Each connection that is open, the oldest first, with its deadline. An `http.Server` that does
+   * not listen itself checks no `headersTimeout` (see `toDuplex`), and its `timeout` starts again
+   * with every byte: a client that sends one now and then would stay for ever.
    */
-  readonly #deadlines = new Map<Duplex, NodeJS.Timeout>()
+  readonly #visits = new Map<Duplex, Visit>()
 
   constructor(
     source: OperatorsSource,
@@ -87,9 +101,13 @@ export class Operators {
     this.#http = createServer(
       { maxHeaderSize: this.#limits.maxRequestBytes },
       (request, response) => {
-        const deadline = this.#deadlines.get(request.socket)
-        deadline?.refresh()
-        response.once('close', () => deadline?.refresh())
+        const visit = this.#visits.get(request.socket)
+        if (visit !== undefined) visit.isServed = true
+        visit?.deadline.refresh()
+        response.once('close', () => {
+          if (visit !== undefined) visit.isServed = false
+          visit?.deadline.refresh()
+        })
         this.#answer(request, response).catch((error) => send(response, 500, `${error}\n`))
       }
     )
@@ -97,22 +115,31 @@ export class Operators {
 
   /** A connection that was accepted at the operators' port. */
   serve(connection: TcpConnection<never>, tls?: TlsFiles): void {
-    if (this.#deadlines.size >= this.#limits.maxConnections) {
-      connection.close()
-      return
-    }
+    if (this.#visits.size >= this.#limits.maxConnections) this.#makeRoom()
+    const block = blockOf(connection.remoteAddress.address)
     const raw = toDuplex(connection)
     const stream = tls === undefined ? raw : tls.secure(raw)
     stream.on('error', () => {}) // 'close' follows
     // It keeps no process alive: the server's own end closes the connections.
     const deadline = setTimeout(() => raw.resetAndDestroy(), this.#limits.requestMs).unref()
-    this.#deadlines.set(stream, deadline)
+    this.#visits.set(stream, { raw, block, deadline, isServed: false })
     stream.once('close', () => {
       clearTimeout(deadline)
-      this.#deadlines.delete(stream)
+      this.#visits.delete(stream)
     })
     if (tls === undefined) this.#http.emit('connection', stream)
     else stream.once('secure', () => this.#http.emit('connection', stream))
+  }
+
+  /** Nobody alone can keep everybody else out: not the monitor, and not what asks for /healthz. */
+  #makeRoom(): void {
+    const idle = [...this.#visits].filter(([, { isServed }]) => !isServed)
+    const blocks = new Map(
+      (idle.length > 0 ? idle : [...this.#visits]).map(([stream, { block }]) => [stream, block])
+    )
+    const first = firstOfLargest(blocks)
+    this.#visits.get(first)?.raw.resetAndDestroy()
+    this.#visits.delete(first)
   }
 
   async #answer(request: IncomingMessage, response: ServerResponse): Promise<void> {

@@ -22,6 +22,7 @@ import type { Kept } from '../rules/lobby.ts'
 import { newSeed } from '../rules/random.ts'
 import type { Store } from '../rules/records.ts'
 import { MAX_SKILLS, Skills } from '../rules/skills.ts'
+import { keyOf } from '../wire/names.ts'
 import { Admin } from './admin.ts'
 import { AuditLog } from './audit-log.ts'
 import { gameSettingsOf, gamesFor, type Settings } from './config.ts'
@@ -448,6 +449,9 @@ async function keptIn(store: Store): Promise<Kept> {
   const names = new Map(await store.names())
   const leaders = new Leaderboard(MAX_SKILLS)
   for (const [key, skill] of skills) leaders.set(key, names.get(key) ?? key, skill)
-  const accounts = new Accounts(MAX_SKILLS, await store.owners())
+  const owners = (await store.owners()).map(([key, account]) => {
+    return [key, account, keyOf(names.get(key) ?? key)] as const
+  })
+  const accounts = new Accounts(MAX_SKILLS, owners)
   return { skills: new Skills(skills), leaders, bans: new Bans(await store.bans()), accounts }
 }

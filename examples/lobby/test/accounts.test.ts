@@ -3,11 +3,15 @@ import { mkdtempSync, readFileSync, rmSync, statSync, writeFileSync } from 'node
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { expect, onTestFinished, test } from 'vitest'
+import { z } from 'zod'
 import { isWindows } from '../../../test/support/system.ts'
 import { Accounts } from '../rules/accounts.ts'
+import { defineGame, gamesOf } from '../rules/game.ts'
 import { defaultLimits } from '../rules/limits.ts'
 import { RatedPairs } from '../rules/rated-pairs.ts'
+import type { Session } from '../rules/session.ts'
 import { tokenKeyIn } from '../server/token-key.ts'
+import { keyOf } from '../wire/names.ts'
 import { AccountSigner, newPlayerId, TokenSigner } from '../wire/tokens.ts'
 import { openLobby, Person } from './person.ts'
 import { Table } from './table.ts'
@@ -65,6 +69,77 @@ test('a name without a result belongs to nobody once its player has gone', () =>
   const table = new Table()
   table.lobby.leave(enter(table, 'Ann').session, table.nowMs)
   expect(enter(table, 'Ann').welcome).toMatchObject({ type: 'welcome' })
+})
+
+test('the name that an account played under last is its own, too', () => {
+  const table = new Table()
+  const ann = enter(table, 'Ann')
+  const bob = enter(table, 'Bob')
+  playMatch(table, ann, bob)
+  const names = ['Zoe', 'Yve']
+  for (const name of names) {
+    const last = table.lobby.playerNamed(names.indexOf(name) === 0 ? 'Ann' : 'Zoe')
+    if (last?.session !== undefined) table.lobby.leave(last.session, table.nowMs)
+    const renamed = enter(table, name, ann.account)
+    playMatch(table, renamed, bob)
+    table.do(renamed.session, { type: 'leaders' })
+    expect(table.heard(renamed.session).at(-1)).toMatchObject({ leaders: [{ name }, {}] })
+    expect(enter(table, name.toUpperCase()).welcome).toMatchObject({ code: 'name-taken' })
+  }
+  table.lobby.leave(table.lobby.playerNamed('Yve')?.session as Session, table.nowMs)
+  expect(enter(table, 'Yve').welcome).toMatchObject({ code: 'name-reserved' })
+  expect(enter(table, 'Ann').welcome).toMatchObject({ code: 'name-reserved' })
+  // Not all that it ever had: names would run out.
+  expect(enter(table, 'Zoe').welcome).toMatchObject({ type: 'welcome' })
+})
+
+test('whoever comes into a running match plays it under their own account', () => {
+  const winsWhenLeft = defineGame({
+    name: 'last',
+    title: 'The last to stay',
+    players: { least: 2, most: 4 },
+    hz: 30,
+    settings: z.strictObject({}),
+    input: z.strictObject({}),
+    create: ({ players }) => players.map(() => true),
+    onInput: () => {},
+    onJoin: (state) => void state.push(true),
+    onLeave(state, player) {
+      state[player] = false
+    },
+    sharedView: (state) => [...state],
+    isOver(state) {
+      const places = state.map((stays) => (stays ? 1 : 2))
+      return places.filter((place) => place === 1).length > 1
+        ? undefined
+        : { places, scores: state.map(() => 0) }
+    }
+  })
+  const table = new Table({}, gamesOf(winsWhenLeft))
+  const win = (name: string) => {
+    const [ann, bob] = [table.player(`${name}'s Ann`), table.player(`${name}'s Bob`)]
+    table.do(ann, { type: 'create', room: name })
+    table.do(bob, { type: 'join', room: name })
+    for (const each of [ann, bob]) table.do(each, { type: 'ready' })
+    const late = enter(table, name)
+    table.do(late.session, { type: 'join', room: name })
+    for (const each of [ann, bob]) table.lobby.leave(each, table.nowMs)
+    expect(table.heard(late.session).at(-1)).toMatchObject({ winners: [name] })
+    return late
+  }
+  const xavier = win('Xavier')
+  const yves = win('Yves')
+  const [first, second] = table.kept.map(({ identities }) => identities?.at(-1))
+  expect(first).toMatchObject({ name: 'Xavier', key: keyOf('Xavier') })
+  expect(second).toMatchObject({ name: 'Yves', key: keyOf('Yves') })
+  expect(first?.account).not.toBe(second?.account)
+  table.do(xavier.session, { type: 'leaders' })
+  const leaders = table.heard(xavier.session).at(-1)
+  expect(leaders).toMatchObject({
+    leaders: expect.arrayContaining([{ name: 'Xavier', skill: expect.any(Number) }])
+  })
+  table.lobby.leave(yves.session, table.nowMs)
+  expect(enter(table, 'Yves').welcome).toMatchObject({ code: 'name-reserved' })
 })
 
 test('under another name the account goes on with its skill, and its first name stays its own', () => {

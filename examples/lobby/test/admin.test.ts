@@ -147,6 +147,65 @@ test('a banned player stays out by name and by address until the ban ends, or is
   await fourth.next('welcome')
 })
 
+test('a banned account stays out under any name and from anywhere, also one that was away', async () => {
+  const store = newFolder()
+  const first = await openLobby({ store })
+  const bob = await Person.signIn(first, 'Bob')
+  const [{ account }] = bob.all('welcome')
+  await act(first.operatorPort, 'ban', { name: 'Bob', minutes: 60, reason: 'cheats' })
+  await bob.refused('banned')
+  const come = async (server: LobbyServer, name: string, token?: string) => {
+    const person = await Person.arrive(server, '127.0.0.9')
+    person.send({ type: 'name', name, account: token })
+    return person
+  }
+  await (await come(first, 'Zed', account)).refused('banned')
+  await (await come(first, 'Zed')).next('welcome') // somebody else, for all we know
+
+  // A name with a result is an account's, and so is the ban of that name, whoever is here.
+  const [ann, cid] = await Person.roomOf(first, 'Ann', 'Cid')
+  const [{ account: annsAccount }] = ann.all('welcome')
+  for (const each of [ann, cid]) each.send({ type: 'ready' })
+  await ann.next('match-started')
+  cid.send({ type: 'leave' })
+  await ann.next('match-ended')
+  ann.send({ type: 'sign-out' })
+  await ann.next('signed-out')
+  await act(first.operatorPort, 'ban', { name: 'ann', minutes: 60 })
+  await (await come(first, 'Nan', annsAccount)).refused('banned')
+  first.stop()
+  await first.ended
+  const second = await openLobby({ store })
+  await (await come(second, 'Zed', account)).refused('banned')
+  await (await come(second, 'Nan', annsAccount)).refused('banned')
+})
+
+test('operators read what players have reported, the newest first', async () => {
+  const server = await openLobby()
+  const [ann, bob] = await Person.roomOf(server, 'Ann', 'Bob')
+  bob.send({ type: 'say', text: 'what is your password?' })
+  await ann.next('chat')
+  for (const text of ['asks for passwords', 'and again']) {
+    ann.send({ type: 'report', name: 'Bob', text })
+    await ann.next('reported')
+  }
+  expect((await ask(server.operatorPort, 'reports')).body).toMatchObject({
+    reports: [
+      { id: 2, text: 'and again' },
+      {
+        id: 1,
+        by: 'Ann',
+        byAddress: '127.0.0.1',
+        name: 'Bob',
+        address: '127.0.0.1',
+        room: 'Den',
+        text: 'asks for passwords',
+        said: ['what is your password?']
+      }
+    ]
+  })
+})
+
 test('a ban can be for an address with nobody there, and outlives the server', async () => {
   const store = newFolder()
   const first = await openLobby({ store })

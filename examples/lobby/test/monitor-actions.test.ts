@@ -54,6 +54,9 @@ describe.skipIf(whyNoBrowser !== undefined)('in a browser', () => {
     await press('Ban Ann')
     await page.getByLabel('For', { exact: true }).selectOption('1 week')
     await confirm(page, 'Ban', 'spam')
+    await page.locator('#reports').filter({ hasText: 'what is your password?' }).waitFor()
+    await press('Ban Ann, of report 1')
+    await confirm(page, 'Ban', 'asked for passwords')
     await press('Lift the ban of Eve')
     await confirm(page, 'Lift')
     await press('Den')
@@ -67,6 +70,10 @@ describe.skipIf(whyNoBrowser !== undefined)('in a browser', () => {
       ['message', 'Ann', 'hello Ann'],
       ['kick', 'Ann', 'no reason given'],
       ['ban', { name: 'Ann', minutes: 10_080, reason: 'spam', withAddress: true, by: 'Olga' }],
+      [
+        'ban',
+        { name: 'Ann', minutes: 60, reason: 'asked for passwords', withAddress: true, by: 'Olga' }
+      ],
       ['unban', 1],
       ['close-room', 'Den', 'bad name'],
       ['announce', 'cake at five'],
@@ -99,7 +106,7 @@ describe.skipIf(whyNoBrowser !== undefined)('in a browser', () => {
     await page.getByRole('button', { name: 'Den', exact: true }).click()
     expect(await findings(page)).toEqual([])
     expect(await page.evaluate('document.documentElement.scrollWidth')).toBeLessThanOrEqual(width)
-    await page.getByRole('button', { name: 'Ban Ann' }).click()
+    await page.getByRole('button', { name: 'Ban Ann', exact: true }).click()
     expect(await findings(page)).toEqual([])
   })
 })

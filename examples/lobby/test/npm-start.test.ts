@@ -43,8 +43,11 @@ function start(program: string, ...flags: string[]) {
 }
 
 // Windows has no signals between processes.
-const sentence = 'SIGTERM to npm start $what drains: a match goes on until it has ended'
-test.skipIf(isWindows).each(places)(sentence, async ({ program }) => {
+const sentence = 'SIGTERM $how of npm start $what drains: a match goes on until it has ended'
+const ways = places.flatMap((place) =>
+  ['to the shell', 'to the group'].map((how) => ({ ...place, how }))
+)
+test.skipIf(isWindows).each(ways)(sentence, async ({ program, how }) => {
   const started = start(program, '--coin-arena.match-ms 600000', '--countdown-ms 0')
   const open = () => /open on 127\.0\.0\.1:(\d+)/.exec(started.output)
   await until('the lobby is open', () => open() !== null)
@@ -52,7 +55,9 @@ test.skipIf(isWindows).each(places)(sentence, async ({ program }) => {
   const [ann, bob] = await Person.roomOf({ port }, 'Ann', 'Bob')
   for (const each of [ann, bob]) each.send({ type: 'ready' })
   for (const each of [ann, bob]) await each.next('match-started')
-  started.shell.kill('SIGTERM')
+  if (how === 'to the shell') started.shell.kill('SIGTERM')
+  // As timeout(1) and supervisors do: each process gets it, and some pass it on.
+  else process.kill(-(started.shell.pid as number), 'SIGTERM')
   await ann.next('draining')
   // As long as several looks of setup.mjs whether it is an orphan.
   await new Promise((resolve) => setTimeout(resolve, 1_000))

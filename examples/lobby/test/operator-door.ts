@@ -78,6 +78,19 @@ function madeUpActions(done: unknown[]): AdminActions {
       return { players: [ann], from, total: 1 }
     },
     bans: () => [ban({ name: 'Eve', reason: 'spam', untilMs: Date.UTC(2030, 0, 1) })],
+    reports: () => [
+      {
+        id: 1,
+        atMs: Date.UTC(2029, 0, 1, 12),
+        by: 'Bob',
+        byAddress: '192.0.2.2',
+        name: 'Ann',
+        address: '192.0.2.1',
+        room: 'Den',
+        text: 'asks for passwords',
+        said: ['hello', 'what is your password?']
+      }
+    ],
     message: note('message'),
     kick: note('kick'),
     ban: async (request) => {

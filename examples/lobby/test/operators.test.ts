@@ -31,8 +31,8 @@ function metricsIn(body: string): Record<string, number> {
 }
 
 /** Somebody on Node's own `net` who writes bytes, whatever they mean. */
-function visitor(port: number) {
-  const socket = connect({ port, host: '127.0.0.1' })
+function visitor(port: number, localAddress?: string) {
+  const socket = connect({ port, host: '127.0.0.1', localAddress })
   onTestFinished(() => void socket.destroy())
   const seen = { socket, text: '', isClosed: false }
   socket.setEncoding('latin1').on('data', (text) => {
@@ -289,18 +289,18 @@ test('visitors who reset their connections, whatever they were sent, disturb nob
   await until('all are gone', () => poller.stats.sockets === 1)
 })
 
-test('one connection more than the limit is closed, and there is room again when one has gone', async () => {
-  const { port, poller } = openDoor(new MadeUpServer(), { maxConnections: 2 })
-  const [first, second] = [visitor(port), visitor(port)]
-  await until('both are there', () => poller.stats.sockets === 3)
-  const third = visitor(port)
-  await until('the third is closed', () => third.isClosed)
-  expect(third.text).toBe('')
-  first.socket.write('GET /healthz HTTP/1.1\r\nHost: x\r\n\r\n')
-  await until('the first is answered', () => first.text.includes('ok\n'))
-  second.socket.destroy()
-  await until('the second has gone', () => poller.stats.sockets === 2)
-  expect(await ask(port, '/healthz')).toMatchObject({ status: 200 })
+test('of too many connections the address with most loses one: nobody shuts the others out', async () => {
+  const { port, poller } = openDoor(new MadeUpServer(), { maxConnections: 12 })
+  const crowd = Array.from({ length: 11 }, () => visitor(port, '127.0.0.66'))
+  const silent = visitor(port, '127.0.0.5')
+  await until('all are there', () => poller.stats.sockets === 13)
+  for (let round = 0; round < 5; round++) {
+    expect(await ask(port, '/healthz')).toMatchObject({ status: 200 })
+    crowd.push(visitor(port, '127.0.0.66')) // again and again
+    await until('one of the crowd has gone', () => crowd.filter((one) => !one.isClosed).length < 12)
+  }
+  silent.socket.write('GET /healthz HTTP/1.1\r\nHost: x\r\n\r\n')
+  await until('who came before is answered', () => silent.text.includes('ok\n'))
 })
 
 /**
