@@ -30,7 +30,9 @@ function newClient(url: string, connectTimeout: number) {
   return createClient({
     url,
     disableOfflineQueue: true,
-    maintNotifications: 'disabled', // of another product
+    // What other products, and later versions, understand.
+    maintNotifications: 'disabled',
+    disableClientInfo: true,
     socket: { connectTimeout, reconnectStrategy: false } // it is replaced instead
   })
 }

@@ -49,7 +49,7 @@ if here[1] ~= ID then
   return redis.error_reply('SETTLING register first')
 end
 -- What an earlier connection still had on its way must not undo what came by this one.
-if tonumber(here[2]) > CONNECTION then return redis.error_reply('SUPERSEDED') end
+if tonumber(here[2]) > CONNECTION then return redis.error_reply('SUPERSEDED by a later connection') end
 if tonumber(here[2]) < CONNECTION then call('HSET', nodeKey(EPOCH), 'connection', CONNECTION) end
 local isRegistering = here[3] == '1'
 `
@@ -232,7 +232,7 @@ local here = call('HMGET', nodeKey(EPOCH), 'id', 'registering', 'connection')
 local isHere = here[1] == ID
 if not isHere and isSettled then return redis.error_reply('STALE the epoch is over') end
 if isHere then
-  if tonumber(here[3]) > CONNECTION then return redis.error_reply('SUPERSEDED') end
+  if tonumber(here[3]) > CONNECTION then return redis.error_reply('SUPERSEDED by a later connection') end
   call('HSET', nodeKey(EPOCH), 'load', load, 'draining', isDraining, 'knows', knows,
     'connection', CONNECTION)
   call('HINCRBY', nodeKey(EPOCH), 'beat', 1)
