@@ -18,6 +18,11 @@ export interface ExchangeBinding {
     maxDatagramBytes: number,
     acceptBudget: number
   ): number
+  /**
+   * Whether one call into the system makes several sends of a flush: 1 or 0. `when` is one of
+   * BATCH_CALLS; fails where that is BATCH_CALLS.always and the system refuses.
+   */
+  exchangeBatchCalls(exchange: number, when: number): number
   /** The process-wide handle for {@link WakerBinding.wakerWake}. */
   exchangeWakerHandle(exchange: number): number
 

@@ -7,7 +7,7 @@ import type { EpollBinding } from './epoll.ts'
 import type { ExchangeBinding } from './exchange.ts'
 import type { IocpBinding } from './iocp.ts'
 import type { LoopWatchBinding } from './loop-watch.ts'
-import { KIND, OUTBOX, PACKED_ADDRESS, RECORD, RELEASE, WATCH } from './records.ts'
+import { BATCH_CALLS, KIND, OUTBOX, PACKED_ADDRESS, RECORD, RELEASE, WATCH } from './records.ts'
 import type { SocketBinding } from './socket.ts'
 import type { WakerBinding } from './waker.ts'
 
@@ -32,7 +32,8 @@ const expectedLayout = {
   packedAddressBytes: PACKED_ADDRESS.bytes,
   kinds: KIND,
   watch: WATCH,
-  release: RELEASE
+  release: RELEASE,
+  batchCalls: BATCH_CALLS
 }
 
 let failure: Error | undefined

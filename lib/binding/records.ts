@@ -66,6 +66,9 @@ export const WATCH = {
  */
 export const RELEASE = { detach: 0, close: 1, reset: 2, finish: 3 } as const
 
+/** When one call into the system may make several sends of a flush. */
+export const BATCH_CALLS = { never: 0, auto: 1, always: 2 } as const
+
 /**
  * A send in the outbox: index of the socket (SEND_SKIP = nothing to do here, SEND_CHAINED = reached
  * through the chain of an earlier one), offset and length of its bytes, the next send of the same

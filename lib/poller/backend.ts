@@ -66,6 +66,13 @@ export interface Capabilities {
    * Linux alone says which peer it was.
    */
   readonly reportUnreachable: boolean
+  /**
+   * One system call sends to many connections (io_uring): true on Linux from 5.7 on, where nothing
+   * forbids io_uring (a container's seccomp profile, the sysctl `kernel.io_uring_disabled`), and
+   * `batchCalls` is not `'never'`. False elsewhere. If the kernel begins to refuse it later, the
+   * poller goes on with a call for each connection.
+   */
+  readonly batchedCalls: boolean
 }
 
 export interface BackendLimits {

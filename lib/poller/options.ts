@@ -30,6 +30,17 @@ export const DEFAULT_BACKLOG = 511
 export interface PollerOptions {
   /** `'auto'`, the default, takes what the system has; another system's is refused. */
   backend?: 'auto' | 'epoll' | 'iocp' | undefined
+  /**
+   * Whether one system call sends to many connections, on Linux with io_uring(7): what you sent to
+   * them since the last `wait()` then leaves by one `io_uring_enter` and not by a `send` each.
+   * `'auto'`, the default, does so from a few connections on where the kernel allows it, and
+   * otherwise sends as `'never'` does; {@link Capabilities.batchedCalls} says which it is.
+   * `'never'` does not ask the kernel for io_uring. `'always'` takes it for a single connection as
+   * well, and throws `ENOTSUP` where the kernel refuses it, and on Windows. Your program sees no
+   * difference but the time that it takes. The environment variable `POLLPORT_BATCH_CALLS` is the
+   * default in place of `'auto'`, for tests and to find out whether io_uring causes a problem.
+   */
+  batchCalls?: 'auto' | 'never' | 'always' | undefined
   /** The most sockets that one `wait()` serves, 1 to 65,536. Default 1,024. */
   maxEvents?: number | undefined
   /**
@@ -240,6 +251,7 @@ export interface RunOptions {
 
 const POLLER_OPTIONS: OptionNames<PollerOptions> = {
   backend: true,
+  batchCalls: true,
   maxEvents: true,
   batchBufferBytes: true,
   readBudgetBytes: true,
@@ -298,9 +310,14 @@ export const BIND_UDP_OPTIONS: OptionNames<BindUdpOptions> = {
 }
 export const RUN_OPTIONS: OptionNames<RunOptions> = { signal: true }
 
+/** When one call into the system may send to several connections. */
+export type BatchCalls = 'auto' | 'never' | 'always'
+
 /** {@link PollerOptions} with every default in its place, in range. */
 interface PollerSettings {
   readonly backend: string
+  /** Undefined: the backend's own default. */
+  readonly batchCalls: BatchCalls | undefined
   readonly maxEvents: number
   readonly batchBufferBytes: number
   readonly readBudgetBytes: number
@@ -308,10 +325,16 @@ interface PollerSettings {
   readonly maxDatagramBytes: number
 }
 
+/** The word, if it is one. */
+export function batchCalls(value: unknown, name: string): BatchCalls {
+  if (value === 'auto' || value === 'never' || value === 'always') return value
+  throw invalidArgValue(name, value, "it is one of 'auto', 'never', 'always'")
+}
+
 export function readPollerOptions(options: PollerOptions): PollerSettings {
   const given = knownOptions(options, POLLER_OPTIONS)
   const inRange = (
-    name: Exclude<keyof PollerOptions, 'backend'>,
+    name: Exclude<keyof PollerOptions, 'backend' | 'batchCalls'>,
     fallback: number,
     min: number,
     max: number
@@ -325,6 +348,8 @@ export function readPollerOptions(options: PollerOptions): PollerSettings {
   const defaultBudget = Math.min(DEFAULT_READ_BUDGET_BYTES, batchBufferBytes)
   return {
     backend: withDefault(given.backend, 'auto'),
+    batchCalls:
+      given.batchCalls === undefined ? undefined : batchCalls(given.batchCalls, 'batchCalls'),
     maxEvents: inRange('maxEvents', DEFAULT_MAX_EVENTS, 1, 65_536),
     batchBufferBytes,
     readBudgetBytes: inRange('readBudgetBytes', defaultBudget, 1, batchBufferBytes),

@@ -91,7 +91,8 @@ export class Poller<U = unknown> {
   /**
    * Makes a poller: an epoll or a completion port, and the memory of a batch.
    * @throws Error `ERR_UNSUPPORTED_PLATFORM` or `ERR_ADDON_NOT_FOUND` where pollport is not
-   *   supported; TypeError or RangeError for wrong options; SocketError `EMFILE`, `ENOMEM`, …
+   *   supported; TypeError or RangeError for wrong options; SocketError `EMFILE`, `ENOMEM`, …,
+   *   and `ENOTSUP` for `batchCalls: 'always'` where the system has no such calls
    */
   constructor(options?: PollerOptions)
   /** @internal On a system that a simulation has. */
@@ -101,7 +102,15 @@ export class Poller<U = unknown> {
     const { batchBufferBytes, maxEvents, readBudgetBytes, maxDatagramBytes } = settings
     // Before the backend: if there is no memory for it, nothing is left open.
     const memory = new BatchMemory(batchBufferBytes, maxDatagramBytes, maxEvents)
-    const backend = given ?? chooseBackend(settings.backend, this)
+    const backend = given ?? chooseBackend(settings.backend, settings.batchCalls, this)
+    if (settings.batchCalls === 'always' && !backend.capabilities.batchedCalls) {
+      backend.close()
+      throw namedSocketError(
+        'ENOTSUP',
+        'io_uring_setup',
+        "batchCalls 'always' needs Linux; 'auto' does without"
+      )
+    }
     backend.setLimits({ maxEvents, readBudgetBytes, maxDatagramBytes, acceptBudget: ACCEPT_BUDGET })
     this.#state = new PollerState(backend, memory, settings.highWaterMarkBytes)
     bindToThread(this)

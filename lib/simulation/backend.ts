@@ -53,7 +53,8 @@ export class SimulatedBackend implements Backend, Watcher, Timed {
   readonly capabilities: Capabilities = Object.freeze({
     reusePort: false,
     subMillisecondWait: true,
-    reportUnreachable: true
+    reportUnreachable: true,
+    batchedCalls: false
   })
   readonly calls: SocketCalls
   readonly randomInt32: () => number

@@ -67,6 +67,11 @@ Napi::Value exchange_limits(const Napi::CallbackInfo& info) {
   });
 }
 
+Napi::Value exchange_batch_calls(const Napi::CallbackInfo& info) {
+  return with_exchange(
+      info, [&](Exchange& exchange) { return exchange.batch_calls(int32_argument(info, 1)); });
+}
+
 Napi::Value exchange_waker_handle(const Napi::CallbackInfo& info) {
   return with_exchange(info, [](Exchange& exchange) { return exchange.waker_number(); });
 }
@@ -151,6 +156,7 @@ void export_exchange(Napi::Env env, Napi::Object exports) {
   put("exchangeCreate", exchange_create);
   put("exchangeClose", exchange_close);
   put("exchangeLimits", exchange_limits);
+  put("exchangeBatchCalls", exchange_batch_calls);
   put("exchangeWakerHandle", exchange_waker_handle);
   put("exchangeWatch", exchange_watch);
   put("exchangeConnect", exchange_connect);

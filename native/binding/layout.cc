@@ -56,6 +56,9 @@ void export_layout(Napi::Env env, Napi::Object exports) {
                                       {"close", kReleaseClose},
                                       {"reset", kReleaseReset},
                                       {"finish", kReleaseFinish}}));
+  layout.Set("batchCalls", numbers(env, {{"never", kBatchCallsNever},
+                                         {"auto", kBatchCallsAuto},
+                                         {"always", kBatchCallsAlways}}));
   exports.Set("layout", layout);
   exports.Set("pageOffset", Napi::Function::New(env, page_offset, "pageOffset"));
 }

@@ -34,6 +34,9 @@ class Exchange {
 
   virtual int64_t waker_number() const = 0;
   virtual void set_limits(const ExchangeLimits& limits) = 0;
+  // Whether one call into the system makes several sends of a flush. `when` is one of kBatchCalls…;
+  // fails where that is kBatchCallsAlways and the system refuses.
+  virtual Result batch_calls(int32_t when) = 0;
 
   // Owns the handle from now on, unless it fails. `kind` is one of kWatch….
   virtual Result watch(int32_t index, int32_t generation, Handle handle, int32_t kind) = 0;

@@ -11,6 +11,16 @@ namespace pollport {
 // is spread thin enough, and the array stays on the stack.
 constexpr size_t kMaxVectors = 64;
 
+// Linux: sends in one io_uring_enter. With 64 each costs more, with 1,024 not less, and the memory
+// of a ring grows with them (docs/performance.md).
+constexpr size_t kMaxBatchedCalls = 256;
+
+// Linux: buffers of all these sends; one each is the usual case.
+constexpr size_t kMaxBatchedVectors = 1024;
+
+// Linux: with fewer connections to send to, plain calls are cheaper than an enter.
+constexpr size_t kLeastBatchedCalls = 4;
+
 // Datagrams in one recvmmsg or sendmmsg: the gain over single calls is all but reached at 64, and
 // BatchMemory has room for as many of the largest size.
 constexpr size_t kMaxDatagramsPerCall = 64;

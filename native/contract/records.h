@@ -34,6 +34,10 @@ constexpr int32_t kReleaseClose = 1;
 constexpr int32_t kReleaseReset = 2;
 constexpr int32_t kReleaseFinish = 3;
 
+constexpr int32_t kBatchCallsNever = 0;
+constexpr int32_t kBatchCallsAuto = 1;
+constexpr int32_t kBatchCallsAlways = 2;
+
 constexpr int32_t kOutboxStride = 5;
 constexpr int32_t kSendSkip = -1;
 constexpr int32_t kSendChained = -2;

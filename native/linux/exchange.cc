@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <cerrno>
+#include <cstdint>
 #include <memory>
 #include <vector>
 
@@ -13,11 +14,14 @@
 #include "listeners.h"
 #include "loop_watch.h"
 #include "node_loop.h"
+#include "send_batch.h"
 #include "streams.h"
 #include "watch_table.h"
 
 namespace pollport {
 namespace {
+
+constexpr size_t kNeverBatched = SIZE_MAX;
 
 class EpollExchange final : public Exchange {
  public:
@@ -31,6 +35,7 @@ class EpollExchange final : public Exchange {
     events_.resize(std::max<size_t>(limits.max_events, 1));
     next_ = ready_ = 0;  // skipped sockets are reported again
   }
+  Result batch_calls(int32_t when) override;
   Result watch(int32_t index, int32_t generation, Handle handle, int32_t kind) override;
   Result connect(int32_t index, int32_t generation, Handle handle,
                  const PackedAddress& address) override;
@@ -60,6 +65,7 @@ class EpollExchange final : public Exchange {
   }
 
  private:
+  SendBatch* send_batch(const Outbox& outbox);
   void take(const epoll_event& event, size_t budget_bytes, Batch& batch);
 
   std::unique_ptr<Epoll> epoll_;
@@ -71,7 +77,31 @@ class EpollExchange final : public Exchange {
   size_t next_ = 0;
   size_t ready_ = 0;
   UniqueFd spare_;
+  // What leaves together, once a flush of so many sends has come.
+  std::unique_ptr<SendBatch> send_batch_;
+  size_t least_batched_calls_ = kNeverBatched;
 };
+
+Result EpollExchange::batch_calls(int32_t when) {
+  least_batched_calls_ = kNeverBatched;
+  if (when == kBatchCallsAlways) {
+    const Result made = SendBatch::create(*epoll_, table_, 1, send_batch_);
+    if (made < 0) return made;
+    least_batched_calls_ = 1;
+  } else if (when == kBatchCallsAuto && IoUring::is_allowed()) {
+    least_batched_calls_ = kLeastBatchedCalls;
+  }
+  return least_batched_calls_ == kNeverBatched ? 0 : 1;
+}
+
+// None, where plain calls send this outbox. A poller that never has much to send opens no ring.
+SendBatch* EpollExchange::send_batch(const Outbox& outbox) {
+  if (static_cast<size_t>(outbox.count()) < least_batched_calls_) return nullptr;
+  if (send_batch_ == nullptr &&
+      SendBatch::create(*epoll_, table_, least_batched_calls_, send_batch_) < 0)
+    least_batched_calls_ = kNeverBatched;
+  return send_batch_.get();
+}
 
 Result EpollExchange::watch(int32_t index, int32_t generation, Handle handle, int32_t kind) {
   const int fd = static_cast<int>(handle);
@@ -97,18 +127,25 @@ Result EpollExchange::connect(int32_t index, int32_t generation, Handle handle,
 }
 
 void EpollExchange::flush(const Outbox& outbox, Batch& batch) {
+  SendBatch* together = send_batch(outbox);
   Send send{};
   for (int32_t position = 0; position < outbox.count(); position++) {
     if (!outbox.read(position, send) || send.index < 0)
       continue;  // skipped, or reached through its chain
     const Watched* watched = table_.find(send.index);
     if (watched == nullptr) continue;
-    if (watched->kind == kWatchConnection) {
-      send_stream_chain(*epoll_, table_, outbox, position, batch);
+    if (watched->kind == kWatchConnection && together != nullptr) {
+      together->add(outbox, send.index, position, batch);
+    } else if (watched->kind == kWatchConnection) {
+      send_stream_chain(*epoll_, table_, outbox, send.index, position, batch);
     } else if (watched->kind == kWatchDatagram || watched->kind == kWatchDatagramReportingErrors) {
       send_datagram_chain(*epoll_, table_, outbox, position, batch);
     }
   }
+  if (together == nullptr || together->leave(outbox, batch)) return;
+  // A kernel that refuses once, by a filter of system calls, refuses for good.
+  send_batch_.reset();
+  least_batched_calls_ = kNeverBatched;
 }
 
 Result EpollExchange::run(const Outbox& outbox, Batch& batch, double timeout_ms) {

@@ -25,22 +25,6 @@ ssize_t receive(int fd, std::span<uint8_t> into) {
   return received;
 }
 
-// Bytes taken, or minus errno; would-block is 0.
-Result send_vectors(int fd, iovec* vectors, size_t count) {
-  msghdr message{};
-  message.msg_iov = vectors;
-  message.msg_iovlen = count;
-  ssize_t sent;
-  do {
-    // One buffer is the usual case, and send() is cheaper for the kernel to take in than a message
-    // header.
-    sent = count == 1 ? ::send(fd, vectors[0].iov_base, vectors[0].iov_len, MSG_NOSIGNAL)
-                      : ::sendmsg(fd, &message, MSG_NOSIGNAL);
-  } while (sent < 0 && errno == EINTR);
-  if (sent >= 0) return sent;
-  return would_block(errno) ? 0 : -errno;
-}
-
 // EPIPE: the peer has finished, and what it sent can still be received up to that end. Any
 // other error is reported once only, and it was reported here.
 void remember_break(Watched& watched, Result error) {
@@ -48,6 +32,21 @@ void remember_break(Watched& watched, Result error) {
 }
 
 }  // namespace
+
+Result send_vectors(int fd, std::span<iovec> vectors) {
+  msghdr message{};
+  message.msg_iov = vectors.data();
+  message.msg_iovlen = vectors.size();
+  ssize_t sent;
+  do {
+    // One buffer is the usual case, and send() is cheaper for the kernel to take in than a message
+    // header.
+    sent = vectors.size() == 1 ? ::send(fd, vectors[0].iov_base, vectors[0].iov_len, MSG_NOSIGNAL)
+                               : ::sendmsg(fd, &message, MSG_NOSIGNAL);
+  } while (sent < 0 && errno == EINTR);
+  if (sent >= 0) return sent;
+  return would_block(errno) ? 0 : -errno;
+}
 
 void complete_connect(Epoll& epoll, WatchTable& table, int32_t index, Batch& batch) {
   Watched* watched = table.find(index);
@@ -119,7 +118,7 @@ Result send_stream(Epoll& epoll, WatchTable& table, int32_t index, std::span<con
   if (watched == nullptr) return -EBADF;
   // iovec has no const form; sending does not write through it.
   iovec vector{const_cast<uint8_t*>(bytes.data()), bytes.size()};
-  const Result sent = send_vectors(watched->fd.get(), &vector, 1);
+  const Result sent = send_vectors(watched->fd.get(), {&vector, 1});
   if (sent < 0) remember_break(*watched, sent);
   // After an error nothing waits to be sent: writability would be reported until the receiving side
   // is done too.
@@ -128,51 +127,59 @@ Result send_stream(Epoll& epoll, WatchTable& table, int32_t index, std::span<con
   return sent;
 }
 
-void send_stream_chain(Epoll& epoll, WatchTable& table, const Outbox& outbox, int32_t first,
-                       Batch& batch) {
+Piece gather(const Outbox& outbox, int32_t first, std::span<iovec> vectors) {
+  Piece piece{first, first, 0, 0};
   Send send{};
-  if (!outbox.read(first, send)) return;
-  const int32_t index = send.index;
+  while (piece.vector_count < vectors.size() && outbox.read(piece.next, send)) {
+    const uint8_t* data = outbox.at(send.offset);
+    const auto length = static_cast<size_t>(send.length);
+    // Messages to one connection often lie one behind the other: then they are one vector.
+    iovec* last = piece.vector_count > 0 ? &vectors[piece.vector_count - 1] : nullptr;
+    if (last != nullptr && static_cast<uint8_t*>(last->iov_base) + last->iov_len == data) {
+      last->iov_len += length;
+    } else {
+      vectors[piece.vector_count++] = {const_cast<uint8_t*>(data), length};
+    }
+    piece.bytes += length;
+    // A chain only goes forward: anything else would be a loop.
+    piece.next = send.next > piece.next ? send.next : -1;
+  }
+  return piece;
+}
+
+bool settle(Epoll& epoll, WatchTable& table, const Outbox& outbox, int32_t index,
+            const Piece& piece, Result sent, Batch& batch) {
   Watched* watched = table.find(index);
+  if (watched == nullptr) return false;
+  if (sent < 0) {
+    remember_break(*watched, sent);
+    batch.add(kKindSendFailed, index, watched->generation, static_cast<int32_t>(-sent));
+    return false;
+  }
+  if (static_cast<size_t>(sent) == piece.bytes) return true;
+
+  const Outbox::Cut cut = outbox.cut(piece.first, static_cast<size_t>(sent));
+  batch.add(kKindSendShort, index, watched->generation, cut.position,
+            static_cast<int32_t>(cut.taken));
+  if (const Result updated = table.set_sending(epoll, index, true); updated < 0) {
+    batch.add(kKindSendFailed, index, watched->generation, static_cast<int32_t>(-updated));
+  }
+  return false;
+}
+
+void send_stream_chain(Epoll& epoll, WatchTable& table, const Outbox& outbox, int32_t index,
+                       int32_t first, Batch& batch) {
+  const Watched* watched = table.find(index);
   if (watched == nullptr) return;
 
   std::array<iovec, kMaxVectors> vectors;
-  int32_t position = first;  // the first send that is not gathered yet
-  while (position >= 0) {
-    const int32_t group_first = position;
-    size_t count = 0;
-    size_t group_bytes = 0;
-    while (count < vectors.size() && outbox.read(position, send)) {
-      const uint8_t* data = outbox.at(send.offset);
-      // Messages to one connection often lie one behind the other: then they are one vector.
-      if (count > 0 &&
-          static_cast<uint8_t*>(vectors[count - 1].iov_base) + vectors[count - 1].iov_len == data) {
-        vectors[count - 1].iov_len += static_cast<size_t>(send.length);
-      } else {
-        vectors[count++] = {const_cast<uint8_t*>(data), static_cast<size_t>(send.length)};
-      }
-      group_bytes += static_cast<size_t>(send.length);
-      // A chain only goes forward: anything else would be a loop.
-      position = send.next > position ? send.next : -1;
-      if (position < 0) break;
-    }
-    if (count == 0) return;
-
-    const Result sent = send_vectors(watched->fd.get(), vectors.data(), count);
-    if (sent < 0) {
-      remember_break(*watched, sent);
-      batch.add(kKindSendFailed, index, watched->generation, static_cast<int32_t>(-sent));
-      return;
-    }
-    if (static_cast<size_t>(sent) == group_bytes) continue;
-
-    const Outbox::Cut cut = outbox.cut(group_first, static_cast<size_t>(sent));
-    batch.add(kKindSendShort, index, watched->generation, cut.position,
-              static_cast<int32_t>(cut.taken));
-    if (const Result updated = table.set_sending(epoll, index, true); updated < 0) {
-      batch.add(kKindSendFailed, index, watched->generation, static_cast<int32_t>(-updated));
-    }
-    return;
+  Send send{};
+  for (int32_t position = first; outbox.read(position, send);) {
+    const Piece piece = gather(outbox, position, vectors);
+    const Result sent =
+        send_vectors(watched->fd.get(), std::span(vectors).first(piece.vector_count));
+    if (!settle(epoll, table, outbox, index, piece, sent, batch)) return;
+    position = piece.next;
   }
 }
 

@@ -3,6 +3,10 @@
 // anybody waits.
 #pragma once
 
+#include <sys/uio.h>
+
+#include <span>
+
 #include "../contract/batch.h"
 #include "../contract/outbox.h"
 #include "../contract/result.h"
@@ -26,9 +30,28 @@ void discard_error_messages(const Watched& watched);
 // something is left.
 Result send_stream(Epoll& epoll, WatchTable& table, int32_t index, std::span<const uint8_t> bytes);
 
-// Sends the chain that begins at `first`. One kKindSendShort reports what was not
-// taken, one kKindSendFailed a broken connection.
-void send_stream_chain(Epoll& epoll, WatchTable& table, const Outbox& outbox, int32_t first,
-                       Batch& batch);
+// As much of a chain as one call sends.
+struct Piece {
+  int32_t first;
+  int32_t next;  // the send behind it; -1 = none
+  size_t vector_count;
+  size_t bytes;
+};
+
+// From the send at `first` on, which outbox.read() finds, into at most `vectors.size()` vectors.
+Piece gather(const Outbox& outbox, int32_t first, std::span<iovec> vectors);
+
+// One call: bytes taken, 0 for none at the moment, or minus errno.
+Result send_vectors(int fd, std::span<iovec> vectors);
+
+// Notes and reports what such a call answered. True if the piece has left and more of the chain may
+// follow.
+bool settle(Epoll& epoll, WatchTable& table, const Outbox& outbox, int32_t index,
+            const Piece& piece, Result sent, Batch& batch);
+
+// Sends what a chain of that connection has from `first` on. One kKindSendShort reports what was
+// not taken, one kKindSendFailed a broken connection.
+void send_stream_chain(Epoll& epoll, WatchTable& table, const Outbox& outbox, int32_t index,
+                       int32_t first, Batch& batch);
 
 }  // namespace pollport

@@ -36,6 +36,10 @@ class IocpExchange final : public Exchange {
     limits_ = limits;
     entries_.resize(std::max<size_t>(limits.max_events, 1));
   }
+  Result batch_calls(int32_t when) override {
+    // Windows has no such call.
+    return when == kBatchCallsAlways ? -static_cast<Result>(ERROR_NOT_SUPPORTED) : 0;
+  }
   Result watch(int32_t index, int32_t generation, Handle handle, int32_t kind) override;
   Result connect(int32_t index, int32_t generation, Handle handle,
                  const PackedAddress& address) override;

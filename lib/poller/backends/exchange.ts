@@ -46,15 +46,16 @@ export abstract class ExchangeBackend implements Backend {
   readonly mayBlock = true
   readonly calls: SocketCalls = systemSocketCalls
   protected readonly native = addon() as SocketBinding & ExchangeBinding & LoopWatchBinding
-  readonly #exchange: number
+  /** The native exchange. */
+  protected readonly exchangeNumber: number
   readonly #names: CallNames
   readonly #wakerHandle: number
   #untilReap = REAP_EVERY
 
   constructor(owner: object, names: CallNames) {
     this.#names = names
-    this.#exchange = check(this.native.exchangeCreate(owner), names.create)
-    this.#wakerHandle = this.native.exchangeWakerHandle(this.#exchange)
+    this.exchangeNumber = check(this.native.exchangeCreate(owner), names.create)
+    this.#wakerHandle = this.native.exchangeWakerHandle(this.exchangeNumber)
   }
 
   get waitCall(): string {
@@ -82,7 +83,7 @@ export abstract class ExchangeBackend implements Backend {
   setLimits(limits: BackendLimits): void {
     const { maxEvents, readBudgetBytes, maxDatagramBytes, acceptBudget } = limits
     this.native.exchangeLimits(
-      this.#exchange,
+      this.exchangeNumber,
       maxEvents,
       readBudgetBytes,
       maxDatagramBytes,
@@ -92,25 +93,25 @@ export abstract class ExchangeBackend implements Backend {
 
   watch(index: number, generation: number, handle: number, kind: number): void {
     check(
-      this.native.exchangeWatch(this.#exchange, index, generation, handle, kind),
+      this.native.exchangeWatch(this.exchangeNumber, index, generation, handle, kind),
       this.#names.watch
     )
   }
 
   connect(index: number, generation: number, handle: number, address: Uint8Array): number {
-    return this.native.exchangeConnect(this.#exchange, index, generation, handle, address)
+    return this.native.exchangeConnect(this.exchangeNumber, index, generation, handle, address)
   }
 
   setReceiving(index: number, on: boolean): void {
-    check(this.native.exchangeReceive(this.#exchange, index, on), this.#names.watch)
+    check(this.native.exchangeReceive(this.exchangeNumber, index, on), this.#names.watch)
   }
 
   release(index: number, how: number): number {
-    return this.native.exchangeRelease(this.#exchange, index, how)
+    return this.native.exchangeRelease(this.exchangeNumber, index, how)
   }
 
   send(index: number, bytes: Uint8Array, offset: number, length: number): number {
-    return this.native.exchangeSend(this.#exchange, index, bytes, offset, length)
+    return this.native.exchangeSend(this.exchangeNumber, index, bytes, offset, length)
   }
 
   sendDatagram(
@@ -121,7 +122,7 @@ export abstract class ExchangeBackend implements Backend {
     addressOffset: number
   ): number {
     return this.native.exchangeSendDatagram(
-      this.#exchange,
+      this.exchangeNumber,
       index,
       bytes,
       offset,
@@ -136,7 +137,7 @@ export abstract class ExchangeBackend implements Backend {
       this.native.reapHandles()
     }
     return this.native.exchangeRun(
-      this.#exchange,
+      this.exchangeNumber,
       outbox.bytes,
       outbox.sends,
       outbox.count,
@@ -149,7 +150,7 @@ export abstract class ExchangeBackend implements Backend {
 
   flush(outbox: Outbox, batch: BatchMemory): number {
     return this.native.exchangeFlush(
-      this.#exchange,
+      this.exchangeNumber,
       outbox.bytes,
       outbox.sends,
       outbox.count,
@@ -160,7 +161,7 @@ export abstract class ExchangeBackend implements Backend {
 
   openWatch(onReady: () => void): BackendWatch {
     const watch = check(
-      this.native.loopWatchOpen(this.#exchange, onReady, watchesInNodeLoop),
+      this.native.loopWatchOpen(this.exchangeNumber, onReady, watchesInNodeLoop),
       'pthread_create'
     )
     return {
@@ -181,6 +182,6 @@ export abstract class ExchangeBackend implements Backend {
   }
 
   close(): void {
-    this.native.exchangeClose(this.#exchange)
+    this.native.exchangeClose(this.exchangeNumber)
   }
 }

@@ -15,7 +15,8 @@ export class IocpBackend extends ExchangeBackend {
     this.capabilities = Object.freeze({
       reusePort: false,
       subMillisecondWait: this.native.waitsForFractions,
-      reportUnreachable: true
+      reportUnreachable: true,
+      batchedCalls: false
     })
   }
 

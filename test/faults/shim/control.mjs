@@ -4,7 +4,7 @@
 import { closeSync, ftruncateSync, openSync, readFileSync, readSync, writeSync } from 'node:fs'
 import { constants } from 'node:os'
 
-const RULES = 16
+export const RULES = 24
 const CALLS = 64
 const ERRORS = 134
 const HEAD = 4

@@ -30,7 +30,7 @@ enum call {
   CALL_count
 };
 
-#define RULES 16
+#define RULES 24
 #define CALLS 64
 #define ERRORS 134
 
@@ -212,8 +212,32 @@ int epoll_wait(int epoll, struct epoll_event *events, int capacity, int timeout_
   return failing(verdict) ? -1 : real(epoll, events, (int)cut(CALL_epoll_wait, verdict, (size_t)capacity), timeout_ms);
 }
 
-// The addon calls epoll_pwait2 by its number. Asked of no descriptor, it is the question whether
-// the kernel has it.
+// The calls that a ring's submissions lie in, by its descriptor (io_uring(7)): 64 bytes each, of
+// which the second has the flags.
+#define RINGS 256
+#define CALL_BYTES 64
+#define OFFSET_OF_CALLS 0x10000000
+#define TO_A_WORKER (1 << 4)
+static struct {
+  uint8_t *calls;
+  size_t bytes;
+} rings[RINGS];
+
+void *mmap64(void *address, size_t length, int protection, int flags, int fd, off64_t offset) {
+  void *mapped = (void *)syscall(SYS_mmap, address, length, protection, flags, fd, offset);
+  if (offset == OFFSET_OF_CALLS && fd >= 0 && fd < RINGS && mapped != MAP_FAILED) {
+    rings[fd].calls = mapped;
+    rings[fd].bytes = length;
+  }
+  return mapped;
+}
+
+static void give_to_a_worker(int ring) {
+  for (size_t at = 0; at < rings[ring].bytes; at += CALL_BYTES) rings[ring].calls[at + 1] |= TO_A_WORKER;
+}
+
+// The addon calls epoll_pwait2 and io_uring by their numbers. Asked of no descriptor, the first is
+// the question whether the kernel has it.
 long syscall(long number, ...) {
   static long (*real)(long, ...);
   if (real == NULL) real = dlsym(RTLD_NEXT, "syscall");
@@ -226,6 +250,20 @@ long syscall(long number, ...) {
     JUDGE(epoll_wait);
     if (failing(verdict)) return -1;
     a[2] = (long)cut(CALL_epoll_wait, verdict, (size_t)a[2]);
+  }
+  if (number == SYS_io_uring_setup) {
+    JUDGE(io_uring_setup);
+    if (failing(verdict)) return -1;
+  }
+  if (number == SYS_io_uring_enter) {
+    const struct verdict worker = judge(CALL_io_uring_worker, __builtin_return_address(0));
+    if (worker.limit > 0 && a[1] > 0 && a[0] < RINGS) {
+      give_to_a_worker((int)a[0]);
+      __atomic_add_fetch(&control->limited[CALL_io_uring_worker], 1, __ATOMIC_RELAXED);
+    }
+    JUDGE(io_uring_enter);
+    if (failing(verdict)) return -1;
+    a[1] = (long)cut(CALL_io_uring_enter, verdict, (size_t)a[1]);
   }
   return real(number, a[0], a[1], a[2], a[3], a[4], a[5]);
 }

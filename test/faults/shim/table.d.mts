@@ -1,1 +1,2 @@
 export const sweptCalls: readonly string[]
+export const callsOfARing: readonly string[]

@@ -66,6 +66,18 @@ const table = {
   fcntl: names(['EPERM'], { syscalls: ['fcntl'] }),
   getsockname: names(['ENOBUFS'], { syscalls: ['getsockname'] }),
   getsockopt: names(['ENOBUFS', 'ENOMEM'], { syscalls: ['getsockopt', 'connect', 'epoll_ctl'] }),
+  // Whatever it answers, plain calls do what it did not.
+  io_uring_enter: [
+    ...names(['EINTR', 'EAGAIN', 'EBUSY', 'ENOMEM', 'EPERM', 'ENOSYS', 'EBADF'], {
+      transparent: 'always'
+    }),
+    { limit: 1, transparent: 'always' }
+  ],
+  // EPERM: a filter of system calls, or kernel.io_uring_disabled. ENOMEM: RLIMIT_MEMLOCK.
+  io_uring_setup: names(['EPERM', 'ENOSYS', 'ENOMEM', 'EINVAL', 'EMFILE', 'ENFILE'], {
+    transparent: 'always'
+  }),
+  io_uring_worker: [{ limit: 1, transparent: 'always' }],
   listen: names(['EADDRINUSE', 'EACCES'], { syscalls: ['listen'] }),
   open: names(['EMFILE', 'ENFILE', 'ENOMEM'], { transparent: 'always' }),
   ppoll: names(['EINTR', 'ENOMEM'], { transparent: true }),
@@ -131,4 +143,6 @@ const table = {
 }
 
 export const sweptCalls = Object.keys(table)
+/** What only a poller meets that makes its calls by a ring. */
+export const callsOfARing = ['io_uring_enter', 'io_uring_worker']
 export const faultsOf = (call) => table[call]
