@@ -14,8 +14,9 @@ const cFlags = ['-O2', '-std=gnu17', '-Wall', '-Wextra', '-Werror']
 export function prepare(): void {
   mkdirSync(buildFolder, { recursive: true })
   compile('load', filesOf('bench/load'))
+  const headers = filesOf('bench/peers').filter((file) => file.endsWith('.h'))
   for (const source of filesOf('bench/peers').filter((file) => file.endsWith('.c'))) {
-    compile(source.replace(/^.*\/(.*)\.c$/, '$1'), [source])
+    compile(source.replace(/^.*\/(.*)\.c$/, '$1'), [source, ...headers])
   }
   installExtras()
 }

@@ -24,6 +24,7 @@ const inC = (role: Role): string[] => [builtProgram(role.startsWith('udp') ? 'c-
 export const competitors: Record<string, Competitor> = {
   C: { program: inC },
   'C without a codec': { program: inC, role: 'echo' },
+  'C, sends together': { program: inC, options: ['--ring', 'sends'] },
   'C, one call each': { program: inC, options: ['--batch', '1'] },
   net: { program: inNode('net.mjs') },
   'net, corked': { program: inNode('net.mjs'), options: ['--cork'] },
@@ -44,6 +45,7 @@ export const competitors: Record<string, Competitor> = {
   ws: { program: inNode('ws.mjs') },
   'uWebSockets.js': { program: inNode('uws.mjs') },
   Poller: { program: poller },
+  'Poller, one call each': { program: poller, options: ['--batch-calls', 'never'] },
   'Poller run()': { program: poller, options: ['--run'] },
   'tcp-broadcast': { program: poller, role: 'fanout' },
   Epoll: { program: inNode('epoll.mjs') },

@@ -12,6 +12,7 @@ const { values, positionals } = parseArgs({
     run: { type: 'boolean', default: false },
     serve: { type: 'boolean', default: false },
     framework: { type: 'string' },
+    'batch-calls': { type: 'string', default: 'auto' },
     cork: { type: 'boolean', default: false }
   }
 })
@@ -33,6 +34,8 @@ export const run = values.run
 export const isServed = values.serve
 /** `express` or `fastify`; Node's http alone, if not given. */
 export const { framework } = values
+/** Whether pollport may send to many by one call. */
+export const batchCalls = values['batch-calls']
 /** net gathers what it writes to a member. */
 export const cork = values.cork
 /** What a fan-out and a source send; as long is what comes to a sink. */

@@ -1,8 +1,8 @@
 // pollport's Poller: the wait() loop, or with --run inside Node's own loop.
 import { Poller } from 'pollport'
-import { backlog, done, each, HELLO, message, role, run } from './arguments.mjs'
+import { backlog, batchCalls, done, each, HELLO, message, role, run } from './arguments.mjs'
 
-const poller = new Poller()
+const poller = new Poller({ batchCalls })
 const members = new Set()
 const peers = []
 

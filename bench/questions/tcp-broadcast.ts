@@ -11,7 +11,7 @@ export const question: Question = {
     { name: '1,000 members', connections: 1000, bytes: 64 },
     { name: '10,000 members', connections: 10_000, bytes: 64, onlyInFull: true }
   ],
-  competitors: ['C', 'net', 'Bun', 'Poller', 'Epoll'],
+  competitors: ['C', 'C, sends together', 'net', 'Bun', 'Poller', 'Poller, one call each', 'Epoll'],
   figure: 'cpuUs',
   columns: ['perSecond', 'p50Us', 'p99Us', 'p999Us'],
   goals: [

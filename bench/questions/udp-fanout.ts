@@ -7,7 +7,7 @@ export const question: Question = {
   role: 'udp-fanout',
   load: 'udp-fanout',
   variants: [{ name: '1,000 peers', connections: 1000, bytes: 64 }],
-  competitors: ['C', 'C, one call each', 'dgram', 'Bun', 'Poller', 'Epoll'],
+  competitors: ['C', 'C, sends together', 'C, one call each', 'dgram', 'Bun', 'Poller', 'Epoll'],
   figure: 'cpuUs',
   columns: ['perSecond', 'p50Us', 'p99Us', 'p999Us', 'lost'],
   goals: [
