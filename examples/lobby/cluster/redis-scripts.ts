@@ -6,7 +6,8 @@
 //   state            hash: generation, run (of the server), settled, members, epoch, secret
 //   nodes            set of the epochs of all living nodes;  node:EPOCH  hash: what is known of one
 //   dead             set of epochs with something to tidy up
-//   players:EPOCH, rooms:EPOCH, wanted:EPOCH   sets;  listings:EPOCH  hash: key -> JSON
+//   players:EPOCH, former:EPOCH (not registered again), rooms:EPOCH, wanted:EPOCH   sets
+//   listings:EPOCH   hash: key -> JSON
 //   player:ID        hash;  name:KEY  an id;  people  sorted set of ids by arrival
 //   room:KEY         hash;  code:CODE  a key;  matchmakers  hash: game -> "EPOCH ID"
 //   skills           sorted set of keys;  played  the same by the last match
@@ -60,9 +61,17 @@ if not isSettled then return redis.error_reply('SETTLING nodes may still registe
 `
 
 const NODE_RULES = `
+-- The players of a node that has not registered all of them again.
+local function gather(epoch)
+  local former = P .. 'former:' .. epoch
+  if call('EXISTS', former) == 0 then return end
+  call('SUNIONSTORE', P .. 'players:' .. epoch, P .. 'players:' .. epoch, former)
+  call('DEL', former)
+end
 local function bury(epoch)
   call('SREM', NODES, epoch)
   call('DEL', nodeKey(epoch), P .. 'listings:' .. epoch, P .. 'wanted:' .. epoch)
+  gather(epoch)
   call('SADD', P .. 'dead', epoch)
 end
 local function enter(epoch, id, address, operatorAddress, journal, isRegistering)
@@ -287,7 +296,7 @@ if not isNewRun and isAlive(ID, EPOCH) then bury(EPOCH) end
 return 1
 `,
 
-  registerBegin: `${PRELUDE}${NODE_RULES}${PLAYER_RULES}${ROOM_RULES}
+  registerBegin: `${PRELUDE}${NODE_RULES}${ROOM_RULES}
 local id, address, operatorAddress, secret, journal, generation = unpack(args)
 startAnew(generation)
 local isHere = isAlive(ID, EPOCH)
@@ -302,16 +311,16 @@ else
 end
 call('SREM', P .. 'dead', EPOCH)
 call('DEL', P .. 'listings:' .. EPOCH)
--- It may have given up some of them since the data was written that is left.
-for _, playerId in ipairs(call('SMEMBERS', P .. 'players:' .. EPOCH)) do
-  local player = playerOf(playerId)
-  if player and isOwn(player) then forget(player) end
+-- It may have given up some of them since the data was written that is left: registerEnd looks.
+gather(EPOCH)
+if call('EXISTS', P .. 'players:' .. EPOCH) == 1 then
+  call('RENAME', P .. 'players:' .. EPOCH, P .. 'former:' .. EPOCH)
 end
 for _, key in ipairs(call('SMEMBERS', P .. 'rooms:' .. EPOCH)) do
   local room = roomOf(key)
   if room and room.epoch == EPOCH then forgetRoom(room) end
 end
-call('DEL', P .. 'players:' .. EPOCH, P .. 'rooms:' .. EPOCH)
+call('DEL', P .. 'rooms:' .. EPOCH)
 return 1
 `,
 
@@ -329,9 +338,16 @@ end
 return lost
 `,
 
-  registerEnd: `${PRELUDE}${MUST_BE_HERE}
-call('HSET', nodeKey(EPOCH), 'registering', 0)
-return 1
+  // To be called until it returns 0.
+  registerEnd: `${PRELUDE}${MUST_BE_HERE}${PLAYER_RULES}
+for _, id in ipairs(call('SPOP', P .. 'former:' .. EPOCH, ${TIDIED_AT_ONCE})) do
+  local player = playerOf(id)
+  local isHere = call('SISMEMBER', P .. 'players:' .. EPOCH, id) == 1
+  if player and isOwn(player) and not isHere then forget(player) end
+end
+local left = call('SCARD', P .. 'former:' .. EPOCH)
+if left == 0 then call('HSET', nodeKey(EPOCH), 'registering', 0) end
+return left
 `,
 
   claimName: `${PRELUDE}${MUST_ASSIGN}${PLAYER_RULES}
