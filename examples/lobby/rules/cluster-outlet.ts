@@ -6,8 +6,11 @@ import type { Room } from './room.ts'
 export interface ClusterOutlet {
   /** For good: its name is free. Not called for a player that goes on at another node. */
   playerGone(player: Player): void
-  /** A room that nobody has asked for by name: of a quick match, or one that has moved here. */
-  roomMade(room: Room): void
+  /**
+   * A room that nobody has asked for by name: of a quick match, or one that has moved here, with
+   * the `creationId` that it had.
+   */
+  roomMade(room: Room, creationId?: string): void
   roomGone(room: Room): void
   /** A public room is new, has changed, or is gone. */
   listingChanged(room: Room): void

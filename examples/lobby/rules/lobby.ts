@@ -12,6 +12,7 @@ import {
   parseCommand,
   Refusal,
   type RoomFilter,
+  type RoomInfo,
   type ServerMessage
 } from '../wire/protocol.ts'
 import {
@@ -130,8 +131,8 @@ export class Lobby {
   readonly #deliver: Deliver
   readonly #dismiss: Dismiss
   readonly #ofRooms: RoomOutlet
-  readonly #tokens: TokenSigner
-  readonly #accountTokens: AccountSigner
+  #tokens: TokenSigner
+  #accountTokens: AccountSigner
   readonly #accounts: Accounts
   readonly #ratedPairs: RatedPairs
   readonly reports = new Reports()
@@ -296,13 +297,17 @@ export class Lobby {
     for (const session of there) this.#dismiss(session, refusalOf(ban))
   }
 
-  /** Returns whether there was such a room. Everybody in it is in the lobby again. */
-  closeRoom(name: string, reason: string): boolean {
+  /**
+   * Returns whether there was such a room. Everybody in it is in the lobby again. Without a reason:
+   * since this node cannot go on with it.
+   */
+  closeRoom(name: string, reason: string | undefined): boolean {
     const room = this.#rooms.get(keyOf(name))
     if (room === undefined) return false
+    const why = reason === undefined ? ({ byNode: 'drained' } as const) : { byOperator: reason }
     for (const player of room.close()) {
       this.#inLobby.add(player)
-      this.#tell(player, { type: 'left', room: room.name, byOperator: reason })
+      this.#tell(player, { type: 'left', room: room.name, ...why })
     }
     this.#forget(room)
     return true
@@ -427,7 +432,7 @@ export class Lobby {
 
   /** How it is written in a passport: what another node needs to go on with this player. */
   passportOf(player: Player): Passport {
-    const { id, name, account, tokenSerial, hasToken, muted, said, missed, room } = player
+    const { id, name, account, tokenSerial, moves, hasToken, muted, said, missed, room } = player
     const watching = this.#list.filterOf(player)
     const key = this.#keyOf(player)
     return {
@@ -435,6 +440,7 @@ export class Lobby {
       name,
       account,
       serial: tokenSerial,
+      moves,
       hasToken,
       muted: [...muted],
       said: [...said],
@@ -484,13 +490,14 @@ export class Lobby {
    * A room goes on at another node, with those inside who are connected; others have left it. No
    * match may run in it.
    */
-  releaseRoom(room: Room): [player: Player, seat: SeatTicket][] {
+  releaseRoom(room: Room, creationId?: string): [player: Player, seat: SeatTicket][] {
     const seats = room.seats
     const moving = seats.filter(({ player }) => player.session !== undefined)
     const { game, settings, capacity, isPrivate, password } = room.options
     const plan = {
       name: room.name,
       ...(room.code === undefined ? {} : { code: room.code }),
+      ...(creationId === undefined ? {} : { creationId }),
       game: game.name,
       settings,
       capacity,
@@ -515,6 +522,33 @@ export class Lobby {
   /** Those who are connected and in no room. */
   get idlePlayers(): Player[] {
     return [...this.#inLobby].filter(({ session }) => session !== undefined)
+  }
+
+  /** From now on accounts and tokens are signed with this key, as at all nodes of the cluster. */
+  useKey(key: Buffer): void {
+    this.#tokens = new TokenSigner(key)
+    this.#accountTokens = new AccountSigner(key)
+  }
+
+  get isDraining(): boolean {
+    return this.#isDraining
+  }
+
+  /** undefined: there is no such game. Without a name, that of the first one. */
+  gameNamed(name: string | undefined): Game | undefined {
+    const { list } = this.#games
+    return name === undefined ? [...list.values()][0] : list.get(name)
+  }
+
+  skillOf(player: Player): number {
+    return this.#skills.of(this.#keyOf(player))
+  }
+
+  /** Another node has this player, or wants it: here it ends, without a word of the directory. */
+  end(player: Player, nowMs: number): void {
+    if (player.session === undefined) return this.#remove(player, nowMs)
+    const { session } = player
+    this.#dismiss(session, new Refusal('replaced', 'you signed in on another connection'))
   }
 
   get players(): IterableIterator<Player> {
@@ -548,6 +582,7 @@ export class Lobby {
     }
     const player = new Player(name, id, account)
     player.tokenSerial = passport.serial
+    player.moves = passport.moves
     player.hasToken = passport.hasToken
     player.block = session.block
     player.missed = passport.missed
@@ -594,7 +629,7 @@ export class Lobby {
   /** What a token says if it is one of this lobby and still good. */
   claimOf(token: string, nowMs: number): TokenClaim | undefined {
     const claim = this.#tokens.verify(token)
-    return claim !== undefined && nowMs < claim.expiresMs ? claim : undefined
+    return claim !== undefined && this.#tokenClock(nowMs) < claim.expiresMs ? claim : undefined
   }
 
   /** The code of a private room that is about to be made. */
@@ -602,8 +637,26 @@ export class Lobby {
     return newCode(this.#outlet.randomBytes(CODE_CHARS))
   }
 
-  isListed(room: Room): boolean {
+  hasListed(room: Room): boolean {
     return this.#list.has(room)
+  }
+
+  /** The public rooms of this node. */
+  get ownListings(): RoomInfo[] {
+    return [...this.#rooms.values()].filter((room) => this.#list.has(room)).map(({ info }) => info)
+  }
+
+  roomOfKey(key: string): Room | undefined {
+    return this.#rooms.get(key)
+  }
+
+  hasRoom(key: string): boolean {
+    return this.#rooms.has(key)
+  }
+
+  /** Entries of one page of a list. */
+  get pageSize(): number {
+    return this.#limits.maxListedRooms
   }
 
   /**
@@ -646,7 +699,7 @@ export class Lobby {
     const room = this.#newRoom(name, { capacity, isPrivate, password, game, settings }, code)
     room.expect(plan.expected, nowMs + ARRIVAL_MS)
     this.#keepRoom(room)
-    this.#outlet.cluster?.roomMade(room)
+    this.#outlet.cluster?.roomMade(room, plan.creationId)
     return room
   }
 
@@ -692,7 +745,7 @@ export class Lobby {
         this.#deliver([session], { type: 'pong', id: command.id })
         return
       case 'name':
-        this.#signIn(session, command, prepared.identity ?? this.identityOf(command), nowMs)
+        this.#signIn(session, command, prepared.identity, nowMs)
         return
       case 'resume':
         this.#resume(session, command.token, nowMs)
@@ -803,19 +856,21 @@ export class Lobby {
 
   #signIn(
     session: Session,
-    { name }: Extract<Command, { type: 'name' }>,
-    { id, account }: Identity,
+    command: Extract<Command, { type: 'name' }>,
+    prepared: Identity | undefined,
     nowMs: number
   ): void {
+    const { name } = command
     this.#mustBeNobody(session)
     this.#mustNotDrain()
     if (!this.#signInRates.take(session.block, nowMs))
       throw new Refusal('too-fast', 'too many sign-ins from your address; wait a moment')
     const key = keyOf(name)
+    const { id, account } = prepared ?? this.identityOf(command)
     this.#mustNotBeBanned(key, account)
     // Also that of a player who is away: the name is part of the seat.
     if (this.#players.has(key)) throw new Refusal('name-taken', 'this name is taken')
-    if (!this.#accounts.mayUse(account, name))
+    if (prepared === undefined && !this.#accounts.mayUse(account, name))
       throw new Refusal('name-reserved', 'somebody has played under this name, and keeps it')
     const player = new Player(name, id, account)
     this.#players.set(key, player)
@@ -840,7 +895,7 @@ export class Lobby {
     const claim = this.#tokens.verify(token)
     if (claim === undefined) throw new Refusal('bad-token', 'this token is not from this server')
     const player = this.#byId.get(claim.id)
-    if (player === undefined || nowMs >= claim.expiresMs)
+    if (player === undefined || this.#tokenClock(nowMs) >= claim.expiresMs)
       throw new Refusal('token-expired', 'the seat has been given up')
     // A `welcome` can get lost: until the player has spoken, the token before counts, too.
     const least = player.hasToken ? player.tokenSerial : player.tokenSerial - 1
@@ -861,6 +916,11 @@ export class Lobby {
     player.room?.welcomeBack(player, nowMs)
   }
 
+  /** Nodes of a cluster have no other clock in common than the date. */
+  #tokenClock(nowMs: number): number {
+    return this.#outlet.cluster === undefined ? nowMs : this.#outlet.dateMs()
+  }
+
   #seat(session: Session, player: Player, nowMs: number): void {
     this.#arrivals.delete(session)
     this.#signIns++
@@ -870,7 +930,7 @@ export class Lobby {
     // One that perhaps got lost on its way is sent again.
     if (player.hasToken) player.tokenSerial++
     player.hasToken = false
-    const expiresMs = Math.floor(nowMs + this.#limits.tokenMs)
+    const expiresMs = Math.floor(this.#tokenClock(nowMs) + this.#limits.tokenMs)
     const token = this.#tokens.sign({ id: player.id, serial: player.tokenSerial, expiresMs })
     this.#deliver([session], {
       type: 'welcome',
@@ -1248,9 +1308,7 @@ export class Lobby {
 
   /** Without a name, the first game of the lobby. */
   #gameOf(name: string | undefined): Game {
-    const { list } = this.#games
-    const [first] = list.values()
-    const game = name === undefined ? first : list.get(name)
+    const game = this.gameNamed(name)
     if (game === undefined) throw new Refusal('no-such-game', 'this lobby has no such game')
     return game
   }

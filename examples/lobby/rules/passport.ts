@@ -20,6 +20,8 @@ export interface Passport {
   readonly account: string
   /** Of the one resume token that is good now. */
   readonly serial: number
+  /** How often it has changed its node; see PlayerEntry of the directory. */
+  readonly moves: number
   /** The player is known to have that token. */
   readonly hasToken: boolean
   readonly muted: readonly string[]
@@ -41,6 +43,8 @@ export interface SeatTicket {
   readonly room: {
     readonly name: string
     readonly code?: string
+    /** Of the request that made it, as the directory has it. */
+    readonly creationId?: string
     readonly game: string
     readonly settings: Readonly<Record<string, unknown>>
     readonly capacity: number
@@ -70,6 +74,7 @@ const passportSchema = z.looseObject({
   name: z.string().min(1).max(200),
   account: z.string().min(1).max(64),
   serial: z.int().min(0),
+  moves: z.int().min(0),
   hasToken: z.boolean(),
   muted: z.array(z.string().max(100)).max(MAX_MARKS),
   said: z.array(z.string().max(10_000)).max(100)

@@ -24,6 +24,8 @@ export class Player {
   tokenSerial = 0
   /** It has spoken since it was sent that token, or used it: so it has the token. */
   hasToken = true
+  /** How often it has changed its node. */
+  moves = 0
   /** When the seat is given up, if the player has not come back. */
   awayUntilMs = 0
 

@@ -67,6 +67,39 @@ const serverSettings = {
   tlsCert: z.string().default('').describe('a file in PEM, with the chain; read again on change'),
   tlsKey: z.string().default('').describe('a file in PEM; with --tls-cert the doors speak TLS'),
   tlsDoors: names('of the doors that speak TLS').default('game,web,operators'),
+  cluster: z
+    .string()
+    .regex(/^(rediss?:\/\/.+)?$/, 'must be redis://host:port or rediss://host:port')
+    .default('')
+    .describe('a Redis or Valkey (redis://host:6379) that makes all its lobbies one; empty: alone'),
+  node: z
+    .string()
+    .regex(/^[\w.-]{0,64}$/, 'must have letters, digits, ".", "_" and "-"')
+    .default('')
+    .describe('the name of this lobby in the cluster; empty: host name and port'),
+  nodeHost: z
+    .string()
+    .min(1, 'must not be empty')
+    .default('127.0.0.1')
+    .describe('where it listens for the other nodes'),
+  nodePort: whole(0, 0, 65_535, 'of that; 0 takes a free one'),
+  nodeAddress: z
+    .string()
+    .default('')
+    .describe('host:port where the other nodes reach it; empty: where it listens'),
+  clusterSecret: z
+    .string()
+    .regex(/^(.{16,})?$/, 'must have 16 or more characters')
+    .default('')
+    .describe(
+      'signs tokens at all nodes, and they prove themselves by it; empty: the first makes one'
+    ),
+  leaseMs: whole(
+    4_000,
+    400,
+    5_000,
+    'a node that the others do not see for so long is taken for dead; renewed each quarter'
+  ),
   drainMs: whole(60_000, 0, DAY_MS, 'after SIGTERM, how long running matches may take to end'),
   logLevel: z
     .enum(

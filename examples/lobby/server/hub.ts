@@ -3,13 +3,15 @@
 
 import type { Logger } from 'pino'
 import { PracticeBots } from '../bots/practice.ts'
-import type { GatewayLink, HubLink } from '../gateway/links.ts'
+import type { ClusterHub, ClusterNode } from '../cluster/cluster-node.ts'
+import { type GatewayLink, isOfNode, type NodeHubLink } from '../gateway/links.ts'
 import type { Place } from '../place.ts'
 import type { RoomPage } from '../rules/details.ts'
 import { TICKS_PER_SECOND } from '../rules/game.ts'
 import { type Limits, TICK_PARTS } from '../rules/limits.ts'
 import { type Kept, Lobby, type LobbyGames } from '../rules/lobby.ts'
 import type { EncodedView } from '../rules/match.ts'
+import type { NodeRef, Passport } from '../rules/passport.ts'
 import type { MatchRecord, Store } from '../rules/records.ts'
 import type { Report } from '../rules/reports.ts'
 import { Session } from '../rules/session.ts'
@@ -17,7 +19,7 @@ import { encodeState } from '../wire/datagram.ts'
 import {
   encode,
   type PlayedMatch,
-  type Refusal,
+  Refusal,
   type RefusalCode,
   type ServerMessage
 } from '../wire/protocol.ts'
@@ -37,6 +39,8 @@ class LinkedSession extends Session {
   }
 }
 
+/** To who comes while this node may not speak: what it has may be another node's by now. */
+const notNow = new Refusal('cluster-away', 'this server has lost the others; try again in a moment')
 const PROBE_EVERY_MS = 5_000
 /** Of one player, at once. */
 const HISTORY_MATCHES = 20
@@ -55,11 +59,13 @@ export interface HubOptions {
   maxPracticeBots: number
   log: Logger
   place: Place
+  /** undefined: this lobby is the only one. */
+  cluster: ClusterNode | undefined
   /** Draining is over: the last match has ended. */
   onDrained: () => void
 }
 
-export class Hub {
+export class Hub implements ClusterHub {
   readonly lobby: Lobby
   readonly ticker: Ticker
   /** Since the start, by code. */
@@ -74,6 +80,9 @@ export class Hub {
   readonly #linkedSessions = new Map<GatewayLink, Map<number, LinkedSession>>()
   /** Results on their way to the store; for their players these matches are not over yet. */
   #keeping = 0
+  /** While it drains: whether all have left who could go to other nodes. */
+  #areAllAway = true
+  #isMoving = false
   /** When the server ends, even if matches still run; undefined unless it drains. */
   #drainedMs: number | undefined
   #isStopped = false
@@ -90,6 +99,7 @@ export class Hub {
       reported: (report: Report) => options.log.warn(report, 'a player was reported'),
       tokenKey: options.tokenKey,
       newSeed: options.newSeed,
+      cluster: options.cluster?.front,
       sendBots: (code: string, count: number) => this.#practiceBots.send(code, count),
       dateMs: () => options.place.dateMs(),
       randomBytes: (count: number) => options.place.randomBytes(count)
@@ -118,24 +128,32 @@ export class Hub {
   }
 
   /** Adds a gateway. Returns the object that it calls for what happens there. */
-  connect(link: GatewayLink): HubLink {
+  connect(link: GatewayLink): NodeHubLink {
     const linkedSessions = new Map<number, LinkedSession>()
     this.#linkedSessions.set(link, linkedSessions)
-    const { limits } = this.#options
+    const { limits, cluster } = this.#options
+    const newSession = (client: number, address: string) => {
+      const linked = new LinkedSession(link, client, limits, this.#options.place.nowMs(), address)
+      linkedSessions.set(client, linked)
+      this.#sessions.entered(linked)
+      return linked
+    }
     return {
       enter: (client, address) => {
-        const linked = new LinkedSession(link, client, limits, this.#options.place.nowMs(), address)
-        linkedSessions.set(client, linked)
-        this.#sessions.entered(linked)
-        this.lobby.enter(linked)
+        if (cluster?.maySpeak() !== false) this.lobby.enter(newSession(client, address))
+        else link.dismiss(client, encode(notNow.toMessage()))
       },
+      adopt: (client, address, passport, frames, why) =>
+        cluster?.front.adopt(newSession(client, address), passport, frames, why),
       receive: (client, frame) => {
         const linked = linkedSessions.get(client)
-        if (linked !== undefined) this.lobby.receive(linked, frame, this.#options.place.nowMs())
+        if (linked === undefined) return
+        if (cluster === undefined) this.lobby.receive(linked, frame, this.#options.place.nowMs())
+        else cluster.front.receive(linked, frame)
       },
       input: (client, match, seq, input) => {
         const linked = linkedSessions.get(client)
-        if (linked !== undefined)
+        if (linked !== undefined && cluster?.maySpeak() !== false)
           this.lobby.input(linked, match, seq, input, this.#options.place.nowMs())
       },
       lose: (client) => {
@@ -174,6 +192,7 @@ export class Hub {
     const { drainMs, log } = this.#options
     const nowMs = this.#options.place.nowMs()
     this.#drainedMs = nowMs + drainMs
+    this.#areAllAway = this.#options.cluster === undefined
     log.info({ withinMs: drainMs, matches: this.lobby.matchCount }, 'draining')
     this.lobby.drain(drainMs, nowMs)
   }
@@ -186,12 +205,71 @@ export class Hub {
     for (const link of this.#linkedSessions.keys()) link.stop(bye)
   }
 
+  // ---- In a cluster ----
+
+  has(session: Session): boolean {
+    const { link, client } = session as LinkedSession
+    return this.#linkedSessions.get(link)?.get(client) === session
+  }
+
+  tell(session: Session, message: ServerMessage): void {
+    this.#deliver([session], message)
+  }
+
+  canMove(session: Session): boolean {
+    return isOfNode((session as LinkedSession).link)
+  }
+
+  move(
+    session: Session,
+    to: NodeRef,
+    passport: Passport | undefined,
+    frames: readonly Uint8Array[]
+  ): void {
+    const { link, client } = session as LinkedSession
+    this.#linkedSessions.get(link)?.delete(client)
+    this.#sessions.moved(session, to)
+    if (isOfNode(link)) link.move(client, to, passport, frames)
+  }
+
+  showPassport(session: Session, passport: Passport | undefined): void {
+    const { link, client } = session as LinkedSession
+    if (isOfNode(link) && link.node !== undefined) link.passport(client, passport)
+  }
+
+  abandon(): void {
+    const bye = encode({ type: 'bye' })
+    for (const session of this.lobby.abandon()) {
+      const { link, client } = session as LinkedSession
+      this.#linkedSessions.get(link)?.delete(client)
+      link.dismiss(client, bye)
+    }
+  }
+
+  /** Others take whom they can while this node drains. */
+  #moveAway(cluster: ClusterNode): void {
+    if (this.#isMoving) return
+    this.#isMoving = true
+    cluster.front
+      .moveAway()
+      .then((areAllAway) => {
+        this.#areAllAway = areAllAway
+      })
+      .catch((error) => this.#options.log.info({ err: error }, 'players cannot move now'))
+      .finally(() => {
+        this.#isMoving = false
+      })
+  }
+
   #tick(nowMs: number, part: number): void {
+    const { cluster } = this.#options
+    if (cluster !== undefined && !cluster.maySpeak()) return
     this.lobby.tick(nowMs, part)
+    if (cluster !== undefined && this.#drainedMs !== undefined) this.#moveAway(cluster)
     if (this.unsavable !== undefined && nowMs >= this.#probeAtMs) this.#probe(nowMs)
     if (this.#drainedMs === undefined) return
-    if ((this.lobby.matchCount === 0 && this.#keeping === 0) || nowMs >= this.#drainedMs)
-      this.#options.onDrained()
+    const isOver = this.lobby.matchCount === 0 && this.#keeping === 0 && this.#areAllAway
+    if (isOver || nowMs >= this.#drainedMs) this.#options.onDrained()
   }
 
   #deliver(to: Iterable<Session>, message: ServerMessage): void {

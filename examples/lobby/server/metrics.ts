@@ -5,7 +5,7 @@ import { Counter, collectDefaultMetrics, Gauge, type Metric, Registry } from 'pr
 import type { GatewayFigures } from '../gateway/figures.ts'
 import type { LatenessCounts, ServerFigures } from './server-figures.ts'
 
-type NumberOf<T> = { [K in keyof T]: T[K] extends number ? K : never }[keyof T]
+type NumberOf<T> = { [K in keyof T]-?: T[K] extends number ? K : never }[keyof T]
 type Kind = 'gauge' | 'counter'
 type Reading = [labels: Record<string, string | number>, value: number]
 

@@ -1,5 +1,6 @@
 // The figures of a running server: operators, the live line and the load command read them.
 // Types, and the arithmetic of lateness. Pure.
+import type { ClusterFigures } from '../cluster/cluster-node.ts'
 import type { GatewayFigures } from '../gateway/figures.ts'
 
 /** Of the whole server: the sums of its gateways', and what only the rules know. */
@@ -29,6 +30,8 @@ export interface ServerFigures extends GatewayFigures {
   lateness: LatenessCounts
   memory: { rss: number; heapUsed: number; external: number; arrayBuffers: number }
   gateways: GatewayFigures[]
+  /** Only in a cluster. */
+  cluster?: ClusterFigures
 }
 
 /** What an operator did. */

@@ -1,13 +1,18 @@
 // A lobby: the hub with its rules and its store, the gateways that hold the connections, in this
 // thread or in workers, and the door for operators.
 
+import { hostname } from 'node:os'
 import { join } from 'node:path'
 import { type Logger, pino } from 'pino'
 import type { PollEvent, Poller, TcpConnection, TcpListener } from 'pollport'
+import { ClusterNode } from '../cluster/cluster-node.ts'
+import type { Directory, DirectoryEvents } from '../cluster/directory.ts'
+import { RedisDirectory } from '../cluster/redis-directory.ts'
+import type { Switchboard } from '../cluster/switchboard.ts'
 import { games } from '../games/index.ts'
 import { GATEWAY_COUNTERS, type GatewayFigures } from '../gateway/figures.ts'
 import { type Doors, Gateway } from '../gateway/gateway.ts'
-import type { OpenPorts } from '../gateway/links.ts'
+import type { GatewayLink, HubLink, OpenPorts } from '../gateway/links.ts'
 import { RemoteGateway } from '../gateway/remote-gateway.ts'
 import { listOf } from '../gateway/settings.ts'
 import { TlsFiles } from '../gateway/tls-files.ts'
@@ -23,6 +28,7 @@ import { newSeed } from '../rules/random.ts'
 import type { Store } from '../rules/records.ts'
 import { MAX_SKILLS, Skills } from '../rules/skills.ts'
 import { keyOf } from '../wire/names.ts'
+import { TOKEN_KEY_BYTES } from '../wire/tokens.ts'
 import { Admin } from './admin.ts'
 import { AuditLog } from './audit-log.ts'
 import { gameSettingsOf, gamesFor, type Settings } from './config.ts'
@@ -43,6 +49,8 @@ const NEW_THREADS_WITHIN_MS = 60_000
 
 /** A tick is due 120 times a second, and a thread reports twice a second. */
 const STUCK_MS = 5_000
+/** An answer of Redis that takes longer, or a quarter of a lease, is worth nothing. */
+const MOST_REDIS_MS = 500
 
 export interface LobbyOptions {
   log?: Logger
@@ -61,6 +69,8 @@ export interface LobbyOptions {
   tokenKey?: Buffer
   /** Whether it has a page and WebSockets. A simulated place has none. Default: true. */
   hasWeb?: boolean
+  /** Of the cluster. Default: the Redis of `--cluster`, if that is set. */
+  openDirectory?: (events: DirectoryEvents) => Directory
   /** Default: those of games/index.ts. Others can be played without workers alone. */
   games?: Games
 }
@@ -78,6 +88,8 @@ export class LobbyServer {
   readonly #games: Games
   readonly #store: Store
   readonly #hub: Hub
+  readonly #cluster: ClusterNode | undefined
+  #switchboard: Switchboard | undefined
   readonly #poller: Poller<never>
   readonly #operatorListener: TcpListener<never>
   readonly #operators: Operators
@@ -149,6 +161,16 @@ export class LobbyServer {
     this.#log = log
     this.#games = options.games ?? gamesFor(settings, games)
     this.#store = store
+    const tokenKey =
+      options.tokenKey ?? (settings.store === '' ? undefined : tokenKeyIn(settings.store))
+    this.#poller = this.#place.poller()
+    try {
+      this.#operatorListener = this.#listen(operatorAddress, settings.operatorPort)
+      this.#cluster = this.#clusterOf(options, operatorAddress, tokenKey)
+    } catch (error) {
+      this.#poller.close()
+      throw error
+    }
     this.#hub = new Hub({
       limits: limitsOf(settings),
       drainMs: settings.drainMs,
@@ -156,8 +178,8 @@ export class LobbyServer {
       kept,
       games: { list: this.#games, settings: gameSettingsOf(settings, this.#games) },
       newSeed: options.newSeed ?? (() => newSeed((count) => this.#place.randomBytes(count))),
-      tokenKey:
-        options.tokenKey ?? (settings.store === '' ? undefined : tokenKeyIn(settings.store)),
+      tokenKey,
+      cluster: this.#cluster,
       maxPracticeBots: settings.maxPracticeBots,
       log,
       place: this.#place,
@@ -177,15 +199,8 @@ export class LobbyServer {
     const names = [settings.operatorHost, ...listOf(settings.operatorHosts)]
     this.#operators = new Operators(source, new OperatorGuard(this.operatorToken, names))
     this.#operatorTls = TlsFiles.of('operators', settings, log)
-    this.#poller = this.#place.poller()
     this.#handsOver =
       settings.workers > 0 && (options.handOver ?? !this.#poller.capabilities.reusePort)
-    try {
-      this.#operatorListener = this.#listen(operatorAddress, settings.operatorPort)
-    } catch (error) {
-      this.#poller.close()
-      throw error
-    }
     this.ended = this.#run()
   }
 
@@ -214,7 +229,9 @@ export class LobbyServer {
     this.#doors?.game.close()
     this.#doors?.web.close()
     this.#hub.stop()
-    Promise.all(this.#endings).then(() => this.#finish(this.#failure))
+    Promise.all([...this.#endings, this.#cluster?.leave()])
+      .then(() => this.#cluster?.stop())
+      .then(() => this.#finish(this.#failure))
   }
 
   /** What an orchestrator asks for. */
@@ -226,6 +243,8 @@ export class LobbyServer {
     if (silent > 0) stuck.push(`${silent} of ${this.#settings.workers} threads do not answer`)
     const unready = [...stuck]
     if (isDraining) unready.push('draining')
+    const directory = this.#cluster?.directoryState ?? 'here'
+    if (directory !== 'here') unready.push(`the directory of the cluster is ${directory}`)
     if (unsavable !== undefined) unready.push(`results cannot be saved: ${unsavable}`)
     return { stuck, unready }
   }
@@ -274,14 +293,52 @@ export class LobbyServer {
       missedTicks: ticker.missed,
       lateness: ticker.lateness,
       memory: { rss, heapUsed, external, arrayBuffers },
-      gateways
+      gateways,
+      ...(this.#cluster === undefined ? {} : { cluster: this.#cluster.figures })
     }
   }
 
   // ---- Starting ----
 
+  #clusterOf(
+    { openDirectory }: LobbyOptions,
+    operatorAddress: string,
+    tokenKey: Buffer | undefined
+  ): ClusterNode | undefined {
+    const { cluster, node, nodePort, nodeAddress, clusterSecret, leaseMs } = this.#settings
+    const open = openDirectory ?? redisAt(cluster, leaseMs, this.#place, this.#log)
+    if (open === undefined) return undefined
+    const operatorPort = this.#operatorListener.localAddress.port
+    return new ClusterNode({
+      id: node || `${hostname()}-${operatorPort}`,
+      address: this.#settings.nodeHost,
+      port: nodePort,
+      reachedAt: nodeAddress,
+      operatorAddress: `${operatorAddress}:${operatorPort}`,
+      secret: clusterSecret,
+      key: tokenKey ?? this.#place.randomBytes(TOKEN_KEY_BYTES),
+      leaseMs,
+      journal: undefined,
+      openDirectory: open,
+      onOrder: () => {},
+      onRequest: async () => ({}),
+      place: this.#place,
+      log: this.#log
+    })
+  }
+
+  /** Of a gateway: to the hub, or to the switchboard that stands before it in a cluster. */
+  #connect(gateway: GatewayLink): HubLink {
+    return (this.#switchboard ?? this.#hub).connect(gateway)
+  }
+
+  #disconnect(gateway: GatewayLink): void {
+    ;(this.#switchboard ?? this.#hub).disconnect(gateway)
+  }
+
   async #start(): Promise<void> {
     const { port, webPort, udpPort, workers } = this.#settings
+    this.#switchboard = this.#cluster?.start(this.#hub, () => this.#hub.isDraining)
     if (workers === 0) {
       const doors = {
         address: this.#address,
@@ -291,8 +348,8 @@ export class LobbyServer {
       const gateway = new Gateway(doors, this.#settings, this.#log, this.#games, this.#place)
       this.#local = gateway
       this.#ports = { port: gateway.port, webPort: gateway.webPort, udpPort: gateway.udpPort }
-      const isOver = gateway.run(this.#hub.connect(gateway)).catch((error) => {
-        this.#hub.disconnect(gateway)
+      const isOver = gateway.run(this.#connect(gateway)).catch((error) => {
+        this.#disconnect(gateway)
         this.#fail(error)
       })
       this.#endings.push(isOver)
@@ -339,7 +396,7 @@ export class LobbyServer {
       : { port: port as number, webPort: webPort as number, isShared: true }
     const doors: Doors = { address: this.#address, listen, udpPort }
     const remote = new RemoteGateway({ doors, settings: this.#settings })
-    remote.hub = this.#hub.connect(remote)
+    remote.hub = this.#connect(remote)
     this.#remotes.add(remote)
     const isOver = remote.ended.then((failure) => this.#onThreadEnded(number, remote, failure))
     this.#endings.push(isOver)
@@ -355,7 +412,7 @@ export class LobbyServer {
     for (const name of GATEWAY_COUNTERS) {
       this.#countedByGone.set(name, (this.#countedByGone.get(name) ?? 0) + remote.figures[name])
     }
-    this.#hub.disconnect(remote)
+    this.#disconnect(remote)
     // One that has never served was reported by start().
     if (this.#isStopping || !remote.isOpen) return
     this.#log.error(
@@ -442,6 +499,18 @@ export class LobbyServer {
     if (remote === undefined) return connection.reset()
     remote.adopt(connection.detach(), isWeb)
   }
+}
+
+function redisAt(url: string, leaseMs: number, place: Place, log: Logger) {
+  if (url === '') return undefined
+  return (events: DirectoryEvents): Directory =>
+    new RedisDirectory({
+      url,
+      events,
+      randomBytes: (count) => place.randomBytes(count),
+      timeoutMs: Math.min(MOST_REDIS_MS, leaseMs / 4),
+      onProblem: (error) => log.error({ err: error }, 'the directory')
+    })
 }
 
 async function keptIn(store: Store): Promise<Kept> {

@@ -1,6 +1,7 @@
 // The life of a connection in the log: at debug level each step of it, at info level why the server
 // ended it. Reads what goes by; changes nothing.
 import type { Logger } from 'pino'
+import type { NodeRef } from '../rules/passport.ts'
 import type { Session } from '../rules/session.ts'
 import type { RefusalCode, ServerMessage } from '../wire/protocol.ts'
 
@@ -52,6 +53,11 @@ export class SessionLog {
   lost(session: Session): void {
     const about = { session: this.#numbers.get(session), player: session.player?.name }
     this.#log.debug(about, 'connection lost')
+  }
+
+  /** To another node of the cluster. */
+  moved(session: Session, to: NodeRef): void {
+    this.#log.debug({ session: this.#numbers.get(session), to: to.id }, 'moved')
   }
 
   /** By the server. */

@@ -1,0 +1,848 @@
+// What stands before the rules of a node: whatever concerns all nodes goes to the directory first,
+// and a player goes to the node where its room is. The rules stay as they are, and know one node.
+import type { Logger } from 'pino'
+import type { Alarm, Place } from '../place.ts'
+import type { ClusterOutlet, RemoteLine } from '../rules/cluster-outlet.ts'
+import type { Game } from '../rules/game.ts'
+import { SHOWN_LEADERS } from '../rules/leaderboard.ts'
+import type { Lobby } from '../rules/lobby.ts'
+import {
+  type Homecoming,
+  isSameNode,
+  type NodeRef,
+  type Passport,
+  type SeatTicket
+} from '../rules/passport.ts'
+import type { Player } from '../rules/player.ts'
+import type { Room } from '../rules/room.ts'
+import type { Session } from '../rules/session.ts'
+import {
+  type Command,
+  keyOf,
+  type Presence,
+  Refusal,
+  type ServerMessage
+} from '../wire/protocol.ts'
+import {
+  type Directory,
+  DirectoryError,
+  type DirectoryEvents,
+  type ListingChange,
+  type Lost,
+  type NodeInfo,
+  type Owned,
+  type PlayerEntry,
+  type PlayerUpdate,
+  type RoomClaim
+} from './directory.ts'
+
+/** What the front needs of its hub. */
+export interface FrontHub {
+  readonly lobby: Lobby
+  /** Whether this connection is still one of this hub. */
+  has(session: Session): boolean
+  tell(session: Session, message: ServerMessage): void
+  /** The client goes over to the hub of that node: see NodeGatewayLink. */
+  move(
+    session: Session,
+    to: NodeRef,
+    passport: Passport | undefined,
+    frames: readonly Uint8Array[]
+  ): void
+  /** Whether it can: what plays from inside this process cannot. */
+  canMove(session: Session): boolean
+  /** The player of this connection has changed; undefined: it has none. */
+  showPassport(session: Session, passport: Passport | undefined): void
+}
+
+/** Frames of one client that wait while a command of it is with the directory. */
+const MAX_WAITING = 64
+/** How often presences and passports are looked at, and listings are published. */
+const LOOK_EVERY_MS = 1_000
+const PUBLISH_EVERY_MS = 250
+/** How often a player that another node has is asked for before its client gets a refusal. */
+const TAKE_TRIES = 12
+const TAKE_EVERY_MS = 500
+/** How often a node that may not speak looks whether it may again. */
+const ALIVE_EVERY_MS = 100
+/** The same for one that comes home: an outage of the directory may last as long. */
+const HOMECOMING_TRIES = 120
+/** Presences that are reported in one look. */
+const MAX_REPORTED = 2_000
+/** What changes no passport. */
+const SMALL_TALK = new Set(['input', 'ping', 'say'])
+/** Of the codes of private rooms. */
+const CODE = /^[A-Z2-9]{8}$/
+
+/** A player that the directory knows as ours, and what it knows of it. */
+interface Known {
+  readonly player: Player
+  serial: number
+  where: Presence | undefined
+  passport: string
+}
+
+export class Front implements ClusterOutlet {
+  /** This node, as long as it is one of the cluster. */
+  self: NodeRef = { id: '', epoch: 0 }
+  /** Moves since the start: players that came, and that went. */
+  readonly moved = { in: 0, out: 0 }
+  readonly #place: Place
+  readonly #log: Logger
+  readonly #look: Alarm
+  readonly #publish: Alarm
+  #directory: Directory | undefined
+  #hub: FrontHub | undefined
+  /** All living nodes, this one included. */
+  #nodes: readonly NodeInfo[] = []
+  /** Of each node: the number of the last change of its list that is in ours. */
+  readonly #listingSeqs = new Map<string, number>()
+  readonly #readingListings = new Set<string>()
+  /** Players sent to nodes since those have said how many they have. */
+  readonly #sentTo = new Map<string, number>()
+  /** Sessions whose last command is with the directory, and the frames that wait for it. */
+  readonly #waiting = new Map<Session, Uint8Array[]>()
+  readonly #known = new Map<string, Known>()
+  readonly #rooms = new Map<Room, RoomClaim>()
+  /** Given up while the directory was away. */
+  readonly #freePlayers = new Set<string>()
+  readonly #freeRooms = new Set<string>()
+  /** Public rooms that have changed since they were published; and names that went. */
+  readonly #changed = new Set<Room>()
+  /** Players that went to another node, which may not have said so yet: until when. */
+  readonly #gone = new Map<string, number>()
+  readonly #isAlive: () => boolean
+
+  /** `isAlive`: whether this node may speak. */
+  constructor(place: Place, log: Logger, isAlive: () => boolean) {
+    this.#place = place
+    this.#log = log
+    this.#isAlive = isAlive
+    this.#look = place.alarm(() => {
+      this.#look.set(LOOK_EVERY_MS)
+      this.#lookAtPlayers()
+    })
+    this.#publish = place.alarm(() => {
+      this.#publish.set(PUBLISH_EVERY_MS)
+      void this.#publishListings()
+    })
+  }
+
+  /** What the other nodes say, by way of the directory. */
+  readonly events: Omit<DirectoryEvents, 'order'> = {
+    listings: (change) => this.#onListings(change),
+    chat: (from, line) => {
+      if (!isSameNode(from, this.self)) this.#lobby.hear(line, this.#place.nowMs())
+    }
+  }
+
+  start(directory: Directory, hub: FrontHub): void {
+    this.#directory = directory
+    this.#hub = hub
+    this.#look.set(LOOK_EVERY_MS)
+    this.#publish.set(PUBLISH_EVERY_MS)
+  }
+
+  stop(): void {
+    this.#look.cancel()
+    this.#publish.cancel()
+  }
+
+  get nodes(): readonly NodeInfo[] {
+    return this.#nodes
+  }
+
+  // ---- What the node's clients send ----
+
+  /** A frame within its sender's limits, as in HubLink. */
+  receive(session: Session, frame: Uint8Array): void {
+    const waiting = this.#waiting.get(session)
+    if (waiting === undefined) {
+      if (this.#isAlive()) return this.#begin(session, frame)
+      // Nothing may happen here that players could not be told.
+      return this.#do(session, () => this.#untilAlive(), [new Uint8Array(frame)])
+    }
+    if (waiting.length < MAX_WAITING) waiting.push(new Uint8Array(frame))
+    else this.#refuse(session, new Refusal('too-fast', 'too many commands wait for the first'))
+  }
+
+  /** A client that comes over from another node, or home: see NodeHubLink. */
+  adopt(
+    session: Session,
+    passport: Passport | undefined,
+    frames: readonly Uint8Array[],
+    why?: Homecoming
+  ): void {
+    const lobby = this.#lobby
+    lobby.takeOver(session)
+    const [first] = frames
+    if (passport === undefined) {
+      // What it asked for cannot be done there: here it is tried once more, in another way.
+      const task = why === undefined ? undefined : this.#resumeTask(session, first, true)
+      if (task === undefined) return this.#goOn(session, [...frames])
+      return this.#do(session, task, frames.slice(1))
+    }
+    const nowMs = this.#place.nowMs()
+    const isNew = lobby.playerById(passport.id) === undefined
+    // One that comes home has been counted by the directory
+    const moves = passport.moves + (isNew && why !== 'lost' ? 1 : 0)
+    const seat = why === undefined ? passport.seat : undefined
+    const player = lobby.adopt(session, { ...passport, seat, moves }, nowMs)
+    this.moved.in++
+    this.#gone.delete(player.id)
+    this.#know(player)
+    if (why === 'lost' || passport.seat !== seat)
+      lobby.comeHome(session, passport.room ?? passport.seat?.room.name ?? '')
+    if (why === 'unreachable' && first !== undefined)
+      this.#refuse(session, new Refusal('cluster-away', 'the server of that room is unreachable'))
+    this.#showPassport(player)
+    this.#do(session, () => this.#report(player), why === 'unreachable' ? frames.slice(1) : frames)
+  }
+
+  /**
+   * A client whose player was at a node that is lost, or cannot be reached: the passport with which
+   * the player goes on here. undefined: it is gone, or has another connection elsewhere.
+   */
+  async takeHome(passport: Passport): Promise<Passport | undefined> {
+    const { id } = passport
+    for (let tries = 0; tries < HOMECOMING_TRIES; tries++) {
+      try {
+        const found = await this.#directoryNow.findPlayer(id)
+        if (found === undefined || (found.isOwned && found.moves > passport.moves)) return undefined
+        const entry = await this.#take(id)
+        if (entry === undefined) return undefined
+        return { ...passport, moves: entry.moves, serial: Math.max(entry.serial, passport.serial) }
+      } catch (error) {
+        if (!(error instanceof DirectoryError || error instanceof Refusal)) throw error
+        await this.#pause(TAKE_EVERY_MS)
+      }
+    }
+    return undefined
+  }
+
+  async #untilAlive(): Promise<void> {
+    while (!this.#isAlive()) await this.#pause(ALIVE_EVERY_MS)
+  }
+
+  #begin(session: Session, frame: Uint8Array): void {
+    const lobby = this.#lobby
+    const command = lobby.parse(session, frame)
+    if (command === undefined) return
+    const task = this.#taskOf(session, command, frame)
+    if (task !== undefined) return this.#do(session, task)
+    lobby.handle(session, command, this.#place.nowMs())
+    if (!SMALL_TALK.has(command.type) && session.player !== undefined)
+      this.#showPassport(session.player)
+  }
+
+  /** Frames that came meanwhile wait for its end, and are done then. */
+  #do(session: Session, task: () => Promise<void>, after: readonly Uint8Array[] = []): void {
+    const waiting = [...after]
+    this.#waiting.set(session, waiting)
+    task()
+      .catch((error) => {
+        if (error instanceof Refusal) return this.#refuse(session, error)
+        if (!(error instanceof DirectoryError)) throw error
+        this.#refuse(session, awayRefusal(error))
+      })
+      .then(() => {
+        if (this.#waiting.get(session) !== waiting) return // they went with it
+        this.#waiting.delete(session)
+        this.#goOn(session, waiting)
+      })
+  }
+
+  #goOn(session: Session, frames: Uint8Array[]): void {
+    while (frames.length > 0 && this.#hubNow.has(session)) {
+      this.#begin(session, frames.shift() as Uint8Array)
+      const waiting = this.#waiting.get(session)
+      if (waiting === undefined) continue
+      waiting.push(...frames)
+      return
+    }
+  }
+
+  /** undefined: it concerns this node alone. */
+  #taskOf(
+    session: Session,
+    command: Command,
+    frame: Uint8Array
+  ): (() => Promise<void>) | undefined {
+    const { player } = session
+    if (!this.#hubNow.canMove(session)) return undefined
+    switch (command.type) {
+      case 'name':
+        return player === undefined ? this.#nameTask(session, command) : undefined
+      case 'resume':
+        return player === undefined ? this.#resumeTask(session, frame, false) : undefined
+    }
+    if (player === undefined) return undefined
+    switch (command.type) {
+      case 'create':
+        return player.room === undefined ? this.#createTask(session, command) : undefined
+      case 'join':
+      case 'hold':
+      case 'spectate':
+        if (player.room !== undefined || this.#lobby.roomNamed(command.room) !== undefined)
+          return undefined
+        return () => this.#visit(session, player, command, frame)
+      case 'queue':
+        return player.room === undefined
+          ? () => this.#enqueue(session, player, command, frame)
+          : undefined
+      case 'players':
+        return () => this.#listPeople(session, command.from)
+      case 'leaders':
+        return () => this.#listLeaders(session, player)
+      default:
+        return undefined
+    }
+  }
+
+  #nameTask(
+    session: Session,
+    command: Extract<Command, { type: 'name' }>
+  ): (() => Promise<void>) | undefined {
+    const lobby = this.#lobby
+    if (lobby.isDraining || lobby.playerNamed(command.name) !== undefined) return undefined
+    return async () => {
+      const identity = lobby.identityOf(command)
+      const { id, account } = identity
+      const entry = { id, name: command.name, account, serial: 1, moves: 0, node: this.self }
+      const claim = await this.#orFree(this.#freePlayers, id, () =>
+        this.#directoryNow.claimName(entry)
+      )
+      if (claim.isReserved)
+        throw new Refusal('name-reserved', 'somebody has played under this name, and keeps it')
+      if (!claim.isYours) throw new Refusal('name-taken', 'this name is taken')
+      if (claim.skill !== undefined)
+        lobby.learn(account, { key: claim.key, skill: claim.skill, isKnown: true })
+      if (this.#hubNow.has(session))
+        lobby.handle(session, command, this.#place.nowMs(), { identity })
+      const player = session.player
+      if (player?.id !== id) return void this.#freePlayer(id)
+      this.#know(player, 'lobby')
+      this.#showPassport(player)
+    }
+  }
+
+  /**
+   * `isHere`: it has to be done at this node, for the other one cannot be reached. undefined: the
+   * rules have the answer already.
+   */
+  #resumeTask(
+    session: Session,
+    frame: Uint8Array | undefined,
+    isHere: boolean
+  ): (() => Promise<void>) | undefined {
+    const lobby = this.#lobby
+    const command = frame && lobby.parse(session, frame)
+    if (command?.type !== 'resume') return undefined
+    const claim = lobby.claimOf(command.token, this.#place.nowMs())
+    if (claim === undefined || lobby.playerById(claim.id) !== undefined) {
+      if (!isHere) return undefined
+      return async () => lobby.handle(session, command, this.#place.nowMs())
+    }
+    return async () => {
+      if (this.#gone.has(claim.id))
+        throw new Refusal('cluster-away', 'your player is on its way; try again in a moment')
+      const found = await this.#directoryNow.findPlayer(claim.id)
+      if (found?.isOwned && !isHere && !isSameNode(found.node, this.self)) {
+        this.#send(session, found.node, undefined, [frame as Uint8Array])
+        return
+      }
+      const entry = found && (await this.#take(claim.id))
+      if (!this.#hubNow.has(session)) return
+      if (entry === undefined) return lobby.handle(session, command, this.#place.nowMs())
+      if (claim.serial < entry.serial - 1)
+        throw new Refusal('token-used', 'this token has been used')
+      const player = this.#revive(session, entry, claim.serial)
+      if (found?.where !== 'lobby') lobby.comeHome(session, '')
+      await this.#report(player)
+    }
+  }
+
+  /** Made anew from what the directory knows: whatever else there was went with its node. */
+  #revive(session: Session, entry: PlayerEntry, serial: number): Player {
+    const { id, name, account, moves } = entry
+    const last = Math.max(serial, entry.serial)
+    const nobody = { muted: [], said: [], hasToken: true }
+    const passport = { id, name, account, moves, serial: last, ...nobody }
+    const nowMs = this.#place.nowMs()
+    const player = this.#lobby.adopt(session, passport, nowMs)
+    this.#lobby.welcome(session, player, nowMs)
+    this.#know(player)
+    this.#showPassport(player)
+    return player
+  }
+
+  #createTask(
+    session: Session,
+    command: Extract<Command, { type: 'create' }>
+  ): (() => Promise<void>) | undefined {
+    const lobby = this.#lobby
+    if (lobby.isDraining) return undefined
+    return async () => {
+      const code = command.private ? lobby.newCode() : undefined
+      const key = keyOf(command.room)
+      const creationId = this.#place.randomBytes(12).toString('hex')
+      const claim = { key, creationId, ...(code === undefined ? {} : { code }) }
+      const claimed = await this.#orFree(this.#freeRooms, key, () =>
+        this.#directoryNow.claimRoom(claim)
+      )
+      if (!claimed.isYours) throw new Refusal('room-taken', 'a room with this name exists already')
+      if (this.#hubNow.has(session)) lobby.handle(session, command, this.#place.nowMs(), { code })
+      const room = session.player?.room
+      if (room !== undefined && keyOf(room.name) === key) this.#rooms.set(room, claim)
+      else if (!lobby.hasRoom(key)) this.#freeRoom(key)
+    }
+  }
+
+  /** A room that is not here: where it is, the command is done. */
+  async #visit(
+    session: Session,
+    player: Player,
+    command: Extract<Command, { type: 'join' | 'hold' | 'spectate' }>,
+    frame: Uint8Array
+  ): Promise<void> {
+    const copy = new Uint8Array(frame)
+    const { room } = command
+    const byName = await this.#directoryNow.findRoom(keyOf(room))
+    const node = byName ?? (CODE.test(room) ? await this.#directoryNow.findRoom(room) : undefined)
+    this.#follow(session, player, node, command, copy)
+  }
+
+  async #enqueue(
+    session: Session,
+    player: Player,
+    command: Extract<Command, { type: 'queue' }>,
+    frame: Uint8Array
+  ): Promise<void> {
+    const copy = new Uint8Array(frame)
+    const game = this.#lobby.gameNamed(command.game)
+    const node = game && (await this.#directoryNow.matchmaker(game.name))
+    this.#follow(session, player, node, command, copy)
+  }
+
+  /** Does a command at that node, or here if that is none or this one. */
+  #follow(
+    session: Session,
+    player: Player,
+    node: NodeRef | undefined,
+    command: Command,
+    frame: Uint8Array
+  ): void {
+    if (!this.#hubNow.has(session) || session.player !== player) return
+    if (node === undefined || isSameNode(node, this.self) || player.room !== undefined)
+      return this.#lobby.handle(session, command, this.#place.nowMs())
+    this.#sendPlayer(player, node, undefined, [frame])
+  }
+
+  async #listPeople(session: Session, from: number): Promise<void> {
+    const { players, total } = await this.#directoryNow.people(from, this.#lobby.pageSize)
+    this.#hubNow.tell(session, { type: 'players', players, from, total })
+  }
+
+  async #listLeaders(session: Session, player: Player): Promise<void> {
+    const { leaders, players } = await this.#directoryNow.leaders(SHOWN_LEADERS)
+    const skill = this.#lobby.skillOf(player)
+    this.#hubNow.tell(session, { type: 'leaders', leaders, skill, players })
+  }
+
+  // ---- Moves ----
+
+  /** Returns false if its connection is lost, or cannot move. */
+  #sendPlayer(
+    player: Player,
+    to: NodeRef,
+    seat: SeatTicket | undefined,
+    frames: readonly Uint8Array[]
+  ): boolean {
+    const { session } = player
+    if (session === undefined || !this.#hubNow.canMove(session)) return false
+    const passport = this.#lobby.release(player)
+    this.#known.delete(player.id)
+    this.#gone.set(player.id, this.#place.nowMs() + TAKE_TRIES * TAKE_EVERY_MS)
+    this.moved.out++
+    this.#send(session, to, seat === undefined ? passport : { ...passport, seat }, frames)
+    return true
+  }
+
+  #send(
+    session: Session,
+    to: NodeRef,
+    passport: Passport | undefined,
+    frames: readonly Uint8Array[]
+  ): void {
+    const waiting = this.#waiting.get(session) ?? []
+    this.#waiting.delete(session)
+    if (passport === undefined) this.#lobby.leave(session, this.#place.nowMs())
+    this.#hubNow.move(session, to, passport, [...frames, ...waiting])
+  }
+
+  /**
+   * The node where so many players crowd least; undefined: there is none. `isOther`: this node is
+   * not one of them.
+   */
+  #emptiest(count: number, isOther: boolean): NodeRef | undefined {
+    let best: NodeInfo | undefined
+    let least = Number.POSITIVE_INFINITY
+    for (const node of this.#nodes) {
+      const isSelf = isSameNode(node, this.self)
+      if (node.load.isDraining || (isOther && isSelf)) continue
+      const sent = this.#sentTo.get(node.id) ?? 0
+      const players = isSelf ? this.#lobby.playerCount - count : node.load.players + sent
+      if (players >= least) continue
+      best = node
+      least = players
+    }
+    return best && { id: best.id, epoch: best.epoch }
+  }
+
+  #countSent(to: NodeRef, players: number): void {
+    this.#sentTo.set(to.id, (this.#sentTo.get(to.id) ?? 0) + players)
+  }
+
+  /** A group of a quick match plays where it is least crowded. */
+  place(game: Game, players: readonly Player[]): boolean {
+    const to = this.#emptiest(players.length, false)
+    if (to === undefined || isSameNode(to, this.self)) return false
+    this.#countSent(to, players.length)
+    for (const [player, seat] of this.#lobby.seatsOfGroup(game, players))
+      this.#sendPlayer(player, to, seat, [])
+    return true
+  }
+
+  /**
+   * While this node drains: its idle rooms and players go to others. Returns whether nobody is left
+   * who could go.
+   */
+  async moveAway(): Promise<boolean> {
+    const lobby = this.#lobby
+    for (const room of lobby.idleRooms) {
+      const to = this.#emptiest(0, true)
+      if (to === undefined) return true
+      if (room.options.isPractice === true) {
+        lobby.closeRoom(room.name, undefined)
+        continue
+      }
+      const claim = this.#rooms.get(room)
+      const isPassed = await this.#directoryNow.passRoom(keyOf(room.name), to)
+      if (!isPassed || room.isPlaying || lobby.roomOfKey(keyOf(room.name)) !== room) continue
+      this.#rooms.delete(room) // it is not ours to release any more
+      const seats = lobby.releaseRoom(room, claim?.creationId)
+      this.#countSent(to, seats.length)
+      for (const [player, seat] of seats) this.#sendPlayer(player, to, seat, [])
+    }
+    for (const player of lobby.idlePlayers) {
+      const to = this.#emptiest(0, true)
+      if (to === undefined) return true
+      if (this.#waiting.has(player.session as Session)) continue
+      if (this.#sendPlayer(player, to, undefined, [])) this.#countSent(to, 1)
+    }
+    return lobby.idlePlayers.length === 0 && lobby.idleRooms.length === 0
+  }
+
+  // ---- What the rules report ----
+
+  playerGone({ id }: Player): void {
+    if (this.#known.delete(id)) this.#freePlayer(id)
+  }
+
+  roomMade(room: Room, creationId = this.#place.randomBytes(12).toString('hex')): void {
+    const claim = { key: keyOf(room.name), code: room.code, creationId }
+    this.#rooms.set(room, claim)
+    this.#directoryNow.claimRoom(claim).then(
+      ({ isYours }) => {
+        // Somebody took the name while the room was on its way
+        if (!isYours && this.#rooms.delete(room)) this.#lobby.closeRoom(room.name, undefined)
+      },
+      (error) => this.#log.debug({ err: error }, 'a room is not in the directory yet')
+    )
+  }
+
+  roomGone(room: Room): void {
+    const claim = this.#rooms.get(room)
+    if (claim === undefined) return
+    this.#rooms.delete(room)
+    this.#freeRoom(claim.key)
+  }
+
+  listingChanged(room: Room): void {
+    this.#changed.add(room)
+  }
+
+  said(line: RemoteLine): void {
+    this.#directoryNow
+      .say(line)
+      .catch((error) => this.#log.debug({ err: error }, 'a line of chat stays at this node'))
+  }
+
+  // ---- What the cluster says ----
+
+  /** All living nodes, after each renewal. */
+  setNodes(nodes: readonly NodeInfo[]): void {
+    this.#nodes = nodes
+    this.#sentTo.clear()
+    const { elsewhere } = this.#lobby
+    const alive = new Map(nodes.map((node) => [nameOf(node), node]))
+    for (const name of elsewhere.nodes) {
+      if (alive.has(name)) continue
+      elsewhere.forget(name)
+      this.#listingSeqs.delete(name)
+    }
+    for (const node of nodes) {
+      if (isSameNode(node, this.self)) continue
+      if (node.listingSeq > (this.#listingSeqs.get(nameOf(node)) ?? 0))
+        void this.#readListings(node)
+    }
+    void this.#retry()
+  }
+
+  /** Players that are wanted at another node, where their clients came back. */
+  async letGo(ids: readonly string[]): Promise<void> {
+    if (ids.length === 0) return
+    for (const id of ids) this.#end(id)
+    await this.#directoryNow.letGo(ids)
+  }
+
+  /** What others have by now. */
+  lose({ players, rooms }: Lost): void {
+    for (const id of players) this.#end(id)
+    for (const key of rooms) {
+      const room = this.#lobby.roomOfKey(key)
+      if (room === undefined) continue
+      this.#rooms.delete(room)
+      this.#lobby.closeRoom(room.name, undefined)
+    }
+  }
+
+  /** For a directory that has started anew. */
+  get owned(): Omit<Owned, 'self'> {
+    const players = [...this.#known.values()].map(({ player }) => ({
+      player: this.#entryOf(player),
+      where: this.#lobby.presenceOf(player)
+    }))
+    return { players, rooms: [...this.#rooms.values()], listings: this.#lobby.ownListings }
+  }
+
+  /** Everything that this node had may be somebody else's by now. */
+  forgetAll(): void {
+    this.#known.clear()
+    this.#rooms.clear()
+    this.#waiting.clear()
+    this.#changed.clear()
+    this.#gone.clear()
+    this.#freePlayers.clear()
+    this.#freeRooms.clear()
+    for (const name of this.#lobby.elsewhere.nodes) this.#lobby.elsewhere.forget(name)
+    this.#listingSeqs.clear()
+  }
+
+  // ---- Inside ----
+
+  get #hubNow(): FrontHub {
+    return this.#hub as FrontHub
+  }
+
+  get #lobby(): Lobby {
+    return this.#hubNow.lobby
+  }
+
+  get #directoryNow(): Directory {
+    return this.#directory as Directory
+  }
+
+  #end(id: string): void {
+    this.#known.delete(id)
+    const player = this.#lobby.playerById(id)
+    if (player !== undefined) this.#lobby.end(player, this.#place.nowMs())
+  }
+
+  /** A claim whose answer is lost may have been made: it is given up when the directory is back. */
+  async #orFree<T>(free: Set<string>, key: string, claim: () => Promise<T>): Promise<T> {
+    free.delete(key)
+    try {
+      return await claim()
+    } catch (error) {
+      free.add(key)
+      throw error
+    }
+  }
+
+  #freePlayer(id: string): void {
+    this.#freePlayers.add(id)
+    void this.#retry()
+  }
+
+  #freeRoom(key: string): void {
+    this.#freeRooms.add(key)
+    void this.#retry()
+  }
+
+  /** What could not be given up before. */
+  async #retry(): Promise<void> {
+    const directory = this.#directoryNow
+    try {
+      for (const id of this.#freePlayers) {
+        this.#freePlayers.delete(id)
+        await directory.releasePlayer(id).catch((error) => {
+          this.#freePlayers.add(id)
+          throw error
+        })
+      }
+      for (const key of this.#freeRooms) {
+        this.#freeRooms.delete(key)
+        if (this.#lobby.hasRoom(key)) continue
+        await directory.releaseRoom(key).catch((error) => {
+          this.#freeRooms.add(key)
+          throw error
+        })
+      }
+    } catch (error) {
+      this.#log.debug({ err: error }, 'given up later')
+    }
+  }
+
+  /** The entry of a player that lives here from now on; undefined: there is no such player. */
+  async #take(id: string): Promise<PlayerEntry | undefined> {
+    for (let tries = 0; tries < TAKE_TRIES; tries++) {
+      const taken = await this.#directoryNow.takePlayer(id)
+      if (taken === 'gone') return undefined
+      if (taken !== 'asked') return taken
+      await this.#pause(TAKE_EVERY_MS)
+    }
+    throw new Refusal('cluster-away', 'your player is at another server; try again in a moment')
+  }
+
+  #pause(ms: number): Promise<void> {
+    return new Promise((resolve) => this.#place.alarm(resolve).set(ms))
+  }
+
+  #know(player: Player, where?: Presence): void {
+    const { id, tokenSerial: serial } = player
+    this.#known.set(id, { player, serial, where, passport: '' })
+  }
+
+  #entryOf({ id, name, account, tokenSerial: serial, moves }: Player): PlayerEntry {
+    return { id, name, account, serial, moves, node: this.self }
+  }
+
+  /** Where a player is and which token counts. Ends it here if another node has it. */
+  async #report(player: Player): Promise<void> {
+    const known = this.#known.get(player.id)
+    if (known === undefined) return
+    const where = this.#lobby.presenceOf(player)
+    const { tokenSerial } = player
+    try {
+      if (!(await this.#directoryNow.updatePlayer(this.#entryOf(player), where))) {
+        this.#end(player.id)
+        return
+      }
+      known.where = where
+      known.serial = tokenSerial
+    } catch (error) {
+      if (!(error instanceof DirectoryError)) throw error
+      known.where = undefined // the next look tries again
+    }
+  }
+
+  #lookAtPlayers(): void {
+    if (!this.#isAlive()) return
+    const nowMs = this.#place.nowMs()
+    for (const [id, untilMs] of this.#gone) if (nowMs >= untilMs) this.#gone.delete(id)
+    const updates: PlayerUpdate[] = []
+    for (const known of this.#known.values()) {
+      const { player } = known
+      this.#showPassport(player)
+      const where = this.#lobby.presenceOf(player)
+      if (known.where === where && known.serial === player.tokenSerial) continue
+      known.where = where
+      known.serial = player.tokenSerial
+      if (updates.push({ player: this.#entryOf(player), where }) === MAX_REPORTED) break
+    }
+    if (updates.length > 0) void this.#reportAll(updates)
+  }
+
+  async #reportAll(updates: readonly PlayerUpdate[]): Promise<void> {
+    try {
+      for (const id of await this.#directoryNow.updatePlayers(updates)) this.#end(id)
+    } catch (error) {
+      if (!(error instanceof DirectoryError)) throw error
+      for (const { player } of updates) {
+        const known = this.#known.get(player.id)
+        if (known !== undefined) known.where = undefined // the next look tries again
+      }
+    }
+  }
+
+  /** To the switchboard of another node, if it has changed. */
+  #showPassport(player: Player): void {
+    const known = this.#known.get(player.id)
+    const { session, tokenSerial, hasToken, muted, room } = player
+    if (known === undefined || session === undefined) return
+    const mark = `${tokenSerial} ${hasToken} ${muted.size} ${room?.name}`
+    if (known.passport === mark) return
+    known.passport = mark
+    this.#hubNow.showPassport(session, this.#lobby.passportOf(player))
+  }
+
+  async #publishListings(): Promise<void> {
+    if (this.#changed.size === 0) return
+    const rooms = [...this.#changed]
+    this.#changed.clear()
+    const changed = rooms.filter((room) => this.#lobby.hasListed(room)).map(({ info }) => info)
+    const there = new Set(changed.map(({ name }) => name))
+    const gone = rooms.map(({ name }) => name).filter((name) => !there.has(name))
+    try {
+      await this.#directoryNow.publishListings(changed, gone)
+    } catch (error) {
+      this.#log.debug({ err: error }, 'published later')
+      for (const room of rooms) this.#changed.add(room)
+    }
+  }
+
+  #onListings({ node, seq, changed, gone }: ListingChange): void {
+    if (isSameNode(node, this.self)) return
+    const name = nameOf(node)
+    if (!this.#nodes.some((each) => isSameNode(each, node))) return // not yet, or no longer
+    if (this.#readingListings.has(name)) return // the next renewal finds what is missing
+    const last = this.#listingSeqs.get(name) ?? 0
+    if (seq <= last) return
+    if (seq > last + 1) return void this.#readListings(node)
+    this.#listingSeqs.set(name, seq)
+    this.#lobby.elsewhere.change(name, changed, gone)
+  }
+
+  async #readListings(node: NodeRef): Promise<void> {
+    const name = nameOf(node)
+    if (this.#readingListings.has(name)) return
+    this.#readingListings.add(name)
+    try {
+      const { seq, rooms } = await this.#directoryNow.listings(node)
+      if (!this.#nodes.some((each) => isSameNode(each, node))) return
+      this.#listingSeqs.set(name, seq)
+      this.#lobby.elsewhere.replace(name, rooms)
+    } catch (error) {
+      this.#log.debug({ err: error, node: name }, 'its rooms are read later')
+    } finally {
+      this.#readingListings.delete(name)
+    }
+  }
+
+  #refuse(session: Session, reason: Refusal): void {
+    if (this.#hubNow.has(session)) this.#hubNow.tell(session, reason.toMessage())
+  }
+}
+
+function nameOf({ id, epoch }: NodeRef): string {
+  return `${id} ${epoch}`
+}
+
+function awayRefusal({ code }: DirectoryError): Refusal {
+  const why =
+    code === 'settling'
+      ? "the lobby's servers have just found together"
+      : "the lobby's directory is away"
+  return new Refusal('cluster-away', `${why}; try again in a moment`)
+}

@@ -1,0 +1,68 @@
+// Two lobbies by the command and a real redis-server: one lobby.
+import { spawn } from 'node:child_process'
+import { fileURLToPath } from 'node:url'
+import { expect, onTestFinished, test } from 'vitest'
+import { untilListed } from './node-cluster.ts'
+import { Person, until } from './person.ts'
+import { startRedis, whyNoRedis } from './redis.ts'
+
+const root = fileURLToPath(new URL('../../..', import.meta.url))
+
+/** A lobby that has started; its port. */
+async function command(...args: string[]): Promise<{ port: number }> {
+  const ports = ['--port', '0', '--udp-port', '0', '--web-port', '0', '--operator-port', '0']
+  const lobby = spawn(
+    process.execPath,
+    ['--import', 'tsx', 'examples/lobby/main.ts', ...ports, '--lease-ms', '1000', ...args],
+    { cwd: root, stdio: ['ignore', 'pipe', 'inherit'] }
+  )
+  onTestFinished(() => void lobby.kill('SIGKILL'))
+  let output = ''
+  lobby.stdout.on('data', (data) => {
+    output += data
+  })
+  const opened = () => /open on 127\.0\.0\.1:(\d+)/.exec(output)
+  await until('the lobby is open', () => opened() !== null || lobby.exitCode !== null)
+  return { port: Number(opened()?.[1]) }
+}
+
+/** A node has names to give away as soon as the cluster has settled. */
+async function signIn(node: { port: number }, name: string): Promise<Person> {
+  const person = await Person.arrive(node)
+  for (;;) {
+    const before = person.heard.length
+    person.send({ type: 'name', name })
+    await until('an answer', () => person.heard.length > before)
+    const answer = person.heard.at(-1)
+    if (answer?.type === 'welcome') return person
+    expect(answer).toMatchObject({ type: 'error', code: 'cluster-away' })
+    await new Promise((resolve) => setTimeout(resolve, 100))
+  }
+}
+
+test.skipIf(whyNoRedis !== undefined)(
+  'two commands with one Redis are one lobby: list, chat, and a match',
+  async () => {
+    const redis = await startRedis()
+    onTestFinished(() => redis.stop())
+    const options = ['--cluster', redis.url, '--coin-arena.match-ms', '1000', '--countdown-ms', '0']
+    const nodes = await Promise.all([
+      command(...options, '--node', 'one'),
+      command(...options, '--node', 'two')
+    ])
+    const ann = await signIn(nodes[0], 'Ann')
+    const bob = await signIn(nodes[1], 'Bob')
+    ann.send({ type: 'say', text: 'hello' })
+    expect(await bob.next('chat')).toMatchObject({ from: 'Ann', to: 'lobby', text: 'hello' })
+    ann.send({ type: 'create', room: 'Den' })
+    await ann.next('joined')
+    await untilListed(bob, 'Den')
+    bob.send({ type: 'join', room: 'Den' })
+    expect(await bob.next('joined')).toMatchObject({ host: 'Ann' })
+    for (const each of [ann, bob]) each.send({ type: 'ready' })
+    for (const each of [ann, bob]) {
+      await each.next('state')
+      expect(await each.next('match-ended')).toMatchObject({ saved: true })
+    }
+  }
+)

@@ -1,0 +1,109 @@
+// Several nodes are one lobby: what a player can do does not depend on the node of its connection.
+import { expect, test } from 'vitest'
+import { openCluster, untilListed } from './node-cluster.ts'
+import { Person, until } from './person.ts'
+
+function tokenOf({ heard }: Person): string {
+  return (
+    heard.flatMap((message) => (message.type === 'welcome' ? [message.token] : [])).at(-1) ?? ''
+  )
+}
+
+test('a name, a room and a line of chat are those of all nodes', async () => {
+  const { nodes } = await openCluster(2)
+  const ann = await Person.signIn(nodes[0], 'Ann')
+  const bob = await Person.signIn(nodes[1], 'Bob')
+  const other = await Person.arrive(nodes[1])
+  other.send({ type: 'name', name: 'ann' })
+  expect(await other.next('error')).toMatchObject({ code: 'name-taken' })
+
+  ann.send({ type: 'players' })
+  expect(await ann.next('players')).toMatchObject({
+    total: 2,
+    players: [{ name: 'Ann' }, { name: 'Bob' }]
+  })
+  ann.send({ type: 'say', text: 'hello out there' })
+  expect(await bob.next('chat')).toMatchObject({ from: 'Ann', to: 'lobby' })
+  ann.send({ type: 'create', room: 'Den' })
+  await ann.next('joined')
+  await untilListed(bob, 'Den')
+  bob.send({ type: 'create', room: 'DEN' })
+  expect(await bob.next('error')).toMatchObject({ code: 'room-taken' })
+})
+
+test('players of different nodes meet in a room, play, and leave', async () => {
+  const { nodes } = await openCluster(2, { 'coin-arena.matchMs': 500 })
+  const ann = await Person.signIn(nodes[0], 'Ann')
+  const bob = await Person.signIn(nodes[1], 'Bob')
+  ann.send({ type: 'create', room: 'Den' })
+  await ann.next('joined')
+  bob.send({ type: 'join', room: 'den' })
+  bob.send({ type: 'ready' }) // before there is an answer
+  expect(await bob.next('joined')).toMatchObject({ room: 'Den', host: 'Ann' })
+  expect(await ann.next('member-joined')).toMatchObject({ name: 'Bob' })
+  ann.send({ type: 'ready' })
+  for (const each of [ann, bob]) await each.next('match-started')
+  expect([nodes[0].figures.matches, nodes[1].figures.matches]).toEqual([1, 0])
+  await bob.next('state')
+  for (const each of [ann, bob]) await each.next('match-ended')
+  bob.send({ type: 'leave' })
+  await bob.next('left')
+  bob.send({ type: 'create', room: 'Own' })
+  expect(await bob.next('joined')).toMatchObject({ room: 'Own', host: 'Bob' })
+})
+
+test('a private room is found by its code, from any node', async () => {
+  const { nodes } = await openCluster(2)
+  const ann = await Person.signIn(nodes[0], 'Ann')
+  const bob = await Person.signIn(nodes[1], 'Bob')
+  ann.send({ type: 'create', room: 'Den', private: true })
+  const { code } = await ann.next('joined')
+  bob.send({ type: 'join', room: 'Den' })
+  expect(await bob.next('error')).toMatchObject({ code: 'no-such-room' })
+  bob.send({ type: 'join', room: code })
+  expect(await bob.next('joined')).toMatchObject({ room: 'Den' })
+})
+
+test('a token is good at any node, and brings back the seat in the match', async () => {
+  const { nodes } = await openCluster(2)
+  const [ann, bob] = await Person.roomOf(nodes[0], 'Ann', 'Bob')
+  for (const each of [ann, bob]) each.send({ type: 'ready' })
+  await ann.next('match-started')
+  ann.socket.destroy()
+  await bob.next('member-away')
+  const again = await Person.arrive(nodes[1])
+  again.send({ type: 'resume', token: tokenOf(ann) })
+  expect(await again.next('welcome')).toMatchObject({ name: 'Ann' })
+  expect(await again.next('joined')).toMatchObject({ room: 'Den' })
+  await again.next('state')
+  expect(await bob.next('member-back')).toMatchObject({ name: 'Ann' })
+})
+
+test('a quick match brings players of all nodes together', async () => {
+  const { nodes } = await openCluster(3, { quickMatchPlayers: 3, minMatchPlayers: 3 })
+  const people = await Promise.all(nodes.map((node, at) => Person.signIn(node, `Player ${at}`)))
+  for (const each of people) each.send({ type: 'queue' })
+  const starts = await Promise.all(people.map((each) => each.next('match-started')))
+  for (const { players } of starts)
+    expect([...players].sort()).toEqual(['Player 0', 'Player 1', 'Player 2'])
+  expect(nodes.reduce((sum, { figures }) => sum + figures.matches, 0)).toBe(1)
+})
+
+test('a node that is lost ends its rooms; their players are in the lobby again', async () => {
+  const cluster = await openCluster(2)
+  const { nodes } = cluster
+  const ann = await Person.signIn(nodes[0], 'Ann')
+  const bob = await Person.signIn(nodes[1], 'Bob')
+  ann.send({ type: 'create', room: 'Den' })
+  await ann.next('joined')
+  bob.send({ type: 'join', room: 'Den' })
+  await bob.next('joined')
+  nodes[0].stop()
+  expect(await bob.next('left')).toMatchObject({ room: 'Den', byNode: 'lost' })
+  bob.send({ type: 'create', room: 'Den' })
+  expect(await bob.next('joined')).toMatchObject({ room: 'Den', host: 'Bob' })
+  const again = await Person.arrive(nodes[1])
+  again.send({ type: 'resume', token: tokenOf(ann) })
+  expect(await again.next('welcome')).toMatchObject({ name: 'Ann' })
+  await until('both live at the second node', () => nodes[1].figures.players === 2)
+})
