@@ -18,7 +18,7 @@ const OUTAGE_MS = 60_000
 
 /** What of a hub is for a cluster. */
 export interface ClusterHub extends FrontHub, SwitchedHub {
-  /** All players and rooms are somebody else's: the connections end, and their clients come again. */
+  /** All players and rooms are somebody else's: the connections end, and their clients come back. */
   abandon(): void
 }
 
