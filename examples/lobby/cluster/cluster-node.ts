@@ -4,11 +4,13 @@ import { createHash } from 'node:crypto'
 import type { Logger } from 'pino'
 import type { Place } from '../place.ts'
 import type { NodeRef, Passport } from '../rules/passport.ts'
+import type { Store } from '../rules/records.ts'
 import type { Directory, DirectoryEvents, JoiningNode, NodeInfo } from './directory.ts'
 import { Front, type FrontHub } from './front.ts'
 import { Membership } from './membership.ts'
 import type { LinkFigures } from './node-link.ts'
 import { NodeLinks } from './node-links.ts'
+import { Results } from './results.ts'
 import { Switchboard, type SwitchedHub } from './switchboard.ts'
 
 /** A link that breaks may come back within this time: its clients wait for it. */
@@ -18,7 +20,7 @@ const OUTAGE_MS = 60_000
 
 /** What of a hub is for a cluster. */
 export interface ClusterHub extends FrontHub, SwitchedHub {
-  /** All players and rooms are somebody else's: the connections end, and their clients come back. */
+  /** All players and rooms are somebody else's: the connections end, and their clients return. */
   abandon(): void
 }
 
@@ -36,7 +38,8 @@ export interface ClusterNodeOptions {
   readonly key: Buffer
   readonly leaseMs: number
   /** Names the store; see JoiningNode. */
-  readonly journal: string | undefined
+  readonly journal: string
+  readonly store: Store
   readonly openDirectory: (events: DirectoryEvents) => Directory
   /** Something that an operator of this node or another one has ordered for all. */
   readonly onOrder: (from: NodeRef, order: object) => void
@@ -69,6 +72,8 @@ export class ClusterNode {
   readonly links: NodeLinks
   readonly #options: ClusterNodeOptions
   readonly #membership: Membership
+  /** Of the matches of this node, on their way to the directory. */
+  readonly results: Results
   #hub: ClusterHub | undefined
   #switchboard: Switchboard | undefined
   #running: Promise<void> | undefined
@@ -92,6 +97,12 @@ export class ClusterNode {
       ...this.front.events,
       order: (from, order) => options.onOrder(from, order)
     })
+    this.results = new Results({
+      store: options.store,
+      directory: this.directory,
+      onProblem: (error) => log.error({ err: error }, 'results cannot be read'),
+      onLost: (matches) => log.error({ matches }, 'results were given up: the directory was away')
+    })
     this.#membership = new Membership({
       self: this.#joining(),
       directory: this.directory,
@@ -104,7 +115,8 @@ export class ClusterNode {
       },
       owned: () => this.front.owned,
       onJoined: (self, secret) => this.#onJoined(self, secret),
-      onRenewed: (nodes) => {
+      onRenewed: (nodes, isNewGeneration) => {
+        this.results.bring(isNewGeneration)
         this.links.setNodes(nodes)
         this.front.setNodes(nodes)
       },
@@ -142,7 +154,18 @@ export class ClusterNode {
   /** What this node owned is free, once its hub has said its last word. */
   async leave(): Promise<void> {
     this.front.stop()
+    await this.#untilBrought()
+    this.results.stop()
     await this.#membership.stop()
+  }
+
+  /** What is not there in time is brought when this node starts again. */
+  async #untilBrought(): Promise<void> {
+    const { place, leaseMs } = this.#options
+    const untilMs = place.nowMs() + leaseMs
+    this.results.bring()
+    while (!this.results.isDone && place.nowMs() < untilMs && this.directoryState === 'here')
+      await new Promise<void>((resolve) => place.alarm(resolve).set(20))
   }
 
   /** After {@link leave}. Fulfilled when the links are closed. */
@@ -213,6 +236,7 @@ export class ClusterNode {
     this.#hubNow.lobby.useKey(key)
     this.#hubNow.lobby.prefix = `${self.epoch.toString(36).toUpperCase()}-`
     this.#switchboard?.setSelf(self)
+    this.results.bring(true)
     if (this.#hasBegun) return this.links.setSelf(self)
     this.#hasBegun = true
     const board = this.#switchboard as Switchboard

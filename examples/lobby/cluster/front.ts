@@ -67,6 +67,10 @@ const TAKE_EVERY_MS = 500
 const ALIVE_EVERY_MS = 100
 /** The same for one that comes home: an outage of the directory may last as long. */
 const HOMECOMING_TRIES = 120
+/** A client that came back so lately is not taken for a dead connection. */
+const JUST_BACK_MS = 2_000
+/** How often a claim is made whose answer does not come. */
+const CLAIM_TRIES = 3
 /** Presences that are reported in one look. */
 const MAX_REPORTED = 2_000
 /** What changes no passport. */
@@ -170,11 +174,13 @@ export class Front implements ClusterOutlet {
   adopt(
     session: Session,
     passport: Passport | undefined,
-    frames: readonly Uint8Array[],
+    views: readonly Uint8Array[],
     why?: Homecoming
   ): void {
     const lobby = this.#lobby
     lobby.takeOver(session)
+    // They can be views of memory that is used again
+    const frames = views.map((frame) => new Uint8Array(frame))
     const [first] = frames
     if (passport === undefined) {
       // What it asked for cannot be done there: here it is tried once more, in another way.
@@ -337,7 +343,13 @@ export class Front implements ClusterOutlet {
   ): (() => Promise<void>) | undefined {
     const lobby = this.#lobby
     const command = frame && lobby.parse(session, frame)
-    if (command?.type !== 'resume') return undefined
+    if (frame === undefined || command?.type !== 'resume') return undefined
+    const copy = new Uint8Array(frame)
+    if (this.self.epoch === 0) {
+      return async () => {
+        throw new DirectoryError('away', 'this node has not joined yet')
+      }
+    }
     const claim = lobby.claimOf(command.token, this.#place.nowMs())
     if (claim === undefined || lobby.playerById(claim.id) !== undefined) {
       if (!isHere) return undefined
@@ -348,11 +360,14 @@ export class Front implements ClusterOutlet {
         throw new Refusal('cluster-away', 'your player is on its way; try again in a moment')
       const found = await this.#directoryNow.findPlayer(claim.id)
       if (found?.isOwned && !isHere && !isSameNode(found.node, this.self)) {
-        this.#send(session, found.node, undefined, [frame as Uint8Array])
+        this.#send(session, found.node, undefined, [copy])
         return
       }
-      const entry = found && (await this.#take(claim.id))
-      if (!this.#hubNow.has(session)) return
+      const entry = found && (await this.#take(claim.id, () => this.#hubNow.has(session)))
+      if (!this.#hubNow.has(session)) {
+        if (entry !== undefined) await this.#directoryNow.letGo([claim.id])
+        return
+      }
       if (entry === undefined) return lobby.handle(session, command, this.#place.nowMs())
       if (claim.serial < entry.serial - 1)
         throw new Refusal('token-used', 'this token has been used')
@@ -601,9 +616,15 @@ export class Front implements ClusterOutlet {
 
   /** Players that are wanted at another node, where their clients came back. */
   async letGo(ids: readonly string[]): Promise<void> {
-    if (ids.length === 0) return
-    for (const id of ids) this.#end(id)
-    await this.#directoryNow.letGo(ids)
+    // Whoever asked for one that has just come back here did so before; or asks again.
+    const sinceMs = this.#place.nowMs() - JUST_BACK_MS
+    const unheard = ids.filter((id) => {
+      const session = this.#lobby.playerById(id)?.session
+      return session === undefined || session.arrivedMs < sinceMs
+    })
+    if (unheard.length === 0) return
+    for (const id of unheard) this.#end(id)
+    await this.#directoryNow.letGo(unheard)
   }
 
   /** What others have by now. */
@@ -662,11 +683,15 @@ export class Front implements ClusterOutlet {
   /** A claim whose answer is lost may have been made: it is given up when the directory is back. */
   async #orFree<T>(free: Set<string>, key: string, claim: () => Promise<T>): Promise<T> {
     free.delete(key)
-    try {
-      return await claim()
-    } catch (error) {
-      free.add(key)
-      throw error
+    for (let tries = 1; ; tries++) {
+      try {
+        return await claim()
+      } catch (error) {
+        if (tries < CLAIM_TRIES && error instanceof DirectoryError && error.code === 'away')
+          continue
+        free.add(key)
+        throw error
+      }
     }
   }
 
@@ -705,8 +730,8 @@ export class Front implements ClusterOutlet {
   }
 
   /** The entry of a player that lives here from now on; undefined: there is no such player. */
-  async #take(id: string): Promise<PlayerEntry | undefined> {
-    for (let tries = 0; tries < TAKE_TRIES; tries++) {
+  async #take(id: string, isWanted = () => true): Promise<PlayerEntry | undefined> {
+    for (let tries = 0; tries < TAKE_TRIES && isWanted(); tries++) {
       const taken = await this.#directoryNow.takePlayer(id)
       if (taken === 'gone') return undefined
       if (taken !== 'asked') return taken

@@ -312,6 +312,7 @@ export class Hub implements ClusterHub {
         this.#keeping--
         this.#onSaved()
         then(true)
+        this.#options.cluster?.results.bring()
       },
       (error) => {
         this.#keeping--

@@ -133,7 +133,8 @@ export class LobbyServer {
         settings,
         options,
         store,
-        await keptIn(store)
+        await keptIn(store),
+        await store.journal()
       )
       await server.#start()
       return server
@@ -150,7 +151,8 @@ export class LobbyServer {
     settings: Settings,
     options: LobbyOptions,
     store: Store,
-    kept: Kept
+    kept: Kept,
+    journal: string
   ) {
     const log = options.log ?? pino({ level: 'silent' })
     this.#place = options.place ?? system
@@ -166,7 +168,7 @@ export class LobbyServer {
     this.#poller = this.#place.poller()
     try {
       this.#operatorListener = this.#listen(operatorAddress, settings.operatorPort)
-      this.#cluster = this.#clusterOf(options, operatorAddress, tokenKey)
+      this.#cluster = this.#clusterOf(options, operatorAddress, tokenKey, journal)
     } catch (error) {
       this.#poller.close()
       throw error
@@ -303,7 +305,8 @@ export class LobbyServer {
   #clusterOf(
     { openDirectory }: LobbyOptions,
     operatorAddress: string,
-    tokenKey: Buffer | undefined
+    tokenKey: Buffer | undefined,
+    journal: string
   ): ClusterNode | undefined {
     const { cluster, node, nodePort, nodeAddress, clusterSecret, leaseMs } = this.#settings
     const open = openDirectory ?? redisAt(cluster, leaseMs, this.#place, this.#log)
@@ -318,7 +321,8 @@ export class LobbyServer {
       secret: clusterSecret,
       key: tokenKey ?? this.#place.randomBytes(TOKEN_KEY_BYTES),
       leaseMs,
-      journal: undefined,
+      journal,
+      store: this.#store,
       openDirectory: open,
       onOrder: () => {},
       onRequest: async () => ({}),

@@ -13,7 +13,7 @@ async function command(...args: string[]): Promise<{ port: number }> {
   const ports = ['--port', '0', '--udp-port', '0', '--web-port', '0', '--operator-port', '0']
   const lobby = spawn(
     process.execPath,
-    ['--import', 'tsx', 'examples/lobby/main.ts', ...ports, '--lease-ms', '1000', ...args],
+    ['--import', 'tsx', 'examples/lobby/main.ts', ...ports, '--lease-ms', '3000', ...args],
     { cwd: root, stdio: ['ignore', 'pipe', 'inherit'] }
   )
   onTestFinished(() => void lobby.kill('SIGKILL'))
