@@ -1,0 +1,74 @@
+// A node that drains is empty before it ends: its idle players and rooms go on at other nodes, and
+// its matches end first.
+import { expect, test } from 'vitest'
+import type { LobbyServer } from '../server/server.ts'
+import { openCluster } from './node-cluster.ts'
+import { Person, until } from './person.ts'
+
+function tokenOf({ heard }: Person): string {
+  return (
+    heard.flatMap((message) => (message.type === 'welcome' ? [message.token] : [])).at(-1) ?? ''
+  )
+}
+
+/** As a client does: after `bye` it comes to another node with its token. */
+async function comeAgain(person: Person, node: LobbyServer): Promise<Person> {
+  await person.next('bye')
+  person.socket.end()
+  const again = await Person.arrive(node)
+  again.send({ type: 'resume', token: tokenOf(person) })
+  await again.next('welcome')
+  return again
+}
+
+test('a room without a match goes on at another node, with all who are in it', async () => {
+  const { nodes } = await openCluster(2)
+  const [ann, bob] = await Person.roomOf(nodes[0], 'Ann', 'Bob')
+  const idle = await Person.signIn(nodes[0], 'Cid')
+  bob.send({ type: 'ready' })
+  await ann.next('ready')
+  nodes[0].drain()
+  for (const each of [ann, bob]) {
+    const room = await each.next('joined')
+    expect(room).toMatchObject({ room: 'Den', host: 'Ann' })
+  }
+  await until('everybody is at the second node', () => nodes[1].figures.players === 3)
+  const people = [await comeAgain(ann, nodes[1]), await comeAgain(bob, nodes[1])]
+  await comeAgain(idle, nodes[1])
+  await nodes[0].ended
+  for (const each of people) expect(await each.next('joined')).toMatchObject({ room: 'Den' })
+  for (const each of people) each.send({ type: 'ready' })
+  await people[0].next('match-started')
+})
+
+test('a rolling update of three nodes loses no match', async () => {
+  const cluster = await openCluster(3, { 'coin-arena.matchMs': 700 })
+  const old = [...cluster.nodes]
+  const ended = new Set<LobbyServer>()
+  let played = 0
+  for (const node of old) {
+    const others = cluster.nodes.filter((each) => each !== node && !ended.has(each))
+    const room = `Room ${played}`
+    const host = await Person.signIn(node, `Host ${played}`)
+    const guest = await Person.signIn(others[0], `Guest ${played}`)
+    host.send({ type: 'create', room })
+    await host.next('joined')
+    guest.send({ type: 'join', room })
+    await guest.next('joined')
+    for (const each of [host, guest]) each.send({ type: 'ready' })
+    for (const each of [host, guest]) await each.next('match-started')
+    expect(node.figures.matches).toBe(1)
+    node.drain()
+    for (const each of [host, guest])
+      expect(await each.next('match-ended')).toMatchObject({ saved: true })
+    const again = await comeAgain(host, others[0])
+    await node.ended
+    ended.add(node)
+    await cluster.add()
+    await cluster.complete()
+    again.send({ type: 'leave' })
+    await again.next('left')
+    played++
+  }
+  expect(played).toBe(3)
+})
