@@ -28,7 +28,8 @@ const packages = {
   strace: ['strace', 'strace', 'strace'],
   iproute2: ['iproute2', 'iproute iproute-tc', 'iproute2'],
   'util-linux': ['util-linux', 'util-linux', 'util-linux'],
-  chromium: ['chromium', 'chromium', 'chromium']
+  chromium: ['chromium', 'chromium', 'chromium'],
+  'redis-server': ['redis-server', 'redis', 'redis']
 }
 
 function install(what) {
@@ -225,6 +226,7 @@ const purposes = [
   ['building the addon', needsOfBuild(), true],
   ['the tests (npm test)', needsOfTests(), true],
   ['tests of the lobby’s pages', needsOfBrowserTests(), false],
+  ['tests of a cluster of lobbies', isLinux ? needCommand('redis-server') : [], false],
   ['tests with strace (epoll without epoll_pwait2)', isLinux ? needCommand('strace') : [], false],
   ['Windows’ side (npm run test:windows)', needsOfWindowsLab(), false],
   ['the benchmarks (npm run bench)', needsOfBenchmarks(), false],

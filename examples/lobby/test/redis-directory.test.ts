@@ -77,6 +77,19 @@ async function isAway(call: Promise<unknown>): Promise<number> {
   return performance.now() - startedMs
 }
 
+/** All, and those that do not go by themselves. */
+async function keysOf(client: Awaited<ReturnType<typeof redisClient>>) {
+  const keys = await client.keys('*')
+  const permanent: string[] = []
+  for (const key of keys) if ((await client.pTTL(key)) < 0) permanent.push(key)
+  return { keys, permanent: permanent.sort() }
+}
+
+/** Of a cluster with one node and no players. */
+function namesOfKeys({ epoch }: PlayerEntry['node']): string[] {
+  return ['lobby:arrivals', `lobby:node:${epoch}`, 'lobby:nodes', 'lobby:state']
+}
+
 const answers = (directory: Directory) =>
   vi.waitFor(() => directory.renew(renewal), { timeout: 15_000, interval: 10 })
 
@@ -197,21 +210,47 @@ describe.skipIf(whyNoRedis !== undefined)(`a directory in Redis (${whyNoRedis ??
     await directory.renew({ ...renewal, dead: [{ ...nodes[1], id: '2', epoch }] })
     for (let at = 0; at < 5; at++) await directory.renew(renewal)
     const client = await redisClient(redis)
-    const keys = await client.keys('*')
-    const permanent: string[] = []
-    for (const key of keys) if ((await client.pTTL(key)) < 0) permanent.push(key)
-    expect(permanent.sort()).toEqual([
-      'lobby:arrivals',
-      `lobby:node:${ref.epoch}`,
-      'lobby:nodes',
-      'lobby:state'
-    ])
+    const { keys, permanent } = await keysOf(client)
+    expect(permanent).toEqual(namesOfKeys(ref))
     expect(keys.length).toBe(permanent.length + 2 * names.length)
     const ttlMs = await client.pTTL('lobby:player:id of Player 7')
     expect(ttlMs).toBeGreaterThan(10_000)
     expect(ttlMs).toBeLessThanOrEqual(30_000)
     expect(await directory.takePlayer('id of Player 7')).toMatchObject({ moves: 1 })
     expect(await client.pTTL('lobby:player:id of Player 7')).toBe(-1)
+  })
+
+  test('nor of one that died while it registered, which does not keep others waiting', async () => {
+    const redis = await newRedis(true)
+    const { directory, ref } = await nodeOf(redis)
+    const other = open(redis.url)
+    await other.opened
+    const { epoch } = await other.join(selfOf('2'))
+    const players = Array.from({ length: 450 }, (_, at) => {
+      return { player: player(`Player ${at}`, { id: '2', epoch }), where: 'lobby' as const }
+    })
+    await other.updatePlayers(players)
+    await redis.restart(true)
+    const { generation } = await answers(directory)
+    const nothing = { rooms: [], listings: [] }
+    await directory.register({ self: selfOf('1'), players: [], ...nothing })
+    await answers(other)
+    const sent = other.commands.get('updatePlayers') as number
+    const registering = other.register({ self: selfOf('2'), players, ...nothing })
+    registering.catch(() => {})
+    await vi.waitFor(() => expect(other.commands.get('updatePlayers')).toBe(sent + 2), {
+      interval: 0,
+      timeout: 10_000
+    })
+    other.close()
+    await isAway(registering)
+
+    const { nodes } = await directory.renew({ ...renewal, settled: generation })
+    expect((await directory.renew(renewal)).isSettled, 'it may go on').toBe(false)
+    await directory.renew({ ...renewal, dead: [{ ...nodes[1] }], settled: generation })
+    for (let at = 0; at < 5; at++) await directory.renew(renewal)
+    const { permanent } = await keysOf(await redisClient(redis))
+    expect(permanent).toEqual(namesOfKeys(ref))
   })
 
   test('two clusters in one Redis do not see each other', async () => {
