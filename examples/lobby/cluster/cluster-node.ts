@@ -45,6 +45,8 @@ export interface ClusterNodeOptions {
   readonly onOrder: (from: NodeRef, order: object) => void
   /** Another node asks; see NodeLinks. */
   readonly onRequest: (from: NodeRef, body: object) => Promise<object>
+  /** There is a link to one more node. */
+  readonly onLinked: () => void
   readonly place: Place
   readonly log: Logger
 }
@@ -241,7 +243,10 @@ export class ClusterNode {
     this.#hasBegun = true
     const board = this.#switchboard as Switchboard
     this.links.begin(self, key, {
-      opened: (link) => board.opened(link),
+      opened: (link) => {
+        board.opened(link)
+        this.#options.onLinked()
+      },
       called: (link, call) => board.called(link, call),
       closed: (link, isForGood) => board.closed(link, isForGood),
       stated: (statement) => this.#membership.heard(statement),

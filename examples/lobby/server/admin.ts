@@ -36,14 +36,15 @@ export interface AdminActions {
   bans(): Ban[]
   /** What players have reported, the newest first. */
   reports(): readonly Report[]
-  message(name: string, text: string): void
-  kick(name: string, reason: string): void
+  message(name: string, text: string): void | Promise<void>
+  kick(name: string, reason: string): void | Promise<void>
   /** Fulfilled when the ban is in the store. */
   ban(request: BanRequest): Promise<Ban>
   unban(id: number): Promise<Ban>
-  closeRoom(room: string, reason: string): void
-  announce(text: string): void
-  drain(): void
+  closeRoom(room: string, reason: string): void | Promise<void>
+  announce(text: string): void | Promise<void>
+  /** `node`: of the cluster; undefined: this server. */
+  drain(node?: string): void | Promise<void>
 }
 
 const MAX_BODY_BYTES = 4 * 1024
@@ -64,7 +65,10 @@ function action<S extends z.ZodType<object>>(
   schema: S,
   run: (actions: AdminActions, request: z.infer<S>, by: string) => object | Promise<object>
 ) {
-  return { schema, run: run as (actions: AdminActions, request: object, by: string) => object }
+  return {
+    schema: schema as z.ZodType<object>,
+    run: run as (actions: AdminActions, request: object, by: string) => object
+  }
 }
 
 const done = { done: true }
@@ -72,15 +76,15 @@ const done = { done: true }
 const table = new Map([
   [
     'message',
-    action(z.strictObject({ name, text }), (actions, { name, text }) => {
-      actions.message(name, text)
+    action(z.strictObject({ name, text }), async (actions, { name, text }) => {
+      await actions.message(name, text)
       return done
     })
   ],
   [
     'kick',
-    action(z.strictObject({ name, reason }), (actions, { name, reason }) => {
-      actions.kick(name, reason)
+    action(z.strictObject({ name, reason }), async (actions, { name, reason }) => {
+      await actions.kick(name, reason)
       return done
     })
   ],
@@ -110,22 +114,22 @@ const table = new Map([
   ],
   [
     'close-room',
-    action(z.strictObject({ room: name, reason }), (actions, { room, reason }) => {
-      actions.closeRoom(room, reason)
+    action(z.strictObject({ room: name, reason }), async (actions, { room, reason }) => {
+      await actions.closeRoom(room, reason)
       return done
     })
   ],
   [
     'announce',
-    action(z.strictObject({ text }), (actions, { text }) => {
-      actions.announce(text)
+    action(z.strictObject({ text }), async (actions, { text }) => {
+      await actions.announce(text)
       return done
     })
   ],
   [
     'drain',
-    action(z.strictObject({}), (actions) => {
-      actions.drain()
+    action(z.strictObject({ node: name.optional() }), async (actions, { node }) => {
+      await (node === undefined ? actions.drain() : actions.drain(node))
       return done
     })
   ]

@@ -17,6 +17,16 @@ const MINUTE_MS = 60_000
 /** In the form of {@link blockOf}. */
 const LOOPBACK = /^(127\.|0:0:0:0::\/64$)/
 
+/** Each node has numbers of its own. */
+function isSameBan(one: Omit<Ban, 'id'>, other: Omit<Ban, 'id'>): boolean {
+  return (
+    one.key === other.key &&
+    one.address === other.address &&
+    one.account === other.account &&
+    one.atMs === other.atMs
+  )
+}
+
 export class OperatorActions implements AdminActions {
   readonly #lobby: Lobby
   readonly #store: Store
@@ -85,6 +95,26 @@ export class OperatorActions implements AdminActions {
     return ban
   }
 
+  /** One that another node has made, unless it is known. */
+  async takeBan(ban: Omit<Ban, 'id'>): Promise<void> {
+    const { bans } = this.#lobby
+    if (bans.list(this.#place.dateMs()).some((one) => isSameBan(one, ban))) return
+    if (bans.size >= MAX_BANS) return
+    const own = { ...ban, id: bans.nextId }
+    const replaced = bans.add(own)
+    this.#lobby.enforce(own, this.#place.nowMs())
+    await this.#keep(
+      own,
+      replaced.map(({ id }) => id)
+    )
+  }
+
+  /** One that another node has lifted. */
+  async liftBan(ban: Omit<Ban, 'id'>): Promise<void> {
+    const own = this.bans().find((one) => isSameBan(one, ban))
+    if (own !== undefined) await this.unban(own.id)
+  }
+
   async unban(id: number): Promise<Ban> {
     const ban = this.#lobby.bans.delete(id)
     if (ban === undefined) throw new AdminRefusal(404, 'no-such-ban', `there is no ban ${id}`)
@@ -101,7 +131,8 @@ export class OperatorActions implements AdminActions {
     this.#lobby.announce(text)
   }
 
-  drain(): void {
+  drain(node?: string): void {
+    if (node !== undefined) throw new AdminRefusal(404, 'no-such-node', 'there is no cluster')
     this.#onDrain()
   }
 

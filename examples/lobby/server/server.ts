@@ -31,6 +31,7 @@ import { keyOf } from '../wire/names.ts'
 import { TOKEN_KEY_BYTES } from '../wire/tokens.ts'
 import { Admin } from './admin.ts'
 import { AuditLog } from './audit-log.ts'
+import { ClusterActions } from './cluster-actions.ts'
 import { gameSettingsOf, gamesFor, type Settings } from './config.ts'
 import { Hub } from './hub.ts'
 import { OperatorActions } from './operator-actions.ts'
@@ -89,6 +90,8 @@ export class LobbyServer {
   readonly #store: Store
   readonly #hub: Hub
   readonly #cluster: ClusterNode | undefined
+  readonly #actions: ClusterActions | undefined
+  #knowsBans = false
   #switchboard: Switchboard | undefined
   readonly #poller: Poller<never>
   readonly #operatorListener: TcpListener<never>
@@ -192,11 +195,12 @@ export class LobbyServer {
       settings.store === '' ? undefined : join(settings.store, 'audit.jsonl')
     )
     const actions = new OperatorActions(this.#hub.lobby, store, this.#place, () => this.drain())
+    this.#actions = this.#cluster && new ClusterActions(actions, this.#cluster, this.#place)
     const source: OperatorsSource = {
       figures: () => this.figures,
       rooms: (from) => this.rooms(from),
       health: () => this.health,
-      admin: new Admin(actions, audit)
+      admin: new Admin(this.#actions ?? actions, audit)
     }
     const names = [settings.operatorHost, ...listOf(settings.operatorHosts)]
     this.#operators = new Operators(source, new OperatorGuard(this.operatorToken, names))
@@ -324,11 +328,24 @@ export class LobbyServer {
       journal,
       store: this.#store,
       openDirectory: open,
-      onOrder: () => {},
-      onRequest: async () => ({}),
+      onOrder: (from, order) => this.#actions?.onOrder(from, order),
+      onRequest: async (_from, body) => (await this.#actions?.obey(body)) ?? {},
+      onLinked: () => this.#learnBans(),
       place: this.#place,
       log: this.#log
     })
+  }
+
+  /** With the first link, and again if that fails. */
+  #learnBans(): void {
+    if (this.#knowsBans) return
+    this.#knowsBans = true
+    this.#actions?.learnBans().then(
+      (hasLearnt) => {
+        this.#knowsBans = hasLearnt
+      },
+      (error) => this.#log.warn({ err: error }, 'the bans of the other nodes cannot be kept')
+    )
   }
 
   /** Of a gateway: to the hub, or to the switchboard that stands before it in a cluster. */

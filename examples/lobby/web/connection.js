@@ -24,7 +24,9 @@
  *   | { kind: 'connecting', isReturn: boolean }
  *   | { kind: 'on' }
  *   | { kind: 'waiting', retryAtMs: number, seatUntilMs: number,
- *     reason?: 'server-full' | 'too-many-connections' | 'bye' }} Status
+ *     reason?: RetryReason }} Status
+ *
+ * @typedef {'server-full' | 'too-many-connections' | 'bye' | 'cluster-away'} RetryReason
  *
  * @typedef {object} Listener
  * @property {(message: ServerMessage) => void} onMessage
@@ -88,7 +90,7 @@ export class Connection {
   /** How long a seat is kept, and since when; 0 when the page was loaded after that. */
   #resumeMs = 0
   #lostAtMs = 0
-  /** @type {'server-full' | 'too-many-connections' | 'bye' | undefined} */
+  /** @type {RetryReason | undefined} */
   #retryReason
   /** Connecting, or waiting for the next try. @type {ReturnType<typeof setTimeout> | undefined} */
   #timer
@@ -269,6 +271,12 @@ export class Connection {
     const isReturn = this.#status.kind === 'connecting' && this.#status.isReturn
     if (isReturn && (code === 'server-full' || code === 'too-many-connections')) {
       this.#retryReason = code // the server closes now, and the seat is still kept
+      return true
+    }
+    // The seat is kept by the other servers: they can be asked in a moment.
+    if (isReturn && code === 'cluster-away') {
+      this.#retryReason = code
+      this.#onLost()
       return true
     }
     // The token came too late for this connection: the seat is still kept.

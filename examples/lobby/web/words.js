@@ -40,6 +40,7 @@ const ends = {
   'sign-in-timeout': 'Signing in took too long. Try again.',
   'frame-too-large': 'You were disconnected: a message was too long.',
   'server-full': 'The server is full. Try again in a moment.',
+  'cluster-away': 'The servers of this lobby cannot reach each other. Try again in a moment.',
   'too-many-connections':
     'There are too many connections from your address. Close another window, or try again later.',
   unreachable: 'The server does not answer. Is it running?',
@@ -99,6 +100,7 @@ export function wordsOfTrouble(trouble) {
 function wordsOfRetry(reason) {
   if (reason === 'bye') return 'The server shut down.'
   if (reason === 'server-full') return 'The server is full.'
+  if (reason === 'cluster-away') return 'The servers of this lobby cannot reach each other.'
   if (reason === 'too-many-connections') return 'There are too many connections from your address.'
   return 'Connection lost.'
 }
