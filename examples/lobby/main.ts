@@ -9,8 +9,10 @@ import { parseArgs } from 'node:util'
 import { pino } from 'pino'
 import { runClient } from './bots/client.ts'
 import type { BotReport } from './bots/figures.ts'
+import type { FleetOptions } from './bots/fleet.ts'
 import { livelyMix } from './bots/mix.ts'
 import { listOf } from './gateway/settings.ts'
+import type { Door } from './gateway/tls-files.ts'
 import { formatFigures, LiveLine } from './load/figures.ts'
 import { defaultSettings, type Settings } from './server/config.ts'
 import { LobbyServer } from './server/server.ts'
@@ -106,13 +108,16 @@ async function serve(address: string, settings: Settings, botCount: number): Pro
   // A token that the operator has chosen is printed nowhere
   const token = settings.operatorToken === '' ? `?token=${server.operatorToken}` : ''
   console.log(`The monitor, for operators:   ${monitor}${token}`)
-  console.log(`In a terminal:                npm start -- --client${elsewhere}`)
+  // The terminal client speaks no TLS
+  if (!isSecure('game', settings))
+    console.log(`In a terminal:                npm start -- --client${elsewhere}`)
   if (botCount === 0) console.log('With bots to play with:       npm start -- --bots 100')
 
   const line = new LiveLine(process.stdout)
   let isStopping = false
   let lastReport: BotReport | undefined
-  const bots = botCount > 0 ? startBots(address, server.port, botCount) : undefined
+  const bots =
+    botCount > 0 ? startBots(address, server.port, botCount, isSecure('game', settings)) : undefined
   bots?.on('message', (report) => {
     lastReport = report as BotReport
   })
@@ -187,12 +192,15 @@ function watchShell(onEnd: () => void): NodeJS.Timeout | undefined {
   }, SHELL_EVERY_MS)
 }
 
+function isSecure(door: Door, { tlsCert, tlsDoors }: Settings): boolean {
+  return tlsCert !== '' && listOf(tlsDoors).includes(door)
+}
+
 /** The address to open; a server can listen on all addresses, but you cannot connect to that. */
 function urlOf(door: 'web' | 'operators', settings: Settings, port: number): string {
   const host = door === 'web' ? settings.host : settings.operatorHost
-  const isSecure = settings.tlsCert !== '' && listOf(settings.tlsDoors).includes(door)
   const reachable = host === '0.0.0.0' || host === '::' ? 'localhost' : host
-  return `${isSecure ? 'https' : 'http'}://${reachable.includes(':') ? `[${reachable}]` : reachable}:${port}/`
+  return `${isSecure(door, settings) ? 'https' : 'http'}://${reachable.includes(':') ? `[${reachable}]` : reachable}:${port}/`
 }
 
 async function openServer(
@@ -229,14 +237,19 @@ async function openServer(
  * A process of its own, with a channel to this one: when either end closes, for any reason, the
  * bots end.
  */
-function startBots(address: string, port: number, count: number): ChildProcess {
+function startBots(address: string, port: number, count: number, encrypted: boolean): ChildProcess {
   const any = new Map([
     ['0.0.0.0', '127.0.0.1'],
     ['::', '::1']
   ]) // one can listen there, but not everywhere connect to it
   const script = fileURLToPath(new URL('./bots/bots.ts', import.meta.url))
   return fork(script, [
-    JSON.stringify({ address: any.get(address) ?? address, port, mix: livelyMix(count) })
+    JSON.stringify({
+      address: any.get(address) ?? address,
+      port,
+      mix: livelyMix(count),
+      encrypted
+    } satisfies FleetOptions)
   ])
 }
 

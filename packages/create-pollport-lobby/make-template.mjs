@@ -55,7 +55,7 @@ function writeSettings() {
 
   const { version, devDependencies: tools } = readJson('package.json')
   const manifest = readJson('examples', 'lobby', 'package.json')
-  const { '@types/cli-progress': types, vitest } = manifest.devDependencies
+  const { '@types/cli-progress': types, selfsigned, vitest } = manifest.devDependencies
   writeJson('package.json', {
     version: '0.1.0',
     private: true,
@@ -69,6 +69,7 @@ function writeSettings() {
     devDependencies: {
       '@types/cli-progress': types,
       '@types/node': tools['@types/node'],
+      selfsigned,
       typescript: tools.typescript,
       vitest
     }

@@ -7,6 +7,7 @@ import { resolve } from 'node:path'
 import { parseArgs } from 'node:util'
 import { type Mix, sizeOf } from '../bots/mix.ts'
 import { descriptorLimit, OTHER_DESCRIPTORS } from '../server/contradictions.ts'
+import { throwAwayCertificate } from './certificate.ts'
 import { BotsProcess, findCores, Mistake, ServerProcess } from './processes.ts'
 import {
   allHold,
@@ -29,8 +30,8 @@ const usage = `Load: a server of its own, and very many bots, on this machine.
   --playing NUMBER   so many of them are in a match at any time (a fifth)
   --seconds NUMBER   how long it is measured, once all are there (20)
   --web PERCENT      so many of a hundred come by WebSocket, as browsers do (0)
-  --encrypted        over TLS, and with encrypted datagrams; the server needs a certificate:
-                     -- --tls-cert cert.pem --tls-key key.pem
+  --encrypted        over TLS, and with encrypted datagrams, by a certificate for this run; or by
+                     yours: -- --tls-cert cert.pem --tls-key key.pem
   --workers NUMBER   the server's threads that hold connections (0: one core for all of it)
   --bad-guests       measures, in rounds, what a flooder, a slow reader, 1,000 half-open connections and
                      attackers of the web port change for the others
@@ -188,8 +189,10 @@ async function main(): Promise<number> {
       : { server: [], bots: [] }
   console.log(describe(options, mix, cores.server))
 
+  const isOwn = options.serverFlags.some((flag) => flag.startsWith('--tls-cert'))
+  const certificate = options.encrypted && !isOwn ? await throwAwayCertificate() : []
   const server = await ServerProcess.start(
-    serverFlags(options, badGuests),
+    [...serverFlags(options, badGuests), ...certificate],
     { cores: cores.server, profile },
     end.signal
   )
@@ -221,13 +224,14 @@ async function main(): Promise<number> {
   const holds = allHold(rows)
   console.log(holds ? 'All goals are met.' : 'Not all goals are met.')
   if (options.json !== undefined) {
-    const { players, playing, seconds, workers, web } = options
+    const { players, playing, seconds, workers, web, encrypted } = options
     const what = {
       players,
       playing,
       seconds,
       workers,
       web,
+      encrypted,
       mix,
       node: process.version,
       cpu: cpus()[0]?.model,
@@ -267,7 +271,7 @@ function serverFlags(
 }
 
 function describe(
-  { players, seconds, workers, web, badGuests, rounds }: Arguments,
+  { players, seconds, workers, web, encrypted, badGuests, rounds }: Arguments,
   mix: Mix,
   cores: number[]
 ): string {
@@ -277,7 +281,8 @@ function describe(
       ? `The server has core ${cores} to itself.`
       : `Server and bots share ${availableParallelism()} cores.`
   const what = badGuests ? `${rounds} rounds without and with bad guests` : 'one phase'
-  return `${players} players, ${web} % of them by WebSocket: ${parts.join(', ')}. ${where} Workers: ${workers}. ${what}, ${seconds} seconds in all.`
+  const tls = encrypted ? ' All over TLS, with encrypted datagrams.' : ''
+  return `${players} players, ${web} % of them by WebSocket: ${parts.join(', ')}. ${where} Workers: ${workers}. ${what}, ${seconds} seconds in all.${tls}`
 }
 
 /** Until all are signed in and so many play. Returns the seconds that the signing in took. */

@@ -83,6 +83,19 @@ const names = [
   "the bots' own lateness p99"
 ]
 
+test('an encrypted load makes its own certificate, and goes well', async () => {
+  const file = join(folder(), 'figures.json')
+  const few = ['--players', '20', '--playing', '10', '--seconds', '2', '--web', '20']
+  const command = new Command(...few, '--encrypted', '--json', file)
+  await command.ended() // on a busy machine a goal may be missed
+  const { rows, encrypted } = JSON.parse(readFileSync(file, 'utf8'))
+  const row = (name: string) => (rows as Row[]).find((one) => one.name === name) as Row
+  expect(encrypted).toBe(true)
+  expect(row('errors')).toMatchObject({ figure: {}, holds: true })
+  expect(row('players').figure).toBe(20)
+  expect(row('datagrams/s in, out').figure).toBeGreaterThan(20)
+})
+
 test('a small load: all sign in, some play by datagrams, nothing goes wrong, and the exit code is what the goals say', async () => {
   const file = join(folder(), 'figures.json')
   const command = new Command(
