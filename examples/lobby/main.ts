@@ -4,6 +4,7 @@
 import { type ChildProcess, fork } from 'node:child_process'
 import { lookup } from 'node:dns/promises'
 import { once } from 'node:events'
+import { readFileSync } from 'node:fs'
 import { fileURLToPath } from 'node:url'
 import { parseArgs } from 'node:util'
 import { pino } from 'pino'
@@ -28,7 +29,9 @@ const usage = `A lobby server: players meet in rooms, talk, and play when all ar
   --port NUMBER   another port; 0 takes a free one
   --host NAME     another address to listen on, or to connect to
   --bots NUMBER   how many bots, one fewer than --max-connections at most
-  --client        be a client instead of the server
+  --client        be a client instead of the server; your account is kept in your home folder
+  --tls           of a client: over TLS; the certificate must be for --host
+  --trust FILE    of a client: and this certificate is trusted, too
   --config FILE   settings, in JSON
   --help          show this
   --settings      show every setting`
@@ -65,7 +68,17 @@ async function main(): Promise<number> {
   if (flags.client && port === 0)
     throw new Mistake('--port needs a whole number from 1 to 65535, not "0".')
   const address = await addressOf(host)
-  return flags.client ? runClient(address, port) : serve(address, settings, botCount)
+  if (!flags.client) return serve(address, settings, botCount)
+  return runClient({ host, address, port, tls: tlsOf(flags) })
+}
+
+function tlsOf({ tls, trust }: Record<string, unknown>): { ca: string | undefined } | undefined {
+  if (!tls && trust === undefined) return undefined
+  try {
+    return { ca: trust === undefined ? undefined : readFileSync(String(trust), 'utf8') }
+  } catch (error) {
+    throw new Mistake(`--trust: ${(error as Error).message}`)
+  }
 }
 
 /** pollport takes only numeric addresses, since a DNS lookup blocks; Node's does not. */
@@ -85,6 +98,8 @@ function readArguments(): Record<string, unknown> {
         settings: { type: 'boolean', default: false },
         bots: { type: 'string', default: '0' },
         client: { type: 'boolean', default: false },
+        tls: { type: 'boolean', default: false },
+        trust: { type: 'string' },
         help: { type: 'boolean', default: false }
       }
     }).values
@@ -108,9 +123,8 @@ async function serve(address: string, settings: Settings, botCount: number): Pro
   // A token that the operator has chosen is printed nowhere
   const token = settings.operatorToken === '' ? `?token=${server.operatorToken}` : ''
   console.log(`The monitor, for operators:   ${monitor}${token}`)
-  // The terminal client speaks no TLS
-  if (!isSecure('game', settings))
-    console.log(`In a terminal:                npm start -- --client${elsewhere}`)
+  const secure = isSecure('game', settings) ? ' --tls' : ''
+  console.log(`In a terminal:                npm start -- --client${elsewhere}${secure}`)
   if (botCount === 0) console.log('With bots to play with:       npm start -- --bots 100')
 
   const line = new LiveLine(process.stdout)

@@ -1,7 +1,9 @@
 // The client for the command line: typed lines in, readable lines out; at a terminal or in a pipe.
 // It uses pollport's client side inside Node's own loop, which readline needs.
+import { isIP } from 'node:net'
 import { createInterface } from 'node:readline'
-import { FrameDecoder, Poller } from 'pollport'
+import { connect as connectTls } from 'node:tls'
+import { FrameDecoder, Poller, toDuplex } from 'pollport'
 import { games } from '../games/index.ts'
 import type { Game } from '../rules/game.ts'
 import {
@@ -12,6 +14,7 @@ import {
   type Request,
   type ServerMessage
 } from '../wire/protocol.ts'
+import { KeptAccounts } from './kept-accounts.ts'
 
 const lobbyHelp = `/name Ann      choose your name
 /rooms         list the rooms (/rooms 20: from the twentieth on; /rooms den: those with "den" in their names)
@@ -213,11 +216,25 @@ function describeRooms({ rooms, from, total }: Extract<ServerMessage, { type: 'r
   return ['Rooms:', ...lines].join('\n')
 }
 
+export interface ClientOptions {
+  /** As it was given: a certificate has to be for it. */
+  host: string
+  address: string
+  port: number
+  /** TLS; `ca`: a certificate to trust besides those that Node knows, in PEM. */
+  tls: { ca: string | undefined } | undefined
+  accounts?: KeptAccounts
+}
+
 /** Plays until the person quits, the input ends or the server goes. Returns the exit code. */
-export async function runClient(address: string, port: number): Promise<number> {
+export async function runClient(options: ClientOptions): Promise<number> {
+  const { host, address, port, tls, accounts = new KeptAccounts() } = options
+  const server = `${host}:${port}`
   const poller = new Poller()
   const decoder = new FrameDecoder({ lengthBytes: LENGTH_BYTES, maxFrameBytes: MAX_REPLY_BYTES })
-  const connection = poller.connectTcp({ address, port, timeoutMs: 10_000 })
+  const raw = toDuplex(poller.connectTcp({ address, port, timeoutMs: 10_000 }))
+  const servername = isIP(host) === 0 ? host : ''
+  const stream = tls === undefined ? raw : connectTls({ socket: raw, host, servername, ca: tls.ca })
   const isTerminal = Boolean(process.stdin.isTTY && process.stdout.isTTY)
   const terminal = createInterface({
     input: process.stdin,
@@ -241,54 +258,58 @@ export async function runClient(address: string, port: number): Promise<number> 
     return { type: 'input', match: match?.match ?? 0, seq: ++seq, input }
   }
   const send = (command: Request) => {
-    if (!isQuitting && !connection.closed) connection.send(encode(command))
+    if (!isQuitting && stream.writable) stream.write(encode(command))
   }
   const quit = () => {
     if (isQuitting) return
     send({ type: 'sign-out' }) // or the seat would be kept for a while
     isQuitting = true
     terminal.close()
-    connection.end() // what was typed still arrives and is answered; then the server ends too
+    stream.end() // what was typed still arrives and is answered; then the server ends too
   }
 
   terminal.on('line', (line) => {
     const meaning = parseLine(line, games.get(match?.game ?? ''))
     if (meaning === 'quit') return quit()
     if (meaning === 'help') print(help)
-    else if (typeof meaning === 'object') send(meaning.type === 'play' ? play(meaning) : meaning)
+    else if (typeof meaning === 'object') {
+      if (meaning.type === 'play') send(play(meaning))
+      else if (meaning.type === 'name') send({ ...meaning, account: accounts.of(server) })
+      else send(meaning)
+    }
     if (isTerminal) terminal.prompt()
   })
   terminal.on('close', quit) // the end of a pipe, Ctrl-D, Ctrl-C
   const pings = setInterval(() => send({ type: 'ping', id: 0 }), CLIENT_PING_MS)
 
-  await poller.run(
-    (events) => {
-      for (const event of events) {
-        if (event.type === 'receive') {
-          for (const frame of decoder.push(event.data)) {
-            const message = parseMessage(frame)
-            if (message.type === 'match-started') match = message
-            const text = describe(message, match)
-            if (text !== undefined) print(text)
-          }
-        }
-        if (event.type === 'end') connection.end()
-        if (event.type === 'close') {
-          if (event.error !== undefined) {
-            exitCode = 1
-            const isNobody = event.error.code === 'ECONNREFUSED'
-            const reason = isNobody
-              ? `nobody listens on ${address}:${port}; npm start opens a lobby`
-              : event.error.message
-            isQuitting = true
-            print(`The connection is gone: ${reason}`)
-          } else if (!isQuitting) print('The server ended the connection.')
-          closed.abort()
-        }
-      }
-    },
-    { signal: closed.signal }
-  )
+  const hear = (message: ServerMessage) => {
+    if (message.type === 'match-started') match = message
+    const text = describe(message, match)
+    if (text !== undefined) print(text)
+    if (message.type !== 'welcome') return
+    const trouble = accounts.keep(server, message.account)
+    if (trouble !== undefined) print(`! Your account cannot be kept: ${trouble}`)
+  }
+  let failure: NodeJS.ErrnoException | undefined
+  stream.on('data', (data) => {
+    for (const frame of decoder.push(data)) hear(parseMessage(frame))
+  })
+  stream.on('error', (error) => {
+    failure = error
+  })
+  stream.on('close', () => {
+    if (failure !== undefined) {
+      exitCode = 1
+      const isNobody = failure.code === 'ECONNREFUSED'
+      const reason = isNobody
+        ? `nobody listens on ${address}:${port}; npm start opens a lobby`
+        : failure.message
+      isQuitting = true
+      print(`The connection is gone: ${reason}`)
+    } else if (!isQuitting) print('The server ended the connection.')
+    closed.abort()
+  })
+  await poller.run(() => {}, { signal: closed.signal })
   clearInterval(pings)
   isQuitting = true
   terminal.close()

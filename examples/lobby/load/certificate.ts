@@ -1,5 +1,5 @@
-// A certificate for one load run, in files of a folder of its own: it proves nothing to anybody, and
-// is gone when the process ends.
+// A certificate for one load run, in files of a folder of its own: it proves nothing to anybody,
+// and is gone when the process ends.
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'

@@ -161,6 +161,9 @@ function keyOfMatch(number: number): string {
   return String(number).padStart(16, '0')
 }
 
+/** Once it is there, {@link keyOfPlayed} has all matches that are kept. */
+const INDEXED_KEY = 'played-is-whole'
+
 /** No name has a control character: those of one player are together, in the order of matches. */
 function keyOfPlayed(player: string, match: number): string {
   return `${player}\0${keyOfMatch(match)}`
@@ -197,10 +200,27 @@ class LevelStore implements Store {
       this.#first = Number(first ?? 0)
       this.#next = last === undefined ? 0 : Number(last) + 1
       this.#known = new Set((await this.#readSkills()).map(([key]) => key))
+      if ((await db.get(INDEXED_KEY)) === undefined) await this.#indexMatches()
     } catch (error) {
       await db.close() // it may be open, with something in it that cannot be read
       throw this.#explain(error, 'cannot be opened')
     }
+  }
+
+  /** Who played in the matches that an earlier version has kept, which had no such index. */
+  async #indexMatches(): Promise<void> {
+    const { db, matches, played } = this.#database
+    const operations: Operation[] = []
+    for (const [number, match] of await matches.iterator().all())
+      for (const { name } of match.scores)
+        operations.push({
+          type: 'put',
+          sublevel: played,
+          key: keyOfPlayed(keyIn(match, name), Number(number)),
+          value: ''
+        })
+    operations.push({ type: 'put', key: INDEXED_KEY, value: '1' })
+    await db.batch(operations, { sync: true })
   }
 
   async keep(match: MatchRecord): Promise<void> {

@@ -1,14 +1,20 @@
 // The command itself, as a person starts it: what it prints, how it ends, and that no process
 // stays.
 import { type ChildProcess, spawn } from 'node:child_process'
-import { readdirSync, readFileSync } from 'node:fs'
+import { mkdtempSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs'
 import { createServer } from 'node:net'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
-import { expect, onTestFinished, test } from 'vitest'
+import { generate } from 'selfsigned'
+import { afterAll, expect, onTestFinished, test } from 'vitest'
 import { isWindows } from '../../../test/support/system.ts'
 import { openLobby, Person, until } from './person.ts'
 
 const root = fileURLToPath(new URL('../../..', import.meta.url))
+
+const home = mkdtempSync(join(tmpdir(), 'lobby-home-'))
+afterAll(() => rmSync(home, { recursive: true }))
 
 class Command {
   readonly process: ChildProcess
@@ -20,6 +26,8 @@ class Command {
     const command = ['--import', 'tsx', 'examples/lobby/main.ts', ...args]
     const env = {
       ...process.env,
+      HOME: home, // the client keeps its account there
+      USERPROFILE: home,
       LOBBY_OPERATOR_PORT: '0',
       LOBBY_UDP_PORT: '0',
       LOBBY_WEB_PORT: '0'
@@ -195,6 +203,35 @@ test('the client works in a pipe: everything typed is sent and everything answer
     expect(client.output).toContain(text)
   }
   expect(client.errors).toBe('')
+})
+
+test('the client speaks TLS to a server that it trusts, and comes back with its account', async () => {
+  const pems = await generate([{ name: 'commonName', value: 'localhost' }], {
+    keySize: 2048,
+    extensions: [{ name: 'subjectAltName', altNames: [{ type: 2, value: 'localhost' }] }]
+  })
+  const [tlsCert, tlsKey] = [join(home, 'cert.pem'), join(home, 'key.pem')]
+  writeFileSync(tlsCert, pems.cert)
+  writeFileSync(tlsKey, pems.private)
+  const server = await openLobby({ tlsCert, tlsKey })
+  const to = ['--client', '--host', 'localhost', '--port', String(server.port)]
+  for (const name of ['Ann', 'Zoe']) {
+    const client = new Command(...to, '--trust', tlsCert)
+    client.process.stdin?.end(`/name ${name}\n`)
+    expect(await client.exit(), client.output).toBe(0)
+    expect(client.output).toContain(`You are ${name} now`)
+  }
+  const file = join(home, '.pollport-lobby.json')
+  const account = JSON.parse(readFileSync(file, 'utf8'))[`localhost:${server.port}`]
+  if (!isWindows) expect(statSync(file).mode & 0o777).toBe(0o600)
+  const again = new Command(...to, '--trust', tlsCert)
+  again.process.stdin?.end('/name Ann\n')
+  expect(await again.exit()).toBe(0)
+  expect(JSON.parse(readFileSync(file, 'utf8'))[`localhost:${server.port}`]).toBe(account)
+
+  const wary = new Command(...to, '--tls')
+  expect(await wary.exit()).toBe(1)
+  expect(wary.output).toMatch(/The connection is gone: .*certificate/)
 })
 
 test('a client without a server says so', async () => {

@@ -184,3 +184,10 @@ test('the same seed gives the same numbers, evenly spread, and another one other
   for (const number of numbers('one')) tenths[Math.floor(number * 10)]++
   for (const count of tenths) expect(Math.abs(count - 1_000)).toBeLessThan(150)
 })
+
+test.each([...games.values()])('the page of $name says in a sentence what wins', async (game) => {
+  const page = await import(`../games/${game.name}/page.js`)
+  const sentence = page.goal(game.settings.parse({}))
+  expect(sentence).toMatch(/^[A-Z].*wins.*\.$/)
+  expect(sentence).not.toMatch(/undefined|NaN/)
+})

@@ -498,3 +498,18 @@ test("a player's own matches are found, the newest first, and go with the matche
   expect(await rooms('nobody')).toEqual([])
   expect(new Map(await store.names()).get('ann')).toBe('ANN')
 })
+
+test('matches of an earlier version, which had no index of players, are in their histories', async () => {
+  const folder = newFolder()
+  const first = await open(folder)
+  for (const number of [1, 2]) await first.keep(matchOf(number, { Ann: 1516, Bob: 1484 }))
+  await first.close()
+  // As that version left it
+  const db = new ClassicLevel(join(folder, 'leveldb'))
+  await db.sublevel('played').clear()
+  await db.del('played-is-whole')
+  await db.close()
+  const second = await open(folder)
+  const rooms = (await second.matchesOf(keyOf('Bob'), 10)).map(({ room }) => room)
+  expect(rooms).toEqual(['Room 2', 'Room 1'])
+})

@@ -11,6 +11,10 @@ export const howTo = `
   <p><b>How to play</b> When it is your turn, play a card of the same suit or rank as the one on the
   table, or draw one. The first player without cards wins.</p>`
 export const scoreWord = 'Points'
+/** @param {{ handCards: number, turnMs: number }} settings */
+export const goal = ({ handCards, turnMs }) =>
+  `Everybody begins with ${handCards} ${handCards === 1 ? 'card' : 'cards'}; who has none left ` +
+  `first wins. After ${Math.round(turnMs / 1000)} seconds a turn draws a card.`
 
 const suits = new Map([
   ['C', ['♣', 'clubs']],
