@@ -66,7 +66,8 @@ export class NodeLink {
   #isOpen = true
   #statement: Statement | undefined
   #ping = 0
-  #pingedMs = 0
+  /** When those were sent that are not answered yet. */
+  readonly #pings = new Map<number, number>()
   #heardMs: number
   #requests = 0
   #callsIn = 0
@@ -162,8 +163,9 @@ export class NodeLink {
 
   /** Asks what the other one has to say of its directory. */
   beat(hasDirectory: boolean, nowMs: number): void {
-    this.#pingedMs = nowMs
-    this.send(['ping', ++this.#ping, hasDirectory])
+    // Without an answer for a lease the link ends, so there are never many.
+    this.#pings.set(++this.#ping, nowMs)
+    this.send(['ping', this.#ping, hasDirectory])
     for (const [number, { reject, untilMs }] of this.#pending) {
       if (nowMs < untilMs) continue
       this.#pending.delete(number)
@@ -174,15 +176,19 @@ export class NodeLink {
   hear(call: LinkCall, nowMs: number): void {
     this.#callsIn++
     this.#heardMs = nowMs
-    // An answer to an earlier ping is as good as none: when that was sent is not kept.
-    if (call[0] === 'pong' && call[1] === this.#ping)
-      this.#statement = { node: this.node, hasDirectory: call[2], askedMs: this.#pingedMs }
+    if (call[0] === 'pong') this.#onPong(call[1], call[2])
     if (call[0] !== 'answer') return
     const [, number, body, error] = call
     const pending = this.#pending.get(number)
     this.#pending.delete(number)
     if (body !== undefined) pending?.resolve(body)
     else pending?.reject(new NodeRequestError(error ?? 'no answer'))
+  }
+
+  #onPong(number: number, hasDirectory: boolean): void {
+    const askedMs = this.#pings.get(number)
+    this.#pings.delete(number)
+    if (askedMs !== undefined) this.#statement = { node: this.node, hasDirectory, askedMs }
   }
 
   /** It is not there any more. */

@@ -40,9 +40,10 @@ const HANDSHAKE_MS = 3_000
 const MAX_UNPROVEN = 64
 const FIRST_RETRY_MS = 50
 const MAX_RETRY_MS = 2_000
-const BEATS_PER_LEASE = 4
+/** What a node says of its directory must be known before anybody's lease ends: see lease.ts. */
+const BEATS_PER_LEASE = 8
 /** How often deadlines are looked at. */
-const LOOKS_PER_BEAT = 4
+const LOOKS_PER_BEAT = 2
 /** What is queued has so long to leave when the node ends in order. */
 const GOODBYE_MS = 1_000
 /** Of another node, that are being answered. */

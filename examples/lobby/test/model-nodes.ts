@@ -13,7 +13,7 @@ import {
   type NodeHubLink
 } from '../gateway/links.ts'
 import { type Place, system } from '../place.ts'
-import type { NodeRef, Passport } from '../rules/passport.ts'
+import { isSameNode, type NodeRef, type Passport } from '../rules/passport.ts'
 import { encode, LENGTH_BYTES } from '../wire/protocol.ts'
 
 export const LEASE_MS = 1_000
@@ -22,7 +22,8 @@ const SECRET = Buffer.alloc(32, 5)
 /** What all nodes share: the list of those that live, and where each player lives. */
 export class ModelDirectory {
   readonly nodes = new Map<string, ModelNode>()
-  readonly homes = new Map<string, NodeRef>()
+  /** With how often the player has moved. */
+  readonly homes = new Map<string, { node: NodeRef; moves: number }>()
   /** What hubs have noted of each player, in order. */
   readonly noted = new Map<string, number[]>()
   #epoch = 0
@@ -33,15 +34,36 @@ export class ModelDirectory {
 
   /** Everybody gets the list as it is now. */
   renew(): void {
-    const list = [...this.nodes.values()].map(({ listed }) => listed)
-    for (const { links } of this.nodes.values()) links.setNodes(list)
+    for (const node of this.nodes.values()) node.links.setNodes(this.#list(undefined))
   }
 
-  /** As the real one: a living node is asked, and lets go; a dead one is not. */
-  take(id: string, by: ModelNode): void {
+  /** One node renews its lease, and gets the list of those that have done so within theirs. */
+  renewOne(node: ModelNode, nowMs: number): void {
+    node.renewedMs = nowMs
+    node.links.setNodes(this.#list(nowMs))
+  }
+
+  #list(nowMs: number | undefined): ListedNode[] {
+    const all = [...this.nodes.values()]
+    const living = all.filter((node) => nowMs === undefined || nowMs - node.renewedMs < LEASE_MS)
+    return living.map(({ listed }) => listed)
+  }
+
+  /** Of those that take a player with one passport, the first one has it. */
+  claim(id: string, moves: number, node: NodeRef): boolean {
     const home = this.homes.get(id)
-    if (home !== undefined) this.nodes.get(home.id)?.hub.letGo(id)
-    this.homes.set(id, by.self)
+    const isFirst = home === undefined || moves > home.moves || isSameNode(home.node, node)
+    if (isFirst) this.homes.set(id, { node, moves })
+    return isFirst
+  }
+
+  /** As the real one: a living node is asked, and gives the player up; a dead one is not. */
+  take(id: string, by: NodeRef): number {
+    const home = this.homes.get(id)
+    if (home !== undefined) this.nodes.get(home.node.id)?.hub.giveUp(id)
+    const moves = (home?.moves ?? 0) + 1
+    this.homes.set(id, { node: by, moves })
+    return moves
   }
 }
 
@@ -77,7 +99,7 @@ export class ModelHub implements SwitchedHub {
       const { seq, name, go, close } = JSON.parse(Buffer.from(frame).toString())
       if (name !== undefined) {
         session.passport = passportOf(name)
-        this.#node().directory.homes.set(name, this.#node().self)
+        this.#node().directory.claim(name, 0, this.#node().self)
       }
       const { passport } = session
       if (passport === undefined) return
@@ -101,12 +123,16 @@ export class ModelHub implements SwitchedHub {
         say(client, { type: 'pong', id: 0 })
       },
       adopt: (client, _address, passport, frames, why) => {
-        sessions.set(client, { passport })
+        let own = passport
         if (passport !== undefined) {
-          this.away.delete(passport.id)
-          this.#node().directory.homes.set(passport.id, this.#node().self)
-          link.passport(client, passport)
+          const { id } = passport
+          const isBack = this.away.delete(id)
+          const moves = movesOf(passport) + (isBack || why === 'lost' ? 0 : 1)
+          own = withMoves(passport, moves)
+          if (!this.#node().directory.claim(id, moves, this.#node().self)) return
+          link.passport(client, own)
         }
+        sessions.set(client, { passport: own })
         if (why !== undefined) {
           this.words.push(why)
           say(client, { type: 'announcement', to: 'you', text: why })
@@ -136,7 +162,7 @@ export class ModelHub implements SwitchedHub {
     this.#sessions.delete(link)
   }
 
-  letGo(id: string): void {
+  giveUp(id: string): void {
     this.away.delete(id)
     for (const sessions of this.#sessions.values())
       for (const [client, { passport }] of sessions)
@@ -153,6 +179,11 @@ export class ModelHub implements SwitchedHub {
     for (const link of this.#sessions.keys()) if (isOfNode(link)) link.stop(encode({ type: 'bye' }))
   }
 }
+
+/** How often a player has changed its node, which its passport says. */
+const movesOf = (passport: Passport) => (passport as { moves?: number }).moves ?? 0
+const withMoves = (passport: Passport, moves: number): Passport =>
+  Object.assign({ ...passport }, { moves })
 
 function passportOf(id: string): Passport {
   const nothing = { muted: [], said: [], hasToken: true, moves: 0 }
@@ -227,6 +258,7 @@ export class ModelNode {
   readonly switchboard: Switchboard
   readonly ended: Promise<void>
   readonly #address: string
+  renewedMs = 0
   hasDirectory = true
   maySpeak = true
   readonly requests: object[] = []
@@ -235,7 +267,6 @@ export class ModelNode {
   constructor(directory: ModelDirectory, id: string, options: ModelOptions = {}) {
     const { place = system, address = '127.0.0.1', port = 0, limits, returnMs = 300 } = options
     this.directory = directory
-    this.#address = address
     this.self = { id, epoch: directory.epoch }
     const log = pino({ level: process.env.LOG ?? 'silent' })
     this.links = new NodeLinks({
@@ -247,14 +278,14 @@ export class ModelNode {
       place,
       limits: { ...linkLimits, ...limits }
     })
+    this.#address = `${address}:${this.links.port}`
     this.hub = new ModelHub(() => this)
     this.switchboard = new Switchboard({
       hub: this.hub,
       self: this.self,
       linkTo: (node) => this.links.get(node),
       takeHome: async (passport) => {
-        directory.take(passport.id, this)
-        return passport
+        return withMoves(passport, directory.take(passport.id, this.self))
       },
       maySpeak: () => this.maySpeak,
       returnMs,
@@ -279,7 +310,7 @@ export class ModelNode {
   }
 
   get listed(): ListedNode {
-    return { ...this.self, address: `${this.#address}:${this.links.port}` }
+    return { ...this.self, address: this.#address }
   }
 
   isLinkedTo(other: ModelNode): boolean {
