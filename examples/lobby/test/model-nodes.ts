@@ -127,8 +127,8 @@ export class ModelHub implements SwitchedHub {
         if (passport !== undefined) {
           const { id } = passport
           const isBack = this.away.delete(id)
-          const moves = movesOf(passport) + (isBack || why === 'lost' ? 0 : 1)
-          own = withMoves(passport, moves)
+          const moves = passport.moves + (isBack || why === 'lost' ? 0 : 1)
+          own = { ...passport, moves }
           if (!this.#node().directory.claim(id, moves, this.#node().self)) return
           link.passport(client, own)
         }
@@ -179,11 +179,6 @@ export class ModelHub implements SwitchedHub {
     for (const link of this.#sessions.keys()) if (isOfNode(link)) link.stop(encode({ type: 'bye' }))
   }
 }
-
-/** How often a player has changed its node, which its passport says. */
-const movesOf = (passport: Passport) => (passport as { moves?: number }).moves ?? 0
-const withMoves = (passport: Passport, moves: number): Passport =>
-  Object.assign({ ...passport }, { moves })
 
 function passportOf(id: string): Passport {
   const nothing = { muted: [], said: [], hasToken: true, moves: 0 }
@@ -285,7 +280,7 @@ export class ModelNode {
       self: this.self,
       linkTo: (node) => this.links.get(node),
       takeHome: async (passport) => {
-        return withMoves(passport, directory.take(passport.id, this.self))
+        return { ...passport, moves: directory.take(passport.id, this.self) }
       },
       maySpeak: () => this.maySpeak,
       returnMs,
