@@ -77,8 +77,8 @@ export interface NodeHubLink extends HubLink {
    * Instead of `enter`: a client of another hub comes over, and has been greeted there. With its
    * player; or with none, and then a frame says what it wants, for example `resume`. `frames` count
    * as received, in this order, before all others; if one of them moves it on, those behind it go
-   * along. They can be views of memory that is reused after the call. If its player lives here already, with the
-   * connection lost, the client takes that seat again.
+   * along. They can be views of memory that is reused after the call. If its player lives here
+   * already, with the connection lost, the client takes that seat again.
    *
    * `why`: the player should be elsewhere, and this is the hub of its connection's node.
    */
