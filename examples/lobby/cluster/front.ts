@@ -27,6 +27,7 @@ import {
   type Directory,
   DirectoryError,
   type DirectoryEvents,
+  type FoundPlayer,
   type ListingChange,
   type Lost,
   type NodeInfo,
@@ -356,9 +357,7 @@ export class Front implements ClusterOutlet {
       return async () => lobby.handle(session, command, this.#place.nowMs())
     }
     return async () => {
-      if (this.#gone.has(claim.id))
-        throw new Refusal('cluster-away', 'your player is on its way; try again in a moment')
-      const found = await this.#directoryNow.findPlayer(claim.id)
+      const found = await this.#findSettled(session, claim.id)
       if (found?.isOwned && !isHere && !isSameNode(found.node, this.self)) {
         this.#send(session, found.node, undefined, [copy])
         return
@@ -374,6 +373,17 @@ export class Front implements ClusterOutlet {
       const player = this.#revive(session, entry, claim.serial)
       if (found?.where !== 'lobby') lobby.comeHome(session, '')
       await this.#report(player)
+    }
+  }
+
+  /** A player that has just left this node is found as soon as the other one has said so. */
+  async #findSettled(session: Session, id: string): Promise<FoundPlayer | undefined> {
+    for (;;) {
+      const found = await this.#directoryNow.findPlayer(id)
+      const isOnItsWay =
+        this.#gone.has(id) && found !== undefined && isSameNode(found.node, this.self)
+      if (!isOnItsWay || !this.#hubNow.has(session)) return found
+      await this.#pause(ALIVE_EVERY_MS)
     }
   }
 

@@ -79,6 +79,25 @@ test('a token is good at any node, and brings back the seat in the match', async
   expect(await bob.next('member-back')).toMatchObject({ name: 'Ann' })
 })
 
+test('a page that is loaded anew is back at once in a room of another node', async () => {
+  const { nodes } = await openCluster(2)
+  const ann = await Person.signIn(nodes[0], 'Ann')
+  const bob = await Person.signIn(nodes[1], 'Bob')
+  ann.send({ type: 'create', room: 'Den' })
+  await ann.next('joined')
+  bob.send({ type: 'join', room: 'Den' })
+  await bob.next('joined')
+  let page = bob
+  for (let times = 0; times < 3; times++) {
+    page.socket.destroy()
+    const again = await Person.arrive(nodes[1])
+    again.send({ type: 'resume', token: tokenOf(page) })
+    expect(await again.next('welcome')).toMatchObject({ name: 'Bob' })
+    expect(await again.next('joined')).toMatchObject({ room: 'Den', host: 'Ann' })
+    page = again
+  }
+})
+
 test('a quick match brings players of all nodes together', async () => {
   const { nodes } = await openCluster(3, { quickMatchPlayers: 3, minMatchPlayers: 3 })
   const people = await Promise.all(nodes.map((node, at) => Person.signIn(node, `Player ${at}`)))

@@ -202,6 +202,17 @@ test('a return whose token came too late is tried again, with the same token', (
   expect(sockets.length).toBeGreaterThan(2)
 })
 
+test('a return is tried again, with the same token, while the servers lose each other', () => {
+  const { connection, last, sockets } = signedIn()
+  last().ends()
+  vi.advanceTimersByTime(FIRST_RETRY_MS * 1.5)
+  const before = sockets.length
+  last().hears({ type: 'error', code: 'cluster-away', message: 'in a moment' })
+  expect(connection.status).toMatchObject({ kind: 'waiting', reason: 'cluster-away' })
+  vi.advanceTimersByTime(MOST_RETRY_MS)
+  expect(sockets.length).toBeGreaterThan(before)
+})
+
 test('a refusal of a command is handed on, and changes nothing about the connection', () => {
   const { connection, last, heard } = signedIn()
   last().hears({ type: 'error', code: 'room-full', message: 'full' })
