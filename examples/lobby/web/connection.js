@@ -279,6 +279,13 @@ export class Connection {
       this.#onLost()
       return true
     }
+    // A new name: on the same connection, as long as connecting may last.
+    if (this.#status.kind === 'connecting' && code === 'cluster-away') {
+      setTimeout(() => {
+        if (this.#status.kind === 'connecting') this.#introduce()
+      }, FIRST_RETRY_MS)
+      return true
+    }
     // The token came too late for this connection: the seat is still kept.
     if (isReturn && code === 'sign-in-timeout') return true
     if (this.#status.kind === 'on' && !FINAL.has(code)) return false
