@@ -577,7 +577,10 @@ export class Gateway implements GatewayLink {
   /** The hub refuses a connection over the limit; but it may be slow to do so. */
   #enter(client: Client): void {
     const { maxConnections, maxGoodbyes } = this.#limits
-    const isCrowded = this.#clients.size >= maxConnections + maxGoodbyes
+    const most = maxConnections + maxGoodbyes
+    // Who has to go for this one, the rules decide; those who leave already have no say in it
+    if (this.#clients.size >= most && !this.#isStopping) this.#cutLongestLeaving()
+    const isCrowded = this.#clients.size >= most
     this.#clients.set(client.id, client)
     if (this.#isStopping || isCrowded) this.#cut(client)
     else this.#hub?.enter(client.id, client.address)
@@ -767,8 +770,17 @@ export class Gateway implements GatewayLink {
     client.path = undefined
     client.resetAtMs = this.#place.nowMs() + this.#limits.goodbyeMs
     this.#leaving.add(client)
-    if (this.#leaving.size > this.#limits.maxGoodbyes && !this.#isStopping) client.reset()
-    else client.end(this.#isStopping ? GOING_AWAY : POLICY)
+    client.end(this.#isStopping ? GOING_AWAY : POLICY)
+    if (this.#leaving.size > this.#limits.maxGoodbyes && !this.#isStopping)
+      this.#cutLongestLeaving()
+  }
+
+  /** It has had the most time to read the reason. Its place is free at once, before its `close`. */
+  #cutLongestLeaving(): void {
+    const [client] = this.#leaving
+    if (client === undefined) return
+    client.reset()
+    this.#onClose(client)
   }
 }
 

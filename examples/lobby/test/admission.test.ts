@@ -1,7 +1,8 @@
 // No address can keep the others out: what one customer may take is bounded, by IPv6 network too,
 // and when the server is full the address with most connections without a name loses one.
 
-import { describe, expect, test } from 'vitest'
+import { connect } from 'node:net'
+import { describe, expect, onTestFinished, test } from 'vitest'
 import { blockOf } from '../rules/address.ts'
 import { AddressRates } from '../rules/address-rates.ts'
 import { Arrivals } from '../rules/arrivals.ts'
@@ -152,6 +153,28 @@ test('over real connections: a full server makes room at the cost of who holds i
     await ann.isUndisturbed()
   }
   expect(silent.some(({ isClosed }) => isClosed)).toBe(true)
+})
+
+test('who keeps a full server busy with goodbyes keeps nobody out', async () => {
+  const limits = { maxConnections: 20, maxGoodbyes: 5, maxConnectionsPerAddress: 1_000 }
+  const server = await openLobby(limits)
+  // They get the reason and the server's end, and do not close: each goodbye lasts as long as it may
+  const crowd = Array.from({ length: 200 }, (_, at) => {
+    const localAddress = `127.0.0.${2 + (at % 5)}`
+    const socket = connect({ port: server.port, localAddress, allowHalfOpen: true })
+    return socket.resume().on('error', () => {})
+  })
+  onTestFinished(() => {
+    for (const socket of crowd) socket.destroy()
+  })
+  await until('it is full', () => server.figures.connections === 25)
+  for (let count = 0; count < 20; count++) {
+    const ann = await Person.signIn(server, `Ann ${count}`)
+    await ann.isUndisturbed()
+    ann.send({ type: 'sign-out' })
+    await ann.next('signed-out')
+    await ann.disconnect()
+  }
 })
 
 test('at the web port it is the same: who has most unfinished requests loses one', async () => {
