@@ -10,6 +10,19 @@ export function hostOf(header: string | undefined): string {
 }
 
 /**
+ * An origin as browsers write it: in small letters, without a slash at the end, and without the
+ * port that its scheme has anyway. undefined for what is none. Applications that are made of a page
+ * have schemes of their own (`capacitor://localhost`).
+ */
+export function originOf(text: string): string | undefined {
+  if (!URL.canParse(text)) return undefined
+  const { protocol, host, pathname, search, hash, username, password } = new URL(text)
+  const isMore = [search, hash, username, password].some((part) => part !== '')
+  if (host === '' || isMore || (pathname !== '' && pathname !== '/')) return undefined
+  return `${protocol}//${host.toLowerCase()}`
+}
+
+/**
  * Numeric addresses and `localhost` always count: nobody else can make a browser send them for a
  * name of their own. Other names have to be listed.
  */

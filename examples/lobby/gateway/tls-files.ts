@@ -19,7 +19,7 @@ export class TlsFiles {
   #stamp: string
   #lookedMs = performance.now()
 
-  /** Throws what reading the files, or OpenSSL, says of them. */
+  /** Throws as {@link checkTlsFiles} does. */
   constructor(files: { cert: string; key: string }, log: Logger) {
     this.#files = files
     this.#log = log
@@ -71,6 +71,11 @@ export class TlsFiles {
       this.#log.warn({ err: error }, 'the new certificate cannot be used; the one before stays')
     }
   }
+}
+
+/** Throws what reading the files, or OpenSSL, says of them. */
+export function checkTlsFiles(files: { cert: string; key: string }): void {
+  createSecureContext(pemsIn(files))
 }
 
 function stampOf({ cert, key }: { cert: string; key: string }): string {

@@ -2,6 +2,7 @@
 // belongs to the server alone. settings.ts reads them.
 import { z } from 'zod'
 import { games } from '../games/index.ts'
+import { originOf } from '../gateway/hosts.ts'
 import { listOf } from '../gateway/settings.ts'
 import { type Game, type Games, gamesOf } from '../rules/game.ts'
 import { limitSettings } from '../rules/limits.ts'
@@ -63,7 +64,12 @@ const serverSettings = {
     ),
   webOrigins: names(
     'pages that may connect (https://game.example), whose hosts are also names of the web port; without them: its own page, at an address, localhost or --host'
-  ),
+  )
+    .refine(
+      (text) => listOf(text).every((origin) => originOf(origin) !== undefined),
+      'must be origins as https://game.example, separated by commas'
+    )
+    .overwrite((text) => listOf(text).map(originOf).join(',')),
   tlsCert: z.string().default('').describe('a file in PEM, with the chain; read again on change'),
   tlsKey: z.string().default('').describe('a file in PEM; with --tls-cert the doors speak TLS'),
   tlsDoors: names('of the doors that speak TLS').default('game,web,operators'),
@@ -114,6 +120,10 @@ const serverSettings = {
     .refine(
       (text) => listOf(text).every((name) => games.has(name)),
       `must be some of ${[...games.keys()].join(', ')}, separated by commas`
+    )
+    .refine(
+      (text) => new Set(listOf(text)).size === listOf(text).length,
+      'must have each game once'
     )
     .describe('names, separated by commas: the first is for rooms that choose none; empty: all'),
   ...limitSettings

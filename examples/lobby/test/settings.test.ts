@@ -4,6 +4,8 @@
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import { fileURLToPath } from 'node:url'
+import { generate } from 'selfsigned'
 import { expect, onTestFinished, test } from 'vitest'
 import { defaultLimits, limitsOf } from '../rules/limits.ts'
 import { defaultSettings } from '../server/config.ts'
@@ -109,15 +111,48 @@ test('what Kubernetes sets for a Service named like the lobby is not read as a s
   expect(mistakes({}, { LOBBY_PORT: 'http://10.96.0.7' })).toHaveLength(1)
 })
 
+const thisFile = fileURLToPath(import.meta.url)
+
 test.each([
   [{ 'min-match-players': '10', 'max-room-players': '4' }, '--max-room-players 4'],
   [{ 'tls-cert': 'cert.pem' }, '--tls-cert and --tls-key'],
   [{ 'tls-doors': 'web,back' }, 'not back'],
   [{ 'trusted-proxies': '10.0.0.0/99' }, '--trusted-proxies: "10.0.0.0/99"'],
   [{ 'min-match-players': '5' }, '--quick-match-players 4 and --min-match-players 5'],
+  [{ 'min-match-players': '5', games: 'cards' }, 'Cards has 4 players at most'],
+  [{ 'min-match-players': '5', 'quick-match-players': '5' }, 'Cards has 4 players at most'],
+  [{ 'max-room-players': '2' }, '--quick-match-players 4 and --max-room-players 2'],
+  [{ games: 'cards,cards' }, '--games: must have each game once'],
+  [{ 'max-frame-bytes': '256' }, '--max-frame-bytes 256: a command can have'],
+  [{ 'max-text-chars': '1000' }, 'with --max-text-chars 1000 of four bytes each'],
+  [{ workers: '4', 'udp-port': '65534' }, '--udp-port 65534 and --workers 4'],
+  [{ port: '7000', 'web-port': '7000' }, '--port and --web-port: both are 7000'],
+  [{ 'web-proxies': 'tcp' }, '--web-proxies tcp: there are no proxies'],
+  [{ 'tls-cert': '/nowhere/a', 'tls-key': '/nowhere/b' }, '--tls-cert /nowhere/a and --tls-key'],
+  [{ 'tls-cert': thisFile, 'tls-key': thisFile }, `--tls-cert ${thisFile}`],
+  [{ 'tls-cert': thisFile, 'tls-key': thisFile, 'tls-doors': '' }, '--tls-doors is empty'],
+  [{ 'web-origins': 'game.example' }, '--web-origins: must be origins as https://game.example'],
+  [{ 'web-origins': '*' }, '--web-origins: must be origins'],
+  [{ 'web-origins': 'localhost:8080' }, '--web-origins: must be origins'],
+  [{ 'web-origins': 'https://game.example/play' }, '--web-origins: must be origins'],
   [{ 'max-connections': '100000' }, '--max-connections 100000: needs 100576 descriptors']
 ])('%j cannot hold together', (flags, said) => {
   const read = () => readSettings(flags, {}, 65_536)
   expect(read).toThrow(SettingsError)
   expect(read).toThrow(said)
+})
+
+test('an origin counts as browsers write it, however an operator does', () => {
+  const written =
+    'HTTPS://Game.Example/, https://game.example:443, http://[::1]:5960,capacitor://localhost'
+  expect(readSettings({ 'web-origins': written }, {}).webOrigins).toBe(
+    'https://game.example,https://game.example,http://[::1]:5960,capacitor://localhost'
+  )
+})
+
+test('a certificate and a key that do not belong together are a sentence', async () => {
+  const [one, other] = await Promise.all([generate(), generate()])
+  const flags = { 'tls-cert': fileWith(one.cert), 'tls-key': fileWith(other.private) }
+  expect(mistakes(flags)).toEqual([expect.stringContaining('--tls-key')])
+  expect(mistakes({ ...flags, 'tls-key': fileWith(one.private) })).toEqual([])
 })

@@ -462,6 +462,24 @@ export function parseCommand(frame: Uint8Array, limits: TextLimits): Command {
   }
 }
 
+/** The widest character of a text, as JSON: four bytes of UTF-8. */
+const WIDE = '\u{10000}'
+
+/**
+ * The bytes of the longest command that these limits allow, without the settings of a room: names
+ * and texts full of the widest characters.
+ */
+export function longestCommandBytes(limits: TextLimits): number {
+  const name = WIDE.repeat(limits.maxNameChars)
+  const password = WIDE.repeat(limits.maxPasswordChars)
+  const commands: Request[] = [
+    { type: 'report', name, text: WIDE.repeat(limits.maxTextChars) },
+    { type: 'create', room: name, capacity: 100, private: false, password },
+    { type: 'resume', token: 'x'.repeat(TOKEN_CHARS) }
+  ]
+  return Math.max(...commands.map((command) => Buffer.byteLength(JSON.stringify(command))))
+}
+
 export { keyOf } from './names.ts'
 
 const utf8 = new TextDecoder('utf-8', { fatal: true })
