@@ -151,6 +151,8 @@ export function describe(message: ServerMessage, match?: Match): string | undefi
       return 'You wait no longer.'
     case 'held':
       return `A seat in ${message.room} is kept for you for ${message.forMs / 1000} seconds.`
+    case 'seat-kept':
+      return `* A seat is kept for ${message.name}, for ${message.forMs / 1000} seconds.`
     case 'players':
       return message.players.map(({ name, where }) => `  ${name} (${where})`).join('\n')
     case 'member-away':

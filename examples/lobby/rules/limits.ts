@@ -34,6 +34,12 @@ export const limitSettings = {
   ),
   maxRoomsPerAddress: whole(20, 1, 1_000_000, 'at once, of players of one address'),
   maxNewRoomsPerAddress: whole(30, 1, 1_000_000, 'made from one address in a minute'),
+  maxReportsPerAddress: whole(
+    10,
+    1,
+    1_000_000,
+    'of players, from one address in a minute: operators read each'
+  ),
   maxFrameBytes: whole(
     4_096,
     256,
@@ -67,6 +73,12 @@ export const limitSettings = {
     'matches a day in which the same two accounts change the skill of each other'
   ),
   maxPasswordChars: whole(32, 1, 100, 'of a room, in Unicode code points'),
+  practiceIdleMs: whole(
+    60_000,
+    1,
+    DAY_MS,
+    'so long bots wait for somebody to get ready; then they play with others'
+  ),
   countdownMs: whole(3_000, 0, 60_000, 'between "all are ready" and the start; 0 = at once'),
   minMatchPlayers: whole(2, 2, 100, 'fewer do not play'),
   maxListedRooms: whole(20, 1, 40, 'entries in one page of a list'),

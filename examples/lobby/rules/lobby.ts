@@ -135,7 +135,7 @@ export class Lobby {
   #accountTokens: AccountSigner
   readonly #accounts: Accounts
   readonly #ratedPairs: RatedPairs
-  readonly reports = new Reports()
+  readonly reports: Reports
   /** Connected, and not being disconnected. */
   readonly #present = new Set<Session>()
   /** Those of them without a name yet. */
@@ -188,6 +188,7 @@ export class Lobby {
     this.#leaders = kept.leaders ?? new Leaderboard(MAX_SKILLS)
     this.bans = kept.bans ?? new Bans()
     this.#signInRates = new AddressRates(limits.maxSignInsPerAddress)
+    this.reports = new Reports(limits)
     this.#newRoomRates = new AddressRates(limits.maxNewRoomsPerAddress)
     this.#list = new RoomList(limits, outlet.deliver)
     this.elsewhere = new RemoteRooms(this.#list)
@@ -304,12 +305,7 @@ export class Lobby {
   closeRoom(name: string, reason: string | undefined): boolean {
     const room = this.#rooms.get(keyOf(name))
     if (room === undefined) return false
-    const why = reason === undefined ? ({ byNode: 'drained' } as const) : { byOperator: reason }
-    for (const player of room.close()) {
-      this.#inLobby.add(player)
-      this.#tell(player, { type: 'left', room: room.name, ...why })
-    }
-    this.#forget(room)
+    this.#close(room, reason === undefined ? { byNode: 'drained' } : { byOperator: reason })
     return true
   }
 
@@ -732,7 +728,8 @@ export class Lobby {
     for (const room of this.#rooms.values()) {
       if (part !== undefined && room.part !== part) continue
       room.tick(nowMs)
-      this.#closeIfEmpty(room, nowMs)
+      if (room.isIdlePractice(nowMs)) this.#close(room, { isIdle: true })
+      else this.#closeIfEmpty(room, nowMs)
     }
     for (const [game, queue] of this.#queues)
       for (const group of queue.takeGroups(nowMs)) this.#bringTogether(game, group, nowMs)
@@ -1051,16 +1048,24 @@ export class Lobby {
       throw new Refusal('room-taken', 'a room with this name exists already')
     if (this.#rooms.size >= maxRooms)
       throw new Refusal('too-many-rooms', 'there are too many rooms')
-    const ofAddress = this.#roomsOfAddress.get(block) ?? 0
-    const isCrowded = ofAddress >= this.#limits.maxRoomsPerAddress
-    if (isCrowded || !this.#newRoomRates.take(block, nowMs))
-      throw new Refusal('too-many-rooms', 'there are too many rooms from your address')
+    this.#mustNotCrowd(block, nowMs)
     const options = { capacity, isPrivate: command.private, password, game, settings }
     const room = this.#newRoom(command.room, options, code)
-    this.#roomsOfAddress.set(block, ofAddress + 1)
-    this.#founders.set(room, block)
+    this.#countFor(block, room)
     this.#keepRoom(room)
     this.#enterRoom(player, room, () => room.join(player, password, nowMs))
+  }
+
+  /** One address has so many rooms at once, and makes so many a minute. */
+  #mustNotCrowd(block: string, nowMs: number): void {
+    const isCrowded = (this.#roomsOfAddress.get(block) ?? 0) >= this.#limits.maxRoomsPerAddress
+    if (isCrowded || !this.#newRoomRates.take(block, nowMs))
+      throw new Refusal('too-many-rooms', 'there are too many rooms from your address')
+  }
+
+  #countFor(block: string, room: Room): void {
+    this.#roomsOfAddress.set(block, (this.#roomsOfAddress.get(block) ?? 0) + 1)
+    this.#founders.set(room, block)
   }
 
   #newRoom(name: string, options: RoomOptions, code?: string): Room {
@@ -1098,8 +1103,8 @@ export class Lobby {
     this.#mustBeInLobby(player)
     const room = this.#find(name)
     if (player.heldRoom !== room) player.heldRoom?.letGo(player) // one seat each
-    room.hold(player, password, nowMs)
-    this.#tell(player, { type: 'held', room: room.name, forMs: this.#limits.seatHoldMs })
+    const untilMs = room.hold(player, password, nowMs)
+    this.#tell(player, { type: 'held', room: room.name, forMs: untilMs - nowMs })
   }
 
   #enterRoom(player: Player, room: Room, enter: (room: Room) => void): void {
@@ -1170,6 +1175,7 @@ export class Lobby {
     if (this.#rooms.size >= maxRooms)
       throw new Refusal('too-many-rooms', 'there are too many rooms')
     if (game.bot === undefined) throw new Refusal('no-bots', `${game.title} has no bots`)
+    this.#mustNotCrowd(player.block, nowMs) // all bots, in the end
     const most = Math.min(PRACTICE_SEATS, maxRoomPlayers, game.players.most)
     const capacity = Math.max(most, minMatchPlayers, game.players.least)
     const name = this.#freeName(() => `Practice ${++this.#practices}`)
@@ -1184,9 +1190,21 @@ export class Lobby {
     const code = room.code as string
     if (!this.#outlet.sendBots(code, capacity - 1))
       throw new Refusal('no-bots', 'all bots are playing with others; try again in a moment')
+    this.#countFor(player.block, room)
     this.#keepRoom(room)
     this.#enterRoom(player, room, () => room.join(player, undefined, nowMs))
     room.setReady(player, true, nowMs)
+  }
+
+  #close(
+    room: Room,
+    why: { byOperator: string } | { byNode: 'drained' } | { isIdle: true }
+  ): void {
+    for (const player of room.close()) {
+      this.#inLobby.add(player)
+      this.#tell(player, { type: 'left', room: room.name, ...why })
+    }
+    this.#forget(room)
   }
 
   #leaveByCommand(player: Player, nowMs: number): void {
@@ -1275,6 +1293,7 @@ export class Lobby {
     const other = remote ?? this.#mustBeHere(name)
     if (!session.bucket.take(REPORT_COST, nowMs))
       throw new Refusal('too-fast', 'you report too often; wait a moment')
+    this.reports.admit(player.account, player.block, other.name, nowMs)
     const report = this.reports.add({
       atMs: this.#outlet.dateMs(),
       by: player.name,

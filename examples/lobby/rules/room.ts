@@ -8,6 +8,7 @@ import type { Limits } from './limits.ts'
 import { type Audience, type EncodedView, Match, type MatchResult } from './match.ts'
 import { PasswordTries } from './password-tries.ts'
 import { hearersOf, type Player, sessionsOf } from './player.ts'
+import { SeatTurns } from './seat-turns.ts'
 import type { Session } from './session.ts'
 import { ShutOut } from './shut-out.ts'
 
@@ -92,7 +93,11 @@ export class Room {
   /** Of those who play, or have played, in the match: their accounts, by their names. */
   #accounts = new Map<string, string>()
   #host: Player | undefined
+  /** Of those who want a seat kept. */
+  readonly #turns: SeatTurns
   #startsMs: number | undefined
+  /** Without a match; undefined while there is one. */
+  #idleSinceMs: number | undefined
   #match: Match | undefined
 
   constructor(
@@ -109,6 +114,7 @@ export class Room {
     this.code = options.isPrivate ? (code ?? newCode(outlet.randomBytes(CODE_CHARS))) : undefined
     this.#limits = limits
     this.#tries = new PasswordTries(limits)
+    this.#turns = new SeatTurns(limits.seatHoldMs)
     this.#outlet = outlet
   }
 
@@ -153,15 +159,31 @@ export class Room {
     return this.#isOpen && taken < this.options.capacity
   }
 
+  /** Bots wait here for somebody who does not get ready. */
+  isIdlePractice(nowMs: number): boolean {
+    const sinceMs = this.options.isPractice ? this.#idleSinceMs : undefined
+    return sinceMs !== undefined && nowMs - sinceMs >= this.#limits.practiceIdleMs
+  }
+
   // ---- Coming and going ----
 
-  /** Keeps a seat for a while: nobody else gets it meanwhile. */
-  hold(player: Player, password: string | undefined, nowMs: number): void {
+  /**
+   * Keeps a seat for a while: nobody else gets it meanwhile. Returns until when. To ask again makes
+   * it no longer.
+   */
+  hold(player: Player, password: string | undefined, nowMs: number): number {
     this.#checkDoor(player, password, nowMs)
     this.#checkSeat(player)
-    this.#held.delete(player) // to the end of the line
-    this.#held.set(player, nowMs + this.#limits.seatHoldMs)
+    const keptMs = this.#held.get(player)
+    if (keptMs !== undefined) return keptMs
+    const untilMs = this.#turns.take(player.marks, nowMs)
+    if (untilMs === undefined)
+      throw new Refusal('too-fast', 'a seat here was kept for you a moment ago: join, or wait')
+    this.#held.set(player, untilMs)
     player.heldRoom = this
+    // Those inside see a free seat that nobody can take
+    this.#tell({ type: 'seat-kept', name: player.name, forMs: untilMs - nowMs })
+    return untilMs
   }
 
   /** Gives up a seat that was kept. */
@@ -314,14 +336,19 @@ export class Room {
 
   // ---- The host ----
 
-  /** Removes a member, and refuses it for a while. Returns who it was. */
+  /**
+   * Removes a member, or somebody for whom a seat is kept, and refuses it for a while. Returns who
+   * it was.
+   */
   kick(by: Player, name: string, nowMs: number): Player {
     this.#mustBeHost(by)
-    const player = this.#find(name)
+    const comer = [...this.#held.keys()].find((one) => one.name === name)
+    const player = comer ?? this.#find(name)
     if (player === by)
       throw new Refusal('no-such-member', 'you cannot kick yourself: leave instead')
     this.#kicked.add(player.marks, nowMs, this.#limits.kickedMs)
-    this.leave(player, nowMs, true)
+    if (comer === undefined) this.leave(player, nowMs, true)
+    else this.letGo(comer)
     return player
   }
 
@@ -389,10 +416,8 @@ export class Room {
    */
   tick(nowMs: number): void {
     if (this.#match !== undefined) this.#step(this.#match, nowMs)
-    for (const [player, untilMs] of this.#held) {
-      if (nowMs < untilMs) break
-      this.letGo(player)
-    }
+    this.#idleSinceMs = this.isPlaying ? undefined : (this.#idleSinceMs ?? nowMs)
+    for (const [player, untilMs] of this.#held) if (nowMs >= untilMs) this.letGo(player)
     if (this.#expected.size > 0) this.#expectNoMore(nowMs)
     this.#lookAtClock(nowMs)
   }

@@ -109,8 +109,32 @@ test('a report has what was said, for those who judge, and cannot be made withou
   expect(table.heard(ann)).toEqual([{ type: 'reported', name: 'Bob' }])
   const said = ['line 2', 'line 3', 'line 4', 'line 5', 'line 6']
   expect(table.lobby.reports.list).toMatchObject([{ by: 'Ann', name: 'Bob', text: 'rude', said }])
-  table.do(ann, { type: 'report', name: 'Bob', text: 'rude' })
   expect(table.refusal(ann, { type: 'report', name: 'Bob', text: 'rude' })).toBe('too-fast')
+  table.passMs(60_000)
+  table.do(ann, { type: 'report', name: 'Bob', text: 'rude again' })
+  expect(typesOf(table.heard(ann))).toEqual(['reported'])
+})
+
+test('a crowd of one address reports a few times a minute, and pushes out no report of others', () => {
+  const table = new Table()
+  const [bob, honest] = ['Bob', 'Honest'].map((name) => table.player(name))
+  table.do(honest, { type: 'report', name: 'Bob', text: 'cheats' })
+  const crowd = Array.from({ length: 99 }, (_, at) => table.player(`x ${at}`, '203.0.113.7'))
+  const filed = () =>
+    crowd.flatMap((one) => table.heard(one)).filter(({ type }) => type === 'reported').length
+  for (let round = 0; round < 3; round++)
+    for (const one of crowd) table.do(one, { type: 'report', name: 'Bob', text: 'rude' })
+  expect(filed()).toBe(defaultLimits.maxReportsPerAddress)
+
+  for (let minute = 0; minute < 30; minute++) {
+    table.passMs(60_000)
+    for (const one of crowd) table.do(one, { type: 'report', name: 'Bob', text: 'rude' })
+  }
+  expect(filed()).toBe(30 * defaultLimits.maxReportsPerAddress)
+  expect(bob.player).toBeDefined()
+  const { list } = table.lobby.reports
+  expect(list).toHaveLength(200)
+  expect(list.at(-1)).toMatchObject({ by: 'Honest', text: 'cheats' })
 })
 
 test('a hundred connections of one address are one voice in the lobby', () => {

@@ -62,3 +62,31 @@ test('there is a limit, and bots who are gone are free for others', async () => 
   bob.send({ type: 'practice' })
   await bob.next('match-started')
 })
+
+test('bots do not wait for ever for somebody who does not get ready', async () => {
+  const server = await openLobby({ practiceIdleMs: 2_000, 'coin-arena.matchMs': 500 })
+  const ann = await Person.signIn(server, 'Ann')
+  ann.send({ type: 'practice' })
+  await ann.next('match-ended')
+  expect(await ann.next('left')).toMatchObject({ isIdle: true })
+  await until('the bots are gone', () => server.figures.players === 1)
+  expect(server.figures.rooms).toBe(0)
+  ann.send({ type: 'practice' })
+  await ann.next('match-started')
+})
+
+test('one address does not take all the bots', async () => {
+  const server = await openLobby({ maxRoomsPerAddress: 2, 'coin-arena.matchMs': 600_000 })
+  const people = await Promise.all(['Ann', 'Bob', 'Cid'].map((name) => Person.signIn(server, name)))
+  for (const person of people) person.send({ type: 'practice' })
+  const isAnswered = (person: Person) => person.heard.some(({ type }) => /joined|error/.test(type))
+  await until('all have an answer', () => people.every(isAnswered))
+  const refused = people.flatMap((person) => person.all('error'))
+  expect(refused.map(({ code }) => code)).toEqual(['too-many-rooms'])
+  // Whose practice is over may have another one
+  const over = people.find((person) => person.all('joined').length > 0) as Person
+  over.send({ type: 'leave' })
+  await over.next('left')
+  over.send({ type: 'practice' })
+  await over.next('match-started')
+})

@@ -112,6 +112,46 @@ test('of two who want the last seat one gets it: a seat that is held is nobody e
   expect(table.refusal(bob, { type: 'join', room: 'Den', password: 'x' })).toBe('room-full')
 })
 
+test('nobody keeps a seat for ever: one turn, for an account and for its address, and then a pause', () => {
+  const table = new Table()
+  const { seatHoldMs } = table.limits
+  const host = table.player('Host')
+  table.do(host, { type: 'create', room: 'Den', capacity: 2 })
+  const crowd = ['Bad', 'Worse'].map((name) => table.player(name, '203.0.113.7'))
+  const friend = table.player('Friend')
+  let free = 0
+  for (let step = 0; step < 60; step++) {
+    // Renews before it ends, and by turns
+    for (const one of crowd) table.do(one, { type: 'hold', room: 'Den' })
+    table.passMs(seatHoldMs / 10)
+    table.do(friend, { type: 'join', room: 'Den' })
+    if (typesOf(table.heard(friend)).includes('joined')) free++
+    table.do(friend, { type: 'leave' })
+  }
+  expect(free).toBe(51)
+  table.passMs(seatHoldMs)
+  table.heard(crowd[0])
+  table.do(crowd[0], { type: 'hold', room: 'Den' })
+  expect(typesOf(table.heard(crowd[0])), 'after the pause').toEqual(['held'])
+})
+
+test('the host sees for whom a seat is kept, and may kick them', () => {
+  const table = new Table()
+  const [host, bad, friend] = ['Host', 'Bad', 'Friend'].map((name) => table.player(name))
+  table.do(host, { type: 'create', room: 'Den', capacity: 2 })
+  table.heard(host)
+  table.do(bad, { type: 'hold', room: 'Den' })
+  const forMs = table.limits.seatHoldMs
+  expect(table.heard(host)).toEqual([{ type: 'seat-kept', name: 'Bad', forMs }])
+  table.heard(bad)
+  table.do(host, { type: 'kick', name: 'Bad' })
+  expect(table.heard(bad)).toEqual([{ type: 'kicked', room: 'Den' }])
+  for (const type of ['hold', 'join'])
+    expect(table.refusal(bad, { type, room: 'Den' })).toBe('kicked')
+  table.do(friend, { type: 'join', room: 'Den' })
+  expect(joinedIn(table.heard(friend)).members).toHaveLength(2)
+})
+
 test('a held seat is given back by holding another, by joining elsewhere and by leaving, and keeps its room alive', () => {
   const table = new Table()
   const [ann, bob, cid] = ['Ann', 'Bob', 'Cid'].map((name) => table.player(name))

@@ -174,15 +174,17 @@ export function reduce(state, message, nowMs) {
       }
     }
     case 'left': {
-      const { byOperator, byNode, room } = message
+      const { byOperator, byNode, isIdle, room } = message
       const text =
         byOperator !== undefined
           ? `An operator closed ${room}: ${byOperator}`
           : byNode !== undefined
             ? wordsOfNode(byNode, room)
-            : state.isLeaving
-              ? undefined
-              : `${room} was closed: no players are left in it.`
+            : isIdle
+              ? `The bots of ${room} waited too long, and play with others now.`
+              : state.isLeaving
+                ? undefined
+                : `${room} was closed: no players are left in it.`
       return text === undefined ? outOfRoom(state) : withNotice(outOfRoom(state), text)
     }
     case 'kicked':
@@ -267,6 +269,10 @@ function reduceRoom(state, room, message, nowMs) {
       const text =
         message.name === state.me ? 'You are the host now' : `${message.name} is the host now`
       return changed({ host: message.name }, text)
+    }
+    case 'seat-kept': {
+      const seconds = Math.ceil(message.forMs / 1000)
+      return changed({}, `A seat is kept for ${message.name}, for ${seconds} s`)
     }
     case 'ready':
       return changed({ members: withMember(message.name, { ready: message.ready }) })

@@ -211,6 +211,8 @@ export type ServerMessage =
   | { type: 'queued'; game: string; skill: number; players: number }
   | { type: 'unqueued' }
   | { type: 'held'; room: string; forMs: number }
+  /** To those in the room: a free seat waits for somebody who is about to join. */
+  | { type: 'seat-kept'; name: string; forMs: number }
   /** With `code`, others can join a private room. */
   | {
       type: 'joined'
@@ -228,9 +230,16 @@ export type ServerMessage =
   | { type: 'signed-out' }
   /**
    * `byOperator`: the room was closed by an operator, who says why. `byNode`: the server of the
-   * room, one of many, was lost (then `room` can be empty) or is about to end.
+   * room, one of many, was lost (then `room` can be empty) or is about to end. `isIdle`: the bots of
+   * a practice waited too long.
    */
-  | { type: 'left'; room: string; byOperator?: string; byNode?: 'lost' | 'drained' }
+  | {
+      type: 'left'
+      room: string
+      byOperator?: string
+      byNode?: 'lost' | 'drained'
+      isIdle?: true
+    }
   | { type: 'member-joined'; name: string; spectator: boolean }
   | { type: 'member-left'; name: string; kicked: boolean }
   | { type: 'member-away'; name: string }
