@@ -117,7 +117,8 @@ function readNumber(flag: string, text: string, least: number, most: number): nu
 async function serve(address: string, settings: Settings, botCount: number): Promise<number> {
   const server = await openServer(address, await addressOf(settings.operatorHost), settings)
   const elsewhere = server.port === defaultSettings.port ? '' : ` --port ${server.port}`
-  console.log(`The lobby is open on ${address}:${server.port}. Ctrl-C closes it.`)
+  const open = address.includes(':') ? `[${address}]` : address
+  console.log(`The lobby is open on ${open}:${server.port}. Ctrl-C closes it.`)
   console.log(`To play, in a browser:        ${urlOf('web', settings, server.webPort)}`)
   const monitor = urlOf('operators', settings, server.operatorPort)
   // A token that the operator has chosen is printed nowhere

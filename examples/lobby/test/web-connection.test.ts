@@ -295,3 +295,48 @@ test('what is said while the connection is lost is not sent later', () => {
   last().hears(welcome('two'))
   expect(sockets.flatMap(({ sent }) => sent).some(({ type }) => type === 'say')).toBe(false)
 })
+
+test.each(['bye', 'without a word'])(
+  'a server that was restarted (%s) has the player again at once, under the same name',
+  (how) => {
+    const { connection, last, heard } = signedIn()
+    if (how === 'bye') last().hears({ type: 'bye' })
+    last().ends()
+    if (how === 'bye') expect(wordsOfStatus(connection.status, performance.now())).not.toMatch('seat')
+    vi.advanceTimersByTime(FIRST_RETRY_MS * 1.5)
+    last().hears(hello)
+    last().hears({ type: 'error', code: 'token-expired', message: 'gone' })
+    expect(last().sent.slice(0, 2)).toMatchObject([
+      { type: 'resume', token: 'one' },
+      { type: 'name', name: 'Ann' }
+    ])
+    last().hears(welcome('two'))
+    expect(connection.status).toEqual({ kind: 'on', isRestarted: true })
+    expect(heard.map(({ type }) => type)).not.toContain('error')
+    // And after that a lost connection is one again
+    last().ends()
+    vi.advanceTimersByTime(FIRST_RETRY_MS * 1.5)
+    last().hears(hello)
+    expect(last().sent[0]).toMatchObject({ type: 'resume', token: 'two' })
+    last().hears(welcome('three'))
+    expect(connection.status).toEqual({ kind: 'on' })
+  }
+)
+
+test('who was really away for too long, or whose name is taken meanwhile, comes to the door', () => {
+  const late = signedIn()
+  late.last().ends()
+  vi.advanceTimersByTime(FIRST_RETRY_MS * 1.5)
+  vi.advanceTimersByTime(40_000)
+  late.last().hears(hello)
+  late.last().hears({ type: 'error', code: 'token-expired', message: 'gone' })
+  expect(late.connection.status).toMatchObject({ kind: 'off', reason: 'token-expired' })
+
+  const { connection, last } = signedIn()
+  last().ends()
+  vi.advanceTimersByTime(FIRST_RETRY_MS * 1.5)
+  last().hears(hello)
+  last().hears({ type: 'error', code: 'bad-token', message: 'gone' })
+  last().hears({ type: 'error', code: 'name-taken', message: 'taken' })
+  expect(connection.status).toMatchObject({ kind: 'off', reason: 'name-taken' })
+})

@@ -284,6 +284,12 @@ describe.skipIf(whyNoBrowser !== undefined)('in a browser', () => {
     // From here on the page gets nothing from its socket, and its clock goes on.
     await ann.page.evaluate(`WebSocket.prototype.send = function () {}`)
     await ann.sees('#connection', 'The server does not answer at the moment')
+    for (const { viewport } of [narrow, { viewport: { width: 1280, height: 800 } }]) {
+      await ann.page.setViewportSize(viewport)
+      const boxes = ['#connection', 'main'].map((part) => ann.page.locator(part).boundingBox())
+      const [banner, main] = await Promise.all(boxes)
+      expect(banner?.height, 'it hides nothing of what one does').toBeLessThanOrEqual(main?.y ?? 0)
+    }
     expect(await ann.page.locator('main').evaluate((main) => (main as HTMLElement).inert)).toBe(
       false
     )

@@ -18,11 +18,12 @@
  * Why there is no connection: a refusal of the server, or one of these.
  * @typedef {RefusalCode | 'unreachable' | 'other-version' | 'signed-out'} EndReason
  *
- * 'off': nobody is signed in, and nothing is tried. 'waiting': lost, and tried again at
+ * 'off': nobody is signed in, and nothing is tried. 'on' with `isRestarted`: it is another run of
+ * the server, which knew nothing of the seat. 'waiting': lost, and tried again at
  * `retryAtMs`; the seat is kept until `seatUntilMs`.
  * @typedef {{ kind: 'off', reason?: EndReason, message?: string }
  *   | { kind: 'connecting', isReturn: boolean }
- *   | { kind: 'on' }
+ *   | { kind: 'on', isRestarted?: boolean }
  *   | { kind: 'waiting', retryAtMs: number, seatUntilMs: number,
  *     reason?: RetryReason }} Status
  *
@@ -87,11 +88,15 @@ export class Connection {
   /** @type {Status} */
   #status = { kind: 'off' }
   #failures = 0
-  /** How long a seat is kept, and since when; 0 when the page was loaded after that. */
+  /** How long a seat is kept, and since when; long ago when the page was loaded after that. */
   #resumeMs = 0
-  #lostAtMs = 0
+  #lostAtMs = Number.NEGATIVE_INFINITY
   /** @type {RetryReason | undefined} */
   #retryReason
+  /** The server has said that it ends, and no other one has welcomed the player since. */
+  #heardBye = false
+  /** The seat is gone with the server: the player signs in anew, by name and account. */
+  #isRestarted = false
   /** Connecting, or waiting for the next try. @type {ReturnType<typeof setTimeout> | undefined} */
   #timer
   /** @type {ReturnType<typeof setInterval> | undefined} */
@@ -228,10 +233,12 @@ export class Connection {
         clearTimeout(this.#timer)
         this.#failures = 0
         this.#retryReason = undefined
+        this.#heardBye = false
         this.#resumeMs = message.resumeMs
         this.#keeper.write({ name: message.name, token: message.token })
         this.#accounts.write(message.account)
-        this.#setStatus({ kind: 'on' })
+        this.#setStatus({ kind: 'on', ...(this.#isRestarted ? { isRestarted: true } : {}) })
+        this.#isRestarted = false
         // The first look asks: by then the page has been shown, which would count as latency
         this.#pingedAtMs = Number.NEGATIVE_INFINITY
         this.#looking = setInterval(() => this.#look(), LOOK_EVERY_MS)
@@ -245,6 +252,7 @@ export class Connection {
         return this.#end('signed-out')
       case 'bye':
         this.#retryReason = 'bye'
+        this.#heardBye = true
         break
       case 'error':
         if (this.#onRefusal(message)) return
@@ -257,7 +265,7 @@ export class Connection {
     const purpose = this.#purpose
     if (purpose === undefined) return
     const request =
-      'token' in purpose
+      'token' in purpose && !this.#isRestarted
         ? { type: 'resume', token: purpose.token }
         : { type: 'name', name: purpose.name, account: this.#accounts.read() }
     this.#socket?.send(JSON.stringify(request))
@@ -289,8 +297,24 @@ export class Connection {
     // The token came too late for this connection: the seat is still kept.
     if (isReturn && code === 'sign-in-timeout') return true
     if (this.#status.kind === 'on' && !FINAL.has(code)) return false
+    if (isReturn && !this.#isRestarted && this.#isOfOtherRun(code)) {
+      this.#isRestarted = true
+      this.#introduce()
+      return true
+    }
     this.#end(code, message)
     return true
+  }
+
+  /**
+   * Whether the seat that this page had is gone with its server, and not because the player was
+   * away for too long. @param {RefusalCode} code
+   */
+  #isOfOtherRun(code) {
+    if (this.#lostAtMs === Number.NEGATIVE_INFINITY) return false // the page was loaded since
+    if (code === 'bad-token') return true
+    const isKept = performance.now() < this.#lostAtMs + this.#resumeMs
+    return code === 'token-expired' && (this.#heardBye || isKept)
   }
 
   /** Tries again, unless there is nothing to come back to. */
@@ -306,7 +330,8 @@ export class Connection {
     const afterMs = retryMs * (1 + RETRY_SPREAD * (2 * Math.random() - 1))
     const nowMs = performance.now()
     if (this.#status.kind === 'on') this.#lostAtMs = nowMs
-    const seatUntilMs = this.#lostAtMs + this.#resumeMs
+    // With the server the seat is gone, or another server of a cluster has it
+    const seatUntilMs = this.#heardBye ? 0 : this.#lostAtMs + this.#resumeMs
     this.#setStatus({
       kind: 'waiting',
       retryAtMs: nowMs + afterMs,
@@ -321,6 +346,9 @@ export class Connection {
     this.#drop()
     this.#keeper.write(undefined)
     this.#retryReason = undefined
+    this.#heardBye = false
+    this.#isRestarted = false
+    this.#lostAtMs = Number.NEGATIVE_INFINITY
     this.latencyMs = undefined
     this.#setStatus({ kind: 'off', reason, message })
   }

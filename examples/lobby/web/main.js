@@ -215,15 +215,23 @@ function onMessage(message) {
     peopleAskedMs = Number.NEGATIVE_INFINITY
     closeDialogs()
   }
+  if (message.type === 'welcome' && wasRestarted) {
+    wasRestarted = false
+    state = withNotice(state, 'The server was restarted. You are in its lobby again.')
+  }
   if (message.type === 'welcome' && !isReturn) acceptInvitation()
   if (state.room?.match === undefined) gameView.end()
   connection.isPlaying = state.room?.match !== undefined
   render()
 }
 
+/** The next welcome is that of another server. */
+let wasRestarted = false
+
 /** @param {Status} status */
 function onStatus(status) {
   if (status.kind === 'waiting') state = whenLost(state)
+  if (status.kind === 'on' && status.isRestarted) wasRestarted = true
   if (status.kind === 'off') {
     lastName = state.me ?? lastName
     state = initialState()

@@ -13,7 +13,8 @@
  *   person.
  */
 const refusals = {
-  'name-taken': 'This name is taken. If you used it a moment ago, it is free again soon.',
+  'name-taken':
+    'This name is taken. If it was you, in a tab or a browser that is closed now, it is free again in half a minute.',
   'name-reserved': 'Somebody has played under this name, and keeps it. Choose another one.',
   'locked-out': 'Too many wrong passwords. Try again in a minute.',
   'room-taken': 'A room with this name exists already.',
