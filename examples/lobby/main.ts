@@ -10,10 +10,11 @@ import { parseArgs } from 'node:util'
 import { pino } from 'pino'
 import { runClient } from './bots/client.ts'
 import type { BotReport } from './bots/figures.ts'
-import type { FleetOptions } from './bots/fleet.ts'
+import { addressOfBot, type FleetOptions } from './bots/fleet.ts'
 import { livelyMix } from './bots/mix.ts'
 import { listOf } from './gateway/settings.ts'
 import type { Door } from './gateway/tls-files.ts'
+import { TrustedProxies } from './gateway/trusted.ts'
 import { formatFigures, LiveLine } from './load/figures.ts'
 import { defaultSettings, type Settings } from './server/config.ts'
 import { LobbyServer } from './server/server.ts'
@@ -36,6 +37,11 @@ const usage = `A lobby server: players meet in rooms, talk, and play when all ar
   --help          show this
   --settings      show every setting`
 
+/** One can listen there, but not everywhere connect to it. */
+const ANY = new Map([
+  ['0.0.0.0', '127.0.0.1'],
+  ['::', '::1']
+])
 const FIGURES_EVERY_MS = 1000
 /** So soon after a SIGTERM another one is the same. */
 const SAME_SIGNAL_MS = 2_000
@@ -114,7 +120,20 @@ function readNumber(flag: string, text: string, least: number, most: number): nu
   throw new Mistake(`${flag} needs a whole number from ${least} to ${most}, not "${text}".`)
 }
 
+/** How programs of this machine, which send no PROXY header, come to the game port. */
+function gameDoor(address: string, settings: Settings) {
+  const target = ANY.get(address) ?? address
+  const bots = addressOfBot(0, target) ?? target
+  const proxies = new TrustedProxies(listOf(settings.trustedProxies))
+  return { bots, botsAreRefused: proxies.has(bots), clientIsRefused: proxies.has(target) }
+}
+
 async function serve(address: string, settings: Settings, botCount: number): Promise<number> {
+  const door = gameDoor(address, settings)
+  if (botCount > 0 && door.botsAreRefused)
+    throw new Mistake(
+      `--bots come from ${door.bots}, which --trusted-proxies says is a proxy: leave one of them out.`
+    )
   const server = await openServer(address, await addressOf(settings.operatorHost), settings)
   const elsewhere = server.port === defaultSettings.port ? '' : ` --port ${server.port}`
   const open = address.includes(':') ? `[${address}]` : address
@@ -125,8 +144,10 @@ async function serve(address: string, settings: Settings, botCount: number): Pro
   const token = settings.operatorToken === '' ? `?token=${server.operatorToken}` : ''
   console.log(`The monitor, for operators:   ${monitor}${token}`)
   const secure = isSecure('game', settings) ? ' --tls' : ''
-  console.log(`In a terminal:                npm start -- --client${elsewhere}${secure}`)
-  if (botCount === 0) console.log('With bots to play with:       npm start -- --bots 100')
+  if (!door.clientIsRefused)
+    console.log(`In a terminal:                npm start -- --client${elsewhere}${secure}`)
+  if (botCount === 0 && !door.botsAreRefused)
+    console.log('With bots to play with:       npm start -- --bots 100')
 
   const line = new LiveLine(process.stdout)
   let isStopping = false
@@ -239,7 +260,8 @@ async function openServer(
       }
       const flag = Object.entries(flags).find(([, number]) => number === port)?.[0] ?? 'udp-port'
       throw new Mistake(
-        `Port ${port} of ${address} is in use, perhaps by another lobby. --${flag} chooses another one.`
+        `Port ${port} of ${address} is in use, perhaps by another lobby. --${flag} chooses another one.\n` +
+          'A second lobby has four of its own: --port 6959 --udp-port 6959 --web-port 6960 --operator-port 6961'
       )
     }
     if (code === 'EACCES' || code === 'EADDRNOTAVAIL')
@@ -253,14 +275,10 @@ async function openServer(
  * bots end.
  */
 function startBots(address: string, port: number, count: number, encrypted: boolean): ChildProcess {
-  const any = new Map([
-    ['0.0.0.0', '127.0.0.1'],
-    ['::', '::1']
-  ]) // one can listen there, but not everywhere connect to it
   const script = fileURLToPath(new URL('./bots/bots.ts', import.meta.url))
   return fork(script, [
     JSON.stringify({
-      address: any.get(address) ?? address,
+      address: ANY.get(address) ?? address,
       port,
       mix: livelyMix(count),
       encrypted

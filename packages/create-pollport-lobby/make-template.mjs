@@ -1,7 +1,6 @@
 // npm runs this before it packs: makes template/ from the tested lobby, examples/lobby, so that
 // strangers get what the repository's tests have run. What only the repository needs stays out: its
-// tests of the server and of browsers, and deploy/, which builds from a checkout. What a folder of
-// its own needs instead is in parts/.
+// tests of the server and of browsers. What a folder of its own needs instead is in parts/.
 import { cpSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { dirname, join } from 'node:path'
 
@@ -79,12 +78,11 @@ function writeSettings() {
 function writePages() {
   const [before, after] = read('examples', 'lobby', 'README.md').split(/^## Tests$/m)
   if (after === undefined) throw new Error('make-template: where are the tests of the lobby?')
-  const deploy = 'https://github.com/pollport/pollport/tree/main/examples/lobby/deploy'
   const withLinks = (text, links) =>
     links.reduce((changed, [from, to]) => replace(changed, from, to), text)
   const lobbyPage = withLinks(`${before.trimEnd()}\n`, [
     ['../../docs/your-own-game.md', 'your-own-game.md'],
-    ['](deploy/README.md)', `](${deploy})`]
+    ['](deploy/README.md)', '](../deploy/README.md)']
   ])
   write('docs/lobby.md', lobbyPage)
   cpSync(join(root, 'docs', 'your-own-game.md'), join(template, 'docs', 'your-own-game.md'))
@@ -95,6 +93,19 @@ function writePages() {
     ['../../../examples/lobby/README.md', 'docs/lobby.md']
   ])
   write('README.md', ownPage)
+}
+
+/** Nothing is compiled, and the lobby is the whole folder: it has a Dockerfile of its own. */
+function writeDeployment() {
+  cpSync(join(here, 'parts', 'deploy'), join(template, 'deploy'), { recursive: true })
+  for (const name of ['Caddyfile', 'lobby.env'])
+    cpSync(join(lobby, 'deploy', name), join(template, 'deploy', name))
+  const unit = replace(
+    read('examples', 'lobby', 'deploy', 'lobby.service'),
+    'a checkout in /opt/lobby, on which `node scripts/setup.mjs` has run',
+    'your folder in /opt/lobby, in which `npm ci` has run'
+  )
+  write('deploy/lobby.service', replace(unit, '/opt/lobby/examples/lobby', '/opt/lobby'))
 }
 
 function refusePathsOut() {
@@ -113,4 +124,5 @@ rmSync(template, { recursive: true, force: true })
 copyLobby()
 writeSettings()
 writePages()
+writeDeployment()
 refusePathsOut()

@@ -10,6 +10,8 @@ const LOCAL = 0
 const PROXY = 1
 const TCP4 = 0x11
 const TCP6 = 0x21
+/** Of a connection that has no address, as by a socket of the proxy's own machine. */
+const UNSPEC = 0x00
 
 /** The bytes that are no such header. */
 export class ProxyHeaderError extends Error {}
@@ -43,7 +45,8 @@ export class ProxyHeaderReader {
     const end = HEAD_BYTES + length
     if (bytes.length < end) return undefined
     const body = bytes.subarray(HEAD_BYTES, end)
-    const address = command === LOCAL ? undefined : addressIn(bytes[13], body)
+    const hasNone = command === LOCAL || bytes[13] === UNSPEC
+    const address = hasNone ? undefined : addressIn(bytes[13], body)
     return { address, rest: bytes.subarray(end) }
   }
 }

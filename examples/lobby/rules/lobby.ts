@@ -1196,10 +1196,7 @@ export class Lobby {
     room.setReady(player, true, nowMs)
   }
 
-  #close(
-    room: Room,
-    why: { byOperator: string } | { byNode: 'drained' } | { isIdle: true }
-  ): void {
+  #close(room: Room, why: { byOperator: string } | { byNode: 'drained' } | { isIdle: true }): void {
     for (const player of room.close()) {
       this.#inLobby.add(player)
       this.#tell(player, { type: 'left', room: room.name, ...why })

@@ -337,7 +337,7 @@ export class Room {
   // ---- The host ----
 
   /**
-   * Removes a member, or somebody for whom a seat is kept, and refuses it for a while. Returns who
+   * Removes a member, or who has a seat kept, and refuses it for a while. Returns who
    * it was.
    */
   kick(by: Player, name: string, nowMs: number): Player {

@@ -14,6 +14,7 @@ export class AuditLog {
   /** The newest last. */
   readonly #recent: AuditEntry[] = []
   #fileBytes = 0
+  #problem: string | undefined
 
   /**
    * `file`: undefined keeps the entries in memory alone. Throws the system's error if the file
@@ -35,20 +36,39 @@ export class AuditLog {
     if (text !== '' && !text.endsWith('\n')) appendFileSync(file, '\n')
   }
 
+  /**
+   * Why no operator can do anything now; undefined when the last entry was written. Then it tries
+   * again, with an empty line, which readers pass over: there may be no other entry.
+   */
+  get problem(): string | undefined {
+    if (this.#problem === undefined || this.#file === undefined) return undefined
+    try {
+      this.#append(this.#file, '\n')
+    } catch {} // it has set the problem
+    return this.#problem
+  }
+
   /** Throws the system's error (`ENOSPC`, for example): then the action must not be done. */
   write(entry: AuditEntry): void {
-    if (this.#file !== undefined) {
-      const line = `${JSON.stringify(entry)}\n`
-      const bytes = Buffer.byteLength(line)
-      if (this.#fileBytes + bytes > this.#maxFileBytes && this.#fileBytes > 0) {
-        renameSync(this.#file, `${this.#file}.1`)
-        this.#fileBytes = 0
-      }
-      appendFileSync(this.#file, line, { mode: 0o600 })
-      this.#fileBytes = statSync(this.#file).size
-    }
+    if (this.#file !== undefined) this.#append(this.#file, `${JSON.stringify(entry)}\n`)
     this.#recent.push(entry)
     if (this.#recent.length > SHOWN_ENTRIES) this.#recent.shift()
+  }
+
+  #append(file: string, line: string): void {
+    try {
+      const bytes = Buffer.byteLength(line)
+      if (this.#fileBytes + bytes > this.#maxFileBytes && this.#fileBytes > 0) {
+        renameSync(file, `${file}.1`)
+        this.#fileBytes = 0
+      }
+      appendFileSync(file, line, { mode: 0o600 })
+      this.#fileBytes = statSync(file).size
+      this.#problem = undefined
+    } catch (error) {
+      this.#problem = (error as Error).message
+      throw error
+    }
   }
 
   /** The newest first. */

@@ -1,6 +1,7 @@
 // The actions of operators on a running lobby: each is a rule of the lobby, and what must outlive
 // the server is in the store first.
 
+import type { TrustedProxies } from '../gateway/trusted.ts'
 import type { Place } from '../place.ts'
 import { blockOf } from '../rules/address.ts'
 import type { Ban } from '../rules/bans.ts'
@@ -31,9 +32,17 @@ export class OperatorActions implements AdminActions {
   readonly #lobby: Lobby
   readonly #store: Store
   readonly #place: Place
+  readonly #proxies: TrustedProxies
   readonly #onDrain: () => void
 
-  constructor(lobby: Lobby, store: Store, place: Place, onDrain: () => void) {
+  constructor(
+    lobby: Lobby,
+    store: Store,
+    place: Place,
+    proxies: TrustedProxies,
+    onDrain: () => void
+  ) {
+    this.#proxies = proxies
     this.#place = place
     this.#lobby = lobby
     this.#store = store
@@ -69,9 +78,10 @@ export class OperatorActions implements AdminActions {
     if (bans.size >= MAX_BANS)
       throw new AdminRefusal(409, 'too-many-bans', `there are ${MAX_BANS} bans already; lift some`)
     const player = name === undefined ? undefined : this.#lobby.playerNamed(name)
-    const block = player?.session?.block
-    // A proxy on this machine stands for everybody behind it
-    const ofPlayer = withAddress && !LOOPBACK.test(block ?? '') ? block : undefined
+    const { block = '', address: ofSession = '' } = player?.session ?? {}
+    // A proxy stands for everybody behind it; one on this machine may be in no list
+    const isShared = LOOPBACK.test(block) || this.#proxies.has(ofSession)
+    const ofPlayer = withAddress && !isShared ? block : undefined
     const ban: Ban = {
       id: bans.nextId,
       name: player?.name ?? name,

@@ -38,8 +38,11 @@ export class OperatorGuard {
     const given = isReading ? new URLSearchParams(url?.split('?')[1]).get('token') : null
     if (given !== null && this.#isToken(given)) {
       // Without the token, so that it stays in no history and in no referrer
-      const cookie = `${COOKIE}=${this.#token}; Path=/; HttpOnly; SameSite=Strict`
-      return { status: 303, body: '', headers: { location: path, 'set-cookie': cookie } }
+      const isSecure = (request.socket as { encrypted?: boolean }).encrypted === true
+      const cookie = `${COOKIE}=${this.#token}; Path=/; HttpOnly; SameSite=Strict${isSecure ? '; Secure' : ''}`
+      // "//name/" would be another server
+      const location = path.replace(/^[/\\]+/, '/')
+      return { status: 303, body: '', headers: { location, 'set-cookie': cookie } }
     }
     const bearer = /^Bearer +(\S+)$/i.exec(headers.authorization ?? '')?.[1]
     if (bearer !== undefined && this.#isToken(bearer)) return undefined

@@ -16,6 +16,7 @@ import type { GatewayLink, HubLink, OpenPorts } from '../gateway/links.ts'
 import { RemoteGateway } from '../gateway/remote-gateway.ts'
 import { listOf } from '../gateway/settings.ts'
 import { TlsFiles } from '../gateway/tls-files.ts'
+import { TrustedProxies } from '../gateway/trusted.ts'
 import { type Place, system } from '../place.ts'
 import { Accounts } from '../rules/accounts.ts'
 import { Bans } from '../rules/bans.ts'
@@ -96,6 +97,7 @@ export class LobbyServer {
   readonly #poller: Poller<never>
   readonly #operatorListener: TcpListener<never>
   readonly #operators: Operators
+  readonly #audit: AuditLog
   readonly #operatorTls: TlsFiles | undefined
   readonly #handsOver: boolean
   readonly #remotes = new Set<RemoteGateway>()
@@ -191,16 +193,19 @@ export class LobbyServer {
       onDrained: () => this.stop()
     })
     this.operatorToken = settings.operatorToken || this.#place.randomBytes(24).toString('base64url')
-    const audit = new AuditLog(
+    this.#audit = new AuditLog(
       settings.store === '' ? undefined : join(settings.store, 'audit.jsonl')
     )
-    const actions = new OperatorActions(this.#hub.lobby, store, this.#place, () => this.drain())
+    const proxies = new TrustedProxies(listOf(settings.trustedProxies))
+    const actions = new OperatorActions(this.#hub.lobby, store, this.#place, proxies, () =>
+      this.drain()
+    )
     this.#actions = this.#cluster && new ClusterActions(actions, this.#cluster, this.#place)
     const source: OperatorsSource = {
       figures: () => this.figures,
       rooms: (from) => this.rooms(from),
       health: () => this.health,
-      admin: new Admin(this.#actions ?? actions, audit)
+      admin: new Admin(this.#actions ?? actions, this.#audit)
     }
     const names = [settings.operatorHost, ...listOf(settings.operatorHosts)]
     this.#operators = new Operators(source, new OperatorGuard(this.operatorToken, names))
@@ -252,6 +257,8 @@ export class LobbyServer {
     const directory = this.#cluster?.directoryState ?? 'here'
     if (directory !== 'here') unready.push(`the directory of the cluster is ${directory}`)
     if (unsavable !== undefined) unready.push(`results cannot be saved: ${unsavable}`)
+    if (this.#audit.problem !== undefined)
+      unready.push(`the audit log cannot be written: ${this.#audit.problem}`)
     return { stuck, unready }
   }
 

@@ -3,17 +3,22 @@
 // at all.
 
 import { randomUUID } from 'node:crypto'
+import { access } from 'node:fs/promises'
 import { join } from 'node:path'
 import { type BatchOperation, ClassicLevel } from 'classic-level'
 import type { Ban } from '../rules/bans.ts'
 import type { KnownSkill, MatchRecord, Store } from '../rules/records.ts'
 import { MAX_SKILLS } from '../rules/skills.ts'
 import { keyOf } from '../wire/protocol.ts'
+import { makeFolder } from './folder.ts'
 
 /** Under which key a player of a match has its results. */
 export function keyIn({ identities }: MatchRecord, name: string): string {
   return identities?.find((one) => one.name === name)?.key ?? keyOf(name)
 }
+
+/** The folder of LevelDB, in the store's. */
+const LEVELDB = 'leveldb'
 
 /** The store cannot be used now; its message is a sentence for an operator. */
 export class StoreError extends Error {
@@ -47,6 +52,12 @@ export interface StoreOptions {
  * damaged, or cannot be written.
  */
 export async function openStore(folder: string, options: StoreOptions = {}): Promise<Store> {
+  try {
+    makeFolder(join(folder, LEVELDB)) // LevelDB would make it, too, and go round for ever in /proc
+  } catch (error) {
+    const { code = 'STORE_FAILED', message } = error as NodeJS.ErrnoException
+    throw new StoreError(code, `The store in ${folder} cannot be opened: ${message}.`, error)
+  }
   const store = new LevelStore(folder, {
     maxMatches: 10_000,
     maxSkills: MAX_SKILLS,
@@ -139,7 +150,7 @@ type Operation = BatchOperation<ClassicLevel, string, MatchRecord | KeptSkill | 
 function databaseIn(folder: string) {
   // A folder of its own inside: whatever is named like a file of LevelDB (12.log) is one to it, and
   // may be removed.
-  const db = new ClassicLevel(join(folder, 'leveldb'))
+  const db = new ClassicLevel(join(folder, LEVELDB))
   return {
     db,
     /**
@@ -419,7 +430,10 @@ class LevelStore implements Store {
   }
 
   async #write(group: readonly Waiting[]): Promise<void> {
-    if (this.#mustReopen) await this.#reopen()
+    if (this.#mustReopen) {
+      await this.#mustBeThere() // or a new, empty one would be made in its place
+      await this.#reopen()
+    }
     this.#mustReopen = true // unless all goes well
     const { db, matches, skills, played } = this.#database
     const operations: Operation[] = []
@@ -470,6 +484,8 @@ class LevelStore implements Store {
       operations.push({ type: 'del', sublevel: skills, key })
     }
     await db.batch(operations, { sync: true })
+    // The system also writes to files that are deleted, or below another mount
+    await this.#mustBeThere()
     this.#mustReopen = false
   }
 
@@ -483,6 +499,16 @@ class LevelStore implements Store {
     await this.#database.db.close()
     this.#database = databaseIn(this.#folder)
     await this.open()
+  }
+
+  async #mustBeThere(): Promise<void> {
+    await access(join(this.#folder, LEVELDB, 'CURRENT')).catch((error) => {
+      throw new StoreError(
+        'STORE_GONE',
+        `The store in ${this.#folder} is not there any more: was it removed, or unmounted?`,
+        error
+      )
+    })
   }
 
   #mustBeOpen(): void {

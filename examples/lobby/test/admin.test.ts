@@ -1,16 +1,21 @@
 // What operators do, over their port: each action on a whole server with players in it, the bans
 // that stay, the audit log, and what is refused.
-import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { mkdirSync, mkdtempSync, readFileSync, rmdirSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { Writable } from 'node:stream'
 import { pino } from 'pino'
 import { expect, onTestFinished, test, vi } from 'vitest'
+import { TrustedProxies } from '../gateway/trusted.ts'
+import { system } from '../place.ts'
 import { type Ban, Bans } from '../rules/bans.ts'
 import { AuditLog } from '../server/audit-log.ts'
+import { OperatorActions } from '../server/operator-actions.ts'
 import type { LobbyServer } from '../server/server.ts'
+import { memoryStore } from '../server/store.ts'
 import { BEARER, MadeUpServer, openDoor } from './operator-door.ts'
 import { openLobby, Person, until } from './person.ts'
+import { Table } from './table.ts'
 
 const endless = { 'coin-arena.matchMs': 24 * 60 * 60_000, 'coin-arena.coinsToWin': 255 }
 
@@ -318,6 +323,41 @@ test('the audit log goes on after a restart, behind a line that was cut, and has
   expect(size(file)).toBeLessThanOrEqual(400)
   expect(size(`${file}.1`)).toBeLessThanOrEqual(400)
   expect(log.recent()[0].action).toBe('more 19')
+})
+
+test('a log that cannot be written is a reason not to be ready, until it can be again', () => {
+  const file = join(newFolder(), 'audit.jsonl')
+  const log = new AuditLog(file)
+  expect(log.problem).toBeUndefined()
+  mkdirSync(file) // in its place
+  const entry = { at: '', by: 'Olga', address: '::1', action: 'kick', request: {} }
+  expect(() => log.write(entry)).toThrow()
+  expect(log.problem).toMatch(/EISDIR|EPERM|EACCES/)
+  rmdirSync(file)
+  expect(log.problem).toBeUndefined()
+  log.write(entry)
+  expect(new AuditLog(file).recent()).toEqual([entry])
+})
+
+test('a lobby whose audit log cannot be written is not ready', async () => {
+  const store = newFolder()
+  const server = await openLobby({ store })
+  rmSync(join(store, 'audit.jsonl'), { force: true })
+  mkdirSync(join(store, 'audit.jsonl'))
+  expect(server.health.unready).toEqual([])
+  expect(await act(server.operatorPort, 'announce', { text: 'x' })).toMatchObject({ status: 500 })
+  expect(server.health.unready).toEqual([expect.stringContaining('audit log')])
+})
+
+test('a ban by name does not shut out a proxy, which stands for everybody behind it', async () => {
+  const table = new Table()
+  table.player('Ann', '10.1.2.3')
+  table.player('Bob', '192.0.2.1')
+  const proxies = new TrustedProxies(['10.0.0.0/8'])
+  const actions = new OperatorActions(table.lobby, memoryStore(), system, proxies, () => {})
+  const why = { withAddress: true, minutes: 1, reason: 'spam', by: 'Olga' }
+  expect((await actions.ban({ name: 'Ann', ...why })).address).toBeUndefined()
+  expect((await actions.ban({ name: 'Bob', ...why })).address).toBe('192.0.2.1')
 })
 
 // ---- Bans by themselves ----

@@ -158,7 +158,7 @@ test('over real connections: a full server makes room at the cost of who holds i
 test('who keeps a full server busy with goodbyes keeps nobody out', async () => {
   const limits = { maxConnections: 20, maxGoodbyes: 5, maxConnectionsPerAddress: 1_000 }
   const server = await openLobby(limits)
-  // They get the reason and the server's end, and do not close: each goodbye lasts as long as it may
+  // They get the reason and the server's end, and do not close: each goodbye is a long one
   const crowd = Array.from({ length: 200 }, (_, at) => {
     const localAddress = `127.0.0.${2 + (at % 5)}`
     const socket = connect({ port: server.port, localAddress, allowHalfOpen: true })

@@ -123,8 +123,15 @@ test('a port in use is a plain sentence and exit code 1', async () => {
   const command = new Command('--port', String(port))
   expect(await command.exit()).toBe(1)
   expect(command.errors).toBe(
-    `Port ${port} of 127.0.0.1 is in use, perhaps by another lobby. --port chooses another one.\n`
+    `Port ${port} of 127.0.0.1 is in use, perhaps by another lobby. --port chooses another one.\n` +
+      'A second lobby has four of its own: --port 6959 --udp-port 6959 --web-port 6960 --operator-port 6961\n'
   )
+})
+
+test('bots that a proxy would have to announce are answered with a sentence', async () => {
+  const command = new Command('--port', '0', '--bots', '5', '--trusted-proxies', '127.0.0.0/8')
+  expect(await command.exit()).toBe(1)
+  expect(command.errors).toMatch(/^--bots come from 127\.0\.0\.2, which --trusted-proxies/)
 })
 
 // Windows has no signals between processes: kill() ends the other one at once.

@@ -48,6 +48,8 @@ test('a browser comes once with the token, and then by a cookie that scripts do 
   const { port } = openDoor(new MadeUpServer())
   const first = await ask(port, `/?token=${TOKEN}`)
   expect(first).toMatchObject({ status: 303, headers: { location: '/' } })
+  for (const path of ['//evil.example/', '///evil.example/', '/\\\\evil.example/'])
+    expect((await ask(port, `${path}?token=${TOKEN}`)).headers.location).toBe('/evil.example/')
   const [cookie] = first.headers['set-cookie'] ?? []
   expect(cookie).toMatch(/; HttpOnly; SameSite=Strict$/)
   const [pair] = cookie.split(';')

@@ -31,6 +31,9 @@ test('more than the address may follow it, and a health check has none', () => {
   expect(new ProxyHeaderReader().push(withMore)?.address).toBe('203.0.113.7')
   const local = proxyHeader('203.0.113.7', { command: 0 })
   expect(new ProxyHeaderReader().push(local)).toMatchObject({ address: undefined })
+  // Section 2.2, AF_UNSPEC: the receiver takes the address of the connection itself
+  const unspecified = changed(13, 0)
+  expect(new ProxyHeaderReader().push(unspecified)).toMatchObject({ address: undefined })
 })
 
 const good = proxyHeader('203.0.113.7')
@@ -41,7 +44,6 @@ test.each([
   ['another version', changed(12, 0x31)],
   ['another command', changed(12, 0x22)],
   ['datagrams', changed(13, 0x12)],
-  ['no family', changed(13, 0)],
   ['a length that is too small for its address', Buffer.concat([changed(15, 4)])],
   ['an endless one', changed(14, 0xff)]
 ])('%s is no header', (_, bytes) => {

@@ -135,7 +135,7 @@ test('nobody keeps a seat for ever: one turn, for an account and for its address
   expect(typesOf(table.heard(crowd[0])), 'after the pause').toEqual(['held'])
 })
 
-test('the host sees for whom a seat is kept, and may kick them', () => {
+test('the host sees who has a seat kept, and may kick them', () => {
   const table = new Table()
   const [host, bad, friend] = ['Host', 'Bad', 'Friend'].map((name) => table.player(name))
   table.do(host, { type: 'create', room: 'Den', capacity: 2 })

@@ -3,7 +3,7 @@
 
 import { type ChildProcessByStdio, spawn } from 'node:child_process'
 import { once } from 'node:events'
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+import { mkdtempSync, renameSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { createInterface } from 'node:readline'
@@ -397,6 +397,36 @@ test('a match without a winner is kept, and makes nobody known', async () => {
   expect(await roomsOf(store)).toEqual(['Draw'])
   expect([await store.skills(), skills.size]).toEqual([[], 0])
 })
+
+// Windows lets nobody move a folder whose files are open.
+test.skipIf(isWindows)(
+  'a store whose folder is gone says so, and goes on when it is back',
+  async () => {
+    const above = newFolder()
+    const [folder, elsewhere] = [join(above, 'store'), join(above, 'elsewhere')]
+    const store = await open(folder)
+    await store.keep(matchOf(1, { Ann: 1516, Bob: 1484 }))
+    renameSync(folder, elsewhere)
+    const gone = { name: 'StoreError', code: 'STORE_GONE' }
+    for (let times = 0; times < 2; times++)
+      await expect(store.keep(matchOf(2, { Ann: 1530, Bob: 1470 }))).rejects.toMatchObject(gone)
+    await expect(store.probe()).rejects.toMatchObject(gone)
+    renameSync(elsewhere, folder)
+    await store.probe()
+    await store.keep(matchOf(3, { Ann: 1530, Bob: 1470 }))
+    await store.close()
+    expect((await roomsOf(await open(folder))).length).toBeGreaterThanOrEqual(2)
+  }
+)
+
+test
+  .skipIf(process.platform !== 'linux')
+  .each(['/proc/nope', '/proc/nope/store', '/dev/null/store'])(
+  'a store in %s is refused with a sentence',
+  async (folder) => {
+    await expect(openStore(folder)).rejects.toMatchObject({ name: 'StoreError' })
+  }
+)
 
 test('a folder that another lobby uses is refused with a sentence, and the other goes on', async () => {
   const folder = newFolder()

@@ -230,8 +230,8 @@ export type ServerMessage =
   | { type: 'signed-out' }
   /**
    * `byOperator`: the room was closed by an operator, who says why. `byNode`: the server of the
-   * room, one of many, was lost (then `room` can be empty) or is about to end. `isIdle`: the bots of
-   * a practice waited too long.
+   * room, one of many, was lost (then `room` can be empty) or is about to end. `isIdle`: the bots
+   * of a practice waited too long.
    */
   | {
       type: 'left'
