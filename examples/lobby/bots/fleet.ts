@@ -46,6 +46,11 @@ export interface FleetOptions {
   maxArriving?: number
   /** The web port, and how many of a hundred players come to it by WebSocket. Default: none. */
   web?: { port: number; percent: number }
+  /**
+   * The other nodes of a cluster: bots come in evenly at all of them, and each comes back at the
+   * next one.
+   */
+  otherNodes?: { port: number; webPort: number }[]
   /** Over TLS, whatever certificate the server has; then datagrams are encrypted. */
   encrypted?: boolean
 }
@@ -72,6 +77,8 @@ export interface Member {
   /** Its own; undefined: the system's choice. */
   readonly address: string | undefined
   line: Line | undefined
+  /** Counts up with each connection: which node it comes to. */
+  node: number
   /** Connecting, or not signed in yet. */
   isArriving: boolean
   hasArrived: boolean
@@ -156,6 +163,7 @@ export class Fleet {
       connectsPerSecond,
       maxArriving,
       web: options.web ?? NO_WEB,
+      otherNodes: options.otherNodes ?? [],
       encrypted: options.encrypted ?? false
     }
     const nowMs = this.#place.nowMs()
@@ -261,6 +269,7 @@ export class Fleet {
       speech: bot.speaks ?? this.#nextSpeech(behaviour),
       address: addressOfBot(this.#named, this.#options.address),
       line: undefined,
+      node: this.#named,
       isArriving: false,
       hasArrived: false,
       isDismissed: false,
@@ -321,10 +330,12 @@ export class Fleet {
   }
 
   #newLine(member: Member): Line {
-    const { address, port, web } = this.#options
+    const { address, port, web, otherNodes } = this.#options
+    const nodes = [{ port, webPort: web.port }, ...otherNodes]
+    const node = nodes[member.node++ % nodes.length]
     const options = {
       address,
-      port: member.speech === 'game' ? port : web.port,
+      port: member.speech === 'game' ? node.port : node.webPort,
       localAddress: member.address,
       timeoutMs: pace.noAnswerMs,
       receiveBufferSize: member.bot.batchBufferBytes

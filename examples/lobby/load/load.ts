@@ -8,7 +8,8 @@ import { parseArgs } from 'node:util'
 import { type Mix, sizeOf } from '../bots/mix.ts'
 import { descriptorLimit, OTHER_DESCRIPTORS } from '../server/contradictions.ts'
 import { throwAwayCertificate } from './certificate.ts'
-import { BotsProcess, findCores, Mistake, ServerProcess } from './processes.ts'
+import { BotsProcess, findCores, Mistake } from './processes.ts'
+import { Servers } from './servers.ts'
 import {
   allHold,
   type LoadOptions,
@@ -32,6 +33,8 @@ const usage = `Load: a server of its own, and very many bots, on this machine.
   --web PERCENT      so many of a hundred come by WebSocket, as browsers do (0)
   --encrypted        over TLS, and with encrypted datagrams, by a certificate for this run; or by
                      yours: -- --tls-cert cert.pem --tls-key key.pem
+  --nodes NUMBER     so many servers as one lobby, over a redis-server of their own; they share the
+                     cores, with the bots and with each other
   --workers NUMBER   the server's threads that hold connections (0: one core for all of it)
   --bad-guests       measures, in rounds, what a flooder, a slow reader, 1,000 half-open connections and
                      attackers of the web port change for the others
@@ -90,6 +93,8 @@ try {
 }
 
 interface Arguments extends LoadOptions {
+  /** undefined: one server without a cluster. */
+  nodes: number | undefined
   encrypted: boolean
   badGuests: boolean
   rounds: number
@@ -114,6 +119,7 @@ function readArguments(): Arguments | undefined {
     seconds: readNumber('--seconds', values.seconds ?? '20', 1, 86_400),
     workers: readNumber('--workers', values.workers ?? '0', 0, 64),
     web: readNumber('--web', values.web ?? '0', 0, 100),
+    nodes: values.nodes === undefined ? undefined : readNumber('--nodes', values.nodes, 1, 64),
     encrypted: values.encrypted ?? false,
     badGuests: values['bad-guests'] ?? false,
     rounds: readNumber('--rounds', values.rounds ?? '5', 1, 1_000),
@@ -132,6 +138,7 @@ function parse() {
         playing: { type: 'string' },
         seconds: { type: 'string' },
         encrypted: { type: 'boolean' },
+        nodes: { type: 'string' },
         workers: { type: 'string' },
         web: { type: 'string' },
         json: { type: 'string' },
@@ -184,14 +191,15 @@ async function main(): Promise<number> {
   const all = findCores()
   // A server of several threads takes what there is.
   const cores =
-    all.length > 1 && options.workers === 0
+    all.length > 1 && options.workers === 0 && (options.nodes ?? 1) === 1
       ? { server: all.slice(0, 1), bots: all.slice(1) }
       : { server: [], bots: [] }
   console.log(describe(options, mix, cores.server))
 
   const isOwn = options.serverFlags.some((flag) => flag.startsWith('--tls-cert'))
   const certificate = options.encrypted && !isOwn ? await throwAwayCertificate() : []
-  const server = await ServerProcess.start(
+  const server = await Servers.start(
+    options.nodes,
     [...serverFlags(options, badGuests), ...certificate],
     { cores: cores.server, profile },
     end.signal
@@ -200,13 +208,15 @@ async function main(): Promise<number> {
   let rows: Row[]
   try {
     const empty = await server.figures()
+    const [{ port, webPort }, ...otherNodes] = server.doors
     bots = new BotsProcess(
       {
         address: '127.0.0.1',
-        port: server.port,
+        port,
         mix,
         ...RAMP,
-        web: { port: server.webPort, percent: options.web },
+        web: { port: webPort, percent: options.web },
+        otherNodes,
         encrypted: options.encrypted
       },
       { cores: cores.bots, profile }
@@ -224,11 +234,12 @@ async function main(): Promise<number> {
   const holds = allHold(rows)
   console.log(holds ? 'All goals are met.' : 'Not all goals are met.')
   if (options.json !== undefined) {
-    const { players, playing, seconds, workers, web, encrypted } = options
+    const { players, playing, seconds, nodes, workers, web, encrypted } = options
     const what = {
       players,
       playing,
       seconds,
+      nodes,
       workers,
       web,
       encrypted,
@@ -271,15 +282,16 @@ function serverFlags(
 }
 
 function describe(
-  { players, seconds, workers, web, encrypted, badGuests, rounds }: Arguments,
+  { players, seconds, nodes, workers, web, encrypted, badGuests, rounds }: Arguments,
   mix: Mix,
   cores: number[]
 ): string {
   const parts = Object.entries(mix).map(([behaviour, count]) => `${count} ${behaviour}s`)
+  const servers = nodes === undefined ? 'Server' : `${nodes} nodes, their Redis`
   const where =
     cores.length > 0
       ? `The server has core ${cores} to itself.`
-      : `Server and bots share ${availableParallelism()} cores.`
+      : `${servers} and bots share ${availableParallelism()} cores.`
   const what = badGuests ? `${rounds} rounds without and with bad guests` : 'one phase'
   const tls = encrypted ? ' All over TLS, with encrypted datagrams.' : ''
   return `${players} players, ${web} % of them by WebSocket: ${parts.join(', ')}. ${where} Workers: ${workers}. ${what}, ${seconds} seconds in all.${tls}`
@@ -322,6 +334,7 @@ async function measure(
   const first = await server.figures()
   const startMs = performance.now()
   const cpu = { server: server.cpuSeconds, bots: bots.cpuSeconds }
+  const clusterBefore = server.cluster
   const playing: number[] = []
   watch.begin('measuring', seconds)
   try {
@@ -338,6 +351,7 @@ async function measure(
     watch.end()
   }
   const last = await server.figures()
+  const clusterAfter = server.cluster
   const took = (performance.now() - startMs) / 1000
   const { roundTrips, inputs, lateness } = await bots.takePhase()
   const phaseSeconds = (performance.now() - phaseStartMs) / 1000
@@ -355,7 +369,8 @@ async function measure(
     errors: bots.report?.errors ?? {},
     expected: bots.report?.expected ?? {},
     serverCpu: share(server.cpuSeconds, cpu.server),
-    botsCpu: share(bots.cpuSeconds, cpu.bots)
+    botsCpu: share(bots.cpuSeconds, cpu.bots),
+    cluster: clusterAfter && clusterBefore && [clusterBefore, clusterAfter]
   }
 }
 

@@ -4,6 +4,7 @@
 import { type ChildProcess, spawn, spawnSync } from 'node:child_process'
 import { once } from 'node:events'
 import { readFileSync } from 'node:fs'
+import { type AddressInfo, createServer } from 'node:net'
 import { basename } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import type { BotsCommand, PhaseReport } from '../bots/bots.ts'
@@ -97,6 +98,52 @@ function cpuSecondsOf(pid: number): number | undefined {
   }
 }
 
+/** A Redis of the run's own, on a free port, which keeps nothing. */
+export class RedisProcess {
+  readonly url: string
+  readonly #child: ChildProcess
+
+  private constructor(child: ChildProcess, url: string) {
+    this.#child = child
+    this.url = url
+  }
+
+  /** Throws a {@link Mistake} when it does not open. */
+  static async start(): Promise<RedisProcess> {
+    const probe = createServer().listen(0, '127.0.0.1')
+    await once(probe, 'listening')
+    const { port } = probe.address() as AddressInfo
+    probe.close()
+    await once(probe, 'close')
+    const args = ['--port', String(port), '--bind', '127.0.0.1', '--save', '', '--appendonly', 'no']
+    const child = spawn('redis-server', args, { stdio: ['ignore', 'pipe', 'inherit'] })
+    children.add(child)
+    child.on('exit', () => children.delete(child))
+    await new Promise<void>((resolve, reject) => {
+      const fail = (why: string) => reject(new Mistake(`redis-server ${why}.`))
+      const deadline = setTimeout(() => fail('did not open'), START_MS)
+      child.on('error', ({ message }) => fail(`could not be started, ${message}`))
+      child.on('exit', (code, killedBy) => fail(`ended (${killedBy ?? code}) before it was open`))
+      let said = ''
+      child.stdout?.on('data', (data) => {
+        if (said.length < 16_384) said += data
+        if (!said.includes('Ready to accept connections')) return
+        clearTimeout(deadline)
+        resolve()
+      })
+    })
+    return new RedisProcess(child, `redis://127.0.0.1:${port}`)
+  }
+
+  get cpuSeconds(): number | undefined {
+    return cpuSecondsOf(this.#child.pid as number)
+  }
+
+  stop(): Promise<void> {
+    return stop(this.#child, () => this.#child.kill('SIGTERM'))
+  }
+}
+
 /** Where a server of {@link ServerProcess} is open. */
 interface Doors {
   port: number
@@ -116,6 +163,10 @@ export class ServerProcess {
     this.port = port
     this.webPort = webPort
     this.#operators = operators
+  }
+
+  get pid(): number {
+    return this.#child.pid as number
   }
 
   /** `flags` as of main.ts. Throws a {@link Mistake} when it does not open. */
@@ -165,7 +216,7 @@ export class ServerProcess {
   }
 
   get cpuSeconds(): number | undefined {
-    return cpuSecondsOf(this.#child.pid as number)
+    return cpuSecondsOf(this.pid)
   }
 
   async figures(): Promise<ServerFigures> {

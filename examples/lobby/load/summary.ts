@@ -4,6 +4,7 @@
 import type { Times } from '../bots/figures.ts'
 import { latenessAt, latenessSince, type ServerFigures } from '../server/server-figures.ts'
 import { sumOf, whole } from './figures.ts'
+import type { ClusterFigures } from './servers.ts'
 
 /** What was asked for. */
 export interface LoadOptions {
@@ -41,6 +42,8 @@ export interface LoadRun {
   /** Shares of one core; undefined where the system does not report them. */
   serverCpu: number | undefined
   botsCpu: number | undefined
+  /** The first and the last look at it; undefined without one. */
+  cluster?: readonly [ClusterFigures, ClusterFigures] | undefined
 }
 
 export interface Row {
@@ -141,12 +144,92 @@ export function rowsOf({ players, playing }: LoadOptions, run: LoadRun): Row[] {
       figure: run.serverCpu,
       text: `${percent(run.serverCpu)}, ${percent(run.botsCpu)} of a core`
     },
+    cpuAMessage(run),
+    ...rowsOfCluster(run),
     {
       name: "the bots' own lateness p99",
       figure: botLateness.p99Ms,
       text: `${ms(botLateness.p99Ms)}${botLateness.p99Ms > BUSY_MS ? ': this machine is too busy to measure' : ''}`
     }
   ]
+}
+
+/** What a message or a datagram, in or out, costs the servers: to compare runs of one load. */
+function cpuAMessage({ first, last, serverCpu, seconds }: LoadRun): Row {
+  const all = (figures: ServerFigures) =>
+    figures.messagesIn + figures.messagesOut + figures.datagramsIn + figures.datagramsOut
+  const count = (all(last) - all(first)) / seconds
+  const cost = serverCpu === undefined || count === 0 ? undefined : (serverCpu / count) * 1e6
+  return {
+    name: 'processor a message',
+    figure: cost,
+    text: cost === undefined ? 'unknown' : `${cost.toFixed(1)} µs of ${whole(count)} a second`
+  }
+}
+
+/** What there is to say of nodes and of their Redis; nothing without a cluster. */
+function rowsOfCluster({ cluster, seconds }: LoadRun): Row[] {
+  if (cluster === undefined) return []
+  const [before, after] = cluster
+  const commands = (figures: ClusterFigures) =>
+    addedUp(figures.nodes.map((node) => node.cluster?.commands ?? {}))
+  const earlier = commands(before)
+  const perSecond = Object.fromEntries(
+    Object.entries(commands(after)).map(([kind, count]) => [
+      kind,
+      (count - (earlier[kind] ?? 0)) / seconds
+    ])
+  )
+  const linked = (figures: ClusterFigures, key: 'callsOut' | 'bytesOut') =>
+    figures.nodes
+      .flatMap((node) => node.cluster?.links ?? [])
+      .reduce((sum, link) => sum + link[key], 0)
+  const rate = (key: 'callsOut' | 'bytesOut') =>
+    (linked(after, key) - linked(before, key)) / seconds
+  const share = (now: number | undefined, then: number | undefined) =>
+    now === undefined || then === undefined ? undefined : (now - then) / seconds
+  const cpus = after.nodeCpu.map((cpu, at) => percent(share(cpu, before.nodeCpu[at])))
+  const redisCpu = share(after.redisCpu, before.redisCpu)
+  const players = after.nodes.map((node) => node.players)
+  return [
+    { name: 'players by node', figure: undefined, text: players.map(whole).join(', ') },
+    {
+      name: 'matches by node',
+      figure: undefined,
+      text: after.nodes.map((node) => whole(node.matches)).join(', ')
+    },
+    {
+      name: 'processor by node; Redis',
+      figure: redisCpu,
+      text: `${cpus.join(', ')}; ${percent(redisCpu)} of a core`
+    },
+    {
+      name: 'Redis commands/s',
+      figure: perSecond,
+      text: `${whole(sumOf(perSecond))}: ${ratesOf(perSecond)}`
+    },
+    {
+      name: 'between nodes',
+      figure: rate('bytesOut'),
+      text: `${whole(rate('callsOut'))} calls/s, ${mb(rate('bytesOut'))}/s`
+    }
+  ]
+}
+
+function addedUp(records: readonly Record<string, number>[]): Record<string, number> {
+  const all: Record<string, number> = {}
+  for (const record of records)
+    for (const [kind, count] of Object.entries(record)) all[kind] = (all[kind] ?? 0) + count
+  return all
+}
+
+/** The largest first; what is less than one in ten seconds is left out. */
+function ratesOf(rates: Record<string, number>): string {
+  return Object.entries(rates)
+    .filter(([, rate]) => rate >= 0.1)
+    .sort(([, one], [, other]) => other - one)
+    .map(([kind, rate]) => `${kind} ${rate < 10 ? rate.toFixed(1) : whole(rate)}`)
+    .join(', ')
 }
 
 /** One round without bad guests, and one with them. */

@@ -4,13 +4,14 @@ import { setTimeout as delay } from 'node:timers/promises'
 import { SingleBar } from 'cli-progress'
 import type { ServerFigures } from '../server/server-figures.ts'
 import { formatFigures } from './figures.ts'
-import { type BotsProcess, Mistake, type ServerProcess } from './processes.ts'
+import { type BotsProcess, Mistake } from './processes.ts'
+import type { Servers } from './servers.ts'
 
 const LOOK_EVERY_MS = 1_000
 
 /** Looks at both processes, and shows what it sees. */
 export class Watch {
-  readonly server: ServerProcess
+  readonly server: Servers
   readonly bots: BotsProcess
   readonly #signal: AbortSignal
   #before: ServerFigures
@@ -24,12 +25,7 @@ export class Watch {
     hideCursor: true
   })
 
-  constructor(
-    server: ServerProcess,
-    bots: BotsProcess,
-    figures: ServerFigures,
-    signal: AbortSignal
-  ) {
+  constructor(server: Servers, bots: BotsProcess, figures: ServerFigures, signal: AbortSignal) {
     this.#signal = signal
     this.server = server
     this.bots = bots

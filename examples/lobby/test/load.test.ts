@@ -80,6 +80,7 @@ const names = [
   'messages/s in, out',
   'datagrams/s in, out',
   'processor: server, bots',
+  'processor a message',
   "the bots' own lateness p99"
 ]
 
