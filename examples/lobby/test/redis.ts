@@ -59,9 +59,10 @@ export async function startRedis(options: RedisOptions = {}): Promise<TestRedis>
 
   async function kill(signal: NodeJS.Signals): Promise<void> {
     if (redis.exitCode !== null || redis.signalCode !== null) return
-    const exited = once(redis, 'exit')
+    const ends = signal !== 'SIGSTOP' && signal !== 'SIGCONT'
+    const exited = ends ? once(redis, 'exit') : undefined
     redis.kill(signal)
-    if (signal !== 'SIGSTOP' && signal !== 'SIGCONT') await exited
+    await exited
   }
 
   return {
@@ -91,6 +92,8 @@ async function start(
   const settings: Record<string, string> = {
     port: String(port),
     bind: host,
+    // Without a password it answers loopback alone, unless it is told otherwise.
+    'protected-mode': 'no',
     dir,
     save: '', // no snapshots
     appendonly: save ? 'yes' : 'no',

@@ -53,7 +53,7 @@ export function reasonAgainst(): string | false {
   }
 }
 
-function ip(...args: string[]): string {
+export function ip(...args: string[]): string {
   return execFileSync('ip', args, { encoding: 'utf8', stdio: ['ignore', 'pipe', 'pipe'] })
 }
 
@@ -177,7 +177,7 @@ export class Network {
 }
 
 /** What runs that were killed have left. */
-function clearDead(): void {
+export function clearDead(): void {
   if (!existsSync('/run/netns')) return
   for (const name of readdirSync('/run/netns')) {
     const pid = /^pollport-(\d+)-/.exec(name)?.[1]

@@ -1,0 +1,141 @@
+// What the tests of a cluster's faults share: three nodes, a Redis, a crowd that plays all the time,
+// and what must hold at the end of it all.
+import { setTimeout as delay } from 'node:timers/promises'
+import { expect } from 'vitest'
+import {
+  Cluster,
+  type ClusterNode,
+  type NodeOptions
+} from '../../../examples/lobby/test/cluster.ts'
+import { Crowd } from '../../../examples/lobby/test/crowd.ts'
+import {
+  type RedisOptions,
+  startRedis,
+  type TestRedis
+} from '../../../examples/lobby/test/redis.ts'
+import { survived } from '../tally.ts'
+
+/** So long a lease is by default, and a fault that must outlast it. */
+export const LEASE_MS = 4_000
+export const LONGER_MS = LEASE_MS + 3_000
+/** The goal: after the end of a fault everybody is served again within this time. */
+export const MENDED_MS = 10_000
+export const NODES = ['node-1', 'node-2', 'node-3']
+/** Ends of matches, counted for each player: so many show that games go on. */
+const SOME_ENDS = 4
+
+const many = 1_000_000
+/** Short matches, one after the other; and everybody comes from one address. */
+const SETTINGS = {
+  'lease-ms': LEASE_MS,
+  'countdown-ms': 200,
+  'coin-arena.match-ms': 2_500,
+  'small-group-after-ms': 500,
+  'quick-match-every-ms': 200,
+  'drain-ms': 20_000,
+  'rated-pairs-per-day': many,
+  'max-connections-per-address': many,
+  'max-sign-ins-per-address': many,
+  'max-rooms-per-address': many,
+  'max-new-rooms-per-address': many,
+  'max-lobby-lines-per-address': many
+}
+
+/** Times of one kind of fault, as they are published. */
+const worst = new Map<string, number>()
+
+export class FaultyLobby {
+  readonly redis: TestRedis
+  readonly cluster: Cluster
+  readonly crowd: Crowd
+
+  private constructor(redis: TestRedis, cluster: Cluster, crowd: Crowd) {
+    this.redis = redis
+    this.cluster = cluster
+    this.crowd = crowd
+  }
+
+  /** Three nodes, and guests that play already. */
+  static async open(
+    guests: number,
+    options: { redis?: RedisOptions; node?: (id: string) => NodeOptions } = {}
+  ): Promise<FaultyLobby> {
+    const redis = await startRedis({ save: true, ...options.redis })
+    const cluster = new Cluster(redis.url, SETTINGS)
+    try {
+      await Promise.all(NODES.map((id) => cluster.start(id, options.node?.(id))))
+    } catch (error) {
+      await cluster.close()
+      await redis.stop()
+      throw error
+    }
+    const crowd = new Crowd(cluster, guests)
+    const lobby = new FaultyLobby(redis, cluster, crowd)
+    try {
+      await crowd.allServed(30_000)
+      await crowd.moreEnds(SOME_ENDS, 30_000)
+      return lobby
+    } catch (error) {
+      await lobby.close()
+      throw error
+    }
+  }
+
+  /** The node on which most matches run now. */
+  async busiest(): Promise<ClusterNode> {
+    const nodes = this.cluster.living
+    const matches = await Promise.all(
+      nodes.map(async (node) => (await node.figures())?.matches ?? 0)
+    )
+    return nodes[matches.indexOf(Math.max(...matches))]
+  }
+
+  /**
+   * After the end of a fault: everybody is served within ten seconds, strangers can use all of the
+   * lobby at each node, and games go on. Says how long it took.
+   */
+  async isMended(fault: string, nodes = this.cluster.living): Promise<void> {
+    const startedMs = performance.now()
+    const servedMs = await this.crowd.allServed(MENDED_MS)
+    const leftMs = MENDED_MS - (performance.now() - startedMs)
+    await this.crowd.works(nodes, Math.max(leftMs, 1_000))
+    const tookMs = performance.now() - startedMs
+    console.log(
+      `${fault}: all ${this.crowd.guests.length} are served after ${Math.round(servedMs)} ms, and strangers play at each node after ${Math.round(tookMs)} ms`
+    )
+    expect(tookMs).toBeLessThan(MENDED_MS)
+    worst.set(fault, Math.max(worst.get(fault) ?? 0, tookMs))
+    await this.crowd.moreEnds(SOME_ENDS, 30_000)
+    this.holds()
+    survived(`Lobby on three nodes: ${fault}`, 1)
+  }
+
+  /** What must hold at any time. */
+  holds(): void {
+    expect(this.crowd.problems()).toEqual([])
+    expect(this.crowd.lostSeats).toEqual([])
+  }
+
+  /** At the end: nothing that was told is lost. Returns how many matches there were. */
+  async checkAll(): Promise<number> {
+    await this.crowd.checkSkills(MENDED_MS)
+    await this.crowd.end()
+    await this.cluster.stop()
+    const matches = await this.crowd.checkMatches()
+    this.holds()
+    expect(this.crowd.looks).toBeGreaterThan(20)
+    expect(matches).toBeGreaterThan(10)
+    console.log(`${matches} matches, each kept once; ${this.crowd.looks} looks at seats and rooms`)
+    return matches
+  }
+
+  async close(): Promise<void> {
+    await this.crowd.end()
+    await this.cluster.close()
+    await this.redis.stop()
+  }
+}
+
+export function pass(ms: number): Promise<void> {
+  return delay(ms)
+}
