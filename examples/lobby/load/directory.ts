@@ -284,7 +284,7 @@ class LoadNode {
       spectators: 0,
       isPlaying: true,
       hasPassword: false,
-      game: 'coin-arena'
+      game: 'a game'
     }
     this.#rooms.push(room)
     return room

@@ -1,5 +1,5 @@
-// What the tests of a cluster's faults share: three nodes, a Redis, a crowd that plays all the time,
-// and what must hold at the end of it all.
+// What the tests of a cluster's faults share: three nodes, a Redis, a crowd that plays all the
+// time, and what must hold at the end of it all.
 import { setTimeout as delay } from 'node:timers/promises'
 import { expect } from 'vitest'
 import {
