@@ -195,6 +195,7 @@ export class Front implements ClusterOutlet {
     const moves = passport.moves + (isNew && why !== 'lost' ? 1 : 0)
     const seat = why === undefined ? passport.seat : undefined
     const player = lobby.adopt(session, { ...passport, seat, moves }, nowMs)
+    if (player === undefined) return
     this.moved.in++
     this.#gone.delete(player.id)
     this.#know(player)
@@ -215,7 +216,10 @@ export class Front implements ClusterOutlet {
     for (let tries = 0; tries < HOMECOMING_TRIES; tries++) {
       try {
         const found = await this.#directoryNow.findPlayer(id)
-        if (found === undefined || (found.isOwned && found.moves > passport.moves)) return undefined
+        if (found === undefined) return undefined
+        // It has gone on since, on another connection
+        const isOld = found.moves > passport.moves || found.serial > passport.serial
+        if (found.isOwned && isOld) return undefined
         const entry = await this.#take(id)
         if (entry === undefined) return undefined
         return { ...passport, moves: entry.moves, serial: Math.max(entry.serial, passport.serial) }
@@ -371,6 +375,7 @@ export class Front implements ClusterOutlet {
       if (claim.serial < entry.serial - 1)
         throw new Refusal('token-used', 'this token has been used')
       const player = this.#revive(session, entry, claim.serial)
+      if (player === undefined) return
       if (found?.where !== 'lobby') lobby.comeHome(session, '')
       await this.#report(player)
     }
@@ -388,13 +393,14 @@ export class Front implements ClusterOutlet {
   }
 
   /** Made anew from what the directory knows: whatever else there was went with its node. */
-  #revive(session: Session, entry: PlayerEntry, serial: number): Player {
+  #revive(session: Session, entry: PlayerEntry, serial: number): Player | undefined {
     const { id, name, account, moves } = entry
     const last = Math.max(serial, entry.serial)
     const nobody = { muted: [], said: [], hasToken: true }
     const passport = { id, name, account, moves, serial: last, ...nobody }
     const nowMs = this.#place.nowMs()
     const player = this.#lobby.adopt(session, passport, nowMs)
+    if (player === undefined) return undefined
     this.#lobby.welcome(session, player, nowMs)
     this.#know(player)
     this.#showPassport(player)

@@ -566,13 +566,21 @@ export class Lobby {
     this.#addresses.set(session.block, (this.#addresses.get(session.block) ?? 0) + 1)
   }
 
-  /** A player goes on here, on this connection: see {@link takeOver}. */
-  adopt(session: Session, passport: Passport, nowMs: number): Player {
+  /**
+   * A player goes on here, on this connection: see {@link takeOver}. Undefined when it plays here on
+   * another one that came later: then this connection is ended.
+   */
+  adopt(session: Session, passport: Passport, nowMs: number): Player | undefined {
     this.#arrivals.delete(session)
     const { id, name, account, seat, standing, watching } = passport
     if (standing !== undefined) this.learn(account, standing)
     const here = this.#byId.get(id)
     if (here !== undefined) {
+      // A node that was stopped for a while offers connections that their players have given up.
+      if (here.session !== undefined && passport.moves <= here.moves) {
+        this.#dismiss(session, new Refusal('replaced', 'you signed in on another connection'))
+        return undefined
+      }
       this.#takeSeatOf(session, here, nowMs)
       return here
     }

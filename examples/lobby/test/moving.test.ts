@@ -91,6 +91,24 @@ describe('a player that moves', () => {
   })
 })
 
+test('a connection that was given up does not take the seat from the one that came after it', () => {
+  const [one, other] = [new Table(), new Table()]
+  const passport = one.lobby.release(playerOf(one.player('Ann')))
+  const first = other.adopt(passport)
+  other.lobby.lose(first, other.nowMs)
+  const second = other.adopt(passport) // it comes back
+  other.heard(second)
+  const late = other.adopt(passport) // of a node that has slept meanwhile
+  expect(other.dismissed.get(late)).toBe('replaced')
+  expect(late.player).toBeUndefined()
+  expect(other.heard(second)).toEqual([])
+  expect(playerOf(second).session).toBe(second)
+  // One that has moved on since is the newer one.
+  const moved = other.adopt({ ...passport, moves: passport.moves + 1 })
+  expect(playerOf(moved).session).toBe(moved)
+  expect(other.dismissed.get(second)).toBe('replaced')
+})
+
 describe('a room that moves', () => {
   test('is the same room elsewhere: host, members, readiness, spectators, password', () => {
     const [one, other] = [new Table(), new Table()]
