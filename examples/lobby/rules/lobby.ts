@@ -567,8 +567,8 @@ export class Lobby {
   }
 
   /**
-   * A player goes on here, on this connection: see {@link takeOver}. Undefined when it plays here on
-   * another one that came later: then this connection is ended.
+   * A player goes on here, on this connection: see {@link takeOver}. Undefined when it plays here
+   * on another one that came later: then this connection is ended.
    */
   adopt(session: Session, passport: Passport, nowMs: number): Player | undefined {
     this.#arrivals.delete(session)
