@@ -56,6 +56,9 @@ export class Accounts {
       if (this.#lastNames.get(before) === key) this.#lastNames.delete(before)
       else this.#forget(before)
     }
+    const own = this.#keys.get(account)
+    if (own !== undefined && own !== key && this.#owners.get(own) === account)
+      this.#owners.delete(own)
     this.#keys.delete(account) // to the end of the line
     this.#keys.set(account, key)
     this.#owners.set(key, account)

@@ -72,8 +72,10 @@ export class QuickMatch {
       const group = [first.player]
       for (const other of this.#queue.values()) {
         if (group.length === this.#most) break
-        if (other !== first && Math.abs(other.skill - first.skill) <= reach)
-          group.push(other.player)
+        // One account on two connections does not play against itself.
+        const { account } = other.player
+        if (group.some((each) => each.account === account)) continue
+        if (Math.abs(other.skill - first.skill) <= reach) group.push(other.player)
       }
       const enough = nowMs - first.sinceMs >= smallGroupAfterMs ? this.#least : this.#most
       if (group.length < enough) continue

@@ -523,6 +523,8 @@ export class Room {
 
   #checkSeat(player: Player): void {
     if (!this.#isOpen) throw new Refusal('match-running', 'a match is running in this room')
+    if ([...this.#members].some(({ account }) => account === player.account))
+      throw new Refusal('in-a-room', 'you are in this room already, on another connection')
     const others = this.#held.size - (this.#held.has(player) ? 1 : 0) + this.#expected.size
     if (this.#members.size + others >= this.options.capacity)
       throw new Refusal('room-full', 'this room is full')

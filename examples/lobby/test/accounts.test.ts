@@ -210,6 +210,14 @@ test('accounts are forgotten with their skills, the one that played least lately
   ])
 })
 
+test('an account has one key: another one gives up the first', () => {
+  const accounts = new Accounts(10)
+  for (const name of ['xa', 'xb']) accounts.claim('one account', name)
+  expect(accounts.keyFor('one account', 'any')).toBe('xb')
+  expect(accounts.mayUse('somebody', 'xa')).toBe(true)
+  expect(accounts.mayUse('somebody', 'xb')).toBe(false)
+})
+
 test('a restart makes no account void, and no name free', async () => {
   const store = newFolder()
   const first = await openLobby({ store })

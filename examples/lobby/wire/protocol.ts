@@ -515,7 +515,12 @@ const namePattern = /^(?! )(?!.* {2})[\p{L}\p{M}\p{N}\p{P}\p{S} ]+(?<! )$/u
  * as long as hundreds of other commands.
  */
 const heapOfMarks = /\p{M}{31}/u
-const invisible = /[\p{Default_Ignorable_Code_Point}\u2800]/u
+/**
+ * Without ink, or nearly so: a blank Braille pattern, notehead, hieroglyph or number joiner, a
+ * placeholder of an object, a stretched join, strokes through the letter before.
+ */
+const invisible =
+  /\p{Default_Ignorable_Code_Point}|[\u2800\u{1d159}\u{13441}\u{13442}\u{1107f}\ufffc\u0640]|[\u0334-\u0338]/u
 // Chat may have what writing needs, but nothing that moves a terminal's cursor or turns the line
 // around; a lone surrogate is no character.
 const forbiddenInText = /[\p{Cc}\p{Cs}\p{Zl}\p{Zp}\u202a-\u202e\u2066-\u2069]/u
