@@ -2,6 +2,7 @@
 // what each number is, not where it comes from.
 
 import { Counter, collectDefaultMetrics, Gauge, type Metric, Registry } from 'prom-client'
+import type { ClusterFigures } from '../cluster/cluster-node.ts'
 import type { GatewayFigures } from '../gateway/figures.ts'
 import type { LatenessCounts, ServerFigures } from './server-figures.ts'
 
@@ -50,6 +51,15 @@ const numbersOfGateways = {
   datagramsRefused: 'counter'
 } satisfies Record<keyof GatewayFigures, Kind>
 
+const numbersOfCluster = {
+  epoch: ['gauge', 'Of this node: another one each time it joins'],
+  elsewhere: ['gauge', 'Connections of this node whose players are at another one'],
+  movedIn: ['counter', 'Players that came from other nodes'],
+  movedOut: ['counter', 'Players that went to other nodes']
+} satisfies Record<NumberOf<ClusterFigures>, [Kind, string]>
+
+const DIRECTORY_STATES = ['here', 'away', 'settling'] satisfies ClusterFigures['directory'][]
+
 /** gauge messagesIn -> messages_in, counter messagesIn -> messages_in_total */
 function wordsOf(figure: string, kind: Kind): string {
   return (
@@ -92,6 +102,7 @@ export class Metrics {
         gateways.map((gateway, index) => [{ gateway: index }, gateway[figure]])
       )
     }
+    this.#addOfCluster()
     // Its types know only metrics of its own classes; a registry asks a metric for its name and for
     // get().
     this.#registry.registerMetric(this.#lateness as unknown as Metric)
@@ -102,6 +113,39 @@ export class Metrics {
     for (const update of this.#updates) update(figures)
     this.#lateness.counted = figures.lateness
     return await this.#registry.metrics()
+  }
+
+  /** A server that is alone has none of them. */
+  #addOfCluster(): void {
+    const add = (
+      kind: Kind,
+      words: string,
+      help: string,
+      labelNames: string[],
+      read: (cluster: ClusterFigures) => Reading[]
+    ) => {
+      this.#add(kind, `cluster_${words}`, help, labelNames, ({ cluster }) =>
+        cluster === undefined ? [] : read(cluster)
+      )
+    }
+    for (const [figure, [kind, help]] of typedEntries(numbersOfCluster)) {
+      add(kind, wordsOf(figure, kind), help, [], (cluster) => [[{}, cluster[figure]]])
+    }
+    add('gauge', 'nodes', 'Nodes that this one knows, itself included', [], ({ nodes }) => [
+      [{}, nodes.length]
+    ])
+    add('gauge', 'links', 'Links to other nodes that are up', [], ({ links }) => [
+      [{}, links.length]
+    ])
+    add('gauge', 'may_speak', '1 while no other node can own what this one has', [], (cluster) => [
+      [{}, Number(cluster.maySpeak)]
+    ])
+    add('gauge', 'directory', '1 for the state that it is in', ['state'], ({ directory }) =>
+      DIRECTORY_STATES.map((state) => [{ state }, Number(state === directory)])
+    )
+    add('counter', 'commands_total', 'Sent to the directory, by kind', ['kind'], ({ commands }) =>
+      Object.entries(commands).map(([kind, count]) => [{ kind }, count])
+    )
   }
 
   #add(
@@ -117,6 +161,7 @@ export class Metrics {
       // Counted elsewhere, so what is added to it is the whole; and a label that is gone goes here
       // too
       metric.reset()
+      metric.remove({}) // without labels, a reset leaves a zero
       for (const [labels, value] of read(figures)) {
         if (metric instanceof Gauge) metric.set(labels, value)
         else metric.inc(labels, value)

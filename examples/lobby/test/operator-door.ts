@@ -3,8 +3,9 @@
 
 import { Poller } from 'pollport'
 import { onTestFinished } from 'vitest'
+import type { ClusterFigures } from '../cluster/cluster-node.ts'
 import type { Ban } from '../rules/bans.ts'
-import type { RoomDetail } from '../rules/details.ts'
+import type { PersonDetail, RoomDetail } from '../rules/details.ts'
 import { Admin, type AdminActions } from '../server/admin.ts'
 import { AuditLog } from '../server/audit-log.ts'
 import { OperatorGuard } from '../server/operator-guard.ts'
@@ -50,6 +51,28 @@ export function madeUpFigures(own: Partial<ServerFigures> = {}): ServerFigures {
   }
 }
 
+/** Of n1, with n2, which drains, and n3, to which there is no link. */
+export function madeUpCluster(): ClusterFigures {
+  const load = { players: 4, rooms: 3, matches: 1, isDraining: false }
+  const link = { callsIn: 5, callsOut: 6, bytesIn: 70, bytesOut: 80, queuedBytes: 0 }
+  return {
+    node: 'n1',
+    epoch: 7,
+    maySpeak: true,
+    directory: 'here',
+    nodes: [
+      { id: 'n1', epoch: 7, ...load, operatorAddress: '192.0.2.1:5961' },
+      { id: 'n2', epoch: 8, ...load, isDraining: true, operatorAddress: '192.0.2.2:5961' },
+      { id: 'n3', epoch: 9, ...load, operatorAddress: '192.0.2.3:5961' }
+    ],
+    commands: { renew: 40, publish: 12 },
+    links: [{ node: 'n2', ...link, droppedStates: 0 }],
+    elsewhere: 2,
+    movedIn: 3,
+    movedOut: 1
+  }
+}
+
 export function madeUpRoom(name: string, own: Partial<RoomDetail> = {}): RoomDetail {
   return {
     name,
@@ -63,8 +86,12 @@ export function madeUpRoom(name: string, own: Partial<RoomDetail> = {}): RoomDet
   }
 }
 
+export function madeUpPerson(name: string): PersonDetail {
+  return { name, address: '127.0.0.1', where: 'room', room: 'Den' }
+}
+
 /** Every action is written down and succeeds. */
-function madeUpActions(done: unknown[]): AdminActions {
+function madeUpActions(done: unknown[], people: AdminActions['people']): AdminActions {
   const note =
     (action: string) =>
     (...args: unknown[]) =>
@@ -73,10 +100,7 @@ function madeUpActions(done: unknown[]): AdminActions {
     return { id: 1, reason: '', by: '', atMs: 0, untilMs: 0, ...request }
   }
   return {
-    people: (from) => {
-      const ann = { name: 'Ann', address: '127.0.0.1', where: 'room' as const, room: 'Den' }
-      return { players: [ann], from, total: 1 }
-    },
+    people,
     bans: () => [ban({ name: 'Eve', reason: 'spam', untilMs: Date.UTC(2030, 0, 1) })],
     reports: () => [
       {
@@ -112,9 +136,13 @@ export class MadeUpServer implements OperatorsSource {
   /** What was asked of it, the last one last. */
   readonly done: unknown[] = []
   readonly audit = new AuditLog()
-  readonly admin = new Admin(madeUpActions(this.done), this.audit)
+  readonly admin = new Admin(
+    madeUpActions(this.done, (from, find) => this.people(from, find)),
+    this.audit
+  )
   problems: Health = { stuck: [], unready: [] }
   allRooms: RoomDetail[] = []
+  allPeople = [madeUpPerson('Ann')]
   pageSize = 20
 
   figures() {
@@ -123,6 +151,11 @@ export class MadeUpServer implements OperatorsSource {
 
   health() {
     return this.problems
+  }
+
+  people(from: number, find: string) {
+    const found = this.allPeople.filter(({ name }) => name.includes(find))
+    return { players: found.slice(from, from + this.pageSize), from, total: found.length }
   }
 
   rooms(from: number) {

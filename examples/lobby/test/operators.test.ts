@@ -9,7 +9,14 @@ import { pino } from 'pino'
 import { expect, onTestFinished, test, vi } from 'vitest'
 import { defaultOperatorLimits } from '../server/operators.ts'
 import { LATENESS_BOUNDS_MS, latenessAt } from '../server/server-figures.ts'
-import { BEARER, MadeUpServer, madeUpFigures, madeUpRoom, openDoor } from './operator-door.ts'
+import {
+  BEARER,
+  MadeUpServer,
+  madeUpCluster,
+  madeUpFigures,
+  madeUpRoom,
+  openDoor
+} from './operator-door.ts'
 import { openLobby, Person, until } from './person.ts'
 import { Table } from './table.ts'
 
@@ -166,6 +173,42 @@ test('metrics are asked for again and again: counters are those of the server, a
   expect(metrics).toMatchObject({ lobby_messages_in_total: 150, lobby_draining: 1 })
   expect(metrics['lobby_refusals_total{code="flood"}']).toBe(3)
   expect(Object.keys(metrics).filter((name) => /name-taken|gateway/.test(name))).toEqual([])
+})
+
+test('in a cluster there are metrics of it, and none elsewhere', async () => {
+  const server = new MadeUpServer()
+  const { port } = openDoor(server)
+  const ofCluster = async () => {
+    const all = Object.entries(metricsIn((await ask(port, '/metrics')).body))
+    return Object.fromEntries(all.filter(([name]) => name.startsWith('lobby_cluster_')))
+  }
+  expect(await ofCluster()).toEqual({})
+  server.now = madeUpFigures({ cluster: madeUpCluster() })
+  const expected = {
+    lobby_cluster_epoch: 7,
+    lobby_cluster_nodes: 3,
+    lobby_cluster_links: 1,
+    lobby_cluster_may_speak: 1,
+    'lobby_cluster_directory{state="here"}': 1,
+    'lobby_cluster_directory{state="away"}': 0,
+    'lobby_cluster_directory{state="settling"}': 0,
+    lobby_cluster_elsewhere: 2,
+    lobby_cluster_moved_in_total: 3,
+    lobby_cluster_moved_out_total: 1,
+    'lobby_cluster_commands_total{kind="renew"}': 40,
+    'lobby_cluster_commands_total{kind="publish"}': 12
+  }
+  expect(await ofCluster()).toEqual(expected)
+  server.now = madeUpFigures({
+    cluster: { ...madeUpCluster(), directory: 'away', maySpeak: false, links: [] }
+  })
+  expect(await ofCluster()).toEqual({
+    ...expected,
+    lobby_cluster_links: 0,
+    lobby_cluster_may_speak: 0,
+    'lobby_cluster_directory{state="here"}': 0,
+    'lobby_cluster_directory{state="away"}': 1
+  })
 })
 
 test('the lateness of ticks is a histogram in seconds', async () => {
