@@ -4,6 +4,7 @@
 import { byId, make, setRows, setText } from './dom.js'
 import { bytes, clock, compact, count, duration, milliseconds, NOTHING } from './format.js'
 import { History } from './history.js'
+import { Nodes } from './nodes.js'
 import { People } from './people.js'
 import { LATENESS_GOAL_MS, Plots } from './plots.js'
 import { Rooms } from './rooms.js'
@@ -109,6 +110,7 @@ const history = new History()
 const plots = new Plots()
 const rooms = new Rooms(ask)
 const people = new People(ask)
+const nodes = new Nodes()
 
 /** @param {ServerFigures} figures @param {Sample['changes']} changes */
 function showFigures(figures, changes) {
@@ -136,6 +138,7 @@ function showFigures(figures, changes) {
       ]
     })
   )
+  nodes.show(figures.cluster)
   const recent = history.recentRefusals()
   const refusals = Object.entries(figures.refusals)
     .filter(([, total]) => total > 0)

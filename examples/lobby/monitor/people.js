@@ -3,7 +3,7 @@
 // the bans; and the audit log. Asked for once a second, as the rooms are.
 import { actionButton, askFor } from './actions.js'
 import { byId, make, nameOf, setChildren, setText } from './dom.js'
-import { count } from './format.js'
+import { Pager } from './pager.js'
 
 /** @typedef {import('../rules/details.ts').PersonPage} PersonPage */
 /** @typedef {import('../rules/details.ts').PersonDetail} PersonDetail */
@@ -81,6 +81,7 @@ class PersonRow {
 export class People {
   #ask
   #find = /** @type {HTMLInputElement} */ (byId('find-people'))
+  #pager = new Pager('people', () => this.refresh())
   /** @type {Map<string, PersonRow>} */
   #rows = new Map()
   /** @type {Map<number, HTMLElement>} */
@@ -91,8 +92,10 @@ export class People {
   /** @param {(path: string) => Promise<any>} ask */
   constructor(ask) {
     this.#ask = ask
-    // When it fails, the next refresh() reports it.
-    this.#find.addEventListener('input', () => void this.refresh().catch(() => {}))
+    this.#find.addEventListener('input', () => {
+      this.#pager.from = 0
+      this.#refreshSoon()
+    })
     byId('announce').addEventListener('click', () =>
       askFor({
         path: 'announce',
@@ -114,21 +117,26 @@ export class People {
     )
   }
 
+  /** @returns {Promise<void>} */
   async refresh() {
     const find = this.#find.value.trim()
+    const { from } = this.#pager
     const [people, { bans }, { reports }, { entries }] = await Promise.all([
-      this.#ask(`admin/players?find=${encodeURIComponent(find)}`),
+      this.#ask(`admin/players?from=${from}&find=${encodeURIComponent(find)}`),
       this.#ask('admin/bans'),
       this.#ask('admin/reports'),
       this.#ask('admin/audit')
     ])
-    if (find !== this.#find.value.trim()) return // somebody has typed on meanwhile
+    // Somebody has typed on meanwhile, or turned the page
+    if (find !== this.#find.value.trim() || from !== this.#pager.from) return
+    if (!this.#pager.show(people.players.length, people.total)) return await this.refresh()
     this.#showPeople(people)
     this.#showBans(bans)
     this.#showReports(reports)
     showAudit(entries)
   }
 
+  /** When it fails, the next refresh() reports it. */
   #refreshSoon = () => void this.refresh().catch(() => {})
 
   /** @param {PersonPage} page */
@@ -146,7 +154,6 @@ export class People {
       [...rows.values()].map(({ row }) => row)
     )
     byId('no-people').hidden = total > 0
-    setText(byId('people-count'), `${count(players.length)} of ${count(total)}`)
   }
 
   /** @param {Report[]} reports */

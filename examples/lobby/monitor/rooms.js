@@ -3,6 +3,7 @@
 import { actionButton, askFor } from './actions.js'
 import { byId, make, nameOf, setChildren, setText } from './dom.js'
 import { count, duration } from './format.js'
+import { Pager } from './pager.js'
 
 /** @typedef {import('../rules/details.ts').RoomPage} RoomPage */
 /** @typedef {import('../rules/details.ts').RoomDetail} RoomDetail */
@@ -117,46 +118,28 @@ function listOf(title, names) {
 /** Asks for a page of rooms on each refresh(), and shows it. */
 export class Rooms {
   #ask
-  #from = 0
-  /** How many rooms a page of the server has, as far as one was seen. */
-  #pageSize = 1
+  #pager = new Pager('rooms', () => this.refresh())
   /** @type {Map<string, RoomRow>} */
   #rows = new Map()
   #made = 0
-  #previous = /** @type {HTMLButtonElement} */ (byId('previous'))
-  #next = /** @type {HTMLButtonElement} */ (byId('next'))
 
   /** @param {(path: string) => Promise<any>} ask */
   constructor(ask) {
     this.#ask = ask
-    this.#previous.addEventListener('click', () => this.#turn(-1))
-    this.#next.addEventListener('click', () => this.#turn(1))
   }
 
   /** @returns {Promise<void>} */
   async refresh() {
-    const from = this.#from
+    const { from } = this.#pager
     /** @type {RoomPage} */
     const page = await this.#ask(`rooms?from=${from}`)
-    if (from !== this.#from) return // somebody has turned the page meanwhile
-    if (page.rooms.length === 0 && from > 0) {
-      // The rooms from here on are gone.
-      this.#from = Math.max(0, Math.min(from, page.total) - this.#pageSize)
-      return await this.refresh()
-    }
+    if (from !== this.#pager.from) return // somebody has turned the page meanwhile
+    if (!this.#pager.show(page.rooms.length, page.total)) return await this.refresh()
     this.#show(page)
   }
 
-  /** @param {1 | -1} pages */
-  #turn(pages) {
-    this.#from = Math.max(0, this.#from + pages * this.#pageSize)
-    // When it fails, the next refresh() reports it.
-    this.refresh().catch(() => {})
-  }
-
   /** @param {RoomPage} page */
-  #show({ rooms, from, total }) {
-    this.#pageSize = Math.max(this.#pageSize, rooms.length)
+  #show({ rooms, total }) {
     const rows = new Map(
       rooms.map((room) => [
         room.name,
@@ -170,9 +153,5 @@ export class Rooms {
       [...rows.values()].flatMap(({ row, detail }) => [row, detail])
     )
     byId('no-rooms').hidden = total > 0
-    byId('pager').hidden = total === 0
-    setText(byId('range'), `${count(from + 1)} – ${count(from + rooms.length)} of ${count(total)}`)
-    this.#previous.disabled = from === 0
-    this.#next.disabled = from + rooms.length >= total
   }
 }

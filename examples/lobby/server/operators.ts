@@ -50,6 +50,8 @@ const pageModules = [
   'monitor.js',
   'actions.js',
   'history.js',
+  'nodes.js',
+  'pager.js',
   'people.js',
   'plots.js',
   'rooms.js',

@@ -1,42 +1,17 @@
 // What operators do from the monitor page, in a real browser: the made-up server writes down what
 // it was asked for. And axe finds nothing wrong with the page.
-import { readFileSync } from 'node:fs'
-import { createRequire } from 'node:module'
 import type { Page } from 'playwright-core'
-import { afterAll, describe, expect, onTestFinished, test } from 'vitest'
-import { closeBrowser, theBrowser, whyNoBrowser } from './browser.ts'
-import { MadeUpServer, madeUpRoom, openDoor, TOKEN } from './operator-door.ts'
-
-const axe = readFileSync(createRequire(import.meta.url).resolve('axe-core/axe.min.js'), 'utf8')
+import { afterAll, describe, expect, test } from 'vitest'
+import { closeBrowser, whyNoBrowser } from './browser.ts'
+import { confirm, findings, openPage } from './monitor-page.ts'
+import { MadeUpServer, madeUpRoom, openDoor } from './operator-door.ts'
 
 afterAll(closeBrowser)
 
 async function openMonitor(server: MadeUpServer, width = 1280): Promise<Page> {
-  const { port } = openDoor(server)
-  const page = await (await theBrowser()).newPage({ viewport: { width, height: 800 } })
-  onTestFinished(() => page.close())
-  page.setDefaultTimeout(45_000)
-  await page.goto(`http://127.0.0.1:${port}/?token=${TOKEN}`)
+  const page = await openPage(openDoor(server).port, width)
   await page.locator('#people tr').filter({ hasText: 'Ann' }).waitFor()
   return page
-}
-
-/** Fills in the dialog, and waits until it has closed. */
-async function confirm(page: Page, button: string, text?: string): Promise<void> {
-  if (text !== undefined) await page.locator('#action-text').fill(text)
-  await page.locator('#action').getByRole('button', { name: button, exact: true }).click()
-  await page.locator('#action').waitFor({ state: 'hidden' })
-}
-
-async function findings(page: Page): Promise<string[]> {
-  await page.evaluate(axe)
-  const violations = (await page.evaluate('axe.run().then(({ violations }) => violations)')) as {
-    id: string
-    nodes: { html: string; failureSummary: string }[]
-  }[]
-  return violations.flatMap(({ id, nodes }) =>
-    nodes.map(({ html, failureSummary }) => `${id}: ${html} ${failureSummary}`)
-  )
 }
 
 describe.skipIf(whyNoBrowser !== undefined)('in a browser', () => {

@@ -10,7 +10,14 @@ import {
   type ServerFigures
 } from '../server/server-figures.ts'
 import { closeBrowser, theBrowser, whyNoBrowser } from './browser.ts'
-import { MadeUpServer, madeUpFigures, madeUpRoom, openDoor, TOKEN } from './operator-door.ts'
+import {
+  MadeUpServer,
+  madeUpFigures,
+  madeUpPerson,
+  madeUpRoom,
+  openDoor,
+  TOKEN
+} from './operator-door.ts'
 
 // A browser's module, without types for this side.
 const { History, latenessBetween } = await import(
@@ -202,17 +209,36 @@ describe.skipIf(whyNoBrowser !== undefined)(
       server.allRooms = Array.from({ length: 45 }, (_, number) => madeUpRoom(`Room ${number}`))
       const { port } = openDoor(server)
       const { page } = await openMonitor(port)
-      await sees(page, '#range', '1 – 20 of 45')
-      expect(await page.locator('#previous').isDisabled()).toBe(true)
-      await page.click('#next')
-      await sees(page, '#range', '21 – 40 of 45')
-      await page.click('#next')
-      await sees(page, '#range', '41 – 45 of 45')
-      expect(await page.locator('#next').isDisabled()).toBe(true)
+      await sees(page, '#rooms-range', '1 – 20 of 45')
+      expect(await page.locator('#rooms-previous').isDisabled()).toBe(true)
+      await page.click('#rooms-next')
+      await sees(page, '#rooms-range', '21 – 40 of 45')
+      await page.click('#rooms-next')
+      await sees(page, '#rooms-range', '41 – 45 of 45')
+      expect(await page.locator('#rooms-next').isDisabled()).toBe(true)
       server.allRooms = server.allRooms.slice(0, 30)
-      await sees(page, '#range', '11 – 30 of 30')
+      await sees(page, '#rooms-range', '11 – 30 of 30')
       server.allRooms = []
       await sees(page, '#no-rooms', 'There are no rooms yet.')
+    })
+
+    test('so do players; what you look for begins at its first page', async () => {
+      const server = new MadeUpServer()
+      server.allPeople = Array.from({ length: 22 }, (_, number) => madeUpPerson(`Guest ${number}`))
+      const { port } = openDoor(server)
+      const { page } = await openMonitor(port)
+      await sees(page, '#people-range', '1 – 20 of 22')
+      await page.getByRole('button', { name: 'Next players' }).click()
+      await sees(page, '#people-range', '21 – 22 of 22')
+      expect(await page.locator('#people th').allTextContents()).toEqual(['Guest 20', 'Guest 21'])
+      await page.getByRole('button', { name: 'Previous players' }).click()
+      await sees(page, '#people-range', '1 – 20 of 22')
+      await page.getByRole('button', { name: 'Next players' }).click()
+      await sees(page, '#people-range', '21 – 22 of 22')
+      await page.fill('#find-people', 'Guest 1')
+      await sees(page, '#people-range', '1 – 11 of 11')
+      server.allPeople = []
+      await sees(page, '#no-people', 'No players are found.')
     })
 
     test('a draining server, an unreachable one, and one that is back look different', async () => {
