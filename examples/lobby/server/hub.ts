@@ -42,6 +42,8 @@ class LinkedSession extends Session {
 /** To who comes while this node may not speak: what it has may be another node's by now. */
 const notNow = new Refusal('cluster-away', 'this server has lost the others; try again in a moment')
 const PROBE_EVERY_MS = 5_000
+/** How long a drained node of a cluster waits for what others say to its clients. */
+const LAST_WORDS_MS = 1_000
 /** Of one player, at once. */
 const HISTORY_MATCHES = 20
 
@@ -80,8 +82,11 @@ export class Hub implements ClusterHub {
   readonly #linkedSessions = new Map<GatewayLink, Map<number, LinkedSession>>()
   /** Results on their way to the store; for their players these matches are not over yet. */
   #keeping = 0
-  /** While it drains: whether all have left who could go to other nodes. */
-  #areAllAway = true
+  /**
+   * While it drains: since when all have left who could go to other nodes; undefined before. What
+   * the rules there say to them first still comes by this node.
+   */
+  #allAwaySinceMs: number | undefined = Number.NEGATIVE_INFINITY
   #isMoving = false
   /** When the server ends, even if matches still run; undefined unless it drains. */
   #drainedMs: number | undefined
@@ -192,7 +197,7 @@ export class Hub implements ClusterHub {
     const { drainMs, log } = this.#options
     const nowMs = this.#options.place.nowMs()
     this.#drainedMs = nowMs + drainMs
-    this.#areAllAway = this.#options.cluster === undefined
+    if (this.#options.cluster !== undefined) this.#allAwaySinceMs = undefined
     log.info({ withinMs: drainMs, matches: this.lobby.matchCount }, 'draining')
     this.lobby.drain(drainMs, nowMs)
   }
@@ -253,7 +258,8 @@ export class Hub implements ClusterHub {
     cluster.front
       .moveAway()
       .then((areAllAway) => {
-        this.#areAllAway = areAllAway
+        if (!areAllAway) this.#allAwaySinceMs = undefined
+        else this.#allAwaySinceMs ??= this.#options.place.nowMs()
       })
       .catch((error) => this.#options.log.info({ err: error }, 'players cannot move now'))
       .finally(() => {
@@ -268,7 +274,9 @@ export class Hub implements ClusterHub {
     if (cluster !== undefined && this.#drainedMs !== undefined) this.#moveAway(cluster)
     if (this.unsavable !== undefined && nowMs >= this.#probeAtMs) this.#probe(nowMs)
     if (this.#drainedMs === undefined) return
-    const isOver = this.lobby.matchCount === 0 && this.#keeping === 0 && this.#areAllAway
+    const areAllAway =
+      this.#allAwaySinceMs !== undefined && nowMs >= this.#allAwaySinceMs + LAST_WORDS_MS
+    const isOver = this.lobby.matchCount === 0 && this.#keeping === 0 && areAllAway
     if (isOver || nowMs >= this.#drainedMs) this.#options.onDrained()
   }
 
