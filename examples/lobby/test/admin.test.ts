@@ -332,7 +332,7 @@ test('a log that cannot be written is a reason not to be ready, until it can be 
   mkdirSync(file) // in its place
   const entry = { at: '', by: 'Olga', address: '::1', action: 'kick', request: {} }
   expect(() => log.write(entry)).toThrow()
-  expect(log.problem).toMatch(/EISDIR|EPERM|EACCES/)
+  expect(log.problem).toMatch(/^E[A-Z]+: /) // which one, differs by system
   rmdirSync(file)
   expect(log.problem).toBeUndefined()
   log.write(entry)
