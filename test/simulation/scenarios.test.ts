@@ -4,8 +4,8 @@ import { scenarios } from './scenarios/all.ts'
 
 const SEEDS = 15
 
-// The lobby has tests of its own.
-test.each(scenarios.filter(({ name }) => name !== 'lobby'))(
+// The lobby has tests of its own, alone and as a cluster.
+test.each(scenarios.filter(({ name }) => name !== 'lobby' && name !== 'cluster'))(
   '$name: every promise holds, seed by seed',
   { timeout: 300_000 },
   async (scenario) => {

@@ -117,6 +117,7 @@ export class ClusterNode {
       },
       owned: () => this.front.owned,
       onJoined: (self, secret) => this.#onJoined(self, secret),
+      beforeSpeaking: () => this.front.confirm(),
       onRenewed: (nodes, isNewGeneration) => {
         this.results.bring(isNewGeneration)
         this.links.setNodes(nodes)

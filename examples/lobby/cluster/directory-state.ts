@@ -249,8 +249,7 @@ export class DirectoryState {
     const player = this.#players.get(id)
     if (player === undefined) return 'gone'
     const { entry } = player
-    if (isSameNode(entry.node, self) && !player.isFree) return entry
-    if (this.#isOwned(player)) {
+    if (this.#isOwned(player) && !isSameNode(entry.node, self)) {
       this.#nodes.get(entry.node.epoch)?.wanted.add(id)
       return 'asked'
     }

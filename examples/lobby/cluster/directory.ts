@@ -241,9 +241,10 @@ export interface Directory {
   releasePlayer(id: string): Promise<void>
   findPlayer(id: string): Promise<FoundPlayer | undefined>
   /**
-   * For a connection that came back here: an entry is the player, which lives at this node now.
-   * 'asked': its node lives, and was asked for it; take it again after a renewal. 'gone': there is
-   * no such player any more.
+   * For a connection that came back here: an entry is the player, which lives at this node now. It
+   * has moved once more, even if it was this node's: another one to which it was on its way must
+   * not have it. 'asked': its node lives, and was asked for it; take it again after a renewal.
+   * 'gone': there is no such player any more.
    */
   takePlayer(id: string): Promise<PlayerEntry | 'asked' | 'gone'>
   /** Others may have these: this node has ended them. The names stay theirs for a while. */

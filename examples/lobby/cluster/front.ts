@@ -643,6 +643,26 @@ export class Front implements ClusterOutlet {
     await this.#directoryNow.letGo(unheard)
   }
 
+  /**
+   * Players that came while the directory could not be asked: those that another node has by now
+   * end here.
+   */
+  async confirm(): Promise<void> {
+    const updates = [...this.#known.values()]
+      .filter(({ where }) => where === undefined)
+      .map(({ player }) => ({
+        player: this.#entryOf(player),
+        where: this.#lobby.presenceOf(player)
+      }))
+    if (updates.length === 0) return
+    try {
+      for (const id of await this.#directoryNow.updatePlayers(updates)) this.#end(id)
+    } catch (error) {
+      // All players are registered then.
+      if (!(error instanceof DirectoryError && error.code === 'settling')) throw error
+    }
+  }
+
   /** What others have by now. */
   lose({ players, rooms }: Lost): void {
     for (const id of players) this.#end(id)

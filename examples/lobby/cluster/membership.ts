@@ -22,6 +22,11 @@ export interface MembershipOptions extends LeaseOptions {
   owned(): Omit<Owned, 'self'>
   /** A new epoch has begun; nothing is owned in it. */
   onJoined(self: NodeRef, secret: Buffer): void
+  /**
+   * This node is about to speak again: what another one took meanwhile, as the directory says, is
+   * to end here first.
+   */
+  beforeSpeaking(): Promise<void>
   /** After each renewal. `generation`: another one than before, and it was registered. */
   onRenewed(nodes: readonly NodeInfo[], isNewGeneration: boolean): void
   /** These have other owners: end them here. */
@@ -138,6 +143,8 @@ export class Membership {
 
   async #renew(lease: Lease): Promise<boolean> {
     const { directory, place, self, ...options } = this.#options
+    if (!lease.maySpeak(place.nowMs())) await this.#options.beforeSpeaking()
+    if (lease !== this.#lease) return false
     const sentMs = place.nowMs()
     const renewal = await directory.renew({
       load: this.#options.load(),

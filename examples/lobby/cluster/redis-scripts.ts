@@ -397,8 +397,7 @@ return player and {entryOf(player), isOwned(player) and 1 or 0} or false
   takePlayer: `${PRELUDE}${MUST_ASSIGN}${PLAYER_RULES}
 local player = playerOf(args[1])
 if not player then return 'gone' end
-if isOwn(player) and player.free ~= '1' then return entryOf(player) end
-if isOwned(player) then
+if isOwned(player) and not isOwn(player) then
   call('SADD', P .. 'wanted:' .. player.epoch, player.id)
   return 'asked'
 end

@@ -20,7 +20,7 @@ import { TrustedProxies } from '../gateway/trusted.ts'
 import { type Place, system } from '../place.ts'
 import { Accounts } from '../rules/accounts.ts'
 import { Bans } from '../rules/bans.ts'
-import type { RoomPage } from '../rules/details.ts'
+import type { PersonPage, RoomPage } from '../rules/details.ts'
 import type { Games } from '../rules/game.ts'
 import { Leaderboard } from '../rules/leaderboard.ts'
 import { limitsOf } from '../rules/limits.ts'
@@ -265,6 +265,11 @@ export class LobbyServer {
   /** The rooms from that place on, as operators see them. */
   rooms(from: number): RoomPage {
     return this.#hub.roomPage(from)
+  }
+
+  /** The players from that place on, as operators see them. */
+  people(from: number): PersonPage {
+    return this.#hub.lobby.people(from, '')
   }
 
   get figures(): ServerFigures {

@@ -327,8 +327,20 @@ describe.each(engines)('a directory in $name', ({ newEngine, why }) => {
     expect(claim.isYours, 'the name is kept').toBe(false)
     const taken = two.player('Ann', { moves: 1 })
     expect(await two.directory.takePlayer('id of Ann')).toEqual(taken)
-    expect(await two.directory.takePlayer('id of Ann'), 'again').toEqual(taken)
+    const again = two.player('Ann', { moves: 2 })
+    expect(await two.directory.takePlayer('id of Ann'), 'again').toEqual(again)
     expect(await one.directory.takePlayer('id of Ann')).toBe('asked')
+  })
+
+  test('a player that is taken where it was is not on its way to another node any more', async () => {
+    const { one, two } = await cluster('1', '2')
+    await one.directory.claimName(one.player('Ann'))
+    // It moved, but its new node could not say so; and its client came back to the old one.
+    const moved = two.player('Ann', { moves: 1 })
+    const taken = one.player('Ann', { moves: 1 })
+    expect(await one.directory.takePlayer('id of Ann')).toEqual(taken)
+    expect(await two.directory.updatePlayer(moved, 'lobby')).toBe(false)
+    expect(await one.directory.updatePlayer(taken, 'lobby')).toBe(true)
   })
 
   test('a player of a dead node is taken by one node, at once', async () => {

@@ -79,6 +79,7 @@ class Member {
         listings: []
       }),
       onJoined: (self) => this.joined.push(self),
+      beforeSpeaking: async () => {},
       onRenewed: (nodes, isNewGeneration) => {
         this.nodes = nodes
         if (isNewGeneration) this.generations++

@@ -276,6 +276,7 @@ describe.skipIf(whyNoRedis !== undefined)(`a directory in Redis (${whyNoRedis ??
         load: () => load,
         owned: () => ({ players: [], rooms: [], listings: [] }),
         onJoined() {},
+        async beforeSpeaking() {},
         onRenewed() {},
         onLost() {},
         onWanted() {},

@@ -3,9 +3,9 @@
 // two seats, and everybody is served again.
 import { explore, type Plan, type SimulatedHost, type SimulatedNetwork } from 'pollport/simulation'
 import { expect, test } from 'vitest'
-import type { Alarm, Place } from '../place.ts'
+import type { Place } from '../place.ts'
 import { LEASE_MS, ModelDirectory, ModelNode } from './model-nodes.ts'
-import { placeOf } from './simulated-place.ts'
+import { Stoppable } from './stoppable.ts'
 
 const HOSTS = ['10.0.0.1', '10.0.0.2', '10.0.0.3']
 const PORT = 6000
@@ -15,34 +15,6 @@ const SAYS_EVERY_MS = 100
 /** After a pause, a link has to come back and a player to come home. */
 const SERVED_WITHIN_MS = 8_000
 const SEEDS = process.platform === 'linux' ? 25 : 5
-
-/** A process that can be stopped, as by SIGSTOP: it does nothing then, and much afterwards. */
-class Stoppable {
-  readonly place: Place
-  readonly #late: (() => void)[] = []
-  #isStopped = false
-
-  constructor(host: SimulatedHost) {
-    const place = placeOf(host)
-    const ifRunning = (callback: () => void) => () =>
-      this.#isStopped ? void this.#late.push(callback) : callback()
-    this.place = { ...place, alarm: (callback): Alarm => place.alarm(ifRunning(callback)) }
-  }
-
-  stop(): void {
-    this.#isStopped = true
-  }
-
-  /** It has crashed. */
-  end(): void {
-    this.#late.length = 0
-  }
-
-  goOn(): void {
-    this.#isStopped = false
-    for (const callback of this.#late.splice(0)) callback()
-  }
-}
 
 class Nodes {
   directory = new ModelDirectory()

@@ -1,4 +1,5 @@
 // All scenarios, each in a file of its own.
+import { cluster } from './cluster.ts'
 import { datagrams } from './datagrams.ts'
 import { frames } from './frames.ts'
 import { lobby } from './lobby.ts'
@@ -6,4 +7,4 @@ import { model } from './model.ts'
 import type { Scenario } from './scenario.ts'
 import { websockets } from './websockets.ts'
 
-export const scenarios: readonly Scenario[] = [frames, datagrams, websockets, model, lobby]
+export const scenarios: readonly Scenario[] = [frames, datagrams, websockets, model, lobby, cluster]
