@@ -142,6 +142,7 @@ class LoadNode {
       onJoined: (self) => {
         this.#self = self
       },
+      beforeSpeaking: async () => {},
       onRenewed: () => {},
       onLost: () => {},
       onWanted: () => {},

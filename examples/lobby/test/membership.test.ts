@@ -57,6 +57,8 @@ class Member {
   generations = 0
   ends = 0
   rooms: string[] = []
+  /** Fulfilled when it knows what others took while it was silent. */
+  confirmed = Promise.resolve()
 
   constructor(engine: MemoryEngine, place: Place, id: string) {
     this.directory = engine.open(place, { listings() {}, chat() {}, order() {} })
@@ -79,7 +81,7 @@ class Member {
         listings: []
       }),
       onJoined: (self) => this.joined.push(self),
-      beforeSpeaking: async () => {},
+      beforeSpeaking: () => this.confirmed,
       onRenewed: (nodes, isNewGeneration) => {
         this.nodes = nodes
         if (isNewGeneration) this.generations++
@@ -162,6 +164,23 @@ test('after an outage for all, each goes on in its epoch with what it has', asyn
   expect([one.membership.self, two.membership.self]).toEqual(before)
   expect((await one.claim(clock, 'den')).owner).toEqual(two.membership.self)
   expect([one.ends, two.ends]).toEqual([0, 0])
+})
+
+test('a node that was silent speaks again when it knows what others have taken', async () => {
+  const { clock, engine, one, two } = await cluster(2)
+  engine.isAway = true
+  await clock.pass(3 * LEASE_MS)
+  expect([one, two].map(({ membership }) => membership.maySpeak())).toEqual([false, false])
+  let confirm = () => {}
+  one.confirmed = new Promise((resolve) => {
+    confirm = resolve
+  })
+  engine.isAway = false
+  await clock.pass(LEASE_MS / 2)
+  expect([one, two].map(({ membership }) => membership.maySpeak())).toEqual([false, true])
+  confirm()
+  await clock.pass(LEASE_MS / 2)
+  expect(one.membership.maySpeak()).toBe(true)
 })
 
 test.each([true, false])(
