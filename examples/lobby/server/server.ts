@@ -267,6 +267,11 @@ export class LobbyServer {
     return this.#hub.roomPage(from)
   }
 
+  /** Whether it is a node of a cluster that may act now. */
+  get maySpeak(): boolean {
+    return this.#cluster?.self !== undefined && this.#cluster.maySpeak()
+  }
+
   /** The players from that place on, as operators see them. */
   people(from: number): PersonPage {
     return this.#hub.lobby.people(from, '')

@@ -321,7 +321,7 @@ export class SimulatedCluster {
     const seats = new Map<string, string>()
     const rooms = new Map<string, string>()
     for (const [address, { server }] of this.#lives) {
-      if (server?.figures.cluster?.maySpeak !== true) continue
+      if (!server?.maySpeak) continue
       for (const { name } of server.people(0).players) own(seats, `the player ${name}`, address)
       for (const { name } of server.rooms(0).rooms) own(rooms, `the room ${name}`, address)
     }
