@@ -2,7 +2,7 @@
 // the directory starts anew. redis-scripts.ts has the same rules for Redis, and the same tests.
 // Pure: the time is passed in.
 
-import { isSameNode, type NodeRef } from '../rules/passport.ts'
+import { isSameNode, type NodeRef, type Standing } from '../rules/passport.ts'
 import type { KnownSkill, MatchRecord } from '../rules/records.ts'
 import { FIRST_SKILL, MAX_SKILLS } from '../rules/skills.ts'
 import { keyOf } from '../wire/names.ts'
@@ -135,12 +135,14 @@ export class DirectoryState {
         if (this.#nodes.get(epoch)?.beat === beat) this.#bury(epoch)
       if (settled === this.generation) this.#isSettled = true
     }
+    const wanted = [...(node?.wanted ?? [])].slice(0, MAX_WANTED)
+    for (const id of wanted) node?.wanted.delete(id)
     return {
       nodes: [...this.#nodes].map(([epoch, each]) => infoOf(epoch, each)),
       generation: this.generation,
       isSettled: this.#isSettled,
       mustRegister: node === undefined,
-      wanted: [...(node?.wanted ?? [])].slice(0, MAX_WANTED)
+      wanted
     }
   }
 
@@ -444,6 +446,13 @@ export class DirectoryState {
       if (account !== undefined) this.#claimKey(account, key)
     }
     if (applied !== undefined) this.#applied.set(journal, applied)
+  }
+
+  standing(self: NodeRef, account: string, name: string): Standing | undefined {
+    this.#mustBeHere(self)
+    const key = this.#keys.get(account) ?? keyOf(name)
+    const skill = this.#skills.get(key)?.skill
+    return skill === undefined ? undefined : { key, skill, isKnown: this.#keys.has(account) }
   }
 
   leaders(self: NodeRef, count: number) {

@@ -2,7 +2,7 @@
 // player, and what the results were. Redis or Valkey keeps it (redis-directory.ts), or the memory
 // of one process (memory-directory.ts). Each change is atomic, and names the node that makes it.
 // Knows no time: how long a lease lasts, and who is dead, is for lease.ts to say.
-import type { NodeRef } from '../rules/passport.ts'
+import type { NodeRef, Standing } from '../rules/passport.ts'
 import type { KnownSkill, MatchRecord } from '../rules/records.ts'
 import type { Presence, RoomInfo } from '../wire/protocol.ts'
 
@@ -101,7 +101,10 @@ export interface Renewal {
   readonly isSettled: boolean
   /** This node is not in this generation yet: no lease is renewed before it has registered. */
   readonly mustRegister: boolean
-  /** Players that live here and that another node asks for; see {@link Directory.letGo}. */
+  /**
+   * Players that live here and that another node has asked for since the last renewal; see
+   * {@link Directory.letGo}. It asks again as long as it wants them.
+   */
   readonly wanted: readonly string[]
 }
 
@@ -286,6 +289,8 @@ export interface Directory {
    * match that is in it, -1 if there was none.
    */
   restoreSkills(skills: readonly KnownSkill[], applied?: number): Promise<void>
+  /** What all results have come to; undefined: there are none of this account or name. */
+  standing(account: string, name: string): Promise<Standing | undefined>
   /** The best ones, and how many have played. */
   leaders(count: number): Promise<{ leaders: { name: string; skill: number }[]; players: number }>
 

@@ -220,13 +220,17 @@ export class Front implements ClusterOutlet {
         // It has gone on since, on another connection
         const isOld = found.moves > passport.moves || found.serial > passport.serial
         if (found.isOwned && isOld) return undefined
-        const entry = await this.#take(id)
-        if (entry === undefined) return undefined
-        return { ...passport, moves: entry.moves, serial: Math.max(entry.serial, passport.serial) }
+        const taken = await this.#directoryNow.takePlayer(id)
+        if (taken === 'gone') return undefined
+        if (taken !== 'asked') {
+          const serial = Math.max(taken.serial, passport.serial)
+          // Matches since the passport was written count as well
+          return { ...passport, ...(await this.#standingOf(taken)), moves: taken.moves, serial }
+        }
       } catch (error) {
-        if (!(error instanceof DirectoryError || error instanceof Refusal)) throw error
-        await this.#pause(TAKE_EVERY_MS)
+        if (!(error instanceof DirectoryError)) throw error
       }
+      await this.#pause(TAKE_EVERY_MS)
     }
     return undefined
   }
@@ -361,20 +365,20 @@ export class Front implements ClusterOutlet {
       return async () => lobby.handle(session, command, this.#place.nowMs())
     }
     return async () => {
-      const found = await this.#findSettled(session, claim.id)
-      if (found?.isOwned && !isHere && !isSameNode(found.node, this.self)) {
-        this.#send(session, found.node, undefined, [copy])
-        return
-      }
-      const entry = found && (await this.#take(claim.id, () => this.#hubNow.has(session)))
+      const { found, entry, at } = await this.#take(session, claim.id, isHere)
+      if (at !== undefined) return this.#send(session, at, undefined, [copy])
+      const standing = entry === undefined ? {} : await this.#standingOf(entry)
+      const isHereByNow = lobby.playerById(claim.id) !== undefined
       if (!this.#hubNow.has(session)) {
-        if (entry !== undefined) await this.#directoryNow.letGo([claim.id])
+        if (entry !== undefined && !isHereByNow) await this.#directoryNow.letGo([claim.id])
         return
       }
-      if (entry === undefined) return lobby.handle(session, command, this.#place.nowMs())
+      // It can have come home meanwhile by a connection that its client has given up
+      if (entry === undefined || isHereByNow)
+        return lobby.handle(session, command, this.#place.nowMs())
       if (claim.serial < entry.serial - 1)
         throw new Refusal('token-used', 'this token has been used')
-      const player = this.#revive(session, entry, claim.serial)
+      const player = this.#revive(session, entry, claim.serial, standing)
       if (player === undefined) return
       if (found?.where !== 'lobby') lobby.comeHome(session, '')
       await this.#report(player)
@@ -392,12 +396,28 @@ export class Front implements ClusterOutlet {
     }
   }
 
+  /** What this node may not know yet; it does without while the directory is away. */
+  async #standingOf({ account, name }: PlayerEntry): Promise<Pick<Passport, 'standing'>> {
+    try {
+      const standing = await this.#directoryNow.standing(account, name)
+      return standing === undefined ? {} : { standing }
+    } catch (error) {
+      if (!(error instanceof DirectoryError)) throw error
+      return {}
+    }
+  }
+
   /** Made anew from what the directory knows: whatever else there was went with its node. */
-  #revive(session: Session, entry: PlayerEntry, serial: number): Player | undefined {
+  #revive(
+    session: Session,
+    entry: PlayerEntry,
+    serial: number,
+    standing: Pick<Passport, 'standing'>
+  ): Player | undefined {
     const { id, name, account, moves } = entry
     const last = Math.max(serial, entry.serial)
     const nobody = { muted: [], said: [], hasToken: true }
-    const passport = { id, name, account, moves, serial: last, ...nobody }
+    const passport = { id, name, account, moves, serial: last, ...nobody, ...standing }
     const nowMs = this.#place.nowMs()
     const player = this.#lobby.adopt(session, passport, nowMs)
     if (player === undefined) return undefined
@@ -475,8 +495,12 @@ export class Front implements ClusterOutlet {
   }
 
   async #listLeaders(session: Session, player: Player): Promise<void> {
-    const { leaders, players } = await this.#directoryNow.leaders(SHOWN_LEADERS)
-    const skill = this.#lobby.skillOf(player)
+    const { account, name } = player
+    const [{ leaders, players }, standing] = await Promise.all([
+      this.#directoryNow.leaders(SHOWN_LEADERS),
+      this.#directoryNow.standing(account, name)
+    ])
+    const skill = standing?.skill ?? this.#lobby.skillOf(player)
     this.#hubNow.tell(session, { type: 'leaders', leaders, skill, players })
   }
 
@@ -559,7 +583,7 @@ export class Front implements ClusterOutlet {
       }
       const claim = this.#rooms.get(room)
       const isPassed = await this.#directoryNow.passRoom(keyOf(room.name), to)
-      if (!isPassed || room.isPlaying || lobby.roomOfKey(keyOf(room.name)) !== room) continue
+      if (!isPassed || !room.isIdle || lobby.roomOfKey(keyOf(room.name)) !== room) continue
       this.#rooms.delete(room) // it is not ours to release any more
       const seats = lobby.releaseRoom(room, claim?.creationId)
       this.#countSent(to, seats.length)
@@ -765,12 +789,27 @@ export class Front implements ClusterOutlet {
     }
   }
 
-  /** The entry of a player that lives here from now on; undefined: there is no such player. */
-  async #take(id: string, isWanted = () => true): Promise<PlayerEntry | undefined> {
-    for (let tries = 0; tries < TAKE_TRIES && isWanted(); tries++) {
+  /**
+   * The player of a client that came back lives here from now on. `at`: it is there, and the client
+   * has to go there; neither: there is no such player. `isHere`: where it is now, it cannot be
+   * reached; so it is taken from there, but from no other node that may have it by then.
+   */
+  async #take(
+    session: Session,
+    id: string,
+    isHere: boolean
+  ): Promise<{ found?: FoundPlayer; entry?: PlayerEntry; at?: NodeRef }> {
+    let unreachable: NodeRef | undefined
+    for (let tries = 0; tries < TAKE_TRIES && this.#hubNow.has(session); tries++) {
+      const found = await this.#findSettled(session, id)
+      if (found === undefined) return {}
+      const { node } = found
+      if (isHere) unreachable ??= node
+      const isLost = unreachable !== undefined && isSameNode(node, unreachable)
+      if (found.isOwned && !isLost && !isSameNode(node, this.self)) return { at: node }
       const taken = await this.#directoryNow.takePlayer(id)
-      if (taken === 'gone') return undefined
-      if (taken !== 'asked') return taken
+      if (taken === 'gone') return {}
+      if (taken !== 'asked') return { found, entry: taken }
       await this.#pause(TAKE_EVERY_MS)
     }
     throw new Refusal('cluster-away', 'your player is at another server; try again in a moment')

@@ -187,6 +187,10 @@ export class MemoryDirectory implements Directory {
     return this.#call('restoreSkills', (state, self) => state.restoreSkills(self, skills, applied))
   }
 
+  standing(account: string, name: string) {
+    return this.#call('standing', (state, self) => state.standing(self, account, name))
+  }
+
   leaders(count: number) {
     return this.#call('leaders', (state, self) => state.leaders(self, count))
   }

@@ -261,6 +261,12 @@ export class RedisDirectory implements Directory {
     await this.#script('restoreSkills', [JSON.stringify(skills), applied ?? ''])
   }
 
+  async standing(account: string, name: string) {
+    const reply = await this.#script('standing', [account, keyOf(name)])
+    const [key, skill, isKnown] = reply as [string, string | null, number]
+    return skill === null ? undefined : { key, skill: Number(skill), isKnown: isKnown === 1 }
+  }
+
   async leaders(count: number) {
     const reply = await this.#script('leaders', [count])
     const [players, leaders] = reply as [number, [string, string][]]

@@ -286,7 +286,7 @@ for _, epoch in ipairs(call('SMEMBERS', NODES)) do
   node[#node + 1] = epoch
   nodes[#nodes + 1] = node
 end
-local wanted = call('SRANDMEMBER', P .. 'wanted:' .. EPOCH, ${MAX_WANTED})
+local wanted = call('SPOP', P .. 'wanted:' .. EPOCH, ${MAX_WANTED})
 local mustRegister = not isHere or here[2] == '1'
 return {state[1], isSettled and 1 or 0, mustRegister and 1 or 0, wanted, nodes}
 `,
@@ -536,6 +536,12 @@ for _, one in ipairs(cjson.decode(args[1])) do
 end
 if args[2] ~= '' then setApplied(args[2]) end
 return 1
+`,
+
+  standing: `${PRELUDE}${MUST_BE_HERE}
+local known = call('HGET', P .. 'keys', args[1])
+local key = known or args[2]
+return {key, call('ZSCORE', P .. 'skills', key), known and 1 or 0}
 `,
 
   leaders: `${PRELUDE}${MUST_BE_HERE}

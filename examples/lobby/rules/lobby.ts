@@ -34,7 +34,7 @@ import { Leaderboard } from './leaderboard.ts'
 import { type Limits, TICK_PARTS } from './limits.ts'
 import { LobbyTalk } from './lobby-talk.ts'
 import type { MatchResult } from './match.ts'
-import type { Passport, SeatTicket } from './passport.ts'
+import type { Passport, SeatTicket, Standing } from './passport.ts'
 import { hearersOf, Player, sessionsOf } from './player.ts'
 import { QuickMatch } from './quick-match.ts'
 import { RatedPairs } from './rated-pairs.ts'
@@ -512,7 +512,7 @@ export class Lobby {
 
   /** Rooms in which no match runs; those of practices end with their players' stay. */
   get idleRooms(): Room[] {
-    return [...this.#rooms.values()].filter((room) => !room.isPlaying)
+    return [...this.#rooms.values()].filter((room) => room.isIdle)
   }
 
   /** Those who are connected and in no room. */
@@ -606,7 +606,7 @@ export class Lobby {
   }
 
   /** What the cluster knows of an account: under which key its results are, and its skill. */
-  learn(account: string, { key, skill, isKnown }: NonNullable<Passport['standing']>): void {
+  learn(account: string, { key, skill, isKnown }: Standing): void {
     if (isKnown) this.#accounts.learn(account, key)
     this.#skills.learn(key, skill)
   }

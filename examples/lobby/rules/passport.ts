@@ -32,10 +32,17 @@ export interface Passport {
   readonly missed?: ServerMessage
   /** The name of the room that it is in, for a word to it when that is lost. */
   readonly room?: string
-  /** Under which its skill and results are, and that skill. */
-  readonly standing?: { readonly key: string; readonly skill: number; readonly isKnown: boolean }
+  readonly standing?: Standing
   /** Where it sits down when it arrives. */
   readonly seat?: SeatTicket
+}
+
+/** What the results of an account have come to. */
+export interface Standing {
+  readonly key: string
+  readonly skill: number
+  /** Whether the key is this account's, and nobody else's. */
+  readonly isKnown: boolean
 }
 
 /** A seat in a room that comes into being where the first of its players arrives. */

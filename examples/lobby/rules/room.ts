@@ -99,6 +99,8 @@ export class Room {
   /** Without a match; undefined while there is one. */
   #idleSinceMs: number | undefined
   #match: Match | undefined
+  /** Of matches whose results are not kept yet. */
+  #ends = 0
 
   constructor(
     name: string,
@@ -125,6 +127,11 @@ export class Room {
 
   get isPlaying(): boolean {
     return this.#match !== undefined
+  }
+
+  /** No match runs, and everybody has heard of the end of the last one: its result is kept. */
+  get isIdle(): boolean {
+    return !this.isPlaying && this.#ends === 0
   }
 
   /** Of those who began the last match, by their names. */
@@ -636,7 +643,9 @@ export class Room {
     this.#match = undefined
     this.#ready.clear()
     const { number, seed } = match
+    this.#ends++
     this.#outlet.finished(this, match.players, result, ({ skills, saved }) => {
+      this.#ends--
       const end = { type: 'match-ended', match: number, ...result, skills, seed, saved } as const
       this.#tell(end)
       for (const player of this.#inside()) if (player.session === undefined) player.missed = end

@@ -126,3 +126,22 @@ test('a node that is lost ends its rooms; their players are in the lobby again',
   expect(await again.next('welcome')).toMatchObject({ name: 'Ann' })
   await until('both live at the second node', () => nodes[1].figures.players === 2)
 })
+
+test('a player whose node is lost goes on with the skill that it had there', async () => {
+  const { nodes } = await openCluster(2, { 'coin-arena.matchMs': 500 })
+  const [ann, bob] = await Person.roomOf(nodes[0], 'Ann', 'Bob')
+  for (const each of [ann, bob]) each.send({ type: 'ready' })
+  await ann.next('state')
+  ann.send({ type: 'leave' }) // that is a match lost
+  const { skills } = await bob.next('match-ended')
+  expect(skills.every(({ skill }) => skill === 1500)).toBe(false)
+  nodes[0].stop()
+  for (const each of [ann, bob]) {
+    const person = await Person.arrive(nodes[1])
+    person.send({ type: 'resume', token: tokenOf(each) })
+    await person.next('welcome')
+    person.send({ type: 'queue' })
+    const skill = skills.find(({ name }) => name === (each === ann ? 'Ann' : 'Bob'))?.skill
+    expect(await person.next('queued')).toMatchObject({ skill })
+  }
+})

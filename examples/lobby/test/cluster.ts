@@ -1,12 +1,15 @@
 // A lobby of several real processes, as operators start them: nodes by the command, and what each
 // of them says at its operators' port. Depends on no test runner.
 import { type ChildProcess, spawn } from 'node:child_process'
+import { randomBytes } from 'node:crypto'
 import { once } from 'node:events'
 import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { setTimeout as delay } from 'node:timers/promises'
 import { fileURLToPath } from 'node:url'
+import type { Directory } from '../cluster/directory.ts'
+import { RedisDirectory } from '../cluster/redis-directory.ts'
 import type { PersonPage, RoomPage } from '../rules/details.ts'
 import type { MatchRecord } from '../rules/records.ts'
 import type { ServerFigures } from '../server/server-figures.ts'
@@ -217,6 +220,21 @@ export class Cluster {
       await disk.close()
     }
     return all
+  }
+
+  /** What the nodes know together, as one node more sees it. To be left and closed. */
+  async openDirectory(): Promise<Directory> {
+    const nothing = () => {}
+    const directory = new RedisDirectory({
+      url: this.url,
+      events: { listings: nothing, chat: nothing, order: nothing },
+      randomBytes
+    })
+    await directory.opened
+    const journal = `memory ${randomBytes(8).toString('hex')}`
+    const addresses = { address: '127.0.0.1:1', operatorAddress: '127.0.0.1:1' }
+    await directory.join({ id: 'looker', ...addresses, secret: randomBytes(32), journal })
+    return directory
   }
 
   /** Ends the nodes in order: their stores are whole afterwards. */

@@ -1,7 +1,9 @@
 // A crowd at a cluster, and what must hold of it whatever happens to nodes and to Redis: no seat
 // twice, no room with two owners, no finished match lost. Depends on no test runner.
 import { setTimeout as delay } from 'node:timers/promises'
+import { changesOf } from '../cluster/skill-changes.ts'
 import type { MatchRecord } from '../rules/records.ts'
+import { FIRST_SKILL } from '../rules/skills.ts'
 import type { Cluster, ClusterNode, Door } from './cluster.ts'
 import { Guest } from './guests.ts'
 
@@ -13,6 +15,8 @@ const LOOK_EVERY_MS = 200
 const LOOKS_OF_A_MOVE = 4
 /** A machine that stands still for a while is no reason to give up. */
 const MOST_BETWEEN_LOOKS_MS = 100
+/** Skills have one digit after the point. */
+const ROUNDING = 0.05
 
 /** Waits until it is true. Returns for how long; throws when it takes more than `mostMs`. */
 export async function until(what: () => string, isTrue: () => boolean, mostMs: number) {
@@ -183,21 +187,35 @@ export class Crowd {
     return heard.size
   }
 
-  /** Every skill is as the last match left it: asked at any node, which asks Redis. */
-  async checkSkills(withinMs: number): Promise<void> {
+  /** Nobody begins a match any more. Fulfilled when none runs. */
+  async rest(withinMs: number): Promise<void> {
     for (const guest of this.guests) guest.plays = false
-    const check = async (guest: Guest) => {
-      const isRight = ({ skill }: { skill: number }) => skill === guest.skill
-      await guest
-        .ask({ type: 'leaders' }, 'leaders', isRight, withinMs)
-        .catch(() => this.broken.push(`${guest.name} should have skill ${guest.skill}`))
-    }
+    const playing = () => this.guests.filter(({ isPlaying }) => isPlaying)
     await until(
-      () => 'no match runs',
-      () => this.guests.every(({ isPlaying }) => !isPlaying),
+      () => `no match runs, but for ${playing().join('\n')}`,
+      () => playing().length === 0,
       withinMs
     )
-    await Promise.all(this.guests.filter(({ skill }) => skill !== undefined).map(check))
+  }
+
+  /**
+   * After the nodes have ended: what Redis has of each guest's skill is the sum of all matches on
+   * all disks. A player who was told of a skill while results were on their way may have seen
+   * another one.
+   */
+  async checkSkills(): Promise<void> {
+    const skills = new Map(this.guests.map(({ name }) => [name, FIRST_SKILL]))
+    for (const matches of (await this.#cluster.kept()).values())
+      for (const { name, change = 0 } of matches.flatMap(changesOf))
+        skills.set(name, (skills.get(name) ?? FIRST_SKILL) + change)
+    const directory = await this.#cluster.openDirectory()
+    for (const [name, skill] of skills) {
+      const kept = (await directory.standing('', name))?.skill ?? FIRST_SKILL
+      if (Math.abs(kept - skill) > ROUNDING)
+        this.broken.push(`${name} should have skill ${skill.toFixed(1)}, and has ${kept}`)
+    }
+    await directory.leave()
+    directory.close()
   }
 
   /** What was broken until now. */

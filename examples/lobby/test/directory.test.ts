@@ -319,6 +319,7 @@ describe.each(engines)('a directory in $name', ({ newEngine, why }) => {
     expect(await two.directory.takePlayer('id of Ann')).toBe('asked')
     expect((await two.renew()).wanted).toEqual([])
     expect((await one.renew()).wanted).toEqual(['id of Ann'])
+    expect((await one.renew()).wanted, 'unless it is asked for again').toEqual([])
     expect(await two.directory.takePlayer('id of Ann')).toBe('asked')
     await one.directory.letGo(['id of Ann', 'id of nobody'])
     expect((await one.renew()).wanted).toEqual([])
@@ -636,6 +637,13 @@ describe.each(engines)('a directory in $name', ({ newEngine, why }) => {
     expect(await directory.recordMatches(0, both)).toBe(1)
     await two.directory.restoreSkills([], -1)
     expect(await two.directory.recordMatches(0, [record({ Cy: 5, Ann: -5 })])).toBe(0)
+    expect(await one.directory.standing('account of Cy', 'Cyril')).toEqual({
+      key: keyOf('Cy'),
+      skill: 1505,
+      isKnown: true
+    })
+    expect(await one.directory.standing('another', 'cy')).toMatchObject({ isKnown: false })
+    expect(await one.directory.standing('another', 'Dan')).toBeUndefined()
     expect(await two.directory.leaders(2)).toEqual({
       players: 3,
       leaders: [

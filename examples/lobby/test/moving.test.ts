@@ -110,6 +110,23 @@ test('a connection that was given up does not take the seat from the one that ca
 })
 
 describe('a room that moves', () => {
+  test('waits until its players have heard of the end of their match', () => {
+    const table = new Table()
+    const keep = table.keep
+    let kept = () => {}
+    table.keep = (match, then) => {
+      kept = () => keep(match, then)
+    }
+    const [ann, bob] = table.roomOf('Ann', 'Bob')
+    for (const each of [ann, bob]) table.do(each, { type: 'ready' })
+    table.playToTheEnd(ann)
+    expect(table.lobby.matchCount).toBe(0)
+    expect(table.lobby.idleRooms).toEqual([])
+    kept()
+    expect(types(table, bob).at(-1)).toBe('match-ended')
+    expect(table.lobby.idleRooms).toHaveLength(1)
+  })
+
   test('is the same room elsewhere: host, members, readiness, spectators, password', () => {
     const [one, other] = [new Table(), new Table()]
     const [ann, bob] = [one.player('Ann'), one.player('Bob')]
