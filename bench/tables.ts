@@ -57,6 +57,9 @@ export function tableOf(question: QuestionReport): string {
   return `## ${question.name}: ${question.title}\n\n${parts.join('\n')}\n${goals.join('')}`
 }
 
+/** It is not in the package, in which README.md is. */
+const PAGE = 'https://github.com/pollport/pollport/blob/main/docs/performance.md'
+
 /** What the author of a game server asks first; docs/performance.md has the rest. */
 const readmeRows = [
   'tcp-echo, 1,000 connections',
@@ -81,7 +84,7 @@ export function readmeSection(report: Report): string {
     '',
     summaryTable(chosen as string[][]),
     '',
-    `${held} of ${goals.length} goals hold: [all rows](docs/performance.md#the-goals).`,
+    `${held} of ${goals.length} goals hold: [all rows](${PAGE}#the-goals).`,
     '',
     origins(report),
     ''

@@ -75,6 +75,9 @@ function writeSettings() {
   })
 }
 
+/** What is about more than one machine stays there. */
+const project = 'https://github.com/pollport/pollport/blob/main'
+
 function writePages() {
   const [before, after] = read('examples', 'lobby', 'README.md').split(/^## Tests$/m)
   if (after === undefined) throw new Error('make-template: where are the tests of the lobby?')
@@ -82,7 +85,9 @@ function writePages() {
     links.reduce((changed, [from, to]) => replace(changed, from, to), text)
   const lobbyPage = withLinks(`${before.trimEnd()}\n`, [
     ['../../docs/your-own-game.md', 'your-own-game.md'],
-    ['](deploy/README.md)', '](../deploy/README.md)']
+    ['](deploy/README.md)', '](../deploy/README.md)'],
+    ['](deploy/cluster/README.md)', `](${project}/examples/lobby/deploy/cluster/README.md)`],
+    ['](../../docs/scaling.md)', `](${project}/docs/scaling.md)`]
   ])
   write('docs/lobby.md', lobbyPage)
   cpSync(join(root, 'docs', 'your-own-game.md'), join(template, 'docs', 'your-own-game.md'))
