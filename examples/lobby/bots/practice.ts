@@ -49,6 +49,7 @@ export class PracticeBots implements GatewayLink {
   readonly #hub: HubLink
   readonly #place: Place
   readonly #maxBots: number
+  readonly #onMistake: (game: Game, error: unknown) => void
   readonly #bots = new Map<number, PracticeBot>()
   /** What is to be done once the hub has finished what it does: it must not be called back. */
   readonly #todo: (() => void)[] = []
@@ -59,8 +60,10 @@ export class PracticeBots implements GatewayLink {
     games: Games,
     connect: (link: GatewayLink) => HubLink,
     maxBots: number,
-    place: Place
+    place: Place,
+    onMistake: (game: Game, error: unknown) => void
   ) {
+    this.#onMistake = onMistake
     this.#place = place
     this.#games = games
     this.#hub = connect(this)
@@ -118,9 +121,8 @@ export class PracticeBots implements GatewayLink {
     for (const bot of thinking as PracticeBot[]) {
       const { match } = bot
       if (match === undefined || state.match !== match.number) continue
-      const input = match.mind.think(view)
-      if (input === undefined) continue
-      const inputBytes = game.encodeInput(input)
+      const inputBytes = this.#thoughtOf(bot, match.mind, game, view)
+      if (inputBytes === undefined) continue
       this.#later(() => this.#hub.input(bot.id, state.match, ++bot.seq, inputBytes))
     }
   }
@@ -219,6 +221,18 @@ export class PracticeBots implements GatewayLink {
     this.#bots.delete(bot.id)
     bot.squad.bots.delete(bot)
     if (bot.squad.bots.size > 0) this.#readyWhenAllAreHere(bot.squad)
+  }
+
+  /** A bot whose game has made a mistake goes; the others play on. */
+  #thoughtOf(bot: PracticeBot, mind: BotMind<unknown, unknown>, game: Game, view: unknown) {
+    try {
+      const input = mind.think(view)
+      return input === undefined ? undefined : game.encodeInput(input)
+    } catch (error) {
+      this.#onMistake(game, error)
+      this.#leave(bot)
+      return undefined
+    }
   }
 
   #isToThink(bot: PracticeBot): boolean {

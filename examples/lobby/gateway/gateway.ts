@@ -192,6 +192,8 @@ export class Gateway implements GatewayLink {
   #hub: HubLink | undefined
   #nextId = 1
   #isStopping = false
+  /** The match whose states cannot be sent, so that this is logged once. */
+  #silencedMatch: number | undefined
   #messagesIn = 0
   #messagesOut = 0
 
@@ -371,6 +373,17 @@ export class Gateway implements GatewayLink {
     const game = this.#games.get(name)
     if (game === undefined) throw new Error(`this gateway does not have the game ${name}`)
     const state = new OutgoingState(game, bytes)
+    try {
+      this.#deliverState(ids, state)
+    } catch (error) {
+      // Its codec, or a view that no frame can hold. It comes again with the next state.
+      if (state.match !== this.#silencedMatch)
+        this.#log.error({ err: error, game: name, match: state.match }, 'a state cannot be sent')
+      this.#silencedMatch = state.match
+    }
+  }
+
+  #deliverState(ids: readonly number[], state: OutgoingState): void {
     const nowMs = this.#place.nowMs()
     const others: number[] = []
     for (const id of ids) {

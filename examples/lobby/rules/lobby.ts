@@ -33,7 +33,7 @@ import type { Game, Games } from './game.ts'
 import { Leaderboard } from './leaderboard.ts'
 import { type Limits, TICK_PARTS } from './limits.ts'
 import { LobbyTalk } from './lobby-talk.ts'
-import type { MatchResult } from './match.ts'
+import type { Match, MatchFailure, MatchResult } from './match.ts'
 import type { Passport, SeatTicket, Standing } from './passport.ts'
 import { hearersOf, Player, sessionsOf } from './player.ts'
 import { QuickMatch } from './quick-match.ts'
@@ -71,6 +71,8 @@ export interface Outlet {
   keep(match: MatchRecord, then: (saved: boolean) => void): void
   /** Signs accounts and resume tokens; without one they end with this lobby. */
   readonly tokenKey?: Buffer | undefined
+  /** A game has made a mistake: a match of that room has ended without a result. */
+  failed?(room: Room, match: Match, failure: MatchFailure): void
   /** Somebody was reported to the operators; {@link Lobby.reports} has it, too. */
   reported?(report: Report): void
   /** Reads a player's last matches. Calls `then` with undefined if that fails. */
@@ -117,6 +119,8 @@ export interface Kept {
 const HISTORY_COST = 10
 /** The same for a report: somebody has to read it. */
 const REPORT_COST = 20
+/** Of what is wrong with a setting: the names in it come from the sender. */
+const MAX_REASON_CHARS = 200
 /** By one player; of more the first one is heard again. */
 const MAX_MUTED = 100
 const DAY_MS = 24 * 60 * 60_000
@@ -207,6 +211,7 @@ export class Lobby {
       deliverState: outlet.deliverState,
       changed: (room) => this.#changed(room),
       finished: this.#finish.bind(this),
+      failed: (room, match, failure) => outlet.failed?.(room, match, failure),
       newMatch: () => ({ number: ++this.#matches, seed: outlet.newSeed() }),
       randomBytes: outlet.randomBytes,
       mayStart: () => !this.#isDraining
@@ -1339,13 +1344,18 @@ export class Lobby {
 
   /** The operator's settings, and what a room chooses instead. */
   #settingsOf(game: Game, chosen: Record<string, unknown> = {}): Record<string, unknown> {
+    // Before anything is copied or checked: thousands of unknown ones would be work for nothing.
+    const most = Object.keys(game.settings.shape).length
+    if (Object.keys(chosen).length > most)
+      throw new Refusal('bad-settings', `${game.title} has ${most} settings`)
     const { success, data, error } = game.settings.safeParse({
       ...this.#games.settings.get(game.name),
       ...chosen
     })
     if (success) return data
     const [issue] = error.issues
-    throw new Refusal('bad-settings', `${issue.path.join('.') || game.title}: ${issue.message}`)
+    const where = issue.path.join('.') || game.title
+    throw new Refusal('bad-settings', `${where}: ${issue.message}`.slice(0, MAX_REASON_CHARS))
   }
 
   #mustBeInLobby(player: Player): void {

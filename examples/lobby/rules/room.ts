@@ -5,7 +5,13 @@ import { type MemberInfo, Refusal, type RoomInfo, type ServerMessage } from '../
 import type { RoomDetail } from './details.ts'
 import type { Game, GameEvent } from './game.ts'
 import type { Limits } from './limits.ts'
-import { type Audience, type EncodedView, Match, type MatchResult } from './match.ts'
+import {
+  type Audience,
+  type EncodedView,
+  Match,
+  type MatchFailure,
+  type MatchResult
+} from './match.ts'
 import { PasswordTries } from './password-tries.ts'
 import { hearersOf, type Player, sessionsOf } from './player.ts'
 import { SeatTurns } from './seat-turns.ts'
@@ -37,6 +43,8 @@ export interface RoomOutlet {
     result: MatchResult,
     then: (kept: KeptMatch) => void
   ): void
+  /** The game has made a mistake: that match has ended without a result. */
+  failed(room: Room, match: Match, failure: MatchFailure): void
   /** A number that no other match of this server has had, and a seed. */
   newMatch(): { number: number; seed: string }
   /** Nobody can guess them. */
@@ -578,8 +586,10 @@ export class Room {
 
   #lookAtClock(nowMs: number): void {
     if (this.#startsMs !== undefined && nowMs >= this.#startsMs) this.#start(nowMs)
-    const result = this.#match?.result(nowMs)
-    if (this.#match !== undefined && result !== undefined) this.#end(this.#match, result)
+    const match = this.#match
+    const result = match?.result(nowMs)
+    if (match !== undefined && result !== undefined) this.#end(match, result)
+    else if (match?.failure !== undefined) this.#giveUp(match, match.failure)
   }
 
   #start(nowMs: number): void {
@@ -634,6 +644,19 @@ export class Room {
   #show(match: Match, audience: Audience, to: Iterable<Player>): void {
     const view = match.viewFor(audience)
     if (view !== undefined) this.#outlet.deliverState(sessionsOf(to), view)
+  }
+
+  /** It ends without a result, and the room is open again. */
+  #giveUp(match: Match, failure: MatchFailure): void {
+    this.#match = undefined
+    this.#ready.clear()
+    const { number, seed } = match
+    const end = { winners: [], scores: [], skills: [], seed, saved: true }
+    const text = 'The game made a mistake: this match has no result. The operators can read why.'
+    this.#tell({ type: 'match-ended', match: number, ...end })
+    this.#tell({ type: 'announcement', to: 'you', text })
+    this.#outlet.failed(this, match, failure)
+    this.#outlet.changed(this)
   }
 
   /**

@@ -10,10 +10,11 @@ import type { RoomPage } from '../rules/details.ts'
 import { TICKS_PER_SECOND } from '../rules/game.ts'
 import { type Limits, TICK_PARTS } from '../rules/limits.ts'
 import { type Kept, Lobby, type LobbyGames } from '../rules/lobby.ts'
-import type { EncodedView } from '../rules/match.ts'
+import type { EncodedView, Match, MatchFailure } from '../rules/match.ts'
 import type { NodeRef, Passport } from '../rules/passport.ts'
 import type { MatchRecord, Store } from '../rules/records.ts'
 import type { Report } from '../rules/reports.ts'
+import type { Room } from '../rules/room.ts'
 import { Session } from '../rules/session.ts'
 import { encodeState } from '../wire/datagram.ts'
 import {
@@ -73,6 +74,8 @@ export class Hub implements ClusterHub {
   /** Since the start, by code. */
   readonly refusals: Record<string, number> = {}
   unsavedMatches = 0
+  /** Ended by a mistake of their game. */
+  failedMatches = 0
   /** Why results cannot be saved now; undefined while they can. */
   unsavable: string | undefined
   readonly #sessions: SessionLog
@@ -101,6 +104,7 @@ export class Hub implements ClusterHub {
       dismiss: this.#dismiss.bind(this),
       keep: this.#keep.bind(this),
       history: this.#history.bind(this),
+      failed: this.#failed.bind(this),
       reported: (report: Report) => options.log.warn(report, 'a player was reported'),
       tokenKey: options.tokenKey,
       newSeed: options.newSeed,
@@ -114,7 +118,8 @@ export class Hub implements ClusterHub {
       options.games.list,
       (link) => this.connect(link),
       options.maxPracticeBots,
-      options.place
+      options.place,
+      ({ name: game }, err) => options.log.error({ err, game }, 'a bot of a game has thrown')
     )
     this.ticker = new Ticker(
       TICKS_PER_SECOND,
@@ -311,6 +316,17 @@ export class Hub implements ClusterHub {
     this.#linkedSessions.get(link)?.delete(client)
     link.dismiss(client, encode(reason.toMessage()))
     this.lobby.leave(session, this.#options.place.nowMs())
+  }
+
+  /** With all that is needed to play it again: the seed makes the same random numbers. */
+  #failed(
+    room: Room,
+    { number, seed, tick, game, settings }: Match,
+    { part, error }: MatchFailure
+  ) {
+    this.failedMatches++
+    const where = { game: game.name, part, room: room.name, match: number, tick, seed, settings }
+    this.#options.log.error({ err: error, ...where }, 'a game has thrown: its match is over')
   }
 
   #keep(match: MatchRecord, then: (saved: boolean) => void): void {

@@ -34,6 +34,7 @@ const numbers = {
     'Datagrams refused: malformed, with a wrong token, or over the rate'
   ],
   unsavedMatches: ['counter', 'Matches whose result could not be saved'],
+  failedMatches: ['counter', 'Matches that a mistake of their game has ended'],
   ticks: ['counter', 'Ticks of the server'],
   missedTicks: ['counter', 'Ticks skipped because the server was a whole tick late']
 } satisfies Record<Exclude<NumberOf<ServerFigures>, 'uptimeMs'>, [Kind, string]>

@@ -23,6 +23,8 @@ export interface ServerFigures extends GatewayFigures {
   refusals: Record<string, number>
   /** Matches whose result could not be saved. */
   unsavedMatches: number
+  /** Matches that a mistake of their game has ended. */
+  failedMatches: number
   /** Of all parts of the rooms: four times thirty a second. */
   ticks: number
   /** Skipped because the server was a whole period late. */

@@ -278,7 +278,7 @@ export class LobbyServer {
   }
 
   get figures(): ServerFigures {
-    const { lobby, ticker, refusals, unsavedMatches, isDraining } = this.#hub
+    const { lobby, ticker, refusals, unsavedMatches, failedMatches, isDraining } = this.#hub
     const gateways =
       this.#local === undefined
         ? [...this.#remotes].map(({ figures }) => figures)
@@ -312,6 +312,7 @@ export class LobbyServer {
       datagramsRefused: sum('datagramsRefused'),
       refusals: { ...refusals },
       unsavedMatches,
+      failedMatches,
       ticks: ticker.ticks,
       missedTicks: ticker.missed,
       lateness: ticker.lateness,

@@ -38,6 +38,7 @@ export function madeUpFigures(own: Partial<ServerFigures> = {}): ServerFigures {
     signIns: 9,
     refusals: { flood: 2, 'name-taken': 7 },
     unsavedMatches: 0,
+    failedMatches: 0,
     ticks: 1_845,
     missedTicks: 4,
     lateness: {
