@@ -1,26 +1,19 @@
 // Names, skill and results belong to somebody: to the account that the client keeps.
-import { mkdtempSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs'
-import { tmpdir } from 'node:os'
+import { readFileSync, statSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
-import { expect, onTestFinished, test } from 'vitest'
+import { expect, test } from 'vitest'
 import { z } from 'zod'
 import { isWindows } from '../../../test/support/system.ts'
 import { Accounts } from '../rules/accounts.ts'
 import { defineGame, gamesOf } from '../rules/game.ts'
 import { defaultLimits } from '../rules/limits.ts'
-import { RatedPairs } from '../rules/rated-pairs.ts'
 import type { Session } from '../rules/session.ts'
 import { tokenKeyIn } from '../server/token-key.ts'
 import { keyOf } from '../wire/names.ts'
 import { AccountSigner, newPlayerId, TokenSigner } from '../wire/tokens.ts'
+import { newFolder } from './folder.ts'
 import { openLobby, Person } from './person.ts'
 import { Table } from './table.ts'
-
-function newFolder(): string {
-  const folder = mkdtempSync(join(tmpdir(), 'lobby-accounts-'))
-  onTestFinished(() => rmSync(folder, { recursive: true }))
-  return folder
-}
 
 /** Somebody with a name and perhaps an account; and the account's token. */
 function enter(table: Table, name: string, token?: string) {
@@ -187,17 +180,9 @@ test('the same two rate each other only so often a day, and others still rate th
   for (const { session } of [farmer, helper]) table.lobby.leave(session, table.nowMs)
   const again = [enter(table, 'F2', farmer.account), enter(table, 'H2', helper.account)]
   expect(playMatch(table, again[0], again[1]).F2).toBe(skills.at(-1))
-  expect(playMatch(table, again[0], enter(table, 'Dan')).F2).toBeGreaterThan(skills[most])
-})
-
-test('another day is another count', () => {
-  const pairs = new RatedPairs(1)
-  expect([pairs.take('a', 'b', 1), pairs.take('b', 'a', 1), pairs.take('a', 'c', 1)]).toEqual([
-    true,
-    false,
-    true
-  ])
-  expect(pairs.take('a', 'b', 2)).toBe(true)
+  const dan = enter(table, 'Dan')
+  playMatch(table, enter(table, 'Eve'), dan)
+  expect(playMatch(table, again[0], dan).F2).toBeGreaterThan(skills[most])
 })
 
 test('accounts are forgotten with their skills, the one that played least lately first', () => {

@@ -1,7 +1,6 @@
 // What operators do, over their port: each action on a whole server with players in it, the bans
 // that stay, the audit log, and what is refused.
-import { mkdirSync, mkdtempSync, readFileSync, rmdirSync, rmSync, writeFileSync } from 'node:fs'
-import { tmpdir } from 'node:os'
+import { mkdirSync, readFileSync, rmdirSync, rmSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { Writable } from 'node:stream'
 import { pino } from 'pino'
@@ -13,6 +12,7 @@ import { AuditLog } from '../server/audit-log.ts'
 import { OperatorActions } from '../server/operator-actions.ts'
 import type { LobbyServer } from '../server/server.ts'
 import { memoryStore } from '../server/store.ts'
+import { newFolder } from './folder.ts'
 import { BEARER, MadeUpServer, openDoor } from './operator-door.ts'
 import { openLobby, Person, until } from './person.ts'
 import { Table } from './table.ts'
@@ -41,12 +41,6 @@ async function act(port: number, action: string, request: object = {}, headers =
     body: JSON.stringify(request),
     headers: { 'content-type': 'application/json', ...headers }
   })
-}
-
-function newFolder(): string {
-  const folder = mkdtempSync(join(tmpdir(), 'lobby-admin-'))
-  onTestFinished(() => rmSync(folder, { recursive: true }))
-  return folder
 }
 
 /** Ann and Bob in a match in Den. */

@@ -1,7 +1,5 @@
 // What cluster/results.ts promises: the directory has each result once, whatever it or the store
 // does.
-import { mkdtempSync, rmSync } from 'node:fs'
-import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { ClassicLevel } from 'classic-level'
 import { expect, onTestFinished, test, vi } from 'vitest'
@@ -13,14 +11,9 @@ import type { MatchRecord, Store } from '../rules/records.ts'
 import { FIRST_SKILL } from '../rules/skills.ts'
 import { memoryStore, openStore, type StoreOptions } from '../server/store.ts'
 import { keyOf } from '../wire/names.ts'
+import { newFolder } from './folder.ts'
 
 const NAMES = ['Ann', 'Bob', 'Cy', 'Dee', 'Eve']
-
-function newFolder(): string {
-  const folder = mkdtempSync(join(tmpdir(), 'lobby-results-'))
-  onTestFinished(() => rmSync(folder, { recursive: true }))
-  return folder
-}
 
 async function open(folder: string, options?: StoreOptions): Promise<Store> {
   const store = await openStore(folder, options)

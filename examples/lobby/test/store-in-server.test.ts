@@ -2,15 +2,13 @@
 // is announced as over before it is stored.
 
 import { type ChildProcess, spawn } from 'node:child_process'
-import { mkdtempSync, rmSync } from 'node:fs'
-import { tmpdir } from 'node:os'
-import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { beforeEach, expect, onTestFinished, test, vi } from 'vitest'
 import type { MatchRecord, Store } from '../rules/records.ts'
 import { FIRST_SKILL } from '../rules/skills.ts'
 import type { LobbyServer } from '../server/server.ts'
 import { openStore } from '../server/store.ts'
+import { newFolder } from './folder.ts'
 import { openLobby, Person, until } from './person.ts'
 
 /** What the store does before it keeps a match. */
@@ -33,12 +31,6 @@ vi.mock('../server/store.ts', async (original) => {
   }
   return { ...actual, openStore: open }
 })
-
-function newFolder(): string {
-  const folder = mkdtempSync(join(tmpdir(), 'lobby-store-'))
-  onTestFinished(() => rmSync(folder, { recursive: true }))
-  return folder
-}
 
 async function keptIn(folder: string): Promise<MatchRecord[]> {
   const store = await openStore(folder)

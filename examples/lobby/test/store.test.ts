@@ -3,8 +3,7 @@
 
 import { type ChildProcessByStdio, spawn } from 'node:child_process'
 import { once } from 'node:events'
-import { mkdtempSync, renameSync, rmSync, writeFileSync } from 'node:fs'
-import { tmpdir } from 'node:os'
+import { renameSync, rmSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { createInterface } from 'node:readline'
 import type { Readable } from 'node:stream'
@@ -16,16 +15,11 @@ import type { MatchRecord, Store } from '../rules/records.ts'
 import { FIRST_SKILL, Skills } from '../rules/skills.ts'
 import { memoryStore, openStore, StoreError, type StoreOptions } from '../server/store.ts'
 import { keyOf } from '../wire/protocol.ts'
+import { newFolder } from './folder.ts'
 
 vi.setConfig({ testTimeout: 120_000 })
 
 const root = fileURLToPath(new URL('../../..', import.meta.url))
-
-function newFolder(): string {
-  const folder = mkdtempSync(join(tmpdir(), 'lobby-store-'))
-  onTestFinished(() => rmSync(folder, { recursive: true }))
-  return folder
-}
 
 /** Closed at the end of the test, if not before. */
 async function open(folder: string, options?: StoreOptions): Promise<Store> {
