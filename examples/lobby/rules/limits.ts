@@ -72,6 +72,12 @@ export const limitSettings = {
     1_000_000,
     'matches a day in which the same two accounts change the skill of each other'
   ),
+  ratedPerAddressPerDay: whole(
+    10,
+    1,
+    1_000_000,
+    'matches a day that change the skill of one account by players of one address; of four players, each opponent is a third of one'
+  ),
   maxPasswordChars: whole(32, 1, 100, 'of a room, in Unicode code points'),
   practiceIdleMs: whole(
     60_000,

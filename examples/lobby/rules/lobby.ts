@@ -37,13 +37,14 @@ import type { Match, MatchFailure, MatchResult } from './match.ts'
 import type { Passport, SeatTicket, Standing } from './passport.ts'
 import { hearersOf, Player, sessionsOf } from './player.ts'
 import { QuickMatch } from './quick-match.ts'
-import { RatedPairs } from './rated-pairs.ts'
+import { dayOf, RatedPairs } from './rated-pairs.ts'
 import type { MatchRecord } from './records.ts'
 import { RemoteRooms } from './remote-rooms.ts'
 import { RemoteSpeakers } from './remote-speakers.ts'
 import { type Report, Reports } from './reports.ts'
 import {
   CODE_CHARS,
+  type Contestant,
   type Deliver,
   type DeliverState,
   type KeptMatch,
@@ -113,6 +114,7 @@ export interface Kept {
   leaders?: Leaderboard
   bans?: Bans
   accounts?: Accounts
+  ratedPairs?: RatedPairs
 }
 
 /** How many commands a question for one's history counts for: each reads the store. */
@@ -123,7 +125,6 @@ const REPORT_COST = 20
 const MAX_REASON_CHARS = 200
 /** By one player; of more the first one is heard again. */
 const MAX_MUTED = 100
-const DAY_MS = 24 * 60 * 60_000
 /** Players of a room that moves here come within so long, or not at all. */
 const ARRIVAL_MS = 5_000
 /** The seats of a practice, with the one of the player. */
@@ -205,7 +206,7 @@ export class Lobby {
     this.#tokens = new TokenSigner(key)
     this.#accountTokens = new AccountSigner(key)
     this.#accounts = kept.accounts ?? new Accounts(MAX_SKILLS)
-    this.#ratedPairs = new RatedPairs(limits.ratedPairsPerDay)
+    this.#ratedPairs = kept.ratedPairs ?? new RatedPairs(limits)
     this.#ofRooms = {
       deliver: outlet.deliver,
       deliverState: outlet.deliverState,
@@ -971,23 +972,25 @@ export class Lobby {
     result: MatchResult,
     then: (kept: KeptMatch) => void
   ): void {
-    const { accounts } = room
-    const accountOf = (name: string) => accounts.get(name) as string
     // A name that comes twice was that of somebody who has left: the last one is whose it is.
     const identities = [...new Set(players)].map((name) => {
-      const account = accountOf(name)
-      return { name, account, key: this.#accounts.keyFor(account, name) }
+      const { account, block } = room.contestants.get(name) as Contestant
+      return { name, account, key: this.#accounts.keyFor(account, name), block }
     })
     if (room.options.isPractice) {
       const skills = identities.map(({ name, key }) => ({ name, skill: this.#skills.of(key) }))
       return then({ skills, saved: true })
     }
-    const day = Math.floor(this.#outlet.dateMs() / DAY_MS)
+    const day = dayOf(this.#outlet.dateMs())
     const before = identities.map(({ key }) => this.#skills.of(key))
     const changed = this.#skills.record(
       identities.map(({ key }) => key),
       identities.filter(({ name }) => result.winners.includes(name)).map(({ key }) => key),
-      (one, other) => this.#ratedPairs.take(one, other, day)
+      {
+        mayRate: (one, other) =>
+          this.#ratedPairs.take(identities[one], identities[other], identities.length, day),
+        isNew: (at) => !this.#accounts.isKnown(identities[at].account)
+      }
     )
     const skills = identities.map(({ name }, at) => ({ name, skill: changed[at].skill }))
     const record = {

@@ -1,28 +1,86 @@
-// How often two accounts have rated each other today: more often it does not count, so that a
-// second account of one's own is no farm of skill. Pure; the day is passed in.
+// Which results of a day count. Accounts are free, so only addresses can bound what a farm of skill
+// yields: the same two accounts rate each other so many times a day, and an account is rated
+// against all players of one address so many times. Pure; the day is passed in.
+import type { MatchRecord } from './records.ts'
+import { decidedPairs } from './skills.ts'
 
-/** More pairs are not remembered: then the first ones of the day may start again. */
-const MAX_PAIRS = 200_000
+const DAY_MS = 24 * 60 * 60_000
+/** More counts are not remembered: then the first ones of the day may start again. */
+const MAX_COUNTS = 400_000
+/** Three thirds are one, or nearly. */
+const ROUNDING = 1e-6
+
+/** Somebody who has played. */
+export interface Rated {
+  /** Under which the skill is: see accounts.ts. */
+  readonly key: string
+  /** The address, or IPv6 /64; undefined: a bot of the server, or of an earlier version's store. */
+  readonly block?: string | undefined
+}
+
+export interface RatedPairsOptions {
+  readonly ratedPairsPerDay: number
+  readonly ratedPerAddressPerDay: number
+}
+
+interface Counter {
+  readonly name: string
+  readonly most: number
+  readonly adds: number
+}
+
+/** Of a day, in UTC. */
+export function dayOf(dateMs: number): number {
+  return Math.floor(dateMs / DAY_MS)
+}
 
 export class RatedPairs {
-  readonly #most: number
+  readonly #options: RatedPairsOptions
   readonly #counts = new Map<string, number>()
   #day = 0
 
-  constructor(mostADay: number) {
-    this.#most = mostADay
+  constructor(options: RatedPairsOptions) {
+    this.#options = options
   }
 
-  /** Counts a match between these two, or returns false when they had all of their day's. */
-  take(one: string, other: string, day: number): boolean {
+  /**
+   * Counts a result between these two, in a match of so many players, or returns false when one of
+   * their counts is full.
+   */
+  take(one: Rated, other: Rated, players: number, day: number): boolean {
     if (day !== this.#day) this.#counts.clear()
     this.#day = day
-    const pair = one < other ? `${one}\0${other}` : `${other}\0${one}`
-    const count = this.#counts.get(pair) ?? 0
-    if (count >= this.#most) return false
-    this.#counts.set(pair, count + 1)
-    const [first] = this.#counts.keys()
-    if (this.#counts.size > MAX_PAIRS) this.#counts.delete(first)
+    const counters = this.#countersOf(one, other, players)
+    const isFull = ({ name, most }: Counter) => (this.#counts.get(name) ?? 0) > most - ROUNDING
+    if (counters.some(isFull)) return false
+    for (const { name, adds } of counters)
+      this.#counts.set(name, (this.#counts.get(name) ?? 0) + adds)
+    for (const name of this.#counts.keys()) {
+      if (this.#counts.size <= MAX_COUNTS) break
+      this.#counts.delete(name)
+    }
     return true
+  }
+
+  /** Counts a match that a server before this one has kept. In the order in which they ended. */
+  restore({ endedAtMs, winners, identities = [] }: MatchRecord): void {
+    const won = identities.map(({ name }) => winners.includes(name))
+    if (!won.includes(true)) return
+    for (const [one, other] of decidedPairs(won))
+      this.take(identities[one], identities[other], won.length, dayOf(endedAtMs))
+  }
+
+  #countersOf(one: Rated, other: Rated, players: number): Counter[] {
+    const { ratedPairsPerDay, ratedPerAddressPerDay } = this.#options
+    const pair = [one.key, other.key].sort().join('\0')
+    const counters = [{ name: pair, most: ratedPairsPerDay, adds: 1 }]
+    // Of a match of four, each of the three opponents moves a skill by a third: see skills.ts.
+    const adds = 1 / Math.max(players - 1, 1)
+    const against = (key: string, block: string | undefined) => {
+      if (block) counters.push({ name: `${key}\0\0${block}`, most: ratedPerAddressPerDay, adds })
+    }
+    against(one.key, other.block)
+    against(other.key, one.block)
+    return counters
   }
 }

@@ -12,10 +12,10 @@ export interface MatchRecord {
   /** Of its players, after it. */
   skills: { name: string; skill: number }[]
   /**
-   * Whose results these are: see accounts.ts. A store of an earlier version has none. `change`: of
-   * the skill, by this match.
+   * Whose results these are: see accounts.ts. A store of an earlier version has none. `block`: the
+   * address, or IPv6 /64, for {@link RatedPairs}. `change`: of the skill, by this match.
    */
-  identities?: { name: string; account: string; key: string; change?: number }[]
+  identities?: { name: string; account: string; key: string; block?: string; change?: number }[]
 }
 
 /** What a store knows of a player's skill. */

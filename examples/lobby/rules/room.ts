@@ -66,6 +66,12 @@ export interface RoomOptions {
   readonly isPractice?: boolean
 }
 
+/** Who plays: later the player may be gone. */
+export interface Contestant {
+  readonly account: string
+  readonly block: string
+}
+
 // No letters and digits that people take for each other.
 const CODE_LETTERS = 'ABCDEFGHJKLMNPQRSTUVWXYZ23456789'
 export const CODE_CHARS = 8
@@ -98,8 +104,8 @@ export class Room {
   /** Those whom the host removed. */
   readonly #kicked = new ShutOut()
   readonly #tries: PasswordTries
-  /** Of those who play, or have played, in the match: their accounts, by their names. */
-  #accounts = new Map<string, string>()
+  /** Of those who play, or have played, in the match: who they are, by their names. */
+  #contestants = new Map<string, Contestant>()
   #host: Player | undefined
   /** Of those who want a seat kept. */
   readonly #turns: SeatTurns
@@ -142,9 +148,9 @@ export class Room {
     return !this.isPlaying && this.#ends === 0
   }
 
-  /** Of those who began the last match, by their names. */
-  get accounts(): ReadonlyMap<string, string> {
-    return this.#accounts
+  /** Of those who have played in the last match, by their names. */
+  get contestants(): ReadonlyMap<string, Contestant> {
+    return this.#contestants
   }
 
   get playerCount(): number {
@@ -594,7 +600,7 @@ export class Room {
 
   #start(nowMs: number): void {
     this.#startsMs = undefined
-    this.#accounts = new Map([...this.#members].map(({ name, account }) => [name, account]))
+    this.#contestants = new Map([...this.#members].map((member) => [member.name, whoIs(member)]))
     this.#match = new Match(
       {
         ...this.#outlet.newMatch(),
@@ -610,7 +616,7 @@ export class Room {
 
   /** Somebody comes into the running match: for everybody it has one player more. */
   #joinMatch(match: Match, player: Player, nowMs: number): void {
-    this.#accounts.set(player.name, player.account)
+    this.#contestants.set(player.name, whoIs(player))
     const events = match.join(player.name)
     this.#tell(matchStarted(match, nowMs))
     this.#happened(events)
@@ -675,6 +681,10 @@ export class Room {
     })
     this.#outlet.changed(this)
   }
+}
+
+function whoIs({ account, block }: Player): Contestant {
+  return { account, block }
 }
 
 function matchStarted(match: Match, nowMs: number): ServerMessage {

@@ -16,6 +16,14 @@ const TENFOLD = 400
  */
 export const MAX_SKILLS = 100_000
 
+/** What counts of a match. Players are given by their places in it. */
+export interface RatingRules {
+  /** Whether these two may still rate each other today. */
+  mayRate?: (one: number, other: number) => boolean
+  /** Whether it has no result yet: then its first match moves nobody's skill but of such others. */
+  isNew?: (player: number) => boolean
+}
+
 export class Skills {
   /** Who has not played for longest comes first. */
   readonly #byKey = new Map<string, number>()
@@ -51,18 +59,20 @@ export class Skills {
   record(
     players: readonly string[],
     winners: readonly string[],
-    /** Whether these two may still rate each other today. */
-    mayRate: (one: string, other: string) => boolean = () => true
+    { mayRate = () => true, isNew = () => false }: RatingRules = {}
   ): { name: string; skill: number }[] {
     const before = players.map((name) => this.of(name))
     if (winners.length === 0) return players.map((name, at) => ({ name, skill: before[at] }))
     const won = players.map((name) => winners.includes(name))
-    const rated = ratingPairs(players, won, mayRate)
+    const pairs = decidedPairs(won).filter(([one, other]) => mayRate(one, other))
+    const rated = new Set(pairs.map(([one, other]) => pairOf(one, other)))
     const k = K / Math.max(players.length - 1, 1)
     return players.map((name, at) => {
       let skill = before[at]
       for (const other of players.keys()) {
         if (!rated.has(pairOf(at, other))) continue
+        // Nobody knows yet what a win over this one is worth: it finds its own place first.
+        if (isNew(other) && !isNew(at)) continue
         const expected = 1 / (1 + 10 ** ((before[other] - before[at]) / TENFOLD))
         skill += k * ((won[at] ? 1 : 0) - expected)
       }
@@ -79,19 +89,11 @@ export class Skills {
   }
 }
 
-/** Those of whom one has beaten the other, and which may count. */
-function ratingPairs(
-  players: readonly string[],
-  won: readonly boolean[],
-  mayRate: (one: string, other: string) => boolean
-): Set<string> {
-  const pairs = new Set<string>()
-  for (const one of players.keys()) {
-    for (let other = 0; other < one; other++) {
-      if (won[one] !== won[other] && mayRate(players[one], players[other]))
-        pairs.add(pairOf(one, other))
-    }
-  }
+/** Those of whom one has beaten the other, by their places in the match. */
+export function decidedPairs(won: readonly boolean[]): [one: number, other: number][] {
+  const pairs: [number, number][] = []
+  for (const one of won.keys())
+    for (let other = 0; other < one; other++) if (won[one] !== won[other]) pairs.push([one, other])
   return pairs
 }
 

@@ -26,7 +26,8 @@ import { Leaderboard } from '../rules/leaderboard.ts'
 import { limitsOf } from '../rules/limits.ts'
 import type { Kept } from '../rules/lobby.ts'
 import { newSeed } from '../rules/random.ts'
-import type { Store } from '../rules/records.ts'
+import { dayOf, RatedPairs } from '../rules/rated-pairs.ts'
+import type { MatchRecord, Store } from '../rules/records.ts'
 import { MAX_SKILLS, Skills } from '../rules/skills.ts'
 import { keyOf } from '../wire/names.ts'
 import { TOKEN_KEY_BYTES } from '../wire/tokens.ts'
@@ -138,7 +139,7 @@ export class LobbyServer {
         settings,
         options,
         store,
-        await keptIn(store),
+        await keptIn(store, settings, (options.place ?? system).dateMs()),
         await store.journal()
       )
       await server.#start()
@@ -552,7 +553,7 @@ function redisAt(url: string, leaseMs: number, place: Place, log: Logger) {
     })
 }
 
-async function keptIn(store: Store): Promise<Kept> {
+async function keptIn(store: Store, settings: Settings, nowMs: number): Promise<Kept> {
   const skills = await store.skills()
   const names = new Map(await store.names())
   const leaders = new Leaderboard(MAX_SKILLS)
@@ -561,5 +562,24 @@ async function keptIn(store: Store): Promise<Kept> {
     return [key, account, keyOf(names.get(key) ?? key)] as const
   })
   const accounts = new Accounts(MAX_SKILLS, owners)
-  return { skills: new Skills(skills), leaders, bans: new Bans(await store.bans()), accounts }
+  return {
+    skills: new Skills(skills),
+    leaders,
+    bans: new Bans(await store.bans()),
+    accounts,
+    ratedPairs: await ratedToday(store, settings, nowMs)
+  }
+}
+
+/** A restart must not begin the day anew for those who farm skill. */
+async function ratedToday(store: Store, settings: Settings, nowMs: number): Promise<RatedPairs> {
+  const pairs = new RatedPairs(settings)
+  const isOfToday = ({ endedAtMs }: MatchRecord) => dayOf(endedAtMs) === dayOf(nowMs)
+  for (let count = 500; ; count *= 2) {
+    const matches = await store.recent(count)
+    const today = matches.filter(isOfToday)
+    if (today.length === matches.length && matches.length === count) continue // there may be more
+    for (const match of today.reverse()) pairs.restore(match)
+    return pairs
+  }
 }

@@ -1,0 +1,125 @@
+// Farms of skill: accounts of one's own that lose on purpose. Each of these worked once.
+import { expect, test } from 'vitest'
+import { system } from '../place.ts'
+import { defaultLimits } from '../rules/limits.ts'
+import { RatedPairs } from '../rules/rated-pairs.ts'
+import type { Session } from '../rules/session.ts'
+import { FIRST_SKILL } from '../rules/skills.ts'
+import { newFolder } from './folder.ts'
+import { openLobby, Person } from './person.ts'
+import { Table } from './table.ts'
+
+const FARM = '203.0.113.7'
+/** Between two who were equal before. */
+const A_WIN = 16
+
+/** All others leave at once. Returns the skills after it. */
+function beats(table: Table, winner: Session, ...losers: Session[]) {
+  for (const [at, session] of [winner, ...losers].entries()) {
+    table.do(session, { type: at === 0 ? 'create' : 'join', room: 'Den' })
+    table.do(session, { type: 'ready', ready: at > 0 })
+  }
+  table.do(winner, { type: 'ready' })
+  for (const loser of losers) table.do(loser, { type: 'leave' })
+  const end = table.heard(winner).findLast(({ type }) => type === 'match-ended')
+  if (end?.type !== 'match-ended') throw new Error('the match has not ended')
+  table.do(winner, { type: 'leave' })
+  table.passMs(2_000) // one address makes so many rooms a minute
+  return Object.fromEntries(end.skills.map(({ name, skill }) => [name, skill]))
+}
+
+test('a dozen fresh accounts of one address lift a player no further than one of them', () => {
+  const table = new Table()
+  const farmer = table.player('Farmer')
+  let farmed = FIRST_SKILL
+  for (let alt = 0; alt < 12; alt++) {
+    const loser = table.player(`alt ${alt}`, FARM)
+    for (let win = 0; win < 3; win++) farmed = beats(table, farmer, loser).Farmer
+  }
+  expect(farmed).toBeLessThan(FIRST_SKILL + defaultLimits.ratedPerAddressPerDay * A_WIN)
+
+  // Others still count.
+  const [dan, eve] = ['Dan', 'Eve'].map((name) => table.player(name))
+  beats(table, eve, dan)
+  expect(beats(table, farmer, dan).Farmer).toBeGreaterThan(farmed)
+})
+
+test('a first match moves the one who is new, and no skill of those who are known', () => {
+  const table = new Table()
+  const [ann, bob] = ['Ann', 'Bob'].map((name) => table.player(name))
+  const { Ann: before } = beats(table, ann, bob)
+  for (let at = 0; at < 50; at++) {
+    const alt = table.player(`alt ${at}`)
+    const skills = beats(table, ann, alt)
+    expect(skills.Ann).toBe(before)
+    expect(skills[`alt ${at}`]).toBeLessThan(FIRST_SKILL)
+    table.lobby.leave(alt, table.nowMs)
+  }
+  // And none is lost to a stranger who is better than they look.
+  expect(beats(table, table.player('Cid'), ann).Ann).toBe(before)
+})
+
+test('in a match of several, each opponent of one address is a part of its count', () => {
+  const table = new Table({ ratedPerAddressPerDay: 2 })
+  const farmer = table.player('Farmer')
+  const crowd = Array.from({ length: 3 }, (_, at) => table.player(`alt ${at}`, FARM))
+  const skills = Array.from({ length: 4 }, () => beats(table, farmer, ...crowd).Farmer)
+  expect(skills[1]).toBeGreaterThan(skills[0])
+  expect(skills.slice(2)).toEqual([skills[1], skills[1]])
+})
+
+test('another day is another count', () => {
+  const pairs = new RatedPairs({ ratedPairsPerDay: 1, ratedPerAddressPerDay: 10 })
+  const [a, b, c] = ['a', 'b', 'c'].map((key) => ({ key }))
+  const taken = [pairs.take(a, b, 2, 1), pairs.take(b, a, 2, 1), pairs.take(a, c, 2, 1)]
+  expect(taken).toEqual([true, false, true])
+  expect(pairs.take(a, b, 2, 2)).toBe(true)
+})
+
+const NOON = Date.UTC(2026, 10, 30, 12)
+
+/** A lobby that goes on with this folder, and the skills after each of so many wins in it. */
+async function winsIn(
+  store: string,
+  dateMs: number,
+  count: number,
+  loser: string,
+  accounts: (string | undefined)[] = []
+) {
+  const place = { ...system, dateMs: () => dateMs }
+  const limits = { ratedPairsPerDay: 3, ratedPerAddressPerDay: 4, messagesPerSecond: 1_000 }
+  const server = await openLobby({ store, ...limits }, { place })
+  const ann = await Person.signIn(server, 'Ann', undefined, accounts[0])
+  const bob = await Person.signIn(server, loser, undefined, accounts[1])
+  const skills: number[] = []
+  for (let win = 0; win < count; win++) {
+    for (const each of [ann, bob]) {
+      each.send({ type: each === ann ? 'create' : 'join', room: 'Den' })
+      await each.next('joined')
+    }
+    for (const each of [ann, bob]) each.send({ type: 'ready' })
+    await bob.next('match-started')
+    bob.send({ type: 'leave' })
+    const end = await ann.next('match-ended')
+    skills.push(end.skills[0].skill)
+    ann.send({ type: 'leave' })
+    await ann.next('left')
+  }
+  const [own, other] = [ann, bob].map((each) => each.all('welcome')[0].account)
+  server.stop()
+  await server.ended
+  return { skills, accounts: [own, other] }
+}
+
+test('a restart does not forget who rated whom that day, and from which address', async () => {
+  const store = newFolder()
+  const first = await winsIn(store, NOON, 2, 'Bob')
+  const second = await winsIn(store, NOON, 2, 'Bob', first.accounts)
+  expect(second.skills[0]).toBeGreaterThan(first.skills[1])
+  expect(second.skills[1]).toBe(second.skills[0]) // three of the pair
+  // With this one's first match, which moves no skill of others, the address has had its four.
+  const third = await winsIn(store, NOON, 3, 'Cid', [first.accounts[0]])
+  expect(new Set(third.skills)).toEqual(new Set([second.skills[1]]))
+  const nextDay = await winsIn(store, NOON + 24 * 60 * 60_000, 1, 'Bob', first.accounts)
+  expect(nextDay.skills[0]).toBeGreaterThan(second.skills[1])
+})
