@@ -1,7 +1,7 @@
 // One poller sends to many connections that Node's net holds, round after round, and the script
 // says what arrived: node batched-calls.mjs MODE [WHEN], where WHEN is after how many rounds a
 // filter of system calls (seccomp(2)) begins to refuse io_uring; 0 is before the poller is made.
-import { readdirSync } from 'node:fs'
+import { readdirSync, readlinkSync } from 'node:fs'
 import { connect } from 'node:net'
 import koffi from 'koffi'
 import { Poller } from 'pollport'
@@ -10,7 +10,23 @@ const CONNECTIONS = 40
 const ROUNDS = 4
 const [batchCalls, refusedAfter] = process.argv.slice(2)
 
-/** EPERM for io_uring_setup and io_uring_enter, of this thread alone. */
+const rings = () => readdirSync('/proc/self/fd').filter(isRing)
+
+/**
+ * The rings of Node's own loop are the ones that are open now. libuv ends the process when the
+ * kernel refuses them later, so the filter must let them pass.
+ */
+const lastRingOfNode = Math.max(0, ...rings().map(Number))
+
+function isRing(descriptor) {
+  try {
+    return readlinkSync(`/proc/self/fd/${descriptor}`).includes('io_uring')
+  } catch {
+    return false // it was the one that listed them
+  }
+}
+
+/** EPERM for io_uring_setup, and for io_uring_enter of a later ring; of this thread alone. */
 function refuseIoUring() {
   const program = koffi.struct('sock_fprog', { len: 'uint16', filter: 'void *' })
   const libc = koffi.load(null)
@@ -19,12 +35,14 @@ function refuseIoUring() {
   const setNoNewPrivileges = 38
   const setSeccomp = 22
   const modeFilter = 2
-  // Code, jump if so, jump if not, operand: load the call's number; is it one of these two; allow
-  // it, or answer with errno 1.
+  // Code, jump if so, jump if not, operand: load the call's number; refuse io_uring_setup, allow
+  // what is not io_uring_enter; load its descriptor, refuse the later ones; allow; answer errno 1.
   const steps = [
     [0x20, 0, 0, 0],
-    [0x15, 2, 0, 425],
-    [0x15, 1, 0, 426],
+    [0x15, 4, 0, 425],
+    [0x15, 0, 2, 426],
+    [0x20, 0, 0, 16],
+    [0x25, 1, 0, lastRingOfNode],
     [0x06, 0, 0, 0x7fff0000],
     [0x06, 0, 0, 0x00050001]
   ]
@@ -40,7 +58,6 @@ function refuseIoUring() {
     throw new Error('no PR_SET_SECCOMP')
 }
 
-const descriptors = () => readdirSync('/proc/self/fd').length
 const turn = () => new Promise((resolve) => setImmediate(resolve))
 
 async function sendToMany() {
@@ -65,7 +82,7 @@ async function sendToMany() {
     }
   }
   await until(() => connections.length === CONNECTIONS)
-  const atFirst = descriptors()
+  const atFirst = rings().length
   let expected = ''
   for (let round = 0; round < ROUNDS; round++) {
     if (round > 0 && round === Number(refusedAfter)) refuseIoUring()
@@ -76,7 +93,7 @@ async function sendToMany() {
     poller.flush()
   }
   await until(() => received.every((text) => text.length >= expected.length))
-  const forTheRing = descriptors() - atFirst
+  const forTheRing = rings().length - atFirst
   const isWhole = received.every((text) => text === expected)
   const { batchedCalls } = poller.capabilities
   poller.close()
