@@ -2,8 +2,15 @@
 // out, and so does what a sanitizer cannot stand.
 import { defineConfig } from 'vitest/config'
 
-// They read files, type-check, start compilers; and the lobby's own logic is TypeScript alone.
-const withoutAddon = ['test/house/**', 'test/types/**', 'examples/**']
+// They read files, type-check, start compilers; the lobby's own logic is TypeScript alone, and so is
+// a simulated network.
+const withoutAddon = [
+  'test/house/**',
+  'test/types/**',
+  'test/simulation/**',
+  'test/differential/simulated.test.ts',
+  'examples/**'
+]
 const notUnder = {
   // strace holds the process, and LeakSanitizer cannot look at one that is held.
   address: ['test/linux/epoll-fallback.test.ts', 'test/linux/batched-calls.test.ts'],
