@@ -2,8 +2,8 @@
 // out, and so does what a sanitizer cannot stand.
 import { defineConfig } from 'vitest/config'
 
-// They read files, type-check, start compilers; the lobby's own logic is TypeScript alone, and so is
-// a simulated network.
+// They read files, type-check, start compilers; the lobby's own logic is TypeScript alone, and so
+// is a simulated network.
 const withoutAddon = [
   'test/house/**',
   'test/types/**',
