@@ -5,6 +5,7 @@ import type { Logger } from 'pino'
 import type { Place } from '../place.ts'
 import type { NodeRef, Passport } from '../rules/passport.ts'
 import type { Store } from '../rules/records.ts'
+import { numberInName } from '../wire/names.ts'
 import type { Directory, DirectoryEvents, JoiningNode, NodeInfo } from './directory.ts'
 import { Front, type FrontHub } from './front.ts'
 import { Membership } from './membership.ts'
@@ -237,7 +238,7 @@ export class ClusterNode {
     log.info({ node: self.id, epoch: self.epoch }, 'joined the cluster')
     this.front.self = self
     this.#hubNow.lobby.useKey(key)
-    this.#hubNow.lobby.prefix = `${self.epoch.toString(36).toUpperCase()}-`
+    this.#hubNow.lobby.prefix = `${numberInName(self.epoch)}-`
     this.#switchboard?.setSelf(self)
     this.results.bring(true)
     if (this.#hasBegun) return this.links.setSelf(self)

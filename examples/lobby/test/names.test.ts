@@ -1,5 +1,6 @@
 // Nobody can take a name that looks like somebody else's.
 import { expect, test } from 'vitest'
+import { numberInName } from '../wire/names.ts'
 import { keyOf } from '../wire/protocol.ts'
 import { Table } from './table.ts'
 
@@ -27,6 +28,13 @@ test.each([
   ['bot 1', 'bot 2'],
   ['\u65e5\u672c', '\u65e5\u6728']
 ])('%s and %s are two', (one, other) => expect(keyOf(one)).not.toBe(keyOf(other)))
+
+test('numbers in names of rooms are two whenever they differ', () => {
+  // Of an epoch, which is a time; so the rooms of nodes that joined one after the other
+  const first = 1_796_020_959_000
+  const keys = Array.from({ length: 10_000 }, (_, at) => keyOf(numberInName(first + at)))
+  expect(new Set(keys).size).toBe(keys.length)
+})
 
 test('the key of a key is that key', () => {
   for (let point = 0x20; point < 0x3000; point++) {

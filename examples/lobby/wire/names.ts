@@ -14,6 +14,14 @@ export function keyOf(name: string): string {
   return skeletonOf(small.normalize('NFKC')).toLowerCase().replace(SMALL_I, 'l')
 }
 
+/**
+ * How a number is written in names that no reader may take for each other: each digit of it has
+ * another key. In base 36 they have not: I, L and 1 look alike.
+ */
+export function numberInName(number: number): string {
+  return number.toString(16).toUpperCase()
+}
+
 function skeletonOf(text: string): string {
   return unhomoglyph(text.normalize('NFD')).normalize('NFD')
 }
