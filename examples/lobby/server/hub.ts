@@ -279,9 +279,12 @@ export class Hub implements ClusterHub {
     if (cluster !== undefined && this.#drainedMs !== undefined) this.#moveAway(cluster)
     if (this.unsavable !== undefined && nowMs >= this.#probeAtMs) this.#probe(nowMs)
     if (this.#drainedMs === undefined) return
+    const isPlaying = this.lobby.matchCount > 0 || this.#keeping > 0
+    // Their room has yet to go to another node when the match is over
+    if (isPlaying && cluster !== undefined) this.#allAwaySinceMs = undefined
     const areAllAway =
       this.#allAwaySinceMs !== undefined && nowMs >= this.#allAwaySinceMs + LAST_WORDS_MS
-    const isOver = this.lobby.matchCount === 0 && this.#keeping === 0 && areAllAway
+    const isOver = !isPlaying && areAllAway
     if (isOver || nowMs >= this.#drainedMs) this.#options.onDrained()
   }
 

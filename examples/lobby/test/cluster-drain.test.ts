@@ -41,6 +41,26 @@ test('a room without a match goes on at another node, with all who are in it', a
   await people[0].next('match-started')
 })
 
+test('a room goes on at another node when its match has ended at one that drains', async () => {
+  // Longer than a drained node waits for what others say to its clients
+  const { nodes } = await openCluster(2, { 'coin-arena.matchMs': 1_800 })
+  const host = await Person.signIn(nodes[0], 'Host')
+  host.send({ type: 'create', room: 'Den' })
+  await host.next('joined')
+  const guest = await Person.signIn(nodes[1], 'Guest')
+  guest.send({ type: 'join', room: 'Den' })
+  await guest.next('joined')
+  for (const each of [host, guest]) each.send({ type: 'ready' })
+  for (const each of [host, guest]) await each.next('match-started')
+  nodes[0].drain()
+  for (const each of [host, guest]) {
+    await each.next('match-ended')
+    expect(await each.next('joined')).toMatchObject({ room: 'Den', host: 'Host' })
+    expect(each.heard.map(({ type }) => type)).not.toContain('left')
+  }
+  await nodes[0].ended
+})
+
 test('a rolling update of three nodes loses no match', async () => {
   const cluster = await openCluster(3, { 'coin-arena.matchMs': 700 })
   const old = [...cluster.nodes]
