@@ -17,7 +17,7 @@ const SIGN_IN_MS = 6_000
 export const SERVED_MS = 1_000
 const SAY_EVERY = 8
 const USUAL = new Set(['state', 'event', 'chat', 'pong', 'ready', 'countdown'])
-const MOST_OF_A_STORY = 24
+const MOST_OF_A_STORY = 60
 const LINE = /^line (\d+)$/
 /** The same again, at the same node: the place may be free, or known, in a moment. */
 const LATER = new Set(['cluster-away', 'name-taken'])
@@ -142,7 +142,7 @@ export class Guest {
     try {
       while (answer === undefined) {
         if (performance.now() > untilMs)
-          throw new Error(`${this.name} got no ${type} to ${JSON.stringify(message)}`)
+          throw new Error(`no ${type} to ${JSON.stringify(message)}: ${this}`)
         if (this.isServed) this.send(message)
         for (let look = 0; look < 50 && answer === undefined; look++)
           await new Promise((resolve) => setTimeout(resolve, 20))
@@ -253,8 +253,7 @@ export class Guest {
   // ---- What it hears ----
 
   #hear(message: ServerMessage): void {
-    if (!USUAL.has(message.type))
-      this.#note(message.type === 'error' ? `error ${message.code}` : message.type)
+    if (!USUAL.has(message.type)) this.#note(wordOf(message))
     for (const waiter of [...this.#waiting]) if (waiter.type === message.type) waiter.then(message)
     switch (message.type) {
       case 'welcome':
@@ -353,5 +352,19 @@ export class Guest {
       this.#token = undefined
     }
     this.giveUp()
+  }
+}
+
+/** Of a message, for a story. */
+function wordOf(message: ServerMessage): string {
+  switch (message.type) {
+    case 'error':
+      return `error ${message.code}`
+    case 'joined':
+      return `joined ${message.room}`
+    case 'left':
+      return `left ${message.room}${message.byNode === undefined ? '' : ` (${message.byNode})`}`
+    default:
+      return message.type
   }
 }
