@@ -50,6 +50,14 @@ export const competitors: Record<string, Competitor> = {
   'tcp-broadcast': { program: poller, role: 'fanout' },
   Epoll: { program: inNode('epoll.mjs') },
   runLoop: { program: inNode('poller-tick.mjs'), options: ['--loop', 'run-loop'] },
+  'runLoop + spinMs 0.2': {
+    program: inNode('poller-tick.mjs'),
+    options: ['--loop', 'run-loop', '--spin-ms', '0.2']
+  },
+  'runLoop + spinMs 1': {
+    program: inNode('poller-tick.mjs'),
+    options: ['--loop', 'run-loop', '--spin-ms', '1']
+  },
   'runLoop, exclusive': { program: inNode('poller-tick.mjs'), options: ['--loop', 'exclusive'] },
   'net + setInterval': { program: inNode('net-tick.mjs'), options: ['--loop', 'set-interval'] },
   'net + setImmediate': { program: inNode('net-tick.mjs'), options: ['--loop', 'set-immediate'] }

@@ -9,6 +9,7 @@ const { values, positionals } = parseArgs({
     each: { type: 'string', default: '1' },
     hz: { type: 'string', default: '60' },
     loop: { type: 'string' },
+    'spin-ms': { type: 'string', default: '0' },
     run: { type: 'boolean', default: false },
     serve: { type: 'boolean', default: false },
     framework: { type: 'string' },
@@ -28,6 +29,8 @@ export const each = Number(values.each)
 export const hz = Number(values.hz)
 /** Which loop makes the ticks. */
 export const loop = values.loop
+/** How long before a tick the loop stops to block. */
+export const spinMs = Number(values['spin-ms'])
 /** Poller inside Node's own loop. */
 export const run = values.run
 /** A server of Node's is served on a Poller, and does not listen itself. */

@@ -1,7 +1,7 @@
 // Fixed ticks on pollport: an echo server whose runLoop sends a state to everybody, too. --loop
-// run-loop | exclusive
+// run-loop | exclusive [--spin-ms milliseconds]
 import { Poller, runLoop } from 'pollport'
-import { backlog, hz, loop, state } from './arguments.mjs'
+import { backlog, hz, loop, spinMs, state } from './arguments.mjs'
 import { latenessTeller } from './lateness.mjs'
 
 const poller = new Poller()
@@ -14,6 +14,7 @@ console.log(`port ${listener.localAddress.port}`)
 await runLoop(poller, {
   hz,
   exclusive: loop === 'exclusive',
+  spinMs,
   onEvents(events) {
     for (const event of events) {
       if (event.type === 'receive') event.socket.send(event.data)

@@ -12,7 +12,15 @@ export const question: Question = {
     { name: '60 Hz', connections: 1000, bytes: 64, rate: 10_000, hz: 60 },
     { name: '128 Hz', connections: 1000, bytes: 64, rate: 10_000, hz: 128, onlyInFull: true }
   ],
-  competitors: ['C', 'runLoop', 'runLoop, exclusive', 'net + setInterval', 'net + setImmediate'],
+  competitors: [
+    'C',
+    'runLoop',
+    'runLoop + spinMs 0.2',
+    'runLoop + spinMs 1',
+    'runLoop, exclusive',
+    'net + setInterval',
+    'net + setImmediate'
+  ],
   figure: 'lateP99Ms',
   columns: ['lateP50Ms', 'lateMaxMs', 'missed', 'cpuShare', 'p50Us', 'p99Us', 'p999Us'],
   goals: [

@@ -100,6 +100,11 @@ export const leftOut: Readonly<Record<string, string | Readonly<Record<string, s
   'serve.test.ts': nodesOwn,
   'ten-thousand-connections.test.ts': processes,
   'throwing-handlers.test.ts': rawSockets,
+  'spinning-ticks.test.ts': {
+    'it polls for so long before a tick': 'a simulation has no waits that are late, and ignores it',
+    "Node's timers and promises": nodesOwn,
+    'exclusive: it spins': 'a simulation refuses `exclusive`: others have to run'
+  },
   'two-gibibytes.test.ts': resources,
   'udp-backlog.test.ts': 'it has a backend of its own',
   'udp-peers.test.ts': {

@@ -54,38 +54,42 @@ test('run(), for await, timers and sleep() go on in virtual time, and the same s
   expect(traces.size).toBe(25)
 })
 
-test('runLoop ticks in virtual time, and other hosts run meanwhile', async () => {
-  const network = new SimulatedNetwork({ seed: 1, latencyMs: 5 })
-  const server = network.host(SERVER)
-  const ticks: number[] = []
-  server.run(async () => {
-    const poller = server.poller()
-    const socket = poller.bindUdp({ address: SERVER, port: 4000 })
-    await runLoop(poller, {
-      hz: 20,
-      onEvents: (events) => {
-        for (const event of events)
-          if (event.type === 'datagram') socket.send(event.data, event.address)
-      },
-      onTick: (tick, lateMs) => {
-        ticks.push(network.now)
-        expect(lateMs).toBe(0)
-        return tick < 9
-      }
+test.each([0, 1, 1000])(
+  'runLoop ticks in virtual time, with spinMs %d, and other hosts run meanwhile',
+  async (spinMs) => {
+    const network = new SimulatedNetwork({ seed: 1, latencyMs: 5 })
+    const server = network.host(SERVER)
+    const ticks: number[] = []
+    server.run(async () => {
+      const poller = server.poller()
+      const socket = poller.bindUdp({ address: SERVER, port: 4000 })
+      await runLoop(poller, {
+        hz: 20,
+        spinMs,
+        onEvents: (events) => {
+          for (const event of events)
+            if (event.type === 'datagram') socket.send(event.data, event.address)
+        },
+        onTick: (tick, lateMs) => {
+          ticks.push(network.now)
+          expect(lateMs).toBe(0)
+          return tick < 9
+        }
+      })
     })
-  })
-  const client = network.host('10.0.0.2')
-  const echoes: number[] = []
-  client.run(async () => {
-    const poller = client.poller()
-    const socket = poller.bindUdp({ address: '10.0.0.2', port: 0 })
-    poller.timer(() => socket.send('x', { address: SERVER, port: 4000 })).set(12)
-    await poller.run(() => void echoes.push(network.now))
-  })
-  await network.run({ untilMs: 1000 })
-  expect(ticks).toEqual([0, 50, 100, 150, 200, 250, 300, 350, 400, 450])
-  expect(echoes).toEqual([22])
-})
+    const client = network.host('10.0.0.2')
+    const echoes: number[] = []
+    client.run(async () => {
+      const poller = client.poller()
+      const socket = poller.bindUdp({ address: '10.0.0.2', port: 0 })
+      poller.timer(() => socket.send('x', { address: SERVER, port: 4000 })).set(12)
+      await poller.run(() => void echoes.push(network.now))
+    })
+    await network.run({ untilMs: 1000 })
+    expect(ticks).toEqual([0, 50, 100, 150, 200, 250, 300, 350, 400, 450])
+    expect(echoes).toEqual([22])
+  }
+)
 
 test('what a program or a check throws ends the run, with the seed and the time', async () => {
   const failing = () => {
