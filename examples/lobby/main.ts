@@ -134,7 +134,7 @@ async function serve(address: string, settings: Settings, botCount: number): Pro
     throw new Mistake(
       `--bots come from ${door.bots}, which --trusted-proxies says is a proxy: leave one of them out.`
     )
-  const server = await openServer(address, await addressOf(settings.operatorHost), settings)
+  const server = await openServer(address, settings)
   const elsewhere = server.port === defaultSettings.port ? '' : ` --port ${server.port}`
   const open = address.includes(':') ? `[${address}]` : address
   console.log(`The lobby is open on ${open}:${server.port}. Ctrl-C closes it.`)
@@ -234,19 +234,17 @@ function isSecure(door: Door, { tlsCert, tlsDoors }: Settings): boolean {
 
 /** The address to open; a server can listen on all addresses, but you cannot connect to that. */
 function urlOf(door: 'web' | 'operators', settings: Settings, port: number): string {
-  const host = door === 'web' ? settings.host : settings.operatorHost
+  const host = door === 'web' ? settings.webHost || settings.host : settings.operatorHost
   const reachable = host === '0.0.0.0' || host === '::' ? 'localhost' : host
   return `${isSecure(door, settings) ? 'https' : 'http'}://${reachable.includes(':') ? `[${reachable}]` : reachable}:${port}/`
 }
 
-async function openServer(
-  address: string,
-  operatorAddress: string,
-  settings: Settings
-): Promise<LobbyServer> {
+async function openServer(address: string, settings: Settings): Promise<LobbyServer> {
+  const operatorAddress = await addressOf(settings.operatorHost)
+  const webAddress = settings.webHost === '' ? address : await addressOf(settings.webHost)
   const log = pino({ level: settings.logLevel }, pino.destination({ dest: 2, sync: true }))
   try {
-    return await LobbyServer.open(address, operatorAddress, settings, { log })
+    return await LobbyServer.open(address, operatorAddress, settings, { log, webAddress })
   } catch (error) {
     const { code, message, address, port } = error as NodeJS.ErrnoException & {
       address?: string

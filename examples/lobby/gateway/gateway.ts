@@ -76,7 +76,9 @@ const NOTHING = Buffer.alloc(0)
 export interface Doors {
   address: string
   /** undefined: another thread hands connections over to it. */
-  listen: { port: number; webPort: number | undefined; isShared: boolean } | undefined
+  listen:
+    | { port: number; webAddress: string; webPort: number | undefined; isShared: boolean }
+    | undefined
   udpPort: number
 }
 
@@ -226,24 +228,26 @@ export class Gateway implements GatewayLink {
     const { address, listen, udpPort } = doors
     try {
       if (listen !== undefined) {
-        const shared = {
-          address,
-          reusePort: listen.isShared,
-          sendBufferSize: limits.sendBufferBytes
-        }
-        this.#listener = at(listen.port, (port) => this.#poller.listenTcp({ ...shared, port }))
-        if (listen.webPort !== undefined)
-          this.#webListener = at(listen.webPort, (port) =>
-            this.#poller.listenTcp({ ...shared, port })
+        const { webAddress, isShared } = listen
+        const open = (address: string, port: number) =>
+          at(address, port, () =>
+            this.#poller.listenTcp({
+              address,
+              port,
+              reusePort: isShared,
+              sendBufferSize: limits.sendBufferBytes
+            })
           )
+        this.#listener = open(address, listen.port)
+        if (listen.webPort !== undefined) this.#webListener = open(webAddress, listen.webPort)
       }
-      this.#paths = at(udpPort, (port) => {
+      this.#paths = at(address, udpPort, (port) => {
         const onInput: HubLink['input'] = (...input) => this.#hub?.input(...input)
         return new UdpPaths({ address, port, limits: this.#limits, onInput, log, place })
       })
     } catch (error) {
       this.#poller.close()
-      throw Object.assign(error as Error, { address })
+      throw error
     }
     if (listen?.webPort === undefined && listen !== undefined) return
     this.#web = new WebDoor<Client>(
@@ -251,7 +255,7 @@ export class Gateway implements GatewayLink {
       {
         limits: this.#limits,
         origins,
-        hosts: new Hosts([settings.host, ...origins]),
+        hosts: new Hosts([settings.webHost || settings.host, ...origins]),
         proxies: this.#proxies,
         tls: webTls
       },
@@ -811,10 +815,10 @@ function isUdpRequest(frame: Buffer): boolean {
   }
 }
 
-function at<T>(port: number, open: (port: number) => T): T {
+function at<T>(address: string, port: number, open: (port: number) => T): T {
   try {
     return open(port)
   } catch (error) {
-    throw Object.assign(error as Error, { port })
+    throw Object.assign(error as Error, { address, port })
   }
 }

@@ -3,6 +3,8 @@ import type { Limits } from '../rules/limits.ts'
 
 export interface GatewaySettings extends Limits {
   host: string
+  /** '': the same as host. */
+  webHost: string
   trustedProxies: string
   /** What those are at the web port. */
   webProxies: 'http' | 'tcp'

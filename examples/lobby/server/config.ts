@@ -29,6 +29,10 @@ const serverSettings = {
     65_535,
     'of their datagrams; with more workers also the next ones; 0 takes free ones'
   ),
+  webHost: z
+    .string()
+    .default('')
+    .describe('where the web port listens, if not where --host says; 127.0.0.1 behind a proxy'),
   webPort: whole(5960, 0, 65_535, 'of the web page and its WebSockets; 0 takes a free one'),
   workers: whole(0, 0, 64, 'threads that hold the connections; 0: the main thread does'),
   store: z
@@ -63,7 +67,7 @@ const serverSettings = {
       'what the trusted proxies are at the web port: http ones set X-Forwarded-For, tcp ones must send a PROXY header there, too'
     ),
   webOrigins: names(
-    'pages that may connect (https://game.example), whose hosts are also names of the web port; without them: its own page, at an address, localhost or --host'
+    'pages that may connect (https://game.example), whose hosts are also names of the web port; without them: its own page, at an address, localhost or --web-host'
   )
     .refine(
       (text) => listOf(text).every((origin) => originOf(origin) !== undefined),

@@ -52,7 +52,7 @@ function ofTls({ tlsCert: cert, tlsKey: key, tlsDoors }: Settings): string[] {
 }
 
 function ofDoors(settings: Settings): string[] {
-  const { port, webPort, udpPort, workers, webProxies } = settings
+  const { host, port, webHost, webPort, udpPort, workers, webProxies } = settings
   const found: string[] = []
   const proxies = listOf(settings.trustedProxies)
   try {
@@ -62,7 +62,7 @@ function ofDoors(settings: Settings): string[] {
   }
   if (webProxies === 'tcp' && proxies.length === 0)
     found.push('--web-proxies tcp: there are no proxies, without --trusted-proxies')
-  if (port !== 0 && port === webPort)
+  if (port !== 0 && port === webPort && (webHost === '' || webHost === host))
     found.push(`--port and --web-port: both are ${port}, and each needs one of its own`)
   if (udpPort !== 0 && udpPort + workers - 1 > MOST_PORT)
     found.push(

@@ -70,6 +70,8 @@ export interface LobbyOptions {
   store?: Store
   /** Signs accounts and resume tokens: 32 bytes. Default: the one beside the store. */
   tokenKey?: Buffer
+  /** Where the web port listens. Default: where the others do. */
+  webAddress?: string
   /** Whether it has a page and WebSockets. A simulated place has none. Default: true. */
   hasWeb?: boolean
   /** Of the cluster. Default: the Redis of `--cluster`, if that is set. */
@@ -87,6 +89,7 @@ export class LobbyServer {
   readonly #hasWeb: boolean
   readonly #settings: Settings
   readonly #address: string
+  readonly #webAddress: string
   readonly #log: Logger
   readonly #games: Games
   readonly #store: Store
@@ -166,6 +169,7 @@ export class LobbyServer {
     this.#hasWeb = options.hasWeb ?? true
     this.#settings = settings
     this.#address = address
+    this.#webAddress = options.webAddress ?? address
     this.#log = log
     this.#games = options.games ?? gamesFor(settings, games)
     this.#store = store
@@ -382,7 +386,12 @@ export class LobbyServer {
     if (workers === 0) {
       const doors = {
         address: this.#address,
-        listen: { port, webPort: this.#hasWeb ? webPort : undefined, isShared: false },
+        listen: {
+          port,
+          webAddress: this.#webAddress,
+          webPort: this.#hasWeb ? webPort : undefined,
+          isShared: false
+        },
         udpPort
       }
       const gateway = new Gateway(doors, this.#settings, this.#log, this.#games, this.#place)
@@ -433,7 +442,12 @@ export class LobbyServer {
     const udpPort = this.#settings.udpPort === 0 ? 0 : this.#settings.udpPort + number
     const listen = this.#handsOver
       ? undefined
-      : { port: port as number, webPort: webPort as number, isShared: true }
+      : {
+          port: port as number,
+          webAddress: this.#webAddress,
+          webPort: webPort as number,
+          isShared: true
+        }
     const doors: Doors = { address: this.#address, listen, udpPort }
     const remote = new RemoteGateway({ doors, settings: this.#settings })
     remote.hub = this.#connect(remote)
@@ -492,7 +506,7 @@ export class LobbyServer {
   #openDoors(port: number, webPort: number) {
     const { sendBufferBytes } = this.#settings
     const game = this.#listen(this.#address, port, sendBufferBytes)
-    return { game, web: this.#listen(this.#address, webPort, sendBufferBytes) }
+    return { game, web: this.#listen(this.#webAddress, webPort, sendBufferBytes) }
   }
 
   #listen(address: string, port: number, sendBufferSize?: number): TcpListener<never> {

@@ -107,12 +107,21 @@ test.each([
   ['--bots -1'],
   ['--bots=1.5'],
   ['--host no.such.host.invalid'],
+  ['--web-host no.such.host.invalid'],
   ['--host 192.0.2.1'] // set aside for documents: no machine has it
 ])('%s is answered with a sentence', async (args) => {
   const command = new Command(...args.split(' '))
   expect(await command.exit()).toBe(1)
   expect(command.errors).not.toMatch(/^\s+at /m)
   expect(command.errors.length).toBeGreaterThan(20)
+})
+
+test('--web-host is where the page is, and nothing else; --host is not', async () => {
+  const command = new Command('--port', '0', '--web-host', '127.0.0.2')
+  await command.open()
+  const [page, port] = await command.says(/http:\/\/127\.0\.0\.2:(\d+)\//)
+  expect((await fetch(page)).status).toBe(200)
+  await expect(fetch(`http://127.0.0.1:${port}/`)).rejects.toThrow()
 })
 
 test('a port in use is a plain sentence and exit code 1', async () => {

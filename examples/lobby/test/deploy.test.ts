@@ -106,6 +106,8 @@ test('flags and variables in the files are settings of the lobby', () => {
 
 test('game clients come in with Docker and without, and the settings decide', () => {
   expect(read('lobby.env')).toMatch(/^LOBBY_HOST=0\.0\.0\.0$/m)
+  // Whoever reached the page past Caddy could say in a header that it came from anywhere.
+  expect(read('lobby.env')).toMatch(/^LOBBY_WEB_HOST=127\.0\.0\.1$/m)
   // A flag would count before the operator's variable.
   for (const name of ['Dockerfile', 'lobby.service']) expect(read(name)).not.toContain('--host')
   expect(read('Dockerfile')).toMatch(/^ENV .*LOBBY_HOST=0\.0\.0\.0$/m)

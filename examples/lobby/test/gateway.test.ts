@@ -23,7 +23,7 @@ const state = encodeState({
 function openGateway(settings: Partial<Settings> = {}) {
   const doors = {
     address: '127.0.0.1',
-    listen: { port: 0, webPort: 0, isShared: false },
+    listen: { port: 0, webAddress: '127.0.0.1', webPort: 0, isShared: false },
     udpPort: 0
   }
   const log = pino({ level: 'silent' })
