@@ -73,6 +73,8 @@ export interface Store {
   changeBans(added: Ban | undefined, deletedIds: readonly number[]): Promise<void>
   /** Writes something, to see whether that works. Fulfilled and rejected as {@link keep}. */
   probe(): Promise<void>
+  /** Looks whether it is still there, without writing. Rejected with a {@link StoreError}. */
+  check(): Promise<void>
   /** Waits for pending writes, then closes. Calling it again does nothing. */
   close(): Promise<void>
 }

@@ -42,7 +42,10 @@ class LinkedSession extends Session {
 
 /** To who comes while this node may not speak: what it has may be another node's by now. */
 const notNow = new Refusal('cluster-away', 'this server has lost the others; try again in a moment')
+/** While results cannot be saved. */
 const PROBE_EVERY_MS = 5_000
+/** Whether the store is still there: costs one call of the system. */
+const CHECK_EVERY_MS = 2_000
 /** How long a drained node of a cluster waits for what others say to its clients. */
 const LAST_WORDS_MS = 1_000
 /** Of one player, at once. */
@@ -277,7 +280,7 @@ export class Hub implements ClusterHub {
     if (cluster !== undefined && !cluster.maySpeak()) return
     this.lobby.tick(nowMs, part)
     if (cluster !== undefined && this.#drainedMs !== undefined) this.#moveAway(cluster)
-    if (this.unsavable !== undefined && nowMs >= this.#probeAtMs) this.#probe(nowMs)
+    if (nowMs >= this.#probeAtMs) this.#lookAtStore(nowMs)
     if (this.#drainedMs === undefined) return
     const isPlaying = this.lobby.matchCount > 0 || this.#keeping > 0
     // Their room has yet to go to another node when the match is over
@@ -352,15 +355,16 @@ export class Hub implements ClusterHub {
     )
   }
 
-  /** Without matches nobody would find out that results can be saved again. */
-  #probe(nowMs: number): void {
-    this.#probeAtMs = nowMs + PROBE_EVERY_MS
-    this.#options.store.probe().then(
-      () => this.#onSaved(),
-      (error) => {
-        this.unsavable = (error as Error).message
-      }
-    )
+  /** Without matches nobody would find out that results can be saved again, or no longer. */
+  #lookAtStore(nowMs: number): void {
+    const { store } = this.#options
+    const isSaving = this.unsavable === undefined
+    this.#probeAtMs = nowMs + (isSaving ? CHECK_EVERY_MS : PROBE_EVERY_MS)
+    const look = isSaving ? store.check() : store.probe().then(() => this.#onSaved())
+    look.catch((error) => {
+      if (isSaving) this.#options.log.error({ err: error }, 'results cannot be saved')
+      this.unsavable = (error as Error).message
+    })
   }
 
   #onSaved(): void {

@@ -120,6 +120,7 @@ export function memoryStore(): Store {
     bans: async () => [],
     changeBans: async () => {},
     probe: async () => {},
+    check: async () => {},
     close: async () => {}
   }
 }
@@ -252,6 +253,14 @@ class LevelStore implements Store {
   async probe(): Promise<void> {
     const value = new Date().toISOString()
     await this.#enqueue(() => [{ type: 'put', key: 'probe', value }])
+  }
+
+  async check(): Promise<void> {
+    this.#mustBeOpen()
+    await this.#mustBeThere().catch((error) => {
+      this.#mustReopen = true // what comes back may be other files
+      throw error
+    })
   }
 
   async #enqueue(what: Waiting['what']): Promise<void> {

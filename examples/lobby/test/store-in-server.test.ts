@@ -2,8 +2,11 @@
 // is announced as over before it is stored.
 
 import { type ChildProcess, spawn } from 'node:child_process'
+import { renameSync } from 'node:fs'
+import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { beforeEach, expect, onTestFinished, test, vi } from 'vitest'
+import { isWindows } from '../../../test/support/system.ts'
 import type { MatchRecord, Store } from '../rules/records.ts'
 import { FIRST_SKILL } from '../rules/skills.ts'
 import type { LobbyServer } from '../server/server.ts'
@@ -146,6 +149,23 @@ test('a match that cannot be stored is reported as such, and the server goes on'
   await stop(server)
   expect(await keptIn(store)).toHaveLength(1)
 })
+
+// Windows lets nobody move a folder whose files are open.
+test.skipIf(isWindows)(
+  'a store whose folder is gone is noticed without a match, and so is its return',
+  async () => {
+    const above = newFolder()
+    const [store, elsewhere] = [join(above, 'store'), join(above, 'elsewhere')]
+    const server = await openLobby({ store })
+    expect(server.health.unready).toEqual([])
+    renameSync(store, elsewhere)
+    await until('it is unready', () => server.health.unready.length > 0)
+    expect(server.health.unready[0]).toMatch(/results cannot be saved: .*was it removed/)
+    expect(server.health.stuck).toEqual([]) // a new process would not help
+    renameSync(elsewhere, store)
+    await until('it is ready', () => server.health.unready.length === 0)
+  }
+)
 
 test('a store that another lobby has open is reported, and nothing of the second one stays', async () => {
   const store = newFolder()

@@ -3,7 +3,7 @@
 
 import { type ChildProcessByStdio, spawn } from 'node:child_process'
 import { once } from 'node:events'
-import { renameSync, rmSync, writeFileSync } from 'node:fs'
+import { cpSync, renameSync, rmSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { createInterface } from 'node:readline'
 import type { Readable } from 'node:stream'
@@ -410,6 +410,24 @@ test.skipIf(isWindows)(
     await store.keep(matchOf(3, { Ann: 1530, Bob: 1470 }))
     await store.close()
     expect((await roomsOf(await open(folder))).length).toBeGreaterThanOrEqual(2)
+  }
+)
+
+test.skipIf(isWindows)(
+  'a backup that takes the place of a folder that was gone is used',
+  async () => {
+    const folder = newFolder()
+    const backup = join(newFolder(), 'backup')
+    const store = await open(folder)
+    await store.keep(matchOf(1, { Ann: 1516, Bob: 1484 }))
+    await store.check()
+    cpSync(folder, backup, { recursive: true })
+    rmSync(folder, { recursive: true })
+    await expect(store.check()).rejects.toMatchObject({ code: 'STORE_GONE' })
+    cpSync(backup, folder, { recursive: true })
+    await store.keep(matchOf(2, { Ann: 1530, Bob: 1470 }))
+    await store.close()
+    expect(await roomsOf(await open(folder))).toHaveLength(2)
   }
 )
 
