@@ -4,7 +4,7 @@
 
 import { games } from '../games/index.ts'
 import type { BotMind } from '../rules/game.ts'
-import type { MemberInfo, Request, RoomInfo, ServerMessage } from '../wire/protocol.ts'
+import type { MemberInfo, RefusalCode, Request, RoomInfo, ServerMessage } from '../wire/protocol.ts'
 import { BOT_NAME, Bot, type Deed, type Move } from './bot.ts'
 
 /** Of every room, if it has more than two: for people who come later. */
@@ -40,13 +40,9 @@ const afterMatch = [
 const greetings = ['hello', 'hi', 'welcome', 'good to see you']
 
 const moves = new Set<Request['type']>(['create', 'join', 'queue', 'leave'])
-const answersToMoves = new Set<ServerMessage['type']>([
-  'joined',
-  'queued',
-  'left',
-  'kicked',
-  'error'
-])
+const answersToMoves = new Set<ServerMessage['type']>(['joined', 'queued', 'left', 'kicked'])
+/** Refusals of what it may have sent just before: a line of chat, an input, that it is ready. */
+const ofOthers = new Set<RefusalCode>(['too-fast', 'no-match', 'match-running', 'bad-input'])
 
 type Match = Extract<ServerMessage, { type: 'match-started' }>
 type MatchState = Extract<ServerMessage, { type: 'state' }>
@@ -63,7 +59,7 @@ abstract class SocialBot extends Bot {
   protected isQueued = false
   protected match: Match | undefined
   /** It has asked to enter or leave a room, and has no answer yet. */
-  #isMoving = false
+  #move: Request['type'] | undefined
   #mind: BotMind<unknown, unknown> | undefined
   #state: MatchState | undefined
   /** The name that it wants to greet. */
@@ -74,12 +70,12 @@ abstract class SocialBot extends Bot {
     // Only the server knows whether the seat is still there: after a resume it sends 'joined'.
     this.#leaveRoom()
     this.isQueued = false
-    this.#isMoving = false
+    this.#move = undefined
     this.rooms = undefined
   }
 
   protected override onMessage(message: ServerMessage): number | undefined {
-    if (answersToMoves.has(message.type)) this.#isMoving = false
+    if (answersToMoves.has(message.type) || this.#isRefusal(message)) this.#move = undefined
     switch (message.type) {
       case 'welcome':
         return this.replyMs
@@ -153,9 +149,17 @@ abstract class SocialBot extends Bot {
 
   override play(): Move | undefined {
     const { match } = this
-    if (match === undefined || this.#state?.match !== match.match) return undefined
+    // A match can start while its 'leave' is on the way: there it plays no more.
+    if (match === undefined || this.#move === 'leave') return undefined
+    if (this.#state?.match !== match.match) return undefined
     const input = this.#mind?.think(this.#state.view)
     return input === undefined ? undefined : { match: match.match, input }
+  }
+
+  /** Of its move: to a 'leave' in particular comes the answer to what it sent before, first. */
+  #isRefusal(message: ServerMessage): boolean {
+    if (message.type !== 'error') return false
+    return this.#move !== 'leave' || !ofOthers.has(message.code)
   }
 
   /** A game without bots, and a match that it only watches, need none. */
@@ -165,7 +169,7 @@ abstract class SocialBot extends Bot {
   }
 
   protected override live(): Deed | undefined {
-    if (this.#isMoving) return undefined
+    if (this.#move !== undefined) return undefined
     const request =
       this.room === undefined
         ? this.inLobby()
@@ -173,7 +177,7 @@ abstract class SocialBot extends Bot {
           ? this.inRoom()
           : this.inMatch()
     if (request === undefined) return undefined
-    this.#isMoving = moves.has(request.type)
+    if (moves.has(request.type)) this.#move = request.type
     return { send: [request] }
   }
 

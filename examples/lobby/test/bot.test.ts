@@ -171,6 +171,25 @@ test('a player joins the room of a person before any other, and leaves it when t
   expect(requestOf(quick.act())).toEqual({ type: 'leave' })
 })
 
+test('a match that starts while its leave is on the way is not played, and nothing else is asked', () => {
+  const { bot, books } = signedIn('player', 0.4)
+  bot.hear(joined(...[1, 2, 3, 4, 5, 6, 7].map((at) => member(`bot ${at}`))))
+  expect(requestOf(bot.act())).toEqual({ type: 'leave' })
+  const players = ['bot 1', 'bot 7']
+  bot.hear({ type: 'match-started', match: 1, game: 'coin-arena', players, endsInMs: 30_000 })
+  const view: ArenaView = {
+    players: players.map((_, seat) => ({ seat, x: seat * 500, y: 0, direction: 0, score: 0 })),
+    coins: [{ x: 700, y: 700 }]
+  }
+  bot.hear({ type: 'state', match: 1, tick: 1, seqs: [0, 0], view })
+  expect(bot.play()).toBeUndefined()
+  bot.hear(refusal('match-running')) // to a 'ready' before
+  expect(bot.act()).toBeUndefined()
+  expect(books.errors).toEqual([])
+  bot.hear({ type: 'left', room: 'Den' })
+  expect(bot.act()).toBeDefined()
+})
+
 test('two seats of a room are left to people, and a full, a playing or a locked one is passed over', () => {
   const { bot } = signedIn('player', chanceOf(2))
   const rooms = [
