@@ -10,6 +10,7 @@ import {
   type Request,
   type ServerMessage
 } from '../wire/protocol.ts'
+import { takeTurns } from './simulated-turns.ts'
 
 const ACT_EVERY_MS = 1_000
 /**
@@ -85,19 +86,16 @@ export class Witness {
   }
 
   async run(): Promise<void> {
-    const turn = this.#poller.timer(() => {
-      turn.set(ACT_EVERY_MS)
-      this.#act()
-    })
-    turn.set(this.#host.random.below(ACT_EVERY_MS))
-    await this.#poller.run((events) => {
-      for (const event of events) {
-        if (event.type === 'wake' || event.socket !== this.#connection) continue
-        if (event.type === 'receive')
-          for (const frame of this.#decoder.push(event.data)) this.#hear(parseMessage(frame))
-        if (event.type === 'end') event.socket.end()
-        if (event.type === 'close') this.#lose()
-      }
+    await takeTurns({
+      host: this.#host,
+      poller: this.#poller,
+      everyMs: ACT_EVERY_MS,
+      act: () => this.#act(),
+      connection: () => this.#connection,
+      onReceive: (data) => {
+        for (const frame of this.#decoder.push(data)) this.#hear(parseMessage(frame))
+      },
+      onClose: () => this.#lose()
     })
   }
 
