@@ -3,8 +3,8 @@
 // Pure: the time is passed in.
 
 import { isSameNode, type NodeRef, type Standing } from '../rules/passport.ts'
-import type { KnownSkill, MatchRecord } from '../rules/records.ts'
-import { FIRST_SKILL, MAX_SKILLS } from '../rules/skills.ts'
+import type { MatchRecord, SkillSum } from '../rules/records.ts'
+import { FIRST_SKILL, MAX_SKILLS, tenths } from '../rules/skills.ts'
 import { keyOf } from '../wire/names.ts'
 import type { Presence, RoomInfo } from '../wire/protocol.ts'
 import {
@@ -21,10 +21,11 @@ import {
   type PlayerUpdate,
   type Renewal,
   type RenewalRequest,
+  type RestoredJournal,
   type RoomClaim,
   type RoomClaimed
 } from './directory.ts'
-import { changesOf } from './skill-changes.ts'
+import { changesOf, type SkillChange } from './skill-changes.ts'
 
 /** Of a dead node's players, names are kept so long, for them to come back. */
 export const KEPT_AFTER_DEATH_MS = 30_000
@@ -80,11 +81,13 @@ export class DirectoryState {
   #codes = new Map<string, string>()
   #matchmakers = new Map<string, NodeRef>()
   /** The one that has not played for longest comes first. */
-  #skills = new Map<string, { name: string; skill: number; base: number; baseAtMs: number }>()
+  #skills = new Map<string, { name: string; skill: number; atMs: number }>()
   #keys = new Map<string, string>()
   #owners = new Map<string, string>()
   /** Of journals: the number of the last match. */
   #applied = new Map<string, number>()
+  /** Of journals that are being restored: the sums that are in the skills, by keys. */
+  #restored = new Map<string, Map<string, number>>()
 
   /** `newName`: random, for generations. */
   constructor(newName: () => string, dateMs: number) {
@@ -108,7 +111,8 @@ export class DirectoryState {
     this.#epoch = 0
     this.#secret = undefined
     for (const map of [this.#players, this.#names, this.#rooms, this.#codes]) map.clear()
-    for (const map of [this.#skills, this.#keys, this.#owners, this.#applied]) map.clear()
+    for (const map of [this.#skills, this.#keys, this.#owners]) map.clear()
+    for (const map of [this.#applied, this.#restored]) map.clear()
     this.startAnew(dateMs)
   }
 
@@ -417,35 +421,29 @@ export class DirectoryState {
     for (const [at, record] of records.entries()) {
       const number = first + at
       if (number !== (this.#applied.get(journal) as number) + 1) continue
-      for (const { key, name, account, change, skill } of changesOf(record)) {
-        const known = this.#skills.get(key)
-        const before = known?.skill ?? FIRST_SKILL
-        this.#setSkill(key, {
-          name,
-          skill: change === undefined ? skill : round(before + change),
-          base: known?.base ?? FIRST_SKILL,
-          baseAtMs: known?.baseAtMs ?? 0
-        })
-        if (account !== undefined) this.#claimKey(account, key)
+      for (const one of changesOf(record)) {
+        const { key, change, skill } = one
+        this.#setSkill(one, change === undefined ? skill : this.#skillOf(key) + change)
       }
       this.#applied.set(journal, number)
     }
     return this.#applied.get(journal)
   }
 
-  restoreSkills(self: NodeRef, skills: readonly KnownSkill[], applied?: number): void {
+  restoreSkills(self: NodeRef, sums: readonly SkillSum[], end?: RestoredJournal): void {
     this.#mustBeHere(self)
     const journal = this.#journalOf(self)
     if (this.#applied.has(journal)) return
-    for (const { key, name, account, skill, atMs } of skills) {
-      const known = this.#skills.get(key)
-      if (known !== undefined && known.baseAtMs >= atMs) continue
-      // What was applied meanwhile stays on top of it.
-      const since = known === undefined ? 0 : known.skill - known.base
-      this.#setSkill(key, { name, skill: round(skill + since), base: skill, baseAtMs: atMs })
-      if (account !== undefined) this.#claimKey(account, key)
+    const restored = this.#restored.get(journal) ?? new Map<string, number>()
+    this.#restored.set(journal, restored)
+    for (const one of sums) {
+      const { key, sum } = one
+      this.#setSkill(one, this.#skillOf(key) + sum - (restored.get(key) ?? 0))
+      restored.set(key, sum)
     }
-    if (applied !== undefined) this.#applied.set(journal, applied)
+    if (end === undefined || restored.size < end.players) return
+    this.#applied.set(journal, end.applied)
+    this.#restored.delete(journal)
   }
 
   standing(self: NodeRef, account: string, name: string): Standing | undefined {
@@ -466,12 +464,17 @@ export class DirectoryState {
     return (this.#nodes.get(self.epoch) as Node).journal
   }
 
-  #setSkill(
-    key: string,
-    value: { name: string; skill: number; base: number; baseAtMs: number }
-  ): void {
+  #skillOf(key: string): number {
+    return this.#skills.get(key)?.skill ?? FIRST_SKILL
+  }
+
+  /** Results come in any order: name and account are those of the latest match. */
+  #setSkill({ key, name, account, atMs }: SkillSum | SkillChange, skill: number): void {
+    const known = this.#skills.get(key)
+    const isLatest = known === undefined || atMs >= known.atMs
     this.#skills.delete(key)
-    this.#skills.set(key, value)
+    this.#skills.set(key, { ...(isLatest ? { name, atMs } : known), skill: tenths(skill) })
+    if (isLatest && account !== undefined) this.#claimKey(account, key)
     const [first] = this.#skills.keys()
     if (this.#skills.size <= MAX_CLUSTER_SKILLS) return
     this.#skills.delete(first)
@@ -513,9 +516,4 @@ function infoOf(epoch: number, node: Node): NodeInfo {
 
 function stale({ id, epoch }: NodeRef): DirectoryError {
   return new DirectoryError('stale', `epoch ${epoch} of node ${id} is over`)
-}
-
-/** As skills are. */
-function round(skill: number): number {
-  return Math.round(skill * 10) / 10
 }

@@ -3,7 +3,7 @@
 // of one process (memory-directory.ts). Each change is atomic, and names the node that makes it.
 // Knows no time: how long a lease lasts, and who is dead, is for lease.ts to say.
 import type { NodeRef, Standing } from '../rules/passport.ts'
-import type { KnownSkill, MatchRecord } from '../rules/records.ts'
+import type { MatchRecord, SkillSum } from '../rules/records.ts'
 import type { Presence, RoomInfo } from '../wire/protocol.ts'
 
 /** How busy a node is. */
@@ -189,6 +189,14 @@ export interface ListingChange {
   readonly gone: readonly string[]
 }
 
+/** What {@link Directory.restoreSkills} has brought. */
+export interface RestoredJournal {
+  /** The number of the last match that is in it; -1: none is. */
+  readonly applied: number
+  /** For so many players there were sums. */
+  readonly players: number
+}
+
 /** A line of the lobby's chat. */
 export interface ChatLine {
   readonly name: string
@@ -284,11 +292,12 @@ export interface Directory {
    */
   recordMatches(first: number, records: readonly MatchRecord[]): Promise<number | undefined>
   /**
-   * What the journal has brought together, as long as the directory knows nothing of it: of two
-   * nodes' skills of a player, the later one counts. `applied` ends it: the number of the last
-   * match that is in it, -1 if there was none.
+   * Some of the sums of this node's journal, as long as the directory knows nothing of it: it adds
+   * up those of all journals. A later sum of a player stands for an earlier one, so all of it can
+   * be repeated, by another process too. Ended by `end`; but if the directory lost its data
+   * meanwhile, so that it has fewer players, it still knows nothing: begin again.
    */
-  restoreSkills(skills: readonly KnownSkill[], applied?: number): Promise<void>
+  restoreSkills(sums: readonly SkillSum[], end?: RestoredJournal): Promise<void>
   /** What all results have come to; undefined: there are none of this account or name. */
   standing(account: string, name: string): Promise<Standing | undefined>
   /** The best ones, and how many have played. */

@@ -2,7 +2,7 @@
 // As one behind a network it takes time, may be away, and may lose its data.
 import type { Place } from '../place.ts'
 import type { NodeRef } from '../rules/passport.ts'
-import type { KnownSkill, MatchRecord } from '../rules/records.ts'
+import type { MatchRecord, SkillSum } from '../rules/records.ts'
 import type { Presence, RoomInfo } from '../wire/protocol.ts'
 import {
   type ChatLine,
@@ -14,6 +14,7 @@ import {
   type PlayerEntry,
   type PlayerUpdate,
   type RenewalRequest,
+  type RestoredJournal,
   type RoomClaim
 } from './directory.ts'
 import { DirectoryState } from './directory-state.ts'
@@ -183,8 +184,8 @@ export class MemoryDirectory implements Directory {
     return this.#call('recordMatches', (state, self) => state.recordMatches(self, first, records))
   }
 
-  restoreSkills(skills: readonly KnownSkill[], applied?: number) {
-    return this.#call('restoreSkills', (state, self) => state.restoreSkills(self, skills, applied))
+  restoreSkills(sums: readonly SkillSum[], end?: RestoredJournal) {
+    return this.#call('restoreSkills', (state, self) => state.restoreSkills(self, sums, end))
   }
 
   standing(account: string, name: string) {

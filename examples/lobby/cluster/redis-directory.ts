@@ -4,7 +4,7 @@
 // redis-scripts.ts; this sends them, and reads the answers.
 import { createHash } from 'node:crypto'
 import type { NodeRef } from '../rules/passport.ts'
-import type { KnownSkill, MatchRecord } from '../rules/records.ts'
+import type { MatchRecord, SkillSum } from '../rules/records.ts'
 import { keyOf } from '../wire/names.ts'
 import type { Presence, RoomInfo } from '../wire/protocol.ts'
 import type {
@@ -20,6 +20,7 @@ import type {
   PlayerUpdate,
   Renewal,
   RenewalRequest,
+  RestoredJournal,
   RoomClaim
 } from './directory.ts'
 import { DirectoryError } from './directory.ts'
@@ -257,8 +258,9 @@ export class RedisDirectory implements Directory {
     return reply === null ? undefined : Number(reply)
   }
 
-  async restoreSkills(skills: readonly KnownSkill[], applied?: number) {
-    await this.#script('restoreSkills', [JSON.stringify(skills), applied ?? ''])
+  async restoreSkills(sums: readonly SkillSum[], end?: RestoredJournal) {
+    const { applied = '', players = '' } = end ?? {}
+    await this.#script('restoreSkills', [JSON.stringify(sums), applied, players])
   }
 
   async standing(account: string, name: string) {

@@ -11,7 +11,8 @@
 //   player:ID        hash;  name:KEY  an id;  people  sorted set of ids by arrival
 //   room:KEY         hash;  code:CODE  a key;  matchmakers  hash: game -> "EPOCH ID"
 //   skills           sorted set of keys;  played  the same by the last match
-//   who, keys, owners, base  hashes of results;  applied:JOURNAL  the number of the last one
+//   who, at, keys, owners  hashes of results;  applied:JOURNAL  the number of the last one
+//   restored:JOURNAL  hash: key -> sum that is in the skill already, until that number is there
 import { FIRST_SKILL } from '../rules/skills.ts'
 import { KEPT_AFTER_DEATH_MS, MAX_CLUSTER_SKILLS, MAX_WANTED } from './directory-state.ts'
 
@@ -185,7 +186,7 @@ end
 `
 
 const SKILL_RULES = `
-local function round(skill) return math.floor(skill * 10 + 0.5) / 10 end
+local function tenths(number) return math.floor(number * 10 + 0.5) / 10 end
 local function claimKey(account, key)
   if not account then return end
   local before = call('HGET', P .. 'owners', key)
@@ -193,15 +194,22 @@ local function claimKey(account, key)
   call('HSET', P .. 'keys', account, key)
   call('HSET', P .. 'owners', key, account)
 end
-local function setSkill(key, name, skill)
-  call('ZADD', P .. 'skills', tostring(skill), key)
-  call('HSET', P .. 'who', key, name)
-  call('ZADD', P .. 'played', call('INCR', P .. 'plays'), key)
+local function skillOf(key)
+  return tonumber(call('ZSCORE', P .. 'skills', key) or ${FIRST_SKILL})
+end
+local function setSkill(one, skill)
+  call('ZADD', P .. 'skills', tostring(tenths(skill)), one.key)
+  call('ZADD', P .. 'played', call('INCR', P .. 'plays'), one.key)
+  if one.atMs >= tonumber(call('HGET', P .. 'at', one.key) or one.atMs) then
+    call('HSET', P .. 'at', one.key, text(one.atMs))
+    call('HSET', P .. 'who', one.key, one.name)
+    claimKey(one.account, one.key)
+  end
   if call('ZCARD', P .. 'played') <= ${MAX_CLUSTER_SKILLS} then return end
   local first = call('ZPOPMIN', P .. 'played')[1]
   call('ZREM', P .. 'skills', first)
   call('HDEL', P .. 'who', first)
-  call('HDEL', P .. 'base', first)
+  call('HDEL', P .. 'at', first)
   local owner = call('HGET', P .. 'owners', first)
   if owner then
     call('HDEL', P .. 'owners', first)
@@ -507,9 +515,7 @@ if not applied then return false end
 for i = 2, #args do
   if first + i - 2 == applied + 1 then
     for _, one in ipairs(cjson.decode(args[i])) do
-      local before = tonumber(call('ZSCORE', P .. 'skills', one.key) or ${FIRST_SKILL})
-      setSkill(one.key, one.name, one.change and round(before + one.change) or one.skill)
-      claimKey(one.account, one.key)
+      setSkill(one, one.change and skillOf(one.key) + one.change or one.skill)
     end
     applied = applied + 1
   end
@@ -520,21 +526,16 @@ return text(applied)
 
   restoreSkills: `${PRELUDE}${MUST_BE_HERE}${SKILL_RULES}
 if call('EXISTS', APPLIED) == 1 then return 1 end
-for _, one in ipairs(cjson.decode(args[1])) do
-  local base, atMs = ${FIRST_SKILL}, 0
-  local known = call('HGET', P .. 'base', one.key)
-  if known then
-    local knownAt, knownBase = string.match(known, '^(%S+) (%S+)$')
-    base, atMs = tonumber(knownBase), tonumber(knownAt)
-  end
-  if one.atMs > atMs then
-    local skill = tonumber(call('ZSCORE', P .. 'skills', one.key) or base)
-    setSkill(one.key, one.name, round(one.skill + skill - base))
-    call('HSET', P .. 'base', one.key, text(one.atMs) .. ' ' .. one.skill)
-    claimKey(one.account, one.key)
-  end
+local sums, applied, players = cjson.decode(args[1]), args[2], tonumber(args[3])
+local RESTORED = P .. 'restored:' .. journal
+for _, one in ipairs(sums) do
+  local before = tonumber(call('HGET', RESTORED, one.key) or 0)
+  setSkill(one, skillOf(one.key) + one.sum - before)
+  call('HSET', RESTORED, one.key, tostring(one.sum))
 end
-if args[2] ~= '' then setApplied(args[2]) end
+if applied == '' or call('HLEN', RESTORED) < players then return 1 end
+setApplied(applied)
+call('UNLINK', RESTORED) -- it may be large, and does not hold up anybody so
 return 1
 `,
 

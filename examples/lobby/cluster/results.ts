@@ -86,10 +86,15 @@ export class Results {
     return true
   }
 
+  /** The next question shows whether it has come of it. */
   async #restore(): Promise<void> {
     const { store, directory } = this.#options
-    const { applied, skills } = await store.known()
-    for await (const part of skills) await directory.restoreSkills(part)
-    await directory.restoreSkills([], applied)
+    const { applied, sums } = await store.known()
+    let players = 0
+    for await (const part of sums) {
+      await directory.restoreSkills(part)
+      players += part.length
+    }
+    await directory.restoreSkills([], { applied, players })
   }
 }

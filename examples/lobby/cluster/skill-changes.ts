@@ -12,10 +12,13 @@ export interface SkillChange {
   readonly change: number | undefined
   /** After the match, as far as the node knew. */
   readonly skill: number
+  /** Milliseconds since 1970: when the match ended. */
+  readonly atMs: number
 }
 
 /** None without a winner: such a match changes nothing, and makes nobody known. */
-export function changesOf({ winners, skills, identities }: MatchRecord): SkillChange[] {
+export function changesOf(record: MatchRecord): SkillChange[] {
+  const { endedAtMs: atMs, winners, skills, identities } = record
   if (winners.length === 0) return []
   return skills.map(({ name, skill }) => {
     const identity = identities?.find((one) => one.name === name)
@@ -24,7 +27,8 @@ export function changesOf({ winners, skills, identities }: MatchRecord): SkillCh
       name,
       account: identity?.account,
       change: identity?.change,
-      skill
+      skill,
+      atMs
     }
   })
 }

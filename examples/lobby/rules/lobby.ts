@@ -55,7 +55,7 @@ import {
 } from './room.ts'
 import { RoomList } from './room-list.ts'
 import type { Session } from './session.ts'
-import { MAX_SKILLS, Skills } from './skills.ts'
+import { MAX_SKILLS, Skills, tenths } from './skills.ts'
 
 /** Says why and ends the connection. Calls {@link Lobby.leave} before it returns. */
 export type Dismiss = (session: Session, reason: Refusal) => void
@@ -1393,10 +1393,6 @@ export class Lobby {
   #refuse(session: Session, reason: Refusal): void {
     this.#deliver([session], reason.toMessage())
   }
-}
-
-function tenths(number: number): number {
-  return Math.round(number * 10) / 10
 }
 
 function countDown(counts: Map<string, number>, key: string): void {

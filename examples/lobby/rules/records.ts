@@ -18,14 +18,18 @@ export interface MatchRecord {
   identities?: { name: string; account: string; key: string; block?: string; change?: number }[]
 }
 
-/** What a store knows of a player's skill. */
-export interface KnownSkill {
+/** What the matches in a store have changed of a player's skill. */
+export interface SkillSum {
   readonly key: string
   readonly name: string
   /** undefined: of a store of an earlier version. */
   readonly account: string | undefined
-  readonly skill: number
-  /** Milliseconds since 1970: of the match after which it was so. */
+  /**
+   * Of the changes by all matches that were kept in this store: the skill is {@link FIRST_SKILL},
+   * plus the sums of all stores.
+   */
+  readonly sum: number
+  /** Milliseconds since 1970: of the last of these matches. */
   readonly atMs: number
 }
 
@@ -57,10 +61,10 @@ export interface Store {
   /** From this number on, no match goes to make room for new ones, up to a limit. */
   keepFrom(number: number): void
   /**
-   * For a directory that knows nothing of this store: all skills as they were after the match
-   * `applied`, in parts. With `records` after it, that is all that this store knows.
+   * For a directory that knows nothing of this store: the sums for all players as they were after
+   * the match `applied`, in parts. With `records` after it, that is all that this store knows.
    */
-  known(): Promise<{ applied: number; skills: AsyncIterable<KnownSkill[]> }>
+  known(): Promise<{ applied: number; sums: AsyncIterable<SkillSum[]> }>
   /** Of the same players, by the same keys: their names as they were written last. */
   names(): Promise<[key: string, name: string][]>
   /** Whose these keys are; those of an earlier version are nobody's. */

@@ -24,6 +24,11 @@ export interface RatingRules {
   isNew?: (player: number) => boolean
 }
 
+/** As all skills are, and their changes: so sums of them are exact. */
+export function tenths(number: number): number {
+  return Math.round(number * 10) / 10
+}
+
 export class Skills {
   /** Who has not played for longest comes first. */
   readonly #byKey = new Map<string, number>()
@@ -76,7 +81,7 @@ export class Skills {
         const expected = 1 / (1 + 10 ** ((before[other] - before[at]) / TENFOLD))
         skill += k * ((won[at] ? 1 : 0) - expected)
       }
-      skill = Math.round(skill * 10) / 10
+      skill = tenths(skill)
       this.#set(keyOf(name), skill)
       return { name, skill }
     })

@@ -7,8 +7,8 @@ import { access } from 'node:fs/promises'
 import { join } from 'node:path'
 import { type BatchOperation, ClassicLevel } from 'classic-level'
 import type { Ban } from '../rules/bans.ts'
-import type { KnownSkill, MatchRecord, Store } from '../rules/records.ts'
-import { MAX_SKILLS } from '../rules/skills.ts'
+import type { MatchRecord, SkillSum, Store } from '../rules/records.ts'
+import { FIRST_SKILL, MAX_SKILLS, tenths } from '../rules/skills.ts'
 import { keyOf } from '../wire/protocol.ts'
 import { makeFolder } from './folder.ts'
 
@@ -77,8 +77,8 @@ const MAX_BATCH_MATCHES = 32
 const MAX_REMEMBERED = 100
 /** Matches that no directory of a cluster has yet stay for this much longer. */
 const MORE_TO_APPLY = 10
-/** Skills that are read at once. */
-const SKILLS_A_PART = 500
+/** Players whose sums are read at once. */
+const SUMS_A_PART = 500
 
 /**
  * Keeps the last hundred matches, and nothing beyond the process: a server that starts with it
@@ -108,7 +108,7 @@ export function memoryStore(): Store {
     keepFrom(number) {
       keptFrom = number
     },
-    known: async () => ({ applied: first - 1, skills: (async function* () {})() }),
+    known: async () => ({ applied: first - 1, sums: (async function* () {})() }),
     skills: async () => [],
     names: async () => [],
     owners: async () => [],
@@ -136,12 +136,19 @@ interface Waiting {
 interface KeptSkill {
   skill: number
   match: number
+  /** See {@link SkillSum}. An earlier version kept none, and was alone: see {@link sumOf}. */
+  sum?: number
   /** A store of an earlier version has none. */
   name?: string
   /** Whose it is. */
   account?: string
   /** When that match ended. */
   atMs?: number
+}
+
+/** Without one, all changes since the player was new are by matches of this store. */
+function sumOf({ skill, sum = tenths(skill - FIRST_SKILL) }: KeptSkill): number {
+  return sum
 }
 
 type Snapshot = ReturnType<ClassicLevel['snapshot']>
@@ -190,8 +197,8 @@ class LevelStore implements Store {
   #next = 0
   /** From here on matches are needed: see {@link Store.keepFrom}. */
   #keptFrom = Number.POSITIVE_INFINITY
-  /** The keys of all skills. Who has not played for longest comes first, and goes first. */
-  #known = new Set<string>()
+  /** By the keys of all skills. Who has not played for longest comes first, and goes first. */
+  #sums = new Map<string, number>()
   readonly #waiting: Waiting[] = []
   #writing: Promise<void> | undefined
   #mustReopen = false
@@ -211,7 +218,7 @@ class LevelStore implements Store {
       const [last] = await matches.keys({ limit: 1, reverse: true }).all()
       this.#first = Number(first ?? 0)
       this.#next = last === undefined ? 0 : Number(last) + 1
-      this.#known = new Set((await this.#readSkills()).map(([key]) => key))
+      this.#sums = new Map((await this.#readSkills()).map(([key, kept]) => [key, sumOf(kept)]))
       if ((await db.get(INDEXED_KEY)) === undefined) await this.#indexMatches()
     } catch (error) {
       await db.close() // it may be open, with something in it that cannot be read
@@ -288,7 +295,7 @@ class LevelStore implements Store {
   async skills(): Promise<[key: string, skill: number][]> {
     this.#mustBeOpen()
     try {
-      return await this.#readSkills()
+      return (await this.#readSkills()).map(([key, { skill }]) => [key, skill])
     } catch (error) {
       throw this.#explain(error, 'cannot be read')
     }
@@ -343,25 +350,26 @@ class LevelStore implements Store {
     try {
       const [last] = await matches.keys({ limit: 1, reverse: true, snapshot }).all()
       const applied = last === undefined ? -1 : Number(last)
-      return { applied, skills: this.#knownSkills(snapshot) }
+      return { applied, sums: this.#readSums(snapshot) }
     } catch (error) {
       await snapshot.close()
       throw this.#explain(error, 'cannot be read')
     }
   }
 
-  async *#knownSkills(snapshot: Snapshot): AsyncGenerator<KnownSkill[]> {
+  async *#readSums(snapshot: Snapshot): AsyncGenerator<SkillSum[]> {
     const { skills, matches } = this.#database
     const iterator = skills.iterator({ snapshot })
     try {
       for (;;) {
-        const entries = await iterator.nextv(SKILLS_A_PART)
+        const entries = await iterator.nextv(SUMS_A_PART)
         if (entries.length === 0) return
         const keys = entries.map(([, { match }]) => keyOfMatch(match))
         // A store of an earlier version has no times; a match may be gone.
         const records = await matches.getMany(keys, { snapshot })
-        yield entries.map(([key, { skill, name = key, account, atMs }], at) => {
-          return { key, name, account, skill, atMs: atMs ?? records[at]?.endedAtMs ?? 1 }
+        yield entries.map(([key, kept], at) => {
+          const { name = key, account, atMs = records[at]?.endedAtMs ?? 1 } = kept
+          return { key, name, account, sum: sumOf(kept), atMs }
         })
       }
     } catch (error) {
@@ -414,9 +422,10 @@ class LevelStore implements Store {
     await this.#database.db.close()
   }
 
-  async #readSkills(): Promise<[key: string, skill: number][]> {
+  /** Who has not played for longest comes first. */
+  async #readSkills(): Promise<[key: string, kept: KeptSkill][]> {
     const entries = await this.#database.skills.iterator().all()
-    return entries.sort(([, a], [, b]) => a.match - b.match).map(([key, { skill }]) => [key, skill])
+    return entries.sort(([, a], [, b]) => a.match - b.match)
   }
 
   /**
@@ -463,12 +472,16 @@ class LevelStore implements Store {
       if (what.winners.length === 0) continue
       for (const { name, skill } of what.skills) {
         const key = keyIn(what, name)
-        const account = what.identities?.find((one) => one.name === name)?.account
+        const { account, change } = what.identities?.find((one) => one.name === name) ?? {}
         const { endedAtMs: atMs } = what
-        const value = { skill, match: number, name, atMs, ...(account && { account }) }
+        // Without a change, as an earlier version would play it, the lobby is alone.
+        const sum = tenths(
+          change === undefined ? skill - FIRST_SKILL : (this.#sums.get(key) ?? 0) + change
+        )
+        const value = { skill, match: number, sum, name, atMs, ...(account && { account }) }
         operations.push({ type: 'put', sublevel: skills, key, value })
-        this.#known.delete(key) // to the end of the line
-        this.#known.add(key)
+        this.#sums.delete(key) // to the end of the line
+        this.#sums.set(key, sum)
       }
     }
     const { maxMatches } = this.#options
@@ -487,9 +500,9 @@ class LevelStore implements Store {
           key: keyOfPlayed(keyIn(gone as MatchRecord, name), number)
         })
     }
-    for (const key of this.#known) {
-      if (this.#known.size <= this.#options.maxSkills) break
-      this.#known.delete(key)
+    for (const key of this.#sums.keys()) {
+      if (this.#sums.size <= this.#options.maxSkills) break
+      this.#sums.delete(key)
       operations.push({ type: 'del', sublevel: skills, key })
     }
     await db.batch(operations, { sync: true })

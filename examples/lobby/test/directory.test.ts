@@ -14,7 +14,7 @@ import { MemoryEngine } from '../cluster/memory-directory.ts'
 import { RedisDirectory } from '../cluster/redis-directory.ts'
 import { system } from '../place.ts'
 import type { NodeRef } from '../rules/passport.ts'
-import type { MatchRecord } from '../rules/records.ts'
+import type { MatchRecord, SkillSum } from '../rules/records.ts'
 import { keyOf } from '../wire/names.ts'
 import type { RoomInfo } from '../wire/protocol.ts'
 import { startRedis, whyNoRedis } from './redis.ts'
@@ -629,13 +629,13 @@ describe.each(engines)('a directory in $name', ({ newEngine, why }) => {
     const { one, two } = await cluster('1', '2')
     const { directory } = one
     expect(await directory.recordMatches(0, [record({ Ann: 16, Bob: -16 })])).toBeUndefined()
-    await directory.restoreSkills([], -1)
+    await directory.restoreSkills([], { applied: -1, players: 0 })
     expect(await directory.recordMatches(0, [record({ Ann: 16, Bob: -16 })])).toBe(0)
     expect(await directory.recordMatches(0, [record({ Ann: 16, Bob: -16 })])).toBe(0)
     expect(await directory.recordMatches(2, [record({ Ann: 99 })]), 'a gap').toBe(0)
     const both = [record({ Ann: 16, Bob: -16 }), record({ Bob: 17.3, Ann: -17.3 })]
     expect(await directory.recordMatches(0, both)).toBe(1)
-    await two.directory.restoreSkills([], -1)
+    await two.directory.restoreSkills([], { applied: -1, players: 0 })
     expect(await two.directory.recordMatches(0, [record({ Cy: 5, Ann: -5 })])).toBe(0)
     expect(await one.directory.standing('account of Cy', 'Cyril')).toEqual({
       key: keyOf('Cy'),
@@ -655,7 +655,7 @@ describe.each(engines)('a directory in $name', ({ newEngine, why }) => {
 
   test('skill belongs to the account, and the name to it', async () => {
     const { one, two } = await cluster('1', '2')
-    await one.directory.restoreSkills([], -1)
+    await one.directory.restoreSkills([], { applied: -1, players: 0 })
     await one.directory.recordMatches(0, [record({ Ann: 16, Bob: -16 })])
     const thief = two.player('Ann', { account: 'thief' })
     expect(await two.directory.claimName(thief)).toMatchObject({
@@ -672,7 +672,7 @@ describe.each(engines)('a directory in $name', ({ newEngine, why }) => {
 
   test('a match without a winner changes nothing, one of an earlier version sets the skill', async () => {
     const { one } = await cluster('1')
-    await one.directory.restoreSkills([], -1)
+    await one.directory.restoreSkills([], { applied: -1, players: 0 })
     const draw = { ...record({ Ann: 5 }), winners: [] }
     const old = {
       ...record({ Bob: 0 }),
@@ -686,29 +686,104 @@ describe.each(engines)('a directory in $name', ({ newEngine, why }) => {
     })
   })
 
-  test('of what two nodes know of a skill the later counts, and what was played since stays', async () => {
+  /** What a store has of players, at this time. */
+  const sums = (of: Record<string, number>, atMs = 1_000, more: Partial<SkillSum> = {}) =>
+    Object.entries(of).map(([name, sum]) => {
+      return { key: keyOf(name), name, account: `account of ${name}`, sum, atMs, ...more }
+    })
+
+  const skillsOf = async ({ directory }: Node) => {
+    const { leaders } = await directory.leaders(9)
+    return Object.fromEntries(leaders.map(({ name, skill }) => [name, skill]))
+  }
+
+  test('the sums of all stores come together, while others play on', async () => {
     const { one, two } = await cluster('1', '2')
-    const known = (skill: number, atMs: number) => [
-      { key: keyOf('Ann'), name: 'Ann', account: 'account of Ann', skill, atMs }
-    ]
-    await one.directory.restoreSkills(known(1600, 50), -1)
-    await one.directory.recordMatches(0, [record({ Ann: 10 })])
-    await two.directory.restoreSkills(known(1700, 60))
-    await two.directory.restoreSkills(known(1700, 60), 3)
-    await two.directory.restoreSkills(known(1900, 90), 7)
-    expect((await one.directory.leaders(1)).leaders).toEqual([{ name: 'Ann', skill: 1710 }])
-    expect(await two.directory.recordMatches(4, [record({ Ann: -10 })])).toBe(4)
-    const three = await one.directory.leaders(1)
-    expect(three.leaders).toEqual([{ name: 'Ann', skill: 1700 }])
+    await one.directory.restoreSkills(sums({ Ann: 16.5, Bob: -16.5 }))
+    expect(await one.directory.recordMatches(8, [record({ Ann: 99 })])).toBeUndefined()
+    await one.directory.restoreSkills([], { applied: 7, players: 2 })
+    await two.directory.restoreSkills(sums({ Ann: 20, Cy: 4.2 }))
+    await one.directory.recordMatches(8, [record({ Ann: 10, Cy: -10 })])
+    await two.directory.restoreSkills(sums({ Bob: 0.1 }), { applied: 3, players: 3 })
+    await two.directory.restoreSkills(sums({ Ann: 900 }), { applied: 9, players: 1 })
+    expect(await two.directory.recordMatches(4, [record({ Bob: 5 })])).toBe(4)
+    expect(await skillsOf(one)).toEqual({ Ann: 1546.5, Bob: 1488.6, Cy: 1494.2 })
+  })
+
+  test('two nodes played with the same player while the data was lost: both matches count', async () => {
+    const { engine, one, two } = await cluster('1', '2')
+    for (const { directory } of [one, two])
+      await directory.restoreSkills([], { applied: -1, players: 0 })
+    await one.directory.recordMatches(0, [record({ Ann: 16, Bob: -16 })])
+    await two.directory.recordMatches(0, [record({ Ann: 15, Cy: -15 })])
+    await engine.restart(false)
+    for (const node of [one, two]) {
+      await again(() => node.renew())
+      await node.directory.register({ self: node.self, ...nothing })
+    }
+    await one.settle()
+    // Each has one more match, which the other one has never heard of.
+    await two.directory.restoreSkills(sums({ Ann: 25, Cy: -15, Bob: -10 }, 2_000))
+    await two.directory.restoreSkills([], { applied: 1, players: 3 })
+    await one.directory.restoreSkills(sums({ Ann: 30, Bob: -16, Cy: -14 }, 3_000))
+    await one.directory.restoreSkills([], { applied: 1, players: 3 })
+    expect(await skillsOf(one)).toEqual({ Ann: 1555, Bob: 1474, Cy: 1471 })
+    expect(await two.directory.recordMatches(0, [])).toBe(1)
+  })
+
+  test('what was restored in part is restored again, by another life of the node too', async () => {
+    const { one, two } = await cluster('1', '2')
+    await two.directory.restoreSkills(sums({ Ann: 7 }), { applied: 0, players: 1 })
+    await one.directory.restoreSkills(sums({ Ann: 10, Bob: -10 }))
+    await one.directory.restoreSkills(sums({ Ann: 10, Bob: -10 }))
+    await one.join()
+    expect(await one.directory.recordMatches(0, [])).toBeUndefined()
+    // It has played on meanwhile.
+    await one.directory.restoreSkills(sums({ Ann: 13, Bob: -10 }))
+    await one.directory.restoreSkills(sums({ Cy: -3 }))
+    await one.directory.restoreSkills([], { applied: 5, players: 3 })
+    expect(await skillsOf(one)).toEqual({ Ann: 1520, Bob: 1490, Cy: 1497 })
+  })
+
+  test('data that is lost while a journal is restored: it begins again', async () => {
+    const { engine, one } = await cluster('1')
+    const restored = async () => one.directory.recordMatches(0, [])
+    await one.directory.restoreSkills(sums({ Ann: 10 }))
+    await engine.restart(false)
+    await again(() => one.renew())
+    await one.directory.register({ self: one.self, ...nothing })
+    await one.directory.restoreSkills(sums({ Bob: -10 }))
+    await one.directory.restoreSkills([], { applied: 5, players: 2 })
+    expect(await restored()).toBeUndefined()
+    await one.directory.restoreSkills(sums({ Ann: 10, Bob: -10 }), { applied: 5, players: 2 })
+    expect(await restored()).toBe(5)
+    expect(await skillsOf(one)).toEqual({ Ann: 1510, Bob: 1490 })
+  })
+
+  test('name and account are those of the latest match, whenever it comes', async () => {
+    const { one, two } = await cluster('1', '2')
+    const end = { applied: 0, players: 1 }
+    const ann = { key: 'ann', account: 'account of Ann' }
+    await one.directory.restoreSkills(sums({ Anna: 10 }, 2_000, ann), end)
+    await two.directory.restoreSkills(sums({ Ann: 5 }, 1_000, { ...ann, account: 'another' }), end)
+    expect(await skillsOf(one)).toEqual({ Anna: 1515 })
+    expect(await one.directory.standing('another', 'x')).toBeUndefined()
+    expect(await one.directory.standing('account of Ann', 'x')).toEqual({
+      key: 'ann',
+      skill: 1515,
+      isKnown: true
+    })
+    await two.directory.recordMatches(1, [{ ...record({ Ann: 1 }), endedAtMs: 3_000 }])
+    expect(await skillsOf(one)).toEqual({ Ann: 1516 })
   })
 
   test('a journal goes on where it was, under whichever node', async () => {
     const { engine, one } = await cluster('1')
     const two = await newNode(engine, '2', { journal: 'memory j' })
-    await two.directory.restoreSkills([], 41)
+    await two.directory.restoreSkills([], { applied: 41, players: 0 })
     const again = await newNode(engine, '3', { journal: 'memory j' })
     expect(await again.directory.recordMatches(0, [])).toBe(41)
-    await one.directory.restoreSkills([], 5)
+    await one.directory.restoreSkills([], { applied: 5, players: 0 })
     await one.join()
     expect(await one.directory.recordMatches(0, [])).toBe(5)
   })
