@@ -246,7 +246,7 @@ export class DirectoryState {
   findPlayer(self: NodeRef, id: string): FoundPlayer | undefined {
     this.#mustBeHere(self)
     const player = this.#players.get(id)
-    if (player === undefined) return undefined
+    if (player === undefined) return this.#noneIfSettled()
     return { ...player.entry, where: player.where, isOwned: this.#isOwned(player) }
   }
 
@@ -354,7 +354,7 @@ export class DirectoryState {
   findRoom(self: NodeRef, keyOrCode: string): NodeRef | undefined {
     this.#mustBeHere(self)
     const room = this.#rooms.get(keyOrCode) ?? this.#rooms.get(this.#codes.get(keyOrCode) ?? '')
-    return room !== undefined && this.#isAlive(room.owner) ? room.owner : undefined
+    return room !== undefined && this.#isAlive(room.owner) ? room.owner : this.#noneIfSettled()
   }
 
   #forgetRoom(key: string): void {
@@ -504,7 +504,12 @@ export class DirectoryState {
 
   #mustAssign(self: NodeRef): void {
     this.#mustBeHere(self)
-    if (this.#isSettled) return
+    this.#noneIfSettled()
+  }
+
+  /** Before, what nobody has registered may still be somebody's. */
+  #noneIfSettled(): undefined {
+    if (this.#isSettled) return undefined
     throw new DirectoryError('settling', 'the directory waits for nodes that may still register')
   }
 }

@@ -250,6 +250,7 @@ export interface Directory {
   updatePlayers(players: readonly PlayerUpdate[]): Promise<string[]>
   /** The player, and its name, if they are this node's. */
   releasePlayer(id: string): Promise<void>
+  /** undefined: there is no such player. `settling` while its node may still register it. */
   findPlayer(id: string): Promise<FoundPlayer | undefined>
   /**
    * For a connection that came back here: an entry is the player, which lives at this node now. It
@@ -270,7 +271,10 @@ export interface Directory {
   /** To a living node. False: it is not this node's, or that node is dead. */
   passRoom(key: string, to: NodeRef): Promise<boolean>
   releaseRoom(key: string): Promise<void>
-  /** By its key or its code; undefined if there is none, or its owner is dead. */
+  /**
+   * By its key or its code; undefined if there is none, or its owner is dead. `settling` while one
+   * may still be registered.
+   */
   findRoom(keyOrCode: string): Promise<NodeRef | undefined>
   /** Of rooms of this node. Changes that were rejected belong into the next call. */
   publishListings(changed: readonly RoomInfo[], gone: readonly string[]): Promise<void>

@@ -56,10 +56,12 @@ if tonumber(here[2]) < CONNECTION then call('HSET', nodeKey(EPOCH), 'connection'
 local isRegistering = here[3] == '1'
 `
 
-const MUST_ASSIGN = `
-${MUST_BE_HERE}
+/** Before, what nobody has registered may still be somebody's. */
+const MUST_BE_SETTLED = `
 if not isSettled then return redis.error_reply('SETTLING nodes may still register') end
 `
+
+const MUST_ASSIGN = `${MUST_BE_HERE}${MUST_BE_SETTLED}`
 
 const NODE_RULES = `
 -- The players of a node that has not registered all of them again.
@@ -399,7 +401,9 @@ return 1
 
   findPlayer: `${PRELUDE}${MUST_BE_HERE}${PLAYER_RULES}
 local player = playerOf(args[1])
-return player and {entryOf(player), isOwned(player) and 1 or 0} or false
+if player then return {entryOf(player), isOwned(player) and 1 or 0} end
+${MUST_BE_SETTLED}
+return false
 `,
 
   takePlayer: `${PRELUDE}${MUST_ASSIGN}${PLAYER_RULES}
@@ -477,7 +481,9 @@ if not room then
   local key = call('GET', P .. 'code:' .. args[1])
   room = key and roomOf(key)
 end
-return room and isAlive(room.node, room.epoch) and {room.node, room.epoch} or false
+if room and isAlive(room.node, room.epoch) then return {room.node, room.epoch} end
+${MUST_BE_SETTLED}
+return false
 `,
 
   publishListings: `${PRELUDE}${MUST_BE_HERE}

@@ -533,6 +533,9 @@ describe.each(engines)('a directory in $name', ({ newEngine, why }) => {
       await expect(two.directory.claimRoom(claim)).rejects.toMatchObject(settling)
       await expect(two.directory.takePlayer('id of Ann')).rejects.toMatchObject(settling)
       await expect(two.directory.matchmaker('cards')).rejects.toMatchObject(settling)
+      // The nodes of these may not have registered yet.
+      await expect(two.directory.findPlayer('id of Cy')).rejects.toMatchObject(settling)
+      await expect(two.directory.findRoom('attic')).rejects.toMatchObject(settling)
 
       await two.settle()
       expect(await two.directory.claimName(other)).toMatchObject({ isYours: false })
@@ -540,6 +543,8 @@ describe.each(engines)('a directory in $name', ({ newEngine, why }) => {
       expect(await two.directory.findRoom('A')).toEqual(one.ref)
       const found = await two.directory.findPlayer('id of Ann')
       expect(found).toEqual({ ...player, where: 'room', isOwned: true })
+      expect(await two.directory.findPlayer('id of Cy')).toBeUndefined()
+      expect(await two.directory.findRoom('attic')).toBeUndefined()
     }
   )
 
