@@ -161,7 +161,69 @@ test.each([true, false])(
   }
 )
 
-test('a store of an earlier version brings its skills, and its matches count once', async () => {
+test('what two nodes finished while the data was lost comes together, though restoring is cut off', async () => {
+  const engine = newEngine()
+  const season = new Season()
+  const folders = [newFolder(), newFolder()]
+  const options = { maxMatches: 5 } // of most matches nothing is left but the sums
+  const stores = await Promise.all(folders.map((folder) => open(folder, options)))
+  const nodes = await Promise.all(stores.map((store, at) => newNode(engine, `${at}`, store)))
+  await nodes[0].settle()
+  for (let at = 0; at < 40; at++) {
+    await stores[at % 2].keep(season.match(NAMES[at % 5], NAMES[(at + 1) % 5]))
+    await nodes[at % 2].bring()
+  }
+  engine.isAway = true
+  for (const store of stores)
+    for (let at = 0; at < 3; at++) await store.keep(season.match('Ann', NAMES[1 + at]))
+  engine.loseData()
+  engine.isAway = false
+  for (const node of nodes) await node.register()
+  await nodes[0].settle()
+
+  // Its process ends after it has brought all sums, and before it could say so.
+  const [node, store] = [nodes[0], stores[0]]
+  const { sums } = await store.known()
+  for await (const part of sums) await node.directory.restoreSkills(part)
+  node.results.stop()
+  await store.close()
+  const again = await open(folders[0], options)
+  await again.keep(season.match('Bob', 'Ann'))
+  const next = await newNode(engine, '0', again)
+  await Promise.all([next.bring(), nodes[1].bring(true)])
+  expect(await leadersOf(next.directory)).toEqual(season.leaders)
+})
+
+test('lobbies that were alone become one: what each has played counts, and goes on in its store', async () => {
+  const engine = newEngine()
+  const season = new Season()
+  const stores = [await open(newFolder()), await open(newFolder())]
+  await stores[0].keep(season.match('Ann', 'Bob', 16))
+  await stores[0].keep(season.match('Ann', 'Bob', 15))
+  const nodes = await Promise.all(stores.map((store, at) => newNode(engine, `${at}`, store)))
+  await nodes[0].settle()
+  for (const node of nodes) await node.bring()
+  expect(await leadersOf(nodes[1].directory)).toEqual(season.leaders)
+  // The other node knows Ann by the directory alone; its store has this match of hers.
+  await stores[1].keep(season.match('Ann', 'Cy', 10))
+  await nodes[1].bring()
+  const sumsOf = async (store: Store) => {
+    const all: [string, number][] = []
+    for await (const part of (await store.known()).sums)
+      all.push(...part.map(({ name, sum }): [string, number] => [name, sum]))
+    return Object.fromEntries(all)
+  }
+  expect(await sumsOf(stores[0])).toEqual({ Ann: 31, Bob: -31 })
+  expect(await sumsOf(stores[1])).toEqual({ Ann: 10, Cy: -10 })
+  expect(await stores[1].skills()).toContainEqual([keyOf('Ann'), 1541])
+  engine.loseData()
+  for (const node of nodes) await node.register()
+  await nodes[0].settle()
+  for (const node of nodes) await node.bring(true)
+  expect(await leadersOf(nodes[0].directory)).toEqual(season.leaders)
+})
+
+test('a store of an earlier version brings its skills, and its matches count once, also after a loss', async () => {
   const folder = newFolder()
   const old = new ClassicLevel(join(folder, 'leveldb'))
   const number = String(0).padStart(16, '0')
@@ -179,11 +241,17 @@ test('a store of an earlier version brings its skills, and its matches count onc
   await node.bring()
   await store.keep(new Season().match('Bob', 'Cy', 10))
   await node.bring()
-  expect(await leadersOf(node.directory)).toEqual([
+  const leaders = [
     { name: keyOf('Ann'), skill: 1700 },
     { name: 'Cy', skill: FIRST_SKILL - 10 },
     { name: 'Bob', skill: 1410 }
-  ])
+  ]
+  expect(await leadersOf(node.directory)).toEqual(leaders)
+  engine.loseData()
+  await node.register()
+  await node.settle()
+  await node.bring(true)
+  expect(await leadersOf(node.directory)).toEqual(leaders)
 })
 
 test('what the directory does not have stays in the store, longer than anything else', async () => {
