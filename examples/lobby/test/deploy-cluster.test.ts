@@ -44,6 +44,7 @@ interface ComposeFile {
   services: Record<
     string,
     {
+      command?: string[]
       environment?: Record<string, string>
       ports?: string[]
       ulimits?: { nofile: number }
@@ -267,6 +268,20 @@ test('a node has time to drain, its settings exist, and README.md makes its Secr
     const { name, key } = valueFrom.secretKeyRef
     expect(readme).toMatch(new RegExp(`create secret generic ${name} [^\`]*--from-literal=${key}=`))
   }
+})
+
+test('Redis keeps an append-only file on a volume, and throws nothing away', () => {
+  const { command = [], volumes } = composeFile.services.redis
+  const { template, volumeClaimTemplates } = named('StatefulSet', 'redis').spec
+  const [container] = template.spec.containers as [Required<Container>]
+  for (const args of [command, container.args]) {
+    const text = args.join(' ')
+    expect(text).toContain('--appendonly yes')
+    expect(text).toContain('--maxmemory-policy noeviction')
+  }
+  expect(volumes).toEqual(['redis:/data'])
+  expect(volumeClaimTemplates[0].metadata.name).toBe('data')
+  expect(container.volumeMounts).toEqual([{ name: 'data', mountPath: '/data' }])
 })
 
 test('README.md names settings and files that there are', () => {
