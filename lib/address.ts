@@ -1,9 +1,10 @@
 // End points: text for people, 24 packed bytes for native code (PACKED_ADDRESS in
-// binding/records.ts). Refuses names: resolving blocks.
+// binding/records.ts). Refuses names: resolving blocks. What a scope means, the system says.
 import { isIPv4 } from 'node:net'
-import { addon } from './binding/load.ts'
+import { addon, loaded } from './binding/load.ts'
 import { PACKED_ADDRESS } from './binding/records.ts'
 import { invalidAddress, invalidArgType, invalidArgValue } from './errors.ts'
+import { formatIpv6, parseIpv6 } from './ipv6.ts'
 import { port as checkPort, object } from './validate.ts'
 
 /** An IPv4 end point as one number: the address, then 16 bits of port. */
@@ -79,8 +80,7 @@ export class SocketAddress {
 
   /** The numeric address: `'127.0.0.1'`, `'::1'`, `'fe80::1%eth0'`. */
   get address(): string {
-    this.#text ??=
-      this.#ipv6 === undefined ? ipv4Text(this.#ipv4) : addon().addressFormat(this.#ipv6, 0)
+    this.#text ??= this.#ipv6 === undefined ? ipv4Text(this.#ipv4) : ipv6Text(this.#ipv6)
     return this.#text
   }
 
@@ -233,10 +233,15 @@ function wantedOf(endPoint: object): string {
 }
 
 function parseInto(text: string, out: Uint8Array): boolean {
-  if (!isIPv4(text)) return addon().addressParse(text, 0, out) === 0
-  out[FAMILY] = 4
-  out.set(text.split('.').map(Number), ADDRESS)
-  return true
+  // Interfaces have names and numbers, which the system knows.
+  if (text.includes('%')) return loaded !== undefined && loaded.addressParse(text, 0, out) === 0
+  if (isIPv4(text)) {
+    out[FAMILY] = 4
+    out.set(text.split('.').map(Number), ADDRESS)
+    return true
+  }
+  out[FAMILY] = 6
+  return parseIpv6(text, out, ADDRESS)
 }
 
 function readIpv4(bytes: Uint8Array, offset: number): number {
@@ -250,4 +255,9 @@ function readPort(bytes: Uint8Array, offset: number): number {
 
 function ipv4Text(address: number): string {
   return `${address >>> 24}.${(address >>> 16) & 255}.${(address >>> 8) & 255}.${address & 255}`
+}
+
+function ipv6Text(packed: Uint8Array): string {
+  const hasScope = packed.subarray(SCOPE, ADDRESS).some((byte) => byte !== 0)
+  return hasScope ? addon().addressFormat(packed, 0) : formatIpv6(packed, ADDRESS)
 }

@@ -18,6 +18,7 @@ import type { SocketOptionName, SocketOptions } from '../raw/options.ts'
 import { checkOption } from '../raw/options.ts'
 import type { SocketCalls } from '../raw/socket-calls.ts'
 import type { Waker } from '../raw/waker.ts'
+import { shownBy } from './addresses.ts'
 import { blocked, type Core } from './core.ts'
 import { type Endpoint, type Watcher, withOption } from './endpoint.ts'
 import { Fifo } from './fifo.ts'
@@ -170,9 +171,7 @@ export class SimulatedBackend implements Backend, Watcher, Timed {
 
   makeSocket(type: 'tcp' | 'udp', family: 'ipv4' | 'ipv6'): NewSocket {
     if (this.#isDead) throw namedSocketError('ENETDOWN', 'socket', 'the host has crashed')
-    if (family === 'ipv6')
-      throw namedSocketError('EAFNOSUPPORT', 'socket', 'hosts of a simulation have IPv4 addresses')
-    const socket = new SimulatedSocket(this.host, type)
+    const socket = new SimulatedSocket(this.host, type, family)
     this.#made.set(socket.handle, socket)
     return socket
   }
@@ -195,9 +194,10 @@ export class SimulatedBackend implements Backend, Watcher, Timed {
     const socket = this.#made.get(handle)
     if (socket === undefined) return -errorNumber('EBADF')
     this.#made.delete(handle)
+    if (isScoped(address, 0)) return -errorNumber('ENOTSUP')
     const peer = SocketAddress.fromPacked(address, 0)
     const end = this.host._connect(handle, socket.local, peer, socket.options)
-    if (end === undefined) return -errorNumber('EADDRNOTAVAIL')
+    if (typeof end === 'string') return -errorNumber(end)
     this.#watch(index, generation, end)
     end.open()
     return WOULD_BLOCK_RESULT
@@ -241,7 +241,9 @@ export class SimulatedBackend implements Backend, Watcher, Timed {
   ): number {
     const endpoint = this.#watched[index]
     if (!(endpoint instanceof UdpEndpoint)) return 0
-    const link = this.host._linkToPacked(bytes, addressOffset, endpoint.address)
+    if (isScoped(bytes, addressOffset)) return -errorNumber('ENOTSUP')
+    const link = this.host._linkToPacked(bytes, addressOffset, endpoint)
+    if (typeof link === 'string') return -errorNumber(link)
     // send(2): a broadcast without SO_BROADCAST.
     if (link.to === BROADCAST && endpoint.options.broadcast !== true) return -errorNumber('EACCES')
     const { port } = PACKED_ADDRESS
@@ -408,7 +410,7 @@ export class SimulatedBackend implements Backend, Watcher, Timed {
       if (page.streamAt + PACKED_ADDRESS.bytes > streamBytes || !hasRecords(page)) return
       const end = listener.waiting.shift()
       if (end === undefined) return
-      end.link.packTo(end.peerPort, page.slab, page.streamAt)
+      end.link.packTo(end.peerPort, end.isIpv6, page.slab, page.streamAt)
       add(page, KIND.accepted, listener, end.handle, page.streamAt)
       page.streamAt += PACKED_ADDRESS.bytes
     }
@@ -444,7 +446,7 @@ export class SimulatedBackend implements Backend, Watcher, Timed {
     while (unreachable.length > 0) {
       if (room() < 0 || !hasRecords(page)) return
       const packet = endpoint.take(unreachable) as LinkPacket
-      packet.link.packFrom(packet.fromPort, page.slab, page.datagramAt)
+      packet.link.packFrom(packet.fromPort, endpoint.isIpv6, page.slab, page.datagramAt)
       add(page, KIND.datagramFailed, endpoint, errorNumber('ECONNREFUSED'), page.datagramAt)
       page.datagramAt += PACKED_ADDRESS.bytes
     }
@@ -455,7 +457,7 @@ export class SimulatedBackend implements Backend, Watcher, Timed {
       const packet = endpoint.take(datagrams)
       if (packet === undefined) return
       const { data, link, fromPort } = packet
-      link.packFrom(fromPort, page.slab, page.datagramAt)
+      link.packFrom(fromPort, endpoint.isIpv6, page.slab, page.datagramAt)
       const at = page.datagramAt + PACKED_ADDRESS.bytes
       const length = Math.min(data.length, maxDatagramBytes)
       page.slab.set(length < data.length ? data.subarray(0, length) : data, at)
@@ -474,13 +476,14 @@ class SimulatedCalls implements SocketCalls {
   }
 
   localAddressOf(handle: number): SocketAddress {
-    return new SocketAddress(this.#of(handle, 'getsockname'))
+    const { isIpv6, address, port } = this.#of(handle, 'getsockname')
+    return new SocketAddress({ address: shownBy(isIpv6, address), port })
   }
 
   remoteAddressOf(handle: number): SocketAddress {
     const end = this.#of(handle, 'getpeername')
     if (!(end instanceof TcpEndpoint)) throw namedSocketError('ENOTCONN', 'getpeername')
-    return new SocketAddress({ address: end.peer, port: end.peerPort })
+    return new SocketAddress({ address: shownBy(end.isIpv6, end.peer), port: end.peerPort })
   }
 
   setSocketOption<K extends SocketOptionName>(
@@ -529,6 +532,14 @@ class SimulatedCalls implements SocketCalls {
     if (endpoint === undefined) throw namedSocketError('EBADF', call)
     return endpoint
   }
+}
+
+/** A simulated network has no scopes. */
+function isScoped(packed: Uint8Array, offset: number): boolean {
+  if (packed[offset + PACKED_ADDRESS.family] !== 6) return false
+  for (let at = PACKED_ADDRESS.scope; at < PACKED_ADDRESS.address; at++)
+    if (packed[offset + at] !== 0) return true
+  return false
 }
 
 function pageOf({ records }: BatchMemory, slab: Buffer, datagramAt: number): Page {

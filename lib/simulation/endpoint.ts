@@ -36,8 +36,10 @@ const DEFAULT_SEND_BYTES = 87_040
 const IS_PAUSED = 1
 /** It stands among those that have something to report. */
 const IS_QUEUED = 2
+/** It was made for IPv6; packets of IPv4 may come to it all the same. */
+const IS_IPV6 = 4
 /** Those above are of every socket; the bits from here on are a protocol's own. */
-export const FIRST_OWN_MARK = 4
+export const FIRST_OWN_MARK = 8
 
 export abstract class Endpoint {
   readonly handle: number
@@ -55,7 +57,16 @@ export abstract class Endpoint {
     this.options = options
   }
 
+  /** Where it is bound, as packets have it. */
   abstract get address(): string
+
+  get isIpv6(): boolean {
+    return this.has(IS_IPV6)
+  }
+
+  set isIpv6(on: boolean) {
+    this.mark(IS_IPV6, on)
+  }
 
   get receiveBytes(): number {
     return this.options.receiveBufferSize ?? DEFAULT_RECEIVE_BYTES

@@ -5,14 +5,14 @@ import { namedSocketError } from '../errors.ts'
 import type { PollerOptions } from '../poller/options.ts'
 import { Poller } from '../poller/poller.ts'
 import { callback, number } from '../validate.ts'
+import { ANY_IPV4, ANY_IPV6, hasScope, isAny, isIpv6, isLoopback, unmapped } from './addresses.ts'
 import { SimulatedBackend } from './backend.ts'
 import type { Core } from './core.ts'
-import type { Endpoint, SetOptions } from './endpoint.ts'
+import { type Endpoint, NO_OPTIONS, type SetOptions } from './endpoint.ts'
 import type { Link, LinkOptions } from './link.ts'
-import { isLoopback } from './links.ts'
 import { ListenerEndpoint } from './listener-endpoint.ts'
 import { FLAG, LinkPacket, NO_DATA } from './packet.ts'
-import { ANY, Ports } from './ports.ts'
+import { type Place, Ports } from './ports.ts'
 import { SeededRandom } from './random.ts'
 import type { Schedule } from './schedule.ts'
 import { TcpEndpoint } from './tcp-endpoint.ts'
@@ -24,6 +24,9 @@ const KEY_STREAMS = 2 ** 30
 const FIRST_EPHEMERAL = 32_768
 const LAST_EPHEMERAL = 60_999
 const MOST_TEXTS = 4096
+
+/** As Linux has it, for an address that no packet of that socket can get to. */
+type NoWay = 'ENETUNREACH' | 'EAFNOSUPPORT'
 
 /**
  * A host of a {@link SimulatedNetwork}: made by {@link SimulatedNetwork.host}. Its pollers are the
@@ -50,7 +53,7 @@ const MOST_TEXTS = 4096
  * ```
  */
 export class SimulatedHost {
-  /** Its IPv4 address; of several, the first. */
+  /** Its address; of several, the first. */
   readonly address: string
   /** @internal All its addresses. */ readonly addresses: readonly string[]
   /** @internal Which of the network's hosts it is. */ readonly number: number
@@ -204,8 +207,10 @@ export class SimulatedHost {
 
   /** @internal Throws SocketError for an address that is not this host's, or a port in use. */
   _bindUdp(handle: number, where: SocketAddress, options: SetOptions): UdpEndpoint {
-    const port = this.#freePort(this.#datagrams, where, options.reuseAddress === true)
-    const endpoint = new UdpEndpoint(handle, where.address, port, options)
+    const address = this._assertOwn(where, options)
+    const port = this.#freePort(this.#datagrams, where, options, options.reuseAddress === true)
+    const endpoint = new UdpEndpoint(handle, address, port, options)
+    endpoint.isIpv6 = where.family === 'ipv6'
     this.#datagrams.add(endpoint)
     this.#endpoints[handle] = endpoint
     return endpoint
@@ -214,35 +219,50 @@ export class SimulatedHost {
   /** @internal */
   _listen(handle: number, where: SocketAddress, options: SetOptions): ListenerEndpoint {
     // SO_REUSEADDR does not let two sockets listen at one address (socket(7)).
-    const port = this.#freePort(this.#listeners, where, false)
-    const endpoint = new ListenerEndpoint(handle, where.address, port, options)
+    const address = this._assertOwn(where, options)
+    const port = this.#freePort(this.#listeners, where, options, false)
+    const endpoint = new ListenerEndpoint(handle, address, port, options)
+    endpoint.isIpv6 = where.family === 'ipv6'
     this.#listeners.add(endpoint)
     this.#endpoints[handle] = endpoint
     return endpoint
   }
 
-  /** @internal Throws SocketError for an address that is not this host's. */
-  _assertOwn({ address, port }: SocketAddress): void {
-    if (address === ANY || this.addresses.includes(address) || isLoopback(address)) return
-    throw namedSocketError('EADDRNOTAVAIL', 'bind', undefined, { address, port })
+  /**
+   * @internal The address as packets have it. Throws SocketError for one that is not this host's,
+   * or that the socket cannot have.
+   */
+  _assertOwn(where: SocketAddress, { ipv6Only }: SetOptions): string {
+    if (hasScope(where.address))
+      throw namedSocketError('ENOTSUP', 'bind', 'a simulated network has no scopes', where)
+    const address = unmapped(where.address)
+    // As Linux has it (inet6_bind() in net/ipv6/af_inet6.c).
+    if (address !== where.address && ipv6Only === true)
+      throw namedSocketError('EINVAL', 'bind', 'the socket takes IPv6 only (ipv6Only)', where)
+    if (isAny(address) || isLoopback(address) || this.addresses.includes(address)) return address
+    throw namedSocketError('EADDRNOTAVAIL', 'bind', undefined, where)
   }
 
-  /** @internal undefined: the port is in use, or none is free. */
+  /** @internal Or the name of what was wrong. */
   _connect(
     handle: number,
     local: SocketAddress | undefined,
     peer: SocketAddress,
     options: SetOptions
-  ): TcpEndpoint | undefined {
-    const bound = local === undefined ? ANY : local.address
-    const link = this._linkTo(peer.address, bound)
+  ): TcpEndpoint | NoWay | 'EADDRNOTAVAIL' {
+    const isIpv6Socket = peer.family === 'ipv6'
+    const any = isIpv6Socket ? ANY_IPV6 : ANY_IPV4
+    const bound = local === undefined ? any : unmapped(local.address)
+    const link = this._linkTo(unmapped(peer.address), { address: bound, options })
+    if (typeof link === 'string') return link
+    const from = { address: link.from, options }
     const port = this.#portFor(
       local?.port ?? 0,
-      (one) =>
-        link.ends.get(one, peer.port) !== undefined || this.#listeners.isTaken(link.from, one)
+      (one) => link.ends.get(one, peer.port) !== undefined || this.#listeners.isTaken(from, one)
     )
-    if (port === undefined) return undefined
+    if (port === undefined) return 'EADDRNOTAVAIL'
     const end = new TcpEndpoint(link, handle, port, peer.port, options, false)
+    end.isIpv6 = isIpv6Socket
     link.ends.add(end)
     this.#endpoints[handle] = end
     return end
@@ -265,9 +285,14 @@ export class SimulatedHost {
         if (this.#listenerOf(end) === undefined) end.reset()
   }
 
-  /** @internal The link that packets to `to` leave over, from a socket that is bound to `from`. */
-  _linkTo(to: string, from: string): Link {
-    const own = from !== ANY ? from : this.#sourceFor(to)
+  /**
+   * @internal The link that packets to `to` leave over, from a socket that is bound there, or the
+   * name of the error.
+   */
+  _linkTo(to: string, bound: Place): Link | NoWay {
+    const own = this.#sourceFor(to, bound)
+    if (own === undefined)
+      return isIpv6(to) && !isIpv6(bound.address) ? 'EAFNOSUPPORT' : 'ENETUNREACH'
     let links = this.#links.get(own)
     if (links === undefined) {
       links = new Map()
@@ -282,7 +307,9 @@ export class SimulatedHost {
   }
 
   /** @internal The same to a packed address (PACKED_ADDRESS in binding/records.ts). */
-  _linkToPacked(bytes: Uint8Array, offset: number, from: string): Link {
+  _linkToPacked(bytes: Uint8Array, offset: number, bound: Place): Link | NoWay {
+    if (bytes[offset + PACKED_ADDRESS.family] === 6)
+      return this._linkTo(unmapped(SocketAddress.fromPacked(bytes, offset).address), bound)
     const at = offset + PACKED_ADDRESS.address
     const ipv4 = (bytes[at] << 24) | (bytes[at + 1] << 16) | (bytes[at + 2] << 8) | bytes[at + 3]
     let text = this.#texts.get(ipv4)
@@ -291,12 +318,17 @@ export class SimulatedHost {
       if (this.#texts.size === MOST_TEXTS) this.#texts.clear()
       this.#texts.set(ipv4, text)
     }
-    return this._linkTo(text, from)
+    return this._linkTo(text, bound)
   }
 
-  /** The address that packets to `to` come from, if their socket has none of its own. */
-  #sourceFor(to: string): string {
-    return isLoopback(to) || this.addresses.includes(to) ? to : this.address
+  /** The address that packets to `to` come from; undefined: none of the host's leads there. */
+  #sourceFor(to: string, { address, options }: Place): string | undefined {
+    const isToIpv6 = isIpv6(to)
+    const isBoth = address === ANY_IPV6 && options.ipv6Only !== true
+    if (isIpv6(address) !== isToIpv6 && !isBoth) return undefined
+    if (!isAny(address)) return address
+    if (isLoopback(to) || this.addresses.includes(to)) return to
+    return this.addresses.find((own) => isIpv6(own) === isToIpv6)
   }
 
   // ---- For connections ----
@@ -358,6 +390,7 @@ export class SimulatedHost {
     if (listener.isFull) return
     const handle = this._newHandle()
     const answer = new TcpEndpoint(back, handle, toPort, fromPort, listener.options, true)
+    answer.isIpv6 = listener.isIpv6
     listener.answering++
     back.ends.add(answer)
     this.#endpoints[handle] = answer
@@ -365,7 +398,8 @@ export class SimulatedHost {
   }
 
   #backOf(link: Link): Link {
-    link.back ??= this._linkTo(link.from, link.to)
+    // Both are of one family, and `to` is this host's.
+    link.back ??= this._linkTo(link.from, { address: link.to, options: NO_OPTIONS }) as Link
     return link.back
   }
 
@@ -388,12 +422,15 @@ export class SimulatedHost {
     }
   }
 
-  #freePort<T extends Endpoint>(ports: Ports<T>, where: SocketAddress, mayShare: boolean): number {
-    this._assertOwn(where)
-    const { address, port: wanted } = where
-    const port = this.#portFor(wanted, (one) =>
-      ports.isTaken(address, one, mayShare && wanted !== 0)
-    )
+  #freePort<T extends Endpoint>(
+    ports: Ports<T>,
+    where: SocketAddress,
+    options: SetOptions,
+    mayShare: boolean
+  ): number {
+    const place = { address: unmapped(where.address), options }
+    const { port: wanted } = where
+    const port = this.#portFor(wanted, (one) => ports.isTaken(place, one, mayShare && wanted !== 0))
     if (port !== undefined) return port
     if (wanted !== 0) throw namedSocketError('EADDRINUSE', 'bind', undefined, where)
     throw namedSocketError('EADDRNOTAVAIL', 'bind', 'every port of the host is in use')

@@ -5,8 +5,10 @@ import { PACKED_ADDRESS } from '../binding/records.ts'
 import { invalidArgType, outOfRange } from '../errors.ts'
 import { knownOptions, type OptionNames } from '../option-names.ts'
 import { number } from '../validate.ts'
+import { isIpv6 } from './addresses.ts'
 import { EndTable } from './end-table.ts'
 import type { SimulatedHost } from './host.ts'
+import { IPV6_MORE_BYTES } from './packet.ts'
 import type { TcpWire } from './tcp-endpoint.ts'
 
 /**
@@ -131,6 +133,8 @@ export class Link {
   settings: LinkSettings
   /** Both addresses as numbers, for the trace. */
   readonly number: number
+  /** What headers of its packets have beyond those of IPv4. */
+  readonly moreHeaderBytes: number
   /** When it is free, if its bandwidth is limited. */
   freeAt = 0
   /** A host to itself: nothing is lost or cut. */
@@ -161,25 +165,39 @@ export class Link {
     this.settings = settings
     this.isLoopback = isLoopback
     this.number = numberOf(`${from} ${to}`)
+    this.moreHeaderBytes = isIpv6(to) ? IPV6_MORE_BYTES : 0
     this.#packedFrom = packed({ address: from, port: 0 })
     this.#packedTo = packed({ address: to, port: 0 })
   }
 
-  /** Writes its beginning and that port, as PACKED_ADDRESS says. */
-  packFrom(port: number, out: Uint8Array, offset: number): void {
-    pack(this.#packedFrom, port, out, offset)
+  /** Writes its beginning and that port, as PACKED_ADDRESS says, for a socket of that family. */
+  packFrom(port: number, isIpv6Socket: boolean, out: Uint8Array, offset: number): void {
+    pack(this.#packedFrom, port, isIpv6Socket, out, offset)
   }
 
   /** The same of where it leads to. */
-  packTo(port: number, out: Uint8Array, offset: number): void {
-    pack(this.#packedTo, port, out, offset)
+  packTo(port: number, isIpv6Socket: boolean, out: Uint8Array, offset: number): void {
+    pack(this.#packedTo, port, isIpv6Socket, out, offset)
   }
 }
 
-function pack(address: Uint8Array, port: number, out: Uint8Array, offset: number): void {
+function pack(
+  address: Uint8Array,
+  port: number,
+  isIpv6Socket: boolean,
+  out: Uint8Array,
+  offset: number
+): void {
   out.set(address, offset)
   out[offset + PACKED_ADDRESS.port] = port
   out[offset + PACKED_ADDRESS.port + 1] = port >> 8
+  if (!isIpv6Socket || address[PACKED_ADDRESS.family] === 6) return
+  // ::ffff: and the IPv4 address (RFC 4291, 2.5.5.2).
+  const at = offset + PACKED_ADDRESS.address
+  out[offset + PACKED_ADDRESS.family] = 6
+  out.copyWithin(at + 12, at, at + 4)
+  out.fill(0, at, at + 10)
+  out.fill(0xff, at + 10, at + 12)
 }
 
 /** A number that a text has always: FNV-1a (draft-eastlake-fnv), 32 bits. */

@@ -1,7 +1,7 @@
 // The links between hosts: which there are, what was said of each, and which a partition cuts.
 // Refuses to know time and packets.
-import { isIPv4 } from 'node:net'
 import { invalidAddress, invalidArgValue } from '../errors.ts'
+import { canonical, hasScope, isAny, isLoopback, unmapped } from './addresses.ts'
 import type { SimulatedHost } from './host.ts'
 import { Link, type LinkOptions, settledLink } from './link.ts'
 
@@ -25,12 +25,18 @@ export class Links {
     return this.#hosts.get(address)
   }
 
-  /** Throws TypeError for what no host can have. */
-  assertFree(address: string): void {
-    if (typeof address !== 'string' || !isIPv4(address)) throw invalidAddress(address)
-    if (this.#hosts.has(address)) throw invalidArgValue('address', address, 'another host has it')
-    if (address === '0.0.0.0' || isLoopback(address))
-      throw invalidArgValue('address', address, 'it is no address of a host')
+  /** The address as packets have it. Throws TypeError for what no host can have. */
+  freeAddress(text: string): string {
+    if (typeof text !== 'string') throw invalidAddress(text)
+    if (hasScope(text))
+      throw invalidArgValue('address', text, 'a simulated network has no scopes: leave it out')
+    const address = canonical(text)
+    if (this.#hosts.has(address)) throw invalidArgValue('address', text, 'another host has it')
+    const ipv4 = unmapped(address)
+    if (ipv4 !== address) throw invalidArgValue('address', text, `write it as '${ipv4}'`)
+    if (isAny(address) || isLoopback(address))
+      throw invalidArgValue('address', text, 'it is no address of a host')
+    return address
   }
 
   addHost(host: SimulatedHost): void {
@@ -98,8 +104,4 @@ export class Links {
     this.#partitions = partitions
     for (const link of this.#links.values()) link.isCut = partitions.some((isCut) => isCut(link))
   }
-}
-
-export function isLoopback(address: string): boolean {
-  return address.startsWith('127.')
 }

@@ -83,9 +83,9 @@ export class NetworkCore implements Core {
 
   // ---- Hosts ----
 
-  addHost(addresses: readonly string[], link: LinkOptions): SimulatedHost {
+  addHost(texts: readonly string[], link: LinkOptions): SimulatedHost {
+    const addresses = texts.map((text) => this.links.freeAddress(text))
     for (const [at, address] of addresses.entries()) {
-      this.links.assertFree(address)
       if (addresses.indexOf(address) !== at)
         throw invalidArgValue('address', address, 'it is there twice')
     }

@@ -2,6 +2,7 @@
 import { invalidArgValue } from '../errors.ts'
 import { knownOptions, type OptionNames } from '../option-names.ts'
 import { boolean, callback, integer, number } from '../validate.ts'
+import { canonical } from './addresses.ts'
 import type { SimulatedHost } from './host.ts'
 import { checkedLink, LINK_OPTIONS, type LinkOptions } from './link.ts'
 import { NetworkCore } from './network-core.ts'
@@ -124,12 +125,13 @@ export class SimulatedNetwork {
 
   /**
    * Makes a host.
-   * @param address an IPv4 address that no other host has, or several: packets of sockets that are
-   *   bound to none come from the first
+   * @param address an IPv4 or IPv6 address that no other host has, or several: packets of sockets
+   *   that are bound to none come from the first of their family. Each host also has 127.0.0.1 and
+   *   ::1.
    * @param link what its links do, in place of the network's options; between two hosts that both
    *   say something, the receiver's word counts
    * @throws TypeError `ERR_INVALID_ADDRESS`, or `ERR_INVALID_ARG_VALUE` for an address that is
-   *   another host's or means no host
+   *   another host's, means no host, or has a scope (`fe80::1%eth0`)
    */
   host(address: string | readonly string[], link: LinkOptions = {}): SimulatedHost {
     const addresses = typeof address === 'string' ? [address] : [...address]
@@ -147,8 +149,10 @@ export class SimulatedNetwork {
 
   /**
    * From now on no packet passes between the two sides.
-   * @param one addresses, or beginnings of addresses that end in `*`, such as `'10.0.7.*'`
+   * @param one addresses, or beginnings of addresses that end in `*`, such as `'10.0.7.*'`; an IPv6
+   *   address begins as pollport writes it, `'fd00:7::*'`
    * @param other the same for the other side
+   * @throws TypeError `ERR_INVALID_ADDRESS`
    */
   partition(one: readonly string[], other: readonly string[]): void {
     this._cut(one, other)
@@ -170,7 +174,7 @@ export class SimulatedNetwork {
 
   /** @internal */
   _host(address: string): SimulatedHost | undefined {
-    return this.#core.links.hostAt(address)
+    return this.#core.links.hostAt(canonical(address))
   }
 
   /** Ends all partitions. */
@@ -203,8 +207,9 @@ export class SimulatedNetwork {
 }
 
 function matcher(patterns: readonly string[]): (address: string) => boolean {
+  const wholes = patterns.filter((pattern) => !pattern.endsWith('*')).map(canonical)
+  const beginnings = patterns.filter((pattern) => pattern.endsWith('*'))
   return (address) =>
-    patterns.some((pattern) =>
-      pattern.endsWith('*') ? address.startsWith(pattern.slice(0, -1)) : address === pattern
-    )
+    wholes.includes(address) ||
+    beginnings.some((beginning) => address.startsWith(beginning.slice(0, -1)))
 }

@@ -8,15 +8,17 @@ export const FLAG = { fin: 1, syn: 2, rst: 4, ack: 16 } as const
 export const TCP_HEADER_BYTES = 40
 /** IPv4's header and UDP's (RFC 768). */
 export const UDP_HEADER_BYTES = 28
+/** So much longer is IPv6's header (RFC 8200). */
+export const IPV6_MORE_BYTES = 20
 
 /**
  * A packet on its way, as {@link SimulatedNetwork.rule} sees it. Do not change it.
  * @category Simulation
  */
 export interface Packet {
-  /** `'unreachable'` answers a datagram to a port that nobody has (ICMP, RFC 792). */
+  /** `'unreachable'` answers a datagram to a port that nobody has (ICMP, RFC 792 and 4443). */
   readonly protocol: 'tcp' | 'udp' | 'unreachable'
-  /** The address that it comes from. */
+  /** The address that it comes from; that of an IPv4 packet is never written as `::ffff:…`. */
   readonly from: string
   /** The address that it goes to. */
   readonly to: string
@@ -81,7 +83,7 @@ export class LinkPacket implements Packet {
   /** Headers included. */
   get bytes(): number {
     const header = this.protocol === 'tcp' ? TCP_HEADER_BYTES : UDP_HEADER_BYTES
-    return header + this.data.length
+    return header + this.#link.moreHeaderBytes + this.data.length
   }
 }
 

@@ -14,11 +14,13 @@ export class SimulatedSocket implements NewSocket {
   local: SocketAddress | undefined
   readonly #host: SimulatedHost
   readonly #type: 'tcp' | 'udp'
+  readonly #family: 'ipv4' | 'ipv6'
   #endpoint: Endpoint | undefined
 
-  constructor(host: SimulatedHost, type: 'tcp' | 'udp') {
+  constructor(host: SimulatedHost, type: 'tcp' | 'udp', family: 'ipv4' | 'ipv6') {
     this.#host = host
     this.#type = type
+    this.#family = family
     this.handle = host._newHandle()
   }
 
@@ -28,14 +30,14 @@ export class SimulatedSocket implements NewSocket {
   }
 
   bind(address: EndPoint): void {
-    const where = new SocketAddress(address)
+    const where = this.#own(address)
     if (this.#type === 'udp') this.#endpoint = this.#host._bindUdp(this.handle, where, this.options)
     else this.#endpoint = this.#host._listen(this.handle, where, this.options)
   }
 
   _bindToConnect(address: EndPoint): void {
-    const local = new SocketAddress(address)
-    this.#host._assertOwn(local)
+    const local = this.#own(address)
+    this.#host._assertOwn(local, this.options)
     this.local = local
   }
 
@@ -47,6 +49,14 @@ export class SimulatedSocket implements NewSocket {
 
   detach(): number {
     return this.handle
+  }
+
+  /** Throws SocketError for an address of the other family. */
+  #own(address: EndPoint): SocketAddress {
+    const where = new SocketAddress(address)
+    if (where.family === this.#family) return where
+    const own = this.#family === 'ipv6' ? 'IPv6' : 'IPv4'
+    throw namedSocketError('EAFNOSUPPORT', 'bind', `the socket is ${own}`, where)
   }
 
   close(): void {

@@ -260,7 +260,7 @@ export class TcpEndpoint extends Endpoint implements TcpMemory, Timed {
   // ---- For its sender ----
 
   get segmentBytes(): number {
-    return this.link.settings.mtuBytes - TCP_HEADER_BYTES
+    return this.link.settings.mtuBytes - TCP_HEADER_BYTES - this.link.moreHeaderBytes
   }
 
   get now(): number {

@@ -33,7 +33,7 @@ const rooms: readonly Room[] = [
   { holds: /^errno\//, mayImport: ['errno/'], why: 'errno/ is pure data' },
   { holds: /^slots\.ts$/, mayImport: [], why: 'slots.ts is a data structure that knows no socket' },
   {
-    holds: /^[a-z-]+\.ts$/,
+    holds: /^[a-z0-9-]+\.ts$/,
     mayImport: [leaves, 'binding/', 'errno/'],
     why: 'what stands directly in lib/ serves every floor and knows none: put it into lib/raw/, lib/poller/ or lib/helpers/'
   },

@@ -4,11 +4,12 @@ import { startChild } from '../support/child.ts'
 
 test('the module is imported and works where supported is false', async () => {
   const child = startChild(new URL('../support/without-addon.mjs', import.meta.url))
-  const { supported, types, peer } = await child.at('done', 30_000)
-  expect({ supported, types, peer }).toEqual({
+  const { supported, types, peer, clients } = await child.at('done', 30_000)
+  expect({ supported, types, peer, clients }).toEqual({
     supported: false,
-    types: ['connect', 'accept', 'receive'],
-    peer: '10.0.0.1:80'
+    types: ['connect', 'connect', 'accept', 'accept', 'receive'],
+    peer: '[fd00::1]:80',
+    clients: ['::ffff:10.0.0.2', 'fd00::2']
   })
   expect((await child.ended).code).toBe(0)
 })

@@ -11,7 +11,7 @@ const STEP_MS = 1
 
 export class SimulatedSystem implements TestedSystem {
   readonly isSimulated = true
-  readonly hasIpv6 = false
+  readonly hasIpv6 = true
   #world: World | undefined
 
   /** A network of its own for the test that begins. */
@@ -72,7 +72,7 @@ export class SimulatedSystem implements TestedSystem {
 
 class World {
   readonly network = new SimulatedNetwork({ seed: 1 })
-  readonly host: SimulatedHost = this.network.host('10.0.0.1')
+  readonly host: SimulatedHost = this.network.host(['10.0.0.1', 'fd00::1'])
   readonly peers = new SimulatedPeers(this.host)
   #isOver = false
   #failure: { readonly error: unknown } | undefined

@@ -5,13 +5,20 @@ process.dlopen = () => {
 const { supported } = await import('pollport')
 const { SimulatedNetwork } = await import('pollport/simulation')
 const network = new SimulatedNetwork({ seed: 1, latencyMs: 10 })
-const server = network.host('10.0.0.1').poller()
-const client = network.host('10.0.0.2').poller()
-server.listenTcp({ address: '10.0.0.1', port: 80 })
-const connection = client.connectTcp({ address: '10.0.0.1', port: 80 })
+const server = network.host(['10.0.0.1', 'fd00::1']).poller()
+const client = network.host(['10.0.0.2', 'fd00::2']).poller()
+server.listenTcp({ address: '::', port: 80 })
+client.connectTcp({ address: '10.0.0.1', port: 80 })
+const connection = client.connectTcp({ address: 'fd00:0::1', port: 80 })
 connection.send('hello')
 const types = []
+const clients = []
 while (network.now < 100)
-  for (const poller of [client, server]) for (const { type } of poller.wait(10)) types.push(type)
-process.send({ mark: 'done', supported, types, peer: String(connection.remoteAddress) })
+  for (const poller of [client, server])
+    for (const event of poller.wait(10)) {
+      types.push(event.type)
+      if (event.type === 'accept') clients.push(event.socket.remoteAddress.address)
+    }
+const peer = String(connection.remoteAddress)
+process.send({ mark: 'done', supported, types, peer, clients })
 process.disconnect()
