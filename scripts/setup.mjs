@@ -119,7 +119,8 @@ function setup(withAddon) {
     })
   }
   const settings = ['tsconfig.json', 'tsconfig.build.json', 'tsconfig.code.json']
-  const distInputs = ['lib', ...settings, 'scripts/build-commonjs.mjs']
+  const builders = ['scripts/prune-declarations.mjs', 'scripts/build-commonjs.mjs']
+  const distInputs = ['lib', ...settings, ...builders]
   buildWhenStale('dist', distInputs, 'dist/commonjs/index.cjs', () => {
     console.log('pollport: building dist (npm run build:ts)')
     // tsc leaves the files of removed sources behind.
