@@ -44,6 +44,8 @@ export class Membership {
   readonly #alarm: Alarm
   #lease: Lease | undefined
   #generation: string | undefined
+  /** All that live, as far as this node can know. */
+  #listed: readonly NodeInfo[] = []
   #isStopped = false
   #isReachable = false
   #turn: Promise<void> = Promise.resolve()
@@ -161,7 +163,11 @@ export class Membership {
     const isNew = renewal.generation !== this.#generation
     this.#generation = renewal.generation
     if (renewal.wanted.length > 0) options.onWanted(renewal.wanted)
-    options.onRenewed(renewal.nodes, isNew)
+    // Before the directory has settled, a node that is not in its list may still register.
+    const isMissing = ({ id }: NodeInfo) => !renewal.nodes.some((node) => node.id === id)
+    const missing = renewal.isSettled ? [] : this.#listed.filter(isMissing)
+    this.#listed = [...renewal.nodes, ...missing]
+    options.onRenewed(this.#listed, isNew)
     return true
   }
 }

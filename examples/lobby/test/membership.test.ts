@@ -54,6 +54,8 @@ class Member {
   readonly lost: Lost[] = []
   readonly wanted: string[] = []
   nodes: readonly NodeInfo[] = []
+  /** The ids of each list that it had. */
+  readonly lists = new Set<string>()
   generations = 0
   ends = 0
   rooms: string[] = []
@@ -84,6 +86,12 @@ class Member {
       beforeSpeaking: () => this.confirmed,
       onRenewed: (nodes, isNewGeneration) => {
         this.nodes = nodes
+        this.lists.add(
+          nodes
+            .map((node) => node.id)
+            .sort()
+            .join(' ')
+        )
         if (isNewGeneration) this.generations++
       },
       onLost: (lost) => this.lost.push(lost),
@@ -200,6 +208,25 @@ test.each([true, false])(
     expect([one.ends, two.ends]).toEqual([0, 0])
   }
 )
+
+test('nodes that have not registered yet are still listed, until the directory has settled', async () => {
+  const { clock, engine, members } = await cluster(3)
+  const [one, two, three] = members
+  engine.isAway = true
+  await clock.pass(500)
+  engine.loseData()
+  three.directory.isCut = true
+  two.directory.isCut = true
+  engine.isAway = false
+  for (const { lists } of members) lists.clear()
+  await clock.pass(LEASE_MS / 2)
+  two.directory.isCut = false
+  await clock.pass(LEASE_MS / 2)
+  for (const { lists } of [one, two]) expect([...lists]).toEqual(['n0 n1 n2'])
+  // That one has not come in time.
+  await clock.pass(2 * LEASE_MS)
+  for (const { nodes } of [one, two]) expect(nodes.map(({ id }) => id).sort()).toEqual(['n0', 'n1'])
+})
 
 test('players that others ask for are passed on, until they are let go', async () => {
   const { clock, one, two } = await cluster(2)
