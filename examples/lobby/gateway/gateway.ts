@@ -498,7 +498,10 @@ export class Gateway implements GatewayLink {
   #await(client: Client): void {
     this.#arriving.set(client, blockOf(client.address))
     client.seenAtMs = this.#place.nowMs()
-    if (this.#arriving.size > this.#limits.maxVisitors) firstOfLargest(this.#arriving).reset()
+    if (this.#arriving.size <= this.#limits.maxVisitors) return
+    const first = firstOfLargest(this.#arriving)
+    this.#arriving.delete(first) // it is closed later: others of this batch must not find it again
+    first.reset()
   }
 
   /** The first bytes of a connection from a trusted proxy. */

@@ -388,6 +388,15 @@ test('who never finishes TLS is cut off', async () => {
   expect(silent.heard).toEqual([])
 })
 
+test('a crowd of one address that never finishes TLS keeps nobody out', async () => {
+  const server = await openLobby({ ...(await certificate()), maxVisitors: 5 })
+  const crowd = Array.from({ length: 20 }, () => new Person(server.port, '127.0.0.3'))
+  const inside = () => crowd.filter(({ isClosed }) => !isClosed).length
+  await until('the crowd waits', () => inside() === 5)
+  for (const name of ['Ann', 'Bob', 'Cid']) await SecurePerson.enter(server, name)
+  expect(inside()).toBeGreaterThanOrEqual(4)
+})
+
 test('a renewed certificate is used for the next connection, and a broken one is not', async () => {
   const files = await certificate('first')
   const server = await openLobby(files)
