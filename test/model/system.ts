@@ -16,9 +16,13 @@ export const realSystem: ModelSystem = {
   hasRawSockets: true
 }
 
-export function simulatedSystem(seed: number): ModelSystem {
-  const host = new SimulatedNetwork({ seed }).host('10.0.0.1')
+export function simulatedSystem(
+  seed: number
+): ModelSystem & { readonly network: SimulatedNetwork } {
+  const network = new SimulatedNetwork({ seed })
+  const host = network.host('10.0.0.1')
   return {
+    network,
     makePoller: (options) => host.poller(options),
     now: () => host.now,
     hasRawSockets: false

@@ -104,7 +104,8 @@ const LIMITS = {
   idleTimeoutMs: 0
 } as const
 const encoders = {
-  client: new WebSocketEncoder({ role: 'client' }),
+  // Always the same: a seed on a simulated host gives the same bytes.
+  client: new WebSocketEncoder({ role: 'client', maskingKey: () => 0x1b2c_3d4e }),
   server: new WebSocketEncoder({ role: 'server' })
 }
 const CODES = [1000, 1001, 3000, 4999]

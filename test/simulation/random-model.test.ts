@@ -20,3 +20,14 @@ test('random operations keep every promise, seed by seed', { timeout: 120_000 },
     expect(world.counts.connections).toBeGreaterThan(10)
   }
 })
+
+test('a seed twice is the same run', () => {
+  const traceOf = (seed: number) => {
+    const system = simulatedSystem(seed)
+    const world = new World(60_000, system)
+    for (const operation of programOf(seed, OPERATIONS_A_SEED)) world.run(operation)
+    world.finish()
+    return system.network.trace
+  }
+  for (let seed = 1; seed <= 3; seed++) expect(traceOf(seed), `seed ${seed}`).toBe(traceOf(seed))
+})
