@@ -235,8 +235,16 @@ export class Front implements ClusterOutlet {
     return undefined
   }
 
+  /** What is said before that reaches nobody: its client would wait for it in vain. */
   async #untilAlive(): Promise<void> {
     while (!this.#isAlive()) await this.#pause(ALIVE_EVERY_MS)
+  }
+
+  /** What the directory has answered, as soon as this node may say what comes of it. */
+  async #answered<T>(answer: Promise<T>): Promise<T> {
+    const settled = await answer
+    await this.#untilAlive()
+    return settled
   }
 
   #begin(session: Session, frame: Uint8Array): void {
@@ -255,10 +263,11 @@ export class Front implements ClusterOutlet {
     const waiting = [...after]
     this.#waiting.set(session, waiting)
     task()
-      .catch((error) => {
-        if (error instanceof Refusal) return this.#refuse(session, error)
-        if (!(error instanceof DirectoryError)) throw error
-        this.#refuse(session, awayRefusal(error))
+      .catch(async (error) => {
+        const isOfDirectory = error instanceof DirectoryError
+        if (!isOfDirectory && !(error instanceof Refusal)) throw error
+        await this.#untilAlive()
+        this.#refuse(session, isOfDirectory ? awayRefusal(error) : error)
       })
       .then(() => {
         if (this.#waiting.get(session) !== waiting) return // they went with it
@@ -324,8 +333,8 @@ export class Front implements ClusterOutlet {
       const identity = lobby.identityOf(command)
       const { id, account } = identity
       const entry = { id, name: command.name, account, serial: 1, moves: 0, node: this.self }
-      const claim = await this.#orFree(this.#freePlayers, id, () =>
-        this.#directoryNow.claimName(entry)
+      const claim = await this.#answered(
+        this.#orFree(this.#freePlayers, id, () => this.#directoryNow.claimName(entry))
       )
       if (claim.isReserved)
         throw new Refusal('name-reserved', 'somebody has played under this name, and keeps it')
@@ -365,9 +374,9 @@ export class Front implements ClusterOutlet {
       return async () => lobby.handle(session, command, this.#place.nowMs())
     }
     return async () => {
-      const { found, entry, at } = await this.#take(session, claim.id, isHere)
+      const { found, entry, at } = await this.#answered(this.#take(session, claim.id, isHere))
       if (at !== undefined) return this.#send(session, at, undefined, [copy])
-      const standing = entry === undefined ? {} : await this.#standingOf(entry)
+      const standing = entry === undefined ? {} : await this.#answered(this.#standingOf(entry))
       const isHereByNow = lobby.playerById(claim.id) !== undefined
       if (!this.#hubNow.has(session)) {
         if (entry !== undefined && !isHereByNow) await this.#directoryNow.letGo([claim.id])
@@ -438,8 +447,8 @@ export class Front implements ClusterOutlet {
       const key = keyOf(command.room)
       const creationId = this.#place.randomBytes(12).toString('hex')
       const claim = { key, creationId, ...(code === undefined ? {} : { code }) }
-      const claimed = await this.#orFree(this.#freeRooms, key, () =>
-        this.#directoryNow.claimRoom(claim)
+      const claimed = await this.#answered(
+        this.#orFree(this.#freeRooms, key, () => this.#directoryNow.claimRoom(claim))
       )
       if (!claimed.isYours) throw new Refusal('room-taken', 'a room with this name exists already')
       if (this.#hubNow.has(session)) lobby.handle(session, command, this.#place.nowMs(), { code })
@@ -460,6 +469,7 @@ export class Front implements ClusterOutlet {
     const { room } = command
     const byName = await this.#directoryNow.findRoom(keyOf(room))
     const node = byName ?? (CODE.test(room) ? await this.#directoryNow.findRoom(room) : undefined)
+    await this.#untilAlive()
     this.#follow(session, player, node, command, copy)
   }
 
@@ -472,6 +482,7 @@ export class Front implements ClusterOutlet {
     const copy = new Uint8Array(frame)
     const game = this.#lobby.gameNamed(command.game)
     const node = game && (await this.#directoryNow.matchmaker(game.name))
+    await this.#untilAlive()
     this.#follow(session, player, node, command, copy)
   }
 
@@ -490,7 +501,8 @@ export class Front implements ClusterOutlet {
   }
 
   async #listPeople(session: Session, from: number): Promise<void> {
-    const { players, total } = await this.#directoryNow.people(from, this.#lobby.pageSize)
+    const { pageSize } = this.#lobby
+    const { players, total } = await this.#answered(this.#directoryNow.people(from, pageSize))
     this.#hubNow.tell(session, { type: 'players', players, from, total })
   }
 
@@ -501,6 +513,7 @@ export class Front implements ClusterOutlet {
       this.#directoryNow.standing(account, name)
     ])
     const skill = standing?.skill ?? this.#lobby.skillOf(player)
+    await this.#untilAlive()
     this.#hubNow.tell(session, { type: 'leaders', leaders, skill, players })
   }
 

@@ -1,12 +1,22 @@
 // Several nodes are one lobby: what a player can do does not depend on the node of its connection.
 import { expect, test } from 'vitest'
+import { DirectoryError, type DirectoryEvents } from '../cluster/directory.ts'
+import { MemoryEngine } from '../cluster/memory-directory.ts'
+import { system } from '../place.ts'
 import { openCluster, untilListed } from './node-cluster.ts'
-import { Person, until } from './person.ts'
+import { openLobby, Person, until } from './person.ts'
 
 function tokenOf({ heard }: Person): string {
   return (
     heard.flatMap((message) => (message.type === 'welcome' ? [message.token] : [])).at(-1) ?? ''
   )
+}
+
+class Gate {
+  open: () => void = () => {}
+  readonly opened = new Promise<void>((resolve) => {
+    this.open = resolve
+  })
 }
 
 test('a name, a room and a line of chat are those of all nodes', async () => {
@@ -144,4 +154,43 @@ test('a player whose node is lost goes on with the skill that it had there', asy
     const skill = skills.find(({ name }) => name === (each === ann ? 'Ann' : 'Bob'))?.skill
     expect(await person.next('queued')).toMatchObject({ skill })
   }
+})
+
+test('what the directory answers to a node that may not speak yet, its client hears later', async () => {
+  const engine = new MemoryEngine(system)
+  const joining = new Gate()
+  const claiming = new Gate()
+  const renewing = new Gate()
+  let claims = 0
+  let renewals = 0
+  const openDirectory = (events: DirectoryEvents) => {
+    const directory = engine.open(system, events)
+    const { join, renew } = directory
+    directory.claimName = async () => {
+      claims++
+      await claiming.opened
+      throw new DirectoryError('settling', 'in a moment')
+    }
+    directory.join = async (self) => {
+      await joining.opened
+      return await join.call(directory, self)
+    }
+    directory.renew = async (request) => {
+      renewals++
+      await renewing.opened
+      return await renew.call(directory, request)
+    }
+    return directory
+  }
+  const node = await openLobby({ node: 'n1', leaseMs: 60_000 }, { openDirectory })
+  const ann = await Person.arrive(node)
+  ann.send({ type: 'name', name: 'Ann' })
+  await until('the name is claimed', () => claims > 0)
+  joining.open()
+  await until('the node has joined, and has no lease yet', () => renewals > 0)
+  claiming.open()
+  await new Promise((resolve) => setTimeout(resolve, 50))
+  expect(ann.all('error')).toEqual([])
+  renewing.open()
+  await ann.refused('cluster-away')
 })
