@@ -18,6 +18,8 @@ export const SERVED_MS = 1_000
 const SAY_EVERY = 8
 const USUAL = new Set(['state', 'event', 'chat', 'pong', 'ready', 'countdown'])
 const MOST_OF_A_STORY = 60
+/** An entry of a story: when, what, and how often. */
+const REPEATED = /^(\d+) (.*?)(?: \((\d+) times, until \d+\))?$/
 const LINE = /^line (\d+)$/
 /** The same again, at the same node: the place may be free, or known, in a moment. */
 const LATER = new Set(['cluster-away', 'name-taken'])
@@ -245,7 +247,14 @@ export class Guest {
 
   #note(what: string): void {
     const atMs = Math.round(performance.now())
-    if (this.#story.at(-1)?.endsWith(` ${what}`)) return
+    const last = this.#story.at(-1)
+    // The same again and again: how often, and when the last time
+    const repeated = last === undefined ? undefined : REPEATED.exec(last)
+    if (repeated?.[2] === what) {
+      const times = Number(repeated[3] ?? 1) + 1
+      this.#story[this.#story.length - 1] = `${repeated[1]} ${what} (${times} times, until ${atMs})`
+      return
+    }
     this.#story.push(`${atMs} ${what}`)
     if (this.#story.length > MOST_OF_A_STORY) this.#story.shift()
   }

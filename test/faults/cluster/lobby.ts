@@ -20,6 +20,7 @@ export const LEASE_MS = 4_000
 export const LONGER_MS = LEASE_MS + 3_000
 /** The goal: after the end of a fault everybody is served again within this time. */
 export const MENDED_MS = 10_000
+export const MATCH_MS = 2_500
 export const NODES = ['node-1', 'node-2', 'node-3']
 /** Ends of matches, counted for each player: so many show that games go on. */
 const SOME_ENDS = 4
@@ -29,7 +30,7 @@ const many = 1_000_000
 const SETTINGS = {
   'lease-ms': LEASE_MS,
   'countdown-ms': 200,
-  'coin-arena.match-ms': 2_500,
+  'coin-arena.match-ms': MATCH_MS,
   'small-group-after-ms': 500,
   'quick-match-every-ms': 200,
   'drain-ms': 20_000,
@@ -55,7 +56,7 @@ export class FaultyLobby {
     this.crowd = crowd
   }
 
-  /** Three nodes, and guests that play already. */
+  /** Three nodes, and guests that play already. Redis saves what it has, unless told otherwise. */
   static async open(
     guests: number,
     options: { redis?: RedisOptions; node?: (id: string) => NodeOptions } = {}

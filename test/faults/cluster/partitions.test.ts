@@ -29,7 +29,7 @@ beforeAll(async () => {
   segment = new Segment(['crowd', 'redis', ...NODES])
   segment.enter('crowd')
   lobby = await FaultyLobby.open(12, {
-    redis: { host: segment.address('redis'), inside: segment.inside('redis') },
+    redis: { save: false, host: segment.address('redis'), inside: segment.inside('redis') },
     node: (id) => ({
       inside: segment.inside(id),
       host: segment.address(id),
