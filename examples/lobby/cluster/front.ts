@@ -116,6 +116,8 @@ export class Front implements ClusterOutlet {
   readonly #changed = new Set<Room>()
   /** Players that went to another node, which may not have said so yet: until when. */
   readonly #gone = new Map<string, number>()
+  /** Players that are being taken, by their ids: until the last one that waits has its turn. */
+  readonly #turns = new Map<string, Promise<void>>()
   readonly #isAlive: () => boolean
 
   /** `isAlive`: whether this node may speak. */
@@ -212,27 +214,49 @@ export class Front implements ClusterOutlet {
    * the player goes on here. undefined: it is gone, or has another connection elsewhere.
    */
   async takeHome(passport: Passport): Promise<Passport | undefined> {
-    const { id } = passport
     for (let tries = 0; tries < HOMECOMING_TRIES; tries++) {
-      try {
-        const found = await this.#directoryNow.findPlayer(id)
-        if (found === undefined) return undefined
-        // It has gone on since, on another connection
-        const isOld = found.moves > passport.moves || found.serial > passport.serial
-        if (found.isOwned && isOld) return undefined
-        const taken = await this.#directoryNow.takePlayer(id)
-        if (taken === 'gone') return undefined
-        if (taken !== 'asked') {
-          const serial = Math.max(taken.serial, passport.serial)
-          // Matches since the passport was written count as well
-          return { ...passport, ...(await this.#standingOf(taken)), moves: taken.moves, serial }
-        }
-      } catch (error) {
-        if (!(error instanceof DirectoryError)) throw error
-      }
+      const taken = await this.#inTurn(passport.id, () => this.#tryHome(passport))
+      if (taken !== 'later') return taken
       await this.#pause(TAKE_EVERY_MS)
     }
     return undefined
+  }
+
+  async #tryHome(passport: Passport): Promise<Passport | 'later' | undefined> {
+    const { id } = passport
+    try {
+      const found = await this.#directoryNow.findPlayer(id)
+      if (found === undefined) return undefined
+      // It has gone on since, on another connection
+      const isOld = found.moves > passport.moves || found.serial > passport.serial
+      if (found.isOwned && isOld) return undefined
+      if (this.#isOnItsWay(found)) return 'later'
+      if (this.#lobby.playerById(id)?.session !== undefined) return undefined
+      const taken = await this.#directoryNow.takePlayer(id)
+      if (taken === 'gone') return undefined
+      if (taken === 'asked') return 'later'
+      const serial = Math.max(taken.serial, passport.serial)
+      // Matches since the passport was written count as well
+      return { ...passport, ...(await this.#standingOf(taken)), moves: taken.moves, serial }
+    } catch (error) {
+      if (!(error instanceof DirectoryError)) throw error
+      return 'later'
+    }
+  }
+
+  /**
+   * Connections of one player, of which one may have been given up, take it one after the other:
+   * otherwise each could get a yes from the directory, and throw the other one out.
+   */
+  #inTurn<T>(id: string, act: () => Promise<T>): Promise<T> {
+    const turn = (this.#turns.get(id) ?? Promise.resolve()).then(act)
+    const end = turn
+      .catch(() => {})
+      .then(() => {
+        if (this.#turns.get(id) === end) this.#turns.delete(id)
+      })
+    this.#turns.set(id, end)
+    return turn
   }
 
   /** What is said before that reaches nobody: its client would wait for it in vain. */
@@ -373,17 +397,18 @@ export class Front implements ClusterOutlet {
       if (!isHere) return undefined
       return async () => lobby.handle(session, command, this.#place.nowMs())
     }
-    return async () => {
+    const resume = async () => {
       const { found, entry, at } = await this.#answered(this.#take(session, claim.id, isHere))
       if (at !== undefined) return this.#send(session, at, undefined, [copy])
       const standing = entry === undefined ? {} : await this.#answered(this.#standingOf(entry))
-      const isHereByNow = lobby.playerById(claim.id) !== undefined
+      // It can have come here meanwhile by a connection that its client has given up
+      const here = lobby.playerById(claim.id)
+      if (entry !== undefined && here !== undefined) here.moves = Math.max(here.moves, entry.moves)
       if (!this.#hubNow.has(session)) {
-        if (entry !== undefined && !isHereByNow) await this.#directoryNow.letGo([claim.id])
+        if (entry !== undefined && here === undefined) await this.#directoryNow.letGo([claim.id])
         return
       }
-      // It can have come home meanwhile by a connection that its client has given up
-      if (entry === undefined || isHereByNow)
+      if (entry === undefined || here !== undefined)
         return lobby.handle(session, command, this.#place.nowMs())
       if (claim.serial < entry.serial - 1)
         throw new Refusal('token-used', 'this token has been used')
@@ -392,17 +417,21 @@ export class Front implements ClusterOutlet {
       if (found?.where !== 'lobby') lobby.comeHome(session, '')
       await this.#report(player)
     }
+    return () => this.#inTurn(claim.id, resume)
   }
 
   /** A player that has just left this node is found as soon as the other one has said so. */
   async #findSettled(session: Session, id: string): Promise<FoundPlayer | undefined> {
     for (;;) {
       const found = await this.#directoryNow.findPlayer(id)
-      const isOnItsWay =
-        this.#gone.has(id) && found !== undefined && isSameNode(found.node, this.self)
-      if (!isOnItsWay || !this.#hubNow.has(session)) return found
+      if (found === undefined || !this.#isOnItsWay(found)) return found
+      if (!this.#hubNow.has(session)) return found
       await this.#pause(ALIVE_EVERY_MS)
     }
+  }
+
+  #isOnItsWay({ id, node }: FoundPlayer): boolean {
+    return this.#gone.has(id) && isSameNode(node, this.self)
   }
 
   /** What this node may not know yet; it does without while the directory is away. */

@@ -587,6 +587,7 @@ export class Lobby {
         this.#dismiss(session, new Refusal('replaced', 'you signed in on another connection'))
         return undefined
       }
+      here.moves = Math.max(here.moves, passport.moves)
       this.#takeSeatOf(session, here, nowMs)
       return here
     }

@@ -137,6 +137,39 @@ test('a node that is lost ends its rooms; their players are in the lobby again',
   await until('both live at the second node', () => nodes[1].figures.players === 2)
 })
 
+test('of two connections of one player whose node is lost, the later one keeps it', async () => {
+  const cluster = await openCluster(1)
+  const held = new Gate()
+  let takes = 0
+  const openDirectory = (events: DirectoryEvents) => {
+    const directory = cluster.engine.open(system, events)
+    const { takePlayer } = directory
+    directory.takePlayer = async (id) => {
+      if (++takes === 1) await held.opened
+      return await takePlayer.call(directory, id)
+    }
+    return directory
+  }
+  await cluster.add({}, { openDirectory })
+  await cluster.complete()
+  const { nodes } = cluster
+  const ann = await Person.signIn(nodes[0], 'Ann')
+  const bob = await Person.signIn(nodes[1], 'Bob')
+  ann.send({ type: 'create', room: 'Den' })
+  await ann.next('joined')
+  bob.send({ type: 'join', room: 'Den' })
+  await bob.next('joined')
+  nodes[0].stop()
+  await until('its old connection asks for the player', () => takes === 1)
+  const again = await Person.arrive(nodes[1])
+  again.send({ type: 'resume', token: tokenOf(bob) })
+  await new Promise((resolve) => setTimeout(resolve, 50))
+  held.open()
+  await again.next('welcome')
+  await bob.refused('replaced')
+  await again.isUndisturbed()
+})
+
 test('a player whose node is lost goes on with the skill that it had there', async () => {
   const { nodes } = await openCluster(2, { 'coin-arena.matchMs': 500 })
   const [ann, bob] = await Person.roomOf(nodes[0], 'Ann', 'Bob')
