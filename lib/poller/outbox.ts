@@ -21,7 +21,7 @@ export class Outbox {
    * A message of so many bytes leaves by a call of its own, which costs less than copying it,
    * unless something of its connection is here already.
    */
-  readonly directBytes: number
+  static readonly directBytes = 8 * 1024
 
   bytes: Buffer = midPage(FIRST_BYTES)
   sends: Int32Array = new Int32Array(FIRST_SENDS * OUTBOX.stride)
@@ -37,11 +37,6 @@ export class Outbox {
   #first = new Int32Array(FIRST_SLOTS)
   #last = new Int32Array(FIRST_SLOTS)
   #queued = new Int32Array(FIRST_SLOTS)
-
-  /** `batchesCalls`: one system call takes many sends from here, which pays for a larger copy. */
-  constructor(batchesCalls: boolean) {
-    this.directBytes = (batchesCalls ? 32 : 8) * 1024
-  }
 
   get isEmpty(): boolean {
     return this.count === 0

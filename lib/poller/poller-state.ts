@@ -29,7 +29,7 @@ export class PollerState<U> {
   readonly memory: BatchMemory
   readonly highWaterMarkBytes: number
   readonly registry: Slots<PollSocket<U>> = new Slots()
-  readonly outbox: Outbox
+  readonly outbox: Outbox = new Outbox()
   readonly peers: PeerAddresses = new PeerAddresses()
   readonly deadlines: Deadlines = new Deadlines()
   readonly stats: Counters = new Counters()
@@ -84,7 +84,6 @@ export class PollerState<U> {
   constructor(backend: Backend, memory: BatchMemory, highWaterMarkBytes: number) {
     this.backend = backend
     this.memory = memory
-    this.outbox = new Outbox(backend.capabilities.batchedCalls)
     this.highWaterMarkBytes = highWaterMarkBytes
     this.now = backend.clockMs()
   }

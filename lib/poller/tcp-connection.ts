@@ -185,8 +185,7 @@ export class TcpConnection<U = unknown> {
   /**
    * Queues bytes, in order. They are copied: you can reuse your buffer at once. They leave with the
    * next `wait()` or `flush()`, in one system call with what else is queued for this connection. 8
-   * KiB or more with nothing queued before leave at once (32 KiB where
-   * {@link Capabilities.batchedCalls} is true), and so does more than 64 KiB.
+   * KiB or more with nothing queued before leave at once, and so does more than 64 KiB.
    * @param data bytes, or a string as UTF-8
    * @returns true: go on. false: more than `highWaterMarkBytes` are queued now. These bytes are
    *   queued too; wait for `drain` before you send more. Also false, with nothing queued, if the
@@ -209,7 +208,7 @@ export class TcpConnection<U = unknown> {
     const most = isText ? data.length * 3 : data.length
     if (most > Outbox.maxMessageBytes)
       return this._sendThrough(isText ? Buffer.from(data) : data, isText)
-    if (most >= poller.outbox.directBytes && !isText && poller.outbox.bytesOf(this.index) === 0)
+    if (most >= Outbox.directBytes && !isText && poller.outbox.bytesOf(this.index) === 0)
       return this._sendThrough(data, false)
     if (most === 0) return true
     poller.makeRoom(most)

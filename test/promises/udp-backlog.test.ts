@@ -19,8 +19,6 @@ class NarrowSystem {
   /** The first bytes of those that it took, as text. */
   readonly taken: string[] = []
 
-  readonly capabilities = { batchedCalls: false }
-
   clockMs(): number {
     return 0
   }
