@@ -195,3 +195,22 @@ test('at the web port it is the same: who has most unfinished requests loses one
   half.socket.write('y\r\n\r\n')
   await half.hears('HTTP/1.1 200')
 })
+
+test('and who has most answered requests whose connections stay loses one of those', async () => {
+  const server = await openLobby({ maxVisitors: 4 })
+  const asks = async (visitor: Visitor) => {
+    visitor.heard = Buffer.alloc(0)
+    visitor.socket.write('GET / HTTP/1.1\r\nHost: localhost\r\n\r\n')
+    await visitor.hears('HTTP/1.1 200')
+  }
+  const honest = new Visitor(server.webPort)
+  await asks(honest)
+  const crowd: Visitor[] = []
+  for (let count = 0; count < 12; count++) {
+    crowd.push(new Visitor(server.webPort, '127.0.0.2'))
+    await asks(crowd[count])
+  }
+  await until('the crowd has three', () => crowd.filter((one) => !one.isClosed).length === 3)
+  expect(honest.isClosed).toBe(false)
+  await asks(honest)
+})
