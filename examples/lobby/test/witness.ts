@@ -179,7 +179,8 @@ export class Witness {
         this.#hearError(message, silentMs)
         break
     }
-    this.#heardAtMs = this.#host.now
+    // A connection that was refused says nothing of the seat.
+    if (this.#isSignedIn) this.#heardAtMs = this.#host.now
   }
 
   #hearLine(from: string, number: string | undefined): void {
