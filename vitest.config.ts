@@ -4,19 +4,19 @@ import { filesLeftOut } from './test/simulation/left-out.ts'
 // What one system alone promises: the other has no such objects.
 const ofTheOtherSystem = process.platform === 'win32' ? 'test/linux/**' : 'test/windows/**'
 
-// What no system and no line of Node can change: the sources and the texts, the simulated network,
-// the browser's side of the lobby, what stands on Redis. `npm test` has all of it; runs on a second
-// system or Node leave it out (--project=system).
+// What runs once, in `npm test`: sources and texts; the simulated network, which is TypeScript alone;
+// the lobby's pages; the lobby's seeds, rules and directories, which need no system, or a Redis.
 const sameEverywhere = [
-  'test/house/!(readme|examples).test.ts',
-  'test/simulation/**/*.test.ts',
+  'test/house/!(contributors|examples|readme).test.ts',
+  'test/simulation/!(real-work).test.ts',
   'test/differential/simulated.test.ts',
   'examples/test/udp-game-weather.test.ts',
   'examples/lobby/**/{browser,web-page,monitor,monitor-actions,monitor-nodes}.test.ts',
   'examples/lobby/test/{seeds,simulated-nodes,unions}.test.ts',
-  'examples/lobby/test/{directory,lease,redis-directory,results,deploy-cluster}.test.ts',
+  'examples/lobby/test/{directory,lease,redis-directory,deploy-cluster}.test.ts',
   'examples/lobby/test/cluster-{command,seeds}.test.ts'
 ]
+const neverHere = ['**/node_modules/**', 'test/faults/**', ofTheOtherSystem]
 
 export default defineConfig({
   test: {
@@ -30,20 +30,25 @@ export default defineConfig({
     // leave it to Node, by the name under which it found it (with or without node_modules/pollport),
     // which on Windows differs: a test had two copies of the package.
     server: { deps: { external: [/\/dist\//] } },
+    // Each test file is in one of the first three; the fault lab runs by itself (`test:faults`).
     projects: [
       {
         extends: true,
         test: {
           name: 'system',
-          include: ['test/**/*.test.ts', 'examples/**/*.test.ts'],
-          // The fault lab runs by itself: `npm run test:faults`.
-          exclude: ['**/node_modules/**', 'test/faults/**', ofTheOtherSystem, ...sameEverywhere]
+          include: ['test/**/*.test.ts'],
+          exclude: [...neverHere, ...sameEverywhere]
         }
       },
       {
         extends: true,
-        test: { name: 'once', include: sameEverywhere, exclude: ['**/node_modules/**'] }
+        test: {
+          name: 'examples',
+          include: ['examples/**/*.test.ts'],
+          exclude: [...neverHere, ...sameEverywhere]
+        }
       },
+      { extends: true, test: { name: 'once', include: sameEverywhere, exclude: neverHere } },
       {
         // The promises once more, on a simulated network.
         extends: true,
