@@ -291,17 +291,23 @@ test('shared memory that another thread writes and makes longer all the time is 
     options: object
   ) => SharedArrayBuffer
   const shared = new Growable(1000, { maxByteLength: 300_000 })
+  // Whenever it grows, a datagram can hold it.
+  const short = new Growable(1000, { maxByteLength: 60_000 })
   const script = `const { workerData, parentPort } = require('node:worker_threads')
-    const view = new Uint8Array(workerData)
+    const views = workerData.map((buffer) => new Uint8Array(buffer))
     parentPort.postMessage('there')
     for (let round = 0; ; round++) {
-      view.fill(round)
-      if (round % 20 === 0 && workerData.byteLength < 300000) workerData.grow(workerData.byteLength + 100)
+      for (const view of views) {
+        view.fill(round)
+        const { buffer } = view
+        if (round % 20 === 0 && buffer.byteLength < buffer.maxByteLength) buffer.grow(buffer.byteLength + 100)
+      }
     }`
-  const worker = new Worker(script, { eval: true, workerData: shared })
+  const worker = new Worker(script, { eval: true, workerData: [shared, short] })
   onTestFinished(() => void worker.terminate())
   await once(worker, 'message')
   const view = new Uint8Array(shared)
+  const shortView = new Uint8Array(short)
   const probe = openProbe({ highWaterMarkBytes: 2 ** 30 })
   const { near, far } = await ownPair(probe)
   probe.keeps = false
@@ -310,7 +316,7 @@ test('shared memory that another thread writes and makes longer all the time is 
   for (let round = 0; round < 400; round++) {
     far.send(view)
     probe.poller.broadcast([far, near], view)
-    if (view.length < 60_000) udp.send(view, udp.localAddress)
+    udp.send(shortView, udp.localAddress)
     if (pair.near.send(view) === WOULD_BLOCK) while (pair.far.recv(view) !== WOULD_BLOCK);
     probe.step()
   }
