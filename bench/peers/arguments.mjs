@@ -29,7 +29,7 @@ export const each = Number(values.each)
 export const hz = Number(values.hz)
 /** Which loop makes the ticks. */
 export const loop = values.loop
-/** How long before a tick the loop stops to block. */
+/** How long before a tick the loop stops blocking. */
 export const spinMs = Number(values['spin-ms'])
 /** Poller inside Node's own loop. */
 export const run = values.run
