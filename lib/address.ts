@@ -1,7 +1,7 @@
 // End points: text for people, 24 packed bytes for native code (PACKED_ADDRESS in
 // binding/records.ts). Refuses names: resolving blocks. What a scope means, the system says.
 import { isIPv4 } from 'node:net'
-import { addon, loaded } from './binding/load.ts'
+import { addon } from './binding/load.ts'
 import { PACKED_ADDRESS } from './binding/records.ts'
 import { invalidAddress, invalidArgType, invalidArgValue } from './errors.ts'
 import { formatIpv6, parseIpv6 } from './ipv6.ts'
@@ -59,7 +59,8 @@ export class SocketAddress {
    * @param endPoint a numeric address and a port; `family` only checks that the address is of that
    *   family
    * @throws TypeError `ERR_INVALID_ADDRESS` if the address is not numeric, `ERR_INVALID_ARG_VALUE`
-   *   if it is not of `family`; RangeError `ERR_OUT_OF_RANGE` for a port outside 0 to 65,535
+   *   if it is not of `family`; RangeError `ERR_OUT_OF_RANGE` for a port outside 0 to 65,535; Error
+   *   `ERR_ADDON_NOT_FOUND` or `ERR_UNSUPPORTED_PLATFORM` for a scope where there is no addon
    */
   constructor(endPoint: EndPoint & { family?: string | undefined }) {
     if (endPoint instanceof Packed) {
@@ -234,7 +235,7 @@ function wantedOf(endPoint: object): string {
 
 function parseInto(text: string, out: Uint8Array): boolean {
   // Interfaces have names and numbers, which the system knows.
-  if (text.includes('%')) return loaded !== undefined && loaded.addressParse(text, 0, out) === 0
+  if (text.includes('%')) return addon().addressParse(text, 0, out) === 0
   if (isIPv4(text)) {
     out[FAMILY] = 4
     out.set(text.split('.').map(Number), ADDRESS)

@@ -239,7 +239,7 @@ function addressAdvice(actual: unknown): string {
     return "for every interface use '0.0.0.0' or '::'; resolve names with node:dns first"
   if (/^\[[^\]]*\]$/.test(text)) return 'write it without brackets'
   if (/^(?:[\d.]+|\[[^\]]*\]):\d+$/.test(text)) return 'the port is an option of its own'
-  if (/^[\da-fA-F:.]+%/.test(text))
+  if (/^[\da-fA-F:.]*:[\da-fA-F:.]*%/.test(text))
     return 'after the % stands the name or number of an interface of this machine'
   return 'resolve names with node:dns first, since resolving blocks'
 }

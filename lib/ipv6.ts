@@ -1,5 +1,6 @@
-// IPv6 addresses as text: read as RFC 4291, 2.2 has it, written as RFC 5952 has it. The same on
-// every system, and without the addon. Refuses scopes, which only a system knows.
+// IPv6 addresses as text: read as RFC 4291, 2.2 has it, written as glibc's inet_ntop does it: RFC
+// 5952, and IPv4-compatible addresses with dots. The same on every system, and without the addon.
+// Refuses scopes, which only a system knows.
 import { isIPv6 } from 'node:net'
 
 const BYTES = 16

@@ -18,7 +18,7 @@ import type { SocketOptionName, SocketOptions } from '../raw/options.ts'
 import { checkOption } from '../raw/options.ts'
 import type { SocketCalls } from '../raw/socket-calls.ts'
 import type { Waker } from '../raw/waker.ts'
-import { shownBy } from './addresses.ts'
+import { BROADCAST, isIpv6, shownBy } from './addresses.ts'
 import { blocked, type Core } from './core.ts'
 import { type Endpoint, type Watcher, withOption } from './endpoint.ts'
 import { Fifo } from './fifo.ts'
@@ -30,8 +30,8 @@ import { SimulatedSocket } from './simulated-socket.ts'
 import { TcpEndpoint } from './tcp-endpoint.ts'
 import { UdpEndpoint } from './udp-endpoint.ts'
 
-/** RFC 919. */
-const BROADCAST = '255.255.255.255'
+/** What a packet of IPv4 has room for, without its header (RFC 791) and that of UDP (RFC 768). */
+const MAX_IPV4_DATAGRAM = 65_507
 /** What a socket says of an option that nobody has set. */
 const UNSET: Partial<SocketOptions> = { noDelay: true, lingerMs: false, ttl: 64, tos: 0 }
 
@@ -246,6 +246,8 @@ export class SimulatedBackend implements Backend, Watcher, Timed {
     if (typeof link === 'string') return -errorNumber(link)
     // send(2): a broadcast without SO_BROADCAST.
     if (link.to === BROADCAST && endpoint.options.broadcast !== true) return -errorNumber('EACCES')
+    // A socket of IPv6 takes more, but not to a mapped address.
+    if (length > MAX_IPV4_DATAGRAM && !isIpv6(link.to)) return -errorNumber('EMSGSIZE')
     const { port } = PACKED_ADDRESS
     const toPort = bytes[addressOffset + port] | (bytes[addressOffset + port + 1] << 8)
     const data = Uint8Array.prototype.slice.call(bytes, offset, offset + length)

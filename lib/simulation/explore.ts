@@ -18,15 +18,16 @@ export interface FaultTime {
 }
 
 /**
- * No packets pass between two sides.
+ * No packets pass between two sides. Unlike in {@link SimulatedNetwork.partition}, a whole address
+ * stands for its host here: if that has several addresses, all are cut.
  * @category Simulation
  */
 export interface PartitionFault extends FaultTime {
   /** Which fault it is. */
   readonly kind: 'partition'
-  /** The addresses of one side, as {@link SimulatedNetwork.partition} takes them. */
+  /** Hosts of one side by their addresses, or beginnings of addresses that end in `*`. */
   readonly one: readonly string[]
-  /** The addresses of the other side. */
+  /** The same of the other side. */
   readonly other: readonly string[]
 }
 
@@ -147,6 +148,7 @@ const EXPLORE_OPTIONS: OptionNames<ExploreOptions> = {
   faults: true
 }
 const DEFAULT_FAULTS = 4
+const ADDRESS_OR_NUMBER = /[\da-f]*:[\da-f:.]+|[\d.]+/gi
 /** Runs that making a plan smaller may take. */
 const MOST_SHRINKING_RUNS = 200
 
@@ -297,9 +299,16 @@ function strike(network: SimulatedNetwork, fault: Fault): void {
   }
   const begin =
     fault.kind === 'partition'
-      ? () => network._cut(fault.one, fault.other)
+      ? () => network._cut(wholeHosts(network, fault.one), wholeHosts(network, fault.other))
       : () => network.rule(() => (network.random.chance(fault.loss) ? 'drop' : 'pass'))
   network._at(fault.atMs, () => network._at(endMs, begin()))
+}
+
+/** A host that is named by one of its addresses is cut with all of them. */
+function wholeHosts(network: SimulatedNetwork, patterns: readonly string[]): string[] {
+  return patterns.flatMap((pattern) =>
+    pattern.endsWith('*') ? pattern : (network._host(pattern)?.addresses ?? pattern)
+  )
 }
 
 /** The smallest plan that fails, as far as a bounded number of runs finds it. */
@@ -324,11 +333,11 @@ async function smallest(
   return best
 }
 
-/** What went wrong, whatever the numbers in its words. */
+/** What went wrong, whatever the numbers and addresses in its words. */
 function kindOf({ cause }: SimulationError): string {
   const { cause: inner = cause } = cause as { cause?: unknown }
   const { name = '', code = '', message = String(inner) } = inner as Partial<NodeJS.ErrnoException>
-  return `${name} ${code} ${message.replace(/[\d.]+/g, '#')}`
+  return `${name} ${code} ${message.replace(ADDRESS_OR_NUMBER, '#')}`
 }
 
 /** `mayShorten`: what must hold at the end may need the whole time. */

@@ -5,7 +5,16 @@ import { namedSocketError } from '../errors.ts'
 import type { PollerOptions } from '../poller/options.ts'
 import { Poller } from '../poller/poller.ts'
 import { callback, number } from '../validate.ts'
-import { ANY_IPV4, ANY_IPV6, hasScope, isAny, isIpv6, isLoopback, unmapped } from './addresses.ts'
+import {
+  ANY_IPV4,
+  ANY_IPV6,
+  BROADCAST,
+  hasScope,
+  isAny,
+  isIpv6,
+  isLoopback,
+  unmapped
+} from './addresses.ts'
 import { SimulatedBackend } from './backend.ts'
 import type { Core } from './core.ts'
 import { type Endpoint, NO_OPTIONS, type SetOptions } from './endpoint.ts'
@@ -18,15 +27,15 @@ import type { Schedule } from './schedule.ts'
 import { TcpEndpoint } from './tcp-endpoint.ts'
 import { UdpEndpoint } from './udp-endpoint.ts'
 
-// IANA's range is from 49,152 on; Linux takes 32,768 to 60,999 (ip(7), ip_local_port_range).
 /** Streams of randomness from here on are for keys: a program's draws stay the same without. */
 const KEY_STREAMS = 2 ** 30
+// IANA's range is from 49,152 on; Linux takes 32,768 to 60,999 (ip(7), ip_local_port_range).
 const FIRST_EPHEMERAL = 32_768
 const LAST_EPHEMERAL = 60_999
 const MOST_TEXTS = 4096
 
 /** As Linux has it, for an address that no packet of that socket can get to. */
-type NoWay = 'ENETUNREACH' | 'EAFNOSUPPORT'
+type UnreachableCode = 'ENETUNREACH' | 'EAFNOSUPPORT' | 'EINVAL'
 
 /**
  * A host of a {@link SimulatedNetwork}: made by {@link SimulatedNetwork.host}. Its pollers are the
@@ -249,7 +258,7 @@ export class SimulatedHost {
     local: SocketAddress | undefined,
     peer: SocketAddress,
     options: SetOptions
-  ): TcpEndpoint | NoWay | 'EADDRNOTAVAIL' {
+  ): TcpEndpoint | UnreachableCode | 'EADDRNOTAVAIL' {
     const isIpv6Socket = peer.family === 'ipv6'
     const any = isIpv6Socket ? ANY_IPV6 : ANY_IPV4
     const bound = local === undefined ? any : unmapped(local.address)
@@ -289,7 +298,7 @@ export class SimulatedHost {
    * @internal The link that packets to `to` leave over, from a socket that is bound there, or the
    * name of the error.
    */
-  _linkTo(to: string, bound: Place): Link | NoWay {
+  _linkTo(to: string, bound: Place): Link | UnreachableCode {
     const own = this.#sourceFor(to, bound)
     if (own === undefined)
       return isIpv6(to) && !isIpv6(bound.address) ? 'EAFNOSUPPORT' : 'ENETUNREACH'
@@ -300,6 +309,7 @@ export class SimulatedHost {
     }
     let link = links.get(to)
     if (link === undefined) {
+      if (this.#isMartian(own, to)) return 'EINVAL'
       link = this.#core.linkBetween(this, own, to)
       links.set(to, link)
     }
@@ -307,7 +317,7 @@ export class SimulatedHost {
   }
 
   /** @internal The same to a packed address (PACKED_ADDRESS in binding/records.ts). */
-  _linkToPacked(bytes: Uint8Array, offset: number, bound: Place): Link | NoWay {
+  _linkToPacked(bytes: Uint8Array, offset: number, bound: Place): Link | UnreachableCode {
     if (bytes[offset + PACKED_ADDRESS.family] === 6)
       return this._linkTo(unmapped(SocketAddress.fromPacked(bytes, offset).address), bound)
     const at = offset + PACKED_ADDRESS.address
@@ -329,6 +339,15 @@ export class SimulatedHost {
     if (!isAny(address)) return address
     if (isLoopback(to) || this.addresses.includes(to)) return to
     return this.addresses.find((own) => isIpv6(own) === isToIpv6)
+  }
+
+  /**
+   * From 127.0.0.1 to another host, which Linux refuses (__mkroute_output() in net/ipv4/route.c).
+   * From ::1 it sends, and nobody receives (RFC 4291, 2.5.3).
+   */
+  #isMartian(own: string, to: string): boolean {
+    const isOwn = isLoopback(to) || this.addresses.includes(to)
+    return isLoopback(own) && !isIpv6(own) && !isOwn && to !== BROADCAST
   }
 
   // ---- For connections ----

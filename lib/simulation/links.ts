@@ -1,7 +1,7 @@
 // The links between hosts: which there are, what was said of each, and which a partition cuts.
 // Refuses to know time and packets.
-import { invalidAddress, invalidArgValue } from '../errors.ts'
-import { canonical, hasScope, isAny, isLoopback, unmapped } from './addresses.ts'
+import { invalidArgValue } from '../errors.ts'
+import { isAny, isLoopback, ofPackets } from './addresses.ts'
 import type { SimulatedHost } from './host.ts'
 import { Link, type LinkOptions, settledLink } from './link.ts'
 
@@ -27,13 +27,8 @@ export class Links {
 
   /** The address as packets have it. Throws TypeError for what no host can have. */
   freeAddress(text: string): string {
-    if (typeof text !== 'string') throw invalidAddress(text)
-    if (hasScope(text))
-      throw invalidArgValue('address', text, 'a simulated network has no scopes: leave it out')
-    const address = canonical(text)
+    const address = ofPackets(text)
     if (this.#hosts.has(address)) throw invalidArgValue('address', text, 'another host has it')
-    const ipv4 = unmapped(address)
-    if (ipv4 !== address) throw invalidArgValue('address', text, `write it as '${ipv4}'`)
     if (isAny(address) || isLoopback(address))
       throw invalidArgValue('address', text, 'it is no address of a host')
     return address
@@ -78,7 +73,8 @@ export class Links {
 
   #settle(link: Link): void {
     const { from, to } = link
-    link.target = this.#hosts.get(to)
+    // No other host receives what comes from ::1 (RFC 4291, 2.5.3).
+    link.target = isLoopback(from) ? undefined : this.#hosts.get(to)
     link.isCut = this.#partitions.some((isCut) => isCut(link))
     link.settings = settledLink(
       this.#defaults,

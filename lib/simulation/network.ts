@@ -2,7 +2,7 @@
 import { invalidArgValue } from '../errors.ts'
 import { knownOptions, type OptionNames } from '../option-names.ts'
 import { boolean, callback, integer, number } from '../validate.ts'
-import { canonical } from './addresses.ts'
+import { canonical, ofPackets } from './addresses.ts'
 import type { SimulatedHost } from './host.ts'
 import { checkedLink, LINK_OPTIONS, type LinkOptions } from './link.ts'
 import { NetworkCore } from './network-core.ts'
@@ -149,10 +149,12 @@ export class SimulatedNetwork {
 
   /**
    * From now on no packet passes between the two sides.
-   * @param one addresses, or beginnings of addresses that end in `*`, such as `'10.0.7.*'`; an IPv6
-   *   address begins as pollport writes it, `'fd00:7::*'`
+   * @param one addresses, or beginnings of addresses that end in `*`, such as `'10.0.7.*'`. A
+   *   beginning is one of the text that pollport writes, not a subnet: `'fd00:7::*'` takes
+   *   `fd00:7::1`, but not `fd00:7:0:1::1`
    * @param other the same for the other side
-   * @throws TypeError `ERR_INVALID_ADDRESS`
+   * @throws TypeError `ERR_INVALID_ADDRESS`, or `ERR_INVALID_ARG_VALUE` for an address that no
+   *   packet has: one with a scope (`fe80::1%eth0`), or IPv4 written as IPv6 (`::ffff:10.0.0.1`)
    */
   partition(one: readonly string[], other: readonly string[]): void {
     this._cut(one, other)
@@ -207,9 +209,10 @@ export class SimulatedNetwork {
 }
 
 function matcher(patterns: readonly string[]): (address: string) => boolean {
-  const wholes = patterns.filter((pattern) => !pattern.endsWith('*')).map(canonical)
-  const beginnings = patterns.filter((pattern) => pattern.endsWith('*'))
+  const wholes = patterns.filter((pattern) => !pattern.endsWith('*')).map(ofPackets)
+  const beginnings = patterns
+    .filter((pattern) => pattern.endsWith('*'))
+    .map((pattern) => pattern.slice(0, -1).toLowerCase())
   return (address) =>
-    wholes.includes(address) ||
-    beginnings.some((beginning) => address.startsWith(beginning.slice(0, -1)))
+    wholes.includes(address) || beginnings.some((beginning) => address.startsWith(beginning))
 }

@@ -123,4 +123,7 @@ test('a scope is what the system says, and an interface that is not there is nam
   expect(() => new SocketAddress({ address: 'fe80::1%no-such', port: 1 })).toThrow(
     /is not a numeric .* after the % stands the name or number of an interface/
   )
+  // IPv4 has no scopes, and this may be a name.
+  for (const address of ['10.0.0.1%1', 'cafe%eth0'])
+    expect(() => new SocketAddress({ address, port: 1 })).toThrow(/resolve names with node:dns/)
 })

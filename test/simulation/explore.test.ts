@@ -67,6 +67,22 @@ test('a seat that is sold twice is found within 200 seeds, and its plan is small
   await replay(error.plan, seats(true))
 })
 
+test('the same failure of another host is the same failure, whatever its address', async () => {
+  const hosts = ['10.0.0.1', 'fd00::1', 'FD00:7::a', '::1:2']
+  const search = explore({
+    seeds: 1,
+    durationMs: 10,
+    faults: 0,
+    hosts,
+    scenario(_network, plan) {
+      throw new Error(`${plan.hosts.at(-1)} has 2 seats`)
+    }
+  })
+  const error: unknown = await search.catch((reason: unknown) => reason)
+  if (!(error instanceof SimulationError)) throw new Error('nothing was found')
+  expect(error.plan.hosts).toEqual(['10.0.0.1'])
+})
+
 test('a server that remembers passes them all', async () => {
   const passed = await explore({ ...seats(true), seeds: 100, durationMs: 20_000, hosts: HOSTS })
   expect(passed).toBe(100)

@@ -156,6 +156,44 @@ describe('UDP', () => {
     ])
   })
 
+  test('a socket of the loopback reaches no other host, but each address of its own', () => {
+    const { server, client } = world()
+    server.bindUdp({ address: '::', port: 9 })
+    client.bindUdp({ address: '::', port: 9 }, 'own')
+    for (const [address, other, own] of [
+      ['127.0.0.1', '10.0.0.1', '10.0.0.2'],
+      ['::ffff:127.0.0.1', '::ffff:10.0.0.1', '::ffff:127.0.0.2'],
+      ['::1', 'fd00::1', '::1']
+    ] as const) {
+      const socket = client.bindUdp({ address, port: 0 })
+      for (const to of [other, own]) socket.send('x', { address: to, port: 9 })
+    }
+    const reason = 'an argument is invalid, or the socket is not in the right state'
+    expect(answers(all(client)).toSorted()).toEqual([
+      'datagram',
+      'datagram',
+      'datagram',
+      `error sendto EINVAL 10.0.0.1:9: ${reason}`,
+      `error sendto EINVAL ::ffff:10.0.0.1:9: ${reason}`
+    ])
+    expect(all(server)).toEqual([])
+    client.connectTcp({ address: '10.0.0.1', port: 80, localAddress: '127.0.0.1' })
+    expect(answers(all(client))).toEqual([`close connect EINVAL 10.0.0.1:80: ${reason}`])
+  })
+
+  test('a datagram to a mapped address is no longer than one of IPv4', () => {
+    const { server, client } = world()
+    server.bindUdp({ address: '::', port: 9 })
+    const socket = client.bindUdp({ address: '::', port: 0 })
+    for (const address of ['::ffff:10.0.0.1', 'fd00::1'])
+      for (const bytes of [65_507, 65_508]) socket.send(Buffer.alloc(bytes), { address, port: 9 })
+    expect(answers(all(client))).toEqual([
+      'error sendto EMSGSIZE ::ffff:10.0.0.1:9: the datagram is too long'
+    ])
+    const lengths = all(server).map((event) => event.type === 'datagram' && event.data.length)
+    expect(lengths).toEqual([65_507, 65_507, 65_508])
+  })
+
   test('an unreachable port is reported with the address that it was sent to', () => {
     const { client } = world()
     const socket = client.bindUdp({ address: '::', port: 0, reportUnreachable: true })
@@ -273,7 +311,8 @@ test('a host has the address in its one form, and none that means no host', () =
 test('a partition cuts IPv6 by whole addresses and by beginnings, and IPv4 goes on', () => {
   for (const [one, other] of [
     [['fd00:0::1'], ['fd00::2']],
-    [['fd00:*'], ['fd00:*']]
+    [['fd00:*'], ['fd00:*']],
+    [['FD00:*'], ['Fd00::2*']]
   ] as const) {
     const { network, server, client } = world()
     server.listenTcp({ address: '::', port: 80 })
@@ -282,6 +321,56 @@ test('a partition cuts IPv6 by whole addresses and by beginnings, and IPv4 goes 
     expect(all(client, 500)).toMatchObject([{ type: 'connect', userPtr: '10.0.0.1' }])
     network.heal()
     expect(all(client, 5000)).toMatchObject([{ type: 'connect', userPtr: 'fd00::1' }])
+  }
+})
+
+test('a side of a partition is refused if no packet has such an address', () => {
+  const { network } = world()
+  for (const [address, message] of [
+    ['fe80::1%1', /a simulated network has no scopes/],
+    ['fe80::1%eth0', /a simulated network has no scopes/],
+    ['::ffff:10.0.0.1', /write it as '10.0.0.1'/],
+    ['fd00::g', /is not a numeric IPv4 or IPv6 address/]
+  ] as const)
+    for (const [one, other] of [
+      [[address], ['*']],
+      [['*'], [address]]
+    ] as const)
+      expect(() => network.partition(one, other), address).toThrow(message)
+})
+
+test('a partition of a plan cuts the whole of each host, whichever address names it', async () => {
+  for (const one of ['10.0.0.1', 'FD00:0::1', '10.0.0.*']) {
+    const reached = new Set<string>()
+    const fault = { kind: 'partition', atMs: 0, forMs: 80, one: [one], other: ['*'] } as const
+    await replay(
+      { seed: 1, durationMs: 50, hosts: SERVER, faults: [fault] },
+      {
+        link: { latencyMs: 5 },
+        scenario(network) {
+          const server = network.host(SERVER)
+          const client = network.host(['192.0.2.1', 'fd00::2'])
+          server.run(() => {
+            const poller = server.poller()
+            poller.bindUdp({ address: '::', port: 9 })
+            return poller.run((events) => {
+              for (const event of events)
+                if (event.type === 'datagram') reached.add(event.address.address)
+            })
+          })
+          client.run(async () => {
+            await client.sleep(1)
+            const poller = client.poller()
+            const socket = poller.bindUdp({ address: '::', port: 0 })
+            for (const address of ['::ffff:10.0.0.1', 'fd00::1'])
+              socket.send('x', { address, port: 9 })
+            poller.flush()
+          })
+        }
+      }
+    )
+    // A beginning cuts the addresses that begin so, and no more.
+    expect([...reached], one).toEqual(one.endsWith('*') ? ['fd00::2'] : [])
   }
 })
 

@@ -2,7 +2,14 @@
 process.dlopen = () => {
   throw new Error('there is no addon here')
 }
-const { supported } = await import('pollport')
+const { supported, SocketAddress } = await import('pollport')
+const codeOf = (address) => {
+  try {
+    return new SocketAddress({ address, port: 1 }).address
+  } catch ({ code }) {
+    return code
+  }
+}
 const { SimulatedNetwork } = await import('pollport/simulation')
 const network = new SimulatedNetwork({ seed: 1, latencyMs: 10 })
 const server = network.host(['10.0.0.1', 'fd00::1']).poller()
@@ -20,5 +27,7 @@ while (network.now < 100)
       if (event.type === 'accept') clients.push(event.socket.remoteAddress.address)
     }
 const peer = String(connection.remoteAddress)
-process.send({ mark: 'done', supported, types, peer, clients })
+// What a scope means, the addon alone finds out.
+const addresses = ['fd00:0::1', 'fd00::g', 'fe80::1%eth0'].map(codeOf)
+process.send({ mark: 'done', supported, types, peer, clients, addresses })
 process.disconnect()
