@@ -13,10 +13,10 @@ const [batchCalls, refusedAfter] = process.argv.slice(2)
 const rings = () => readdirSync('/proc/self/fd').filter(isRing)
 
 /**
- * The rings of Node's own loop are the ones that are open now. libuv ends the process when the
- * kernel refuses them later, so the filter must let them pass.
+ * The rings of Node's own loop are the ones that are open now. They stay open, and libuv ends the
+ * process when the kernel refuses them later, so the filter must let them pass.
  */
-const lastRingOfNode = Math.max(0, ...rings().map(Number))
+const ringsOfNode = rings().map(Number)
 
 function isRing(descriptor) {
   try {
@@ -26,7 +26,7 @@ function isRing(descriptor) {
   }
 }
 
-/** EPERM for io_uring_setup, and for io_uring_enter of a later ring; of this thread alone. */
+/** EPERM for io_uring_setup, and for io_uring_enter of a ring not Node's; of this thread alone. */
 function refuseIoUring() {
   const program = koffi.struct('sock_fprog', { len: 'uint16', filter: 'void *' })
   const libc = koffi.load(null)
@@ -36,15 +36,16 @@ function refuseIoUring() {
   const setSeccomp = 22
   const modeFilter = 2
   // Code, jump if so, jump if not, operand: load the call's number; refuse io_uring_setup, allow
-  // what is not io_uring_enter; load its descriptor, refuse the later ones; allow; answer errno 1.
+  // what is not io_uring_enter; load its descriptor, allow each of Node's; answer errno 1; allow.
+  const count = ringsOfNode.length
   const steps = [
     [0x20, 0, 0, 0],
-    [0x15, 4, 0, 425],
-    [0x15, 0, 2, 426],
+    [0x15, count + 2, 0, 425],
+    [0x15, 0, count + 2, 426],
     [0x20, 0, 0, 16],
-    [0x25, 1, 0, lastRingOfNode],
-    [0x06, 0, 0, 0x7fff0000],
-    [0x06, 0, 0, 0x00050001]
+    ...ringsOfNode.map((ring, at) => [0x15, count - at, 0, ring]),
+    [0x06, 0, 0, 0x00050001],
+    [0x06, 0, 0, 0x7fff0000]
   ]
   const filter = Buffer.alloc(steps.length * 8)
   steps.forEach(([code, so, not, operand], at) => {
