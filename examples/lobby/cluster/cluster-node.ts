@@ -241,7 +241,7 @@ export class ClusterNode {
     this.#hubNow.lobby.prefix = `${numberInName(self.epoch)}-`
     this.#switchboard?.setSelf(self)
     this.results.bring(true)
-    if (this.#hasBegun) return this.links.setSelf(self)
+    if (this.#hasBegun) return this.links.setSelf(self, key)
     this.#hasBegun = true
     const board = this.#switchboard as Switchboard
     this.links.begin(self, key, {

@@ -157,7 +157,8 @@ export class DirectoryState {
   register(self: NodeRef, { self: about, players, rooms, listings }: Owned): Lost {
     const node = this.#nodes.get(self.epoch)
     if (node === undefined && this.#isSettled) throw stale(self)
-    this.#secret ??= about.secret
+    // It is older than whoever has joined since data was lost.
+    this.#secret = about.secret
     this.#epoch = Math.max(this.#epoch, self.epoch)
     const { listings: list } = node ?? this.#enter(about, self.epoch)
     // It may have given up some of them since the data was written that is left.

@@ -72,6 +72,8 @@ const HOMECOMING_TRIES = 120
 const JUST_BACK_MS = 2_000
 /** How often a claim is made whose answer does not come. */
 const CLAIM_TRIES = 3
+/** Without Redis a claim fails at once: a short interruption is over by the next try. */
+const CLAIM_EVERY_MS = 200
 /** Presences that are reported in one look. */
 const MAX_REPORTED = 2_000
 /** What changes no passport. */
@@ -227,17 +229,22 @@ export class Front implements ClusterOutlet {
     try {
       const found = await this.#directoryNow.findPlayer(id)
       if (found === undefined) return undefined
+      // This node may have taken it before, and the answer was lost: that counts as a move, too
+      const isTaken = isSameNode(found.node, this.self) && this.#lobby.playerById(id) === undefined
+      const hasMoved = found.moves > passport.moves && !isTaken
       // It has gone on since, on another connection
-      const isOld = found.moves > passport.moves || found.serial > passport.serial
-      if (found.isOwned && isOld) return undefined
+      if (found.isOwned && (hasMoved || found.serial > passport.serial)) return undefined
       if (this.#isOnItsWay(found)) return 'later'
       if (this.#lobby.playerById(id)?.session !== undefined) return undefined
       const taken = await this.#directoryNow.takePlayer(id)
       if (taken === 'gone') return undefined
       if (taken === 'asked') return 'later'
       const serial = Math.max(taken.serial, passport.serial)
+      // A later token than the one in the passport may not have reached its client
+      const hasToken = passport.hasToken && passport.serial >= taken.serial
       // Matches since the passport was written count as well
-      return { ...passport, ...(await this.#standingOf(taken)), moves: taken.moves, serial }
+      const standing = await this.#standingOf(taken)
+      return { ...passport, ...standing, moves: taken.moves, serial, hasToken }
     } catch (error) {
       if (!(error instanceof DirectoryError)) throw error
       return 'later'
@@ -431,7 +438,9 @@ export class Front implements ClusterOutlet {
   }
 
   #isOnItsWay({ id, node }: FoundPlayer): boolean {
-    return this.#gone.has(id) && isSameNode(node, this.self)
+    if (isSameNode(node, this.self)) return this.#gone.has(id)
+    this.#gone.delete(id) // the other one has said so
+    return false
   }
 
   /** What this node may not know yet; it does without while the directory is away. */
@@ -496,8 +505,9 @@ export class Front implements ClusterOutlet {
   ): Promise<void> {
     const copy = new Uint8Array(frame)
     const { room } = command
-    const byName = await this.#directoryNow.findRoom(keyOf(room))
-    const node = byName ?? (CODE.test(room) ? await this.#directoryNow.findRoom(room) : undefined)
+    // The code first: while the directory settles, a name that it does not have has no answer
+    const byCode = CODE.test(room) ? await this.#directoryNow.findRoom(room) : undefined
+    const node = byCode ?? (await this.#directoryNow.findRoom(keyOf(room)))
     await this.#untilAlive()
     this.#follow(session, player, node, command, copy)
   }
@@ -789,10 +799,12 @@ export class Front implements ClusterOutlet {
       try {
         return await claim()
       } catch (error) {
-        if (tries < CLAIM_TRIES && error instanceof DirectoryError && error.code === 'away')
-          continue
-        free.add(key)
-        throw error
+        const isAway = error instanceof DirectoryError && error.code === 'away'
+        if (!isAway || tries === CLAIM_TRIES) {
+          free.add(key)
+          throw error
+        }
+        await this.#pause(CLAIM_EVERY_MS)
       }
     }
   }

@@ -42,6 +42,8 @@ export interface MembershipOptions extends LeaseOptions {
 export class Membership {
   readonly #options: MembershipOptions
   readonly #alarm: Alarm
+  /** With the secret that the cluster has agreed on, once this node has joined. */
+  #about: JoiningNode
   #lease: Lease | undefined
   #generation: string | undefined
   /** All that live, as far as this node can know. */
@@ -52,6 +54,7 @@ export class Membership {
 
   constructor(options: MembershipOptions) {
     this.#options = options
+    this.#about = options.self
     this.#alarm = options.place.alarm(() => {
       this.#turn = this.#takeTurn()
     })
@@ -136,15 +139,16 @@ export class Membership {
   /** Returns false: there is more to do at once. */
   async #join(): Promise<boolean> {
     const { directory, self, onJoined } = this.#options
-    const { epoch, secret } = await directory.join(self)
+    const { epoch, secret } = await directory.join(this.#about)
     if (this.#isStopped) return true
+    this.#about = { ...self, secret }
     this.#lease = new Lease({ id: self.id, epoch }, this.#options)
     onJoined(this.#lease.self, secret)
     return false
   }
 
   async #renew(lease: Lease): Promise<boolean> {
-    const { directory, place, self, ...options } = this.#options
+    const { directory, place, ...options } = this.#options
     if (!lease.maySpeak(place.nowMs())) await this.#options.beforeSpeaking()
     if (lease !== this.#lease) return false
     const sentMs = place.nowMs()
@@ -155,7 +159,7 @@ export class Membership {
     if (lease !== this.#lease) return false
     lease.renewed(renewal, sentMs, place.nowMs())
     if (renewal.mustRegister) {
-      const lost = await directory.register({ self, ...this.#options.owned() })
+      const lost = await directory.register({ self: this.#about, ...this.#options.owned() })
       if (lease !== this.#lease) return false
       if (lost.players.length > 0 || lost.rooms.length > 0) options.onLost(lost)
       return false

@@ -182,15 +182,19 @@ export class NodeLinks {
   /** Before that, and without it, nobody is let in, and nobody is dialled. */
   begin(self: NodeRef, secret: Buffer, events: LinkEvents): void {
     this.#events = events
-    this.#handshake = new Handshake(secret, (count) => this.#place.randomBytes(count))
-    this.#self = self
+    this.#be(self, secret)
   }
 
   /** Another life of this node: all links end, and those that dial begin anew. */
-  setSelf(self: NodeRef): void {
-    this.#self = self
+  setSelf(self: NodeRef, secret: Buffer): void {
+    this.#be(self, secret)
     for (const line of [...this.#lines]) this.#cut(line, 'this node lives a new life', true)
     for (const peer of this.#peers.values()) this.#dial(peer)
+  }
+
+  #be(self: NodeRef, secret: Buffer): void {
+    this.#self = self
+    this.#handshake = new Handshake(secret, (count) => this.#place.randomBytes(count))
   }
 
   /** What the directory lists, this node with it. */

@@ -77,7 +77,8 @@ export class RedisConnection {
   }
 
   async #open(): Promise<void> {
-    const client = newClient(this.#options.url, this.#options.timeoutMs)
+    // The client's own timer does not look at the socket first: it comes later than within()'s.
+    const client = newClient(this.#options.url, 2 * this.#options.timeoutMs)
     this.#client = client
     client.on('error', () => this.#drop(client))
     client.on('end', () => this.#drop(client))
@@ -139,7 +140,10 @@ class Overdue extends Error {}
 
 function within<T>(promise: Promise<T>, timeoutMs: number): Promise<T> {
   return new Promise((resolve, reject) => {
-    const timer = setTimeout(() => reject(new Overdue()), timeoutMs)
+    // When the process stood still, an answer may lie in the socket: Node runs timers before it
+    // reads sockets, and setImmediate's callbacks afterwards.
+    const overdue = () => setImmediate(() => reject(new Overdue()))
+    const timer = setTimeout(overdue, timeoutMs)
     promise.then(resolve, reject).finally(() => clearTimeout(timer))
   })
 }

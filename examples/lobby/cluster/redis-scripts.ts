@@ -311,7 +311,7 @@ local id, address, operatorAddress, secret, journal, generation = unpack(args)
 startAnew(generation)
 local isHere = isAlive(ID, EPOCH)
 if not isHere and isSettled then return redis.error_reply('STALE the epoch is over') end
-call('HSETNX', STATE, 'secret', secret)
+call('HSET', STATE, 'secret', secret)
 local highest = tonumber(call('HGET', STATE, 'epoch'))
 if tonumber(EPOCH) > highest then call('HSET', STATE, 'epoch', EPOCH) end
 if isHere then

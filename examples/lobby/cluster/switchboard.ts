@@ -16,6 +16,8 @@ const MAX_WAITING_FRAMES = 100
 const MAX_WAITING_BYTES = 128 * 1024
 /** How often clients of lost links are looked at. */
 const LOOK_EVERY_MS = 250
+/** Players that come home at once: each asks the directory several times. */
+const MAX_HOMECOMINGS = 100
 /** Numbers of clients have four bytes on a link. */
 const MAX_NUMBER = 0xff_ff_ff_ff
 
@@ -94,6 +96,7 @@ export class Switchboard implements NodeGatewayLink {
   readonly #visiting = new Map<NodeLink, VisitingGateways>()
   /** Those with a lost link. */
   readonly #lost = new Set<Client>()
+  #homecomings = 0
   readonly #clock: Alarm
   #self: NodeRef
   #number = 0
@@ -395,8 +398,10 @@ export class Switchboard implements NodeGatewayLink {
   #look(): void {
     if (this.#isStopped) return
     const nowMs = this.#options.place.nowMs()
-    for (const client of [...this.#lost])
+    for (const client of this.#lost) {
+      if (this.#homecomings === MAX_HOMECOMINGS) break
       if (client.where.at === 'lost' && nowMs >= client.where.untilMs) this.#comeHome(client)
+    }
     if (this.#lost.size > 0) this.#clock.set(LOOK_EVERY_MS)
   }
 
@@ -405,7 +410,12 @@ export class Switchboard implements NodeGatewayLink {
     this.#lost.delete(client)
     client.where = { at: 'homecoming' }
     if (passport === undefined) return this.#attach(client, this.#self, undefined, [], 'lost')
-    this.#options.takeHome(passport).then(
+    this.#homecomings++
+    const taken = this.#options.takeHome(passport).finally(() => {
+      this.#homecomings--
+      if (this.#lost.size > 0) this.#look()
+    })
+    taken.then(
       (mine) => {
         if (this.#isStopped || client.where.at !== 'homecoming') return
         if (mine !== undefined) return this.#attach(client, this.#self, mine, [], 'lost')

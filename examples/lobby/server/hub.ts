@@ -46,6 +46,8 @@ const notNow = new Refusal('cluster-away', 'this server has lost the others; try
 const PROBE_EVERY_MS = 5_000
 /** Whether the store is still there: costs one call of the system. */
 const CHECK_EVERY_MS = 2_000
+/** One look at the store may take so long; after that results count as not savable. */
+const MAX_LOOK_MS = 5_000
 /** How long a drained node of a cluster waits for what others say to its clients. */
 const LAST_WORDS_MS = 1_000
 /** Of one player, at once. */
@@ -84,6 +86,8 @@ export class Hub implements ClusterHub {
   readonly #sessions: SessionLog
   readonly #practiceBots: PracticeBots
   #probeAtMs = 0
+  /** Since when the store is looked at; undefined: it is not. */
+  #lookingSinceMs: number | undefined
   readonly #options: HubOptions
   readonly #linkedSessions = new Map<GatewayLink, Map<number, LinkedSession>>()
   /** Results on their way to the store; for their players these matches are not over yet. */
@@ -277,6 +281,8 @@ export class Hub implements ClusterHub {
 
   #tick(nowMs: number, part: number): void {
     const { cluster } = this.#options
+    // Also one that may not speak, and cannot know whether it ever will
+    if (nowMs >= (this.#drainedMs ?? Number.POSITIVE_INFINITY)) return this.#options.onDrained()
     if (cluster !== undefined && !cluster.maySpeak()) return
     this.lobby.tick(nowMs, part)
     if (cluster !== undefined && this.#drainedMs !== undefined) this.#moveAway(cluster)
@@ -287,8 +293,7 @@ export class Hub implements ClusterHub {
     if (isPlaying && cluster !== undefined) this.#allAwaySinceMs = undefined
     const areAllAway =
       this.#allAwaySinceMs !== undefined && nowMs >= this.#allAwaySinceMs + LAST_WORDS_MS
-    const isOver = !isPlaying && areAllAway
-    if (isOver || nowMs >= this.#drainedMs) this.#options.onDrained()
+    if (!isPlaying && areAllAway) this.#options.onDrained()
   }
 
   #deliver(to: Iterable<Session>, message: ServerMessage): void {
@@ -360,11 +365,25 @@ export class Hub implements ClusterHub {
     const { store } = this.#options
     const isSaving = this.unsavable === undefined
     this.#probeAtMs = nowMs + (isSaving ? CHECK_EVERY_MS : PROBE_EVERY_MS)
+    if (this.#lookingSinceMs !== undefined) {
+      // A folder of a dead network file system does not even fail
+      if (nowMs - this.#lookingSinceMs > MAX_LOOK_MS)
+        this.#onUnsavable(new Error('the store does not answer'))
+      return
+    }
+    this.#lookingSinceMs = nowMs
     const look = isSaving ? store.check() : store.probe().then(() => this.#onSaved())
-    look.catch((error) => {
-      if (isSaving) this.#options.log.error({ err: error }, 'results cannot be saved')
-      this.unsavable = (error as Error).message
-    })
+    look
+      .catch((error) => this.#onUnsavable(error))
+      .finally(() => {
+        this.#lookingSinceMs = undefined
+      })
+  }
+
+  #onUnsavable(error: Error): void {
+    if (this.unsavable === undefined)
+      this.#options.log.error({ err: error }, 'results cannot be saved')
+    this.unsavable = error.message
   }
 
   #onSaved(): void {

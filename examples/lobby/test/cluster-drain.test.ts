@@ -1,6 +1,9 @@
 // A node that drains is empty before it ends: its idle players and rooms go on at other nodes, and
 // its matches end first.
 import { expect, test } from 'vitest'
+import type { DirectoryEvents } from '../cluster/directory.ts'
+import type { MemoryDirectory } from '../cluster/memory-directory.ts'
+import { system } from '../place.ts'
 import type { LobbyServer } from '../server/server.ts'
 import { openCluster } from './node-cluster.ts'
 import { Person, until } from './person.ts'
@@ -59,6 +62,21 @@ test('a room goes on at another node when its match has ended at one that drains
     expect(each.heard.map(({ type }) => type)).not.toContain('left')
   }
   await nodes[0].ended
+})
+
+test('a node that may not speak ends when its time to drain is over', async () => {
+  const cluster = await openCluster(1)
+  let directory: MemoryDirectory | undefined
+  const openDirectory = (events: DirectoryEvents) => {
+    directory = cluster.engine.open(system, events)
+    return directory
+  }
+  const node = await cluster.add({ drainMs: 100 }, { openDirectory })
+  await cluster.complete()
+  Object.assign(directory ?? {}, { isCut: true })
+  await until('its lease is over', () => node.figures.cluster?.maySpeak === false)
+  node.drain()
+  await node.ended
 })
 
 test('a rolling update of three nodes loses no match', async () => {

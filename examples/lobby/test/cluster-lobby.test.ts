@@ -1,15 +1,30 @@
 // Several nodes are one lobby: what a player can do does not depend on the node of its connection.
-import { expect, test } from 'vitest'
+import { expect, onTestFinished, test, vi } from 'vitest'
 import { DirectoryError, type DirectoryEvents } from '../cluster/directory.ts'
-import { MemoryEngine } from '../cluster/memory-directory.ts'
+import { Front } from '../cluster/front.ts'
+import { type MemoryDirectory, MemoryEngine } from '../cluster/memory-directory.ts'
 import { system } from '../place.ts'
-import { openCluster, untilListed } from './node-cluster.ts'
+import { openCluster, type TestCluster, untilListed } from './node-cluster.ts'
 import { openLobby, Person, until } from './person.ts'
 
 function tokenOf({ heard }: Person): string {
   return (
     heard.flatMap((message) => (message.type === 'welcome' ? [message.token] : [])).at(-1) ?? ''
   )
+}
+
+/** One node more, whose directory does something of what is asked of it in another way. */
+async function addWith(
+  cluster: TestCluster,
+  change: (directory: MemoryDirectory) => void
+): Promise<void> {
+  const openDirectory = (events: DirectoryEvents) => {
+    const directory = cluster.engine.open(system, events)
+    change(directory)
+    return directory
+  }
+  await cluster.add({}, { openDirectory })
+  await cluster.complete()
 }
 
 class Gate {
@@ -141,17 +156,13 @@ test('of two connections of one player whose node is lost, the later one keeps i
   const cluster = await openCluster(1)
   const held = new Gate()
   let takes = 0
-  const openDirectory = (events: DirectoryEvents) => {
-    const directory = cluster.engine.open(system, events)
+  await addWith(cluster, (directory) => {
     const { takePlayer } = directory
     directory.takePlayer = async (id) => {
       if (++takes === 1) await held.opened
       return await takePlayer.call(directory, id)
     }
-    return directory
-  }
-  await cluster.add({}, { openDirectory })
-  await cluster.complete()
+  })
   const { nodes } = cluster
   const ann = await Person.signIn(nodes[0], 'Ann')
   const bob = await Person.signIn(nodes[1], 'Bob')
@@ -162,12 +173,75 @@ test('of two connections of one player whose node is lost, the later one keeps i
   nodes[0].stop()
   await until('its old connection asks for the player', () => takes === 1)
   const again = await Person.arrive(nodes[1])
+  const receive = vi.spyOn(Front.prototype, 'receive')
+  onTestFinished(() => receive.mockRestore())
   again.send({ type: 'resume', token: tokenOf(bob) })
-  await new Promise((resolve) => setTimeout(resolve, 50))
+  await until('its new one asks for the player', () =>
+    receive.mock.calls.some(([, frame]) => Buffer.from(frame).includes('resume'))
+  )
+  await nodes[0].ended // nobody has the player any more
   held.open()
   await again.next('welcome')
   await bob.refused('replaced')
   await again.isUndisturbed()
+})
+
+test('a player whose node is lost comes home although the first answer to that gets lost', async () => {
+  const cluster = await openCluster(1)
+  let takes = 0
+  await addWith(cluster, (directory) => {
+    const { takePlayer } = directory
+    directory.takePlayer = async (id) => {
+      const taken = await takePlayer.call(directory, id)
+      if (typeof taken === 'object' && ++takes === 1)
+        throw new DirectoryError('away', 'the answer is lost')
+      return taken
+    }
+  })
+  const { nodes } = cluster
+  const ann = await Person.signIn(nodes[0], 'Ann')
+  const bob = await Person.signIn(nodes[1], 'Bob')
+  ann.send({ type: 'create', room: 'Den' })
+  await ann.next('joined')
+  bob.send({ type: 'join', room: 'Den' })
+  await bob.next('joined')
+  nodes[0].stop()
+  expect(await bob.next('left')).toMatchObject({ room: 'Den', byNode: 'lost' })
+  expect(takes).toBe(2)
+  await bob.isUndisturbed()
+})
+
+test('a name is given although the directory is away for a moment', async () => {
+  const cluster = await openCluster(1)
+  let firstMs: number | undefined
+  await addWith(cluster, (directory) => {
+    const { claimName } = directory
+    directory.claimName = async (player) => {
+      firstMs ??= performance.now()
+      if (performance.now() < firstMs + 100) throw new DirectoryError('away', 'not connected')
+      return await claimName.call(directory, player)
+    }
+  })
+  const bob = await Person.signIn(cluster.nodes[1], 'Bob')
+  await bob.isUndisturbed()
+})
+
+test('a private room is found by its code before the directory has settled', async () => {
+  const cluster = await openCluster(1)
+  let code = ''
+  await addWith(cluster, (directory) => {
+    const { findRoom } = directory
+    directory.findRoom = async (keyOrCode) => {
+      if (keyOrCode !== code) throw new DirectoryError('settling', 'it may still be registered')
+      return await findRoom.call(directory, keyOrCode)
+    }
+  })
+  const ann = await Person.signIn(cluster.nodes[0], 'Ann')
+  const bob = await Person.signIn(cluster.nodes[1], 'Bob')
+  ann.send({ type: 'create', room: 'Den', private: true })
+  code = (await ann.next('joined')).code ?? ''
+  bob.send({ type: 'join', room: code })
+  expect(await bob.next('joined')).toMatchObject({ room: 'Den' })
 })
 
 test('a player whose node is lost goes on with the skill that it had there', async () => {

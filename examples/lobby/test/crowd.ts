@@ -208,6 +208,8 @@ export class Crowd {
     for (const matches of (await this.#cluster.kept()).values())
       for (const { name, change = 0 } of matches.flatMap(changesOf))
         skills.set(name, (skills.get(name) ?? FIRST_SKILL) + change)
+    if ([...skills.values()].every((skill) => skill === FIRST_SKILL))
+      this.broken.push('no match has changed a skill')
     const directory = await this.#cluster.openDirectory()
     for (const [name, skill] of skills) {
       const kept = (await directory.standing('', name))?.skill ?? FIRST_SKILL

@@ -69,6 +69,8 @@ class Node {
   readonly directory: Directory
   readonly self: JoiningNode
   ref: NodeRef = { id: '', epoch: 0 }
+  /** The secret of the cluster. */
+  agreed: Buffer | undefined
 
   constructor(directory: Directory, self: JoiningNode) {
     this.directory = directory
@@ -76,8 +78,9 @@ class Node {
   }
 
   async join(): Promise<void> {
-    const { epoch } = await this.directory.join(this.self)
+    const { epoch, secret } = await this.directory.join(this.self)
     this.ref = { id: this.self.id, epoch }
+    this.agreed = secret
   }
 
   renew(request: Partial<RenewalRequest> = {}) {
@@ -575,6 +578,18 @@ describe.each(engines)('a directory in $name', ({ newEngine, why }) => {
     await one.directory.register({ self: one.self, ...nothing })
     await one.settle()
     expect((await three.renew()).nodes.map(({ id }) => id).sort()).toEqual(['1', '3'])
+  })
+
+  test('after data was lost, the secret of those who register counts, not that of one who joins first', async () => {
+    const { engine, one, two } = await cluster('1', '2')
+    const { secret } = one.self
+    await engine.restart(false)
+    await again(() => newNode(engine, '3'))
+    await again(() => two.renew())
+    await two.directory.register({ self: { ...two.self, secret }, ...nothing })
+    await again(() => one.renew())
+    expect((await one.directory.join(one.self)).secret).toEqual(secret)
+    expect((await newNode(engine, '4')).agreed).toEqual(secret)
   })
 
   test('what a node has given up since the data was written, it does not get back', async () => {

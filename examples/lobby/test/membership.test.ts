@@ -51,6 +51,8 @@ class Member {
   readonly membership: Membership
   readonly directory: Directory & { isCut: boolean }
   readonly joined: NodeRef[] = []
+  /** Of the cluster, with each time that it has joined. */
+  readonly secrets: string[] = []
   readonly lost: Lost[] = []
   readonly wanted: string[] = []
   nodes: readonly NodeInfo[] = []
@@ -69,7 +71,7 @@ class Member {
         id,
         address: `${id}:7000`,
         operatorAddress: `${id}:8000`,
-        secret: Buffer.alloc(32),
+        secret: Buffer.from(`secret of ${id}`),
         journal: `journal of ${id}`
       },
       directory: this.directory,
@@ -82,7 +84,10 @@ class Member {
         rooms: this.rooms.map((key) => ({ key, creationId: id })),
         listings: []
       }),
-      onJoined: (self) => this.joined.push(self),
+      onJoined: (self, secret) => {
+        this.joined.push(self)
+        this.secrets.push(String(secret))
+      },
       beforeSpeaking: () => this.confirmed,
       onRenewed: (nodes, isNewGeneration) => {
         this.nodes = nodes
@@ -208,6 +213,22 @@ test.each([true, false])(
     expect([one.ends, two.ends]).toEqual([0, 0])
   }
 )
+
+test('the secret of the cluster outlives the data of the directory', async () => {
+  const { clock, engine, one, two } = await cluster(2)
+  one.directory.isCut = true
+  engine.loseData()
+  await clock.pass(LEASE_MS)
+  const three = new Member(engine, clock.place(0), 'n2')
+  await clock.pass(2 * LEASE_MS)
+  one.directory.isCut = false
+  await clock.pass(LEASE_MS)
+  expect([one, two, three].map(({ secrets }) => secrets)).toEqual([
+    ['secret of n0', 'secret of n0'],
+    ['secret of n0'],
+    ['secret of n0']
+  ])
+})
 
 test('nodes that have not registered yet are still listed, until the directory has settled', async () => {
   const { clock, engine, members } = await cluster(3)

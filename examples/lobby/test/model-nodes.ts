@@ -17,7 +17,7 @@ import { isSameNode, type NodeRef, type Passport } from '../rules/passport.ts'
 import { encode, LENGTH_BYTES } from '../wire/protocol.ts'
 
 export const LEASE_MS = 1_000
-const SECRET = Buffer.alloc(32, 5)
+export const SECRET = Buffer.alloc(32, 5)
 
 /** What all nodes share: the list of those that live, and where each player lives. */
 export class ModelDirectory {
@@ -256,6 +256,9 @@ export class ModelNode {
   renewedMs = 0
   hasDirectory = true
   maySpeak = true
+  /** At the same moment. */
+  mostHomecomings = 0
+  #homecomings = 0
   readonly requests: object[] = []
   readonly statements: Statement[] = []
 
@@ -280,6 +283,9 @@ export class ModelNode {
       self: this.self,
       linkTo: (node) => this.links.get(node),
       takeHome: async (passport) => {
+        this.mostHomecomings = Math.max(this.mostHomecomings, ++this.#homecomings)
+        await new Promise((resolve) => setImmediate(resolve))
+        this.#homecomings--
         return { ...passport, moves: directory.take(passport.id, this.self) }
       },
       maySpeak: () => this.maySpeak,

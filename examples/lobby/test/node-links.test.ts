@@ -371,7 +371,7 @@ describe('an open link', () => {
     const [one, two, three] = await openNodes(['one', 'two', 'three'])
     const self = { id: 'two', epoch: one.directory.epoch }
     Object.assign(two, { self })
-    two.links.setSelf(self)
+    two.links.setSelf(self, SECRET)
     one.directory.renew()
     await until(
       'the new life is linked to both',

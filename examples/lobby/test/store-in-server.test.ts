@@ -7,6 +7,7 @@ import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { beforeEach, expect, onTestFinished, test, vi } from 'vitest'
 import { isWindows } from '../../../test/support/system.ts'
+import { system } from '../place.ts'
 import type { MatchRecord, Store } from '../rules/records.ts'
 import { FIRST_SKILL } from '../rules/skills.ts'
 import type { LobbyServer } from '../server/server.ts'
@@ -16,9 +17,12 @@ import { openLobby, Person, until } from './person.ts'
 
 /** What the store does before it keeps a match. */
 let beforeKeeping: () => Promise<void>
+/** Before it looks whether it is still there. */
+let beforeChecking: () => Promise<void>
 
 beforeEach(() => {
   beforeKeeping = async () => {}
+  beforeChecking = async () => {}
 })
 
 vi.mock('../server/store.ts', async (original) => {
@@ -29,6 +33,11 @@ vi.mock('../server/store.ts', async (original) => {
     store.keep = async (match) => {
       await beforeKeeping()
       await keep(match)
+    }
+    const check = store.check.bind(store)
+    store.check = async () => {
+      await beforeChecking()
+      await check()
     }
     return store
   }
@@ -166,6 +175,35 @@ test.skipIf(isWindows)(
     await until('it is ready', () => server.health.unready.length === 0)
   }
 )
+
+test('a store that does not answer is noticed, and is asked once at a time', async () => {
+  let skippedMs = 0
+  const place = { ...system, nowMs: () => system.nowMs() + skippedMs }
+  const server = await openLobby({ store: newFolder() }, { place })
+  let answer: () => void = () => {}
+  let checks = 0
+  beforeChecking = () => {
+    checks++
+    return new Promise((resolve) => (answer = resolve))
+  }
+  const skip = async (ms: number) => {
+    skippedMs += ms
+    const { ticks } = server.figures
+    await until('it has looked', () => server.figures.ticks > ticks + 10)
+  }
+  await until('it is asked', () => {
+    skippedMs += 100
+    return checks === 1
+  })
+  await skip(3_000)
+  expect(server.health.unready).toEqual([])
+  await skip(3_000)
+  expect(server.health.unready).toEqual(['results cannot be saved: the store does not answer'])
+  expect(checks).toBe(1)
+  answer()
+  await skip(6_000)
+  await until('it is ready', () => server.health.unready.length === 0)
+})
 
 test('a store that another lobby has open is reported, and nothing of the second one stays', async () => {
   const store = newFolder()

@@ -2,7 +2,13 @@
 // have no rules. What a client sends is noted once and in order, wherever its player lives.
 import { describe, expect, onTestFinished, test } from 'vitest'
 import { defaultLimits } from '../rules/limits.ts'
-import { ModelDirectory, ModelGateway, ModelNode, type ModelOptions } from './model-nodes.ts'
+import {
+  ModelDirectory,
+  ModelGateway,
+  ModelNode,
+  type ModelOptions,
+  SECRET
+} from './model-nodes.ts'
 import { until } from './person.ts'
 
 const COUNT = 300
@@ -169,6 +175,20 @@ describe('a link that is lost', () => {
     expect(one.hub.words).toEqual(['lost'])
   })
 
+  test('brings many players home, but not all at the same moment', async () => {
+    const [one, two] = await openNodes(['one', 'two'])
+    const clients = range(1, 250)
+    for (const client of clients) {
+      sitDown(one, client, `player ${client}`)
+      one.gateway.say(client, { seq: 1, go: 'two' })
+    }
+    await until('they are there', () => two.hub.players.length === clients.length)
+    two.leaveList()
+    two.links.close()
+    await until('they are home', () => one.hub.players.length === clients.length)
+    expect(one.mostHomecomings).toBe(100)
+  })
+
   test('that lasts too long for what a client sends, refuses the rest', async () => {
     const directory = new ModelDirectory()
     const one = new ModelNode(directory, 'one', { returnMs: 1_000 })
@@ -184,7 +204,7 @@ describe('a link that is lost', () => {
     await until('it is there', () => two.hub.players.includes('Ann'))
     // The other one stops listening and lets its link go
     Object.assign(two, { self: { id: 'two', epoch: 0 } })
-    two.links.setSelf(two.self)
+    two.links.setSelf(two.self, SECRET)
     two.links.close()
     await until('it is lost', () => one.links.all.length === 0)
     const count = defaultLimits.burstMessages * 5

@@ -35,6 +35,7 @@ const SETTINGS = {
   'quick-match-every-ms': 200,
   'drain-ms': 20_000,
   'rated-pairs-per-day': many,
+  'rated-per-address-per-day': many,
   'max-connections-per-address': many,
   'max-sign-ins-per-address': many,
   'max-rooms-per-address': many,
@@ -115,6 +116,15 @@ export class FaultyLobby {
     await this.crowd.moreEnds(SOME_ENDS, 30_000)
     this.holds()
     survived(`Lobby on three nodes: ${fault}`, 1)
+  }
+
+  /** Games go on without Redis, whoever plays stays served, and results are kept. */
+  async gamesGoOn(forMs: number): Promise<void> {
+    const untilMs = performance.now() + forMs
+    await this.crowd.moreEnds(SOME_ENDS, forMs)
+    await delay(Math.max(0, untilMs - performance.now()))
+    expect(this.crowd.served).toBe(this.crowd.guests.length)
+    this.holds()
   }
 
   /** What must hold at any time. */

@@ -13,21 +13,12 @@ afterAll(async () => await lobby?.close())
 
 const runs = test.skipIf(whyNoRedis !== undefined)
 
-/** Games go on without Redis, whoever plays stays served, and results are kept. */
-async function gamesGoOn(forMs: number): Promise<void> {
-  const untilMs = performance.now() + forMs
-  await lobby.crowd.moreEnds(4, forMs)
-  await pass(Math.max(0, untilMs - performance.now()))
-  expect(lobby.crowd.served).toBe(lobby.crowd.guests.length)
-  lobby.holds()
-}
-
 runs.each([
   ['Redis is away for longer than a lease', true],
   ['Redis is away for longer than a lease, and has lost its data', false]
 ])('%s: games go on, and afterwards all is as before', async (fault, withData) => {
   await lobby.redis.kill('SIGKILL')
-  await gamesGoOn(LONGER_MS)
+  await lobby.gamesGoOn(LONGER_MS)
   await lobby.redis.restart(withData)
   await lobby.isMended(fault)
 })
@@ -54,7 +45,7 @@ runs(
 
 runs('Redis stands still for longer than a lease: games go on', async () => {
   await lobby.redis.kill('SIGSTOP')
-  await gamesGoOn(LONGER_MS)
+  await lobby.gamesGoOn(LONGER_MS)
   await lobby.redis.kill('SIGCONT')
   await lobby.isMended('Redis stands still for longer than a lease')
 })
