@@ -27,8 +27,8 @@ const [kind, sampleEvery, leak] = process.argv.slice(2)
 const sampleMs = Number(sampleEvery)
 const leaked: unknown[] = []
 let nextSampleMs = 0
-/** The rings of Node's own loop. */
-const ringsOfNode = rings()
+/** The rings of Node's own loops. */
+let ringsOfNode = rings()
 /** One for each thread; the raw objects need none. */
 const pollers = { wait: 1, run: 1, 'hand-over': 2 }[kind ?? ''] ?? 0
 /** Sockets that the pollers of this process have at the moment. */
@@ -127,6 +127,9 @@ function serveByRun(): void {
 function serveByHandOver(): void {
   const poller = new Poller()
   const worker = new Worker(new URL('adopting.mjs', import.meta.url), { execArgv: [] })
+  worker.once('online', () => {
+    ringsOfNode = rings() // its loop has some, and its poller none before it sends
+  })
   open(poller)
   setInterval(sample, 100)
   void poller.run((events) => {
