@@ -27,7 +27,11 @@ function worldWith(program: () => unknown): SimulatedNetwork {
 
 const real: [string, () => Promise<unknown>, RegExp][] = [
   ['a file', () => promisify(readFile)(HERE), /FSREQCALLBACK/],
-  ['a file, by a promise', () => readFileLater(HERE), /FSREQPROMISE|FSREQCALLBACK|FILEHANDLECLOSEREQ/],
+  [
+    'a file, by a promise',
+    () => readFileLater(HERE),
+    /FSREQPROMISE|FSREQCALLBACK|FILEHANDLECLOSEREQ/
+  ],
   ['the thread pool', () => promisify(pbkdf2)('a', 'b', 2000, 32, 'sha256'), /PBKDF2REQUEST/],
   ['randomness of the system', () => promisify(randomBytes)(16), /RANDOMBYTESREQUEST/],
   ['a timer of Node', () => new Promise((resolve) => setTimeout(resolve, 0)), /Timeout/],
