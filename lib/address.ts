@@ -259,6 +259,12 @@ function ipv4Text(address: number): string {
 }
 
 function ipv6Text(packed: Uint8Array): string {
-  const hasScope = packed.subarray(SCOPE, ADDRESS).some((byte) => byte !== 0)
-  return hasScope ? addon().addressFormat(packed, 0) : formatIpv6(packed, ADDRESS)
+  return isScoped(packed, 0) ? addon().addressFormat(packed, 0) : formatIpv6(packed, ADDRESS)
+}
+
+/** Whether a packed address is one of a single interface. */
+export function isScoped(packed: Uint8Array, offset: number): boolean {
+  if (packed[offset + FAMILY] !== 6) return false
+  for (let at = offset + SCOPE; at < offset + ADDRESS; at++) if (packed[at] !== 0) return true
+  return false
 }

@@ -12,7 +12,7 @@ import { runClient } from './bots/client.ts'
 import type { BotReport } from './bots/figures.ts'
 import { addressOfBot, type FleetOptions } from './bots/fleet.ts'
 import { livelyMix } from './bots/mix.ts'
-import { listOf } from './gateway/settings.ts'
+import { listOf, webHostOf } from './gateway/settings.ts'
 import type { Door } from './gateway/tls-files.ts'
 import { TrustedProxies } from './gateway/trusted.ts'
 import { formatFigures, LiveLine } from './load/figures.ts'
@@ -234,7 +234,7 @@ function isSecure(door: Door, { tlsCert, tlsDoors }: Settings): boolean {
 
 /** The address to open; a server can listen on all addresses, but you cannot connect to that. */
 function urlOf(door: 'web' | 'operators', settings: Settings, port: number): string {
-  const host = door === 'web' ? settings.webHost || settings.host : settings.operatorHost
+  const host = door === 'web' ? webHostOf(settings) : settings.operatorHost
   const reachable = host === '0.0.0.0' || host === '::' ? 'localhost' : host
   return `${isSecure(door, settings) ? 'https' : 'http'}://${reachable.includes(':') ? `[${reachable}]` : reachable}:${port}/`
 }

@@ -97,9 +97,8 @@ export interface LoopStats {
 /**
  * Calls `onTick` at a fixed rate without drift: tick n is due n periods after the start, however
  * long the ones before took. Between ticks it blocks in {@link Poller.wait}, to fractions of a
- * millisecond, and passes events to `onEvents`; for the last `spinMs` before a tick it polls. If
- * `spinMs` is a period (1000 / hz) or more, the loop never blocks. A loop that is late by a whole
- * tick or more skips those ticks; it does not hurry after them.
+ * millisecond, and passes events to `onEvents`; for the last `spinMs` before a tick it polls. A
+ * loop that is late by a whole tick or more skips those ticks; it does not hurry after them.
  *
  * Handlers may be async functions, but the loop does not wait for them. If one of their promises is
  * rejected, the loop ends after the tick and is rejected too; with `exclusive`, at its end.

@@ -1,6 +1,6 @@
 // The backend of a simulated poller: reports in records what happened to its host's sockets.
 // Refuses to know links and time, which the network has.
-import { SocketAddress } from '../address.ts'
+import { isScoped, SocketAddress } from '../address.ts'
 import { KIND, OUTBOX, PACKED_ADDRESS, RECORD, RELEASE, WATCH } from '../binding/records.ts'
 import { WOULD_BLOCK_RESULT } from '../binding/socket.ts'
 import { errorNumber, namedSocketError } from '../errors.ts'
@@ -194,6 +194,7 @@ export class SimulatedBackend implements Backend, Watcher, Timed {
     const socket = this.#made.get(handle)
     if (socket === undefined) return -errorNumber('EBADF')
     this.#made.delete(handle)
+    // A simulated network has no scopes.
     if (isScoped(address, 0)) return -errorNumber('ENOTSUP')
     const peer = SocketAddress.fromPacked(address, 0)
     const end = this.host._connect(handle, socket.local, peer, socket.options)
@@ -534,14 +535,6 @@ class SimulatedCalls implements SocketCalls {
     if (endpoint === undefined) throw namedSocketError('EBADF', call)
     return endpoint
   }
-}
-
-/** A simulated network has no scopes. */
-function isScoped(packed: Uint8Array, offset: number): boolean {
-  if (packed[offset + PACKED_ADDRESS.family] !== 6) return false
-  for (let at = PACKED_ADDRESS.scope; at < PACKED_ADDRESS.address; at++)
-    if (packed[offset + at] !== 0) return true
-  return false
 }
 
 function pageOf({ records }: BatchMemory, slab: Buffer, datagramAt: number): Page {

@@ -217,7 +217,8 @@ export class SimulatedHost {
   /** @internal Throws SocketError for an address that is not this host's, or a port in use. */
   _bindUdp(handle: number, where: SocketAddress, options: SetOptions): UdpEndpoint {
     const address = this._assertOwn(where, options)
-    const port = this.#freePort(this.#datagrams, where, options, options.reuseAddress === true)
+    const mayShare = options.reuseAddress === true
+    const port = this.#freePort(this.#datagrams, { address, options }, where, mayShare)
     const endpoint = new UdpEndpoint(handle, address, port, options)
     endpoint.isIpv6 = where.family === 'ipv6'
     this.#datagrams.add(endpoint)
@@ -229,7 +230,7 @@ export class SimulatedHost {
   _listen(handle: number, where: SocketAddress, options: SetOptions): ListenerEndpoint {
     // SO_REUSEADDR does not let two sockets listen at one address (socket(7)).
     const address = this._assertOwn(where, options)
-    const port = this.#freePort(this.#listeners, where, options, false)
+    const port = this.#freePort(this.#listeners, { address, options }, where, false)
     const endpoint = new ListenerEndpoint(handle, address, port, options)
     endpoint.isIpv6 = where.family === 'ipv6'
     this.#listeners.add(endpoint)
@@ -443,11 +444,10 @@ export class SimulatedHost {
 
   #freePort<T extends Endpoint>(
     ports: Ports<T>,
+    place: Place,
     where: SocketAddress,
-    options: SetOptions,
     mayShare: boolean
   ): number {
-    const place = { address: unmapped(where.address), options }
     const { port: wanted } = where
     const port = this.#portFor(wanted, (one) => ports.isTaken(place, one, mayShare && wanted !== 0))
     if (port !== undefined) return port

@@ -2,7 +2,7 @@
 // run, hand-over or raw, and how many milliseconds lie between two samples. Prints lines of JSON:
 // first its ports, then each sample, what the process holds. With `--leak-bytes` or
 // `--leak-descriptors` it loses something each second.
-import { readdirSync, readFileSync, readlinkSync, writeSync } from 'node:fs'
+import { readFileSync, writeSync } from 'node:fs'
 import { setImmediate as nextTurn } from 'node:timers/promises'
 import { Worker } from 'node:worker_threads'
 import {
@@ -18,6 +18,7 @@ import {
   WOULD_BLOCK
 } from 'pollport'
 import { countDescriptors } from '../support/descriptors.ts'
+import { ringDescriptors } from '../support/rings.mjs'
 
 const ANY = { address: '127.0.0.1', port: 0 }
 const WAIT_MS = 100
@@ -68,14 +69,7 @@ function ringsOfPollers(): number {
 }
 
 function rings(): number {
-  if (process.platform !== 'linux') return 0
-  return readdirSync('/proc/self/fd').filter((descriptor) => {
-    try {
-      return readlinkSync(`/proc/self/fd/${descriptor}`) === 'anon_inode:[io_uring]'
-    } catch {
-      return false // it was the folder's own
-    }
-  }).length
+  return process.platform === 'linux' ? ringDescriptors().length : 0
 }
 
 /**

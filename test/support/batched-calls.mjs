@@ -1,30 +1,20 @@
 // One poller sends to many connections that Node's net holds, round after round, and the script
 // says what arrived: node batched-calls.mjs MODE [WHEN], where WHEN is after how many rounds a
 // filter of system calls (seccomp(2)) begins to refuse io_uring; 0 is before the poller is made.
-import { readdirSync, readlinkSync } from 'node:fs'
 import { connect } from 'node:net'
 import koffi from 'koffi'
 import { Poller } from 'pollport'
+import { ringDescriptors } from './rings.mjs'
 
 const CONNECTIONS = 40
 const ROUNDS = 4
 const [batchCalls, refusedAfter] = process.argv.slice(2)
 
-const rings = () => readdirSync('/proc/self/fd').filter(isRing)
-
 /**
  * The rings of Node's own loop are the ones that are open now. They stay open, and libuv ends the
  * process when the kernel refuses them later, so the filter must let them pass.
  */
-const ringsOfNode = rings().map(Number)
-
-function isRing(descriptor) {
-  try {
-    return readlinkSync(`/proc/self/fd/${descriptor}`).includes('io_uring')
-  } catch {
-    return false // it was the one that listed them
-  }
-}
+const ringsOfNode = ringDescriptors()
 
 /** EPERM for io_uring_setup, and for io_uring_enter of a ring not Node's; of this thread alone. */
 function refuseIoUring() {
@@ -83,7 +73,7 @@ async function sendToMany() {
     }
   }
   await until(() => connections.length === CONNECTIONS)
-  const atFirst = rings().length
+  const atFirst = ringDescriptors().length
   let expected = ''
   for (let round = 0; round < ROUNDS; round++) {
     if (round > 0 && round === Number(refusedAfter)) refuseIoUring()
@@ -94,7 +84,7 @@ async function sendToMany() {
     poller.flush()
   }
   await until(() => received.every((text) => text.length >= expected.length))
-  const forTheRing = rings().length - atFirst
+  const forTheRing = ringDescriptors().length - atFirst
   const isWhole = received.every((text) => text === expected)
   const { batchedCalls } = poller.capabilities
   poller.close()

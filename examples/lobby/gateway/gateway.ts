@@ -33,7 +33,7 @@ import { Hosts } from './hosts.ts'
 import type { GatewayLink, HubLink } from './links.ts'
 import { OutgoingState } from './outgoing-state.ts'
 import { looksLikeProxyHeader, ProxyHeaderError, ProxyHeaderReader } from './proxy-header.ts'
-import { type GatewaySettings, listOf } from './settings.ts'
+import { type GatewaySettings, listOf, webHostOf } from './settings.ts'
 import { TlsFiles } from './tls-files.ts'
 import { TrustedProxies } from './trusted.ts'
 import { type UdpPath, UdpPaths } from './udp-paths.ts'
@@ -255,7 +255,7 @@ export class Gateway implements GatewayLink {
       {
         limits: this.#limits,
         origins,
-        hosts: new Hosts([settings.webHost || settings.host, ...origins]),
+        hosts: new Hosts([webHostOf(settings), ...origins]),
         proxies: this.#proxies,
         tls: webTls
       },

@@ -3,7 +3,7 @@ import type { Limits } from '../rules/limits.ts'
 
 export interface GatewaySettings extends Limits {
   host: string
-  /** '': the same as host. */
+  /** '': the same as host. See {@link webHostOf}. */
   webHost: string
   trustedProxies: string
   /** What those are at the web port. */
@@ -13,6 +13,11 @@ export interface GatewaySettings extends Limits {
   tlsKey: string
   tlsDoors: string
   logLevel: string
+}
+
+/** Where the web port listens. */
+export function webHostOf({ webHost, host }: Pick<GatewaySettings, 'webHost' | 'host'>): string {
+  return webHost || host
 }
 
 /** The words of a setting that is a list, separated by commas. */

@@ -2,7 +2,7 @@
 // sentence for the operator.
 import { spawnSync } from 'node:child_process'
 import { games } from '../games/index.ts'
-import { listOf } from '../gateway/settings.ts'
+import { listOf, webHostOf } from '../gateway/settings.ts'
 import { checkTlsFiles } from '../gateway/tls-files.ts'
 import { TrustedProxies } from '../gateway/trusted.ts'
 import { longestCommandBytes } from '../wire/protocol.ts'
@@ -52,7 +52,7 @@ function ofTls({ tlsCert: cert, tlsKey: key, tlsDoors }: Settings): string[] {
 }
 
 function ofDoors(settings: Settings): string[] {
-  const { host, port, webHost, webPort, udpPort, workers, webProxies } = settings
+  const { host, port, webPort, udpPort, workers, webProxies } = settings
   const found: string[] = []
   const proxies = listOf(settings.trustedProxies)
   try {
@@ -62,7 +62,7 @@ function ofDoors(settings: Settings): string[] {
   }
   if (webProxies === 'tcp' && proxies.length === 0)
     found.push('--web-proxies tcp: there are no proxies, without --trusted-proxies')
-  if (port !== 0 && port === webPort && (webHost === '' || webHost === host))
+  if (port !== 0 && port === webPort && webHostOf(settings) === host)
     found.push(`--port and --web-port: both are ${port}, and each needs one of its own`)
   if (udpPort !== 0 && udpPort + workers - 1 > MOST_PORT)
     found.push(

@@ -1,11 +1,9 @@
 // A node that drains is empty before it ends: its idle players and rooms go on at other nodes, and
 // its matches end first.
 import { expect, test } from 'vitest'
-import type { DirectoryEvents } from '../cluster/directory.ts'
 import type { MemoryDirectory } from '../cluster/memory-directory.ts'
-import { system } from '../place.ts'
 import type { LobbyServer } from '../server/server.ts'
-import { openCluster } from './node-cluster.ts'
+import { addWith, openCluster } from './node-cluster.ts'
 import { Person, until } from './person.ts'
 
 function tokenOf({ heard }: Person): string {
@@ -47,12 +45,7 @@ test('a room without a match goes on at another node, with all who are in it', a
 test('a room goes on at another node when its match has ended at one that drains', async () => {
   // Longer than a drained node waits for what others say to its clients
   const { nodes } = await openCluster(2, { 'coin-arena.matchMs': 1_800 })
-  const host = await Person.signIn(nodes[0], 'Host')
-  host.send({ type: 'create', room: 'Den' })
-  await host.next('joined')
-  const guest = await Person.signIn(nodes[1], 'Guest')
-  guest.send({ type: 'join', room: 'Den' })
-  await guest.next('joined')
+  const [host, guest] = await Person.roomOf(nodes, 'Host', 'Guest')
   for (const each of [host, guest]) each.send({ type: 'ready' })
   for (const each of [host, guest]) await each.next('match-started')
   nodes[0].drain()
@@ -66,14 +59,9 @@ test('a room goes on at another node when its match has ended at one that drains
 
 test('a node that may not speak ends when its time to drain is over', async () => {
   const cluster = await openCluster(1)
-  let directory: MemoryDirectory | undefined
-  const openDirectory = (events: DirectoryEvents) => {
-    directory = cluster.engine.open(system, events)
-    return directory
-  }
-  const node = await cluster.add({ drainMs: 100 }, { openDirectory })
-  await cluster.complete()
-  Object.assign(directory ?? {}, { isCut: true })
+  const directories: MemoryDirectory[] = []
+  const node = await addWith(cluster, (one) => directories.push(one), { drainMs: 100 })
+  directories[0].isCut = true
   await until('its lease is over', () => node.figures.cluster?.maySpeak === false)
   node.drain()
   await node.ended

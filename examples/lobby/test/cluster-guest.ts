@@ -1,16 +1,9 @@
 // A player of a cluster in a simulated network: it plays, talks, makes rooms and comes back at any
 // node. Unlike a witness of one lobby it does not expect its seat to be kept whatever happens, for
 // that can be lost with a node.
-import { FrameDecoder, type Poller, type TcpConnection } from 'pollport'
+import type { Poller, TcpConnection } from 'pollport'
 import type { SimulatedHost } from 'pollport/simulation'
-import {
-  encode,
-  LENGTH_BYTES,
-  MAX_REPLY_BYTES,
-  parseMessage,
-  type Request,
-  type ServerMessage
-} from '../wire/protocol.ts'
+import { encode, type Request, type ServerMessage } from '../wire/protocol.ts'
 import { takeTurns } from './simulated-turns.ts'
 
 export type MatchEnd = Extract<ServerMessage, { type: 'match-ended' }>
@@ -57,7 +50,6 @@ export class ClusterGuest {
   #name: string
   #names = NAMES
   #connection: TcpConnection<ClusterGuest> | undefined
-  #decoder = new FrameDecoder()
   #node: string | undefined
   #seatedAt: string | undefined
   #token: string | undefined
@@ -98,9 +90,7 @@ export class ClusterGuest {
       everyMs: ACT_EVERY_MS,
       act: () => this.#act(),
       connection: () => this.#connection,
-      onReceive: (data) => {
-        for (const frame of this.#decoder.push(data)) this.#hear(parseMessage(frame))
-      },
+      hear: (message) => this.#hear(message),
       onClose: () => this.#lose('is disconnected')
     })
   }
@@ -162,7 +152,6 @@ export class ClusterGuest {
   #connect(): void {
     const { nodes, port } = this.#options
     this.#node = nodes[this.#host.random.below(nodes.length)]
-    this.#decoder = new FrameDecoder({ lengthBytes: LENGTH_BYTES, maxFrameBytes: MAX_REPLY_BYTES })
     this.#connection = this.#poller.connectTcp({ address: this.#node, port, timeoutMs: SILENCE_MS })
     this.#connectedAtMs = this.#host.now
     this.#note(`goes to ${this.#node}`)

@@ -2,29 +2,15 @@
 import { expect, onTestFinished, test, vi } from 'vitest'
 import { DirectoryError, type DirectoryEvents } from '../cluster/directory.ts'
 import { Front } from '../cluster/front.ts'
-import { type MemoryDirectory, MemoryEngine } from '../cluster/memory-directory.ts'
+import { MemoryEngine } from '../cluster/memory-directory.ts'
 import { system } from '../place.ts'
-import { openCluster, type TestCluster, untilListed } from './node-cluster.ts'
+import { addWith, openCluster, untilListed } from './node-cluster.ts'
 import { openLobby, Person, until } from './person.ts'
 
 function tokenOf({ heard }: Person): string {
   return (
     heard.flatMap((message) => (message.type === 'welcome' ? [message.token] : [])).at(-1) ?? ''
   )
-}
-
-/** One node more, whose directory does something of what is asked of it in another way. */
-async function addWith(
-  cluster: TestCluster,
-  change: (directory: MemoryDirectory) => void
-): Promise<void> {
-  const openDirectory = (events: DirectoryEvents) => {
-    const directory = cluster.engine.open(system, events)
-    change(directory)
-    return directory
-  }
-  await cluster.add({}, { openDirectory })
-  await cluster.complete()
 }
 
 class Gate {
@@ -106,12 +92,7 @@ test('a token is good at any node, and brings back the seat in the match', async
 
 test('a page that is loaded anew is back at once in a room of another node', async () => {
   const { nodes } = await openCluster(2)
-  const ann = await Person.signIn(nodes[0], 'Ann')
-  const bob = await Person.signIn(nodes[1], 'Bob')
-  ann.send({ type: 'create', room: 'Den' })
-  await ann.next('joined')
-  bob.send({ type: 'join', room: 'Den' })
-  await bob.next('joined')
+  const [, bob] = await Person.roomOf(nodes, 'Ann', 'Bob')
   let page = bob
   for (let times = 0; times < 3; times++) {
     page.socket.destroy()
@@ -136,12 +117,7 @@ test('a quick match brings players of all nodes together', async () => {
 test('a node that is lost ends its rooms; their players are in the lobby again', async () => {
   const cluster = await openCluster(2)
   const { nodes } = cluster
-  const ann = await Person.signIn(nodes[0], 'Ann')
-  const bob = await Person.signIn(nodes[1], 'Bob')
-  ann.send({ type: 'create', room: 'Den' })
-  await ann.next('joined')
-  bob.send({ type: 'join', room: 'Den' })
-  await bob.next('joined')
+  const [ann, bob] = await Person.roomOf(nodes, 'Ann', 'Bob')
   nodes[0].stop()
   expect(await bob.next('left')).toMatchObject({ room: 'Den', byNode: 'lost' })
   bob.send({ type: 'create', room: 'Den' })
@@ -164,12 +140,7 @@ test('of two connections of one player whose node is lost, the later one keeps i
     }
   })
   const { nodes } = cluster
-  const ann = await Person.signIn(nodes[0], 'Ann')
-  const bob = await Person.signIn(nodes[1], 'Bob')
-  ann.send({ type: 'create', room: 'Den' })
-  await ann.next('joined')
-  bob.send({ type: 'join', room: 'Den' })
-  await bob.next('joined')
+  const [, bob] = await Person.roomOf(nodes, 'Ann', 'Bob')
   nodes[0].stop()
   await until('its old connection asks for the player', () => takes === 1)
   const again = await Person.arrive(nodes[1])
@@ -199,12 +170,7 @@ test('a player whose node is lost comes home although the first answer to that g
     }
   })
   const { nodes } = cluster
-  const ann = await Person.signIn(nodes[0], 'Ann')
-  const bob = await Person.signIn(nodes[1], 'Bob')
-  ann.send({ type: 'create', room: 'Den' })
-  await ann.next('joined')
-  bob.send({ type: 'join', room: 'Den' })
-  await bob.next('joined')
+  const [, bob] = await Person.roomOf(nodes, 'Ann', 'Bob')
   nodes[0].stop()
   expect(await bob.next('left')).toMatchObject({ room: 'Den', byNode: 'lost' })
   expect(takes).toBe(2)

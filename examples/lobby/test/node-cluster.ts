@@ -1,6 +1,7 @@
 // For tests of a cluster in one process: lobbies over real sockets that are one, by a directory in
 // memory.
-import { MemoryEngine } from '../cluster/memory-directory.ts'
+import type { DirectoryEvents } from '../cluster/directory.ts'
+import { type MemoryDirectory, MemoryEngine } from '../cluster/memory-directory.ts'
 import { system } from '../place.ts'
 import type { Settings } from '../server/config.ts'
 import type { LobbyOptions, LobbyServer } from '../server/server.ts'
@@ -47,6 +48,22 @@ export async function openCluster(
   for (let number = 0; number < count; number++) await cluster.add()
   await cluster.complete()
   return cluster
+}
+
+/** One node more, whose directory does something of what is asked of it in another way. */
+export async function addWith(
+  cluster: TestCluster,
+  change: (directory: MemoryDirectory) => void,
+  settings: Partial<Settings> = {}
+): Promise<LobbyServer> {
+  const openDirectory = (events: DirectoryEvents) => {
+    const directory = cluster.engine.open(system, events)
+    change(directory)
+    return directory
+  }
+  const node = await cluster.add(settings, { openDirectory })
+  await cluster.complete()
+  return node
 }
 
 /** Waits until a node has a room in its list. */

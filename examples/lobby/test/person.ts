@@ -179,11 +179,11 @@ export class Person extends Participant {
     return person
   }
 
-  /** Several people in one room. */
-  static async roomOf(server: Door, ...names: string[]): Promise<Person[]> {
+  /** Several people in one room; with several doors, each comes by its own. */
+  static async roomOf(at: Door | Door[], ...names: string[]): Promise<Person[]> {
     const people: Person[] = []
-    for (const name of names) {
-      const person = await Person.signIn(server, name)
+    for (const [number, name] of names.entries()) {
+      const person = await Person.signIn(Array.isArray(at) ? at[number] : at, name)
       person.send({ type: people.length === 0 ? 'create' : 'join', room: 'Den' })
       await person.next('joined')
       people.push(person)

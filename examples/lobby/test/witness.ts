@@ -1,15 +1,8 @@
 // A player in a simulated network that looks closely: it plays, talks and comes back, and throws at
 // the first thing that breaks a promise of the lobby.
-import { FrameDecoder, type Poller, type TcpConnection } from 'pollport'
+import type { Poller, TcpConnection } from 'pollport'
 import type { SimulatedHost } from 'pollport/simulation'
-import {
-  encode,
-  LENGTH_BYTES,
-  MAX_REPLY_BYTES,
-  parseMessage,
-  type Request,
-  type ServerMessage
-} from '../wire/protocol.ts'
+import { encode, type Request, type ServerMessage } from '../wire/protocol.ts'
 import { takeTurns } from './simulated-turns.ts'
 
 const ACT_EVERY_MS = 1_000
@@ -45,16 +38,12 @@ export interface Seen {
   lines: number
 }
 
-const newDecoder = () =>
-  new FrameDecoder({ lengthBytes: LENGTH_BYTES, maxFrameBytes: MAX_REPLY_BYTES })
-
 export class Witness {
   readonly #options: WitnessOptions
   readonly #host: SimulatedHost
   readonly #poller: Poller<Witness>
   #name: string
   #connection: TcpConnection<Witness> | undefined
-  #decoder = newDecoder()
   #token: string | undefined
   /** Whose name it is, once a match was played under it. */
   #account: string | undefined
@@ -92,9 +81,7 @@ export class Witness {
       everyMs: ACT_EVERY_MS,
       act: () => this.#act(),
       connection: () => this.#connection,
-      onReceive: (data) => {
-        for (const frame of this.#decoder.push(data)) this.#hear(parseMessage(frame))
-      },
+      hear: (message) => this.#hear(message),
       onClose: () => this.#lose()
     })
   }
@@ -111,7 +98,6 @@ export class Witness {
   #act(): void {
     const { server } = this.#options
     if (this.#connection === undefined) {
-      this.#decoder = newDecoder()
       this.#connection = this.#poller.connectTcp({ ...server, timeoutMs: SILENCE_MS })
       this.#isResuming = this.#token !== undefined
       this.#send(

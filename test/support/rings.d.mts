@@ -1,0 +1,3 @@
+// The types of rings.mjs, which processes without a compiler import as it is.
+
+export declare function ringDescriptors(): number[]
