@@ -122,7 +122,7 @@ export class ClusterNode {
       onRenewed: (nodes, isNewGeneration) => {
         this.results.bring(isNewGeneration)
         this.links.setNodes(nodes)
-        this.front.setNodes(nodes)
+        this.front.setNodes(nodes, isNewGeneration)
       },
       onLost: (lost) => this.front.lose(lost),
       onWanted: (ids) =>

@@ -687,10 +687,11 @@ export class Front implements ClusterOutlet {
 
   // ---- What the cluster says ----
 
-  /** All living nodes, after each renewal. */
-  setNodes(nodes: readonly NodeInfo[]): void {
+  /** All living nodes, after each renewal. Lists have new numbers in each generation. */
+  setNodes(nodes: readonly NodeInfo[], isNewGeneration = false): void {
     this.#nodes = nodes
     this.#sentTo.clear()
+    if (isNewGeneration) this.#listingSeqs.clear()
     const { elsewhere } = this.#lobby
     const alive = new Map(nodes.map((node) => [nameOf(node), node]))
     for (const name of elsewhere.nodes) {
@@ -975,6 +976,7 @@ export class Front implements ClusterOutlet {
     try {
       const { seq, rooms } = await this.#directoryNow.listings(node)
       if (!this.#nodes.some((each) => isSameNode(each, node))) return
+      if (seq === 0) return // it has yet to register: until then its rooms are as they were
       this.#listingSeqs.set(name, seq)
       this.#lobby.elsewhere.replace(name, rooms)
     } catch (error) {

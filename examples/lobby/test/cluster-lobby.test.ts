@@ -63,6 +63,38 @@ test('players of different nodes meet in a room, play, and leave', async () => {
   expect(await bob.next('joined')).toMatchObject({ room: 'Own', host: 'Bob' })
 })
 
+test.each(['restart', 'loseData'] as const)(
+  'lists go on when the directory has started anew: %s',
+  async (how) => {
+    const cluster = await openCluster(2)
+    const { nodes, engine } = cluster
+    const ann = await Person.signIn(nodes[0], 'Ann')
+    const bob = await Person.signIn(nodes[1], 'Bob')
+    // So the numbers of its changes are far above those that come after the restart
+    for (const room of ['One', 'Two', 'Three', 'Four']) {
+      ann.send({ type: 'create', room })
+      await ann.next('joined')
+      await untilListed(bob, room)
+      if (room === 'Four') continue
+      ann.send({ type: 'leave' })
+      await ann.next('left')
+    }
+    engine[how]()
+    await until('the nodes see it', () =>
+      nodes.every(({ figures: { cluster } }) => cluster?.directory === 'settling')
+    )
+    await cluster.complete()
+    await untilListed(bob, 'Four')
+    ann.send({ type: 'leave' })
+    await ann.next('left')
+    ann.send({ type: 'create', room: 'After' })
+    await ann.next('joined')
+    await untilListed(bob, 'After')
+    bob.send({ type: 'rooms' })
+    expect((await bob.next('rooms')).rooms.map(({ name }) => name)).toEqual(['After'])
+  }
+)
+
 test('a private room is found by its code, from any node', async () => {
   const { nodes } = await openCluster(2)
   const ann = await Person.signIn(nodes[0], 'Ann')
