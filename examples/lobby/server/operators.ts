@@ -71,7 +71,8 @@ const page = {
 /** A connection that is open. */
 interface Visit {
   raw: ConnectionDuplex
-  /** Of its address: see {@link blockOf}. */
+  address: string
+  /** Of that: see {@link blockOf}. */
   block: string
   deadline: NodeJS.Timeout
   /** A request is being answered. */
@@ -110,7 +111,9 @@ export class Operators {
           if (visit !== undefined) visit.isServed = false
           visit?.deadline.refresh()
         })
-        this.#answer(request, response).catch((error) => send(response, 500, `${error}\n`))
+        this.#answer(request, response, visit?.address ?? '').catch((error) =>
+          send(response, 500, `${error}\n`)
+        )
       }
     )
   }
@@ -118,13 +121,13 @@ export class Operators {
   /** A connection that was accepted at the operators' port. */
   serve(connection: TcpConnection<never>, tls?: TlsFiles): void {
     if (this.#visits.size >= this.#limits.maxConnections) this.#makeRoom()
-    const block = blockOf(connection.remoteAddress.address)
+    const { address } = connection.remoteAddress
     const raw = toDuplex(connection)
     const stream = tls === undefined ? raw : tls.secure(raw)
     stream.on('error', () => {}) // 'close' follows
     // It keeps no process alive: the server's own end closes the connections.
     const deadline = setTimeout(() => raw.resetAndDestroy(), this.#limits.requestMs).unref()
-    this.#visits.set(stream, { raw, block, deadline, isServed: false })
+    this.#visits.set(stream, { raw, address, block: blockOf(address), deadline, isServed: false })
     stream.once('close', () => {
       clearTimeout(deadline)
       this.#visits.delete(stream)
@@ -144,7 +147,12 @@ export class Operators {
     this.#visits.delete(first)
   }
 
-  async #answer(request: IncomingMessage, response: ServerResponse): Promise<void> {
+  /** `address`: of who asks. Over TLS the request itself does not say it. */
+  async #answer(
+    request: IncomingMessage,
+    response: ServerResponse,
+    address: string
+  ): Promise<void> {
     const instead = this.#guard.judge(request)
     if (instead !== undefined) {
       const headers = { ...instead.headers, ...(hasBody(request) ? { connection: 'close' } : {}) }
@@ -152,7 +160,6 @@ export class Operators {
     }
     const path = pathOf(request)
     if (path.startsWith('/admin/')) {
-      const address = (request.socket as unknown as ConnectionDuplex).remoteAddress ?? ''
       const { status, body, headers } = await this.#source.admin.answer(request, path, address)
       return sendJson(response, body, status, headers)
     }

@@ -381,6 +381,20 @@ test('over TLS, too, who does not read is reset at the limit, in a browser as we
   for (const bytes of unread) expect(bytes).toBeLessThan(4 * maxUnreadBytes)
 })
 
+test('over TLS, too, the audit log says where an action came from', async () => {
+  const server = await openLobby(await certificate())
+  const operator = SecureVisitor.at(server.operatorPort)
+  const head = `HTTP/1.1\r\nHost: localhost\r\nAuthorization: ${BEARER.authorization}\r\n`
+  const body = '{"text":"cake at five"}'
+  const json = `Content-Type: application/json\r\nContent-Length: ${body.length}\r\n`
+  operator.socket.write(`POST /admin/announce ${head}${json}\r\n${body}`)
+  await operator.hears('{"done":true}')
+  operator.socket.write(`GET /admin/audit ${head}\r\n`)
+  await operator.hears('"entries":[{')
+  await operator.hears('}]}')
+  expect(operator.heard).toContain('"address":"127.0.0.1"')
+})
+
 test('who never finishes TLS is cut off', async () => {
   const server = await openLobby({ ...(await certificate()), visitMs: 200 })
   const silent = new Person(server.port)
