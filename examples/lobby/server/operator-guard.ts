@@ -35,8 +35,10 @@ export class OperatorGuard {
     if (!this.#hosts.has(headers.host))
       return refusal(421, 'this server is not known by that name (see --operator-hosts)')
     const isReading = method === 'GET' || method === 'HEAD'
-    const given = isReading ? new URLSearchParams(url?.split('?')[1]).get('token') : null
-    if (given !== null && this.#isToken(given)) {
+    // Of an address "+" is read as a space, which no token has
+    const query = isReading ? new URLSearchParams(url?.split('?')[1]) : undefined
+    const given = query?.get('token')?.replaceAll(' ', '+')
+    if (given !== undefined && this.#isToken(given)) {
       // Without the token, so that it stays in no history and in no referrer
       const isSecure = (request.socket as { encrypted?: boolean }).encrypted === true
       const cookie = `${COOKIE}=${this.#token}; Path=/; HttpOnly; SameSite=Strict${isSecure ? '; Secure' : ''}`
@@ -65,8 +67,10 @@ export class OperatorGuard {
 }
 
 function cookieOf(header = ''): string | undefined {
-  const pairs = header.split(';').map((pair) => pair.trim().split('='))
-  return pairs.find(([name]) => name === COOKIE)?.[1]
+  const start = `${COOKIE}=`
+  const pairs = header.split(';').map((pair) => pair.trim())
+  // A token may end with "=", too
+  return pairs.find((pair) => pair.startsWith(start))?.slice(start.length)
 }
 
 function isOwnPage({ headers }: IncomingMessage): boolean {

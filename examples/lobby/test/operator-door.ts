@@ -175,9 +175,10 @@ export const BEARER = { authorization: `Bearer ${TOKEN}` }
 export function openDoor(
   source: OperatorsSource,
   limits?: Partial<typeof defaultOperatorLimits>,
-  port = 0
+  port = 0,
+  token = TOKEN
 ) {
-  const operators = new Operators(source, new OperatorGuard(TOKEN), limits)
+  const operators = new Operators(source, new OperatorGuard(token), limits)
   const poller = new Poller<never>()
   const listener = poller.listenTcp({ address: '127.0.0.1', port })
   const over = new AbortController()

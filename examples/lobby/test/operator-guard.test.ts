@@ -2,6 +2,7 @@
 // name that was made to lead here.
 import http from 'node:http'
 import { expect, test } from 'vitest'
+import { readSettings } from '../server/settings.ts'
 import { BEARER, MadeUpServer, openDoor, TOKEN } from './operator-door.ts'
 
 interface Answer {
@@ -55,6 +56,18 @@ test('a browser comes once with the token, and then by a cookie that scripts do 
   const [pair] = cookie.split(';')
   expect((await ask(port, '/', { cookie: `other=1; ${pair}` })).status).toBe(200)
   expect((await ask(port, '/', { cookie: `${pair}x` })).status).toBe(401)
+})
+
+test('each token that the setting takes works in a browser', async () => {
+  for (const token of ['Zm9vYmFyYmF6cXV4==', 'ab+cd/ef+gh/ijkl', 'a.b_c~d-e.f_g~h-i']) {
+    expect(() => readSettings({ 'operator-token': token }, {})).not.toThrow()
+    const { port } = openDoor(new MadeUpServer(), {}, 0, token)
+    const first = await ask(port, `/?token=${token}`)
+    expect(first.status, token).toBe(303)
+    const [cookie] = first.headers['set-cookie']?.[0].split(';') ?? []
+    expect((await ask(port, '/', { cookie })).status, token).toBe(200)
+    expect((await ask(port, '/', { cookie: cookie.slice(0, -1) })).status).toBe(401)
+  }
 })
 
 test('what changes something comes from the page itself, or from a program with the token', async () => {
