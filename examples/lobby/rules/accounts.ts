@@ -21,9 +21,13 @@ export class Accounts {
     for (const [key, account, lastName] of kept) this.claim(account, key, lastName)
   }
 
-  /** Under which key the skill and the results of a player are. */
+  /**
+   * Under which key the skill and the results of a player are. The name may have become somebody
+   * else's while the player had it, by a match that they left: then it is a key of the account.
+   */
   keyFor(account: string, name: string): string {
-    return this.#keys.get(account) ?? keyOf(name)
+    const ofName = this.mayUse(account, name) ? name : account
+    return this.#keys.get(account) ?? keyOf(ofName)
   }
 
   /** Whether the name is free, or the account's own. */

@@ -58,6 +58,35 @@ test('a name under which somebody has played is theirs, and nobody takes their s
   expect(table.heard(back.session)).toMatchObject([{ type: 'queued', skill: skills.Ann }])
 })
 
+test('who takes the name of somebody whose first match still runs gets nothing of its result', () => {
+  const table = new Table()
+  const bob = enter(table, 'Bob')
+  const [ann, cid, dan] = ['Ann', 'Cid', 'Dan'].map((name) => enter(table, name))
+  const start = (room: string, ...players: ReturnType<typeof enter>[]) => {
+    for (const [at, { session }] of players.entries())
+      table.do(session, { type: at === 0 ? 'create' : 'join', room })
+    for (const { session } of players) table.do(session, { type: 'ready' })
+  }
+  start('Den', ann, cid, bob)
+  table.lobby.leave(bob.session, table.nowMs)
+  const thief = enter(table, 'Bob')
+  start('Lair', thief, dan)
+  table.do(ann.session, { type: 'leave' }) // the end of that match: now the name is Bob's
+  table.do(dan.session, { type: 'leave' })
+  const [first, second] = table.kept.map(({ skills }) => skills.find(({ name }) => name === 'Bob'))
+  expect(second?.skill).toBeGreaterThan(first?.skill as number)
+  table.lobby.leave(thief.session, table.nowMs)
+  const back = enter(table, 'Bob', bob.account)
+  expect(back.welcome).toMatchObject({ type: 'welcome' })
+  table.do(back.session, { type: 'queue' })
+  expect(table.heard(back.session)).toMatchObject([{ type: 'queued', skill: first?.skill }])
+  // The other one goes on with what is theirs.
+  table.lobby.leave(back.session, table.nowMs)
+  const other = enter(table, 'Tob', thief.account)
+  table.do(other.session, { type: 'queue' })
+  expect(table.heard(other.session)).toMatchObject([{ type: 'queued', skill: second?.skill }])
+})
+
 test('a name without a result belongs to nobody once its player has gone', () => {
   const table = new Table()
   table.lobby.leave(enter(table, 'Ann').session, table.nowMs)
