@@ -13,7 +13,7 @@ const sameEverywhere = [
   'examples/test/udp-game-weather.test.ts',
   'examples/lobby/**/{browser,web-page,monitor,monitor-actions,monitor-nodes}.test.ts',
   'examples/lobby/test/{seeds,simulated-nodes,unions}.test.ts',
-  'examples/lobby/test/{directory,lease,redis-directory,deploy-cluster}.test.ts',
+  'examples/lobby/test/{directory,front,lease,redis-directory,deploy-cluster}.test.ts',
   'examples/lobby/test/cluster-{command,seeds}.test.ts'
 ]
 const neverHere = ['**/node_modules/**', 'test/faults/**', ofTheOtherSystem]

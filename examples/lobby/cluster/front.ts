@@ -120,6 +120,8 @@ export class Front implements ClusterOutlet {
   readonly #gone = new Map<string, number>()
   /** Players that are being taken, by their ids: until the last one that waits has its turn. */
   readonly #turns = new Map<string, Promise<void>>()
+  /** While this node may not speak: until it looks again, for all who wait for that. */
+  #silence: Promise<void> | undefined
   readonly #isAlive: () => boolean
 
   /** `isAlive`: whether this node may speak. */
@@ -182,10 +184,25 @@ export class Front implements ClusterOutlet {
     views: readonly Uint8Array[],
     why?: Homecoming
   ): void {
-    const lobby = this.#lobby
-    lobby.takeOver(session)
+    this.#lobby.takeOver(session)
     // They can be views of memory that is used again
     const frames = views.map((frame) => new Uint8Array(frame))
+    if (this.#isAlive()) return this.#arrive(session, passport, frames, why)
+    this.#do(session, async () => {
+      await this.#untilAlive()
+      const late = this.#waiting.get(session) ?? []
+      this.#waiting.delete(session)
+      this.#arrive(session, passport, [...frames, ...late], why)
+    })
+  }
+
+  #arrive(
+    session: Session,
+    passport: Passport | undefined,
+    frames: readonly Uint8Array[],
+    why: Homecoming | undefined
+  ): void {
+    const lobby = this.#lobby
     const [first] = frames
     if (passport === undefined) {
       // What it asked for cannot be done there: here it is tried once more, in another way.
@@ -194,15 +211,22 @@ export class Front implements ClusterOutlet {
       return this.#do(session, task, frames.slice(1))
     }
     const nowMs = this.#place.nowMs()
-    const isNew = lobby.playerById(passport.id) === undefined
+    const here = lobby.playerById(passport.id)
+    const isConnected = this.#hubNow.has(session)
+    if (!isConnected && here?.session !== undefined) return // it has come by another connection
     // One that comes home has been counted by the directory
-    const moves = passport.moves + (isNew && why !== 'lost' ? 1 : 0)
+    const moves = passport.moves + (here === undefined && why !== 'lost' ? 1 : 0)
     const seat = why === undefined ? passport.seat : undefined
     const player = lobby.adopt(session, { ...passport, seat, moves }, nowMs)
     if (player === undefined) return
     this.moved.in++
     this.#gone.delete(player.id)
     this.#know(player)
+    if (!isConnected) {
+      lobby.lose(session, nowMs)
+      void this.#report(player)
+      return
+    }
     if (why === 'lost' || passport.seat !== seat)
       lobby.comeHome(session, passport.room ?? passport.seat?.room.name ?? '')
     if (why === 'unreachable' && first !== undefined)
@@ -268,7 +292,12 @@ export class Front implements ClusterOutlet {
 
   /** What is said before that reaches nobody: its client would wait for it in vain. */
   async #untilAlive(): Promise<void> {
-    while (!this.#isAlive()) await this.#pause(ALIVE_EVERY_MS)
+    while (!this.#isAlive()) {
+      this.#silence ??= this.#pause(ALIVE_EVERY_MS).then(() => {
+        this.#silence = undefined
+      })
+      await this.#silence
+    }
   }
 
   /** What the directory has answered, as soon as this node may say what comes of it. */

@@ -79,9 +79,15 @@ export class Table {
 
   /** By default each comes from an address of its own. */
   arrive(address = `10.${this.#came >> 16}.${(this.#came >> 8) & 255}.${this.#came++ & 255}`) {
+    const session = this.connection(address)
+    this.lobby.enter(session)
+    return session
+  }
+
+  /** One that the lobby knows nothing of yet. */
+  connection(address = '10.9.0.1'): Session {
     const session = new Session(this.limits, this.nowMs, address)
     this.#heard.set(session, [])
-    this.lobby.enter(session)
     return session
   }
 
@@ -95,8 +101,7 @@ export class Table {
 
   /** Somebody who comes over from another lobby. */
   adopt(passport: Passport, address = '10.9.0.1'): Session {
-    const session = new Session(this.limits, this.nowMs, address)
-    this.#heard.set(session, [])
+    const session = this.connection(address)
     this.lobby.takeOver(session)
     this.lobby.adopt(session, passport, this.nowMs)
     return session
@@ -115,6 +120,10 @@ export class Table {
   do(session: Session, command: object | string): void {
     const text = typeof command === 'string' ? command : JSON.stringify(command)
     this.lobby.receive(session, Buffer.from(text), this.nowMs)
+  }
+
+  tell(session: Session, message: ServerMessage): void {
+    this.#heard.get(session)?.push(message)
   }
 
   /** What this player heard since the last time. */
