@@ -13,6 +13,11 @@ export interface LoopWatchBinding {
    * `timeoutMs` (-1: no limit). Arming again replaces the time.
    */
   loopWatchArm(watch: number, timeoutMs: number): number
+  /**
+   * The exchange was looked at without arming, and will be in the next turn of Node's loop: that
+   * loop need not stop watching what is ready meanwhile.
+   */
+  loopWatchLooked(watch: number): void
   /** Whether it keeps the process alive from now on. */
   loopWatchKeepAlive(watch: number, keepsAlive: boolean): void
   /** Ends the thread. `onReady` is not called afterwards. */

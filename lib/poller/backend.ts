@@ -24,6 +24,8 @@ export interface BackendWatch {
    * limit).
    */
   arm(timeoutMs: number): void
+  /** Somebody has looked without arming, and will again in the next turn of Node's loop. */
+  looked(): void
   /** Whether it keeps the process alive, as it does when it is opened. */
   keepAlive(on: boolean): void
   close(): void

@@ -119,6 +119,7 @@ export class NodeLoop<U> {
 
   async #turn(): Promise<void> {
     this.#phase = 'turning'
+    this.#watch.looked()
     await this.#poller.backend.turn()
     this.#phase = 'elsewhere'
     this.#hasTurnDue = false

@@ -289,6 +289,7 @@ export class SimulatedBackend implements Backend, Watcher, Timed {
     this.#onReady = onReady
     return {
       arm: (timeoutMs) => this.#arm(timeoutMs),
+      looked: () => {},
       // Virtual time passes inside network.run() alone, whose promise the program awaits.
       keepAlive: () => {},
       close: () => {

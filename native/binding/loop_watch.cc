@@ -164,6 +164,12 @@ Napi::Value loop_watch_arm(const Napi::CallbackInfo& info) {
   return Napi::Number::New(info.Env(), static_cast<double>(armed));
 }
 
+Napi::Value loop_watch_looked(const Napi::CallbackInfo& info) {
+  WatchHolder* holder = Environment::of(info.Env()).find<WatchHolder>(int32_argument(info, 0));
+  if (holder != nullptr && holder->watch) holder->watch->looked();
+  return info.Env().Undefined();
+}
+
 Napi::Value loop_watch_keep_alive(const Napi::CallbackInfo& info) {
   WatchHolder* holder = Environment::of(info.Env()).find<WatchHolder>(int32_argument(info, 0));
   if (holder != nullptr && holder->watch) holder->keep_alive(boolean_argument(info, 1));
@@ -184,6 +190,7 @@ Napi::Value loop_watch_close(const Napi::CallbackInfo& info) {
 void export_loop_watch(Napi::Env env, Napi::Object exports) {
   exports.Set("loopWatchOpen", Napi::Function::New(env, loop_watch_open, "loopWatchOpen"));
   exports.Set("loopWatchArm", Napi::Function::New(env, loop_watch_arm, "loopWatchArm"));
+  exports.Set("loopWatchLooked", Napi::Function::New(env, loop_watch_looked, "loopWatchLooked"));
   exports.Set("loopWatchKeepAlive",
               Napi::Function::New(env, loop_watch_keep_alive, "loopWatchKeepAlive"));
   exports.Set("throwUncaught", Napi::Function::New(env, throw_uncaught, "throwUncaught"));

@@ -17,6 +17,9 @@ class LoopWatch {
   // on_ready runs on the watching thread: once when the object has something, or after timeout_ms
   // (negative: no limit). Arming again while armed replaces the timeout.
   virtual Result arm(double timeout_ms) = 0;
+  // Somebody has looked at the object without arming, and will again in the next turn of Node's
+  // loop. Nothing to do for a thread, which sleeps until it is armed.
+  virtual void looked() {}
   // Whether Node's loop goes on for this watch alone, as it does from the start. Nothing to do for
   // a thread: what it calls decides that.
   virtual void keep_alive(bool /*on*/) {}

@@ -23,6 +23,8 @@ constexpr int kUvTimer = 13;  // UV_TIMER
 constexpr int kUvReadable = 1;
 // What the timer waits when there is no limit: it is there to keep the loop alive.
 constexpr double kUnlimitedMs = 1e12;
+// So often Node's loop may find the descriptor ready while nobody asks.
+constexpr int kMostIgnored = 8;
 
 }  // namespace
 
@@ -61,6 +63,8 @@ struct Handles {
   bool armed = false;
   bool polling = false;
   bool limited = false;
+  // Of readiness since somebody has armed it or looked.
+  int ignored = 0;
 
   Handles(std::function<void()> ready, std::function<void()> gone)
       : poll(std::make_unique<std::byte[]>(uv_handle_size(kUvPoll))),
@@ -102,7 +106,11 @@ void Handles::polled(UvHandle* handle, int status, int /*events*/) {
   // starts it again, or says why it cannot.
   if (status < 0) self->polling = false;
   if (!self->armed) {
-    // What is ready stays ready: the loop must not spin until somebody asks again.
+    // Usually somebody looks in this turn.
+    if (++self->ignored < kMostIgnored) return;
+    // What is ready stays ready: the loop must not spin until somebody asks again. Not sooner: to
+    // put an epoll back into the one of Node's loop, the kernel goes through all of its sockets
+    // (milliseconds for ten thousand).
     uv_poll_stop(handle);
     self->polling = false;
     return;
@@ -141,6 +149,7 @@ class NodeLoopWatch final : public LoopWatch {
       if (const Result started = handles_->start_polling(); started < 0) return started;
     }
     handles_->armed = true;
+    handles_->ignored = 0;
     if (timeout_ms >= 0) {
       handles_->start_timer(std::fmin(timeout_ms, kUnlimitedMs));
     } else if (handles_->limited) {
@@ -148,6 +157,8 @@ class NodeLoopWatch final : public LoopWatch {
     }
     return 0;
   }
+
+  void looked() override { handles_->ignored = 0; }
 
   void keep_alive(bool on) override {
     for (UvHandle* handle : {static_cast<UvHandle*>(handles_->poll.get()),

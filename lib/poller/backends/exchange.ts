@@ -168,6 +168,9 @@ export abstract class ExchangeBackend implements Backend {
       arm: (timeoutMs) => {
         check(this.native.loopWatchArm(watch, timeoutMs), 'write')
       },
+      looked: () => {
+        this.native.loopWatchLooked(watch)
+      },
       keepAlive: (on) => {
         this.native.loopWatchKeepAlive(watch, on)
       },
