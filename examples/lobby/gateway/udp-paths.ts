@@ -185,7 +185,8 @@ export class UdpPaths {
     path.sentTick = tick
     path.unheardSinceMs ??= nowMs
     const isHearing = this.#isHearing(path, nowMs)
-    const bytes = path.views.has(path.heardTick)
+    const hasBase = path.views.size > 0 && path.views.has(path.heardTick)
+    const bytes = hasBase
       ? state.since(path.heardTick, path.views.get(path.heardTick))
       : state.bytes
     if (bytes.length > MAX_STATE_DATAGRAM_BYTES) return false
@@ -257,7 +258,8 @@ export class UdpPaths {
     if (isOfThisMatch && heardTick > path.heardTick) {
       path.heardTick = heardTick
       path.unheardSinceMs = heardTick < path.sentTick ? nowMs : undefined
-      for (const tick of path.views.keys()) if (tick < heardTick) path.views.delete(tick)
+      if (path.views.size > 0)
+        for (const tick of path.views.keys()) if (tick < heardTick) path.views.delete(tick)
     }
     if (bytes.length === 0) return // it only acknowledges
     // The rules read it again: they know the match before its first state was sent.

@@ -67,6 +67,9 @@ export function* hearersOf(
 }
 
 /** The connections of those who have one at the moment. */
-export function* sessionsOf(players: Iterable<Player>): Generator<Session> {
-  for (const { session } of players) if (session !== undefined) yield session
+export function sessionsOf(...groups: Iterable<Player>[]): Session[] {
+  const sessions: Session[] = []
+  for (const players of groups)
+    for (const { session } of players) if (session !== undefined) sessions.push(session)
+  return sessions
 }

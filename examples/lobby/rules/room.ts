@@ -482,7 +482,7 @@ export class Room {
   }
 
   #tell(message: ServerMessage): void {
-    this.#outlet.deliver(sessionsOf(this.#inside()), message)
+    this.#outlet.deliver(sessionsOf(this.#members, this.#spectators), message)
   }
 
   #showTo(player: Player): void {
@@ -632,7 +632,7 @@ export class Room {
     const events = match.step(nowMs)
     if (events === undefined) return
     this.#happened(events)
-    if (match.game.isShared) this.#show(match, 'all', this.#inside())
+    if (match.game.isShared) this.#show(match, 'all', this.#members, this.#spectators)
     else this.#showEach(match)
   }
 
@@ -647,9 +647,9 @@ export class Room {
     if (spectators.length > 0) this.#show(match, 'spectators', spectators)
   }
 
-  #show(match: Match, audience: Audience, to: Iterable<Player>): void {
+  #show(match: Match, audience: Audience, ...to: Iterable<Player>[]): void {
     const view = match.viewFor(audience)
-    if (view !== undefined) this.#outlet.deliverState(sessionsOf(to), view)
+    if (view !== undefined) this.#outlet.deliverState(sessionsOf(...to), view)
   }
 
   /** It ends without a result, and the room is open again. */

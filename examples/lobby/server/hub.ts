@@ -411,11 +411,16 @@ export class Hub implements ClusterHub {
    */
   #byGateway(to: Iterable<Session>): Map<GatewayLink, number[]> {
     const clients = new Map<GatewayLink, number[]>()
+    let latest: GatewayLink | undefined
+    let list: number[] | undefined
     for (const session of to) {
       const { link, client } = session as LinkedSession
-      const list = clients.get(link)
-      if (list !== undefined) list.push(client)
-      else if (this.#linkedSessions.has(link)) clients.set(link, [client])
+      if (link !== latest) {
+        latest = link
+        list = clients.get(link) ?? (this.#linkedSessions.has(link) ? [] : undefined)
+        if (list !== undefined) clients.set(link, list)
+      }
+      list?.push(client)
     }
     return clients
   }
