@@ -483,12 +483,11 @@ export class WebSocket<U = unknown> {
     return false
   }
 
-  /** `isTaken` is what the link's `send()` said. */
+  /** `isTaken` is what the link's `send()` said: by a mark of its own, which does not count here. */
   #afterSend(isTaken: boolean): boolean {
     const { bufferedBytes } = this.#link
-    if (isTaken && bufferedBytes <= this.#endpoint.highWaterMarkBytes) return true
-    // Broken in this very batch: its close follows.
-    if (bufferedBytes === 0) return false
+    // Not taken, and nothing queued: broken in this very batch, its close follows.
+    if (bufferedBytes <= this.#endpoint.highWaterMarkBytes) return isTaken || bufferedBytes > 0
     this.#state |= OVER_MARK
     this.#link.requestDrain()
     return false
