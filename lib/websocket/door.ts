@@ -1,6 +1,7 @@
 // Where connections come in: one listener, and the WebSocketServers that share it by path. Makes a
 // handshake of each connection, and bounds how many there are.
 import type { Duplex } from 'node:stream'
+import { invalidArgValue } from '../errors.ts'
 import { toDuplex } from '../helpers/duplex.ts'
 import type { TcpConnection } from '../poller/tcp-connection.ts'
 import type { TcpListener } from '../poller/tcp-listener.ts'
@@ -55,7 +56,17 @@ export class Door implements Servers {
     return this.#servers
   }
 
+  /** @throws TypeError if the servers here have TLS and it has none, or the other way round */
   add(server: Tenant): void {
+    const [first = server] = this.#servers
+    const isSecure = server.secureDoor !== undefined
+    // TLS comes before the path: one that has it would get plain connections without a word.
+    if ((first.secureDoor !== undefined) !== isSecure)
+      throw invalidArgValue(
+        'tls',
+        isSecure,
+        `the other servers of its listener have ${isSecure ? 'none' : 'it'}`
+      )
     this.#servers.push(server)
   }
 

@@ -85,8 +85,9 @@ export interface WebSocketServerOptions<U = unknown>
     Partial<ListenTcpOptions> {
   /**
    * A listener that exists, in place of `address` and `port`. Several servers may share one: each
-   * request goes to the first that serves its path. `null`: it has none, and gets its connections
-   * by `accept()` and `upgrade()`.
+   * request goes to the first that serves its path. Either all of them have `tls` or none has, and
+   * the oldest one's certificate is used. `null`: it has none, and gets its connections by
+   * `accept()` and `upgrade()`.
    */
   listener?: TcpListener<never> | null | undefined
   /**
@@ -354,7 +355,8 @@ export class WebSocketServer<U = unknown> {
       // Before the door gives it back: its own close is no event of the program's.
       if (this.#ownsListener) this.#listener?.close()
       this.#door.delete(this.#side)
-      this.#side.secureDoor?.close()
+      // Another server behind the listener may be the one that is asked for.
+      if (this.#door.servers.length === 0) this.#side.secureDoor?.close()
       this.#endpoint.shutDown(code, resolve)
     })
     return this.#closing
