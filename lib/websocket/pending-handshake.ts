@@ -87,8 +87,9 @@ export class PendingHandshake implements LinkOwner, Watched {
     this.#isSilent = false
     if (this.#phase === 'over') return
     if (this.#phase === 'deciding') {
-      // Of the batch in which it was paused.
       this.#rest = Buffer.concat([this.#rest, data])
+      // Until then it is read, so that a peer that leaves is noticed: a FIN comes behind the rest.
+      if (this.#rest.length > this.#endpoint.maxHandshakeBytes) this.#link.pause()
       return
     }
     try {
@@ -207,7 +208,6 @@ export class PendingHandshake implements LinkOwner, Watched {
       if (!isThenable(decision)) return this.#onDecision(server, request, decision, rest)
       this.#phase = 'deciding'
       this.#rest = Buffer.from(rest)
-      this.#link.pause()
       decision.then(
         (decided) => this.#onLateDecision(server, request, decided),
         (error) => this.#onFailure(error)

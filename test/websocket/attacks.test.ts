@@ -118,14 +118,24 @@ describe('floods', () => {
     await until('nothing is left of it', () => serving.poller.stats.sockets === 1)
   })
 
-  test('while onUpgrade decides: it is not read, and the time of the handshake goes on', async () => {
-    const serving = serve({ onUpgrade: () => new Promise(() => {}), handshakeTimeoutMs: 300 })
+  test('while onUpgrade decides: little is read, and the time of the handshake goes on', async () => {
+    let received = 0
+    const serving = serve({
+      onUpgrade: () => new Promise(() => {}),
+      handshakeTimeoutMs: 300,
+      onError: () => {
+        received = serving.poller.stats.bytesReceived
+      }
+    })
     const client = new RawClient(serving.port)
     await client.write(requestText())
     await until('the request was read', () => serving.poller.stats.bytesReceived > 0)
     for (let number = 0; number < 64; number++) client.socket.write(binary(Buffer.alloc(64 * KIB)))
     expect(await client.answered()).toBe(408)
-    // Refused, it is read again, and thrown away: until then no more than a batch was kept.
+    // Refused, it is read again, and thrown away: until then no more than a batch over
+    // maxHandshakeBytes was kept.
+    expect(received).toBeGreaterThan(16 * KIB)
+    expect(received).toBeLessThan(512 * KIB)
     expect(serving.words).toEqual(['error 408'])
     expect(serving.sockets).toEqual([])
   })

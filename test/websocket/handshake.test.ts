@@ -230,24 +230,26 @@ describe('onUpgrade', () => {
     expect(decode(client.frames, { role: 'client' })).toEqual(['text early', 'text later'])
   })
 
-  test('a promise of a peer that has left meanwhile opens nothing', async () => {
-    let decide: ((_: undefined) => void) | undefined
-    const { port, words } = serve({
-      onUpgrade: () =>
-        new Promise<undefined>((resolve) => {
-          decide = resolve
-        }),
-      handshakeTimeoutMs: 100
-    })
-    const client = new RawClient(port)
-    await client.write(requestText())
-    await until('it is asked', () => decide !== undefined)
-    client.socket.destroy()
-    await until('the handshake is given up', () => words.length > 0)
-    decide?.(undefined)
-    await new Promise((resolve) => setTimeout(resolve, 10))
-    expect(words).toHaveLength(1)
-  })
+  test.each(['end', 'destroy', 'resetAndDestroy'] as const)(
+    'a peer that leaves meanwhile by %s() is noticed, and opens nothing',
+    async (leave) => {
+      let decide: ((_: undefined) => void) | undefined
+      const { port, words } = serve({
+        onUpgrade: () =>
+          new Promise<undefined>((resolve) => {
+            decide = resolve
+          })
+      })
+      const client = new RawClient(port)
+      await client.write(Buffer.concat([Buffer.from(requestText()), text('early')]))
+      await until('it is asked', () => decide !== undefined)
+      client.socket[leave]()
+      await until('the handshake is given up', () => words.length > 0)
+      decide?.(undefined)
+      await new Promise((resolve) => setTimeout(resolve, 10))
+      expect(words).toEqual(['error the connection ended during the handshake'])
+    }
+  )
 
   test('a peer whose FIN comes with its request leaves in order, and harms nobody', async () => {
     let decided = 0
@@ -266,8 +268,7 @@ describe('onUpgrade', () => {
     client.shutdown('write')
     await until('it is decided', () => decided === 1)
     await until('it is over', () => words.some((word) => /^(close|error)/.test(word)))
-    // Windows gives the FIN with a later batch, which the pause before the decision keeps back: the
-    // WebSocket is opened by then, and closes at once.
+    // Windows gives the FIN with a later batch: the WebSocket is open by then, and closes at once.
     const ended = 'error the connection ended during the handshake'
     expect(words).toEqual(isWindows ? ['open', 'close 1006'] : [ended])
     expect(await ask(port)).toMatchObject({ status: 101 }) // the server goes on
