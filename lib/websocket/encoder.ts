@@ -2,7 +2,7 @@
 // 5; RFC 7692). No socket, no clock.
 import { invalidArgValue, outOfRange } from '../errors.ts'
 import { bytes as toBytes, uint8Array } from '../validate.ts'
-import { isCloseCode, NO_CODE } from './close-codes.ts'
+import { NO_CODE, sentCloseCode } from './close-codes.ts'
 import { EncoderSettings, type WebSocketEncoderOptions } from './codec-options.ts'
 import { deflateMessage } from './deflate.ts'
 import {
@@ -138,10 +138,11 @@ export class WebSocketEncoder {
    */
   close(code = 1000, reason = ''): Buffer {
     if (code === NO_CODE && reason === '') return this.#control(OPCODE.close, NOTHING)
-    if (!Number.isInteger(code) || !isCloseCode(code))
-      throw outOfRange('code', '1000 to 1014 without 1004 to 1006, or 3000 to 4999', code)
-    const payload = Buffer.allocUnsafe(2 + Buffer.byteLength(reason))
-    payload.writeUInt16BE(code)
+    const length = 2 + Buffer.byteLength(reason)
+    if (length > MAX_CONTROL_BYTES)
+      throw outOfRange('reason', `at most ${MAX_CONTROL_BYTES - 2} bytes of UTF-8`, length - 2)
+    const payload = Buffer.allocUnsafe(length)
+    payload.writeUInt16BE(sentCloseCode(code))
     payload.write(reason, 2)
     return this.#control(OPCODE.close, payload)
   }

@@ -13,7 +13,7 @@ import type { TcpConnection } from '../poller/tcp-connection.ts'
 import type { TcpListener } from '../poller/tcp-listener.ts'
 import { callback, integer, object } from '../validate.ts'
 import { Admission, type AdmissionOptions } from './admission.ts'
-import { isCloseCode } from './close-codes.ts'
+import { sentCloseCode } from './close-codes.ts'
 import { ownConnection } from './connection-events.ts'
 import { Door, type Tenant } from './door.ts'
 import type { MessageOptions } from './encoder.ts'
@@ -350,7 +350,7 @@ export class WebSocketServer<U = unknown> {
    * @throws RangeError for a code that may not be sent
    */
   close(code: number = GOING_AWAY): Promise<void> {
-    if (!isCloseCode(code)) throw invalidArgValue('code', code, 'a close frame cannot have it')
+    sentCloseCode(code)
     this.#closing ??= new Promise((resolve) => {
       // Before the door gives it back: its own close is no event of the program's.
       if (this.#ownsListener) this.#listener?.close()
@@ -360,6 +360,16 @@ export class WebSocketServer<U = unknown> {
       this.#endpoint.shutDown(code, resolve)
     })
     return this.#closing
+  }
+
+  /** The same as `close()`, which a scope does not wait for: see `await using`. */
+  [Symbol.dispose](): void {
+    void this.close()
+  }
+
+  /** The same as `close()`, for `await using`. The poller has to run meanwhile. */
+  [Symbol.asyncDispose](): Promise<void> {
+    return this.close()
   }
 }
 

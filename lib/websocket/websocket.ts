@@ -222,6 +222,11 @@ export class WebSocket<U = unknown> {
     this.#link.reset()
   }
 
+  /** The same as `close()`: for `using`, which does not wait for the end. */
+  [Symbol.dispose](): void {
+    this.close()
+  }
+
   /**
    * From now on it gets what is published on the topic.
    * @throws SocketError `ENOTSUP` of a client's

@@ -230,6 +230,38 @@ describe('RFC 6455, 7: closing', () => {
     expect(unfinished.status).toBe(503)
     expect(() => serving.server.localAddress).toThrow('EBADF')
   })
+
+  test('what may not be sent is a RangeError that names it, and nothing is closed', async () => {
+    const serving = serve()
+    await ask(serving.port)
+    const outOfRange = (name: string) =>
+      expect.objectContaining({ code: 'ERR_OUT_OF_RANGE', message: expect.stringContaining(name) })
+    for (const code of [0, 999, 1004, 1005, 1006, 1015, 2999, 5000, 1000.5])
+      expect(() => serving.server.close(code)).toThrow(outOfRange('code'))
+    const [socket] = serving.sockets
+    for (const code of [0, 999, 1004, 1006, 1015, 2999, 5000, 1000.5])
+      expect(() => socket.close(code)).toThrow(outOfRange('code'))
+    expect(() => socket.close(1000, 'é'.repeat(62))).toThrow(outOfRange('reason'))
+    expect(socket.readyState).toBe(WebSocket.OPEN)
+    expect(serving.server.connections).toBe(1)
+  })
+
+  test('using and await using close: a WebSocket and a server are disposable', async () => {
+    const serving = serve()
+    const clients = [await ask(serving.port), await ask(serving.port)]
+    serving.sockets[0][Symbol.dispose]()
+    expect(serving.sockets[0].readyState).toBe(WebSocket.CLOSING)
+    await until('it gets the close', () => words(clients[0]).includes('close 1000'))
+    await clients[0].write(close(1000))
+    serving.server[Symbol.dispose]()
+    const disposed = serving.server[Symbol.asyncDispose]()
+    expect(disposed).toBe(serving.server.close())
+    await until('it gets the close', () => words(clients[1]).includes('close 1001'))
+    await clients[1].write(close(1001))
+    for (const { socket } of clients) socket.end()
+    await disposed
+    expect(serving.server.connections).toBe(0)
+  })
 })
 
 describe('RFC 6455, 5.5.2 and silence', () => {
