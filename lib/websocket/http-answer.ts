@@ -1,6 +1,7 @@
 // The answers of a server to a handshake (RFC 6455, 4.2.2): 101, or why not.
 import { STATUS_CODES } from 'node:http'
-import { invalidArgValue } from '../errors.ts'
+import { invalidArgType, invalidArgValue } from '../errors.ts'
+import { object } from '../validate.ts'
 import { acceptKey } from './accept-key.ts'
 import type { WebSocketHandshakeError } from './handshake-error.ts'
 import { isFieldValue, isToken } from './http-head.ts'
@@ -19,8 +20,11 @@ const OWN = new Set([
   'sec-websocket-extensions'
 ])
 
-/** Header fields that a program adds to an answer. */
-export type ExtraHeaders = Readonly<Record<string, string>>
+/**
+ * Header fields that a program adds: a plain object. Of an array each value is a line of its own,
+ * as several `Set-Cookie` have to be (RFC 6265, 3).
+ */
+export type ExtraHeaders = Readonly<Record<string, string | readonly string[]>>
 
 /**
  * The answer that makes the connection a WebSocket.
@@ -53,16 +57,20 @@ export function refusal(error: WebSocketHandshakeError, headers: ExtraHeaders = 
 /** @throws TypeError for header fields that cannot be */
 export function fieldLines(headers: ExtraHeaders): string {
   let lines = ''
-  for (const [name, value] of Object.entries(headers)) {
-    if (!isToken(name) || typeof value !== 'string' || !isFieldValue(value))
-      throw invalidArgValue('headers', `${name}: ${value}`, 'it is no header field')
-    lines += `${name}: ${value}\r\n`
-  }
+  for (const [name, values] of Object.entries(headers))
+    for (const value of Array.isArray(values) ? values : [values]) {
+      if (!isToken(name) || typeof value !== 'string' || !isFieldValue(value))
+        throw invalidArgValue('headers', `${name}: ${value}`, 'it is no header field')
+      lines += `${name}: ${value}\r\n`
+    }
   return lines
 }
 
 /** @throws TypeError for a field that only the handshake itself may set */
 export function checkExtraHeaders(headers: ExtraHeaders): void {
+  // Of a Headers, a Map or an array the keys are none of its fields: they would get lost.
+  if (Symbol.iterator in object(headers, 'headers'))
+    throw invalidArgType('headers', 'a plain object', headers)
   for (const name of Object.keys(headers))
     if (OWN.has(name.toLowerCase()))
       throw invalidArgValue('headers', name, 'the handshake itself sets it')

@@ -1,6 +1,7 @@
 // Who gets what is published: topics and their subscribers. A message is encoded once for all who
 // get the same bytes, and goes to them by one native call.
 import { TcpConnection } from '../poller/tcp-connection.ts'
+import { uint8Array } from '../validate.ts'
 import type { MessageOptions, WebSocketEncoder } from './encoder.ts'
 import type { WebSocket } from './websocket.ts'
 
@@ -34,13 +35,14 @@ export class Topics<U> {
     return this.#subscribers.get(topic)?.size ?? 0
   }
 
-  /** Returns how many subscribers it is sent to. */
+  /** Returns how many subscribers it is sent to. @throws TypeError, also without a subscriber */
   publish(
     topic: string,
     data: Uint8Array | string,
     options: MessageOptions | undefined,
     except?: WebSocket<U>
   ): number {
+    if (typeof data !== 'string') uint8Array(data, 'data')
     let count = 0
     // Those that agreed on the same compression get the same bytes: mostly one group.
     const groups = new Map<WebSocketEncoder, { frame: Buffer; to: TcpConnection<unknown>[] }>()

@@ -232,13 +232,12 @@ export class WebSocket<U = unknown> {
    * @throws SocketError `ENOTSUP` of a client's
    */
   subscribe(topic: string): void {
-    if (this.#topics === undefined)
-      throw namedSocketError('ENOTSUP', 'subscribe', 'topics belong to servers')
+    const topics = this.#getTopics('subscribe')
     if (this.readyState !== WebSocket.OPEN) return
     const extras = this.#getExtras()
     extras.topics ??= new Set()
     extras.topics.add(topic)
-    this.#topics.add(topic, this)
+    topics.add(topic, this)
   }
 
   /** Ends a `subscribe()`. */
@@ -253,10 +252,13 @@ export class WebSocket<U = unknown> {
 
   /**
    * Sends a message to all subscribers of the topic but itself.
-   * @returns as the server's `publish()`
+   * @returns as the server's `publish()`; 0, with nothing sent, when it is closing or closed: in
+   *   `onClose` use the server's
+   * @throws TypeError as `send()`; SocketError `ENOTSUP` of a client's
    */
   publish(topic: string, data: Uint8Array | string, options?: MessageOptions): number {
-    return this.#topics?.publish(topic, data, options, this) ?? 0
+    const topics = this.#getTopics('publish')
+    return this.#maySend('publish') ? topics.publish(topic, data, options, this) : 0
   }
 
   // ---- For the handshakes, topics.ts and the receiver ----
@@ -461,6 +463,12 @@ export class WebSocket<U = unknown> {
 
   // ---- Inside ----
 
+  #getTopics(call: string): Topics<U> {
+    if (this.#topics === undefined)
+      throw namedSocketError('ENOTSUP', call, 'topics belong to servers')
+    return this.#topics
+  }
+
   #maySend(call: string): boolean {
     // Closed, and its own onClose has not come yet: with its poller, of which others hear first.
     if ((this.#state & (CONNECTING | CLOSE_SENT | FAILED | CLOSED)) === 0) return !this.#link.closed
@@ -488,7 +496,7 @@ export class WebSocket<U = unknown> {
     return false
   }
 
-  /** `isTaken` is what the link's `send()` said: by a mark of its own, which does not count here. */
+  /** `isTaken` is what the link's `send()` said, by a mark of its own. That does not count here. */
   #afterSend(isTaken: boolean): boolean {
     const { bufferedBytes } = this.#link
     // Not taken, and nothing queued: broken in this very batch, its close follows.

@@ -190,14 +190,16 @@ describe('onUpgrade', () => {
         userPtr: [url, path, headers['x-token'], protocols.join(), remoteAddress?.address].join(
           ' '
         ),
-        headers: { 'X-Session': '7' }
+        protocol: 'q',
+        headers: { 'X-Session': '7', 'Set-Cookie': ['a=1', 'b=2'] }
       })
     })
     const client = await ask(port, {
       path: '/a?b',
       headers: { 'X-Token': 'secret', 'Sec-WebSocket-Protocol': 'p, q' }
     })
-    expect(client.text).toContain('X-Session: 7\r\n')
+    expect(client.text).toContain('X-Session: 7\r\nSet-Cookie: a=1\r\nSet-Cookie: b=2\r\n')
+    expect(sockets[0].protocol).toBe('q')
     expect(sockets[0].userPtr).toBe('/a?b /a secret p,q 127.0.0.1')
   })
 
@@ -290,7 +292,10 @@ describe('onUpgrade', () => {
   test.each([
     ['a status that refuses nothing', { reject: 200 }, 'ERR_OUT_OF_RANGE'],
     ['a status that is text', { reject: '400 a\r\nX: y' as never }, 'ERR_INVALID_ARG_TYPE'],
-    ['a subprotocol that is no token', { protocol: 'a\r\nX: y' }, 'ERR_INVALID_ARG_VALUE']
+    ['a subprotocol that is no token', { protocol: 'a\r\nX: y' }, 'ERR_INVALID_ARG_VALUE'],
+    ['a subprotocol that nobody offered', { protocol: 'a' }, 'ERR_INVALID_ARG_VALUE'],
+    ['a list of a wrong field', { headers: { A: ['b', 'c\r\nX: y'] } }, 'ERR_INVALID_ARG_VALUE'],
+    ['fields that are no plain object', { headers: new Headers() as never }, 'ERR_INVALID_ARG_TYPE']
   ])('when it gives %s: 500, and no line of it is sent', async (_what, decision, code) => {
     expect(await uncaughtOf({ onUpgrade: () => decision })).toMatchObject([{ code }])
   })

@@ -394,6 +394,26 @@ describe('topics', () => {
     expect(words(clients[2])).toEqual([])
   })
 
+  test('one that is closing publishes nothing, and what is no message is refused', async () => {
+    const inClose: number[] = []
+    const serving = serve({ onClose: (socket) => inClose.push(socket.publish('a', 'left')) })
+    const leaving = await ask(serving.port)
+    const staying = await ask(serving.port)
+    const [socket] = serving.sockets
+    for (const one of serving.sockets) one.subscribe('a')
+    expect(() => serving.server.publish('nobody', 5 as never)).toThrow(TypeError)
+    expect(() => socket.publish('nobody', undefined as never)).toThrow(TypeError)
+    expect(socket.publish('a', 'bye')).toBe(1)
+    socket.close()
+    expect(socket.publish('a', 'closing')).toBe(0)
+    leaving.socket.resetAndDestroy()
+    await until('it is closed', () => inClose.length === 1)
+    expect(inClose).toEqual([0])
+    expect(serving.server.publish('a', 'has left')).toBe(1)
+    await until('it has come', () => words(staying).length === 2)
+    expect(words(staying)).toEqual(['text bye', 'text has left'])
+  })
+
   test('one that closes leaves its topics', async () => {
     const serving = serve()
     const client = await ask(serving.port)
@@ -604,6 +624,16 @@ describe('connectWebSocket', () => {
     connectWebSocket(serving.poller, { address: LOCAL, port: 1, onClose })
     await until('nobody is there', () => failures.length === 2)
     expect(failures).toEqual(['1006 ERR_WEBSOCKET_HANDSHAKE', '1006 ECONNREFUSED'])
+  })
+
+  test('has no topics: subscribe() and publish() say so', async () => {
+    const { poller, port } = serve()
+    const socket = connectWebSocket(poller, { address: LOCAL, port })
+    await until('it is open', () => socket.readyState === WebSocket.OPEN)
+    const notSupported = expect.objectContaining({ code: 'ENOTSUP' })
+    expect(() => socket.subscribe('a')).toThrow(notSupported)
+    expect(() => socket.publish('a', 'x')).toThrow(notSupported)
+    expect(socket.isSubscribed('a')).toBe(false)
   })
 
   test('before onOpen nothing can be sent, and close() gives up', async () => {
