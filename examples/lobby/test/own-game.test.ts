@@ -5,7 +5,8 @@ import { once } from 'node:events'
 import { cpSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { dirname, join } from 'node:path'
 import { fileURLToPath } from 'node:url'
-import { expect, onTestFinished, test } from 'vitest'
+import { afterAll, expect, onTestFinished, test } from 'vitest'
+import { closeBrowser, Visitor, whyNoBrowser } from './browser.ts'
 import { Person, until } from './person.ts'
 
 const root = fileURLToPath(new URL('../../../', import.meta.url))
@@ -13,6 +14,8 @@ const page = readFileSync(join(root, 'docs', 'your-own-game.md'), 'utf8')
 const blocks = [...page.matchAll(/^```\w+ file=(\S+)\n([\s\S]*?)^```$/gm)].map(
   ([, path, text]) => ({ path, text })
 )
+
+afterAll(closeBrowser)
 
 /** A copy of the lobby with the files of the page in it. */
 function freshCopy(): string {
@@ -104,6 +107,36 @@ test('who follows the page has a game that starts, is played with a bot, and has
   expect(await response.text()).toBe(blocks.find(({ path }) => path === 'games/nim/page.js')?.text)
   ann.send({ type: 'sign-out' })
 })
+
+test.skipIf(whyNoBrowser !== undefined)(
+  'its page is played against bots by the keyboard alone: the focus stays where it was, turn by turn',
+  async () => {
+    const ann = await Visitor.signIn(
+      (await start(freshCopy(), ['--nim.stones', '16'])).webPort,
+      'Ann'
+    )
+    const { page } = ann
+    await page.getByRole('button', { name: 'Practice against bots' }).press('Enter')
+    await ann.sees('#match-goal', 'Of 16 stones, the player who takes the last one loses.')
+    const isOn = (button: string) =>
+      page.locator('.game button:focus', { hasText: button }).waitFor()
+    await ann.sees('#games', '16 stones. Your turn.')
+    await isOn('Take 1')
+    await page.keyboard.press('Enter')
+    await ann.sees('#games', '9 stones. Your turn.')
+    await isOn('Take 1')
+    await page.keyboard.press('Tab')
+    await page.keyboard.press('Tab')
+    await isOn('Take 3')
+    await page.keyboard.press('Enter')
+    await ann.sees('#games', '1 stones. Your turn.')
+    await isOn('Take 1') // the others cannot be pressed any more
+    await page.keyboard.press('Enter')
+    await ann.sees('#result-title', / and Bot \d+ win$/)
+    await page.locator('#back-to-room:focus').waitFor()
+    ann.complainsOfNothing()
+  }
+)
 
 test('its own test passes', async () => {
   const folder = freshCopy()

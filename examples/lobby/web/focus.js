@@ -1,7 +1,8 @@
 // @ts-check
 // Keeps the keyboard where it was: what had the focus may be hidden, disabled or gone after an
 // action, and a browser then starts again at the top of the page. `data-next-focus` of an element,
-// or of what it is in, says by selectors where to go instead; the first that can be used counts.
+// or of what it is in, says by selectors where to go instead; the first that can be used counts. If
+// none can, the focus waits for the first that can be used again.
 
 /** @type {HTMLElement | undefined} What had the focus last. */
 let last
@@ -17,17 +18,28 @@ document.addEventListener('focusin', ({ target }) => {
       nexts.push(at.dataset.nextFocus)
   }
 })
-// A click beside everything takes the focus away on purpose
+// A press elsewhere takes the focus away on purpose. What gets it instead says so above; in Safari
+// a button that is pressed gets none.
 document.addEventListener('pointerdown', ({ target }) => {
-  if (target instanceof Element && target.closest('button, input, a, [tabindex]') === null)
-    last = undefined
+  if (!(target instanceof Node && last?.contains(target))) last = undefined
 })
+
+/** To the first of these that can be used, as soon as one can. @param {string} selectors */
+export function moveFocus(selectors) {
+  last = document.createElement('i') // stands for what is gone
+  nexts = [selectors]
+  keepFocus()
+}
 
 /** After the page has changed. */
 export function keepFocus() {
-  if (last === undefined || canHaveFocus(last)) return
+  if (last === undefined) return
   const { activeElement } = document
   if (activeElement !== last && activeElement !== document.body && activeElement !== null) return
+  if (canHaveFocus(last)) {
+    if (activeElement !== last) last.focus({ preventScroll: true })
+    return
+  }
   const modal = document.querySelector('dialog[open]')
   for (const selector of nexts.flatMap((each) => each.split(','))) {
     for (const element of (modal ?? document).querySelectorAll(selector.trim())) {

@@ -27,7 +27,8 @@
  * @property {(event: any, nowMs: number) => void} [onEvent]
  * @property {(view: { latencyMs: number | undefined, nowMs: number }) => void} [render]
  * @property {() => void} end
- * @property {() => void} [focus] Where the keyboard should be.
+ * @property {() => void} [focus] Puts the keyboard where it should be. Default: on the first thing
+ *   of the game that can be used.
  *
  * What page.js exports. `howTo` is HTML for those who wait in the room.
  * @typedef {object} GameModule

@@ -2,6 +2,7 @@
 // A match on the page: loads the part of the page that belongs to its game, and passes on what
 // concerns it. Knows no game.
 import * as dom from './dom.js'
+import { moveFocus } from './focus.js'
 import { clock, secondsUntil } from './words.js'
 
 /** @typedef {import('./main.js').View} View */
@@ -134,8 +135,11 @@ export class GameView {
     this.#loaded(match.game)?.page.render?.({ latencyMs, nowMs })
   }
 
+  /** To where the game wants the keyboard, or to the first thing of it that can be used. */
   focus() {
-    if (this.#match !== undefined) this.#loaded(this.#match.game)?.page.focus?.()
+    const page = this.#match && this.#loaded(this.#match.game)?.page
+    if (page?.focus !== undefined) page.focus()
+    else moveFocus('.game [tabindex], .game button')
   }
 
   /** @param {string} game */
