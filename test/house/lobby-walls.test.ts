@@ -50,6 +50,17 @@ test('no arrow runs up: a folder of the lobby imports from those below it alone'
   expect(findings).toEqual([])
 })
 
+test('a page imports nothing but its own modules: the server sends a browser no others', () => {
+  const findings: string[] = []
+  for (const path of modules) {
+    const folder = path.slice(LOBBY.length, path.lastIndexOf('/'))
+    if (!path.endsWith('.js') || !/^(web|monitor|games\/[^/]+)$/.test(folder)) continue
+    for (const target of importsOf(path))
+      if (dirname(target) !== `${LOBBY}${folder}`) findings.push(`${path} imports ${target}`)
+  }
+  expect(findings).toEqual([])
+})
+
 test('one game does not know another, and nothing below the games knows any of them', () => {
   const findings: string[] = []
   for (const path of modules) {
@@ -67,7 +78,8 @@ test('one game does not know another, and nothing below the games knows any of t
 
 test('the words of the coin arena stay in its folder', () => {
   const words = /\b(coins?|arena|steer\w*|CoinHunter)\b/i
-  const found = modules
+  const looks = projectFiles.filter((path) => path.startsWith(LOBBY) && /\.(css|html)$/.test(path))
+  const found = [...modules, ...looks]
     .filter((path) => !['games', 'test'].includes(folderOf(path)))
     .flatMap((path) =>
       textOf(path)

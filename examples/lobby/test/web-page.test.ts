@@ -1,54 +1,16 @@
 // Every screen of the players' page: axe finds nothing wrong with it, it fits phones and 320 px, it
 // works with the keyboard alone, and what has the focus does not lose it.
-import { readFileSync } from 'node:fs'
-import { createRequire } from 'node:module'
 import type { Page } from 'playwright-core'
 import { afterAll, describe, expect, test } from 'vitest'
 import type { LobbyServer } from '../server/server.ts'
 import { closeBrowser, phone, Visitor, whyNoBrowser } from './browser.ts'
+import { isInOrder } from './in-order.ts'
 import { openLobby, Person, until } from './person.ts'
 
 const endless = { 'coin-arena.matchMs': 10 * 60_000, 'coin-arena.coinsToWin': 255 }
 const narrow = { ...phone, viewport: { width: 320, height: 568 } }
-const axe = readFileSync(createRequire(import.meta.url).resolve('axe-core/axe.min.js'), 'utf8')
 
 afterAll(closeBrowser)
-
-/** What axe finds, a line each; with the elements. */
-async function findings(page: Page): Promise<string[]> {
-  // By the debugger, which the page's own policy does not bind
-  await page.evaluate(axe)
-  const violations = (await page.evaluate('axe.run().then(({ violations }) => violations)')) as {
-    id: string
-    nodes: { html: string; failureSummary: string }[]
-  }[]
-  return violations.flatMap(({ id, nodes }) =>
-    nodes.map(({ html, failureSummary }) => `${id}: ${html} ${failureSummary}`)
-  )
-}
-
-/** The screen is as it should be: for axe, in width, and for people to look at. */
-async function isInOrder(visitor: Visitor, name: string, wrong: string[]): Promise<void> {
-  const { page } = visitor
-  // What moves in is seen through while it does, which axe would complain of
-  await page.evaluate(
-    'Promise.all(document.getAnimations().map((each) => each.playState === "running" && each.effect.getComputedTiming().iterations !== Infinity ? each.finished.catch(() => {}) : undefined))'
-  )
-  await visitor.show(name)
-  wrong.push(...(await findings(page)).map((finding) => `${name}: ${finding}`))
-  const { width } = page.viewportSize() ?? { width: 0 }
-  const needed = (await page.evaluate('document.documentElement.scrollWidth')) as number
-  if (needed > width) wrong.push(`${name}: needs a width of ${needed}`)
-  // Nothing that can be pressed lies outside, where nobody can reach it.
-  const outside = (await page.evaluate(`[...document.querySelectorAll('button, input, a')]
-    .filter((each) => each.checkVisibility() && !each.closest('.visually-hidden'))
-    .filter((each) => {
-      const { left, right } = each.getBoundingClientRect()
-      return left < -1 || right > innerWidth + 1
-    })
-    .map((each) => each.outerHTML)`)) as string[]
-  wrong.push(...outside.map((html) => `${name}: outside: ${html}`))
-}
 
 const focused = (page: Page) =>
   page.evaluate('document.activeElement.id || document.activeElement.textContent')
@@ -74,6 +36,20 @@ async function tabTo(page: Page, what: string): Promise<void> {
     await page.keyboard.press('Tab')
   }
   throw new Error(`Tab never comes to ${what}`)
+}
+
+/** Each of these is on the screen, and a mouse or a thumb would hit it: nothing lies over it. */
+async function canBePressed(page: Page, selector: string): Promise<void> {
+  const hidden = await page.evaluate(`[...document.querySelectorAll(${JSON.stringify(selector)})]
+    .filter((each) => each.checkVisibility())
+    .filter((each) => {
+      const { left, top, width, height } = each.getBoundingClientRect()
+      return [top + 3, top + height / 2, top + height - 3].some(
+        (y) => !each.contains(document.elementFromPoint(left + width / 2, y))
+      )
+    })
+    .map((each) => each.outerHTML)`)
+  expect(hidden, selector).toEqual([])
 }
 
 /** Ann in front of a browser, and Bob who is on TCP, go through all screens. */
@@ -151,7 +127,7 @@ async function showAllScreens(
   await look('12-countdown')
   await bob.next('match-started')
   await page.locator('#match-view').waitFor()
-  await ann.sees('#match-goal', 'Who first has 255 coins wins; after 600 seconds, who has most.')
+  await ann.sees('#match-goal', 'First to 255 coins wins. After 600 seconds, most coins win.')
   await look('13-match')
   await ann.context.setOffline(true)
   await ann.sees('#connection', /offline|Connection lost/)
@@ -183,6 +159,81 @@ describe.skipIf(whyNoBrowser !== undefined)('in a browser', () => {
     const server = await openLobby({ ...endless, countdownMs: 5_000 })
     await showAllScreens(server, size, options)
   })
+
+  test.each([
+    ['desktop', 'coin-arena', { viewport: { width: 1280, height: 800 } }],
+    ['desktop', 'cards', { viewport: { width: 1280, height: 800 } }],
+    ['phone', 'coin-arena', phone],
+    ['phone', 'cards', phone],
+    ['narrow', 'coin-arena', narrow],
+    ['narrow', 'cards', narrow]
+  ])(
+    'a full match is in order, for those who play and those who watch: %s, %s',
+    async (size, game, options) => {
+      const server = await openLobby({
+        ...endless,
+        'cards.handCards': 10,
+        'cards.turnMs': 600_000,
+        maxNameChars: 24
+      })
+      const wrong: string[] = []
+      const ann = await Visitor.signIn(server.webPort, 'Ann with a rather long w', options)
+      const { page } = ann
+      await ann.press('Create a room')
+      await page.getByLabel('Room name').fill('Den')
+      await page.locator('#create-game').selectOption(game)
+      await ann.press('Create')
+      await ann.isIn('Den')
+      await page.locator('#how-to').scrollIntoViewIfNeeded()
+      await isInOrder(ann, `${size}-${game}-1-rules`, wrong)
+
+      const seats = game === 'cards' ? 4 : 8
+      const names = [
+        'Bob',
+        'Cleopatra the Watcher',
+        'D',
+        'Ева',
+        'Frederick Barbarossa',
+        '李小龍',
+        'G'
+      ]
+      const others: Person[] = []
+      for (const name of names.slice(0, seats - 1)) {
+        const person = await Person.signIn(server, name)
+        person.send({ type: 'join', room: 'Den' })
+        await person.next('joined')
+        person.send({ type: 'ready' })
+        others.push(person)
+      }
+      const eve = await Visitor.signIn(server.webPort, 'Eve', options)
+      await eve.press('Watch Den')
+      await eve.isIn('Den')
+      await ann.press('I am ready')
+      await others[0].next('match-started')
+      for (const [visitor, screen] of [
+        [ann, '2-match'],
+        [eve, '3-watching']
+      ] as const) {
+        await until('it is on the page', () => visitor.state !== undefined)
+        await visitor.page
+          .locator('.score, .card-players li')
+          .nth(seats - 1)
+          .waitFor()
+        await isInOrder(visitor, `${size}-${game}-${screen}`, wrong)
+      }
+      const needed = '#leave, .pad, .game button'
+      await canBePressed(page, needed)
+      if (size !== 'desktop') {
+        const { width = 0, height = 0 } = page.viewportSize() ?? {}
+        await page.setViewportSize({ width: height, height: width })
+        await isInOrder(ann, `${size}-${game}-4-on-its-side`, wrong)
+        await canBePressed(page, needed)
+      }
+      expect(wrong).toEqual([])
+      ann.complainsOfNothing()
+      eve.complainsOfNothing()
+    }
+  )
 
   test('with the keyboard alone: sign in, create a room, get ready, play, talk, leave', async () => {
     const server = await openLobby(endless)

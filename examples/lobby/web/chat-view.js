@@ -29,7 +29,7 @@ export class ChatView {
     this.#empty = part(panel, 'empty')
     setText(this.#empty, empty)
     this.#input = /** @type {HTMLInputElement} */ (part(panel, 'text'))
-    this.#input.placeholder = 'Say something, or /help'
+    this.#input.placeholder = 'Write, or /help'
     this.#input.setAttribute('aria-label', `Say something in the ${title.toLowerCase()}`)
     part(panel, 'form').addEventListener('submit', (event) => {
       event.preventDefault()

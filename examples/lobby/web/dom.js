@@ -135,6 +135,14 @@ export class KeyedList {
   }
 }
 
+/** A game's own style sheet. @param {URL} url */
+export function addStyleSheet(url) {
+  const sheet = document.createElement('link')
+  sheet.rel = 'stylesheet'
+  sheet.href = url.href
+  document.head.append(sheet)
+}
+
 /** For what may run a thousand times, but is needed once a frame. @param {() => void} run */
 export function oncePerFrame(run) {
   let isDue = false

@@ -12,6 +12,7 @@ export class Notices {
 
   /** @param {HTMLElement} list */
   constructor(list) {
+    list.role = 'list' // as KeyedList says
     this.#list = list
   }
 

@@ -11,10 +11,9 @@ export const howTo = `
   <p><b>How to play</b> When it is your turn, play a card of the same suit or rank as the one on the
   table, or draw one. The first player without cards wins.</p>`
 export const scoreWord = 'Points'
-/** @param {{ handCards: number, turnMs: number }} settings */
-export const goal = ({ handCards, turnMs }) =>
-  `Everybody begins with ${handCards} ${handCards === 1 ? 'card' : 'cards'}; who has none left ` +
-  `first wins. After ${Math.round(turnMs / 1000)} seconds a turn draws a card.`
+/** @param {{ turnMs: number }} settings */
+export const goal = ({ turnMs }) =>
+  `First without cards wins. After ${Math.round(turnMs / 1000)} seconds, you draw a card.`
 
 const suits = new Map([
   ['C', ['♣', 'clubs']],
@@ -32,15 +31,15 @@ const ranks = new Map([
 
 const html = `
   <div class="cards">
-    <ol class="card-players" data-part="players" aria-label="Players"></ol>
+    <ol class="card-players" data-part="players" role="list" aria-label="Players"></ol>
     <p class="card-turn" data-part="turn" role="status"></p>
     <div class="card-table">
-      <span class="card" data-part="table" role="img"></span>
+      <span class="card" data-part="table"></span>
       <button type="button" class="card back" data-part="draw">Draw</button>
       <span class="card-stock" data-part="stock"></span>
     </div>
     <p class="card-news" data-part="news" role="status"></p>
-    <ul class="card-hand" data-part="hand" aria-label="Your cards"></ul>
+    <ul class="card-hand" data-part="hand" role="list" aria-label="Your cards"></ul>
   </div>`
 
 /** @implements {GamePage} */
@@ -59,13 +58,11 @@ export default class CardsPage {
     const { root, dom } = tools
     root.innerHTML = html
     root.classList.add('card-game')
-    const sheet = document.createElement('link')
-    sheet.rel = 'stylesheet'
-    sheet.href = '/games/cards/page.css'
-    document.head.append(sheet)
+    dom.addStyleSheet(new URL('page.css', import.meta.url))
     dom.part(root, 'draw').addEventListener('click', () => this.#do())
     dom.part(root, 'hand').addEventListener('click', ({ target }) => {
-      const card = target instanceof HTMLElement ? target.dataset.card : undefined
+      const button = target instanceof Element ? target.closest('button') : null
+      const card = button?.dataset.card
       if (card !== undefined) this.#do(card)
     })
   }
@@ -122,7 +119,7 @@ export default class CardsPage {
     const view = this.#view
     const match = this.#match
     if (view === undefined || match === undefined) return
-    const { setText } = this.#tools.dom
+    const { setName, setText } = this.#tools.dom
     const isMine = this.#isMyTurn
     this.#tools.root.classList.toggle('my-turn', isMine)
     const turn = this.#part('turn')
@@ -134,9 +131,10 @@ export default class CardsPage {
     this.#part('players').replaceChildren(
       ...match.players.map((name, player) => {
         const item = document.createElement('li')
-        const count = view.counts[player]
+        const who = document.createElement('bdi')
+        setName(who, name)
         item.classList.toggle('turn', player === view.player)
-        item.textContent = `${name}: ${count === null || count === undefined ? 'left' : count}`
+        item.append(who, `: ${view.counts[player] ?? 'left'}`)
         return item
       })
     )
@@ -198,8 +196,10 @@ function showCard(element, card) {
   element.dataset.shown = card
   element.classList.add('card')
   element.classList.toggle('red', 'DH'.includes(card[1]))
-  element.textContent = `${ranks.get(card[0])?.[0] ?? card[0]}${suits.get(card[1])?.[0]}`
-  element.setAttribute('aria-label', wordsOf(card))
+  element.innerHTML = '<span aria-hidden="true"></span><span class="visually-hidden"></span>'
+  const [shown, said] = element.children
+  shown.textContent = `${ranks.get(card[0])?.[0] ?? card[0]}${suits.get(card[1])?.[0]}`
+  said.textContent = wordsOf(card)
 }
 
 /** @param {HTMLElement} element @param {boolean} isDisabled */

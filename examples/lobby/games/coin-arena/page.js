@@ -26,15 +26,15 @@ export const howTo = `
 export const scoreWord = 'Coins'
 /** @param {{ coinsToWin: number, matchMs: number }} settings */
 export const goal = ({ coinsToWin, matchMs }) =>
-  `Who first has ${coinsToWin} ${coinsToWin === 1 ? 'coin' : 'coins'} wins; ` +
-  `after ${Math.round(matchMs / 1000)} seconds, who has most.`
+  `First to ${coinsToWin} ${coinsToWin === 1 ? 'coin' : 'coins'} wins. ` +
+  `After ${Math.round(matchMs / 1000)} seconds, most coins win.`
 
 const html = `
   <div class="arena-frame">
     <canvas id="arena" class="arena" tabindex="0"
       aria-label="Arena. Steer with the arrow keys or W, A, S, D."></canvas>
-    <p id="arena-hint" class="arena-hint"></p>
   </div>
+  <p id="watching" class="figures">You are watching</p>
   <p id="figures" class="figures"></p>
   <div id="pad" class="pad" aria-hidden="true"><div data-part="nub" class="nub"></div></div>`
 const scoreHtml =
@@ -63,6 +63,7 @@ export default class CoinArenaPage {
     root.innerHTML = html
     bar.innerHTML = '<ol id="scores" class="scores" aria-label="Scores"></ol>'
     this.#tools = tools
+    dom.addStyleSheet(new URL('page.css', import.meta.url))
     const canvas = dom.theOne('arena', HTMLCanvasElement)
     this.#canvas = canvas
     this.#arena = new Arena(canvas)
@@ -130,8 +131,7 @@ export default class CoinArenaPage {
     )
     const isPlaying = match.own !== -1
     show(this.#pad, isPlaying)
-    show(byId('arena-hint'), !isPlaying)
-    setText(byId('arena-hint'), isPlaying ? '' : 'You are watching')
+    show(byId('watching'), !isPlaying)
     setText(
       byId('figures'),
       wordsOfFigures(latencyMs, isPlaying ? this.#steering.tookMs : undefined)
