@@ -23,6 +23,7 @@ import {
   Refusal,
   type ServerMessage
 } from '../wire/protocol.ts'
+import type { TokenClaim } from '../wire/tokens.ts'
 import {
   type Directory,
   DirectoryError,
@@ -114,6 +115,8 @@ export class Front implements ClusterOutlet {
   /** Given up while the directory was away. */
   readonly #freePlayers = new Set<string>()
   readonly #freeRooms = new Set<string>()
+  /** Players that the directory may have as this node's although they are not here. */
+  readonly #strays = new Set<string>()
   /** Public rooms that have changed since they were published; and names that went. */
   readonly #changed = new Set<Room>()
   /** Players that went to another node, which may not have said so yet: until when. */
@@ -260,7 +263,7 @@ export class Front implements ClusterOutlet {
       if (found.isOwned && (hasMoved || found.serial > passport.serial)) return undefined
       if (this.#isOnItsWay(found)) return 'later'
       if (this.#lobby.playerById(id)?.session !== undefined) return undefined
-      const taken = await this.#directoryNow.takePlayer(id)
+      const taken = await this.#takePlayer(id)
       if (taken === 'gone') return undefined
       if (taken === 'asked') return 'later'
       const serial = Math.max(taken.serial, passport.serial)
@@ -434,20 +437,19 @@ export class Front implements ClusterOutlet {
       return async () => lobby.handle(session, command, this.#place.nowMs())
     }
     const resume = async () => {
-      const { found, entry, at } = await this.#answered(this.#take(session, claim.id, isHere))
+      const { found, entry, at } = await this.#answered(this.#take(session, claim, isHere))
       if (at !== undefined) return this.#send(session, at, undefined, [copy])
       const standing = entry === undefined ? {} : await this.#answered(this.#standingOf(entry))
       // It can have come here meanwhile by a connection that its client has given up
       const here = lobby.playerById(claim.id)
       if (entry !== undefined && here !== undefined) here.moves = Math.max(here.moves, entry.moves)
       if (!this.#hubNow.has(session)) {
-        if (entry !== undefined && here === undefined) await this.#directoryNow.letGo([claim.id])
-        return
+        if (entry === undefined || here !== undefined) return
+        this.#strays.add(claim.id)
+        return await this.#letStraysGo()
       }
       if (entry === undefined || here !== undefined)
         return lobby.handle(session, command, this.#place.nowMs())
-      if (claim.serial < entry.serial - 1)
-        throw new Refusal('token-used', 'this token has been used')
       const player = this.#revive(session, entry, claim.serial, standing)
       if (player === undefined) return
       if (found?.where !== 'lobby') lobby.comeHome(session, '')
@@ -745,8 +747,24 @@ export class Front implements ClusterOutlet {
       return session === undefined || session.arrivedMs < sinceMs
     })
     if (unheard.length === 0) return
-    for (const id of unheard) this.#end(id)
-    await this.#directoryNow.letGo(unheard)
+    for (const id of unheard) {
+      this.#end(id)
+      this.#strays.add(id)
+    }
+    await this.#letStraysGo()
+  }
+
+  /** Their names would be taken for as long as this node lives. */
+  async #letStraysGo(): Promise<void> {
+    const ids = [...this.#strays].filter((id) => this.#lobby.playerById(id) === undefined)
+    this.#strays.clear()
+    if (ids.length === 0) return
+    try {
+      await this.#directoryNow.letGo(ids)
+    } catch (error) {
+      for (const id of ids) this.#strays.add(id)
+      throw error
+    }
   }
 
   /**
@@ -798,6 +816,7 @@ export class Front implements ClusterOutlet {
     this.#gone.clear()
     this.#freePlayers.clear()
     this.#freeRooms.clear()
+    this.#strays.clear()
     for (const name of this.#lobby.elsewhere.nodes) this.#lobby.elsewhere.forget(name)
     this.#listingSeqs.clear()
   }
@@ -855,6 +874,7 @@ export class Front implements ClusterOutlet {
     try {
       for (const id of this.#freePlayers) {
         this.#freePlayers.delete(id)
+        if (this.#known.has(id)) continue
         await directory.releasePlayer(id).catch((error) => {
           this.#freePlayers.add(id)
           throw error
@@ -868,6 +888,7 @@ export class Front implements ClusterOutlet {
           throw error
         })
       }
+      await this.#letStraysGo()
     } catch (error) {
       this.#log.debug({ err: error }, 'given up later')
     }
@@ -880,7 +901,7 @@ export class Front implements ClusterOutlet {
    */
   async #take(
     session: Session,
-    id: string,
+    { id, serial }: TokenClaim,
     isHere: boolean
   ): Promise<{ found?: FoundPlayer; entry?: PlayerEntry; at?: NodeRef }> {
     let unreachable: NodeRef | undefined
@@ -891,12 +912,23 @@ export class Front implements ClusterOutlet {
       if (isHere) unreachable ??= node
       const isLost = unreachable !== undefined && isSameNode(node, unreachable)
       if (found.isOwned && !isLost && !isSameNode(node, this.self)) return { at: node }
-      const taken = await this.#directoryNow.takePlayer(id)
+      if (serial < found.serial - 1) throw new Refusal('token-used', 'this token has been used')
+      const taken = await this.#takePlayer(id)
       if (taken === 'gone') return {}
       if (taken !== 'asked') return { found, entry: taken }
       await this.#pause(TAKE_EVERY_MS)
     }
     throw new Refusal('cluster-away', 'your player is at another server; try again in a moment')
+  }
+
+  /** One whose answer is lost may have been made: then the player is this node's, and not here. */
+  async #takePlayer(id: string): Promise<PlayerEntry | 'asked' | 'gone'> {
+    try {
+      return await this.#directoryNow.takePlayer(id)
+    } catch (error) {
+      this.#strays.add(id)
+      throw error
+    }
   }
 
   #pause(ms: number): Promise<void> {
@@ -934,7 +966,11 @@ export class Front implements ClusterOutlet {
   #lookAtPlayers(): void {
     if (!this.#isAlive()) return
     const nowMs = this.#place.nowMs()
-    for (const [id, untilMs] of this.#gone) if (nowMs >= untilMs) this.#gone.delete(id)
+    for (const [id, untilMs] of this.#gone) {
+      if (nowMs < untilMs) continue
+      this.#gone.delete(id)
+      this.#strays.add(id) // unless the other node has it by now, as the directory knows
+    }
     const updates: PlayerUpdate[] = []
     for (const known of this.#known.values()) {
       const { player } = known

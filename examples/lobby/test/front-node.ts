@@ -22,6 +22,7 @@ export interface Move {
 }
 
 export class FrontNode {
+  readonly engine: MemoryEngine
   readonly clock: Clock
   readonly place: Place
   readonly table: Table
@@ -31,11 +32,13 @@ export class FrontNode {
   /** Alarms that were set, by whatever. */
   alarms = 0
   maySpeak = true
+  hasLeft = false
   readonly #id: string
   readonly #closed = new Set<Session>()
 
   constructor(engine: MemoryEngine, clock: Clock, id: string, settings: Partial<Settings> = {}) {
     this.#id = id
+    this.engine = engine
     this.clock = clock
     const { alarm, ...place } = clock.place(0)
     this.place = {
@@ -78,6 +81,15 @@ export class FrontNode {
     await this.clock.pass(10)
     this.front.self = { id: this.#id, epoch: (await joined).epoch }
     this.table.lobby.useKey(Buffer.alloc(32))
+  }
+
+  /** What it has is free, and it says no more. */
+  async leave(): Promise<void> {
+    this.hasLeft = true
+    this.front.stop()
+    const left = this.directory.leave()
+    await this.clock.pass(10)
+    await left
   }
 
   /** Returns the generation. */
@@ -150,7 +162,8 @@ export async function frontNodes(count: number, settings: Partial<Settings> = {}
   }
   const renewAll = async (settled?: string) => {
     let generation = ''
-    for (const node of nodes) generation = await node.renew(settled)
+    for (const node of nodes) if (!node.hasLeft) generation = await node.renew(settled)
+    await clock.pass(20)
     return generation
   }
   await renewAll(await renewAll())

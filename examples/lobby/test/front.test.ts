@@ -1,7 +1,30 @@
 // What cluster/front.ts promises when something goes wrong between two nodes, on a clock that the
 // test moves.
-import { expect, test } from 'vitest'
-import { frontNodes } from './front-node.ts'
+import { describe, expect, test } from 'vitest'
+import { DirectoryError } from '../cluster/directory.ts'
+import type { Player } from '../rules/player.ts'
+import type { Session } from '../rules/session.ts'
+import { type FrontNode, frontNodes } from './front-node.ts'
+
+const idOf = ({ player }: Session) => (player as Player).id
+
+/** Whether a node has the player, as the directory knows. */
+function isOwned(by: FrontNode, id: string): boolean | undefined {
+  return by.engine.state.findPlayer(by.self, id)?.isOwned
+}
+
+/** The next call does nothing that can be seen: its answer is lost, or it never arrives. */
+function failOnce(node: FrontNode, name: 'letGo' | 'takePlayer', isDone: boolean): void {
+  const { directory } = node
+  const call = directory[name].bind(directory) as (what: never) => Promise<unknown>
+  Object.assign(directory, {
+    [name]: async (what: never) => {
+      Object.assign(directory, { [name]: call })
+      if (isDone) await call(what)
+      throw new DirectoryError('away', 'no answer')
+    }
+  })
+}
 
 test('a client that comes to a node that may not speak is served when it may', async () => {
   const { one, two } = await frontNodes(2)
@@ -49,4 +72,90 @@ test('a node that may not speak looks again by one timer, however many wait', as
   one.maySpeak = true
   await one.pass(250)
   for (const session of sessions) expect(one.heard(session)).toContain('welcome')
+})
+
+describe('no name stays with a node that does not have its player', () => {
+  test('when its client goes while the player is taken, and letting go fails', async () => {
+    const { one, two, renewAll } = await frontNodes(2)
+    const ann = await one.signIn('Ann')
+    const id = idOf(ann)
+    await one.leave()
+    failOnce(two, 'letGo', false)
+    const again = two.resume(one.table.tokenOf(ann))
+    const take = two.directory.takePlayer.bind(two.directory)
+    two.directory.takePlayer = async (id) => {
+      const taken = await take(id)
+      two.lose(again)
+      return taken
+    }
+    await two.pass(200)
+    expect(isOwned(two, id)).toBe(true)
+    await renewAll()
+    expect(isOwned(two, id)).toBe(false)
+  })
+
+  test('when the answer to taking it gets lost', async () => {
+    const { one, two, renewAll } = await frontNodes(2)
+    const ann = await one.signIn('Ann')
+    const id = idOf(ann)
+    await one.leave()
+    failOnce(two, 'takePlayer', true)
+    const again = two.resume(one.table.tokenOf(ann))
+    await two.pass(200)
+    expect(two.heard(again)).toEqual(['cluster-away'])
+    await renewAll()
+    expect(isOwned(two, id)).toBe(false)
+  })
+
+  test('when somebody comes with a token that has been used', async () => {
+    const { one, two } = await frontNodes(2)
+    const ann = await one.signIn('Ann')
+    const id = idOf(ann)
+    const used = one.table.tokenOf(ann)
+    let last = ann
+    for (let times = 0; times < 3; times++) {
+      last = one.resume(one.table.tokenOf(last))
+      await one.do(last, { type: 'ping' })
+      await one.pass(1_500) // the directory knows
+    }
+    await one.leave()
+    const thief = two.resume(used)
+    await two.pass(200)
+    expect(two.heard(thief)).toEqual(['token-used'])
+    expect(isOwned(two, id)).toBe(false)
+    const again = two.resume(one.table.tokenOf(last))
+    await two.pass(200)
+    expect(two.heard(again)).toContain('welcome')
+  })
+
+  test('when it went to another node and never arrived', async () => {
+    const { one, two, renewAll } = await frontNodes(2)
+    const host = await two.signIn('Host')
+    await two.do(host, { type: 'create', room: 'Den' })
+    const ann = await one.signIn('Ann')
+    const id = idOf(ann)
+    await one.do(ann, { type: 'join', room: 'Den' })
+    expect(one.moves).toHaveLength(1)
+    await renewAll()
+    await one.pass(3_000)
+    expect(isOwned(one, id), 'it may be on its way').toBe(true)
+    await one.pass(5_000)
+    await renewAll()
+    expect(isOwned(one, id)).toBe(false)
+  })
+
+  test('and a player that has come back meanwhile is not let go', async () => {
+    const { one, two, renewAll } = await frontNodes(2)
+    const ann = await one.signIn('Ann')
+    const id = idOf(ann)
+    await one.leave()
+    failOnce(two, 'takePlayer', true)
+    two.resume(one.table.tokenOf(ann))
+    await two.pass(200)
+    const again = two.resume(one.table.tokenOf(ann))
+    await two.pass(200)
+    await renewAll()
+    expect(two.heard(again)).toContain('welcome')
+    expect(isOwned(two, id)).toBe(true)
+  })
 })
