@@ -123,6 +123,8 @@ export class Front implements ClusterOutlet {
   readonly #gone = new Map<string, number>()
   /** Players that are being taken, by their ids: until the last one that waits has its turn. */
   readonly #turns = new Map<string, Promise<void>>()
+  /** Of players whose clients come back, by their ids: the last connection with the last token. */
+  readonly #returning = new Map<string, { session: Session; serial: number }>()
   /** While this node may not speak: until it looks again, for all who wait for that. */
   #silence: Promise<void> | undefined
   readonly #isAlive: () => boolean
@@ -230,7 +232,8 @@ export class Front implements ClusterOutlet {
       void this.#report(player)
       return
     }
-    if (why === 'lost' || passport.seat !== seat)
+    const isHome = why === 'lost' || passport.seat !== seat || passport.room !== undefined
+    if (isHome && player.room === undefined)
       lobby.comeHome(session, passport.room ?? passport.seat?.room.name ?? '')
     if (why === 'unreachable' && first !== undefined)
       this.#refuse(session, new Refusal('cluster-away', 'the server of that room is unreachable'))
@@ -437,7 +440,7 @@ export class Front implements ClusterOutlet {
       return async () => lobby.handle(session, command, this.#place.nowMs())
     }
     const resume = async () => {
-      const { found, entry, at } = await this.#answered(this.#take(session, claim, isHere))
+      const { entry, at } = await this.#answered(this.#take(session, claim, isHere))
       if (at !== undefined) return this.#send(session, at, undefined, [copy])
       const standing = entry === undefined ? {} : await this.#answered(this.#standingOf(entry))
       // It can have come here meanwhile by a connection that its client has given up
@@ -452,10 +455,25 @@ export class Front implements ClusterOutlet {
         return lobby.handle(session, command, this.#place.nowMs())
       const player = this.#revive(session, entry, claim.serial, standing)
       if (player === undefined) return
-      if (found?.where !== 'lobby') lobby.comeHome(session, '')
+      // Also if it was in the lobby when the directory heard of it last
+      lobby.comeHome(session, '')
       await this.#report(player)
     }
-    return () => this.#inTurn(claim.id, resume)
+    return () => {
+      const { id, serial } = claim
+      if (serial >= (this.#returning.get(id)?.serial ?? 0))
+        this.#returning.set(id, { session, serial })
+      return this.#inTurn(id, resume).finally(() => {
+        if (this.#returning.get(id)?.session === session) this.#returning.delete(id)
+      })
+    }
+  }
+
+  /** One that was given up may look open for long: the next one does not wait for it. */
+  #isReturning(session: Session, id: string): boolean {
+    if (this.#returning.get(id)?.session !== session)
+      throw new Refusal('replaced', 'you signed in on another connection')
+    return this.#hubNow.has(session)
   }
 
   /** A player that has just left this node is found as soon as the other one has said so. */
@@ -463,7 +481,7 @@ export class Front implements ClusterOutlet {
     for (;;) {
       const found = await this.#directoryNow.findPlayer(id)
       if (found === undefined || !this.#isOnItsWay(found)) return found
-      if (!this.#hubNow.has(session)) return found
+      if (!this.#isReturning(session, id)) return found
       await this.#pause(ALIVE_EVERY_MS)
     }
   }
@@ -903,9 +921,9 @@ export class Front implements ClusterOutlet {
     session: Session,
     { id, serial }: TokenClaim,
     isHere: boolean
-  ): Promise<{ found?: FoundPlayer; entry?: PlayerEntry; at?: NodeRef }> {
+  ): Promise<{ entry?: PlayerEntry; at?: NodeRef }> {
     let unreachable: NodeRef | undefined
-    for (let tries = 0; tries < TAKE_TRIES && this.#hubNow.has(session); tries++) {
+    for (let tries = 0; tries < TAKE_TRIES && this.#isReturning(session, id); tries++) {
       const found = await this.#findSettled(session, id)
       if (found === undefined) return {}
       const { node } = found
@@ -915,7 +933,7 @@ export class Front implements ClusterOutlet {
       if (serial < found.serial - 1) throw new Refusal('token-used', 'this token has been used')
       const taken = await this.#takePlayer(id)
       if (taken === 'gone') return {}
-      if (taken !== 'asked') return { found, entry: taken }
+      if (taken !== 'asked') return { entry: taken }
       await this.#pause(TAKE_EVERY_MS)
     }
     throw new Refusal('cluster-away', 'your player is at another server; try again in a moment')

@@ -159,3 +159,57 @@ describe('no name stays with a node that does not have its player', () => {
     expect(isOwned(two, id)).toBe(true)
   })
 })
+
+test('a connection that was given up, and looks open, does not hold up the next one', async () => {
+  const { one, two } = await frontNodes(2)
+  const ann = await one.signIn('Ann')
+  await one.leave()
+  const take = two.directory.takePlayer.bind(two.directory)
+  two.directory.takePlayer = async () => 'asked'
+  const dead = two.resume(one.table.tokenOf(ann))
+  await two.pass(200)
+  const next = two.resume(one.table.tokenOf(ann))
+  await two.pass(1_000)
+  expect(two.heard(dead)).toEqual(['replaced'])
+  two.directory.takePlayer = take
+  await two.pass(1_000)
+  expect(two.heard(next)).toContain('welcome')
+  expect(next.player?.name).toBe('Ann')
+})
+
+describe('who is in the lobby again hears so', () => {
+  test('although the room was made after the directory had heard of its player last', async () => {
+    const { one, two } = await frontNodes(2)
+    const ann = await one.signIn('Ann')
+    await one.do(ann, { type: 'create', room: 'Den' })
+    await one.leave()
+    const again = two.resume(one.table.tokenOf(ann))
+    await two.pass(200)
+    expect(two.heard(again)).toEqual(['welcome', 'unqueued', 'left'])
+  })
+
+  test('when its room ended while the link to its node was cut', async () => {
+    const { one, two } = await frontNodes(2)
+    const ann = await two.signIn('Ann')
+    await two.do(ann, { type: 'create', room: 'Den' })
+    const passport = two.table.lobby.passportOf(ann.player as Player)
+    two.lose(ann)
+    two.table.lobby.closeRoom('Den', 'as a test')
+    await one.pass(10)
+    const again = two.adopt({ passport, frames: [] })
+    await two.pass(50)
+    expect(two.heard(again)).toEqual(['welcome', 'unqueued', 'left'])
+  })
+
+  test('and one that has its seat does not', async () => {
+    const { two } = await frontNodes(2)
+    const ann = await two.signIn('Ann')
+    await two.do(ann, { type: 'create', room: 'Den' })
+    const passport = two.table.lobby.passportOf(ann.player as Player)
+    two.lose(ann)
+    const again = two.table.connection()
+    two.front.adopt(again, passport, [], 'lost')
+    await two.pass(50)
+    expect(two.heard(again)).toEqual(['welcome', 'joined'])
+  })
+})
