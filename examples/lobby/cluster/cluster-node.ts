@@ -95,7 +95,12 @@ export class ClusterNode {
       log,
       place
     })
-    this.front = new Front(place, log, () => this.maySpeak())
+    this.front = new Front(
+      place,
+      log,
+      () => this.maySpeak(),
+      (node) => this.links.get(node) !== undefined
+    )
     this.directory = options.openDirectory({
       ...this.front.events,
       order: (from, order) => options.onOrder(from, order)
@@ -129,6 +134,7 @@ export class ClusterNode {
         void this.front
           .letGo(ids)
           .catch((error) => log.debug({ err: error }, 'they will be asked for again')),
+      onPassed: (keys) => this.front.expectRooms(keys),
       onEnded: () => this.#onEnded(),
       onTrouble: (error) => log.info({ err: error }, 'the directory did not answer as it should')
     })

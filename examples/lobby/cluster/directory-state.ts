@@ -31,7 +31,7 @@ import { changesOf, type SkillChange } from './skill-changes.ts'
 export const KEPT_AFTER_DEATH_MS = 30_000
 /** Of all nodes together; then the one that has not played for longest is forgotten. */
 export const MAX_CLUSTER_SKILLS = 10 * MAX_SKILLS
-/** A renewal says no more at once of which players are wanted. */
+/** A renewal says no more at once of which players are wanted; and as many rooms. */
 export const MAX_WANTED = 500
 
 const NO_LOAD: NodeLoad = { players: 0, rooms: 0, matches: 0, isDraining: false }
@@ -47,6 +47,7 @@ interface Node {
   member: number
   knows: number
   readonly wanted: Set<string>
+  readonly passed: Set<string>
   readonly listings: Map<string, RoomInfo>
 }
 
@@ -139,14 +140,15 @@ export class DirectoryState {
         if (this.#nodes.get(epoch)?.beat === beat) this.#bury(epoch)
       if (settled === this.generation) this.#isSettled = true
     }
-    const wanted = [...(node?.wanted ?? [])].slice(0, MAX_WANTED)
-    for (const id of wanted) node?.wanted.delete(id)
+    const wanted = takeSome(node?.wanted)
+    const passed = takeSome(node?.passed)
     return {
       nodes: [...this.#nodes].map(([epoch, each]) => infoOf(epoch, each)),
       generation: this.generation,
       isSettled: this.#isSettled,
       mustRegister: node === undefined,
-      wanted
+      wanted,
+      passed
     }
   }
 
@@ -186,6 +188,7 @@ export class DirectoryState {
       member: ++this.#members,
       knows: 0,
       wanted: new Set<string>(),
+      passed: new Set<string>(),
       listings: new Map<string, RoomInfo>()
     }
     this.#nodes.set(epoch, node)
@@ -343,6 +346,7 @@ export class DirectoryState {
     const room = this.#rooms.get(key)
     if (room === undefined || !isSameNode(room.owner, self) || !this.#isAlive(to)) return false
     room.owner = { id: to.id, epoch: to.epoch }
+    this.#nodes.get(to.epoch)?.passed.add(key)
     return true
   }
 
@@ -513,6 +517,12 @@ export class DirectoryState {
     if (this.#isSettled) return undefined
     throw new DirectoryError('settling', 'the directory waits for nodes that may still register')
   }
+}
+
+function takeSome(ids: Set<string> = new Set()): string[] {
+  const some = [...ids].slice(0, MAX_WANTED)
+  for (const id of some) ids.delete(id)
+  return some
 }
 
 function infoOf(epoch: number, node: Node): NodeInfo {

@@ -106,6 +106,8 @@ export interface Renewal {
    * {@link Directory.letGo}. It asks again as long as it wants them.
    */
   readonly wanted: readonly string[]
+  /** Keys of rooms that were passed to this node since the last renewal. */
+  readonly passed: readonly string[]
 }
 
 export interface PlayerEntry {

@@ -69,6 +69,8 @@ const TAKE_EVERY_MS = 500
 const ALIVE_EVERY_MS = 100
 /** The same for one that comes home: an outage of the directory may last as long. */
 const HOMECOMING_TRIES = 120
+/** So long after a room was passed on, its players have come, or none of them will. */
+const PASSED_MS = 10_000
 /** A client that came back so lately is not taken for a dead connection. */
 const JUST_BACK_MS = 2_000
 /** How often a claim is made whose answer does not come. */
@@ -112,6 +114,8 @@ export class Front implements ClusterOutlet {
   readonly #waiting = new Map<Session, Uint8Array[]>()
   readonly #known = new Map<string, Known>()
   readonly #rooms = new Map<Room, RoomClaim>()
+  /** Those of them that the directory may not have. */
+  readonly #unclaimed = new Set<Room>()
   /** Given up while the directory was away. */
   readonly #freePlayers = new Set<string>()
   readonly #freeRooms = new Set<string>()
@@ -119,6 +123,8 @@ export class Front implements ClusterOutlet {
   readonly #strays = new Set<string>()
   /** Public rooms that have changed since they were published; and names that went. */
   readonly #changed = new Set<Room>()
+  /** Keys of rooms that others have passed to this node: until when their players come. */
+  readonly #passed = new Map<string, number>()
   /** Players that went to another node, which may not have said so yet: until when. */
   readonly #gone = new Map<string, number>()
   /** Players that are being taken, by their ids: until the last one that waits has its turn. */
@@ -128,12 +134,19 @@ export class Front implements ClusterOutlet {
   /** While this node may not speak: until it looks again, for all who wait for that. */
   #silence: Promise<void> | undefined
   readonly #isAlive: () => boolean
+  readonly #isLinkedTo: (node: NodeRef) => boolean
 
-  /** `isAlive`: whether this node may speak. */
-  constructor(place: Place, log: Logger, isAlive: () => boolean) {
+  /** `isAlive`: whether this node may speak. `isLinkedTo`: whether it reaches another one now. */
+  constructor(
+    place: Place,
+    log: Logger,
+    isAlive: () => boolean,
+    isLinkedTo: (node: NodeRef) => boolean
+  ) {
     this.#place = place
     this.#log = log
     this.#isAlive = isAlive
+    this.#isLinkedTo = isLinkedTo
     this.#look = place.alarm(() => {
       this.#look.set(LOOK_EVERY_MS)
       this.#lookAtPlayers()
@@ -637,15 +650,15 @@ export class Front implements ClusterOutlet {
   }
 
   /**
-   * The node where so many players crowd least; undefined: there is none. `isOther`: this node is
-   * not one of them.
+   * The node where so many players crowd least, of those that can be reached; undefined: there is
+   * none. `isOther`: this node is not one of them.
    */
   #emptiest(count: number, isOther: boolean): NodeRef | undefined {
     let best: NodeInfo | undefined
     let least = Number.POSITIVE_INFINITY
     for (const node of this.#nodes) {
       const isSelf = isSameNode(node, this.self)
-      if (node.load.isDraining || (isOther && isSelf)) continue
+      if (node.load.isDraining || (isSelf ? isOther : !this.#isLinkedTo(node))) continue
       const sent = this.#sentTo.get(node.id) ?? 0
       const players = isSelf ? this.#lobby.playerCount - count : node.load.players + sent
       if (players >= least) continue
@@ -677,8 +690,8 @@ export class Front implements ClusterOutlet {
     const lobby = this.#lobby
     for (const room of lobby.idleRooms) {
       const to = this.#emptiest(0, true)
-      if (to === undefined) return true
-      if (room.options.isPractice === true) {
+      if (to === undefined) return !this.#mayLinkAgain
+      if (room.options.isPractice === true || !this.#canGo(room)) {
         lobby.closeRoom(room.name, undefined)
         continue
       }
@@ -686,17 +699,30 @@ export class Front implements ClusterOutlet {
       const isPassed = await this.#directoryNow.passRoom(keyOf(room.name), to)
       if (!isPassed || !room.isIdle || lobby.roomOfKey(keyOf(room.name)) !== room) continue
       this.#rooms.delete(room) // it is not ours to release any more
+      this.#unclaimed.delete(room)
       const seats = lobby.releaseRoom(room, claim?.creationId)
       this.#countSent(to, seats.length)
       for (const [player, seat] of seats) this.#sendPlayer(player, to, seat, [])
     }
     for (const player of lobby.idlePlayers) {
       const to = this.#emptiest(0, true)
-      if (to === undefined) return true
+      if (to === undefined) return !this.#mayLinkAgain
       if (this.#waiting.has(player.session as Session)) continue
       if (this.#sendPlayer(player, to, undefined, [])) this.#countSent(to, 1)
     }
     return lobby.idlePlayers.length === 0 && lobby.idleRooms.length === 0
+  }
+
+  /** Others would take this node's players, if it reached them. */
+  get #mayLinkAgain(): boolean {
+    return this.#nodes.some((node) => !node.load.isDraining && !isSameNode(node, this.self))
+  }
+
+  /** Whether it has somebody to go with it: otherwise nobody would be there to end it. */
+  #canGo(room: Room): boolean {
+    return room.seats.some(
+      ({ player: { session } }) => session !== undefined && this.#hubNow.canMove(session)
+    )
   }
 
   // ---- What the rules report ----
@@ -708,16 +734,21 @@ export class Front implements ClusterOutlet {
   roomMade(room: Room, creationId = this.#place.randomBytes(12).toString('hex')): void {
     const claim = { key: keyOf(room.name), code: room.code, creationId }
     this.#rooms.set(room, claim)
-    this.#directoryNow.claimRoom(claim).then(
-      ({ isYours }) => {
-        // Somebody took the name while the room was on its way
-        if (!isYours && this.#rooms.delete(room)) this.#lobby.closeRoom(room.name, undefined)
-      },
-      (error) => this.#log.debug({ err: error }, 'a room is not in the directory yet')
+    this.#claim(room, claim).catch((error) =>
+      this.#log.debug({ err: error }, 'a room is not in the directory yet')
     )
   }
 
+  async #claim(room: Room, claim: RoomClaim): Promise<void> {
+    this.#unclaimed.add(room)
+    const { isYours } = await this.#directoryNow.claimRoom(claim)
+    this.#unclaimed.delete(room)
+    // Somebody took the name while the room was on its way
+    if (!isYours && this.#rooms.delete(room)) this.#lobby.closeRoom(room.name, undefined)
+  }
+
   roomGone(room: Room): void {
+    this.#unclaimed.delete(room)
     const claim = this.#rooms.get(room)
     if (claim === undefined) return
     this.#rooms.delete(room)
@@ -754,6 +785,12 @@ export class Front implements ClusterOutlet {
         void this.#readListings(node)
     }
     void this.#retry()
+  }
+
+  /** Rooms that are this node's from now on: without one of their players their names are free. */
+  expectRooms(keys: readonly string[]): void {
+    const untilMs = this.#place.nowMs() + PASSED_MS
+    for (const key of keys) this.#passed.set(key, untilMs)
   }
 
   /** Players that are wanted at another node, where their clients came back. */
@@ -829,9 +866,11 @@ export class Front implements ClusterOutlet {
   forgetAll(): void {
     this.#known.clear()
     this.#rooms.clear()
+    this.#unclaimed.clear()
     this.#waiting.clear()
     this.#changed.clear()
     this.#gone.clear()
+    this.#passed.clear()
     this.#freePlayers.clear()
     this.#freeRooms.clear()
     this.#strays.clear()
@@ -907,6 +946,10 @@ export class Front implements ClusterOutlet {
         })
       }
       await this.#letStraysGo()
+      for (const room of this.#unclaimed) {
+        const claim = this.#rooms.get(room)
+        if (claim !== undefined) await this.#claim(room, claim)
+      }
     } catch (error) {
       this.#log.debug({ err: error }, 'given up later')
     }
@@ -988,6 +1031,11 @@ export class Front implements ClusterOutlet {
       if (nowMs < untilMs) continue
       this.#gone.delete(id)
       this.#strays.add(id) // unless the other node has it by now, as the directory knows
+    }
+    for (const [key, untilMs] of this.#passed) {
+      if (nowMs < untilMs) continue
+      this.#passed.delete(key)
+      if (!this.#lobby.hasRoom(key)) this.#freeRoom(key)
     }
     const updates: PlayerUpdate[] = []
     for (const known of this.#known.values()) {

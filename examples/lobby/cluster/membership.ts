@@ -33,6 +33,8 @@ export interface MembershipOptions extends LeaseOptions {
   onLost(lost: Lost): void
   /** Other nodes ask for these players: end them here, then {@link Directory.letGo}. */
   onWanted(ids: readonly string[]): void
+  /** Other nodes have passed these rooms on to this one, by their keys. */
+  onPassed(keys: readonly string[]): void
   /** The epoch is over: end all rooms and players. The membership joins again by itself. */
   onEnded(): void
   /** A call failed; the membership goes on. */
@@ -167,6 +169,7 @@ export class Membership {
     const isNew = renewal.generation !== this.#generation
     this.#generation = renewal.generation
     if (renewal.wanted.length > 0) options.onWanted(renewal.wanted)
+    if (renewal.passed.length > 0) options.onPassed(renewal.passed)
     // Before the directory has settled, a node that is not in its list may still register.
     const isMissing = ({ id }: NodeInfo) => !renewal.nodes.some((node) => node.id === id)
     const missing = renewal.isSettled ? [] : this.#listed.filter(isMissing)

@@ -118,13 +118,14 @@ export class RedisDirectory implements Directory {
       settled ?? '',
       this.#newGeneration(),
       ...dead.flatMap(({ epoch, beat }) => [epoch, beat])
-    ])) as [string, number, number, string[], string[][]]
-    const [generation, isSettled, mustRegister, wanted, nodes] = reply
+    ])) as [string, number, number, string[], string[], string[][]]
+    const [generation, isSettled, mustRegister, wanted, passed, nodes] = reply
     return {
       generation,
       isSettled: isSettled === 1,
       mustRegister: mustRegister === 1,
       wanted,
+      passed,
       // In the order in which they came: a set has none.
       nodes: nodes.map(nodeFrom).sort((one, other) => one.epoch - other.epoch)
     }

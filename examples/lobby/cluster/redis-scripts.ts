@@ -6,7 +6,8 @@
 //   state            hash: generation, run (of the server), settled, members, epoch, secret
 //   nodes            set of the epochs of all living nodes;  node:EPOCH  hash: what is known of one
 //   dead             set of epochs with something to tidy up
-//   players:EPOCH, former:EPOCH (not registered again), rooms:EPOCH, wanted:EPOCH   sets
+//   players:EPOCH, former:EPOCH (not registered again), rooms:EPOCH, wanted:EPOCH, passed:EPOCH
+//                    sets
 //   listings:EPOCH   hash: key -> JSON
 //   player:ID        hash;  name:KEY  an id;  people  sorted set of ids by arrival
 //   room:KEY         hash;  code:CODE  a key;  matchmakers  hash: game -> "EPOCH ID"
@@ -73,7 +74,8 @@ local function gather(epoch)
 end
 local function bury(epoch)
   call('SREM', NODES, epoch)
-  call('DEL', nodeKey(epoch), P .. 'listings:' .. epoch, P .. 'wanted:' .. epoch)
+  call('DEL', nodeKey(epoch), P .. 'listings:' .. epoch, P .. 'wanted:' .. epoch,
+    P .. 'passed:' .. epoch)
   gather(epoch)
   call('SADD', P .. 'dead', epoch)
 end
@@ -297,8 +299,9 @@ for _, epoch in ipairs(call('SMEMBERS', NODES)) do
   nodes[#nodes + 1] = node
 end
 local wanted = call('SPOP', P .. 'wanted:' .. EPOCH, ${MAX_WANTED})
+local passed = call('SPOP', P .. 'passed:' .. EPOCH, ${MAX_WANTED})
 local mustRegister = not isHere or here[2] == '1'
-return {state[1], isSettled and 1 or 0, mustRegister and 1 or 0, wanted, nodes}
+return {state[1], isSettled and 1 or 0, mustRegister and 1 or 0, wanted, passed, nodes}
 `,
 
   leave: `${PRELUDE}${NODE_RULES}
@@ -466,6 +469,7 @@ if not room or room.node ~= ID or room.epoch ~= EPOCH or not isAlive(id, epoch) 
 call('HSET', P .. 'room:' .. key, 'node', id, 'epoch', epoch)
 call('SREM', P .. 'rooms:' .. EPOCH, key)
 call('SADD', P .. 'rooms:' .. epoch, key)
+call('SADD', P .. 'passed:' .. epoch, key)
 return 1
 `,
 

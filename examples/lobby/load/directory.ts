@@ -146,6 +146,7 @@ class LoadNode {
       onRenewed: () => {},
       onLost: () => {},
       onWanted: () => {},
+      onPassed: () => {},
       onEnded: () => {
         failures++
       }

@@ -425,6 +425,8 @@ describe.each(engines)('a directory in $name', ({ newEngine, why }) => {
     await one.directory.claimRoom({ key: 'attic', creationId: '2', code: 'B' })
     expect(await two.directory.passRoom('attic', two.ref)).toBe(false)
     expect(await one.directory.passRoom('attic', two.ref)).toBe(true)
+    expect((await two.renew()).passed).toEqual(['attic'])
+    expect((await two.renew()).passed).toEqual([])
     expect(await one.directory.passRoom('den', { id: '9', epoch: 9 })).toBe(false)
     await declareDead(three, one)
     expect(await three.directory.findRoom('A')).toBeUndefined()

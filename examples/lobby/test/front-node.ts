@@ -33,6 +33,8 @@ export class FrontNode {
   alarms = 0
   maySpeak = true
   hasLeft = false
+  /** The ids of nodes to which there is no link. */
+  readonly unlinked = new Set<string>()
   readonly #id: string
   readonly #closed = new Set<Session>()
 
@@ -49,7 +51,12 @@ export class FrontNode {
       }
     }
     const log = pino({ level: 'silent' })
-    this.front = new Front(this.place, log, () => this.maySpeak)
+    this.front = new Front(
+      this.place,
+      log,
+      () => this.maySpeak,
+      ({ id }) => !this.unlinked.has(id)
+    )
     this.table = new Table(settings, undefined, this.front)
     this.directory = engine.open(this.place, { ...this.front.events, order() {} })
     this.front.start(this.directory, {
@@ -96,7 +103,8 @@ export class FrontNode {
   async renew(settled?: string): Promise<string> {
     const renewed = this.directory.renew({ load, knows: 0, dead: [], settled })
     await this.clock.pass(10)
-    const { nodes, generation, wanted } = await renewed
+    const { nodes, generation, wanted, passed } = await renewed
+    this.front.expectRooms(passed)
     this.front.setNodes(nodes as readonly NodeInfo[])
     if (wanted.length > 0) await this.front.letGo(wanted).catch(() => {})
     return generation

@@ -4,6 +4,7 @@ import { describe, expect, test } from 'vitest'
 import { DirectoryError } from '../cluster/directory.ts'
 import type { Player } from '../rules/player.ts'
 import type { Session } from '../rules/session.ts'
+import { keyOf } from '../wire/names.ts'
 import { type FrontNode, frontNodes } from './front-node.ts'
 
 const idOf = ({ player }: Session) => (player as Player).id
@@ -14,7 +15,11 @@ function isOwned(by: FrontNode, id: string): boolean | undefined {
 }
 
 /** The next call does nothing that can be seen: its answer is lost, or it never arrives. */
-function failOnce(node: FrontNode, name: 'letGo' | 'takePlayer', isDone: boolean): void {
+function failOnce(
+  node: FrontNode,
+  name: 'letGo' | 'takePlayer' | 'claimRoom',
+  isDone: boolean
+): void {
   const { directory } = node
   const call = directory[name].bind(directory) as (what: never) => Promise<unknown>
   Object.assign(directory, {
@@ -212,4 +217,81 @@ describe('who is in the lobby again hears so', () => {
     await two.pass(50)
     expect(two.heard(again)).toEqual(['welcome', 'joined'])
   })
+})
+
+describe('a node that drains', () => {
+  const roomAt = ({ engine, self }: FrontNode, key: string) => engine.state.findRoom(self, key)?.id
+
+  test('ends a room in which everybody is away: its name is free', async () => {
+    const { one, two } = await frontNodes(2)
+    const ann = await one.signIn('Ann')
+    await one.do(ann, { type: 'create', room: 'Den' })
+    one.lose(ann)
+    void one.front.moveAway()
+    await one.pass(50)
+    expect(roomAt(two, 'den')).toBeUndefined()
+  })
+
+  test('passes a room on whose players never arrive: its name is free soon', async () => {
+    const { one, two, renewAll } = await frontNodes(2)
+    const ann = await one.signIn('Ann')
+    await one.do(ann, { type: 'create', room: 'Den' })
+    void one.front.moveAway()
+    await one.pass(50)
+    expect(one.moves).toHaveLength(1)
+    await renewAll()
+    await two.pass(5_000)
+    expect(roomAt(two, 'den'), 'they may be on their way').toBe('n2')
+    await two.pass(6_000)
+    expect(roomAt(two, 'den')).toBeUndefined()
+  })
+
+  test('passes a room on whose players arrive: it stays', async () => {
+    const { one, two, renewAll } = await frontNodes(2)
+    const ann = await one.signIn('Ann')
+    await one.do(ann, { type: 'create', room: 'Den' })
+    void one.front.moveAway()
+    await one.pass(50)
+    two.adopt(one.moves[0])
+    await renewAll()
+    await two.pass(15_000)
+    expect(roomAt(two, 'den')).toBe('n2')
+  })
+
+  test('sends nobody to a node that it has no link to, and waits for a link', async () => {
+    const { one, two, three } = await frontNodes(3)
+    await one.signIn('Ann')
+    for (const id of ['n2', 'n3']) one.unlinked.add(id)
+    expect(await one.front.moveAway()).toBe(false)
+    expect(one.moves).toEqual([])
+    one.unlinked.delete('n3')
+    expect(await one.front.moveAway()).toBe(true)
+    expect(one.moves.map(({ to }) => to)).toEqual([three.self])
+    expect(two.self).not.toEqual(three.self)
+  })
+})
+
+test('a quick match is not sent to a node that there is no link to', async () => {
+  const { one, two } = await frontNodes(2, { quickMatchPlayers: 2, minMatchPlayers: 2 })
+  const people = [await one.signIn('Ann'), await one.signIn('Bob')]
+  await one.signIn('Cid') // so that it is emptier there
+  one.unlinked.add('n2')
+  for (const each of people) await one.do(each, { type: 'queue' })
+  one.table.passMs(100)
+  expect(one.moves).toEqual([])
+  expect(one.heard(people[0])).toContain('match-started')
+  expect(two.table.lobby.playerCount).toBe(0)
+})
+
+test('a room of a quick match is claimed again when the first claim has failed', async () => {
+  const { one, renewAll } = await frontNodes(1, { quickMatchPlayers: 2, minMatchPlayers: 2 })
+  const people = [await one.signIn('Ann'), await one.signIn('Bob')]
+  failOnce(one, 'claimRoom', false)
+  for (const each of people) await one.do(each, { type: 'queue' })
+  one.table.passMs(100)
+  await one.pass(50)
+  const find = () => one.engine.state.findRoom(one.self, keyOf('Quick match 1'))
+  expect(find()).toBeUndefined()
+  await renewAll()
+  expect(find()).toEqual(one.self)
 })

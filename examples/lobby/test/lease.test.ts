@@ -68,6 +68,7 @@ function renewal(nodes: readonly NodeInfo[], more: Partial<Renewal> = {}): Renew
     isSettled: true,
     mustRegister: false,
     wanted: [],
+    passed: [],
     ...more
   }
 }

@@ -63,6 +63,7 @@ class Member {
       },
       onLost: (lost) => this.lost.push(lost),
       onWanted: (ids) => this.wanted.push(...ids),
+      onPassed: () => {},
       onEnded: () => {
         this.ends++
         this.rooms = []

@@ -289,6 +289,7 @@ describe.skipIf(whyNoRedis !== undefined)(`a directory in Redis (${whyNoRedis ??
         onRenewed() {},
         onLost() {},
         onWanted() {},
+        onPassed() {},
         onEnded() {}
       })
       membership.start()
