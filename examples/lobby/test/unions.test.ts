@@ -1,5 +1,5 @@
-// A command, a message or a call between threads that nobody handles does not compile: the compiler
-// is given the lobby with one more of each.
+// A command, a message, an event of a game or a call between threads that nobody handles does not
+// compile: the compiler is given the lobby with one more of each.
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import ts from 'typescript'
@@ -32,6 +32,13 @@ const unions = [
     complains: ['gateway/udp-paths.ts', 'wire/datagram.ts']
   },
   {
+    what: 'an event of a game',
+    file: 'games/cards/rules.ts',
+    after: 'export type CardsEvent =\n',
+    member: "  | { type: 'cheated'; player: number }\n",
+    complains: ['games/cards/index.ts', 'games/cards/page.js']
+  },
+  {
     what: 'what a worker is asked',
     file: 'gateway/links.ts',
     after: 'export type GatewayCall =\n',
@@ -49,9 +56,8 @@ const unions = [
 
 const { config } = ts.readConfigFile(join(lobby, 'web', 'tsconfig.json'), ts.sys.readFile)
 const { options } = ts.parseJsonConfigFileContent(config, ts.sys, join(lobby, 'web'))
-const entries = ['main.ts', 'gateway/gateway-thread.ts', 'web/main.js'].map((path) =>
-  join(lobby, path)
-)
+const programs = ['main.ts', 'gateway/gateway-thread.ts', 'web/main.js', 'games/cards/page.js']
+const entries = programs.map((path) => join(lobby, path))
 /** Of the files that are the same every time. */
 const parsed = new Map<string, ts.SourceFile | undefined>()
 

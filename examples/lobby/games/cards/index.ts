@@ -4,16 +4,31 @@ import { z } from 'zod'
 import { defineGame, type TerminalWords } from '../../rules/game.ts'
 import { whole } from '../../rules/whole.ts'
 import { CardPlayer } from './bot.ts'
-import { begin, deck, leave, lookAtClock, outcome, play, type Turn, viewOf } from './rules.ts'
+import {
+  begin,
+  type CardsEvent,
+  deck,
+  leave,
+  lookAtClock,
+  outcome,
+  play,
+  type Turn,
+  viewOf
+} from './rules.ts'
 
-const words: Record<string, string> = { played: 'plays', drew: 'draws a card', passed: 'passes' }
+const words: Record<CardsEvent['type'], string> = {
+  played: 'plays',
+  drew: 'draws a card',
+  passed: 'passes'
+}
 
 const terminal: TerminalWords<Turn> = {
   help: 'watch it in a browser: the cards are not shown here',
   parse: () => undefined,
   describe(event, players) {
-    const { type, player, card = '' } = event as { type: string; player: number; card?: string }
-    return `* ${players[player]} ${words[type]} ${card}`.trim()
+    const known = event as CardsEvent
+    const card = known.type === 'played' ? ` ${known.card}` : ''
+    return `* ${players[known.player]} ${words[known.type]}${card}`
   }
 }
 

@@ -6,6 +6,7 @@
 /** @typedef {import('../../web/game-page.js').GamePage} GamePage */
 /** @typedef {import('../../web/game-page.js').Beginning} Beginning */
 /** @typedef {import('./rules.ts').CardsView} CardsView */
+/** @typedef {import('./rules.ts').CardsEvent} CardsEvent */
 
 export const howTo = `
   <p><b>How to play</b> When it is your turn, play a card of the same suit or rank as the one on the
@@ -84,11 +85,11 @@ export default class CardsPage {
     this.#show()
   }
 
-  /** @param {{ type: string, player: number, card?: string }} event */
-  onEvent({ type, player, card }) {
-    const name = this.#nameOf(player)
-    const what = type === 'played' ? `played the ${wordsOf(card ?? '')}` : (news.get(type) ?? type)
-    this.#tools.dom.setText(this.#part('news'), `${name} ${what}.`)
+  /** @param {CardsEvent} event */
+  onEvent(event) {
+    const what = event.type === 'played' ? `the ${wordsOf(event.card)}` : ''
+    const words = `${this.#nameOf(event.player)} ${news[event.type]} ${what}`
+    this.#tools.dom.setText(this.#part('news'), `${words.trim()}.`)
   }
 
   end() {
@@ -180,10 +181,8 @@ export default class CardsPage {
   }
 }
 
-const news = new Map([
-  ['drew', 'drew a card'],
-  ['passed', 'has nothing to draw']
-])
+/** @type {Record<CardsEvent['type'], string>} */
+const news = { played: 'played', drew: 'drew a card', passed: 'has nothing to draw' }
 
 /** @param {string} card */
 function wordsOf(card) {

@@ -1,6 +1,6 @@
 // The rules: play a card of the same suit or rank as the one on the table, or draw one; the first
 // with an empty hand wins. What one player may know of it is in viewOf() alone.
-import type { Beginning, GameEvent, Outcome } from '../../rules/game.ts'
+import type { Beginning, Outcome } from '../../rules/game.ts'
 
 /** Rank and suit, such as 'TH', the ten of hearts. */
 export type Card = string
@@ -23,6 +23,12 @@ export interface Turn {
   /** undefined: draws one. */
   card?: Card | undefined
 }
+
+/** What everybody gets to know at once. */
+export type CardsEvent =
+  | { type: 'played'; player: number; card: Card }
+  | { type: 'drew'; player: number }
+  | { type: 'passed'; player: number }
 
 export interface CardsState {
   readonly settings: CardsSettings
@@ -79,7 +85,12 @@ export function fits(card: Card, table: Card): boolean {
 }
 
 /** Ignored unless it is this player's turn and its card, and the card fits. */
-export function play(state: CardsState, player: number, { turn, card }: Turn, nowMs: number) {
+export function play(
+  state: CardsState,
+  player: number,
+  { turn, card }: Turn,
+  nowMs: number
+): CardsEvent[] {
   const hand = state.hands[player]
   if (hand === undefined || player !== state.player || turn !== state.turn) return []
   if (card === undefined) return draw(state, nowMs)
@@ -93,7 +104,7 @@ export function play(state: CardsState, player: number, { turn, card }: Turn, no
 }
 
 /** A player who takes too long draws a card. */
-export function lookAtClock(state: CardsState, nowMs: number): GameEvent[] {
+export function lookAtClock(state: CardsState, nowMs: number): CardsEvent[] {
   return nowMs < state.turnEndsMs ? [] : draw(state, nowMs)
 }
 
@@ -123,7 +134,7 @@ export function outcome({ hands, turn, passes }: CardsState): Outcome | undefine
 }
 
 /** Of whose turn it is; a pass when there is nothing to draw. Which card it was is a secret. */
-function draw(state: CardsState, nowMs: number): GameEvent[] {
+function draw(state: CardsState, nowMs: number): CardsEvent[] {
   const { player, played, random } = state
   if (state.stock.length === 0) state.stock = shuffled(played.splice(0, played.length - 1), random)
   const card = state.stock.pop()
