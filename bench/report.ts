@@ -65,12 +65,27 @@ export function reportOf(question: Question, runs: Run[]): QuestionReport {
   const rows = variants.flatMap((variant) =>
     competitors.map((competitor) => rowOf(variant, competitor, runs))
   )
-  const goals = question.goals.flatMap((goal) =>
-    variants
-      .filter((variant) => goal.variants === undefined || goal.variants.includes(variant))
-      .map((variant) => judge(goal, variant, rows))
-  )
+  const goals = judged(question, rows)
   return { name, title, figure, columns, inChart, notInPages, rows, goals }
+}
+
+function judged({ goals, variants }: Question, rows: Row[]): GoalReport[] {
+  return goals.flatMap((goal) =>
+    variants
+      .filter(({ name }) => goal.variants === undefined || goal.variants.includes(name))
+      .map(({ name }) => judge(goal, name, rows))
+  )
+}
+
+/** What was measured, by the goals that there are now. */
+export function judgedAnew(report: Report, questions: readonly Question[]): Report {
+  const again = (ofQuestion: QuestionReport): QuestionReport => {
+    const question = questions.find(({ name }) => name === ofQuestion.name)
+    if (question === undefined) return ofQuestion
+    return { ...ofQuestion, goals: judged(question, ofQuestion.rows) }
+  }
+  const parts = report.parts?.map((part) => ({ ...part, questions: part.questions.map(again) }))
+  return { ...report, questions: report.questions.map(again), ...(parts && { parts }) }
 }
 
 function rowOf(variant: string, competitor: string, runs: Run[]): Row {

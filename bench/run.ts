@@ -5,7 +5,8 @@
 // meanwhile falls on all of them alike; prints tables of medians, writes JSON and a chart.
 // --publish puts them into bench/results/, README.md and docs/performance.md, those of named
 // benchmarks in the place of the whole run's; --render writes these anew from what was published
-// last. --node 26 lets those that Node runs compete a second time, under that line of Node.
+// last, by today's goals. --node 26 lets those that Node runs compete a second time, under that
+// line of Node.
 import { spawnSync } from 'node:child_process'
 import { mkdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { availableParallelism, cpus, release } from 'node:os'
@@ -18,7 +19,7 @@ import { killAll, LOAD_CORE, measure } from './measure.ts'
 import { type Effort, type Question, usualEffort } from './question.ts'
 import { questions } from './questions/all.ts'
 import { putIntoPages } from './readme.ts'
-import { type Report, type Run, reportOf, withPart } from './report.ts'
+import { judgedAnew, type Report, type Run, reportOf, withPart } from './report.ts'
 import { tableOf } from './tables.ts'
 
 // Starting a server, opening connections, ending it.
@@ -148,8 +149,9 @@ async function main(): Promise<void> {
   }
   prepare()
   if (options.render) {
-    draw(join(published, 'latest.json'), join(published, 'chart.svg'))
-    return putIntoPages(lastPublished())
+    const report = judgedAnew(lastPublished(), questions)
+    write(report, published)
+    return putIntoPages(report)
   }
   if (options.publish && (options.quick || options.only !== undefined)) {
     fail('only whole benchmarks are published: no --quick, no --only')

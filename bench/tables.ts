@@ -52,7 +52,8 @@ export function tableOf(question: QuestionReport): string {
     return `${question.name}, ${variant}\n${markdownTable([head, ...lines], { align: alignment })}\n${troubles.join('')}`
   })
   const goals = question.goals.map(
-    (goal) => `${goal.variant}: ${goal.of ?? 'Poller'} ${termOf(goal)}: ${verdictOf(goal)}\n`
+    (goal) =>
+      `${goal.variant}: ${goal.of ?? 'Poller'} ${termOf(goal, question.figure)}: ${verdictOf(goal)}\n`
   )
   return `## ${question.name}: ${question.title}\n\n${parts.join('\n')}\n${goals.join('')}`
 }
@@ -147,19 +148,23 @@ function summary(question: QuestionReport, variant: string): string[] | undefine
     ratio(row, nodesOwn, question, figure),
     ratio(row, ['Bun'], question, figure),
     goals
-      .map((goal) => `${termOf(goal)}: ${goal.holds ? verdictOf(goal) : `**${verdictOf(goal)}**`}`)
+      .map((goal) => {
+        const verdict = goal.holds ? verdictOf(goal) : `**${verdictOf(goal)}**`
+        return `${termOf(goal, figure)}: ${verdict}`
+      })
       .join('<br>')
   ]
 }
 
-/** What was promised. */
-export function termOf(goal: GoalReport): string {
+/** What was promised; `shown` is the figure that a row has for itself, and needs no name. */
+export function termOf(goal: GoalReport, shown: FigureName = goal.figure): string {
   const { figure, to, toVariant, as, atMost, atLeast } = goal
   const sign = atMost !== undefined ? '≤' : '≥'
   const limit = (atMost ?? atLeast)!
   const withItsUnit = `${limit} ${figures[figure].unit}`.trimEnd()
   if (as === 'difference') return `${figures[figure].title} ${sign} ${to}'s + ${withItsUnit}`
-  if (to !== undefined) return `${sign} ${limit} × ${to}`
+  if (to !== undefined)
+    return `${figure === shown ? '' : `${figures[figure].title} `}${sign} ${limit} × ${to}`
   if (toVariant !== undefined) return `${sign} ${limit} × that of ${toVariant}`
   return `${figures[figure].title} ${sign} ${withItsUnit}`
 }

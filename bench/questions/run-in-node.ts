@@ -23,6 +23,20 @@ export const question: Question = {
       variants: ['1,000 connections']
     },
     {
+      figure: 'cpuUs',
+      of: 'Poller run()',
+      to: 'net',
+      atMost: 1,
+      variants: ['1 connection']
+    },
+    {
+      figure: 'p50Us',
+      of: 'Poller run()',
+      to: 'net',
+      atMost: 1,
+      variants: ['1 connection']
+    },
+    {
       figure: 'p50Us',
       of: 'Poller run()',
       to: 'Poller',

@@ -3,8 +3,16 @@
 import { expect, test } from 'vitest'
 import { collectionFigures } from '../../bench/collections.ts'
 import type { Question } from '../../bench/question.ts'
+import { questions } from '../../bench/questions/all.ts'
 import { pages, pageWith } from '../../bench/readme.ts'
-import { Absence, questionsOf, type Report, reportOf, withPart } from '../../bench/report.ts'
+import {
+  Absence,
+  judgedAnew,
+  questionsOf,
+  type Report,
+  reportOf,
+  withPart
+} from '../../bench/report.ts'
 import { tableOf } from '../../bench/tables.ts'
 import { textOf } from './files.ts'
 
@@ -16,6 +24,10 @@ for (const page of Object.keys(pages)) {
     expect(text, 'npm run bench -- --render').toBe(pageWith(page, text, published))
   })
 }
+
+test('what was published is judged by the goals that the benchmarks have now', () => {
+  expect(judgedAnew(published, questions), 'npm run bench -- --render').toEqual(published)
+})
 
 test('README.md shows eight rows of the table, and docs/performance.md all', () => {
   const rowsOf = (page: string) =>
