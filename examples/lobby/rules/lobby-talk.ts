@@ -29,10 +29,11 @@ export class LobbyTalk {
 
   /** Counts a line, or throws a {@link Refusal}. */
   admit(block: string, text: string, hearers: number, nowMs: number): void {
-    if (text.length >= LEAST_CHARS && this.#repeats(text, nowMs) > MOST_REPEATS)
-      throw new Refusal('too-fast', 'others have just said the same')
+    // First: what an address says beyond its rate must not fill what is remembered.
     if (!this.#addresses.take(block, nowMs))
       throw new Refusal('too-fast', 'too many lines from your address; wait a moment')
+    if (text.length >= LEAST_CHARS && this.#repeats(text, nowMs) > MOST_REPEATS)
+      throw new Refusal('too-fast', 'others have just said the same')
     if (!this.#hearers.take(Math.min(hearers, this.#mostHearers), nowMs))
       throw new Refusal('too-fast', 'the lobby chat is too busy; try again in a moment')
   }

@@ -185,6 +185,15 @@ test('the same line from many addresses is heard a few times, however it is writ
   expect(table.heard(ann).filter(({ type }) => type === 'chat')).toHaveLength(1)
 })
 
+test('one address cannot make the lobby forget what was said', () => {
+  const table = new Table({ burstMessages: 1_000_000 })
+  const spammers = Array.from({ length: 4 }, (_, at) => table.player(`x ${at}`))
+  for (const each of spammers.slice(0, 3)) table.do(each, { type: 'say', text: 'Buy this now' })
+  const helper = table.player('Helper', '203.0.113.7')
+  for (let at = 0; at < 1_100; at++) table.do(helper, { type: 'say', text: `some line no. ${at}` })
+  expect(table.refusal(spammers[3], { type: 'say', text: 'Buy this now' })).toBe('too-fast')
+})
+
 test('who was away when the match ended is told how when they are back', () => {
   const table = new Table()
   const [ann, bob] = table.roomOf('Ann', 'Bob')
