@@ -10,7 +10,7 @@ import { generate } from 'selfsigned'
 import { expect, onTestFinished, test } from 'vitest'
 import { WebSocket } from 'ws'
 import { encodeFromPlayer } from '../wire/datagram.ts'
-import { BEARER } from './operator-door.ts'
+import { BEARER, TOKEN } from './operator-door.ts'
 import { openLobby, Person, until } from './person.ts'
 import { proxyHeader } from './proxy-bytes.ts'
 import { UdpEnd } from './udp-end.ts'
@@ -393,6 +393,14 @@ test('over TLS, too, the audit log says where an action came from', async () => 
   await operator.hears('"entries":[{')
   await operator.hears('}]}')
   expect(operator.heard).toContain('"address":"127.0.0.1"')
+})
+
+test('over TLS the cookie of an operator goes over TLS alone', async () => {
+  const server = await openLobby(await certificate())
+  const request = `GET /?token=${TOKEN} HTTP/1.1\r\nHost: localhost\r\n\r\n`
+  expect(await ask(server.operatorPort, request)).toMatch(
+    /^set-cookie: lobby-operator=.*; HttpOnly; SameSite=Strict; Secure\r$/m
+  )
 })
 
 test('who never finishes TLS is cut off', async () => {
