@@ -595,6 +595,7 @@ export class Lobby {
     player.tokenSerial = passport.serial
     player.moves = passport.moves
     player.hasToken = passport.hasToken
+    player.address = session.address
     player.block = session.block
     player.missed = passport.missed
     player.said.push(...passport.said)
@@ -938,6 +939,7 @@ export class Lobby {
     this.#signIns++
     session.player = player
     player.session = session
+    player.address = session.address
     player.block = session.block
     // One that perhaps got lost on its way is sent again.
     if (player.hasToken) player.tokenSerial++

@@ -13,7 +13,9 @@ export class Player {
   readonly name: string
   /** By which the player is known again: see accounts.ts. */
   readonly account: string
-  /** Of the last connection: what limits count the player under. */
+  /** Of the last connection, as text; '': it had none. */
+  address = ''
+  /** Of that: what limits count the player under. */
   block = ''
   room: Room | undefined
   /** The room that keeps a seat for this player. */

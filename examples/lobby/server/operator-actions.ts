@@ -78,22 +78,23 @@ export class OperatorActions implements AdminActions {
     if (bans.size >= MAX_BANS)
       throw new AdminRefusal(409, 'too-many-bans', `there are ${MAX_BANS} bans already; lift some`)
     const player = name === undefined ? undefined : this.#lobby.playerNamed(name)
-    const { block = '', address: ofSession = '' } = player?.session ?? {}
+    // Also of a player who is away: to go in time is no way around it
+    const { block = '', address: ofPlayer = '' } = player ?? {}
     // A proxy stands for everybody behind it; one on this machine may be in no list
-    const isShared = LOOPBACK.test(block) || this.#proxies.has(ofSession)
-    const ofPlayer = withAddress && !isShared ? block : undefined
+    const isShared = LOOPBACK.test(block) || this.#proxies.has(ofPlayer)
+    const withIt = withAddress && !isShared ? block : undefined
     const ban: Ban = {
       id: bans.nextId,
       name: player?.name ?? name,
       key: name === undefined ? undefined : keyOf(name),
       account: player?.account ?? (name === undefined ? undefined : this.#lobby.ownerOf(name)),
-      address: address === undefined ? ofPlayer : blockOf(address),
+      address: address === undefined ? withIt : blockOf(address),
       reason,
       by,
       atMs,
       untilMs: atMs + minutes * MINUTE_MS
     }
-    if (ban.address === '') delete ban.address // of a connection that is gone
+    if (ban.address === '') delete ban.address // a bot of the server
     if (ban.account === undefined) delete ban.account
     const replaced = bans.add(ban)
     this.#lobby.enforce(ban, this.#place.nowMs())

@@ -354,6 +354,22 @@ test('a ban by name does not shut out a proxy, which stands for everybody behind
   expect((await actions.ban({ name: 'Bob', ...why })).address).toBe('192.0.2.1')
 })
 
+test('who goes before the ban comes stays out by address all the same', async () => {
+  const table = new Table()
+  const bob = table.player('Bob', '192.0.2.1')
+  table.lobby.lose(bob, table.nowMs)
+  const proxies = new TrustedProxies([])
+  const actions = new OperatorActions(table.lobby, memoryStore(), system, proxies, () => {})
+  const why = { withAddress: true, minutes: 1, reason: 'spam', by: 'Olga' }
+  await actions.ban({ name: 'Bob', ...why })
+  const again = table.arrive('192.0.2.1')
+  const [other] = [table.arrive('192.0.2.2')]
+  expect([again, other].map((session) => table.dismissed.get(session))).toEqual([
+    'banned',
+    undefined
+  ])
+})
+
 // ---- Bans by themselves ----
 
 test('of several bans for one address the longest counts, and lifting it leaves the others', () => {
