@@ -9,6 +9,11 @@ import { whole } from './whole.ts'
  */
 export const TICK_PARTS = 4
 
+/** How many commands a question for one's history counts for: each reads the store. */
+export const HISTORY_COST = 10
+/** The same for a report: somebody has to read it. */
+export const REPORT_COST = 20
+
 const DAY_MS = 24 * 60 * 60_000
 const MIB = 1024 * 1024
 

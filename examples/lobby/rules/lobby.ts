@@ -31,7 +31,7 @@ import type { ClusterOutlet, RemoteLine } from './cluster-outlet.ts'
 import type { PersonPage, RoomPage } from './details.ts'
 import type { Game, Games } from './game.ts'
 import { Leaderboard } from './leaderboard.ts'
-import { type Limits, TICK_PARTS } from './limits.ts'
+import { HISTORY_COST, type Limits, REPORT_COST, TICK_PARTS } from './limits.ts'
 import { LobbyTalk } from './lobby-talk.ts'
 import type { Match, MatchFailure, MatchResult } from './match.ts'
 import type { Passport, SeatTicket, Standing } from './passport.ts'
@@ -117,10 +117,6 @@ export interface Kept {
   ratedPairs?: RatedPairs
 }
 
-/** How many commands a question for one's history counts for: each reads the store. */
-const HISTORY_COST = 10
-/** The same for a report: somebody has to read it. */
-const REPORT_COST = 20
 /** Of what is wrong with a setting: the names in it come from the sender. */
 const MAX_REASON_CHARS = 200
 /** By one player; of more the first one is heard again. */

@@ -5,6 +5,7 @@ import { games } from '../games/index.ts'
 import { listOf, webHostOf } from '../gateway/settings.ts'
 import { checkTlsFiles } from '../gateway/tls-files.ts'
 import { TrustedProxies } from '../gateway/trusted.ts'
+import { REPORT_COST } from '../rules/limits.ts'
 import { longestCommandBytes } from '../wire/protocol.ts'
 import { gamesFor, type Settings } from './config.ts'
 
@@ -28,6 +29,7 @@ export function contradictionsOf(settings: Settings, descriptors: number): strin
     ...ofTls(settings),
     ...ofDoors(settings),
     ...ofGames(settings),
+    ...ofRates(settings),
     ...ofSizes(settings, descriptors)
   ]
 }
@@ -97,6 +99,20 @@ function ofGames(settings: Settings): string[] {
         `--max-room-players ${maxRoomPlayers}: ${title} needs ${players.least}; without it, list the other --games (not ${name})`
       )
   }
+  return found
+}
+
+/** Commands that nobody could ever send: they count for more than a burst has. */
+function ofRates({ burstMessages, lobbyChatMessages }: Settings): string[] {
+  const found: string[] = []
+  if (burstMessages < REPORT_COST)
+    found.push(
+      `--burst-messages ${burstMessages}: a report counts for ${REPORT_COST} commands, so nobody could ever report`
+    )
+  if (burstMessages < lobbyChatMessages)
+    found.push(
+      `--burst-messages ${burstMessages} and --lobby-chat-messages ${lobbyChatMessages}: nobody could ever chat in the lobby`
+    )
   return found
 }
 

@@ -127,6 +127,8 @@ test.each([
   [{ 'max-text-chars': '1000' }, 'with --max-text-chars 1000 of four bytes each'],
   [{ workers: '4', 'udp-port': '65534' }, '--udp-port 65534 and --workers 4'],
   [{ port: '7000', 'web-port': '7000' }, '--port and --web-port: both are 7000'],
+  [{ 'burst-messages': '19' }, '--burst-messages 19: a report counts for 20 commands'],
+  [{ 'lobby-chat-messages': '41' }, '--burst-messages 40 and --lobby-chat-messages 41'],
   [{ 'web-proxies': 'tcp' }, '--web-proxies tcp: there are no proxies'],
   [{ 'tls-cert': '/nowhere/a', 'tls-key': '/nowhere/b' }, '--tls-cert /nowhere/a and --tls-key'],
   [{ 'tls-cert': thisFile, 'tls-key': thisFile }, `--tls-cert ${thisFile}`],
