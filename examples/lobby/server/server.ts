@@ -258,6 +258,9 @@ export class LobbyServer {
     const silent = [...this.#remotes].filter(({ silentMs }) => silentMs > STUCK_MS).length
     if (silent > 0) stuck.push(`${silent} of ${this.#settings.workers} threads do not answer`)
     const unready = [...stuck]
+    // Its threads start, or the last one of them starts again
+    const isOpen = this.#local !== undefined || [...this.#remotes].some(({ isOpen }) => isOpen)
+    if (!isOpen) unready.push('the doors are not open')
     if (isDraining) unready.push('draining')
     const directory = this.#cluster?.directoryState ?? 'here'
     if (directory !== 'here') unready.push(`the directory of the cluster is ${directory}`)

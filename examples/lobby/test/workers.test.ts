@@ -8,6 +8,7 @@ import { describe, expect, onTestFinished, test, vi } from 'vitest'
 import { isWindows } from '../../../test/support/system.ts'
 import { Mailbox } from '../gateway/mailbox.ts'
 import { RemoteGateway } from '../gateway/remote-gateway.ts'
+import { system } from '../place.ts'
 import { Hub } from '../server/hub.ts'
 import type { LobbyServer } from '../server/server.ts'
 import { arenas, openLobby, Person, until } from './person.ts'
@@ -244,6 +245,40 @@ async function comeBack(server: LobbyServer): Promise<Person> {
     if (person.heard.length > 0) return person
   }
 }
+
+test('a server without an open thread wants no players until there is one', async () => {
+  const threads = new Threads()
+  const server = await openLobby({ workers: 1 }, { handOver: isWindows })
+  expect(server.health).toEqual({ stuck: [], unready: [] })
+  threads.all[0].terminate(new Error('a test'))
+  await until('it is not ready', () => server.health.unready.length > 0)
+  expect(server.health).toEqual({ stuck: [], unready: ['the doors are not open'] })
+  await until('it is ready', () => server.health.unready.length === 0)
+  await Person.arrive(server)
+})
+
+test('a server whose rules or threads stand still says that it should be started again', async () => {
+  let standsStill = false
+  const place = {
+    ...system,
+    nowMs: () => system.nowMs() + (standsStill ? 6_000 : 0),
+    alarm: (ring: () => void) => system.alarm(() => standsStill || ring())
+  }
+  const server = await openLobby({ workers: 1 }, { handOver: isWindows, place })
+  const ask = async (path: string) => {
+    const response = await fetch(`http://127.0.0.1:${server.operatorPort}/${path}`)
+    return `${response.status} ${await response.text()}`
+  }
+  expect(await ask('healthz')).toBe('200 ok\n')
+  standsStill = true
+  for (const path of ['healthz', 'readyz'])
+    expect(await ask(path)).toBe('503 the rules do not tick\n')
+  standsStill = false
+  const silence = vi.spyOn(RemoteGateway.prototype, 'silentMs', 'get').mockReturnValue(5_001)
+  onTestFinished(() => silence.mockRestore())
+  for (const path of ['healthz', 'readyz'])
+    expect(await ask(path)).toMatch(/^503 .*1 of 1 threads do not answer\n$/s)
+})
 
 test('who is handed over to a thread that ends just then is cut off, and not left waiting', async () => {
   const threads = new Threads()
