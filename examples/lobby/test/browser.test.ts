@@ -291,6 +291,22 @@ describe.skipIf(whyNoBrowser !== undefined)('in a browser', () => {
     ann.complainsOfNothing()
   })
 
+  test('who is alone in the queue is told so, and practices against bots at once', async () => {
+    const server = await openLobby(endless)
+    const ann = await Visitor.signIn(server.webPort, 'Ann')
+    await ann.press('Find a match')
+    await ann.sees('#alone', 'Nobody else is looking for a match right now.')
+    await ann.press('Practice against bots')
+    await ann.isIn('Practice 1')
+    await until('Ann sees the bots', () => !Number.isNaN(ann.placeOf(3).x))
+    await ann.press('Leave')
+    await ann.press('Leave', '#confirm-dialog')
+    // The queue is behind her: nobody starts a match for who has left it.
+    await ann.page.getByRole('button', { name: 'Find a match' }).waitFor()
+    expect(server.figures).toMatchObject({ players: 1, rooms: 0 })
+    ann.complainsOfNothing()
+  })
+
   test('who waits for a match of another game than the first one waits for that, however long', async () => {
     const server = await openLobby({ ...endless, smallGroupAfterMs: 0, anySkillAfterMs: 0 })
     const ann = await Visitor.signIn(server.webPort, 'Ann')

@@ -145,8 +145,10 @@ async function showAllScreens(
   await ann.sees('#history', 'won')
   await look('16-leaderboard')
   await page.keyboard.press('Escape')
-  server.drain()
-  await ann.page.locator('#connection, #closing').filter({ visible: true }).first().waitFor()
+  if (isSmall) await page.locator('#lobby .tabs').getByRole('button', { name: 'Chat' }).click()
+  await ann.say('lobby', '/help')
+  await ann.sees('.notice', '/mute NAME')
+  await look('17-notice')
   expect(wrong).toEqual([])
 }
 
@@ -229,6 +231,9 @@ describe.skipIf(whyNoBrowser !== undefined)('in a browser', () => {
         await isInOrder(ann, `${size}-${game}-4-on-its-side`, wrong)
         await canBePressed(page, needed)
       }
+      server.drain()
+      await ann.sees('#closing', 'The server shuts down')
+      await isInOrder(ann, `${size}-${game}-5-draining`, wrong)
       expect(wrong).toEqual([])
       ann.complainsOfNothing()
       eve.complainsOfNothing()
