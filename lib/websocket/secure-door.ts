@@ -34,7 +34,11 @@ export class SecureDoor {
       const link = new StreamLink(stream, connection)
       link.userPtr = door.begin(link)
     })
-    this.#tls.on('tlsClientError', onError)
+    this.#tls.on('tlsClientError', (error, stream) => {
+      // Of a handshake that takes too long node:tls only says so, and leaves the connection open.
+      stream.destroy()
+      onError(error)
+    })
   }
 
   enter(connection: TcpConnection<unknown>, door: Door, received?: Buffer): void {

@@ -130,6 +130,16 @@ describe('over TLS', () => {
     await until('none is left', () => silent.closed === 60)
   })
 
+  test('a peer that says nothing, or half of it, is closed after handshakeTimeoutMs', async () => {
+    const serving = serve({ tls: await certificate(), handshakeTimeoutMs: 200 })
+    const silent = new RawClient(serving.port)
+    const half = new RawClient(serving.port)
+    await half.write(Buffer.from('160301', 'hex')) // the beginning of a ClientHello
+    await until('both are ended', () => silent.hasEnded && half.hasEnded)
+    await until('the server has closed them', () => serving.poller.stats.sockets === 1)
+    expect(serving.words).toEqual(Array(2).fill('error TLS handshake timeout'))
+  })
+
   test('a peer that closes while it has not read all gets all', async () => {
     const length = 5_000_000
     const serving = serve({
