@@ -123,6 +123,7 @@ export class ClusterNode {
       },
       owned: () => this.front.owned,
       onJoined: (self, secret) => this.#onJoined(self, secret),
+      onSecret: (secret) => this.#onSecret(secret),
       beforeSpeaking: () => this.front.confirm(),
       onRenewed: (nodes, isNewGeneration) => {
         this.results.bring(isNewGeneration)
@@ -260,6 +261,15 @@ export class ClusterNode {
       stated: (statement) => this.#membership.heard(statement),
       request: (from, body) => this.#options.onRequest(from, body)
     })
+  }
+
+  /** As long as this node had another one, nothing was assigned: nobody has a token of it. */
+  #onSecret(agreed: Buffer): void {
+    const { secret, log } = this.#options
+    if (secret !== '') return
+    log.info('takes over the secret of the nodes that were here before')
+    this.#hubNow.lobby.useKey(agreed)
+    this.links.setSelf(this.front.self, agreed)
   }
 
   #onEnded(): void {

@@ -146,6 +146,7 @@ export class DirectoryState {
       nodes: [...this.#nodes].map(([epoch, each]) => infoOf(epoch, each)),
       generation: this.generation,
       isSettled: this.#isSettled,
+      secret: this.#secret ?? Buffer.alloc(0),
       mustRegister: node === undefined,
       wanted,
       passed

@@ -99,6 +99,11 @@ export interface Renewal {
   readonly generation: string
   /** False: until then most calls are rejected as `settling`. */
   readonly isSettled: boolean
+  /**
+   * Of the whole cluster. After data was lost, nodes that register bring it again: who had joined
+   * before them takes it over.
+   */
+  readonly secret: Buffer
   /** This node is not in this generation yet: no lease is renewed before it has registered. */
   readonly mustRegister: boolean
   /**

@@ -22,6 +22,8 @@ export interface MembershipOptions extends LeaseOptions {
   owned(): Omit<Owned, 'self'>
   /** A new epoch has begun; nothing is owned in it. */
   onJoined(self: NodeRef, secret: Buffer): void
+  /** The cluster has another secret: nodes that are older than this one have registered. */
+  onSecret(secret: Buffer): void
   /**
    * This node is about to speak again: what another one took meanwhile, as the directory says, is
    * to end here first.
@@ -165,6 +167,10 @@ export class Membership {
       if (lease !== this.#lease) return false
       if (lost.players.length > 0 || lost.rooms.length > 0) options.onLost(lost)
       return false
+    }
+    if (!renewal.secret.equals(this.#about.secret)) {
+      this.#about = { ...this.#about, secret: renewal.secret }
+      options.onSecret(renewal.secret)
     }
     const isNew = renewal.generation !== this.#generation
     this.#generation = renewal.generation

@@ -118,11 +118,12 @@ export class RedisDirectory implements Directory {
       settled ?? '',
       this.#newGeneration(),
       ...dead.flatMap(({ epoch, beat }) => [epoch, beat])
-    ])) as [string, number, number, string[], string[], string[][]]
-    const [generation, isSettled, mustRegister, wanted, passed, nodes] = reply
+    ])) as [string, number, string | null, number, string[], string[], string[][]]
+    const [generation, isSettled, secret, mustRegister, wanted, passed, nodes] = reply
     return {
       generation,
       isSettled: isSettled === 1,
+      secret: Buffer.from(secret ?? '', 'base64'),
       mustRegister: mustRegister === 1,
       wanted,
       passed,

@@ -20,7 +20,7 @@ import { KEPT_AFTER_DEATH_MS, MAX_CLUSTER_SKILLS, MAX_WANTED } from './directory
 /** Of a dead node, with each renewal of any node: so none of them blocks Redis for long. */
 const TIDIED_AT_ONCE = 200
 
-/** How long the number of a journal in memory stays after its last result. */
+/** How long the number of a journal in memory stays after its node has died: it may come again. */
 const MEMORY_KEPT_MS = 24 * 60 * 60_000
 
 /** Which node calls, and the arguments from here on. */
@@ -72,8 +72,11 @@ local function gather(epoch)
   call('SUNIONSTORE', P .. 'players:' .. epoch, P .. 'players:' .. epoch, former)
   call('DEL', former)
 end
+local function isInMemory(journal) return string.sub(journal or '', 1, 7) == 'memory ' end
 local function bury(epoch)
   call('SREM', NODES, epoch)
+  local journal = call('HGET', nodeKey(epoch), 'journal')
+  if isInMemory(journal) then call('PEXPIRE', P .. 'applied:' .. journal, ${MEMORY_KEPT_MS}) end
   call('DEL', nodeKey(epoch), P .. 'listings:' .. epoch, P .. 'wanted:' .. epoch,
     P .. 'passed:' .. epoch)
   gather(epoch)
@@ -85,6 +88,7 @@ local function enter(epoch, id, address, operatorAddress, journal, isRegistering
   call('HSET', nodeKey(epoch), 'id', id, 'address', address, 'operatorAddress', operatorAddress,
     'journal', journal, 'load', '', 'draining', 0, 'seq', 0, 'beat', 0, 'member', member,
     'knows', 0, 'connection', CONNECTION, 'registering', isRegistering)
+  if isInMemory(journal) then call('PERSIST', P .. 'applied:' .. journal) end
 end
 -- The server was started again, with its data or without.
 local function startAnew(generation)
@@ -222,11 +226,6 @@ local function setSkill(one, skill)
 end
 local journal = call('HGET', nodeKey(EPOCH), 'journal')
 local APPLIED = P .. 'applied:' .. journal
-local function setApplied(number)
-  call('SET', APPLIED, number)
-  -- Its process has ended long before.
-  if string.sub(journal, 1, 7) == 'memory ' then call('PEXPIRE', APPLIED, ${MEMORY_KEPT_MS}) end
-end
 `
 
 /** Each name is the kind under which it is counted. */
@@ -301,7 +300,8 @@ end
 local wanted = call('SPOP', P .. 'wanted:' .. EPOCH, ${MAX_WANTED})
 local passed = call('SPOP', P .. 'passed:' .. EPOCH, ${MAX_WANTED})
 local mustRegister = not isHere or here[2] == '1'
-return {state[1], isSettled and 1 or 0, mustRegister and 1 or 0, wanted, passed, nodes}
+local secret = call('HGET', STATE, 'secret')
+return {state[1], isSettled and 1 or 0, secret, mustRegister and 1 or 0, wanted, passed, nodes}
 `,
 
   leave: `${PRELUDE}${NODE_RULES}
@@ -530,7 +530,7 @@ for i = 2, #args do
     applied = applied + 1
   end
 end
-setApplied(text(applied))
+call('SET', APPLIED, text(applied))
 return text(applied)
 `,
 
@@ -544,7 +544,7 @@ for _, one in ipairs(sums) do
   call('HSET', RESTORED, one.key, tostring(one.sum))
 end
 if applied == '' or call('HLEN', RESTORED) < players then return 1 end
-setApplied(applied)
+call('SET', APPLIED, applied)
 call('UNLINK', RESTORED) -- it may be large, and does not hold up anybody so
 return 1
 `,

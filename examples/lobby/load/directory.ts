@@ -147,6 +147,7 @@ class LoadNode {
       onLost: () => {},
       onWanted: () => {},
       onPassed: () => {},
+      onSecret: () => {},
       onEnded: () => {
         failures++
       }

@@ -2,7 +2,7 @@
 import { expect, onTestFinished, test, vi } from 'vitest'
 import { DirectoryError, type DirectoryEvents } from '../cluster/directory.ts'
 import { Front } from '../cluster/front.ts'
-import { MemoryEngine } from '../cluster/memory-directory.ts'
+import { type MemoryDirectory, MemoryEngine } from '../cluster/memory-directory.ts'
 import { system } from '../place.ts'
 import { addWith, openCluster, untilListed } from './node-cluster.ts'
 import { openLobby, Person, until } from './person.ts'
@@ -144,6 +144,24 @@ test('a quick match brings players of all nodes together', async () => {
   for (const { players } of starts)
     expect([...players].sort()).toEqual(['Player 0', 'Player 1', 'Player 2'])
   expect(nodes.reduce((sum, { figures }) => sum + figures.matches, 0)).toBe(1)
+})
+
+test('a node that joins when the data is lost, and nobody has registered, is one of them', async () => {
+  const directories: MemoryDirectory[] = []
+  const cluster = await openCluster(0, { leaseMs: 2_000 })
+  await addWith(cluster, (one) => directories.push(one))
+  const ann = await Person.signIn(cluster.nodes[0], 'Ann')
+  directories[0].isCut = true
+  cluster.engine.loseData()
+  const node = await cluster.add()
+  await until('it has joined', () => (node.figures.cluster?.epoch ?? 0) > 0)
+  directories[0].isCut = false
+  await cluster.complete()
+  // Tokens of one are good at the other.
+  ann.socket.destroy()
+  const again = await Person.arrive(node)
+  again.send({ type: 'resume', token: tokenOf(ann) })
+  expect(await again.next('welcome')).toMatchObject({ name: 'Ann' })
 })
 
 test('a node that is lost ends its rooms; their players are in the lobby again', async () => {

@@ -586,9 +586,11 @@ describe.each(engines)('a directory in $name', ({ newEngine, why }) => {
     const { engine, one, two } = await cluster('1', '2')
     const { secret } = one.self
     await engine.restart(false)
-    await again(() => newNode(engine, '3'))
+    const three = await again(() => newNode(engine, '3'))
+    expect((await three.renew()).secret).toEqual(three.self.secret)
     await again(() => two.renew())
     await two.directory.register({ self: { ...two.self, secret }, ...nothing })
+    expect((await three.renew()).secret).toEqual(secret)
     await again(() => one.renew())
     expect((await one.directory.join(one.self)).secret).toEqual(secret)
     expect((await newNode(engine, '4')).agreed).toEqual(secret)

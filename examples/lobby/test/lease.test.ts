@@ -67,6 +67,7 @@ function renewal(nodes: readonly NodeInfo[], more: Partial<Renewal> = {}): Renew
     generation: 'one',
     isSettled: true,
     mustRegister: false,
+    secret: Buffer.alloc(0),
     wanted: [],
     passed: [],
     ...more

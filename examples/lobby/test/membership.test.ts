@@ -13,7 +13,7 @@ class Member {
   readonly membership: Membership
   readonly directory: Directory & { isCut: boolean }
   readonly joined: NodeRef[] = []
-  /** Of the cluster, with each time that it has joined. */
+  /** Of the cluster, as it has heard of them. */
   readonly secrets: string[] = []
   readonly lost: Lost[] = []
   readonly wanted: string[] = []
@@ -63,6 +63,7 @@ class Member {
       },
       onLost: (lost) => this.lost.push(lost),
       onWanted: (ids) => this.wanted.push(...ids),
+      onSecret: (secret) => this.secrets.push(String(secret)),
       onPassed: () => {},
       onEnded: () => {
         this.ends++
@@ -191,6 +192,29 @@ test('the secret of the cluster outlives the data of the directory', async () =>
     ['secret of n0'],
     ['secret of n0']
   ])
+})
+
+test('nor does one that joined before anybody had registered again keep a secret of its own', async () => {
+  const { clock, engine, one, two } = await cluster(2)
+  for (const { directory } of [one, two]) directory.isCut = true
+  await clock.pass(500)
+  engine.loseData()
+  const three = new Member(engine, clock.place(0), 'n2')
+  await clock.pass(100)
+  expect(three.secrets).toEqual(['secret of n2'])
+  for (const { directory } of [one, two]) directory.isCut = false
+  await clock.pass(2 * LEASE_MS)
+  expect(three.secrets).toEqual(['secret of n2', 'secret of n0'])
+  expect([one, two].map(({ ends }) => ends)).toEqual([0, 0])
+  // And brings that one itself when the data is lost once more.
+  engine.loseData()
+  one.directory.isCut = true
+  await clock.pass(2 * LEASE_MS)
+  one.directory.isCut = false
+  await clock.pass(LEASE_MS)
+  expect(new Set([one, two, three].map(({ secrets }) => secrets.at(-1)))).toEqual(
+    new Set(['secret of n0'])
+  )
 })
 
 test('nodes that have not registered yet are still listed, until the directory has settled', async () => {

@@ -229,6 +229,25 @@ describe.skipIf(whyNoRedis !== undefined)(`a directory in Redis (${whyNoRedis ??
     expect(await client.pTTL('lobby:player:id of Player 7')).toBe(-1)
   })
 
+  test('the number of a journal in memory stays while its node lives, however long it is quiet', async () => {
+    const redis = await newRedis()
+    const { directory } = await nodeOf(redis)
+    const other = open(redis.url)
+    await other.opened
+    const self = { ...selfOf('2'), journal: 'memory j' }
+    const { epoch } = await other.join(self)
+    await other.restoreSkills([], { applied: 7, players: 0 })
+    expect(await other.recordMatches(8, [])).toBe(7)
+    const client = await redisClient(redis)
+    const ttl = () => client.pTTL('lobby:applied:memory j')
+    expect(await ttl()).toBe(-1)
+    const { nodes } = await directory.renew(renewal)
+    await directory.renew({ ...renewal, dead: nodes.filter((node) => node.epoch === epoch) })
+    expect(await ttl()).toBeGreaterThan(60 * 60_000)
+    await other.join(self)
+    expect(await ttl()).toBe(-1)
+  })
+
   test('nor of one that died while it registered, which does not keep others waiting', async () => {
     const redis = await newRedis(true)
     const { directory, ref } = await nodeOf(redis)
@@ -290,6 +309,7 @@ describe.skipIf(whyNoRedis !== undefined)(`a directory in Redis (${whyNoRedis ??
         onLost() {},
         onWanted() {},
         onPassed() {},
+        onSecret() {},
         onEnded() {}
       })
       membership.start()
