@@ -55,10 +55,14 @@ export interface Store {
   journal(): Promise<string>
   /**
    * At most `count` matches, in the order in which they were kept: from that number, or from the
-   * first one that is still there. Numbers count up by one.
+   * first one that is still there. Their numbers count up by one: before a gap it returns fewer.
    */
   records(from: number, count: number): Promise<{ first: number; records: MatchRecord[] }>
-  /** From this number on, no match goes to make room for new ones, up to a limit. */
+  /**
+   * From this number on, no match goes to make room for new ones, up to a limit. The next match has
+   * this number at least: of a store that was restored from an older backup, the directory has more
+   * than it knows.
+   */
   keepFrom(number: number): void
   /**
    * For a directory that knows nothing of this store: the sums for all players as they were after

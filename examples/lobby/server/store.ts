@@ -74,6 +74,9 @@ export async function openStore(folder: string, options: StoreOptions = {}): Pro
  */
 const MAX_BATCH_MATCHES = 32
 
+/** Of old ones with one batch, for the same reason: after a directory was away, or a gap. */
+const MAX_GONE_AT_ONCE = 4 * MAX_BATCH_MATCHES
+
 const MAX_REMEMBERED = 100
 /** Matches that no directory of a cluster has yet stay for this much longer. */
 const MORE_TO_APPLY = 10
@@ -107,6 +110,10 @@ export function memoryStore(): Store {
     },
     keepFrom(number) {
       keptFrom = number
+      if (number > first + matches.length) {
+        matches.length = 0
+        first = number
+      }
     },
     known: async () => ({ applied: first - 1, sums: (async function* () {})() }),
     skills: async () => [],
@@ -202,6 +209,8 @@ class LevelStore implements Store {
   readonly #waiting: Waiting[] = []
   #writing: Promise<void> | undefined
   #mustReopen = false
+  /** How often the files were found to be gone. */
+  #losses = 0
   #closing: Promise<void> | undefined
 
   constructor(folder: string, options: Required<StoreOptions>) {
@@ -266,6 +275,7 @@ class LevelStore implements Store {
     this.#mustBeOpen()
     await this.#mustBeThere().catch((error) => {
       this.#mustReopen = true // what comes back may be other files
+      this.#losses++
       throw error
     })
   }
@@ -332,8 +342,10 @@ class LevelStore implements Store {
     try {
       const range = { gte: keyOfMatch(from), limit: count }
       const entries = await this.#database.matches.iterator(range).all()
-      const [first] = entries[0] ?? [from]
-      return { first: Number(first), records: entries.map(([, record]) => record) }
+      const first = Number(entries[0]?.[0] ?? from)
+      const gap = entries.findIndex(([key], at) => Number(key) !== first + at)
+      const whole = gap === -1 ? entries : entries.slice(0, gap)
+      return { first, records: whole.map(([, record]) => record) }
     } catch (error) {
       throw this.#explain(error, 'cannot be read')
     }
@@ -453,7 +465,9 @@ class LevelStore implements Store {
       await this.#reopen()
     }
     this.#mustReopen = true // unless all goes well
+    const losses = this.#losses
     const { db, matches, skills, played } = this.#database
+    if (Number.isFinite(this.#keptFrom)) this.#next = Math.max(this.#next, this.#keptFrom)
     const operations: Operation[] = []
     const added = new Map<number, MatchRecord>()
     for (const { what } of group) {
@@ -485,7 +499,8 @@ class LevelStore implements Store {
       }
     }
     const { maxMatches } = this.#options
-    while (this.#next - this.#first > maxMatches) {
+    const mostGone = this.#first + MAX_GONE_AT_ONCE
+    while (this.#next - this.#first > maxMatches && this.#first < mostGone) {
       const isNeeded = this.#first >= this.#keptFrom
       if (isNeeded && this.#next - this.#first <= maxMatches * MORE_TO_APPLY) break
       const number = this.#first++
@@ -508,6 +523,7 @@ class LevelStore implements Store {
     await db.batch(operations, { sync: true })
     // The system also writes to files that are deleted, or below another mount
     await this.#mustBeThere()
+    if (this.#losses > losses) throw this.#gone()
     this.#mustReopen = false
   }
 
@@ -525,12 +541,13 @@ class LevelStore implements Store {
 
   async #mustBeThere(): Promise<void> {
     await access(join(this.#folder, LEVELDB, 'CURRENT')).catch((error) => {
-      throw new StoreError(
-        'STORE_GONE',
-        `The store in ${this.#folder} is not there any more: was it removed, or unmounted?`,
-        error
-      )
+      throw this.#gone(error)
     })
+  }
+
+  #gone(cause?: unknown): StoreError {
+    const text = `The store in ${this.#folder} is not there any more: was it removed, or unmounted?`
+    return new StoreError('STORE_GONE', text, cause)
   }
 
   #mustBeOpen(): void {

@@ -1,5 +1,6 @@
 // What cluster/results.ts promises: the directory has each result once, whatever it or the store
 // does.
+import { cpSync } from 'node:fs'
 import { join } from 'node:path'
 import { ClassicLevel } from 'classic-level'
 import { expect, onTestFinished, test, vi } from 'vitest'
@@ -279,6 +280,33 @@ test('what the directory does not have stays in the store, longer than anything 
   await store.keep(season.match('Ann', 'Bob', 1))
   await node.bring()
   expect((await store.records(0, 1_000)).records.length).toBeLessThanOrEqual(4)
+})
+
+test('a store that was restored from an older backup goes on behind what the directory has', async () => {
+  const engine = newEngine()
+  const season = new Season()
+  const [folder, backup] = [newFolder(), newFolder()]
+  const store = await openStore(folder)
+  await store.journal()
+  for (let at = 0; at < 2; at++) await store.keep(season.match('Ann', 'Bob'))
+  await store.close()
+  cpSync(folder, backup, { recursive: true })
+  const again = await openStore(folder)
+  const before = await newNode(engine, '1', again)
+  await before.settle()
+  for (let at = 0; at < 3; at++) await again.keep(season.match('Ann', 'Cy'))
+  await before.bring()
+  before.results.stop()
+  await again.close()
+
+  const restored = await open(backup)
+  const node = await newNode(engine, '1', restored)
+  await node.bring()
+  for (let at = 0; at < 2; at++) await restored.keep(season.match('Dee', 'Ann'))
+  await node.bring()
+  expect(await leadersOf(node.directory)).toEqual(season.leaders)
+  expect((await restored.records(0, 100)).records).toHaveLength(2)
+  expect(await restored.records(2, 100)).toMatchObject({ first: 5, records: [{}, {}] })
 })
 
 test('the name of a store is its own, and stays', async () => {

@@ -414,6 +414,40 @@ test.skipIf(isWindows)(
 )
 
 test.skipIf(isWindows)(
+  'a match that was being written while the folder was gone for a moment is not said to be kept',
+  async () => {
+    const above = newFolder()
+    const [folder, elsewhere] = [join(above, 'store'), join(above, 'elsewhere')]
+    const store = await open(folder)
+    await store.keep(matchOf(1, { Ann: 1516, Bob: 1484 }))
+    // LevelDB is held up until the folder has been gone and come back.
+    let goOn = () => {}
+    const held = new Promise<void>((resolve) => {
+      goOn = resolve
+    })
+    let isWriting = () => {}
+    const writing = new Promise<void>((resolve) => {
+      isWriting = resolve
+    })
+    const batch = vi.spyOn(ClassicLevel.prototype, 'batch')
+    batch.mockImplementationOnce((async () => {
+      isWriting()
+      await held
+    }) as never)
+    const keeping = store.keep(matchOf(2, { Ann: 1530, Bob: 1470 }))
+    keeping.catch(() => {})
+    await writing
+    renameSync(folder, elsewhere)
+    await expect(store.check()).rejects.toMatchObject({ code: 'STORE_GONE' })
+    renameSync(elsewhere, folder)
+    goOn()
+    await expect(keeping).rejects.toMatchObject({ code: 'STORE_GONE' })
+    batch.mockRestore()
+    await store.keep(matchOf(3, { Ann: 1540, Bob: 1460 }))
+  }
+)
+
+test.skipIf(isWindows)(
   'a backup that takes the place of a folder that was gone is used',
   async () => {
     const folder = newFolder()
