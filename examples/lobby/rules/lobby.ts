@@ -37,7 +37,7 @@ import type { Match, MatchFailure, MatchResult } from './match.ts'
 import type { Passport, SeatTicket, Standing } from './passport.ts'
 import { hearersOf, Player, sessionsOf } from './player.ts'
 import { QuickMatch } from './quick-match.ts'
-import { dayOf, RatedPairs } from './rated-pairs.ts'
+import { dayOf, isFirstOfAccount, RatedPairs } from './rated-pairs.ts'
 import type { MatchRecord } from './records.ts'
 import { RemoteRooms } from './remote-rooms.ts'
 import { RemoteSpeakers } from './remote-speakers.ts'
@@ -972,35 +972,39 @@ export class Lobby {
     then: (kept: KeptMatch) => void
   ): void {
     // A name that comes twice was that of somebody who has left: the last one is whose it is.
+    const keys = new Map<string, string>()
     const identities = [...new Set(players)].map((name) => {
       const { account, block } = room.contestants.get(name) as Contestant
-      return { name, account, key: this.#accounts.keyFor(account, name), block }
+      const key = keys.get(account) ?? this.#accounts.keyFor(account, name)
+      keys.set(account, key)
+      return { name, account, key, block }
     })
     if (room.options.isPractice) {
       const skills = identities.map(({ name, key }) => ({ name, skill: this.#skills.of(key) }))
       return then({ skills, saved: true })
     }
     const day = dayOf(this.#outlet.dateMs())
-    const before = identities.map(({ key }) => this.#skills.of(key))
+    // Who left a match and came back under another name has one result all the same.
+    const rated = identities.filter(isFirstOfAccount)
+    const before = rated.map(({ key }) => this.#skills.of(key))
     const changed = this.#skills.record(
-      identities.map(({ key }) => key),
+      rated.map(({ key }) => key),
       identities.filter(({ name }) => result.winners.includes(name)).map(({ key }) => key),
       {
-        mayRate: (one, other) =>
-          this.#ratedPairs.take(identities[one], identities[other], identities.length, day),
-        isNew: (at) => !this.#accounts.isKnown(identities[at].account)
+        mayRate: (one, other) => this.#ratedPairs.take(rated[one], rated[other], rated.length, day),
+        isNew: (at) => !this.#accounts.isKnown(rated[at].account)
       }
     )
-    const skills = identities.map(({ name }, at) => ({ name, skill: changed[at].skill }))
+    const skills = identities.map(({ name, key }) => ({ name, skill: this.#skills.of(key) }))
     const record = {
       endedAtMs: this.#outlet.dateMs(),
       room: room.name,
       ...result,
       skills,
-      identities: identities.map((one, at) => ({
-        ...one,
-        change: tenths(skills[at].skill - before[at])
-      }))
+      identities: identities.map((one) => {
+        const at = rated.indexOf(one)
+        return { ...one, change: at === -1 ? 0 : tenths(changed[at].skill - before[at]) }
+      })
     }
     if (result.winners.length > 0) {
       for (const [at, { name, account, key }] of identities.entries()) {

@@ -5,8 +5,8 @@ import type { MatchRecord } from './records.ts'
 import { decidedPairs } from './skills.ts'
 
 const DAY_MS = 24 * 60 * 60_000
-/** More counts are not remembered: then the first ones of the day may start again. */
-const MAX_COUNTS = 400_000
+/** More counts are not remembered: then those that were not asked for longest start again. */
+export const MAX_COUNTS = 400_000
 /** Three thirds are one, or nearly. */
 const ROUNDING = 1e-6
 
@@ -27,6 +27,15 @@ interface Counter {
   readonly name: string
   readonly most: number
   readonly adds: number
+}
+
+/** Of those who have played in a match: an account that came under two names is rated once. */
+export function isFirstOfAccount(
+  { account }: { account: string },
+  at: number,
+  all: readonly { account: string }[]
+): boolean {
+  return all.findIndex((one) => one.account === account) === at
 }
 
 /** Of a day, in UTC. */
@@ -51,23 +60,30 @@ export class RatedPairs {
     if (day !== this.#day) this.#counts.clear()
     this.#day = day
     const counters = this.#countersOf(one, other, players)
-    const isFull = ({ name, most }: Counter) => (this.#counts.get(name) ?? 0) > most - ROUNDING
-    if (counters.some(isFull)) return false
+    const isFull = counters.some(
+      ({ name, most }) => (this.#counts.get(name) ?? 0) > most - ROUNDING
+    )
     for (const { name, adds } of counters)
-      this.#counts.set(name, (this.#counts.get(name) ?? 0) + adds)
-    for (const name of this.#counts.keys()) {
-      if (this.#counts.size <= MAX_COUNTS) break
-      this.#counts.delete(name)
-    }
-    return true
+      this.#set(name, (this.#counts.get(name) ?? 0) + (isFull ? 0 : adds))
+    return !isFull
+  }
+
+  #set(name: string, count: number): void {
+    this.#counts.delete(name) // to the end of the line
+    this.#counts.set(name, count)
+    if (this.#counts.size <= MAX_COUNTS) return
+    const [first] = this.#counts.keys()
+    this.#counts.delete(first)
   }
 
   /** Counts a match that a server before this one has kept. In the order in which they ended. */
   restore({ endedAtMs, winners, identities = [] }: MatchRecord): void {
-    const won = identities.map(({ name }) => winners.includes(name))
-    if (!won.includes(true)) return
+    const rated = identities.filter(isFirstOfAccount)
+    const won = rated.map(({ account }) =>
+      identities.some((one) => one.account === account && winners.includes(one.name))
+    )
     for (const [one, other] of decidedPairs(won))
-      this.take(identities[one], identities[other], won.length, dayOf(endedAtMs))
+      this.take(rated[one], rated[other], won.length, dayOf(endedAtMs))
   }
 
   #countersOf(one: Rated, other: Rated, players: number): Counter[] {

@@ -8,6 +8,7 @@ import { Accounts } from '../rules/accounts.ts'
 import { defineGame, gamesOf } from '../rules/game.ts'
 import { defaultLimits } from '../rules/limits.ts'
 import type { Session } from '../rules/session.ts'
+import { FIRST_SKILL } from '../rules/skills.ts'
 import { tokenKeyIn } from '../server/token-key.ts'
 import { keyOf } from '../wire/names.ts'
 import { AccountSigner, newPlayerId, TokenSigner } from '../wire/tokens.ts'
@@ -115,28 +116,30 @@ test('the name that an account played under last is its own, too', () => {
   expect(enter(table, 'Zoe').welcome).toMatchObject({ type: 'welcome' })
 })
 
+/** The last one to stay wins; others may come in. */
+const winsWhenLeft = defineGame({
+  name: 'last',
+  title: 'The last to stay',
+  players: { least: 2, most: 4 },
+  hz: 30,
+  settings: z.strictObject({}),
+  input: z.strictObject({}),
+  create: ({ players }) => players.map(() => true),
+  onInput: () => {},
+  onJoin: (state) => void state.push(true),
+  onLeave(state, player) {
+    state[player] = false
+  },
+  sharedView: (state) => [...state],
+  isOver(state) {
+    const places = state.map((stays) => (stays ? 1 : 2))
+    return places.filter((place) => place === 1).length > 1
+      ? undefined
+      : { places, scores: state.map(() => 0) }
+  }
+})
+
 test('whoever comes into a running match plays it under their own account', () => {
-  const winsWhenLeft = defineGame({
-    name: 'last',
-    title: 'The last to stay',
-    players: { least: 2, most: 4 },
-    hz: 30,
-    settings: z.strictObject({}),
-    input: z.strictObject({}),
-    create: ({ players }) => players.map(() => true),
-    onInput: () => {},
-    onJoin: (state) => void state.push(true),
-    onLeave(state, player) {
-      state[player] = false
-    },
-    sharedView: (state) => [...state],
-    isOver(state) {
-      const places = state.map((stays) => (stays ? 1 : 2))
-      return places.filter((place) => place === 1).length > 1
-        ? undefined
-        : { places, scores: state.map(() => 0) }
-    }
-  })
   const table = new Table({}, gamesOf(winsWhenLeft))
   const win = (name: string) => {
     const [ann, bob] = [table.player(`${name}'s Ann`), table.player(`${name}'s Bob`)]
@@ -162,6 +165,33 @@ test('whoever comes into a running match plays it under their own account', () =
   })
   table.lobby.leave(yves.session, table.nowMs)
   expect(enter(table, 'Yves').welcome).toMatchObject({ code: 'name-reserved' })
+})
+
+test('who comes back into a match under another name has one result', () => {
+  const table = new Table({}, gamesOf(winsWhenLeft))
+  const [ann, bob, cid] = ['Ann', 'Bob', 'Cid'].map((name) => enter(table, name))
+  for (const { session } of [ann, bob, cid]) {
+    table.do(session, { type: session === ann.session ? 'create' : 'join', room: 'Den' })
+    table.do(session, { type: 'ready' })
+  }
+  table.lobby.leave(ann.session, table.nowMs)
+  const back = enter(table, 'Zoe', ann.account)
+  table.do(back.session, { type: 'join', room: 'Den' })
+  for (const { session } of [bob, cid]) table.lobby.leave(session, table.nowMs)
+  const end = table.heard(back.session).at(-1)
+  expect(end).toMatchObject({ winners: ['Zoe'] })
+  const [{ identities = [], skills }] = table.kept
+  const own = identities.filter(({ key }) => key === keyOf('Ann'))
+  expect(own.map(({ name }) => name)).toEqual(['Ann', 'Zoe'])
+  const sum = own.reduce((total, { change = 0 }) => total + change, 0)
+  expect(own.map(({ name }) => skills.find((one) => one.name === name)?.skill)).toEqual([
+    FIRST_SKILL + sum,
+    FIRST_SKILL + sum
+  ])
+  expect(sum).toBe(16) // against each of two who were equal, half of 32 shared by two
+  table.do(back.session, { type: 'leave' })
+  table.do(back.session, { type: 'queue' })
+  expect(table.heard(back.session).at(-1)).toMatchObject({ skill: FIRST_SKILL + sum })
 })
 
 test('under another name the account goes on with its skill, and its first name stays its own', () => {

@@ -2,7 +2,7 @@
 import { expect, test } from 'vitest'
 import { system } from '../place.ts'
 import { defaultLimits } from '../rules/limits.ts'
-import { RatedPairs } from '../rules/rated-pairs.ts'
+import { MAX_COUNTS, RatedPairs } from '../rules/rated-pairs.ts'
 import type { Session } from '../rules/session.ts'
 import { FIRST_SKILL } from '../rules/skills.ts'
 import { newFolder } from './folder.ts'
@@ -74,6 +74,19 @@ test('another day is another count', () => {
   const taken = [pairs.take(a, b, 2, 1), pairs.take(b, a, 2, 1), pairs.take(a, c, 2, 1)]
   expect(taken).toEqual([true, false, true])
   expect(pairs.take(a, b, 2, 2)).toBe(true)
+})
+
+test('a count that is asked for stays, however many others there are', () => {
+  const pairs = new RatedPairs({ ratedPairsPerDay: 1, ratedPerAddressPerDay: 10 })
+  const [a, b] = ['a', 'b'].map((key) => ({ key }))
+  expect(pairs.take(a, b, 2, 1)).toBe(true)
+  let again = 0
+  for (let at = 0; at < MAX_COUNTS + 10; at++) {
+    pairs.take({ key: `${at}` }, { key: `of ${at}` }, 2, 1)
+    if (at % 100_000 === 0 && pairs.take(a, b, 2, 1)) again++
+  }
+  expect(again).toBe(0)
+  expect(pairs.take(a, b, 2, 1)).toBe(false)
 })
 
 const NOON = Date.UTC(2026, 10, 30, 12)
