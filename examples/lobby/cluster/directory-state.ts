@@ -25,12 +25,14 @@ import {
   type RoomClaim,
   type RoomClaimed
 } from './directory.ts'
-import { changesOf, type SkillChange } from './skill-changes.ts'
+import { changesOf, countsOf, type SkillChange } from './skill-changes.ts'
 
 /** Of a dead node's players, names are kept so long, for them to come back. */
 export const KEPT_AFTER_DEATH_MS = 30_000
 /** Of all nodes together; then the one that has not played for longest is forgotten. */
 export const MAX_CLUSTER_SKILLS = 10 * MAX_SKILLS
+/** Of one day: what comes then is counted by each node alone. */
+export const MAX_CLUSTER_COUNTS = 1_000_000
 /** A renewal says no more at once of which players are wanted; and as many rooms. */
 export const MAX_WANTED = 500
 
@@ -85,6 +87,8 @@ export class DirectoryState {
   #skills = new Map<string, { name: string; skill: number; atMs: number }>()
   #keys = new Map<string, string>()
   #owners = new Map<string, string>()
+  /** By days and names: see RatedPairs. */
+  #counts = new Map<number, Map<string, number>>()
   /** Of journals: the number of the last match. */
   #applied = new Map<string, number>()
   /** Of journals that are being restored: the sums that are in the skills, by keys. */
@@ -113,7 +117,7 @@ export class DirectoryState {
     this.#secret = undefined
     for (const map of [this.#players, this.#names, this.#rooms, this.#codes]) map.clear()
     for (const map of [this.#skills, this.#keys, this.#owners]) map.clear()
-    for (const map of [this.#applied, this.#restored]) map.clear()
+    for (const map of [this.#applied, this.#restored, this.#counts]) map.clear()
     this.startAnew(dateMs)
   }
 
@@ -431,9 +435,25 @@ export class DirectoryState {
         const { key, change, skill } = one
         this.#setSkill(one, change === undefined ? skill : this.#skillOf(key) + change)
       }
+      this.#count(record)
       this.#applied.set(journal, number)
     }
     return this.#applied.get(journal)
+  }
+
+  #count(record: MatchRecord): void {
+    const { day, counts } = countsOf(record)
+    if (counts.length === 0) return
+    const all = this.#counts.get(day) ?? new Map<string, number>()
+    this.#counts.set(day, all)
+    for (const before of this.#counts.keys()) if (before < day - 1) this.#counts.delete(before)
+    for (const [name, adds] of counts)
+      if (all.has(name) || all.size < MAX_CLUSTER_COUNTS) all.set(name, (all.get(name) ?? 0) + adds)
+  }
+
+  counts(self: NodeRef, day: number, names: readonly string[]): number[] {
+    this.#mustBeHere(self)
+    return names.map((name) => this.#counts.get(day)?.get(name) ?? 0)
   }
 
   restoreSkills(self: NodeRef, sums: readonly SkillSum[], end?: RestoredJournal): void {

@@ -303,6 +303,11 @@ export interface Directory {
    */
   recordMatches(first: number, records: readonly MatchRecord[]): Promise<number | undefined>
   /**
+   * What the matches of that day have added to these counts, see {@link MatchRecord.counts}, in the
+   * same order; 0 for what nobody has counted. Days before the last one are forgotten.
+   */
+  counts(day: number, names: readonly string[]): Promise<number[]>
+  /**
    * Some of the sums of this node's journal, as long as the directory knows nothing of it: it adds
    * up those of all journals. A later sum of a player stands for an earlier one, so all of it can
    * be repeated, by another process too. Ended by `end`; but if the directory lost its data

@@ -759,6 +759,14 @@ export class Front implements ClusterOutlet {
     this.#changed.add(room)
   }
 
+  wantCounts(day: number, names: readonly string[]): void {
+    this.#directoryNow.counts(day, names).then(
+      (counts) =>
+        this.#lobby.learnCounts(day, new Map(names.map((name, at) => [name, counts[at]]))),
+      (error) => this.#log.debug({ err: error }, 'who rated whom at other nodes is not known')
+    )
+  }
+
   said(line: RemoteLine): void {
     this.#directoryNow
       .say(line)

@@ -184,6 +184,10 @@ export class MemoryDirectory implements Directory {
     return this.#call('recordMatches', (state, self) => state.recordMatches(self, first, records))
   }
 
+  counts(day: number, names: readonly string[]) {
+    return this.#call('counts', (state, self) => state.counts(self, day, names))
+  }
+
   restoreSkills(sums: readonly SkillSum[], end?: RestoredJournal) {
     return this.#call('restoreSkills', (state, self) => state.restoreSkills(self, sums, end))
   }

@@ -26,7 +26,7 @@ import type {
 import { DirectoryError } from './directory.ts'
 import { type RedisCalls, RedisConnection } from './redis-connection.ts'
 import { SCRIPTS, type ScriptName } from './redis-scripts.ts'
-import { changesOf } from './skill-changes.ts'
+import { changesOf, countsOf } from './skill-changes.ts'
 
 export interface RedisDirectoryOptions {
   /** `redis://[user:password@]host[:port][/database]`, or `rediss://` with TLS. */
@@ -46,6 +46,7 @@ export interface RedisDirectoryOptions {
 /** In one call: each takes Redis some 40 µs, in which it answers nobody else. */
 const MAX_PLAYERS_A_CALL = 100
 const MAX_ROOMS_A_CALL = 500
+const MAX_COUNTS_A_CALL = 1_000
 
 const NO_LOAD: NodeLoad = { players: 0, rooms: 0, matches: 0, isDraining: false }
 
@@ -255,9 +256,20 @@ export class RedisDirectory implements Directory {
   }
 
   async recordMatches(first: number, records: readonly MatchRecord[]) {
-    const changes = records.map((record) => JSON.stringify(changesOf(record)))
+    const changes = records.map((record) =>
+      JSON.stringify({ changes: changesOf(record), ...countsOf(record) })
+    )
     const reply = (await this.#script('recordMatches', [first, ...changes])) as string | null
     return reply === null ? undefined : Number(reply)
+  }
+
+  async counts(day: number, names: readonly string[]) {
+    const counts: number[] = []
+    for (const part of partsOf(names, MAX_COUNTS_A_CALL)) {
+      const reply = (await this.#script('counts', [day, ...part])) as (string | null)[]
+      counts.push(...reply.map(Number))
+    }
+    return counts
   }
 
   async restoreSkills(sums: readonly SkillSum[], end?: RestoredJournal) {

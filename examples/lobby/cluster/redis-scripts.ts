@@ -13,15 +13,23 @@
 //   room:KEY         hash;  code:CODE  a key;  matchmakers  hash: game -> "EPOCH ID"
 //   skills           sorted set of keys;  played  the same by the last match
 //   who, at, keys, owners  hashes of results;  applied:JOURNAL  the number of the last one
+//   counts:DAY       hash: name -> how much has been rated today, see rated-pairs.ts
 //   restored:JOURNAL  hash: key -> sum that is in the skill already, until that number is there
 import { FIRST_SKILL } from '../rules/skills.ts'
-import { KEPT_AFTER_DEATH_MS, MAX_CLUSTER_SKILLS, MAX_WANTED } from './directory-state.ts'
+import {
+  KEPT_AFTER_DEATH_MS,
+  MAX_CLUSTER_COUNTS,
+  MAX_CLUSTER_SKILLS,
+  MAX_WANTED
+} from './directory-state.ts'
 
 /** Of a dead node, with each renewal of any node: so none of them blocks Redis for long. */
 const TIDIED_AT_ONCE = 200
 
 /** How long the number of a journal in memory stays after its node has died: it may come again. */
 const MEMORY_KEPT_MS = 24 * 60 * 60_000
+/** Of the counts of a day, after the last one: clocks may differ. */
+const COUNTS_KEPT_MS = 48 * 60 * 60_000
 
 /** Which node calls, and the arguments from here on. */
 const PRELUDE = `
@@ -223,6 +231,16 @@ local function setSkill(one, skill)
     call('HDEL', P .. 'owners', first)
     call('HDEL', P .. 'keys', owner)
   end
+end
+local function count(day, counts)
+  if #counts == 0 then return end
+  local key = P .. 'counts:' .. text(day)
+  for _, one in ipairs(counts) do
+    if call('HLEN', key) < ${MAX_CLUSTER_COUNTS} or call('HEXISTS', key, one[1]) == 1 then
+      call('HINCRBYFLOAT', key, one[1], tostring(one[2]))
+    end
+  end
+  call('PEXPIRE', key, ${COUNTS_KEPT_MS})
 end
 local journal = call('HGET', nodeKey(EPOCH), 'journal')
 local APPLIED = P .. 'applied:' .. journal
@@ -524,14 +542,20 @@ local applied = tonumber(call('GET', APPLIED) or '')
 if not applied then return false end
 for i = 2, #args do
   if first + i - 2 == applied + 1 then
-    for _, one in ipairs(cjson.decode(args[i])) do
+    local match = cjson.decode(args[i])
+    for _, one in ipairs(match.changes) do
       setSkill(one, one.change and skillOf(one.key) + one.change or one.skill)
     end
+    count(match.day, match.counts)
     applied = applied + 1
   end
 end
 call('SET', APPLIED, text(applied))
 return text(applied)
+`,
+
+  counts: `${PRELUDE}${MUST_BE_HERE}
+return call('HMGET', P .. 'counts:' .. args[1], unpack(args, 2))
 `,
 
   restoreSkills: `${PRELUDE}${MUST_BE_HERE}${SKILL_RULES}

@@ -1,4 +1,5 @@
 // What a match has changed: whose skill, and by how much. Pure.
+import { dayOf } from '../rules/rated-pairs.ts'
 import type { MatchRecord } from '../rules/records.ts'
 import { keyOf } from '../wire/names.ts'
 
@@ -14,6 +15,11 @@ export interface SkillChange {
   readonly skill: number
   /** Milliseconds since 1970: when the match ended. */
   readonly atMs: number
+}
+
+/** What it adds to which counts, on which day. */
+export function countsOf({ endedAtMs, counts = {} }: MatchRecord) {
+  return { day: dayOf(endedAtMs), counts: Object.entries(counts) }
 }
 
 /** None without a winner: such a match changes nothing, and makes nobody known. */

@@ -16,6 +16,8 @@ export interface ClusterOutlet {
   listingChanged(room: Room): void
   /** A line of the lobby's chat. The players of this node have it already. */
   said(line: RemoteLine): void
+  /** A match begins: {@link Lobby.learnCounts} is to get these counts of {@link RatedPairs}. */
+  wantCounts(day: number, names: readonly string[]): void
   /** Returns whether a group that belongs together plays at another node. */
   place(game: Game, players: readonly Player[]): boolean
 }

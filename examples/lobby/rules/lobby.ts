@@ -209,6 +209,7 @@ export class Lobby {
       changed: (room) => this.#changed(room),
       finished: this.#finish.bind(this),
       failed: (room, match, failure) => outlet.failed?.(room, match, failure),
+      playing: (room) => this.#askForCounts(room),
       newMatch: () => ({ number: ++this.#matches, seed: outlet.newSeed() }),
       randomBytes: outlet.randomBytes,
       mayStart: () => !this.#isDraining
@@ -986,12 +987,14 @@ export class Lobby {
     const day = dayOf(this.#outlet.dateMs())
     // Who left a match and came back under another name has one result all the same.
     const rated = identities.filter(isFirstOfAccount)
+    const counts: Record<string, number> = {}
     const before = rated.map(({ key }) => this.#skills.of(key))
     const changed = this.#skills.record(
       rated.map(({ key }) => key),
       identities.filter(({ name }) => result.winners.includes(name)).map(({ key }) => key),
       {
-        mayRate: (one, other) => this.#ratedPairs.take(rated[one], rated[other], rated.length, day),
+        mayRate: (one, other) =>
+          this.#ratedPairs.take(rated[one], rated[other], rated.length, day, counts),
         isNew: (at) => !this.#accounts.isKnown(rated[at].account)
       }
     )
@@ -1004,7 +1007,8 @@ export class Lobby {
       identities: identities.map((one) => {
         const at = rated.indexOf(one)
         return { ...one, change: at === -1 ? 0 : tenths(changed[at].skill - before[at]) }
-      })
+      }),
+      ...(this.#outlet.cluster === undefined ? {} : { counts })
     }
     if (result.winners.length > 0) {
       for (const [at, { name, account, key }] of identities.entries()) {
@@ -1013,6 +1017,22 @@ export class Lobby {
       }
     }
     this.#outlet.keep(record, (saved) => then({ skills, saved }))
+  }
+
+  /** Early enough: until the match ends, the others have said how often these have rated today. */
+  #askForCounts(room: Room): void {
+    const { cluster } = this.#outlet
+    if (cluster === undefined || room.options.isPractice) return
+    const players = [...room.contestants].map(([name, { account, block }]) => {
+      return { key: this.#accounts.keyFor(account, name), block }
+    })
+    const names = this.#ratedPairs.namesOf(players)
+    if (names.length > 0) cluster.wantCounts(dayOf(this.#outlet.dateMs()), names)
+  }
+
+  /** What all nodes have counted, of what {@link ClusterOutlet.wantCounts} has asked for. */
+  learnCounts(day: number, counts: ReadonlyMap<string, number>): void {
+    this.#ratedPairs.learn(day, counts)
   }
 
   /** Under which the player's skill and results are. */

@@ -54,18 +54,45 @@ export class RatedPairs {
 
   /**
    * Counts a result between these two, in a match of so many players, or returns false when one of
-   * their counts is full.
+   * their counts is full. `added` gets what it has added to each.
    */
-  take(one: Rated, other: Rated, players: number, day: number): boolean {
-    if (day !== this.#day) this.#counts.clear()
-    this.#day = day
+  take(
+    one: Rated,
+    other: Rated,
+    players: number,
+    day: number,
+    added: Record<string, number> = {}
+  ): boolean {
+    this.#begin(day)
     const counters = this.#countersOf(one, other, players)
     const isFull = counters.some(
       ({ name, most }) => (this.#counts.get(name) ?? 0) > most - ROUNDING
     )
-    for (const { name, adds } of counters)
+    for (const { name, adds } of counters) {
       this.#set(name, (this.#counts.get(name) ?? 0) + (isFull ? 0 : adds))
+      if (!isFull) added[name] = (added[name] ?? 0) + adds
+    }
     return !isFull
+  }
+
+  /** The names of all counts of those who play with each other. */
+  namesOf(players: readonly Rated[]): string[] {
+    const names = players.flatMap((one, at) =>
+      players.slice(0, at).flatMap((other) => this.#countersOf(one, other, players.length))
+    )
+    return [...new Set(names.map(({ name }) => name))]
+  }
+
+  /** What all nodes of a cluster have counted; what this one has may still be on its way there. */
+  learn(day: number, counts: ReadonlyMap<string, number>): void {
+    this.#begin(day)
+    for (const [name, count] of counts)
+      if (count > (this.#counts.get(name) ?? 0)) this.#set(name, count)
+  }
+
+  #begin(day: number): void {
+    if (day !== this.#day) this.#counts.clear()
+    this.#day = day
   }
 
   #set(name: string, count: number): void {

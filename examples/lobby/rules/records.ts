@@ -16,6 +16,8 @@ export interface MatchRecord {
    * address, or IPv6 /64, for {@link RatedPairs}. `change`: of the skill, by this match.
    */
   identities?: { name: string; account: string; key: string; block?: string; change?: number }[]
+  /** What it adds to the counts of {@link RatedPairs}, for the other nodes of a cluster. */
+  counts?: Record<string, number>
 }
 
 /** What the matches in a store have changed of a player's skill. */

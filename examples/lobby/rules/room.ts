@@ -47,6 +47,8 @@ export interface RoomOutlet {
   failed(room: Room, match: Match, failure: MatchFailure): void
   /** A number that no other match of this server has had, and a seed. */
   newMatch(): { number: number; seed: string }
+  /** A match begins, or somebody has come into it. */
+  playing(room: Room): void
   /** Nobody can guess them. */
   randomBytes(count: number): Buffer
   /** Whether matches may begin. */
@@ -601,6 +603,7 @@ export class Room {
   #start(nowMs: number): void {
     this.#startsMs = undefined
     this.#contestants = new Map([...this.#members].map((member) => [member.name, whoIs(member)]))
+    this.#outlet.playing(this)
     this.#match = new Match(
       {
         ...this.#outlet.newMatch(),
@@ -617,6 +620,7 @@ export class Room {
   /** Somebody comes into the running match: for everybody it has one player more. */
   #joinMatch(match: Match, player: Player, nowMs: number): void {
     this.#contestants.set(player.name, whoIs(player))
+    this.#outlet.playing(this)
     const events = match.join(player.name)
     this.#tell(matchStarted(match, nowMs))
     this.#happened(events)

@@ -812,6 +812,29 @@ describe.each(engines)('a directory in $name', ({ newEngine, why }) => {
     expect(await one.directory.recordMatches(0, [])).toBe(5)
   })
 
+  test('what matches add to counts of a day is known to all nodes, once', async () => {
+    const { engine, one, two } = await cluster('1', '2')
+    const day = 20_000
+    const of = (counts: Record<string, number>) => {
+      return { ...record({ Ann: 1 }), endedAtMs: day * 24 * 60 * 60_000 + 5, counts }
+    }
+    for (const { directory } of [one, two])
+      await directory.restoreSkills([], { applied: 0, players: 0 })
+    const name = 'ann\0bob'
+    await one.directory.recordMatches(1, [of({ [name]: 1, third: 1 / 3 })])
+    await one.directory.recordMatches(1, [of({ [name]: 1 })]) // repeated
+    await two.directory.recordMatches(1, [of({ [name]: 1, third: 1 / 3 })])
+    const [both, third, none] = await two.directory.counts(day, [name, 'third', 'none'])
+    expect([both, none]).toEqual([2, 0])
+    expect(third).toBeCloseTo(2 / 3, 6)
+    expect(await one.directory.counts(day + 1, [name])).toEqual([0])
+    expect(await one.directory.counts(day, [])).toEqual([])
+    await engine.restart(false)
+    await again(() => one.renew())
+    await one.directory.register({ self: one.self, ...nothing })
+    expect(await one.directory.counts(day, [name])).toEqual([0])
+  })
+
   test('commands are counted by kind', async () => {
     const { one } = await cluster('1')
     await one.directory.people(0, 1)

@@ -217,6 +217,7 @@ test('a group of a quick match that plays elsewhere begins when all are there', 
     roomGone: nothing,
     listingChanged: nothing,
     said: nothing,
+    wantCounts: nothing,
     place: (game, players) => {
       const seats = one.lobby.seatsOfGroup(game, players)
       moved = seats.map(([player, seat]) => ({ player, seat }))

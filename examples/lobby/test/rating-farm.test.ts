@@ -6,7 +6,8 @@ import { MAX_COUNTS, RatedPairs } from '../rules/rated-pairs.ts'
 import type { Session } from '../rules/session.ts'
 import { FIRST_SKILL } from '../rules/skills.ts'
 import { newFolder } from './folder.ts'
-import { openLobby, Person } from './person.ts'
+import { openCluster } from './node-cluster.ts'
+import { openLobby, Person, until } from './person.ts'
 import { Table } from './table.ts'
 
 const FARM = '203.0.113.7'
@@ -87,6 +88,37 @@ test('a count that is asked for stays, however many others there are', () => {
   }
   expect(again).toBe(0)
   expect(pairs.take(a, b, 2, 1)).toBe(false)
+})
+
+test('the nodes of a cluster count together', async () => {
+  const { engine, nodes } = await openCluster(2, { ratedPairsPerDay: 1 })
+  const skills: number[] = []
+  let tokens: string[] = []
+  for (const node of nodes) {
+    const people: Person[] = []
+    for (const [at, name] of ['Ann', 'Bob'].entries()) {
+      const person = await Person.arrive(node)
+      person.send({ type: 'name', name, account: tokens[at] })
+      await person.next('welcome')
+      person.send({ type: at === 0 ? 'create' : 'join', room: 'Den' })
+      await person.next('joined')
+      people.push(person)
+    }
+    const [ann, bob] = people
+    tokens = people.map((each) => each.all('welcome')[0].account)
+    for (const each of people) each.send({ type: 'ready' })
+    await bob.next('state')
+    bob.send({ type: 'leave' })
+    skills.push((await ann.next('match-ended')).skills[0].skill)
+    for (const each of people) each.send({ type: 'sign-out' })
+    for (const each of people) await each.next('signed-out')
+    await until('its result is brought', () => {
+      const { node: id = '', epoch = 0 } = node.figures.cluster ?? {}
+      return engine.state.leaders({ id, epoch }, 1).players === 2
+    })
+  }
+  expect(skills[0]).toBeGreaterThan(FIRST_SKILL)
+  expect(skills[1]).toBe(skills[0])
 })
 
 const NOON = Date.UTC(2026, 10, 30, 12)
