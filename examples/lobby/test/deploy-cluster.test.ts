@@ -11,7 +11,13 @@ import type { Container, Service } from 'kubernetes-types/core/v1.js'
 import ts from 'typescript'
 import { expect, test } from 'vitest'
 import { parse, parseAllDocuments } from 'yaml'
+import { MAX_CLUSTER_SKILLS } from '../cluster/directory-state.ts'
 import { settingFlags } from '../server/settings.ts'
+
+/** Of Redis' memory, rounded up; measured by `npm run load:directory`. */
+const BYTES_A_SKILL = 700
+const BYTES_A_PLAYER = 850
+const GIB = 2 ** 30
 
 /** It has the schema of the Compose specification, without types. */
 const compose = createRequire(import.meta.url)('composeverter') as {
@@ -278,6 +284,14 @@ test('Redis keeps an append-only file on a volume, and throws nothing away', () 
     const text = args.join(' ')
     expect(text).toContain('--appendonly yes')
     expect(text).toContain('--maxmemory-policy noeviction')
+  }
+  // And so it must have room for the most that the lobby ever keeps: see docs/scaling.md
+  const skillsBytes = MAX_CLUSTER_SKILLS * BYTES_A_SKILL
+  const limitBytes = Number(/^(\d+)Gi$/.exec(String(container.resources.limits?.memory))?.[1]) * GIB
+  for (const args of [command, container.args]) {
+    const memoryBytes = Number(/--maxmemory (\d+)gb/.exec(args.join(' '))?.[1]) * GIB
+    expect(memoryBytes).toBeGreaterThan(skillsBytes + 100_000 * BYTES_A_PLAYER)
+    expect(limitBytes).toBeGreaterThanOrEqual(2 * memoryBytes)
   }
   expect(volumes).toEqual(['redis:/data'])
   expect(volumeClaimTemplates[0].metadata.name).toBe('data')
