@@ -1,15 +1,18 @@
-// Two lobbies by the command and a real redis-server: one lobby.
+// Two lobbies by the command and a real redis-server: one lobby, also in two browsers.
 import { spawn } from 'node:child_process'
 import { fileURLToPath } from 'node:url'
-import { expect, onTestFinished, test } from 'vitest'
+import { afterAll, expect, onTestFinished, test } from 'vitest'
+import { closeBrowser, Visitor, whyNoBrowser } from './browser.ts'
 import { untilListed } from './node-cluster.ts'
 import { Person, until } from './person.ts'
 import { startRedis, whyNoRedis } from './redis.ts'
 
 const root = fileURLToPath(new URL('../../..', import.meta.url))
 
-/** A lobby that has started; its port. */
-async function command(...args: string[]): Promise<{ port: number }> {
+afterAll(closeBrowser)
+
+/** A lobby that has started; its ports. */
+async function command(...args: string[]): Promise<{ port: number; webPort: number }> {
   const ports = ['--port', '0', '--udp-port', '0', '--web-port', '0', '--operator-port', '0']
   const lobby = spawn(
     process.execPath,
@@ -21,9 +24,10 @@ async function command(...args: string[]): Promise<{ port: number }> {
   lobby.stdout.on('data', (data) => {
     output += data
   })
-  const opened = () => /open on 127\.0\.0\.1:(\d+)/.exec(output)
+  const opened = () => /open on 127\.0\.0\.1:(\d+).*browser:\s+http:\S+?:(\d+)/is.exec(output)
   await until('the lobby is open', () => opened() !== null || lobby.exitCode !== null)
-  return { port: Number(opened()?.[1]) }
+  const [, port, webPort] = opened() ?? []
+  return { port: Number(port), webPort: Number(webPort) }
 }
 
 /** A node has names to give away as soon as the cluster has settled. */
@@ -64,5 +68,39 @@ test.skipIf(whyNoRedis !== undefined)(
       await each.next('state')
       expect(await each.next('match-ended')).toMatchObject({ saved: true })
     }
+  }
+)
+
+test.skipIf(whyNoRedis !== undefined || whyNoBrowser !== undefined)(
+  'two commands with one Redis are one lobby in two browsers: list, chat, a match, the same result',
+  async () => {
+    const redis = await startRedis()
+    onTestFinished(() => redis.stop())
+    const options = ['--cluster', redis.url, '--coin-arena.match-ms', '1000', '--countdown-ms', '0']
+    const nodes = await Promise.all([
+      command(...options, '--node', 'one'),
+      command(...options, '--node', 'two')
+    ])
+    // Each gives names away as soon as the cluster has settled.
+    for (const [at, node] of nodes.entries()) await signIn(node, `First ${at}`)
+    const [ann, bob] = await Promise.all([
+      Visitor.signIn(nodes[0].webPort, 'Ann'),
+      Visitor.signIn(nodes[1].webPort, 'Bob')
+    ])
+    await ann.say('lobby', 'hello from one')
+    await bob.sees('#lobby-chat li', 'Ann hello from one')
+    await ann.createRoom('Den')
+    await bob.press('Join Den')
+    await bob.isIn('Den')
+    await ann.sees('.seat', 'Bob')
+    await bob.say('room', 'hello from two')
+    await ann.sees('#room-chat li', 'Bob hello from two')
+    for (const each of [ann, bob]) await each.press('I am ready')
+    const endOf = (each: Visitor) => each.heard.find(({ type }) => type === 'match-ended')
+    for (const each of [ann, bob])
+      await until('the match has ended', () => endOf(each) !== undefined)
+    expect(endOf(bob)).toEqual(endOf(ann))
+    expect(endOf(ann)).toMatchObject({ saved: true })
+    for (const each of [ann, bob]) each.complainsOfNothing()
   }
 )
