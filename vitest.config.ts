@@ -14,7 +14,7 @@ const sameEverywhere = [
   'examples/lobby/**/{browser,web-page,monitor,monitor-actions,monitor-nodes}.test.ts',
   'examples/lobby/test/{seeds,simulated-nodes,unions}.test.ts',
   'examples/lobby/test/{directory,front,lease,redis-directory,deploy-cluster}.test.ts',
-  'examples/lobby/test/cluster-{command,seeds}.test.ts'
+  'examples/lobby/test/{cluster-command,cluster-seeds,growth}.test.ts'
 ]
 const neverHere = ['**/node_modules/**', 'test/faults/**', ofTheOtherSystem]
 

@@ -1,5 +1,5 @@
 // Where a server or its bots run: whose pollers, whose time and whose chance. This one is the
-// system's; tests have a host of a simulated network instead (test/simulated-place.ts). Contains no
+// system's; tests have a host of a simulated network instead (load/simulated-place.ts). Contains no
 // rules.
 import { randomBytes } from 'node:crypto'
 import { Poller, type PollerOptions } from 'pollport'

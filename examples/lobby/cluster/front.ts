@@ -59,9 +59,11 @@ export interface FrontHub {
 
 /** Frames of one client that wait while a command of it is with the directory. */
 const MAX_WAITING = 64
-/** How often presences and passports are looked at, and listings are published. */
+/** How often presences and passports are looked at. */
 const LOOK_EVERY_MS = 1_000
 const PUBLISH_EVERY_MS = 250
+/** Changes of lists that a node gets a second: each of the others publishes more seldom so. */
+const LISTINGS_A_SECOND = 100
 /** How often a player that another node has is asked for before its client gets a refusal. */
 const TAKE_TRIES = 12
 const TAKE_EVERY_MS = 500
@@ -152,7 +154,7 @@ export class Front implements ClusterOutlet {
       this.#lookAtPlayers()
     })
     this.#publish = place.alarm(() => {
-      this.#publish.set(PUBLISH_EVERY_MS)
+      this.#publish.set(publishEveryMs(this.#nodes.length))
       void this.#publishListings()
     })
   }
@@ -1128,6 +1130,11 @@ export class Front implements ClusterOutlet {
   #refuse(session: Session, reason: Refusal): void {
     if (this.#hubNow.has(session)) this.#hubNow.tell(session, reason.toMessage())
   }
+}
+
+/** Of so many nodes, each publishes its listings so often; all together that often to each. */
+export function publishEveryMs(nodes: number): number {
+  return Math.max(PUBLISH_EVERY_MS, (nodes * 1_000) / LISTINGS_A_SECOND)
 }
 
 function nameOf({ id, epoch }: NodeRef): string {

@@ -19,6 +19,9 @@ import {
 } from './directory.ts'
 import { DirectoryState } from './directory-state.ts'
 
+/** How often it looks at all players and rooms for those of dead nodes. */
+const TIDY_EVERY_MS = 1_000
+
 export interface MemoryEngineOptions {
   /** There and back, and half of it there. Default: 1 to 3. */
   latencyMs?: { min: number; max: number }
@@ -36,6 +39,7 @@ export class MemoryEngine {
   readonly options: Required<MemoryEngineOptions>
   readonly directories = new Set<MemoryDirectory>()
   readonly #place: Place
+  #tidiedMs = Number.NEGATIVE_INFINITY
 
   /** `place`: its clock, and its randomness. */
   constructor(place: Place, options: MemoryEngineOptions = {}) {
@@ -60,9 +64,12 @@ export class MemoryEngine {
     this.state.loseData(this.#place.dateMs())
   }
 
-  /** Milliseconds of the engine's clock. */
-  nowMs(): number {
-    return this.#place.nowMs()
+  /** Now and then, and not at all while nobody renews. */
+  tidy(): void {
+    const nowMs = this.#place.nowMs()
+    if (nowMs < this.#tidiedMs + TIDY_EVERY_MS) return
+    this.#tidiedMs = nowMs
+    this.state.tidy(nowMs)
   }
 }
 
@@ -93,7 +100,7 @@ export class MemoryDirectory implements Directory {
 
   renew(request: RenewalRequest) {
     return this.#call('renew', (state, self) => {
-      state.tidy(this.#engine.nowMs())
+      this.#engine.tidy()
       return state.renew(self, request)
     })
   }

@@ -12,13 +12,13 @@ import type {
 import { Fleet, type Member } from '../bots/fleet.ts'
 import type { Directory, DirectoryEvents } from '../cluster/directory.ts'
 import { type MemoryDirectory, MemoryEngine } from '../cluster/memory-directory.ts'
+import { placeOf } from '../load/simulated-place.ts'
 import type { Store } from '../rules/records.ts'
 import { defaultSettings, type Settings } from '../server/config.ts'
 import { LobbyServer } from '../server/server.ts'
 import { memoryStore } from '../server/store.ts'
 import { keyOf } from '../wire/names.ts'
 import { ClusterGuest, type GuestsSeen, type MatchEnd } from './cluster-guest.ts'
-import { placeOf } from './simulated-place.ts'
 import { Stoppable } from './stoppable.ts'
 
 export const NODES = ['10.0.0.1', '10.0.0.2', '10.0.0.3', '10.0.0.4', '10.0.0.5']

@@ -1,7 +1,7 @@
 // A process of a simulated host that can be stopped for a while.
 import type { SimulatedHost } from 'pollport/simulation'
+import { placeOf } from '../load/simulated-place.ts'
 import type { Alarm, Place } from '../place.ts'
-import { placeOf } from './simulated-place.ts'
 
 /** A process that can be stopped, as by SIGSTOP: it does nothing then, and much afterwards. */
 export class Stoppable {
