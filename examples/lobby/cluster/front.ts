@@ -779,6 +779,7 @@ export class Front implements ClusterOutlet {
 
   /** All living nodes, after each renewal. Lists have new numbers in each generation. */
   setNodes(nodes: readonly NodeInfo[], isNewGeneration = false): void {
+    const before = new Map(this.#nodes.map((node) => [nameOf(node), node.listingSeq]))
     this.#nodes = nodes
     this.#sentTo.clear()
     if (isNewGeneration) this.#listingSeqs.clear()
@@ -791,8 +792,9 @@ export class Front implements ClusterOutlet {
     }
     for (const node of nodes) {
       if (isSameNode(node, this.self)) continue
-      if (node.listingSeq > (this.#listingSeqs.get(nameOf(node)) ?? 0))
-        void this.#readListings(node)
+      // A change since the last renewal may still be on its way: that is no gap yet.
+      const due = before.get(nameOf(node)) ?? node.listingSeq
+      if (due > (this.#listingSeqs.get(nameOf(node)) ?? 0)) void this.#readListings(node)
     }
     void this.#retry()
   }

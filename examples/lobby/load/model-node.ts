@@ -189,11 +189,15 @@ export class ModelNode {
       beforeSpeaking: async () => {},
       onRenewed: (nodes) => {
         count(seen.renewals, nodes)
+        // As the front does: what a node had a renewal ago must have come.
+        const before = new Map(this.#nodes.map(({ epoch, listingSeq }) => [epoch, listingSeq]))
         this.#nodes = nodes
         this.links?.setNodes(nodes)
-        for (const { id, epoch, listingSeq } of nodes)
-          if (epoch !== this.#self?.epoch && listingSeq > (this.#listingSeqs.get(id) ?? 0))
+        for (const { id, epoch, listingSeq } of nodes) {
+          const due = before.get(epoch) ?? listingSeq
+          if (epoch !== this.#self?.epoch && due > (this.#listingSeqs.get(id) ?? 0))
             void this.#readList({ id, epoch })
+        }
       },
       onLost: () => {},
       onWanted: () => {},
