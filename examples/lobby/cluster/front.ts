@@ -110,6 +110,9 @@ export class Front implements ClusterOutlet {
   /** Of each node: the number of the last change of its list that is in ours. */
   readonly #listingSeqs = new Map<string, number>()
   readonly #readingListings = new Set<string>()
+  /** Whose lists are to be read, one after the other. */
+  readonly #unread = new Map<string, NodeRef>()
+  #isReading = false
   /** Players sent to nodes since those have said how many they have. */
   readonly #sentTo = new Map<string, number>()
   /** Sessions whose last command is with the directory, and the frames that wait for it. */
@@ -794,8 +797,9 @@ export class Front implements ClusterOutlet {
       if (isSameNode(node, this.self)) continue
       // A change since the last renewal may still be on its way: that is no gap yet.
       const due = before.get(nameOf(node)) ?? node.listingSeq
-      if (due > (this.#listingSeqs.get(nameOf(node)) ?? 0)) void this.#readListings(node)
+      if (due > (this.#listingSeqs.get(nameOf(node)) ?? 0)) this.#unread.set(nameOf(node), node)
     }
+    void this.#readUnread()
     void this.#retry()
   }
 
@@ -888,6 +892,7 @@ export class Front implements ClusterOutlet {
     this.#strays.clear()
     for (const name of this.#lobby.elsewhere.nodes) this.#lobby.elsewhere.forget(name)
     this.#listingSeqs.clear()
+    this.#unread.clear()
   }
 
   // ---- Inside ----
@@ -1107,14 +1112,30 @@ export class Front implements ClusterOutlet {
     if (this.#readingListings.has(name)) return // the next renewal finds what is missing
     const last = this.#listingSeqs.get(name) ?? 0
     if (seq <= last) return
-    if (seq > last + 1) return void this.#readListings(node)
+    if (seq > last + 1) {
+      this.#unread.set(name, node)
+      return void this.#readUnread()
+    }
     this.#listingSeqs.set(name, seq)
     this.#lobby.elsewhere.change(name, changed, gone)
   }
 
+  /**
+   * All nodes do so when the directory has started anew, each for all others: at once it would be
+   * more than the directory answers in time, also to renewals.
+   */
+  async #readUnread(): Promise<void> {
+    if (this.#isReading) return
+    this.#isReading = true
+    for (const [name, node] of this.#unread) {
+      this.#unread.delete(name)
+      await this.#readListings(node)
+    }
+    this.#isReading = false
+  }
+
   async #readListings(node: NodeRef): Promise<void> {
     const name = nameOf(node)
-    if (this.#readingListings.has(name)) return
     this.#readingListings.add(name)
     try {
       const { seq, rooms } = await this.#directoryNow.listings(node)

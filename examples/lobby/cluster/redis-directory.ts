@@ -43,9 +43,12 @@ export interface RedisDirectoryOptions {
   onProblem?(error: Error): void
 }
 
-/** In one call: each takes Redis some 40 µs, in which it answers nobody else. */
-const MAX_PLAYERS_A_CALL = 100
-const MAX_ROOMS_A_CALL = 500
+/**
+ * In one call: each takes Redis some 40 µs, in which it answers nobody else. After a restart a
+ * hundred nodes register at once, so that each waits for a call of each of the others.
+ */
+const MAX_PLAYERS_A_CALL = 25
+const MAX_ROOMS_A_CALL = 50
 const MAX_COUNTS_A_CALL = 1_000
 
 const NO_LOAD: NodeLoad = { players: 0, rooms: 0, matches: 0, isDraining: false }

@@ -295,3 +295,45 @@ test('a room of a quick match is claimed again when the first claim has failed',
   await renewAll()
   expect(find()).toEqual(one.self)
 })
+
+/** Whole lists that it reads from now on: all of them, and the most at the same time. */
+function lookAtReads({ directory }: FrontNode): { count: number; most: number } {
+  const reads = { count: 0, most: 0 }
+  let open = 0
+  const listings = directory.listings.bind(directory)
+  directory.listings = async (node) => {
+    reads.count++
+    reads.most = Math.max(reads.most, ++open)
+    return await listings(node).finally(() => open--)
+  }
+  return reads
+}
+
+test('a directory that has started anew is asked for one list after the other', async () => {
+  const { nodes, one, clock } = await frontNodes(6)
+  for (const [at, node] of nodes.entries())
+    await node.do(await node.signIn(`Host ${at}`), { type: 'create', room: `Den ${at}` })
+  await clock.pass(1_000)
+  await one.renew()
+  const reads = lookAtReads(one)
+  one.front.setNodes(one.front.nodes, true)
+  await clock.pass(100)
+  expect(reads).toEqual({ count: 5, most: 1 })
+})
+
+test('a change that comes later than a renewal says is no gap; one that never comes is', async () => {
+  const { one, two, clock } = await frontNodes(2)
+  await two.do(await two.signIn('Host'), { type: 'create', room: 'Den' })
+  await clock.pass(1_000)
+  await one.renew()
+  const reads = lookAtReads(one)
+  const ahead = one.front.nodes.map((node) => {
+    return { ...node, listingSeq: node.listingSeq + (node.id === 'n2' ? 1 : 0) }
+  })
+  one.front.setNodes(ahead)
+  await clock.pass(100)
+  expect(reads.count).toBe(0)
+  one.front.setNodes(ahead)
+  await clock.pass(100)
+  expect(reads.count).toBe(1)
+})
