@@ -68,6 +68,8 @@ const readmeRows = [
   'udp-echo, 64 bytes',
   'ws-echo, 64 bytes on 1,000 connections',
   'http-hello, 50 connections',
+  'http-hello, 50 connections, Express over serve()',
+  'http-hello, 50 connections, Fastify over serve()',
   'http-hello, 50 connections, each for one request',
   'idle-memory, 15,000 connections',
   'tick, 60 Hz'
@@ -112,9 +114,10 @@ function shownQuestions(report: Report): QuestionReport[] {
 function summaries(report: Report): string[][] {
   return shownQuestions(report).flatMap((question) => {
     const variants = [...new Set(question.rows.map((row) => row.variant))]
-    return variants
-      .map((variant) => summary(question, variant))
-      .filter((line) => line !== undefined)
+    return variants.flatMap((variant) => {
+      const own = new Set(goalsOf(question, variant).map(ownOf))
+      return [...own].flatMap((one, at) => summary(question, variant, one, at > 0) ?? [])
+    })
   })
 }
 
@@ -133,19 +136,36 @@ function originOf({ date, command, machine }: Report): string {
   return `${date} by \`${command}\`: ${processor}, ${cores} cores, Linux ${kernel}, Node ${node}, Bun ${bun}, ${compiler}`
 }
 
-/** One line of the pages' tables, or nothing for a variant without pollport's promise. */
-function summary(question: QuestionReport, variant: string): string[] | undefined {
-  const goals = question.goals.filter((goal) => goal.variant === variant)
-  const ofVariant = question.rows.filter((row) => row.variant === variant)
-  const own = goals[0]?.of ?? 'Poller'
-  const row = ofVariant.find((candidate) => candidate.competitor === own)
-  if (row === undefined || goals.length === 0) return undefined
+function goalsOf(question: QuestionReport, variant: string): GoalReport[] {
+  return question.goals.filter((goal) => goal.variant === variant)
+}
+
+/** Which row of pollport's has promised it. */
+function ownOf({ of = 'Poller' }: GoalReport): string {
+  return of
+}
+
+/** The same framework on Node's own listen(). */
+function peersOf(own: string): string[] {
+  return own.endsWith(' over serve()') ? [own.replace('serve()', 'net')] : []
+}
+
+/** What one row of pollport's has promised, as one line of the pages' tables. */
+function summary(
+  question: QuestionReport,
+  variant: string,
+  own: string,
+  isNamed: boolean
+): [string[]] | undefined {
+  const goals = goalsOf(question, variant).filter((goal) => ownOf(goal) === own)
+  const row = find(question.rows, variant, own)
+  if (row === undefined) return undefined
   const figure = goals[0].figure
-  return [
-    `${question.name}, ${variant}`,
+  const line = [
+    `${question.name}, ${variant}${isNamed ? `, ${own}` : ''}`,
     row.median[figure] === undefined ? NONE : withUnit(figure, row.median[figure]),
     ratio(row, ['C'], question, figure),
-    ratio(row, nodesOwn, question, figure),
+    ratio(row, [...peersOf(own), ...nodesOwn], question, figure),
     ratio(row, ['Bun'], question, figure),
     goals
       .map((goal) => {
@@ -154,6 +174,7 @@ function summary(question: QuestionReport, variant: string): string[] | undefine
       })
       .join('<br>')
   ]
+  return [line]
 }
 
 /** What was promised; `shown` is the figure that a row has for itself, and needs no name. */

@@ -43,7 +43,7 @@ export const question: Question = {
   ],
   figure: 'cpuUs',
   columns: ['perSecond', 'p50Us', 'p99Us', 'p999Us'],
-  goals: goalsOf('http'),
+  goals: ['http', 'Express', 'Fastify'].flatMap(goalsOf),
   full: { rounds: 5, warmUpSeconds: 1.5, seconds: 2 },
   quick: { rounds: 2, warmUpSeconds: 1, seconds: 1 }
 }
