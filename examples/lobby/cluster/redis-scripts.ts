@@ -167,7 +167,7 @@ local function place(player)
   local moves, known = tonumber(player.moves), tonumber(before.moves)
   local isStill = moves == known and isOwn(before) and before.free ~= '1'
   if moves <= known and not isStill and (isOwned(before) or moves < known) then return false end
-  -- Most calls say of a player that stays here where it is now: a third of the work.
+  -- Most calls say of a player that stays here where it is now.
   if isStill and not isRegistering and before.name == player.name
       and before.account == player.account then
     call('HSET', P .. 'player:' .. player.id, 'serial', player.serial, 'where', player.where)
