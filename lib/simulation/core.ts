@@ -19,6 +19,8 @@ export interface Core {
   /** Tells later whether the host has not crashed since. */
   lifeOf(host: SimulatedHost): () => boolean
   onCrash(host: SimulatedHost): void
+  onPause(host: SimulatedHost): void
+  onResume(host: SimulatedHost): void
   /** A program did something or may go on, so that more may come of it in this moment. */
   stir(by: SimulatedHost | undefined): void
   /** `backend`, whose loop waits, has something to report or its time is over. */

@@ -86,6 +86,9 @@ export class SimulatedHost {
   #programs: (() => unknown)[] = []
   #nextPort = FIRST_EPHEMERAL
   #isUp = true
+  #isPaused = false
+  /** Sleeps that were over while it was paused. */
+  readonly #overslept: (() => void)[] = []
 
   /** @internal */
   constructor(core: Core, addresses: readonly string[], link: LinkOptions, number: number) {
@@ -101,6 +104,11 @@ export class SimulatedHost {
   /** Whether it has not crashed, or has been started again. */
   get isUp(): boolean {
     return this.#isUp
+  }
+
+  /** Whether its programs stand still: see {@link SimulatedHost.pause}. */
+  get isPaused(): boolean {
+    return this.#isPaused
   }
 
   /** Milliseconds of virtual time: what a program in the simulation uses as its clock. */
@@ -145,6 +153,7 @@ export class SimulatedHost {
     return new Promise((resolve) => {
       const wakeUp = () => {
         if (!isAlive()) return
+        if (this.#isPaused) return void this.#overslept.push(wakeUp)
         this.#core.stir(this)
         resolve()
       }
@@ -159,6 +168,8 @@ export class SimulatedHost {
   crash(): void {
     if (!this.#isUp) return
     this.#isUp = false
+    this.#isPaused = false
+    this.#overslept.length = 0
     this.#core.onCrash(this)
     for (const backend of this.#backends) backend.die()
     this.#backends.clear()
@@ -180,6 +191,43 @@ export class SimulatedHost {
     this.#isUp = true
     this.#programs = program === undefined ? [] : [callback(program, 'program')]
     if (program !== undefined) this.#core.start(this, program)
+  }
+
+  /**
+   * Its programs stand still, as after SIGSTOP, or while a virtual machine is moved: no timer,
+   * event or sleep reaches them before {@link SimulatedHost.resume}. Virtual time goes on, and so
+   * does what a system does without its programs: connections are accepted up to the backlog, and
+   * what arrives is acknowledged and kept, until the receive buffers are full. Does nothing to a
+   * host that has crashed; a crash ends it.
+   * @example
+   * ```ts
+   * import { SimulatedNetwork } from 'pollport/simulation'
+   *
+   * const network = new SimulatedNetwork({ seed: 1 })
+   * const host = network.host('10.0.0.1')
+   * host.run(async () => {
+   *   await host.sleep(10)
+   *   console.log(network.now)
+   * })
+   * await network.run({ untilMs: 5 })
+   * host.pause()
+   * await network.run({ untilMs: 3000 })
+   * host.resume()
+   * await network.run({ untilMs: 4000 }) // 3000
+   * ```
+   */
+  pause(): void {
+    if (!this.#isUp || this.#isPaused) return
+    this.#isPaused = true
+    this.#core.onPause(this)
+  }
+
+  /** Its programs go on, with all that they have missed since {@link SimulatedHost.pause}. */
+  resume(): void {
+    if (!this.#isPaused) return
+    this.#isPaused = false
+    for (const wakeUp of this.#overslept.splice(0)) wakeUp()
+    this.#core.onResume(this)
   }
 
   /** @internal With all programs that it ran before. */

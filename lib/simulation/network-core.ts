@@ -26,8 +26,14 @@ const MOMENTS_WITHOUT_TURN = 256
 const MOST_REAL_TURNS = 1_000_000
 
 /** What the trace says of a host, or of a packet. */
-const TRACE = { start: 1, run: 2, crash: 3, delivered: 4, lost: 5 } as const
+const TRACE = { start: 1, run: 2, crash: 3, delivered: 4, lost: 5, pause: 6, resume: 7 } as const
 const PROTOCOL_NUMBER = { tcp: 6, udp: 17, unreachable: 1 } as const
+
+/** A program that is about to run. */
+interface Starting {
+  readonly host: SimulatedHost
+  readonly program: () => unknown
+}
 
 export class NetworkCore implements Core {
   readonly seed: number
@@ -39,8 +45,11 @@ export class NetworkCore implements Core {
   readonly #order: SeededRandom
   readonly #rules: ((packet: Packet) => Verdict)[] = []
   readonly #lives = new Map<SimulatedHost, object>()
-  readonly #starting: { host: SimulatedHost; program: () => unknown }[] = []
+  readonly #starting: Starting[] = []
   readonly #due: SimulatedBackend[] = []
+  /** The same of hosts that are paused. */
+  readonly #heldStarts: Starting[] = []
+  readonly #held: SimulatedBackend[] = []
   readonly #trace = new TraceHash()
   packets = 0
   #hosts = 0
@@ -78,7 +87,8 @@ export class NetworkCore implements Core {
     this.stir(backend.host)
     if (backend.isDue) return
     backend.isDue = true
-    this.#due.push(backend)
+    const list = backend.host.isPaused ? this.#held : this.#due
+    list.push(backend)
   }
 
   // ---- Hosts ----
@@ -107,20 +117,27 @@ export class NetworkCore implements Core {
   onCrash(host: SimulatedHost): void {
     this.#traceHost(TRACE.crash, host)
     this.#lives.set(host, {})
-    this.#keepDue((backend) => backend.host !== host)
-    const stays = this.#starting.filter((one) => one.host !== host)
-    this.#starting.splice(0, this.#starting.length, ...stays)
+    for (const list of [this.#due, this.#held])
+      for (const backend of takenOf(list, host)) backend.isDue = false
+    for (const list of [this.#starting, this.#heldStarts]) takenOf(list, host)
   }
 
-  #keepDue(stays: (backend: SimulatedBackend) => boolean): void {
-    const due = this.#due.splice(0)
-    for (const backend of due)
-      if (stays(backend)) this.#due.push(backend)
-      else backend.isDue = false
+  onPause(host: SimulatedHost): void {
+    this.#traceHost(TRACE.pause, host)
+    this.#held.push(...takenOf(this.#due, host))
+    this.#heldStarts.push(...takenOf(this.#starting, host))
+  }
+
+  onResume(host: SimulatedHost): void {
+    this.#traceHost(TRACE.resume, host)
+    this.#due.push(...takenOf(this.#held, host))
+    this.#starting.push(...takenOf(this.#heldStarts, host))
+    this.stir(host)
   }
 
   start(host: SimulatedHost, program: () => unknown): void {
-    this.#starting.push({ host, program })
+    const list = host.isPaused ? this.#heldStarts : this.#starting
+    list.push({ host, program })
     this.stir(host)
   }
 
@@ -329,7 +346,7 @@ export class NetworkCore implements Core {
     backend.goOn()
   }
 
-  #begin({ host, program }: { host: SimulatedHost; program: () => unknown }): void {
+  #begin({ host, program }: Starting): void {
     const isAlive = this.lifeOf(host)
     const fail = (error: unknown) => {
       this.stir(host)
@@ -377,6 +394,13 @@ export class NetworkCore implements Core {
     this.#trace.add(steps)
     this.#trace.add(Math.floor(steps / 2 ** 32) * 8 + what)
   }
+}
+
+/** Takes what is of that host out of a list. */
+function takenOf<T extends { readonly host: SimulatedHost }>(list: T[], host: SimulatedHost): T[] {
+  const all = list.splice(0)
+  list.push(...all.filter((one) => one.host !== host))
+  return all.filter((one) => one.host === host)
 }
 
 function endless(): Error {
