@@ -71,6 +71,10 @@ export class MemoryEngine {
     this.#tidiedMs = nowMs
     this.state.tidy(nowMs)
   }
+
+  after(ms: number, callback: () => void): void {
+    this.#place.alarm(callback).set(Math.max(ms, 0))
+  }
 }
 
 export class MemoryDirectory implements Directory {
@@ -232,7 +236,8 @@ export class MemoryDirectory implements Directory {
         this.#after(nowMs + timeoutMs - this.#place.nowMs(), () =>
           reject(new DirectoryError('away', 'the directory does not answer'))
         )
-      this.#after(this.#arrivesMs - nowMs, () => {
+      // What is on its way arrives, even if the node's process is stopped meanwhile.
+      this.#engine.after(this.#arrivesMs - nowMs, () => {
         if (this.#isAway) return giveUp()
         let settle: () => void
         try {
@@ -264,6 +269,7 @@ export class MemoryDirectory implements Directory {
     return min + this.#place.fraction() * (max - min)
   }
 
+  /** For the node, whose process may be stopped. */
   #after(ms: number, callback: () => void): void {
     this.#place.alarm(callback).set(Math.max(ms, 0))
   }

@@ -16,6 +16,8 @@ export interface GuestOptions {
   onMatchEnded: (match: MatchEnd) => void
   /** From then on it does not lose its connection by itself. */
   calmFromMs: number
+  /** From then on it signs out, and does not come back. */
+  leavesAtMs: number
   /** What came about. */
   seen: GuestsSeen
 }
@@ -40,7 +42,7 @@ const LOSS = 0.03
 const SIGN_OUT = 0.01
 /** Names and rooms are few: guests at different nodes want the same ones. */
 const NAMES = 12
-const ROOMS = 4
+export const ROOM_NAMES = ['den 0', 'den 1', 'den 2', 'den 3']
 const ROOM_TURNS = 40
 
 export class ClusterGuest {
@@ -77,6 +79,11 @@ export class ClusterGuest {
   /** The moment of the last ping that was answered. */
   get servedAtMs(): number {
     return this.#servedAtMs
+  }
+
+  /** It is not here, and has no seat that it could come back to. */
+  get hasLeft(): boolean {
+    return this.#connection === undefined && this.#token === undefined
   }
 
   toString(): string {
@@ -119,8 +126,18 @@ export class ClusterGuest {
     this.#lose(why)
   }
 
+  /** Unlike a reset, this cannot get lost. */
+  #leave(why: string): void {
+    this.#connection?.end()
+    this.#lose(why)
+  }
+
   #act(): void {
     const { random, now } = this.#host
+    const isLeaving = now >= this.#options.leavesAtMs
+    if (isLeaving && this.#token === undefined) {
+      return this.#leave('leaves')
+    }
     if (this.#connection === undefined) return this.#connect()
     const sinceMs = Math.max(this.#connectedAtMs, this.#servedAtMs)
     if (now - sinceMs > (this.#isSignedIn ? SILENCE_MS : SIGN_IN_MS)) return this.#giveUp('waits')
@@ -130,6 +147,7 @@ export class ClusterGuest {
       if (this.#shallKnock) this.#knock()
       return
     }
+    if (isLeaving) return this.#send({ type: 'sign-out' })
     this.#send({ type: 'ping', id: Math.floor(now) })
     if (random.chance(0.2)) this.#send({ type: 'say', text: `line ${++this.#lines}` })
     if (isRestless && random.chance(SIGN_OUT)) return this.#send({ type: 'sign-out' })
@@ -142,7 +160,7 @@ export class ClusterGuest {
   /** What to do next, out of everything. */
   #choose(): void {
     const { random } = this.#host
-    const room = `den ${random.below(ROOMS)}`
+    const room = ROOM_NAMES[random.below(ROOM_NAMES.length)]
     const dice = random.below(4)
     if (dice < 2) this.#send({ type: 'queue' })
     else if (dice === 2) this.#send({ type: 'create', room, capacity: 4 })
@@ -190,7 +208,7 @@ export class ClusterGuest {
         break
       case 'signed-out':
         this.#token = undefined
-        this.#giveUp('has signed out')
+        this.#leave('has signed out')
         break
       case 'pong':
         this.#servedAtMs = Math.max(this.#servedAtMs, message.id)

@@ -1,36 +1,48 @@
-// A process of a simulated host that can be stopped for a while.
+// A process of a simulated host: it can be stopped for a while, and when it is gone, nothing of it
+// goes on.
 import type { SimulatedHost } from 'pollport/simulation'
 import { placeOf } from '../load/simulated-place.ts'
-import type { Alarm, Place } from '../place.ts'
+import type { Place } from '../place.ts'
 
 /** A process that can be stopped, as by SIGSTOP: it does nothing then, and much afterwards. */
 export class Stoppable {
   readonly place: Place
-  readonly #late: (() => void)[] = []
-  #isStopped = false
+  readonly #host: SimulatedHost
+  #hasEnded = false
+  #stoppedAtMs = 0
+  #stoppedMs = 0
 
   constructor(host: SimulatedHost) {
+    this.#host = host
     const place = placeOf(host)
-    const ifRunning = (callback: () => void) => () =>
-      this.#isStopped ? void this.#late.push(callback) : callback()
-    this.place = { ...place, alarm: (callback): Alarm => place.alarm(ifRunning(callback)) }
+    this.place = {
+      ...place,
+      // What was under way elsewhere for a process before comes to nothing.
+      alarm: (callback) => place.alarm(() => this.#hasEnded || callback())
+    }
   }
 
   get isStopped(): boolean {
-    return this.#isStopped
+    return this.#host.isPaused
+  }
+
+  /** For how long it was stopped so far. */
+  get stoppedMs(): number {
+    return this.#stoppedMs
   }
 
   stop(): void {
-    this.#isStopped = true
-  }
-
-  /** It has crashed. */
-  end(): void {
-    this.#late.length = 0
+    this.#stoppedAtMs = this.#host.now
+    this.#host.pause()
   }
 
   goOn(): void {
-    this.#isStopped = false
-    for (const callback of this.#late.splice(0)) callback()
+    this.#stoppedMs += this.#host.now - this.#stoppedAtMs
+    this.#host.resume()
+  }
+
+  /** It has crashed, or is over. */
+  end(): void {
+    this.#hasEnded = true
   }
 }
