@@ -13,7 +13,11 @@ const withoutAddon = [
 ]
 const notUnder = {
   // strace holds the process, and LeakSanitizer cannot look at one that is held.
-  address: ['test/linux/epoll-fallback.test.ts', 'test/linux/batched-calls.test.ts'],
+  address: [
+    'test/linux/epoll-fallback.test.ts',
+    'test/linux/batched-calls.test.ts',
+    'test/linux/busy-run.test.ts'
+  ],
   // ThreadSanitizer itself does not come up with 64 descriptors.
   thread: ['test/promises/descriptors-exhausted.test.ts']
 }
