@@ -73,7 +73,11 @@ export class Door implements Servers {
   /** The last one gives the listener back. */
   delete(server: Tenant): void {
     this.#servers.splice(this.#servers.indexOf(server), 1)
-    if (this.#servers.length > 0 || this.#listener === undefined) return
+    if (this.#servers.length > 0) return
+    // What is still within TLS, whichever server it entered by. A handshake that has begun is its
+    // server's to end.
+    for (const one of [...this.#handshakes]) if (!(one instanceof PendingHandshake)) one.drop()
+    if (this.#listener === undefined) return
     doors.delete(this.#listener)
     if (!this.#listener.closed) this.#listener.divert(undefined)
   }

@@ -10,7 +10,7 @@ import type { Endpoint, Watched } from './endpoint.ts'
 import { acceptDeflate } from './extensions.ts'
 import { badRequest, upgradeRequired, WebSocketHandshakeError } from './handshake-error.ts'
 import { checkExtraHeaders, type ExtraHeaders, refusal, switchingProtocols } from './http-answer.ts'
-import { HeadReader, parseHead } from './http-head.ts'
+import { HeadReader, isToken, parseHead } from './http-head.ts'
 import type { Link, LinkOwner } from './link.ts'
 import type { Topics } from './topics.ts'
 import { asksForWebSocket, UpgradeRequest } from './upgrade-request.ts'
@@ -25,8 +25,9 @@ export type UpgradeDecision<U> =
       /** The WebSocket's `userPtr`. */
       userPtr?: U | undefined
       /**
-       * The subprotocol: one of the request's `protocols`, or `''` for none. Default: the first of
-       * the server's `protocols` that was offered.
+       * The subprotocol: one of the request's `protocols`, or `''` for none. A request that did not
+       * offer it is refused with 400. Default: the first of the server's `protocols` that was
+       * offered.
        */
       protocol?: string | undefined
       /** Header fields for the answer. */
@@ -251,9 +252,12 @@ export class PendingHandshake implements LinkOwner, Watched {
     }
     const { endpoint, admission, topics } = server
     const protocol = decision.protocol ?? admission.protocolFor(request)
-    // RFC 6455, 4.2.2: one of the client's, or none. A client fails the connection otherwise.
+    if (protocol !== '' && !isToken(protocol))
+      throw invalidArgValue('protocol', protocol, 'it is no token of HTTP')
+    // RFC 6455, 4.2.2: one of the client's, or none. What it offers is the peer's doing, and no
+    // exception of the program's.
     if (protocol !== '' && !request.protocols.includes(protocol))
-      throw invalidArgValue('protocol', protocol, 'the client did not offer it')
+      throw badRequest(`the client did not offer the subprotocol ${protocol}`)
     const deflate =
       endpoint.compression === undefined ? undefined : acceptDeflate(request._extensions)
     const answer = switchingProtocols(request._key, protocol, deflate?.answer, headers)

@@ -18,7 +18,6 @@ export class SecureDoor {
   // TLS gives a socket of its own, and says not whose: what it calls runs in the context of the
   // connection.
   readonly #entering = new AsyncLocalStorage<Entering>()
-  readonly #all = new Set<Entering>()
   /** What is below the streams, also when http has one by now. */
   readonly #connections = new WeakMap<Duplex, TcpConnection<unknown>>()
 
@@ -28,7 +27,7 @@ export class SecureDoor {
     this.#tls.on('secureConnection', (stream) => {
       const entering = this.#entering.getStore() as Entering
       const { connection, door } = entering
-      this.#onDone(entering)
+      door.onDone(entering)
       this.#connections.set(stream, connection)
       if (door.servers.length === 0) return stream.destroy()
       const link = new StreamLink(stream, connection)
@@ -45,9 +44,8 @@ export class SecureDoor {
     const stream = toDuplex(connection)
     if (received !== undefined) stream.unshift(received)
     const entering: Entering = { connection, door, drop: () => void stream.destroy() }
-    this.#all.add(entering)
     door.count(entering)
-    stream.once('close', () => this.#onDone(entering))
+    stream.once('close', () => door.onDone(entering))
     this.#entering.run(entering, () => this.#tls.emit('connection', stream))
   }
 
@@ -58,15 +56,5 @@ export class SecureDoor {
 
   setSecureContext(options: SecureContextOptions): void {
     this.#tls.setSecureContext(options)
-  }
-
-  /** Ends what is still within TLS. */
-  close(): void {
-    for (const entering of this.#all) entering.drop()
-  }
-
-  #onDone(entering: Entering): void {
-    this.#all.delete(entering)
-    entering.door.onDone(entering)
   }
 }

@@ -355,8 +355,6 @@ export class WebSocketServer<U = unknown> {
       // Before the door gives it back: its own close is no event of the program's.
       if (this.#ownsListener) this.#listener?.close()
       this.#door.delete(this.#side)
-      // Another server behind the listener may be the one that is asked for.
-      if (this.#door.servers.length === 0) this.#side.secureDoor?.close()
       this.#endpoint.shutDown(code, resolve)
     })
     return this.#closing

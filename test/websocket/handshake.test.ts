@@ -293,11 +293,20 @@ describe('onUpgrade', () => {
     ['a status that refuses nothing', { reject: 200 }, 'ERR_OUT_OF_RANGE'],
     ['a status that is text', { reject: '400 a\r\nX: y' as never }, 'ERR_INVALID_ARG_TYPE'],
     ['a subprotocol that is no token', { protocol: 'a\r\nX: y' }, 'ERR_INVALID_ARG_VALUE'],
-    ['a subprotocol that nobody offered', { protocol: 'a' }, 'ERR_INVALID_ARG_VALUE'],
     ['a list of a wrong field', { headers: { A: ['b', 'c\r\nX: y'] } }, 'ERR_INVALID_ARG_VALUE'],
     ['fields that are no plain object', { headers: new Headers() as never }, 'ERR_INVALID_ARG_TYPE']
   ])('when it gives %s: 500, and no line of it is sent', async (_what, decision, code) => {
     expect(await uncaughtOf({ onUpgrade: () => decision })).toMatchObject([{ code }])
+  })
+})
+
+// What a peer offers must not end the server: the program may always answer the same.
+test('a subprotocol that the peer did not offer is refused with 400, and is no exception', async () => {
+  const { port, words } = serve({ onUpgrade: () => ({ protocol: 'lobby.v1' }) })
+  expect(await ask(port)).toMatchObject({ status: 400 })
+  expect(words).toEqual(['error 400'])
+  expect(await ask(port, { headers: { 'Sec-WebSocket-Protocol': 'lobby.v1' } })).toMatchObject({
+    status: 101
   })
 })
 

@@ -19,7 +19,7 @@ function shared() {
   })
   const add = (options: Partial<WebSocketServerOptions>) =>
     new WebSocketServer(poller, { listener: listener as never, ...options })
-  return { add, port: listener.localAddress.port }
+  return { add, poller, port: listener.localAddress.port }
 }
 
 /** What the server answers over TLS. */
@@ -69,4 +69,15 @@ test('when one of them closes, a connection that is within TLS goes to the other
   expect(await statusOverTls(early, '/b')).toBe('101')
   expect(await statusOverTls(new RawClient(port), '/a')).toBe('404')
   expect(await statusOverTls(new RawClient(port), '/b')).toBe('101')
+})
+
+test('when all of them close, a connection that is within TLS is closed at once', async () => {
+  const { add, poller, port } = shared()
+  const long = { tls: { key, cert }, handshakeTimeoutMs: 60_000 }
+  const servers = ['/a', '/b'].map((path) => add({ path, ...long }))
+  const silent = new RawClient(port)
+  await until('it is accepted', () => poller.stats.sockets === 2)
+  for (const server of servers) await server.close()
+  await until('the listener is left', () => poller.stats.sockets === 1)
+  await until('the client has heard', () => silent.hasEnded || silent.isClosed)
 })
