@@ -976,7 +976,10 @@ export class Lobby {
     const keys = new Map<string, string>()
     const identities = [...new Set(players)].map((name) => {
       const { account, block } = room.contestants.get(name) as Contestant
-      const key = keys.get(account) ?? this.#accounts.keyFor(account, name)
+      let key = keys.get(account) ?? this.#accounts.keyFor(account, name)
+      // Of two accounts under names that look the same, the first one has that key.
+      const isTaken = !keys.has(account) && [...keys.values()].includes(key)
+      if (isTaken) key = keyOf(account)
       keys.set(account, key)
       return { name, account, key, block }
     })

@@ -85,6 +85,7 @@ export class RatedPairs {
 
   /** What all nodes of a cluster have counted; what this one has may still be on its way there. */
   learn(day: number, counts: ReadonlyMap<string, number>): void {
+    if (day < this.#day) return // asked before midnight: of no use any more
     this.#begin(day)
     for (const [name, count] of counts)
       if (count > (this.#counts.get(name) ?? 0)) this.#set(name, count)

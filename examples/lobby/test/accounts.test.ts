@@ -167,6 +167,27 @@ test('whoever comes into a running match plays it under their own account', () =
   expect(enter(table, 'Yves').welcome).toMatchObject({ code: 'name-reserved' })
 })
 
+test('who takes the name of somebody who left that very match gets nothing of theirs', () => {
+  const table = new Table({}, gamesOf(winsWhenLeft))
+  const [ann, bob, cid] = ['ann', 'Bob', 'Cid'].map((name) => enter(table, name))
+  for (const { session } of [ann, bob, cid]) {
+    table.do(session, { type: session === ann.session ? 'create' : 'join', room: 'Den' })
+    table.do(session, { type: 'ready' })
+  }
+  table.lobby.leave(ann.session, table.nowMs)
+  const thief = enter(table, 'Ann')
+  table.do(thief.session, { type: 'join', room: 'Den' })
+  for (const { session } of [bob, cid]) table.lobby.leave(session, table.nowMs)
+  expect(table.heard(thief.session).at(-1)).toMatchObject({ winners: ['Ann'] })
+  const [{ identities = [] }] = table.kept
+  const keys = identities.filter(({ name }) => keyOf(name) === keyOf('ann')).map(({ key }) => key)
+  expect(keys).toHaveLength(2)
+  expect(keys.filter((key) => key === keyOf('ann'))).toHaveLength(1)
+  table.lobby.leave(thief.session, table.nowMs)
+  expect(enter(table, 'Ann', thief.account).welcome).toMatchObject({ code: 'name-reserved' })
+  expect(enter(table, 'ann', ann.account).welcome).toMatchObject({ type: 'welcome' })
+})
+
 test('who comes back into a match under another name has one result', () => {
   const table = new Table({}, gamesOf(winsWhenLeft))
   const [ann, bob, cid] = ['Ann', 'Bob', 'Cid'].map((name) => enter(table, name))

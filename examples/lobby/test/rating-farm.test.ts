@@ -77,6 +77,14 @@ test('another day is another count', () => {
   expect(pairs.take(a, b, 2, 2)).toBe(true)
 })
 
+test('counts of yesterday that come after midnight change nothing', () => {
+  const pairs = new RatedPairs({ ratedPairsPerDay: 1, ratedPerAddressPerDay: 10 })
+  const [a, b] = ['a', 'b'].map((key) => ({ key }))
+  expect(pairs.take(a, b, 2, 2)).toBe(true)
+  pairs.learn(1, new Map())
+  expect(pairs.take(a, b, 2, 2)).toBe(false)
+})
+
 test('a count that is asked for stays, however many others there are', () => {
   const pairs = new RatedPairs({ ratedPairsPerDay: 1, ratedPerAddressPerDay: 10 })
   const [a, b] = ['a', 'b'].map((key) => ({ key }))
@@ -107,7 +115,8 @@ test('the nodes of a cluster count together', async () => {
     const [ann, bob] = people
     tokens = people.map((each) => each.all('welcome')[0].account)
     for (const each of people) each.send({ type: 'ready' })
-    await bob.next('state')
+    // By then the node has the counts of today, for which it asked when the match began.
+    for (let states = 0; states < 5; states++) await bob.next('state')
     bob.send({ type: 'leave' })
     skills.push((await ann.next('match-ended')).skills[0].skill)
     for (const each of people) each.send({ type: 'sign-out' })
