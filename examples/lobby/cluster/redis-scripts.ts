@@ -29,7 +29,7 @@ const TIDIED_AT_ONCE = 200
 /** How long the number of a journal in memory stays after its node has died: it may come again. */
 const MEMORY_KEPT_MS = 24 * 60 * 60_000
 /** Of the counts of a day, after the last one: clocks may differ. */
-const COUNTS_KEPT_MS = 48 * 60 * 60_000
+const COUNTS_KEPT_MS = 24 * 60 * 60_000
 
 /** Which node calls, and the arguments from here on. */
 const PRELUDE = `
@@ -247,6 +247,7 @@ local function count(day, counts)
     end
   end
   call('PEXPIRE', key, ${COUNTS_KEPT_MS})
+  call('UNLINK', P .. 'counts:' .. text(day - 2))
 end
 local journal = call('HGET', nodeKey(EPOCH), 'journal')
 local APPLIED = P .. 'applied:' .. journal

@@ -11,12 +11,13 @@ import type { Container, Service } from 'kubernetes-types/core/v1.js'
 import ts from 'typescript'
 import { expect, test } from 'vitest'
 import { parse, parseAllDocuments } from 'yaml'
-import { MAX_CLUSTER_SKILLS } from '../cluster/directory-state.ts'
+import { MAX_CLUSTER_COUNTS, MAX_CLUSTER_SKILLS } from '../cluster/directory-state.ts'
 import { settingFlags } from '../server/settings.ts'
 
 /** Of Redis' memory, rounded up; measured by `npm run load:directory`. */
 const BYTES_A_SKILL = 700
 const BYTES_A_PLAYER = 850
+const BYTES_A_COUNT = 110
 const GIB = 2 ** 30
 
 /** It has the schema of the Compose specification, without types. */
@@ -287,10 +288,12 @@ test('Redis keeps an append-only file on a volume, and throws nothing away', () 
   }
   // And so it must have room for the most that the lobby ever keeps: see docs/scaling.md
   const skillsBytes = MAX_CLUSTER_SKILLS * BYTES_A_SKILL
+  const countsBytes = 2 * MAX_CLUSTER_COUNTS * BYTES_A_COUNT // of today and yesterday
   const limitBytes = Number(/^(\d+)Gi$/.exec(String(container.resources.limits?.memory))?.[1]) * GIB
   for (const args of [command, container.args]) {
     const memoryBytes = Number(/--maxmemory (\d+)gb/.exec(args.join(' '))?.[1]) * GIB
-    expect(memoryBytes).toBeGreaterThan(skillsBytes + 100_000 * BYTES_A_PLAYER)
+    const most = skillsBytes + countsBytes + 100_000 * BYTES_A_PLAYER
+    expect(memoryBytes).toBeGreaterThan(most)
     expect(limitBytes).toBeGreaterThanOrEqual(2 * memoryBytes)
   }
   expect(volumes).toEqual(['redis:/data'])
