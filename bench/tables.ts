@@ -116,7 +116,9 @@ function summaries(report: Report): string[][] {
     const variants = [...new Set(question.rows.map((row) => row.variant))]
     return variants.flatMap((variant) => {
       const own = new Set(goalsOf(question, variant).map(ownOf))
-      return [...own].flatMap((one, at) => summary(question, variant, one, at > 0) ?? [])
+      return [...own]
+        .map((one, at) => summary(question, variant, one, at > 0))
+        .filter((line) => line !== undefined)
     })
   })
 }
@@ -156,12 +158,12 @@ function summary(
   variant: string,
   own: string,
   isNamed: boolean
-): [string[]] | undefined {
+): string[] | undefined {
   const goals = goalsOf(question, variant).filter((goal) => ownOf(goal) === own)
   const row = find(question.rows, variant, own)
   if (row === undefined) return undefined
   const figure = goals[0].figure
-  const line = [
+  return [
     `${question.name}, ${variant}${isNamed ? `, ${own}` : ''}`,
     row.median[figure] === undefined ? NONE : withUnit(figure, row.median[figure]),
     ratio(row, ['C'], question, figure),
@@ -174,7 +176,6 @@ function summary(
       })
       .join('<br>')
   ]
-  return [line]
 }
 
 /** What was promised; `shown` is the figure that a row has for itself, and needs no name. */
