@@ -312,6 +312,20 @@ describe.skipIf(whyNoBrowser !== undefined)('in a browser', () => {
     await hasFocus(dora.page, 'name')
   })
 
+  test('a focus that was given up on purpose does not come back', async () => {
+    const server = await openLobby(endless)
+    const ann = await Visitor.signIn(server.webPort, 'Ann')
+    const { page } = ann
+    await ann.createRoom('Den')
+    await page.locator('#ready').focus()
+    await page.locator('#ready').blur()
+    const bob = await Person.signIn(server, 'Bob')
+    bob.send({ type: 'join', room: 'Den' })
+    await page.getByRole('button', { name: 'Remove Bob' }).waitFor() // it was rendered since
+    expect(await page.evaluate('document.activeElement.tagName')).toBe('BODY')
+    ann.complainsOfNothing()
+  })
+
   test('an invite link leads into the room, after a name was chosen', async () => {
     const server = await openLobby(endless)
     const ann = await Visitor.signIn(server.webPort, 'Ann')

@@ -6,12 +6,15 @@
 
 /** @type {HTMLElement | undefined} What had the focus last. */
 let last
+/** It could not have the focus when the page had changed before: so it was not left on purpose. */
+let isMissed = false
 /** @type {string[]} Where to go when it is gone, the nearest first. */
 let nexts = []
 
 document.addEventListener('focusin', ({ target }) => {
   if (!(target instanceof HTMLElement)) return
   last = target
+  isMissed = false
   nexts = []
   for (let at = /** @type {Element | null} */ (target); at !== null; at = at.parentElement) {
     if (at instanceof HTMLElement && at.dataset.nextFocus !== undefined)
@@ -37,9 +40,11 @@ export function keepFocus() {
   const { activeElement } = document
   if (activeElement !== last && activeElement !== document.body && activeElement !== null) return
   if (canHaveFocus(last)) {
-    if (activeElement !== last) last.focus({ preventScroll: true })
+    if (isMissed && activeElement !== last) last.focus({ preventScroll: true })
+    isMissed = false
     return
   }
+  isMissed = true
   const modal = document.querySelector('dialog[open]')
   for (const selector of nexts.flatMap((each) => each.split(','))) {
     for (const element of (modal ?? document).querySelectorAll(selector.trim())) {
