@@ -145,7 +145,8 @@ export class DirectoryState {
       if (settled === this.generation) this.#isSettled = true
     }
     const wanted = takeSome(node?.wanted)
-    const passed = takeSome(node?.passed)
+    // They stay until the node has claimed or released them: this answer may be lost.
+    const passed = [...(node?.passed ?? [])].slice(0, MAX_WANTED)
     return {
       nodes: [...this.#nodes].map(([epoch, each]) => infoOf(epoch, each)),
       generation: this.generation,
@@ -339,6 +340,7 @@ export class DirectoryState {
     if (room !== undefined && this.#isAlive(room.owner)) {
       const isSameCreation = room.creationId === creationId
       const isYours = isSameCreation && isSameNode(room.owner, self)
+      if (isYours) this.#nodes.get(self.epoch)?.passed.delete(key)
       if (isYours && code !== undefined) this.#setCode(key, room, code)
       return { isYours, owner: room.owner, isSameCreation }
     }
@@ -349,8 +351,11 @@ export class DirectoryState {
   passRoom(self: NodeRef, key: string, to: NodeRef): boolean {
     this.#mustAssign(self)
     const room = this.#rooms.get(key)
-    if (room === undefined || !isSameNode(room.owner, self) || !this.#isAlive(to)) return false
+    if (room === undefined || !this.#isAlive(to)) return false
+    if (isSameNode(room.owner, to)) return true // repeated, since the answer was lost
+    if (!isSameNode(room.owner, self)) return false
     room.owner = { id: to.id, epoch: to.epoch }
+    this.#nodes.get(self.epoch)?.passed.delete(key)
     this.#nodes.get(to.epoch)?.passed.add(key)
     return true
   }
@@ -368,8 +373,9 @@ export class DirectoryState {
   }
 
   #forgetRoom(key: string): void {
-    const { code } = this.#rooms.get(key) as Room
+    const { code, owner } = this.#rooms.get(key) as Room
     this.#rooms.delete(key)
+    this.#nodes.get(owner.epoch)?.passed.delete(key)
     if (code !== undefined) this.#codes.delete(code)
   }
 
@@ -382,8 +388,7 @@ export class DirectoryState {
   }
 
   #setRoom(self: NodeRef, { key, code, creationId }: RoomClaim): void {
-    const before = this.#rooms.get(key)
-    if (before?.code !== undefined) this.#codes.delete(before.code)
+    if (this.#rooms.has(key)) this.#forgetRoom(key)
     const room = { owner: { id: self.id, epoch: self.epoch }, code: undefined, creationId }
     this.#rooms.set(key, room)
     if (code !== undefined) this.#setCode(key, room, code)

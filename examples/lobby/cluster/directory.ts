@@ -111,7 +111,7 @@ export interface Renewal {
    * {@link Directory.letGo}. It asks again as long as it wants them.
    */
   readonly wanted: readonly string[]
-  /** Keys of rooms that were passed to this node since the last renewal. */
+  /** Keys of rooms that were passed to this node, until it claims or releases them. */
   readonly passed: readonly string[]
 }
 
@@ -275,7 +275,10 @@ export interface Directory {
   ): Promise<{ players: { name: string; where: Presence }[]; total: number }>
 
   claimRoom(room: RoomClaim): Promise<RoomClaimed>
-  /** To a living node. False: it is not this node's, or that node is dead. */
+  /**
+   * To a living node. False: it is neither this node's nor that one's, or that node is dead.
+   * Repeat it with the same node: with another one it is false if the first call was done.
+   */
   passRoom(key: string, to: NodeRef): Promise<boolean>
   releaseRoom(key: string): Promise<void>
   /**

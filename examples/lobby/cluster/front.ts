@@ -75,10 +75,10 @@ const HOMECOMING_TRIES = 120
 const PASSED_MS = 10_000
 /** A client that came back so lately is not taken for a dead connection. */
 const JUST_BACK_MS = 2_000
-/** How often a claim is made whose answer does not come. */
-const CLAIM_TRIES = 3
-/** Without Redis a claim fails at once: a short interruption is over by the next try. */
-const CLAIM_EVERY_MS = 200
+/** How often a call is made whose answer does not come. */
+const CALL_TRIES = 3
+/** Without Redis a call fails at once: a short interruption is over by the next try. */
+const CALL_EVERY_MS = 200
 /** Presences that are reported in one look. */
 const MAX_REPORTED = 2_000
 /** What changes no passport. */
@@ -130,6 +130,8 @@ export class Front implements ClusterOutlet {
   readonly #changed = new Set<Room>()
   /** Keys of rooms that others have passed to this node: until when their players come. */
   readonly #passed = new Map<string, number>()
+  /** To which node this one passes a room on: that may be done, although no answer came. */
+  readonly #passingTo = new Map<Room, NodeRef>()
   /** Players that went to another node, which may not have said so yet: until when. */
   readonly #gone = new Map<string, number>()
   /** Players that are being taken, by their ids: until the last one that waits has its turn. */
@@ -694,17 +696,26 @@ export class Front implements ClusterOutlet {
   async moveAway(): Promise<boolean> {
     const lobby = this.#lobby
     for (const room of lobby.idleRooms) {
-      const to = this.#emptiest(0, true)
+      const to = this.#passingTo.get(room) ?? this.#emptiest(0, true)
       if (to === undefined) return !this.#mayLinkAgain
       if (room.options.isPractice === true || !this.#canGo(room)) {
         lobby.closeRoom(room.name, undefined)
         continue
       }
       const claim = this.#rooms.get(room)
-      const isPassed = await this.#directoryNow.passRoom(keyOf(room.name), to)
-      if (!isPassed || !room.isIdle || lobby.roomOfKey(keyOf(room.name)) !== room) continue
+      const key = keyOf(room.name)
+      this.#passingTo.set(room, to)
+      this.#unclaimed.delete(room) // that node may have it, and a claim would end it here
+      const isPassed = await this.#repeated(() => this.#directoryNow.passRoom(key, to))
+      if (lobby.roomOfKey(key) !== room) continue
+      if (!isPassed) {
+        // That node is dead, or has released it by now
+        this.#passingTo.delete(room)
+        if (claim !== undefined) await this.#claim(room, claim)
+        continue
+      }
+      if (!room.isIdle) continue
       this.#rooms.delete(room) // it is not ours to release any more
-      this.#unclaimed.delete(room)
       const seats = lobby.releaseRoom(room, claim?.creationId)
       this.#countSent(to, seats.length)
       for (const [player, seat] of seats) this.#sendPlayer(player, to, seat, [])
@@ -739,6 +750,7 @@ export class Front implements ClusterOutlet {
   roomMade(room: Room, creationId = this.#place.randomBytes(12).toString('hex')): void {
     const claim = { key: keyOf(room.name), code: room.code, creationId }
     this.#rooms.set(room, claim)
+    this.#passed.delete(claim.key)
     this.#claim(room, claim).catch((error) =>
       this.#log.debug({ err: error }, 'a room is not in the directory yet')
     )
@@ -754,6 +766,7 @@ export class Front implements ClusterOutlet {
 
   roomGone(room: Room): void {
     this.#unclaimed.delete(room)
+    this.#passingTo.delete(room)
     const claim = this.#rooms.get(room)
     if (claim === undefined) return
     this.#rooms.delete(room)
@@ -806,7 +819,8 @@ export class Front implements ClusterOutlet {
   /** Rooms that are this node's from now on: without one of their players their names are free. */
   expectRooms(keys: readonly string[]): void {
     const untilMs = this.#place.nowMs() + PASSED_MS
-    for (const key of keys) this.#passed.set(key, untilMs)
+    for (const key of keys)
+      if (!this.#passed.has(key) && !this.#lobby.hasRoom(key)) this.#passed.set(key, untilMs)
   }
 
   /** Players that are wanted at another node, where their clients came back. */
@@ -887,6 +901,7 @@ export class Front implements ClusterOutlet {
     this.#changed.clear()
     this.#gone.clear()
     this.#passed.clear()
+    this.#passingTo.clear()
     this.#freePlayers.clear()
     this.#freeRooms.clear()
     this.#strays.clear()
@@ -918,16 +933,23 @@ export class Front implements ClusterOutlet {
   /** A claim whose answer is lost may have been made: it is given up when the directory is back. */
   async #orFree<T>(free: Set<string>, key: string, claim: () => Promise<T>): Promise<T> {
     free.delete(key)
+    try {
+      return await this.#repeated(claim)
+    } catch (error) {
+      free.add(key)
+      throw error
+    }
+  }
+
+  /** Until there is an answer, but not often. */
+  async #repeated<T>(call: () => Promise<T>): Promise<T> {
     for (let tries = 1; ; tries++) {
       try {
-        return await claim()
+        return await call()
       } catch (error) {
         const isAway = error instanceof DirectoryError && error.code === 'away'
-        if (!isAway || tries === CLAIM_TRIES) {
-          free.add(key)
-          throw error
-        }
-        await this.#pause(CLAIM_EVERY_MS)
+        if (!isAway || tries === CALL_TRIES) throw error
+        await this.#pause(CALL_EVERY_MS)
       }
     }
   }

@@ -197,6 +197,7 @@ local function forgetRoom(room)
   call('DEL', P .. 'room:' .. room.key)
   if room.code ~= '' then call('DEL', P .. 'code:' .. room.code) end
   call('SREM', P .. 'rooms:' .. room.epoch, room.key)
+  call('SREM', P .. 'passed:' .. room.epoch, room.key)
 end
 local function setRoom(key, code, creation)
   local before = roomOf(key)
@@ -323,7 +324,8 @@ for _, epoch in ipairs(call('SMEMBERS', NODES)) do
   nodes[#nodes + 1] = node
 end
 local wanted = call('SPOP', P .. 'wanted:' .. EPOCH, ${MAX_WANTED})
-local passed = call('SPOP', P .. 'passed:' .. EPOCH, ${MAX_WANTED})
+-- They stay until the node has claimed or released them: this answer may be lost.
+local passed = call('SRANDMEMBER', P .. 'passed:' .. EPOCH, ${MAX_WANTED})
 local mustRegister = not isHere or here[2] == '1'
 local secret = call('HGET', STATE, 'secret')
 return {state[1], isSettled and 1 or 0, secret, mustRegister and 1 or 0, wanted, passed, nodes}
@@ -480,6 +482,7 @@ local room = roomOf(key)
 if room and isAlive(room.node, room.epoch) then
   local isSame = room.creation == creation
   local isYours = isSame and room.node == ID and room.epoch == EPOCH
+  if isYours then call('SREM', P .. 'passed:' .. EPOCH, key) end
   if isYours and code ~= '' then setCode(key, room.code, code) end
   return {isYours and 1 or 0, room.node, room.epoch, isSame and 1 or 0}
 end
@@ -490,9 +493,13 @@ return {1, ID, EPOCH, 1}
   passRoom: `${PRELUDE}${MUST_ASSIGN}${ROOM_RULES}
 local key, id, epoch = unpack(args)
 local room = roomOf(key)
-if not room or room.node ~= ID or room.epoch ~= EPOCH or not isAlive(id, epoch) then return 0 end
+if not room or not isAlive(id, epoch) then return 0 end
+-- Repeated, since the answer was lost.
+if room.node == id and room.epoch == epoch then return 1 end
+if room.node ~= ID or room.epoch ~= EPOCH then return 0 end
 call('HSET', P .. 'room:' .. key, 'node', id, 'epoch', epoch)
 call('SREM', P .. 'rooms:' .. EPOCH, key)
+call('SREM', P .. 'passed:' .. EPOCH, key)
 call('SADD', P .. 'rooms:' .. epoch, key)
 call('SADD', P .. 'passed:' .. epoch, key)
 return 1

@@ -425,8 +425,8 @@ describe.each(engines)('a directory in $name', ({ newEngine, why }) => {
     await one.directory.claimRoom({ key: 'attic', creationId: '2', code: 'B' })
     expect(await two.directory.passRoom('attic', two.ref)).toBe(false)
     expect(await one.directory.passRoom('attic', two.ref)).toBe(true)
-    expect((await two.renew()).passed).toEqual(['attic'])
-    expect((await two.renew()).passed).toEqual([])
+    expect(await one.directory.passRoom('attic', two.ref), 'repeated').toBe(true)
+    expect(await one.directory.passRoom('attic', three.ref), 'it has gone').toBe(false)
     expect(await one.directory.passRoom('den', { id: '9', epoch: 9 })).toBe(false)
     await declareDead(three, one)
     expect(await three.directory.findRoom('A')).toBeUndefined()
@@ -437,6 +437,26 @@ describe.each(engines)('a directory in $name', ({ newEngine, why }) => {
     expect(await three.directory.claimRoom({ key: 'den', creationId: '3' })).toMatchObject({
       isYours: true
     })
+  })
+
+  test('a node hears of rooms that were passed to it until it claims or releases them', async () => {
+    const { one, two, three } = await cluster('1', '2', '3')
+    const keys = ['attic', 'cellar', 'den']
+    for (const key of keys) {
+      await one.directory.claimRoom({ key, creationId: key })
+      expect(await one.directory.passRoom(key, two.ref)).toBe(true)
+    }
+    const passed = async (node: Node) => [...(await node.renew()).passed].sort()
+    for (let times = 0; times < 2; times++) expect(await passed(two)).toEqual(keys)
+    await two.directory.claimRoom({ key: 'attic', creationId: 'another' })
+    expect(await passed(two), 'not by another creation').toEqual(keys)
+    await two.directory.claimRoom({ key: 'attic', creationId: 'attic' })
+    expect(await passed(two)).toEqual(['cellar', 'den'])
+    await two.directory.releaseRoom('cellar')
+    expect(await passed(two)).toEqual(['den'])
+    await two.directory.passRoom('den', three.ref)
+    expect(await passed(two)).toEqual([])
+    expect(await passed(three)).toEqual(['den'])
   })
 
   test('one node forms the groups of a game, until it is dead or drains', async () => {

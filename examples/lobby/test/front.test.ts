@@ -14,18 +14,20 @@ function isOwned(by: FrontNode, id: string): boolean | undefined {
   return by.engine.state.findPlayer(by.self, id)?.isOwned
 }
 
-/** The next call does nothing that can be seen: its answer is lost, or it never arrives. */
-function failOnce(
+/** The next calls do nothing that can be seen: the answer is lost, or they never arrive. */
+function fail(
   node: FrontNode,
-  name: 'letGo' | 'takePlayer' | 'claimRoom',
-  isDone: boolean
+  name: 'letGo' | 'takePlayer' | 'claimRoom' | 'passRoom',
+  isDone: boolean,
+  times = 1
 ): void {
   const { directory } = node
-  const call = directory[name].bind(directory) as (what: never) => Promise<unknown>
+  const call = directory[name].bind(directory) as (...what: never[]) => Promise<unknown>
+  let left = times
   Object.assign(directory, {
-    [name]: async (what: never) => {
-      Object.assign(directory, { [name]: call })
-      if (isDone) await call(what)
+    [name]: async (...what: never[]) => {
+      if (--left === 0) Object.assign(directory, { [name]: call })
+      if (isDone) await call(...what)
       throw new DirectoryError('away', 'no answer')
     }
   })
@@ -85,7 +87,7 @@ describe('no name stays with a node that does not have its player', () => {
     const ann = await one.signIn('Ann')
     const id = idOf(ann)
     await one.leave()
-    failOnce(two, 'letGo', false)
+    fail(two, 'letGo', false)
     const again = two.resume(one.table.tokenOf(ann))
     const take = two.directory.takePlayer.bind(two.directory)
     two.directory.takePlayer = async (id) => {
@@ -104,7 +106,7 @@ describe('no name stays with a node that does not have its player', () => {
     const ann = await one.signIn('Ann')
     const id = idOf(ann)
     await one.leave()
-    failOnce(two, 'takePlayer', true)
+    fail(two, 'takePlayer', true)
     const again = two.resume(one.table.tokenOf(ann))
     await two.pass(200)
     expect(two.heard(again)).toEqual(['cluster-away'])
@@ -154,7 +156,7 @@ describe('no name stays with a node that does not have its player', () => {
     const ann = await one.signIn('Ann')
     const id = idOf(ann)
     await one.leave()
-    failOnce(two, 'takePlayer', true)
+    fail(two, 'takePlayer', true)
     two.resume(one.table.tokenOf(ann))
     await two.pass(200)
     const again = two.resume(one.table.tokenOf(ann))
@@ -258,8 +260,109 @@ describe('a node that drains', () => {
     expect(roomAt(two, 'den')).toBe('n2')
   })
 
+  test('passes a room on although the answer of the directory gets lost', async () => {
+    const { one, two, renewAll } = await frontNodes(2)
+    const ann = await one.signIn('Ann')
+    await one.do(ann, { type: 'create', room: 'Den' })
+    fail(one, 'passRoom', true)
+    const moved = one.front.moveAway().catch(() => false)
+    await one.pass(500)
+    expect(await moved).toBe(true)
+    expect(one.moves).toHaveLength(1)
+    two.adopt(one.moves[0])
+    await renewAll()
+    await two.pass(15_000)
+    expect(roomAt(two, 'den')).toBe('n2')
+  })
+
+  test('and when it was lost for long: to the same node, if another one is emptier by then', async () => {
+    const { one, two, renewAll } = await frontNodes(3)
+    const ann = await one.signIn('Ann')
+    await one.do(ann, { type: 'create', room: 'Den' })
+    fail(one, 'passRoom', true, 3)
+    const moved = one.front.moveAway().catch((error) => error)
+    await one.pass(1_000)
+    expect(await moved).toBeInstanceOf(DirectoryError)
+    expect(roomAt(one, 'den')).toBe('n2')
+    const load = { players: 9, rooms: 0, matches: 0, isDraining: false }
+    one.front.setNodes(one.front.nodes.map((node) => (node.id === 'n2' ? { ...node, load } : node)))
+    void one.front.moveAway()
+    await one.pass(50)
+    expect(one.moves.map(({ to }) => to)).toEqual([two.self])
+    two.adopt(one.moves[0])
+    await renewAll()
+    await two.pass(15_000)
+    expect(roomAt(two, 'den')).toBe('n2')
+  })
+
+  test.each([
+    { what: 'has died', undo: (two: FrontNode) => two.leave() },
+    {
+      what: 'has given it up',
+      undo: (two: FrontNode) => two.engine.state.releaseRoom(two.self, 'den')
+    }
+  ])('takes a room back whose next node $what, and passes it on again', async ({ what, undo }) => {
+    const { one, two, three, renewAll } = await frontNodes(3)
+    const ann = await one.signIn('Ann')
+    await one.do(ann, { type: 'create', room: 'Den' })
+    fail(one, 'passRoom', true, 3)
+    void one.front.moveAway().catch(() => {})
+    await one.pass(1_000)
+    await undo(two)
+    await renewAll()
+    void one.front.moveAway()
+    await one.pass(50)
+    expect(roomAt(one, 'den')).toBe('n1')
+    void one.front.moveAway()
+    await one.pass(50)
+    const next = what === 'has died' ? three : two
+    expect(one.moves.map(({ to }) => to)).toEqual([next.self])
+    expect(roomAt(one, 'den')).toBe(next.self.id)
+  })
+
+  test('passes a room on, and the other node hears of it although a renewal gets lost', async () => {
+    const { one, two, renewAll } = await frontNodes(2)
+    const ann = await one.signIn('Ann')
+    await one.do(ann, { type: 'create', room: 'Den' })
+    void one.front.moveAway()
+    await one.pass(50)
+    const load = { players: 0, rooms: 0, matches: 0, isDraining: false }
+    void two.directory.renew({ load, knows: 0, dead: [], settled: undefined })
+    await two.pass(50)
+    for (let times = 0; times < 12; times++) {
+      await renewAll()
+      await two.pass(1_000)
+    }
+    expect(roomAt(two, 'den')).toBeUndefined()
+  })
+
+  test('passes a room on that ends there: the next one of its name stays', async () => {
+    const { one, two, renewAll } = await frontNodes(2)
+    const ann = await one.signIn('Ann')
+    await one.do(ann, { type: 'create', room: 'Den' })
+    void one.front.moveAway()
+    await one.pass(50)
+    await renewAll()
+    const there = two.adopt(one.moves[0])
+    await two.pass(50)
+    await two.do(there, { type: 'leave' })
+    expect(roomAt(two, 'den')).toBeUndefined()
+    await two.pass(9_000)
+    // It is being made when the players of the first one would have to be there.
+    const claim = two.directory.claimRoom.bind(two.directory)
+    two.directory.claimRoom = async (room) => {
+      const claimed = await claim(room)
+      await new Promise<void>((resolve) => two.place.alarm(resolve).set(3_000))
+      return claimed
+    }
+    await two.do(there, { type: 'create', room: 'Den' })
+    await two.pass(5_000)
+    expect(two.heard(there)).toContain('joined')
+    expect(roomAt(two, 'den')).toBe('n2')
+  })
+
   test('sends nobody to a node that it has no link to, and waits for a link', async () => {
-    const { one, two, three } = await frontNodes(3)
+    const { one, three } = await frontNodes(3)
     await one.signIn('Ann')
     for (const id of ['n2', 'n3']) one.unlinked.add(id)
     expect(await one.front.moveAway()).toBe(false)
@@ -267,7 +370,6 @@ describe('a node that drains', () => {
     one.unlinked.delete('n3')
     expect(await one.front.moveAway()).toBe(true)
     expect(one.moves.map(({ to }) => to)).toEqual([three.self])
-    expect(two.self).not.toEqual(three.self)
   })
 })
 
@@ -286,7 +388,7 @@ test('a quick match is not sent to a node that there is no link to', async () =>
 test('a room of a quick match is claimed again when the first claim has failed', async () => {
   const { one, renewAll } = await frontNodes(1, { quickMatchPlayers: 2, minMatchPlayers: 2 })
   const people = [await one.signIn('Ann'), await one.signIn('Bob')]
-  failOnce(one, 'claimRoom', false)
+  fail(one, 'claimRoom', false)
   for (const each of people) await one.do(each, { type: 'queue' })
   one.table.passMs(100)
   await one.pass(50)
