@@ -75,6 +75,8 @@ export class DirectoryState {
   #members = 0
   #epoch = 0
   #secret: Buffer | undefined
+  /** Of the node that has brought it. */
+  #secretEpoch = Number.POSITIVE_INFINITY
   /** By their epochs. */
   #nodes = new Map<number, Node>()
   #players = new Map<string, Player>()
@@ -115,6 +117,7 @@ export class DirectoryState {
   loseData(dateMs: number): void {
     this.#epoch = 0
     this.#secret = undefined
+    this.#secretEpoch = Number.POSITIVE_INFINITY
     for (const map of [this.#players, this.#names, this.#rooms, this.#codes]) map.clear()
     for (const map of [this.#skills, this.#keys, this.#owners]) map.clear()
     for (const map of [this.#applied, this.#restored, this.#counts]) map.clear()
@@ -124,14 +127,15 @@ export class DirectoryState {
   // ---- Nodes ----
 
   join(self: JoiningNode): Joined {
-    this.#secret ??= self.secret
     for (const [epoch, { id, address, journal }] of this.#nodes) {
       const hasAddress = id === self.id && address === self.address
       if (journal === self.journal || hasAddress) this.#bury(epoch)
     }
     this.#epoch++
     this.#enter(self, this.#epoch)
-    return { epoch: this.#epoch, secret: this.#secret }
+    const secret = this.#secret ?? self.secret
+    if (this.#secret === undefined) this.#bringSecret(secret, this.#epoch)
+    return { epoch: this.#epoch, secret }
   }
 
   renew(self: NodeRef, request: RenewalRequest): Renewal {
@@ -165,10 +169,10 @@ export class DirectoryState {
   register(self: NodeRef, { self: about, players, rooms, listings }: Owned): Lost {
     const node = this.#nodes.get(self.epoch)
     if (node === undefined && this.#isSettled) throw stale(self)
-    // It is older than whoever has joined since data was lost.
-    this.#secret = about.secret
+    this.#bringSecret(about.secret, self.epoch)
     this.#epoch = Math.max(this.#epoch, self.epoch)
-    const { listings: list } = node ?? this.#enter(about, self.epoch)
+    const here = node ?? this.#enter(about, self.epoch)
+    const list = here.listings
     // It may have given up some of them since the data was written that is left.
     for (const [id, { entry }] of this.#players) if (isSameNode(entry.node, self)) this.#forget(id)
     for (const [key, { owner }] of this.#rooms) if (isSameNode(owner, self)) this.#forgetRoom(key)
@@ -176,10 +180,21 @@ export class DirectoryState {
     const lostPlayers = players.filter(({ player, where }) => !this.#place(self, player, where))
     const lostRooms = rooms.filter((room) => !this.#registerRoom(self, room))
     for (const info of listings) list.set(keyOf(info.name), info)
+    here.listingSeq = Math.max(1, here.listingSeq) // it has a list from now on
     return {
       players: lostPlayers.map(({ player }) => player.id),
       rooms: lostRooms.map(({ key }) => key)
     }
+  }
+
+  /**
+   * After data was lost, that of the oldest node counts: the others have taken it over, but one that
+   * has joined since may not have heard of it yet. Epochs grow with time.
+   */
+  #bringSecret(secret: Buffer, epoch: number): void {
+    if (epoch > this.#secretEpoch) return
+    this.#secret = secret
+    this.#secretEpoch = epoch
   }
 
   #enter(self: JoiningNode, epoch: number): Node {

@@ -22,7 +22,10 @@ export interface NodeInfo extends NodeRef {
   /** `host:port` of its operators' port. */
   readonly operatorAddress: string
   readonly load: NodeLoad
-  /** Of its last {@link ListingChange}; 0 before the first. A larger one than you have: a gap. */
+  /**
+   * Of its last {@link ListingChange}; 0 before the first, but 1 or more once it has registered. A
+   * larger one than you have: a gap.
+   */
   readonly listingSeq: number
   /** Counts up with each renewal: the node lives as long as others see it change. */
   readonly beat: number
@@ -100,8 +103,8 @@ export interface Renewal {
   /** False: until then most calls are rejected as `settling`. */
   readonly isSettled: boolean
   /**
-   * Of the whole cluster. After data was lost, nodes that register bring it again: who had joined
-   * before them takes it over.
+   * Of the whole cluster. After data was lost, nodes that register bring it again: that of the
+   * oldest one counts, and the others take it over.
    */
   readonly secret: Buffer
   /** This node is not in this generation yet: no lease is renewed before it has registered. */
@@ -288,7 +291,7 @@ export interface Directory {
   findRoom(keyOrCode: string): Promise<NodeRef | undefined>
   /** Of rooms of this node. Changes that were rejected belong into the next call. */
   publishListings(changed: readonly RoomInfo[], gone: readonly string[]): Promise<void>
-  /** All of a node; none, with number 0, if it is dead. */
+  /** All of a node; none, with number 0, if it is dead, or has yet to register. */
   listings(node: NodeRef): Promise<{ seq: number; rooms: RoomInfo[] }>
 
   /**

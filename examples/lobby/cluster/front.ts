@@ -124,6 +124,7 @@ export class Front implements ClusterOutlet {
   /** Given up while the directory was away. */
   readonly #freePlayers = new Set<string>()
   readonly #freeRooms = new Set<string>()
+  #isRetrying = false
   /** Players that the directory may have as this node's although they are not here. */
   readonly #strays = new Set<string>()
   /** Public rooms that have changed since they were published; and names that went. */
@@ -955,42 +956,58 @@ export class Front implements ClusterOutlet {
   }
 
   #freePlayer(id: string): void {
-    this.#freePlayers.add(id)
-    void this.#retry()
+    void this.#orLater(() => this.#releasePlayer(id))
   }
 
   #freeRoom(key: string): void {
-    this.#freeRooms.add(key)
-    void this.#retry()
+    void this.#orLater(() => this.#releaseRoom(key))
   }
 
-  /** What could not be given up before. */
+  /** What could not be given up, or claimed, before. */
   async #retry(): Promise<void> {
-    const directory = this.#directoryNow
-    try {
-      for (const id of this.#freePlayers) {
-        this.#freePlayers.delete(id)
-        if (this.#known.has(id)) continue
-        await directory.releasePlayer(id).catch((error) => {
-          this.#freePlayers.add(id)
-          throw error
-        })
-      }
-      for (const key of this.#freeRooms) {
-        this.#freeRooms.delete(key)
-        if (this.#lobby.hasRoom(key)) continue
-        await directory.releaseRoom(key).catch((error) => {
-          this.#freeRooms.add(key)
-          throw error
-        })
-      }
+    if (this.#isRetrying) return
+    this.#isRetrying = true
+    await this.#orLater(async () => {
+      for (const id of this.#freePlayers) await this.#releasePlayer(id)
+      for (const key of this.#freeRooms) await this.#releaseRoom(key)
       await this.#letStraysGo()
       for (const room of this.#unclaimed) {
         const claim = this.#rooms.get(room)
         if (claim !== undefined) await this.#claim(room, claim)
       }
+    })
+    this.#isRetrying = false
+  }
+
+  /** After each renewal {@link #retry} does what the directory has not done now. */
+  async #orLater(act: () => Promise<void>): Promise<void> {
+    try {
+      await act()
     } catch (error) {
+      if (!(error instanceof DirectoryError)) throw error
       this.#log.debug({ err: error }, 'given up later')
+    }
+  }
+
+  async #releasePlayer(id: string): Promise<void> {
+    this.#freePlayers.delete(id)
+    if (this.#known.has(id)) return
+    try {
+      await this.#directoryNow.releasePlayer(id)
+    } catch (error) {
+      this.#freePlayers.add(id)
+      throw error
+    }
+  }
+
+  async #releaseRoom(key: string): Promise<void> {
+    this.#freeRooms.delete(key)
+    if (this.#lobby.hasRoom(key)) return
+    try {
+      await this.#directoryNow.releaseRoom(key)
+    } catch (error) {
+      this.#freeRooms.add(key)
+      throw error
     }
   }
 
@@ -1131,7 +1148,7 @@ export class Front implements ClusterOutlet {
     if (isSameNode(node, this.self)) return
     const name = nameOf(node)
     if (!this.#nodes.some((each) => isSameNode(each, node))) return // not yet, or no longer
-    if (this.#readingListings.has(name)) return // the next renewal finds what is missing
+    if (this.#readingListings.has(name) || this.#unread.has(name)) return // the next renewal finds what is missing
     const last = this.#listingSeqs.get(name) ?? 0
     if (seq <= last) return
     if (seq > last + 1) {

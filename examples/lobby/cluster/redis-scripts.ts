@@ -3,7 +3,8 @@
 // make the others from it. So Redis Cluster cannot run them: it wants to know all keys before.
 //
 // Keys, after the prefix:
-//   state            hash: generation, run (of the server), settled, members, epoch, secret
+//   state            hash: generation, run (of the server), settled, members, epoch, secret,
+//                    secretEpoch (of the node that has brought it)
 //   nodes            set of the epochs of all living nodes;  node:EPOCH  hash: what is known of one
 //   dead             set of epochs with something to tidy up
 //   players:EPOCH, former:EPOCH (not registered again), rooms:EPOCH, wanted:EPOCH, passed:EPOCH
@@ -259,7 +260,6 @@ export const SCRIPTS = {
   join: `${PRELUDE}${NODE_RULES}
 local id, address, operatorAddress, secret, journal, generation = unpack(args)
 startAnew(generation)
-call('HSETNX', STATE, 'secret', secret)
 for _, epoch in ipairs(call('SMEMBERS', NODES)) do
   local node = call('HMGET', nodeKey(epoch), 'id', 'address', 'journal')
   if node[3] == journal or (node[1] == id and node[2] == address) then
@@ -267,6 +267,7 @@ for _, epoch in ipairs(call('SMEMBERS', NODES)) do
   end
 end
 local epoch = text(call('HINCRBY', STATE, 'epoch', 1))
+if call('HSETNX', STATE, 'secret', secret) == 1 then call('HSET', STATE, 'secretEpoch', epoch) end
 enter(epoch, id, address, operatorAddress, journal, 0)
 return {epoch, call('HGET', STATE, 'secret')}
 `,
@@ -341,7 +342,10 @@ local id, address, operatorAddress, secret, journal, generation = unpack(args)
 startAnew(generation)
 local isHere = isAlive(ID, EPOCH)
 if not isHere and isSettled then return redis.error_reply('STALE the epoch is over') end
-call('HSET', STATE, 'secret', secret)
+local bringer = call('HGET', STATE, 'secretEpoch') or EPOCH
+if tonumber(EPOCH) <= tonumber(bringer) then
+  call('HSET', STATE, 'secret', secret, 'secretEpoch', EPOCH)
+end
 local highest = tonumber(call('HGET', STATE, 'epoch'))
 if tonumber(EPOCH) > highest then call('HSET', STATE, 'epoch', EPOCH) end
 if isHere then
@@ -386,7 +390,11 @@ for _, id in ipairs(call('SPOP', P .. 'former:' .. EPOCH, ${TIDIED_AT_ONCE})) do
   if player and isOwn(player) and not isHere then forget(player) end
 end
 local left = call('SCARD', P .. 'former:' .. EPOCH)
-if left == 0 then call('HSET', nodeKey(EPOCH), 'registering', 0) end
+if left == 0 then
+  call('HSET', nodeKey(EPOCH), 'registering', 0)
+  -- It has a list from now on, if only an empty one.
+  if call('HGET', nodeKey(EPOCH), 'seq') == '0' then call('HSET', nodeKey(EPOCH), 'seq', 1) end
+end
 return left
 `,
 

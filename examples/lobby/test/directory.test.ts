@@ -616,6 +616,45 @@ describe.each(engines)('a directory in $name', ({ newEngine, why }) => {
     expect((await newNode(engine, '4')).agreed).toEqual(secret)
   })
 
+  test('a secret that a later node brings does not replace that of an earlier one', async () => {
+    const { engine, one, two } = await cluster('1', '2')
+    const { secret } = one.self
+    await engine.restart(false)
+    const three = await again(() => newNode(engine, '3'))
+    expect(three.agreed).toEqual(three.self.secret)
+    await again(() => two.renew())
+    await two.directory.register({ self: { ...two.self, secret }, ...nothing })
+    // The data is lost once more, before the third has heard of the others' secret.
+    await engine.restart(false)
+    await again(() => two.renew())
+    await two.directory.register({ self: { ...two.self, secret }, ...nothing })
+    await again(() => three.renew())
+    await three.directory.register({ self: three.self, ...nothing })
+    expect((await two.renew()).secret).toEqual(secret)
+    expect((await three.renew()).secret).toEqual(secret)
+  })
+
+  test.each([true, false])(
+    'a node that has registered has a list, also an empty one (with its data: %s)',
+    async (keepsData) => {
+      const { engine, one, two } = await cluster('1', '2')
+      const seqOf = async () =>
+        (await one.renew()).nodes.find(({ id }) => id === two.self.id)?.listingSeq
+      await engine.restart(keepsData)
+      await again(() => one.renew())
+      await one.directory.register({ self: one.self, ...nothing })
+      await again(() => two.renew())
+      expect(await one.directory.listings(two.ref)).toEqual({ seq: 0, rooms: [] })
+      await two.directory.register({ self: two.self, ...nothing })
+      expect(await seqOf()).toBe(1)
+      expect(await one.directory.listings(two.ref)).toEqual({ seq: 1, rooms: [] })
+      await two.directory.publishListings([], ['den'])
+      expect(await seqOf()).toBe(2)
+      await two.directory.register({ self: two.self, ...nothing })
+      expect(await seqOf(), 'registered once more').toBe(2)
+    }
+  )
+
   test('what a node has given up since the data was written, it does not get back', async () => {
     const { engine, one, two } = await cluster('1', '2')
     await one.directory.claimName(one.player('Ann'))
