@@ -188,8 +188,8 @@ export class DirectoryState {
   }
 
   /**
-   * After data was lost, that of the oldest node counts: the others have taken it over, but one that
-   * has joined since may not have heard of it yet. Epochs grow with time.
+   * After data was lost, that of the oldest node counts: the others have taken it over, but one
+   * that has joined since may not have heard of it yet. Epochs grow with time.
    */
   #bringSecret(secret: Buffer, epoch: number): void {
     if (epoch > this.#secretEpoch) return

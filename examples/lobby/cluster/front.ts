@@ -1148,7 +1148,8 @@ export class Front implements ClusterOutlet {
     if (isSameNode(node, this.self)) return
     const name = nameOf(node)
     if (!this.#nodes.some((each) => isSameNode(each, node))) return // not yet, or no longer
-    if (this.#readingListings.has(name) || this.#unread.has(name)) return // the next renewal finds what is missing
+    // What is missing then, the next renewal finds
+    if (this.#readingListings.has(name) || this.#unread.has(name)) return
     const last = this.#listingSeqs.get(name) ?? 0
     if (seq <= last) return
     if (seq > last + 1) {
