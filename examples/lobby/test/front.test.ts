@@ -17,7 +17,7 @@ function isOwned(by: FrontNode, id: string): boolean | undefined {
 /** The next calls do nothing that can be seen: the answer is lost, or they never arrive. */
 function fail(
   node: FrontNode,
-  name: 'letGo' | 'takePlayer' | 'claimRoom' | 'passRoom',
+  name: 'letGo' | 'takePlayer' | 'claimRoom' | 'passRoom' | 'listings',
   isDone: boolean,
   times = 1
 ): void {
@@ -421,6 +421,47 @@ test('a directory that has started anew is asked for one list after the other', 
   one.front.setNodes(one.front.nodes, true)
   await clock.pass(100)
   expect(reads).toEqual({ count: 5, most: 1 })
+})
+
+test('a change of a list that is yet to be read whole does not stand for it', async () => {
+  const { nodes, one, three, clock } = await frontNodes(3)
+  for (const [at, node] of nodes.entries())
+    await node.do(await node.signIn(`Host ${at}`), { type: 'create', room: `Den ${at}` })
+  await clock.pass(1_000)
+  await one.renew()
+  fail(one, 'listings', false, 2)
+  one.front.setNodes(one.front.nodes, true)
+  one.front.events.listings({ node: three.self, seq: 1, changed: [], gone: [] })
+  await clock.pass(100)
+  const reads = lookAtReads(one)
+  one.front.setNodes(one.front.nodes)
+  await clock.pass(100)
+  expect(reads.count).toBe(2)
+})
+
+test('what could not be given up is tried again one by one, however many renewals come', async () => {
+  const { one, clock } = await frontNodes(1)
+  const release = one.directory.releasePlayer.bind(one.directory)
+  one.directory.releasePlayer = async () => {
+    throw new DirectoryError('away', 'no answer')
+  }
+  const ids: string[] = []
+  for (const name of ['Ann', 'Bob', 'Cid']) {
+    const session = await one.signIn(name)
+    ids.push(idOf(session))
+    one.table.lobby.end(session.player as Player, one.place.nowMs())
+  }
+  await clock.pass(100)
+  let open = 0
+  let most = 0
+  one.directory.releasePlayer = async (id) => {
+    most = Math.max(most, ++open)
+    await release(id).finally(() => open--)
+  }
+  for (let times = 0; times < 3; times++) one.front.setNodes(one.front.nodes)
+  await clock.pass(100)
+  expect(most).toBe(1)
+  for (const id of ids) expect(isOwned(one, id)).toBeUndefined()
 })
 
 test('a change that comes later than a renewal says is no gap; one that never comes is', async () => {
