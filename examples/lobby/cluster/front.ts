@@ -845,12 +845,7 @@ export class Front implements ClusterOutlet {
     const ids = [...this.#strays].filter((id) => this.#lobby.playerById(id) === undefined)
     this.#strays.clear()
     if (ids.length === 0) return
-    try {
-      await this.#directoryNow.letGo(ids)
-    } catch (error) {
-      for (const id of ids) this.#strays.add(id)
-      throw error
-    }
+    await this.#orAgain(this.#strays, ids, () => this.#directoryNow.letGo(ids))
   }
 
   /**
@@ -934,10 +929,15 @@ export class Front implements ClusterOutlet {
   /** A claim whose answer is lost may have been made: it is given up when the directory is back. */
   async #orFree<T>(free: Set<string>, key: string, claim: () => Promise<T>): Promise<T> {
     free.delete(key)
+    return await this.#orAgain(free, [key], () => this.#repeated(claim))
+  }
+
+  /** If it fails these are kept, for {@link #retry}. */
+  async #orAgain<T>(kept: Set<string>, keys: string[], call: () => Promise<T>): Promise<T> {
     try {
-      return await this.#repeated(claim)
+      return await call()
     } catch (error) {
-      free.add(key)
+      for (const key of keys) kept.add(key)
       throw error
     }
   }
@@ -992,23 +992,13 @@ export class Front implements ClusterOutlet {
   async #releasePlayer(id: string): Promise<void> {
     this.#freePlayers.delete(id)
     if (this.#known.has(id)) return
-    try {
-      await this.#directoryNow.releasePlayer(id)
-    } catch (error) {
-      this.#freePlayers.add(id)
-      throw error
-    }
+    await this.#orAgain(this.#freePlayers, [id], () => this.#directoryNow.releasePlayer(id))
   }
 
   async #releaseRoom(key: string): Promise<void> {
     this.#freeRooms.delete(key)
     if (this.#lobby.hasRoom(key)) return
-    try {
-      await this.#directoryNow.releaseRoom(key)
-    } catch (error) {
-      this.#freeRooms.add(key)
-      throw error
-    }
+    await this.#orAgain(this.#freeRooms, [key], () => this.#directoryNow.releaseRoom(key))
   }
 
   /**
@@ -1039,13 +1029,8 @@ export class Front implements ClusterOutlet {
   }
 
   /** One whose answer is lost may have been made: then the player is this node's, and not here. */
-  async #takePlayer(id: string): Promise<PlayerEntry | 'asked' | 'gone'> {
-    try {
-      return await this.#directoryNow.takePlayer(id)
-    } catch (error) {
-      this.#strays.add(id)
-      throw error
-    }
+  #takePlayer(id: string): Promise<PlayerEntry | 'asked' | 'gone'> {
+    return this.#orAgain(this.#strays, [id], () => this.#directoryNow.takePlayer(id))
   }
 
   #pause(ms: number): Promise<void> {
