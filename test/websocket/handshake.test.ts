@@ -214,19 +214,10 @@ describe('onUpgrade', () => {
   })
 
   test('may be a promise; what comes meanwhile is kept, and is not lost', async () => {
-    let decide: ((_: undefined) => void) | undefined
-    const { port, words } = serve({
-      onUpgrade: () =>
-        new Promise<undefined>((resolve) => {
-          decide = resolve
-        })
-    })
-    const client = new RawClient(port)
-    await client.write(Buffer.concat([Buffer.from(requestText()), text('early')]))
-    await until('it is asked', () => decide !== undefined)
+    const { client, words, decide } = await undecided()
     await client.write(text('later'))
     expect(words).toEqual([])
-    decide?.(undefined)
+    decide()
     await client.answered()
     await until('both are echoed', () => client.frames.length === 14)
     expect(decode(client.frames, { role: 'client' })).toEqual(['text early', 'text later'])
@@ -235,19 +226,10 @@ describe('onUpgrade', () => {
   test.each(['end', 'destroy', 'resetAndDestroy'] as const)(
     'a peer that leaves meanwhile by %s() is noticed, and opens nothing',
     async (leave) => {
-      let decide: ((_: undefined) => void) | undefined
-      const { port, words } = serve({
-        onUpgrade: () =>
-          new Promise<undefined>((resolve) => {
-            decide = resolve
-          })
-      })
-      const client = new RawClient(port)
-      await client.write(Buffer.concat([Buffer.from(requestText()), text('early')]))
-      await until('it is asked', () => decide !== undefined)
+      const { client, words, decide } = await undecided()
       client.socket[leave]()
       await until('the handshake is given up', () => words.length > 0)
-      decide?.(undefined)
+      decide()
       await new Promise((resolve) => setTimeout(resolve, 10))
       expect(words).toEqual(['error the connection ended during the handshake'])
     }
@@ -309,6 +291,21 @@ test('a subprotocol that the peer did not offer is refused with 400, and is no e
     status: 101
   })
 })
+
+/** A client that has sent more than its request, about which its server has not decided yet. */
+async function undecided() {
+  let decide: (() => void) | undefined
+  const { port, words } = serve({
+    onUpgrade: () =>
+      new Promise<undefined>((resolve) => {
+        decide = () => resolve(undefined)
+      })
+  })
+  const client = new RawClient(port)
+  await client.write(Buffer.concat([Buffer.from(requestText()), text('early')]))
+  await until('it is asked', () => decide !== undefined)
+  return { client, words, decide: () => decide?.() }
+}
 
 /** What is thrown when a server with these options answers a request with 500. */
 async function uncaughtOf(options: Parameters<typeof serve>[0]): Promise<unknown[]> {

@@ -44,16 +44,21 @@ async function signIn(node: { port: number }, name: string): Promise<Person> {
   }
 }
 
+/** As one would start them by hand, with a Redis of their own. */
+async function twoCommands() {
+  const redis = await startRedis()
+  onTestFinished(() => redis.stop())
+  const options = ['--cluster', redis.url, '--coin-arena.match-ms', '1000', '--countdown-ms', '0']
+  return await Promise.all([
+    command(...options, '--node', 'one'),
+    command(...options, '--node', 'two')
+  ])
+}
+
 test.skipIf(whyNoRedis !== undefined)(
   'two commands with one Redis are one lobby: list, chat, and a match',
   async () => {
-    const redis = await startRedis()
-    onTestFinished(() => redis.stop())
-    const options = ['--cluster', redis.url, '--coin-arena.match-ms', '1000', '--countdown-ms', '0']
-    const nodes = await Promise.all([
-      command(...options, '--node', 'one'),
-      command(...options, '--node', 'two')
-    ])
+    const nodes = await twoCommands()
     const ann = await signIn(nodes[0], 'Ann')
     const bob = await signIn(nodes[1], 'Bob')
     ann.send({ type: 'say', text: 'hello' })
@@ -74,13 +79,7 @@ test.skipIf(whyNoRedis !== undefined)(
 test.skipIf(whyNoRedis !== undefined || whyNoBrowser !== undefined)(
   'two commands with one Redis are one lobby in two browsers: list, chat, a match, the same result',
   async () => {
-    const redis = await startRedis()
-    onTestFinished(() => redis.stop())
-    const options = ['--cluster', redis.url, '--coin-arena.match-ms', '1000', '--countdown-ms', '0']
-    const nodes = await Promise.all([
-      command(...options, '--node', 'one'),
-      command(...options, '--node', 'two')
-    ])
+    const nodes = await twoCommands()
     // Each gives names away as soon as the cluster has settled.
     for (const [at, node] of nodes.entries()) await signIn(node, `First ${at}`)
     const [ann, bob] = await Promise.all([

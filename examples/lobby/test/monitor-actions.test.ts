@@ -3,7 +3,8 @@
 import type { Page } from 'playwright-core'
 import { afterAll, describe, expect, test } from 'vitest'
 import { closeBrowser, whyNoBrowser } from './browser.ts'
-import { confirm, findings, openPage } from './monitor-page.ts'
+import { findings } from './in-order.ts'
+import { confirm, openPage } from './monitor-page.ts'
 import { MadeUpServer, madeUpRoom, openDoor } from './operator-door.ts'
 
 afterAll(closeBrowser)
