@@ -54,13 +54,14 @@ test('only whose turn it is plays, a card that it has and that fits, and each tu
   const state = stateOf(3)
   state.played.push('TH')
   state.hands[0] = ['2H', 'TC', '3C', '4D', '5D']
+  state.hands[1] = ['TD', '6H', '7H', '8H', '9H']
   const before = JSON.stringify(state)
   for (const [player, turn, card] of [
     [1, 1, undefined],
     [0, 0, '2H'],
     [0, 2, '2H'],
     [0, 1, '3C'],
-    [0, 1, state.hands[1]?.[0] ?? '']
+    [0, 1, 'TD'] // it fits, and is another's
   ] as const)
     expect(play(state, player, { turn, card }, 0)).toEqual([])
   expect(JSON.stringify(state)).toBe(before)
