@@ -3,7 +3,7 @@
 import { type ChildProcess, spawn } from 'node:child_process'
 import { randomBytes } from 'node:crypto'
 import { once } from 'node:events'
-import { mkdtempSync, rmSync } from 'node:fs'
+import { mkdtempSync, readFileSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { setTimeout as delay } from 'node:timers/promises'
@@ -21,6 +21,12 @@ const START_MS = 60_000
 /** How long an operators' port may take to answer, before its node counts as silent. */
 const ANSWER_MS = 2_000
 const MATCHES = 10_000
+const MOST_STOPS = 1_000
+/** Numbers of epoll_wait, epoll_pwait and epoll_pwait2, from the kernel's tables of system calls. */
+const WAITS_OF: Partial<Record<NodeJS.Architecture, readonly string[]>> = {
+  x64: ['232', '281', '441'],
+  arm64: ['22', '441']
+}
 
 /** Where players reach a node. */
 export interface Door {
@@ -35,6 +41,17 @@ export interface NodeOptions {
   /** The address of the node itself, on all of its ports. */
   host?: string
   flags?: string[]
+}
+
+/** By proc_pid_stat(5): the third field, behind a name that may have spaces. */
+function isStopped(pid: number): boolean {
+  return readFileSync(`/proc/${pid}/stat`, 'utf8').split(') ')[1].startsWith('T')
+}
+
+/** By proc_pid_syscall(5): the call that the main thread is in. */
+function waits(pid: number): boolean {
+  const [call] = readFileSync(`/proc/${pid}/syscall`, 'utf8').split(' ')
+  return WAITS_OF[process.arch]?.includes(call) === true
 }
 
 /** Settings as flags: `{ 'lease-ms': 4000 }`. */
@@ -120,6 +137,21 @@ export class ClusterNode implements Door {
 
   signal(signal: NodeJS.Signals): void {
     this.process.kill(signal)
+  }
+
+  /**
+   * Stops it while it waits for events: what it is about to send when it is stopped elsewhere, it
+   * sends when it goes on, and no look at its lease can prevent that. Linux alone.
+   */
+  async stopBetweenTurns(): Promise<void> {
+    for (let tries = 0; tries < MOST_STOPS; tries++) {
+      this.signal('SIGSTOP')
+      while (!isStopped(this.process.pid as number)) await delay(1)
+      if (waits(this.process.pid as number)) return
+      this.signal('SIGCONT')
+      await delay(3)
+    }
+    throw new Error(`node ${this.id} never waits for events`)
   }
 
   /** undefined: it does not answer. */

@@ -6,6 +6,7 @@ import type { MatchRecord } from '../rules/records.ts'
 import { FIRST_SKILL } from '../rules/skills.ts'
 import type { Cluster, ClusterNode, Door } from './cluster.ts'
 import { Guest } from './guests.ts'
+import { until } from './patience.ts'
 
 const LOOK_EVERY_MS = 200
 /**
@@ -13,24 +14,8 @@ const LOOK_EVERY_MS = 200
  * in a row nobody is.
  */
 const LOOKS_OF_A_MOVE = 4
-/** A machine that stands still for a while is no reason to give up. */
-const MOST_BETWEEN_LOOKS_MS = 100
 /** Skills have one digit after the point. */
 const ROUNDING = 0.05
-
-/** Waits until it is true. Returns for how long; throws when it takes more than `mostMs`. */
-export async function until(what: () => string, isTrue: () => boolean, mostMs: number) {
-  let waitedMs = 0
-  let lookedMs = performance.now()
-  while (!isTrue()) {
-    if (waitedMs > mostMs) throw new Error(`not within ${mostMs} ms: ${what()}`)
-    await delay(5)
-    const nowMs = performance.now()
-    waitedMs += Math.min(nowMs - lookedMs, MOST_BETWEEN_LOOKS_MS)
-    lookedMs = nowMs
-  }
-  return waitedMs
-}
 
 /** Finds what is at two nodes for longer than a move takes. */
 class Doubles {
@@ -77,12 +62,13 @@ export class Crowd {
     this.#looking = this.#watch()
   }
 
-  get served(): number {
-    return this.guests.filter(({ isServed }) => isServed).length
-  }
-
   get ends(): number {
     return this.guests.reduce((sum, { report }) => sum + report.ends.length, 0)
+  }
+
+  /** How often one of them had to come back, and how many rooms were lost. */
+  get interruptions(): number {
+    return this.guests.reduce((sum, { report }) => sum + report.resumes + report.lostRooms, 0)
   }
 
   get lostSeats(): string[] {
@@ -117,9 +103,9 @@ export class Crowd {
    * the others find it, come into it and talk there. Returns how long it took.
    */
   async works(nodes: readonly ClusterNode[], withinMs: number): Promise<number> {
-    const startedMs = performance.now()
     const number = ++this.#strangers
-    const left = () => Math.max(1, withinMs - (performance.now() - startedMs))
+    let tookMs = 0
+    const left = () => Math.max(1, withinMs - tookMs)
     const strangers = nodes.map((node, at) => {
       const stranger = new Guest(`stranger ${number}.${at}`, () => [node])
       stranger.plays = false
@@ -128,23 +114,24 @@ export class Crowd {
     try {
       const room = `Den ${number}`
       const [host, ...others] = strangers
-      await host.ask({ type: 'create', room, capacity: 8 }, 'joined', undefined, left())
+      const made = { type: 'create', room, capacity: 8 }
+      tookMs += await host.ask(made, 'joined', () => true, left())
       for (const other of others) {
         const isThis = (joined: { room: string }) => joined.room === room
-        await other.ask({ type: 'join', room }, 'joined', isThis, left())
+        tookMs += await other.ask({ type: 'join', room }, 'joined', isThis, left())
         const text = `hello from ${other.name}`
         let heard = false
         host.onChat = (line) => {
           heard ||= line === text
         }
         other.send({ type: 'say', text })
-        await until(
+        tookMs += await until(
           () => `${text} in ${room}`,
           () => heard,
           left()
         )
       }
-      return performance.now() - startedMs
+      return tookMs
     } finally {
       for (const stranger of strangers) {
         stranger.send({ type: 'sign-out' })

@@ -5,6 +5,7 @@ import { CoinHunter } from '../games/coin-arena/bot.ts'
 import type { ArenaView } from '../games/coin-arena/rules.ts'
 import type { ServerMessage } from '../wire/protocol.ts'
 import type { Door } from './cluster.ts'
+import { until } from './patience.ts'
 
 type MessageOf<T extends ServerMessage['type']> = Extract<ServerMessage, { type: T }>
 
@@ -16,6 +17,7 @@ const SIGN_IN_MS = 6_000
 /** A guest that got an answer within this time is served: it asks four times a second. */
 export const SERVED_MS = 1_000
 const SAY_EVERY = 8
+const ASK_AGAIN_MS = 1_000
 const USUAL = new Set(['state', 'event', 'chat', 'pong', 'ready', 'countdown'])
 const MOST_OF_A_STORY = 60
 /** An entry of a story: when, what, and how often. */
@@ -127,29 +129,33 @@ export class Guest {
     this.#line?.socket.write(Buffer.concat([length, body]))
   }
 
-  /** Sends this once it is served, and again after each second, until such an answer has come. */
+  /**
+   * Sends this once it is served, and again after each second, until such an answer has come.
+   * Returns how long that took.
+   */
   async ask<T extends ServerMessage['type']>(
     message: object,
     type: T,
-    isIt: (answer: MessageOf<T>) => boolean = () => true,
-    withinMs = 30_000
-  ): Promise<MessageOf<T>> {
-    const untilMs = performance.now() + withinMs
-    let answer: MessageOf<T> | undefined
+    isIt: (answer: MessageOf<T>) => boolean,
+    withinMs: number
+  ): Promise<number> {
+    let isAnswered = false
     const then = (heard: ServerMessage) => {
-      if (isIt(heard as MessageOf<T>)) answer = heard as MessageOf<T>
+      isAnswered ||= isIt(heard as MessageOf<T>)
     }
     const waiter = { type, then }
     this.#waiting.push(waiter)
-    try {
-      while (answer === undefined) {
-        if (performance.now() > untilMs)
-          throw new Error(`no ${type} to ${JSON.stringify(message)}: ${this}`)
-        if (this.isServed) this.send(message)
-        for (let look = 0; look < 50 && answer === undefined; look++)
-          await new Promise((resolve) => setTimeout(resolve, 20))
+    let nextMs = 0
+    const look = () => {
+      const nowMs = performance.now()
+      if (this.isServed && nowMs >= nextMs) {
+        this.send(message)
+        nextMs = nowMs + ASK_AGAIN_MS
       }
-      return answer
+      return isAnswered
+    }
+    try {
+      return await until(() => `${type} to ${JSON.stringify(message)}: ${this}`, look, withinMs)
     } finally {
       this.#waiting.splice(this.#waiting.indexOf(waiter), 1)
     }

@@ -8,6 +8,7 @@ import {
   type NodeOptions
 } from '../../../examples/lobby/test/cluster.ts'
 import { Crowd } from '../../../examples/lobby/test/crowd.ts'
+import { SERVED_MS } from '../../../examples/lobby/test/guests.ts'
 import {
   type RedisOptions,
   startRedis,
@@ -103,11 +104,8 @@ export class FaultyLobby {
    * lobby at each node, and games go on. Says how long it took.
    */
   async isMended(fault: string, nodes = this.cluster.living): Promise<void> {
-    const startedMs = performance.now()
     const servedMs = await this.crowd.allServed(MENDED_MS)
-    const leftMs = MENDED_MS - (performance.now() - startedMs)
-    await this.crowd.works(nodes, Math.max(leftMs, 1_000))
-    const tookMs = performance.now() - startedMs
+    const tookMs = servedMs + (await this.crowd.works(nodes, MENDED_MS - servedMs))
     console.log(
       `${fault}: all ${this.crowd.guests.length} are served after ${Math.round(servedMs)} ms, and strangers play at each node after ${Math.round(tookMs)} ms`
     )
@@ -118,13 +116,22 @@ export class FaultyLobby {
     survived(`Lobby on three nodes: ${fault}`, 1)
   }
 
-  /** Games go on without Redis, whoever plays stays served, and results are kept. */
+  /** Games go on without Redis, and results are kept. */
   async gamesGoOn(forMs: number): Promise<void> {
-    const untilMs = performance.now() + forMs
-    await this.crowd.moreEnds(SOME_ENDS, forMs)
-    await delay(Math.max(0, untilMs - performance.now()))
-    expect(this.crowd.served).toBe(this.crowd.guests.length)
+    await this.allStay(async () => {
+      const untilMs = performance.now() + forMs
+      await this.crowd.moreEnds(SOME_ENDS, forMs)
+      await delay(Math.max(0, untilMs - performance.now()))
+    })
     this.holds()
+  }
+
+  /** Meanwhile whoever is in the lobby stays in it, on the same connection, and is served. */
+  async allStay(meanwhile: () => Promise<void>): Promise<void> {
+    const { interruptions } = this.crowd
+    await meanwhile()
+    await this.crowd.allServed(SERVED_MS)
+    expect(this.crowd.interruptions).toBe(interruptions)
   }
 
   /** What must hold at any time. */
@@ -137,6 +144,8 @@ export class FaultyLobby {
   async checkAll(): Promise<number> {
     await this.crowd.rest(MENDED_MS)
     await this.crowd.end()
+    // A node that does not reach Redis in the moment when it ends brings results when it starts again
+    while (!(await this.allReachRedis())) await delay(50)
     await this.cluster.stop()
     await this.crowd.checkSkills()
     const matches = await this.crowd.checkMatches()
@@ -145,6 +154,11 @@ export class FaultyLobby {
     expect(matches).toBeGreaterThan(10)
     console.log(`${matches} matches, each kept once; ${this.crowd.looks} looks at seats and rooms`)
     return matches
+  }
+
+  async allReachRedis(): Promise<boolean> {
+    const figures = await Promise.all(this.cluster.living.map((node) => node.figures()))
+    return figures.every((its) => its?.cluster?.directory === 'here')
   }
 
   async close(): Promise<void> {

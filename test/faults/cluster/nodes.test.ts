@@ -66,7 +66,7 @@ runs('a node stops past its lease and goes on: it says nothing of what it owned'
   const { node, own } = await playingAtOne()
   crowd.silent.add(node.id)
   crowd.doors = () => cluster.living.filter((other) => other !== node)
-  node.signal('SIGSTOP')
+  await node.stopBetweenTurns()
   await pass(LONGER_MS)
   await crowd.allServed(MENDED_MS) // by the others
   const wokenMs = performance.now()
