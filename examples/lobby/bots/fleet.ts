@@ -33,6 +33,7 @@ import {
   sizeOf
 } from './mix.ts'
 import { pace } from './pace.ts'
+import { proxyHeader } from './proxy-bytes.ts'
 import { DatagramWay, InputClock } from './udp.ts'
 import { Wheel } from './wheel.ts'
 
@@ -53,6 +54,8 @@ export interface FleetOptions {
   otherNodes?: { port: number; webPort: number }[]
   /** Over TLS, whatever certificate the server has; then datagrams are encrypted. */
   encrypted?: boolean
+  /** As a proxy passes them on that speaks TLS with them; then datagrams are encrypted, too. */
+  behindProxy?: boolean
 }
 
 /** So many bots share an address, as players behind one router do. */
@@ -104,6 +107,9 @@ export interface Member {
   /** Over TCP it repeats this less often. */
   untilRepeat: number
 }
+
+/** PP2_TYPE_SSL of the PROXY protocol: a client of TLS, whose certificate was not asked for. */
+const OVER_TLS = Buffer.from([0x20, 0, 5, 1, 0, 0, 0, 0])
 
 /** Where the type of a message begins: after {"type":" */
 const TYPE_AT = 9
@@ -164,7 +170,8 @@ export class Fleet {
       maxArriving,
       web: options.web ?? NO_WEB,
       otherNodes: options.otherNodes ?? [],
-      encrypted: options.encrypted ?? false
+      encrypted: options.encrypted ?? false,
+      behindProxy: options.behindProxy ?? false
     }
     const nowMs = this.#place.nowMs()
     this.#acts = new Wheel(SLOT_MS, nowMs)
@@ -377,6 +384,9 @@ export class Fleet {
   }
 
   #onConnect(member: Member): void {
+    const { address, behindProxy } = this.#options
+    if (behindProxy && member.speech === 'game')
+      member.line?.sendBytes(proxyHeader(member.address ?? address, { more: OVER_TLS }))
     this.#do(member, member.bot.connected(), this.#place.nowMs())
     if (!member.bot.isHonest) this.#hasArrived(member) // it may never sign in
   }

@@ -93,6 +93,8 @@ class Client {
   readonly decoder: FrameDecoder | undefined
   /** Whose connection it is: behind a proxy not the peer. */
   address: string
+  /** Nobody else can read what it is told: it speaks TLS with us, or with a proxy of ours. */
+  isPrivate = false
   /** While a proxy has yet to say whose connection it is. */
   header: ProxyHeaderReader | undefined
   /** It will be a visitor of the web door, and no client itself. */
@@ -517,6 +519,7 @@ export class Gateway implements GatewayLink {
       this.#arriving.delete(client)
       client.isFresh = false
       client.address = header.address ?? client.address
+      client.isPrivate = header.isSecure
       if (client.isForWeb || this.#tls !== undefined) this.#announced.set(client, header.rest)
       else {
         client.header = undefined
@@ -557,6 +560,7 @@ export class Gateway implements GatewayLink {
     if (rest.length > 0) raw.unshift(rest)
     const stream = tls.secure(raw)
     client.secure = { stream, raw }
+    client.isPrivate = true
     client.isFresh = false // what is no TLS is refused by TLS
     this.#await(client)
     stream.on('secure', () => {
@@ -687,7 +691,7 @@ export class Gateway implements GatewayLink {
     }
     if (client.path !== undefined) this.#paths.close(client.path)
     // A secret may only be told over TLS; over TLS it is, and nothing else counts then
-    const secret = client.secure === undefined ? undefined : this.#newSecret()
+    const secret = client.isPrivate ? this.#newSecret() : undefined
     client.path = this.#paths.open(client.id, secret)
     const { token } = client.path
     const encryption = secret === undefined ? {} : { secret }

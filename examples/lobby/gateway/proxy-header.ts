@@ -1,6 +1,6 @@
 // The header by which a TCP proxy says whose connection it passes on: version 2 of HAProxy's PROXY
-// protocol ("The PROXY protocol", sections 2.2 and 2.3). It comes first, before TLS, and in pieces
-// of any size. Pure.
+// protocol ("The PROXY protocol", sections 2.2 and 2.3), and whether that came to it over TLS. It
+// comes first, before TLS, and in pieces of any size. Pure.
 
 const SIGNATURE = Buffer.from('\r\n\r\n\0\r\nQUIT\n', 'latin1')
 const HEAD_BYTES = 16
@@ -10,6 +10,11 @@ const LOCAL = 0
 const PROXY = 1
 const TCP4 = 0x11
 const TCP6 = 0x21
+/** PP2_TYPE_SSL, of section 2.2.6; in the first byte of its value, the client is one of TLS. */
+const SSL = 0x20
+const CLIENT_SSL = 1
+/** Before each value: its type, and its length. */
+const TYPE_LENGTH_BYTES = 3
 /** Of a connection that has no address, as by a socket of the proxy's own machine. */
 const UNSPEC = 0x00
 
@@ -20,6 +25,8 @@ export class ProxyHeaderError extends Error {}
 export interface ProxyHeader {
   /** undefined: the proxy's own connection, as for a health check. */
   address: string | undefined
+  /** The client speaks TLS, and the proxy with it. */
+  isSecure: boolean
   rest: Buffer
 }
 
@@ -45,9 +52,10 @@ export class ProxyHeaderReader {
     const end = HEAD_BYTES + length
     if (bytes.length < end) return undefined
     const body = bytes.subarray(HEAD_BYTES, end)
-    const hasNone = command === LOCAL || bytes[13] === UNSPEC
-    const address = hasNone ? undefined : addressIn(bytes[13], body)
-    return { address, rest: bytes.subarray(end) }
+    const rest = bytes.subarray(end)
+    if (command === LOCAL || bytes[13] === UNSPEC)
+      return { address: undefined, isSecure: false, rest }
+    return { address: addressIn(bytes[13], body), isSecure: saysTls(bytes[13], body), rest }
   }
 }
 
@@ -57,11 +65,27 @@ export function looksLikeProxyHeader(data: Uint8Array): boolean {
   return SIGNATURE.subarray(0, start.length).equals(start)
 }
 
-function addressIn(family: number, body: Buffer): string {
-  if (family === TCP4 && body.length >= 12) return [...body.subarray(0, 4)].join('.')
-  if (family === TCP6 && body.length >= 36) {
-    const groups = Array.from({ length: 8 }, (_, at) => body.readUInt16BE(2 * at).toString(16))
-    return groups.join(':')
+const ADDRESS_BYTES = new Map([
+  [TCP4, 12],
+  [TCP6, 36]
+])
+
+/** After the addresses come values, each with its type and its length (section 2.2). */
+function saysTls(family: number, body: Buffer): boolean {
+  let at = ADDRESS_BYTES.get(family) ?? body.length
+  while (at + TYPE_LENGTH_BYTES < body.length) {
+    const first = at + TYPE_LENGTH_BYTES
+    const length = body.readUInt16BE(at + 1)
+    if (body[at] === SSL && length > 0) return (body[first] & CLIENT_SSL) !== 0
+    at = first + length
   }
-  throw new ProxyHeaderError('a PROXY header without the address of a TCP client')
+  return false
+}
+
+function addressIn(family: number, body: Buffer): string {
+  if (body.length < (ADDRESS_BYTES.get(family) ?? Number.POSITIVE_INFINITY))
+    throw new ProxyHeaderError('a PROXY header without the address of a TCP client')
+  if (family === TCP4) return [...body.subarray(0, 4)].join('.')
+  const groups = Array.from({ length: 8 }, (_, at) => body.readUInt16BE(2 * at).toString(16))
+  return groups.join(':')
 }

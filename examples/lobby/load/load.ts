@@ -33,6 +33,8 @@ const usage = `Load: a server of its own, and very many bots, on this machine.
   --web PERCENT      so many of a hundred come by WebSocket, as browsers do (0)
   --encrypted        over TLS, and with encrypted datagrams, by a certificate for this run; or by
                      yours: -- --tls-cert cert.pem --tls-key key.pem
+  --behind-proxy     as a proxy passes them on that speaks TLS with them: the proxy's header, and
+                     encrypted datagrams; browsers among them come as they are
   --nodes NUMBER     so many servers as one lobby, over a redis-server of their own; they share the
                      cores, with the bots and with each other
   --workers NUMBER   the server's threads that hold connections (0: one core for all of it)
@@ -96,6 +98,7 @@ interface Arguments extends LoadOptions {
   /** undefined: one server without a cluster. */
   nodes: number | undefined
   encrypted: boolean
+  behindProxy: boolean
   badGuests: boolean
   rounds: number
   json: string | undefined
@@ -121,6 +124,7 @@ function readArguments(): Arguments | undefined {
     web: readNumber('--web', values.web ?? '0', 0, 100),
     nodes: values.nodes === undefined ? undefined : readNumber('--nodes', values.nodes, 1, 64),
     encrypted: values.encrypted ?? false,
+    behindProxy: values['behind-proxy'] ?? false,
     badGuests: values['bad-guests'] ?? false,
     rounds: readNumber('--rounds', values.rounds ?? '5', 1, 1_000),
     json: values.json,
@@ -138,6 +142,7 @@ function parse() {
         playing: { type: 'string' },
         seconds: { type: 'string' },
         encrypted: { type: 'boolean' },
+        'behind-proxy': { type: 'boolean' },
         nodes: { type: 'string' },
         workers: { type: 'string' },
         web: { type: 'string' },
@@ -185,6 +190,8 @@ async function main(): Promise<number> {
     return 0
   }
   const { profile } = options
+  if (options.encrypted && options.behindProxy)
+    throw new Mistake('--encrypted is TLS to the lobby, --behind-proxy TLS to a proxy: choose one.')
   const mix = mixOf(options)
   const badGuests = options.badGuests ? sizeOf(BAD_GUESTS) : 0
   checkDescriptors(mix, badGuests)
@@ -217,7 +224,8 @@ async function main(): Promise<number> {
         ...RAMP,
         web: { port: webPort, percent: options.web },
         otherNodes,
-        encrypted: options.encrypted
+        encrypted: options.encrypted,
+        behindProxy: options.behindProxy
       },
       { cores: cores.bots, profile }
     )
@@ -234,7 +242,7 @@ async function main(): Promise<number> {
   const holds = allHold(rows)
   console.log(holds ? 'All goals are met.' : 'Not all goals are met.')
   if (options.json !== undefined) {
-    const { players, playing, seconds, nodes, workers, web, encrypted } = options
+    const { players, playing, seconds, nodes, workers, web, encrypted, behindProxy } = options
     const what = {
       players,
       playing,
@@ -243,6 +251,7 @@ async function main(): Promise<number> {
       workers,
       web,
       encrypted,
+      behindProxy,
       mix,
       node: process.version,
       cpu: cpus()[0]?.model,
@@ -258,7 +267,7 @@ async function main(): Promise<number> {
  * The limits that so many players need, and matches that last; everything else has its default.
  */
 function serverFlags(
-  { players, workers, encrypted, serverFlags }: Arguments,
+  { players, workers, encrypted, behindProxy, serverFlags }: Arguments,
   badGuests: number
 ): string[] {
   const settings = {
@@ -273,7 +282,8 @@ function serverFlags(
     'coin-arena.coins-to-win': COINS_TO_WIN,
     workers,
     // This command asks for figures without TLS.
-    ...(encrypted ? { 'tls-doors': 'game,web' } : {})
+    ...(encrypted ? { 'tls-doors': 'game,web' } : {}),
+    ...(behindProxy ? { 'trusted-proxies': '127.0.0.0/8' } : {})
   }
   return [
     ...Object.entries(settings).flatMap(([name, value]) => [`--${name}`, String(value)]),
@@ -282,7 +292,7 @@ function serverFlags(
 }
 
 function describe(
-  { players, seconds, nodes, workers, web, encrypted, badGuests, rounds }: Arguments,
+  { players, seconds, nodes, workers, web, encrypted, behindProxy, badGuests, rounds }: Arguments,
   mix: Mix,
   cores: number[]
 ): string {
@@ -293,7 +303,8 @@ function describe(
       ? `The server has core ${cores} to itself.`
       : `${servers} and bots share ${availableParallelism()} cores.`
   const what = badGuests ? `${rounds} rounds without and with bad guests` : 'one phase'
-  const tls = encrypted ? ' All over TLS, with encrypted datagrams.' : ''
+  const how = encrypted ? 'All over TLS' : 'Behind a proxy'
+  const tls = encrypted || behindProxy ? ` ${how}, with encrypted datagrams.` : ''
   return `${players} players, ${web} % of them by WebSocket: ${parts.join(', ')}. ${where} Workers: ${workers}. ${what}, ${seconds} seconds in all.${tls}`
 }
 

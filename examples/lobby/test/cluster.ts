@@ -22,7 +22,7 @@ const START_MS = 60_000
 const ANSWER_MS = 2_000
 const MATCHES = 10_000
 const MOST_STOPS = 1_000
-/** Numbers of epoll_wait, epoll_pwait and epoll_pwait2, from the kernel's tables of system calls. */
+/** Numbers of epoll_wait, epoll_pwait and epoll_pwait2, of the kernel's tables of its calls. */
 const WAITS_OF: Partial<Record<NodeJS.Architecture, readonly string[]>> = {
   x64: ['232', '281', '441'],
   arm64: ['22', '441']

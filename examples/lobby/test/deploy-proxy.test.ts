@@ -11,6 +11,7 @@ import { generate } from 'selfsigned'
 import { expect, onTestFinished, test } from 'vitest'
 import { WebSocket } from 'ws'
 import { openLobby, Person, until } from './person.ts'
+import { UdpEnd } from './udp-end.ts'
 
 const text = readFileSync(new URL('../deploy/cluster/haproxy.cfg', import.meta.url), 'utf8')
 const noHaproxy = spawnSync('haproxy', ['-v']).error !== undefined
@@ -59,15 +60,43 @@ class SecurePerson extends Person {
   }
 }
 
+/** A folder with a certificate, as HAProxy and the lobby read it. */
+async function certificate() {
+  const folder = mkdtempSync(join(tmpdir(), 'lobby-proxy-'))
+  onTestFinished(() => rmSync(folder, { recursive: true }))
+  const pems = await generate([{ name: 'commonName', value: 'localhost' }], { keySize: 2048 })
+  const [tlsCert, tlsKey] = [join(folder, 'certificate'), join(folder, 'certificate.key')]
+  writeFileSync(tlsCert, pems.cert)
+  writeFileSync(tlsKey, pems.private)
+  return { folder, tlsCert, tlsKey }
+}
+
+/** Ends with the test. Fulfilled when game clients are let in at `port`. */
+async function startHaproxy(folder: string, configuration: string, port: number): Promise<void> {
+  const file = join(folder, 'haproxy.cfg')
+  writeFileSync(file, configuration)
+  const check = spawnSync('haproxy', ['-c', '-f', file], { encoding: 'utf8', timeout: 60_000 })
+  expect(check.stderr).not.toMatch(/\[(WARNING|ALERT)\]/)
+  expect(check.status, check.stderr).toBe(0)
+  const proxy = spawn('haproxy', ['-db', '-f', file], { stdio: ['ignore', 'ignore', 'pipe'] })
+  let said = ''
+  proxy.stderr.on('data', (data) => {
+    said += data
+  })
+  onTestFinished(() => void proxy.kill('SIGKILL'))
+  const isOpen = () =>
+    new Promise<boolean>((resolve) => {
+      const socket = connectTcp(port, '127.0.0.1', () => resolve(true))
+      socket.on('error', () => resolve(false))
+      onTestFinished(() => void socket.destroy())
+    })
+  while (!(await isOpen())) expect(proxy.exitCode, said).toBeNull()
+}
+
 test.skipIf(noHaproxy)(
   'players reach a lobby through HAProxy, with their own address',
   async () => {
-    const folder = mkdtempSync(join(tmpdir(), 'lobby-proxy-'))
-    onTestFinished(() => rmSync(folder, { recursive: true }))
-    const pems = await generate([{ name: 'commonName', value: 'localhost' }], { keySize: 2048 })
-    const [tlsCert, tlsKey] = [join(folder, 'certificate'), join(folder, 'certificate.key')]
-    writeFileSync(tlsCert, pems.cert)
-    writeFileSync(tlsKey, pems.private)
+    const { folder, tlsCert, tlsKey } = await certificate()
     const at = { 8080: await freePort(), 8443: await freePort(), 5959: await freePort() }
     const lobby = await openLobby({
       ...{ tlsCert, tlsKey, tlsDoors: 'game' },
@@ -75,25 +104,7 @@ test.skipIf(noHaproxy)(
       webOrigins: `https://localhost:${at[8443]}`,
       maxConnectionsPerAddress: 1
     })
-    const file = join(folder, 'haproxy.cfg')
-    writeFileSync(file, configurationFor(folder, lobby, at))
-    const check = spawnSync('haproxy', ['-c', '-f', file], { encoding: 'utf8', timeout: 60_000 })
-    expect(check.stderr).not.toMatch(/\[(WARNING|ALERT)\]/)
-    expect(check.status, check.stderr).toBe(0)
-
-    const proxy = spawn('haproxy', ['-db', '-f', file], { stdio: ['ignore', 'ignore', 'pipe'] })
-    let said = ''
-    proxy.stderr.on('data', (data) => {
-      said += data
-    })
-    onTestFinished(() => void proxy.kill('SIGKILL'))
-    const isOpen = () =>
-      new Promise<boolean>((resolve) => {
-        const socket = connectTcp(at[5959], '127.0.0.1', () => resolve(true))
-        socket.on('error', () => resolve(false))
-        onTestFinished(() => void socket.destroy())
-      })
-    while (!(await isOpen())) expect(proxy.exitCode, said).toBeNull()
+    await startHaproxy(folder, configurationFor(folder, lobby, at), at[5959])
 
     // A game client: PROXY version 2 first, then TLS to the lobby itself. One from each address.
     const ann = await SecurePerson.enter(at[5959], 'Ann', '127.0.0.3')
@@ -132,3 +143,25 @@ test.skipIf(noHaproxy)(
       expect(await person.next('chat')).toMatchObject({ from: 'Cleo', text: 'hello, game clients' })
   }
 )
+
+test.skipIf(noHaproxy)(
+  'where HAProxy speaks TLS with game clients, their datagrams are encrypted all the same',
+  async () => {
+    const { folder } = await certificate()
+    const at = { 8080: await freePort(), 8443: await freePort(), 5959: await freePort() }
+    const lobby = await openLobby({ trustedProxies: '127.0.0.1' })
+    const plain = configurationFor(folder, lobby, at)
+    await startHaproxy(folder, withTlsForGames(plain, folder, at[5959]), at[5959])
+    const ann = await SecurePerson.enter(at[5959], 'Ann', '127.0.0.3')
+    const end = await UdpEnd.open(ann)
+    expect(end.ticket.secret).toMatch(/^[\da-f]{64}$/)
+    await end.answered()
+  }
+)
+
+/** As haproxy.cfg says in its last part. */
+function withTlsForGames(configuration: string, folder: string, port: number): string {
+  return configuration
+    .replace(`bind 127.0.0.1:${port}\n`, `bind 127.0.0.1:${port} ssl crt ${folder}/certificate\n`)
+    .replaceAll('send-proxy-v2', 'send-proxy-v2-ssl')
+}

@@ -9,10 +9,10 @@ import { pino } from 'pino'
 import { generate } from 'selfsigned'
 import { expect, onTestFinished, test } from 'vitest'
 import { WebSocket } from 'ws'
+import { proxyHeader } from '../bots/proxy-bytes.ts'
 import { encodeFromPlayer } from '../wire/datagram.ts'
 import { BEARER, TOKEN } from './operator-door.ts'
 import { openLobby, Person, until } from './person.ts'
-import { proxyHeader } from './proxy-bytes.ts'
 import { UdpEnd } from './udp-end.ts'
 import { Browser, frame, upgradeRequest, Visitor } from './web-player.ts'
 
@@ -475,6 +475,23 @@ test('over TLS the match is played by encrypted datagrams', async () => {
   await until('the steer counted', () => end.states.some(({ seqs }) => seqs[0] > 0))
   expect(server.figures.viaUdp).toBe(1)
   expect(server.figures.datagramsRefused).toBe(0)
+})
+
+test('behind a proxy that speaks TLS with the player there is a secret, and otherwise none', async () => {
+  const server = await openLobby({ trustedProxies: PROXY })
+  const secretOf = async (name: string, bits: number) => {
+    const person = new Person(server.port, PROXY)
+    const more = Buffer.from([0x20, 0, 5, bits, 0, 0, 0, 0]) // PP2_TYPE_SSL
+    person.socket.write(proxyHeader('203.0.113.1', { more }))
+    await person.next('hello')
+    person.send({ type: 'name', name })
+    await person.next('welcome')
+    const end = await UdpEnd.open(person)
+    await end.answered()
+    return end.ticket.secret
+  }
+  expect(await secretOf('Ann', 1)).toMatch(/^[\da-f]{64}$/)
+  expect(await secretOf('Bob', 0)).toBeUndefined()
 })
 
 test('without TLS there is no secret', async () => {

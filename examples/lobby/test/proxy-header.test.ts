@@ -1,9 +1,9 @@
 // What a proxy says about a client, and what anybody else says: split anywhere, and never believed
 // from the wrong side.
 import { expect, test } from 'vitest'
+import { proxyHeader } from '../bots/proxy-bytes.ts'
 import { ProxyHeaderError, ProxyHeaderReader } from '../gateway/proxy-header.ts'
 import { TrustedProxies } from '../gateway/trusted.ts'
-import { proxyHeader } from './proxy-bytes.ts'
 
 test.each([
   ['203.0.113.7', '203.0.113.7'],
@@ -34,6 +34,29 @@ test('more than the address may follow it, and a health check has none', () => {
   // Section 2.2, AF_UNSPEC: the receiver takes the address of the connection itself
   const unspecified = changed(13, 0)
   expect(new ProxyHeaderReader().push(unspecified)).toMatchObject({ address: undefined })
+})
+
+/** PP2_TYPE_SSL, section 2.2.6: a byte of bits, whether its certificate was verified, and more. */
+const secure = (bits: number) => Buffer.from([0x20, 0, 5, bits, 0, 0, 0, 0])
+const noop = Buffer.from([0x04, 0, 2, 0x20, 0])
+
+test.each([
+  ['nothing', Buffer.alloc(0), false],
+  ['that it does', secure(1), true],
+  ['that it does, with a certificate', secure(7), true],
+  ['that it does not', secure(0), false],
+  ['that it has a certificate, and no TLS', secure(6), false],
+  ['something else before', Buffer.concat([noop, secure(1)]), true],
+  ['something else', noop, false],
+  ['a value without bytes', Buffer.from([0x20, 0, 0]), false],
+  ['a value that is cut off', Buffer.from([0x20, 0]), false],
+  ['a value longer than all', Buffer.concat([Buffer.from([0x04, 0xff, 0xff]), secure(1)]), false]
+])('whether a client speaks TLS with the proxy: it says %s', (_, more, isSecure) => {
+  for (const client of ['203.0.113.7', '2001:db8:0:0:0:0:0:7'])
+    expect(new ProxyHeaderReader().push(proxyHeader(client, { more }))).toMatchObject({ isSecure })
+  // Of a health check of the proxy's own
+  const local = proxyHeader('203.0.113.7', { command: 0, more })
+  expect(new ProxyHeaderReader().push(local)).toMatchObject({ isSecure: false })
 })
 
 const good = proxyHeader('203.0.113.7')

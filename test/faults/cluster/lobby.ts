@@ -144,7 +144,7 @@ export class FaultyLobby {
   async checkAll(): Promise<number> {
     await this.crowd.rest(MENDED_MS)
     await this.crowd.end()
-    // A node that does not reach Redis in the moment when it ends brings results when it starts again
+    // A node that ends while it does not reach Redis brings its results when it starts again
     while (!(await this.allReachRedis())) await delay(50)
     await this.cluster.stop()
     await this.crowd.checkSkills()

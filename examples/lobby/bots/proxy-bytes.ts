@@ -1,6 +1,8 @@
-// For tests: what a TCP proxy writes before a client's bytes, as HAProxy's "send-proxy-v2" does.
+// What a TCP proxy writes before a client's bytes, as HAProxy's "send-proxy-v2" does: for bots that
+// come as its clients would, and for tests.
 import { isIPv6 } from 'node:net'
 
+/** `more` are the values after the addresses: each with a type of one byte and a length of two. */
 export function proxyHeader(
   client: string,
   { command = 1, more = Buffer.alloc(0) }: { command?: number; more?: Buffer } = {}
