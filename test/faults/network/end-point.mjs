@@ -105,7 +105,11 @@ const roles = {
         if (event.type === 'drain') event.userPtr.sendMore()
         if (event.type === 'end') event.userPtr.ended()
         if (event.type === 'close')
-          results.push({ whole: event.userPtr?.whole === true, code: event.error?.code })
+          results.push({
+            whole: event.userPtr?.whole === true,
+            code: event.error?.code,
+            ms: Math.round(performance.now() - resumed)
+          })
       }
       if (!isHalf || !options.stops) continue
       isHalf = false
@@ -116,7 +120,8 @@ const roles = {
     say('done', {
       whole: results.filter((result) => result.whole && result.code === undefined).length,
       errors: results.filter((result) => result.code !== undefined),
-      ms: Math.round(performance.now() - resumed)
+      ms: results.at(-1).ms,
+      middleMs: results[results.length >> 1].ms
     })
   },
 
