@@ -32,7 +32,8 @@ export default defineConfig({
     setupFiles: ['test/faults/collection/collect.ts'],
     pool: 'forks',
     execArgv: ['--expose-gc'],
-    maxWorkers: 2,
+    // Beside the other worker of the fault lab.
+    maxWorkers: 1,
     testTimeout: 60_000
   }
 })
