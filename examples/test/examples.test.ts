@@ -12,6 +12,7 @@ import { fileURLToPath } from 'node:url'
 import { generate } from 'selfsigned'
 import { expect, onTestFinished, test } from 'vitest'
 import WebSocket from 'ws'
+import { freePort } from '../../test/support/net-peer.ts'
 import { isWindows } from '../../test/support/system.ts'
 
 const root = fileURLToPath(new URL('../..', import.meta.url))
@@ -155,12 +156,7 @@ test('proxy: bytes and half-close go through in both directions, however slowly 
 })
 
 test('proxy: a target that refuses resets the client', { timeout: 60_000 }, async () => {
-  const gone = createServer().listen(0, '127.0.0.1')
-  await once(gone, 'listening')
-  const { port: closedPort } = gone.address() as AddressInfo
-  gone.close()
-  await once(gone, 'close')
-  const { port } = await start('proxy.ts', '0', `127.0.0.1:${closedPort}`)
+  const { port } = await start('proxy.ts', '0', `127.0.0.1:${await freePort()}`)
   const client = connect(port, '127.0.0.1')
   const [error] = (await once(client, 'error')) as [NodeJS.ErrnoException]
   expect(error.code).toBe('ECONNRESET')

@@ -13,7 +13,7 @@ test.each([
   'detached and owned again',
   'pollers that ran',
   ...(isWindows ? [] : ['epolls in epolls']) // Iocps: test/windows/dropped-ports.test.ts
-])('L.1 fifty dropped %s are reaped', { timeout: 30_000 }, async (what) => {
+])('L.1 fifty dropped %s are reaped', async (what) => {
   const child = startChild(new URL('./garbage.mjs', import.meta.url), {
     args: [what],
     nodeOptions: ['--expose-gc']
@@ -32,7 +32,7 @@ test.each([
   expect((await child.ended).code).toBe(0)
 })
 
-test('L.1 forced collection all the time disturbs no traffic', { timeout: 30_000 }, async () => {
+test('L.1 forced collection all the time disturbs no traffic', async () => {
   const child = startChild(new URL('./traffic-under-collection.mjs', import.meta.url), {
     nodeOptions: ['--expose-gc']
   })

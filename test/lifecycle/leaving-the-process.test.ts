@@ -42,7 +42,7 @@ const ways = {
 }
 
 describe.each(Object.entries(ways))('%s', (way, { label, title, code, output }) => {
-  test.concurrent.each(stages)(`${label} at %s: ${title}`, { timeout: 30_000 }, async (stage) => {
+  test.concurrent.each(stages)(`${label} at %s: ${title}`, async (stage) => {
     const end = await runChild(SCRIPT, {
       args: [stage, way],
       nodeOptions: [NO_BACKGROUND_COMPILATION]
@@ -57,7 +57,6 @@ test
   .skipIf(process.platform === 'win32')
   .each(['an idle run()', 'a busy run()', 'a worker in run()'])(
   'L.5 a SIGTERM at %s ends it',
-  { timeout: 30_000 },
   async (stage) => {
     expect(await runChild(SCRIPT, { args: [stage, 'sigterm'] })).toMatchObject({
       code: null,

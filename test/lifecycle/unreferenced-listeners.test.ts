@@ -83,12 +83,12 @@ describe.each([
   ['by a thread', { POLLPORT_RUN_BY_THREAD: '1' }]
 ])('%s', (_how, env) => {
   for (const [name, { code, output, status = 0 }] of Object.entries(programs)) {
-    test(name, () => {
+    test(name, { timeout: 70_000 }, () => {
       const child = spawnSync(process.execPath, ['--input-type=module', '-e', head + code], {
         cwd: root,
         env: { ...process.env, ...env },
         encoding: 'utf8',
-        timeout: 15_000
+        timeout: 60_000
       })
       expect(child).toMatchObject({ stdout: output, status })
     })

@@ -76,9 +76,9 @@ test.each(['close', 'reset'] as const)(
 test('S.13 a timeoutMs that is long enough changes nothing', async () => {
   const probe = openProbe()
   const { port } = await listenPeer()
-  const connection = probe.poller.connectTcp({ address: LOCAL, port, timeoutMs: 100 })
+  const connection = probe.poller.connectTcp({ address: LOCAL, port, timeoutMs: 1_000 })
   await probe.first('connect', connection)
-  await probe.quiet(200)
+  await probe.quiet(1_200)
   expect(probe.typesOf(connection)).toEqual(['connect'])
 })
 

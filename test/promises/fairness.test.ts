@@ -1,6 +1,6 @@
 // No socket takes more than its share of a wait().
 import { expect, test } from 'vitest'
-import { acceptedPair, acceptPeer, connectPeer, LOCAL } from '../support/net-peer.ts'
+import { acceptedPair, acceptPeer, connectPeer, LOCAL, type NetPeer } from '../support/net-peer.ts'
 import { openProbe, ownPair } from '../support/poller-probe.ts'
 import { tested } from '../support/tested-system.ts'
 
@@ -8,16 +8,30 @@ const turns = async (count: number) => {
   for (let turn = 0; turn < count; turn++) await tested.turn()
 }
 
+/** Resolves when it has left the peer. */
+const written = ({ socket }: NetPeer, data: Uint8Array | string) =>
+  new Promise<void>((resolve) => void socket.write(data, resolve))
+
+/** More bytes than the system takes at once, of which the first have left when it resolves. */
+async function startFlood(peer: NetPeer, bytes: number): Promise<void> {
+  const first = 16 * 1024
+  await written(peer, Buffer.alloc(first))
+  peer.socket.write(Buffer.alloc(bytes - first))
+}
+
+/** What has left a peer arrives at once, but Wine reports it a while later. */
+const arrival = () => tested.sleep(100)
+
 test('a flooding connection gives at most readBudgetBytes bytes a wait, and the others are heard in the same wait or the next', async () => {
   const readBudgetBytes = 64 * 1024
   const probe = openProbe({ readBudgetBytes })
   const { listener, connection: flood, peer: flooder } = await acceptedPair(probe)
   const others = []
   for (let peers = 0; peers < 20; peers++) others.push(await acceptPeer(probe, listener))
-  flooder.socket.write(Buffer.alloc(8 * 1024 * 1024))
+  await startFlood(flooder, 8 * 1024 * 1024)
   await turns(20)
-  for (const { peer } of others) peer.socket.write('hi')
-  await turns(5)
+  await Promise.all(others.map(({ peer }) => written(peer, 'hi')))
+  await arrival()
   for (let waits = 0; waits < 2; waits++) {
     const before = flood.bytesReceived
     probe.step(0)
@@ -35,8 +49,8 @@ test('several floods share: each moves on in every few waits', async () => {
   const { listener, connection, peer } = await acceptedPair(probe)
   const floods = [{ connection, peer }]
   for (let peers = 1; peers < 24; peers++) floods.push(await acceptPeer(probe, listener))
-  for (const flood of floods) flood.peer.socket.write(Buffer.alloc(512 * 1024))
-  await turns(40)
+  await Promise.all(floods.map((flood) => startFlood(flood.peer, 512 * 1024)))
+  await arrival()
   // 24 sockets by 8 a wait are three waits; three times that leaves room.
   for (let waits = 0; waits < 9; waits++) probe.step(0)
   const got = floods.map((flood) => flood.connection.bytesReceived)
@@ -52,8 +66,8 @@ test('for whom the receive buffer has no room, the next wait has: floods that fi
   const { listener, connection, peer } = await acceptedPair(probe)
   const floods = [{ connection, peer }]
   for (let peers = 1; peers < 12; peers++) floods.push(await acceptPeer(probe, listener))
-  for (const flood of floods) flood.peer.socket.write(Buffer.alloc(1024 * 1024))
-  await turns(40)
+  await Promise.all(floods.map((flood) => startFlood(flood.peer, 1024 * 1024)))
+  await arrival()
   let largest = 0
   for (let waits = 0; waits < 3 * floods.length; waits++) {
     const before = probe.poller.stats.bytesReceived
@@ -72,8 +86,8 @@ test('a crowd at the door does not keep those inside waiting', async () => {
   const { listener, connection, peer } = await acceptedPair(probe)
   const crowd = Array.from({ length: 400 }, () => connectPeer(listener.localAddress))
   while (crowd.some(({ connected }) => !connected)) await turns(1)
-  peer.socket.write('inside')
-  await turns(5)
+  await written(peer, 'inside')
+  await arrival()
   probe.step(0)
   probe.step(0)
   expect(probe.bytesOf(connection).toString()).toBe('inside')

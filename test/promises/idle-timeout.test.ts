@@ -31,14 +31,24 @@ test('a timeout ends a long wait by itself', async () => {
 test('bytes that come in start the time anew', async () => {
   const probe = openProbe()
   const { connection, peer } = await acceptedPair(probe)
+  const silences: number[] = []
+  let written = tested.now()
+  let lastHeard = written
+  probe.onEvent = ({ type }) => {
+    // Before the byte has come, which a busy machine may delay, its silence goes on.
+    if (type === 'receive') lastHeard = written
+    if (type === 'timeout') silences.push(tested.now() - lastHeard)
+  }
   connection.setIdleTimeout(300)
   for (let rounds = 0; rounds < 5; rounds++) {
+    written = tested.now()
     peer.socket.write('.')
     await probe.until('the byte is there', () => connection.bytesReceived === rounds + 1)
     await probe.quiet(100)
   }
-  expect(probe.seen('timeout')).toEqual([])
+  // On a busy machine there may be one before this, too: not early either.
   await probe.first('timeout', connection)
+  expect(Math.min(...silences)).toBeGreaterThanOrEqual(300)
 })
 
 test('bytes that go out start the time anew', async () => {
@@ -85,9 +95,11 @@ test('setting it again counts from then', async () => {
   const { connection } = await acceptedPair(probe)
   connection.setIdleTimeout(100)
   await probe.quiet(50)
+  // A busy machine may have been away for longer than the first one.
+  const before = probe.seen('timeout').length
   const start = tested.now()
   connection.setIdleTimeout(200)
-  await probe.first('timeout', connection)
+  await probe.until('a new timeout', () => probe.seen('timeout').length > before)
   expect(tested.now() - start).toBeGreaterThanOrEqual(199)
 })
 

@@ -19,8 +19,12 @@ test('a wait calls back what is due, not too early, and goes on waiting', () => 
     if (due.length < 3) timer.set(10)
   })
   timer.set(10)
-  expect(poller.wait(100)).toEqual([])
-  expect(tested.now() - begin).toBeGreaterThanOrEqual(100)
+  // A busy machine may need more than one wait.
+  do {
+    const waitBegin = tested.now()
+    expect(poller.wait(100)).toEqual([])
+    expect(tested.now() - waitBegin).toBeGreaterThanOrEqual(100)
+  } while (due.length < 3 && tested.now() - begin < 10_000)
   expect(due).toHaveLength(3)
   for (const [at, ms] of due.entries()) expect(ms).toBeGreaterThanOrEqual(10 * (at + 1))
 })

@@ -4,7 +4,7 @@ import { startChild } from '../support/child.ts'
 
 test('the module is imported and works where supported is false', async () => {
   const child = startChild(new URL('../support/without-addon.mjs', import.meta.url))
-  const { supported, types, peer, clients, addresses } = await child.at('done', 30_000)
+  const { supported, types, peer, clients, addresses } = await child.at('done')
   expect({ supported, types, peer, clients, addresses }).toEqual({
     supported: false,
     types: ['connect', 'connect', 'accept', 'accept', 'receive'],

@@ -3,8 +3,7 @@
 // wait at a mark until the test resumes it.
 import { type ChildProcess, spawn } from 'node:child_process'
 import { fileURLToPath } from 'node:url'
-import { onTestFinished } from 'vitest'
-import { isSanitized } from './system.ts'
+import { onTestFinished, vi } from 'vitest'
 
 export interface ChildEnd {
   code: number | null
@@ -32,8 +31,11 @@ export interface ChildOptions {
  */
 export const NO_BACKGROUND_COMPILATION = '--no-concurrent-recompilation'
 
-// A sanitizer slows a process down, and at its end looks through all of its memory.
-const LONG_MS = isSanitized ? 60_000 : 20_000
+// A sanitizer slows a process down, and at its end looks through all of its memory; so does Wine
+// slow down the start of one.
+const LONG_MS = 60_000
+// Twice that: when a child is late, its own deadline fails the test, with what the child said.
+vi.setConfig({ testTimeout: 2 * LONG_MS })
 
 export class Child {
   readonly process: ChildProcess

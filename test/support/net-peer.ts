@@ -1,6 +1,7 @@
 // The other side of a TCP connection, played by Node's own net or by the simulation: what it
 // received, and how its connection ended. It only moves while Node's loop turns, which
 // Probe.until() lets it do.
+import { randomInt } from 'node:crypto'
 import type { TcpConnection, TcpListener } from 'pollport'
 import { onTestFinished } from 'vitest'
 import type { Probe } from './poller-probe.ts'
@@ -102,11 +103,29 @@ export async function listenPeer(
   return { peers, address, port: server.port }
 }
 
-/** A port of this machine on which nothing listens. */
-export async function freePort(address = LOCAL): Promise<number> {
-  const server = await tested.listen({ address, isPaused: false }, () => {})
-  await server.close()
-  return server.port
+/**
+ * Below the ports that systems choose themselves, for a listener on port 0 or for a client: Linux
+ * from 32768 on, Windows from 49152 on. One of those could be taken by another test meanwhile.
+ */
+const FIRST_PORT = 20_000
+const LAST_PORT = 32_000
+const MOST_TRIES = 100
+
+let nextPort = randomInt(FIRST_PORT, LAST_PORT)
+
+/** A port of this machine on which nothing listens. A process gets each of them once. */
+export async function freePort(): Promise<number> {
+  for (let tries = 1; ; tries++) {
+    const port = nextPort
+    nextPort = port < LAST_PORT ? port + 1 : FIRST_PORT
+    try {
+      const server = await tested.listen({ address: LOCAL, port, isPaused: false }, () => {})
+      await server.close()
+      return port
+    } catch (error) {
+      if (tries === MOST_TRIES) throw error // It is not that all of them are in use.
+    }
+  }
 }
 
 /** A listener of the probe's poller with a client of the other side connected to it. */

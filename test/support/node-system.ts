@@ -36,19 +36,18 @@ export class NodeSystem implements TestedSystem {
   }
 
   async listen(
-    { address, isPaused }: { address: string; isPaused: boolean },
+    { address, port = 0, isPaused }: Parameters<TestedSystem['listen']>[0],
     onSocket: (socket: PeerSocket) => void
   ): Promise<PeerServer> {
     const server = net.createServer(
       { allowHalfOpen: true, noDelay: true, pauseOnConnect: isPaused },
       onSocket
     )
-    server.listen(0, address)
+    server.listen(port, address)
     await once(server, 'listening')
-    const { port } = server.address() as net.AddressInfo
     return {
       address,
-      port,
+      port: (server.address() as net.AddressInfo).port,
       close: () => new Promise((resolve) => server.close(() => resolve()))
     }
   }

@@ -39,11 +39,18 @@ export class SimulatedPeers {
     return this.#add(new TcpPeer(connection, true))
   }
 
-  listen(address: string, onSocket: (socket: PeerSocket) => void): PeerServer {
-    const listener = this.#poller.listenTcp({ address, port: 0 }, (event) => {
+  listen(
+    where: { address: string; port: number },
+    onSocket: (socket: PeerSocket) => void
+  ): PeerServer {
+    const listener = this.#poller.listenTcp(where, (event) => {
       if (event.type === 'accept') onSocket(this.#add(new TcpPeer(event.socket, false)))
     })
-    return { address, port: listener.localAddress.port, close: async () => listener.close() }
+    return {
+      address: where.address,
+      port: listener.localAddress.port,
+      close: async () => listener.close()
+    }
   }
 
   bindUdp(address: string): UdpPeer {

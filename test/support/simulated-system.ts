@@ -54,10 +54,10 @@ export class SimulatedSystem implements TestedSystem {
   }
 
   async listen(
-    { address }: { address: string; isPaused: boolean },
+    { address, port = 0 }: Parameters<TestedSystem['listen']>[0],
     onSocket: (socket: PeerSocket) => void
   ): Promise<PeerServer> {
-    return this.#running.peers.listen(address, onSocket)
+    return this.#running.peers.listen({ address, port }, onSocket)
   }
 
   async bindUdp(address: string): Promise<PeerDatagrams> {

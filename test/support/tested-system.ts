@@ -56,7 +56,7 @@ export interface TestedSystem {
     localPort?: number
   }): PeerSocket
   listen(
-    options: { address: string; isPaused: boolean },
+    options: { address: string; port?: number; isPaused: boolean },
     onSocket: (socket: PeerSocket) => void
   ): Promise<PeerServer>
   bindUdp(address: string): Promise<PeerDatagrams>

@@ -122,15 +122,17 @@ describe('floods', () => {
     let received = 0
     const serving = serve({
       onUpgrade: () => new Promise(() => {}),
-      handshakeTimeoutMs: 300,
+      handshakeTimeoutMs: 1_000,
       onError: () => {
         received = serving.poller.stats.bytesReceived
       }
     })
+    // Made before the time of the handshake begins.
+    const frames = Buffer.concat(Array.from({ length: 64 }, () => binary(Buffer.alloc(64 * KIB))))
     const client = new RawClient(serving.port)
     await client.write(requestText())
     await until('the request was read', () => serving.poller.stats.bytesReceived > 0)
-    for (let number = 0; number < 64; number++) client.socket.write(binary(Buffer.alloc(64 * KIB)))
+    client.socket.write(frames)
     expect(await client.answered()).toBe(408)
     // Refused, it is read again, and thrown away: until then no more than a batch over
     // maxHandshakeBytes was kept.

@@ -325,7 +325,7 @@ async function uncaughtOf(options: Parameters<typeof serve>[0]): Promise<unknown
 
 describe('bounds', () => {
   test('a handshake that takes too long gets 408', async () => {
-    const { port, words } = serve({ handshakeTimeoutMs: 50 })
+    const { port, words } = serve({ handshakeTimeoutMs: 500 })
     const client = new RawClient(port)
     await client.write('GET / HTTP/1.1\r\n')
     expect(await client.answered()).toBe(408)
@@ -341,7 +341,7 @@ describe('bounds', () => {
   })
 
   test('a peer that never closes after a refusal is reset', async () => {
-    const { port, poller } = serve({ closeTimeoutMs: 50 })
+    const { port, poller } = serve({ closeTimeoutMs: 500 })
     await ask(port, { headers: { Upgrade: 'x' } })
     await until('only the listener is left', () => poller.stats.sockets === 1)
   })

@@ -213,7 +213,7 @@ describe('RFC 6455, 7: closing', () => {
   })
 
   test('server.close() refuses newcomers, closes all, and is fulfilled when they are', async () => {
-    const serving = serve({ closeTimeoutMs: 50 })
+    const serving = serve({ closeTimeoutMs: 500 })
     const client = await ask(serving.port)
     const silent = await ask(serving.port)
     const unfinished = new RawClient(serving.port)
@@ -224,10 +224,11 @@ describe('RFC 6455, 7: closing', () => {
     await until('it gets the close', () => words(client).includes('close 1001'))
     await client.write(close(1001))
     client.socket.end()
+    // Read before the server resets who does not close, which takes with it what was not read.
+    expect(await unfinished.answered()).toBe(503)
     await closing
     expect(serving.server.connections).toBe(0)
     await silent.closed()
-    expect(unfinished.status).toBe(503)
     expect(() => serving.server.localAddress).toThrow('EBADF')
   })
 
@@ -453,7 +454,7 @@ describe('a server without a listener', () => {
     const server = new WebSocketServer(poller, {
       listener: null,
       path: '/play',
-      handshakeTimeoutMs: 50,
+      handshakeTimeoutMs: 500,
       onMessage: (socket, data) => void seen.push(socket.text(data))
     })
     const running = poller.run((events) => {

@@ -4,7 +4,6 @@
 import { type ChildProcess, spawn, spawnSync } from 'node:child_process'
 import { once } from 'node:events'
 import { readFileSync } from 'node:fs'
-import { type AddressInfo, createServer } from 'node:net'
 import { basename } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import type { BotsCommand, PhaseReport } from '../bots/bots.ts'
@@ -12,6 +11,7 @@ import type { BotFigures, BotReport } from '../bots/figures.ts'
 import type { FleetOptions } from '../bots/fleet.ts'
 import type { Mix } from '../bots/mix.ts'
 import type { ServerFigures } from '../server/server-figures.ts'
+import { freePort } from './free-port.ts'
 
 const here = fileURLToPath(new URL('..', import.meta.url))
 const START_MS = 30_000
@@ -110,11 +110,7 @@ export class RedisProcess {
 
   /** Throws a {@link Mistake} when it does not open. */
   static async start(): Promise<RedisProcess> {
-    const probe = createServer().listen(0, '127.0.0.1')
-    await once(probe, 'listening')
-    const { port } = probe.address() as AddressInfo
-    probe.close()
-    await once(probe, 'close')
+    const port = await freePort()
     const args = ['--port', String(port), '--bind', '127.0.0.1', '--save', '', '--appendonly', 'no']
     const child = spawn('redis-server', args, { stdio: ['ignore', 'pipe', 'inherit'] })
     children.add(child)

@@ -68,7 +68,8 @@ test('a node that may not speak ends when its time to drain is over', async () =
 })
 
 test('a rolling update of three nodes loses no match', async () => {
-  const cluster = await openCluster(3, { 'coin-arena.matchMs': 700 })
+  // Long enough that none ends while this process stands still for a second or two
+  const cluster = await openCluster(3, { 'coin-arena.matchMs': 2_500 })
   const old = [...cluster.nodes]
   const ended = new Set<LobbyServer>()
   let played = 0

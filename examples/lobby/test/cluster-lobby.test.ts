@@ -43,7 +43,8 @@ test('a name, a room and a line of chat are those of all nodes', async () => {
 })
 
 test('players of different nodes meet in a room, play, and leave', async () => {
-  const { nodes } = await openCluster(2, { 'coin-arena.matchMs': 500 })
+  // Long enough that it does not end while this process stands still for a second or two
+  const { nodes } = await openCluster(2, { 'coin-arena.matchMs': 2_500 })
   const ann = await Person.signIn(nodes[0], 'Ann')
   const bob = await Person.signIn(nodes[1], 'Bob')
   ann.send({ type: 'create', room: 'Den' })
@@ -261,7 +262,7 @@ test('a private room is found by its code before the directory has settled', asy
 })
 
 test('a player whose node is lost goes on with the skill that it had there', async () => {
-  const { nodes } = await openCluster(2, { 'coin-arena.matchMs': 500 })
+  const { nodes } = await openCluster(2, { 'coin-arena.matchMs': 600_000 })
   const [ann, bob] = await Person.roomOf(nodes[0], 'Ann', 'Bob')
   for (const each of [ann, bob]) each.send({ type: 'ready' })
   await ann.next('state')

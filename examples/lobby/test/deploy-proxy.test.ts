@@ -3,27 +3,20 @@
 import { spawn, spawnSync } from 'node:child_process'
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { request } from 'node:https'
-import { connect as connectTcp, createServer, type Socket } from 'node:net'
+import { connect as connectTcp, type Socket } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { connect as connectTls } from 'node:tls'
 import { generate } from 'selfsigned'
 import { expect, onTestFinished, test } from 'vitest'
 import { WebSocket } from 'ws'
+import { freePort } from '../load/free-port.ts'
 import { openLobby, Person, until } from './person.ts'
 import { UdpEnd } from './udp-end.ts'
 
 const text = readFileSync(new URL('../deploy/cluster/haproxy.cfg', import.meta.url), 'utf8')
 const noHaproxy = spawnSync('haproxy', ['-v']).error !== undefined
 if (noHaproxy) console.warn('SKIPPED: haproxy.cfg is not checked: there is no haproxy here')
-
-async function freePort(): Promise<number> {
-  const server = createServer().listen(0, '127.0.0.1')
-  await until('it listens', () => server.listening)
-  const { port } = server.address() as { port: number }
-  server.close()
-  return port
-}
 
 interface Ports {
   port: number

@@ -6,7 +6,7 @@ import { Skills } from '../rules/skills.ts'
 import { openLobby, Person, until } from './person.ts'
 
 test('who practises plays against three bots at once, and nobody is better or worse for it', async () => {
-  const server = await openLobby({ 'coin-arena.matchMs': 500, 'coin-arena.coinsToWin': 255 })
+  const server = await openLobby({ 'coin-arena.matchMs': 2_500, 'coin-arena.coinsToWin': 255 })
   const ann = await Person.signIn(server, 'Ann')
   ann.send({ type: 'practice' })
   expect(await ann.next('joined')).toMatchObject({ room: 'Practice 1', practice: true })

@@ -2,9 +2,9 @@
 import { type ChildProcess, spawn, spawnSync } from 'node:child_process'
 import { once } from 'node:events'
 import { existsSync, mkdtempSync, rmSync } from 'node:fs'
-import { createServer } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import { freePort } from '../load/free-port.ts'
 
 /** REDIS_SERVER is another one, for example valkey-server. */
 const PROGRAM = process.env.REDIS_SERVER ?? 'redis-server'
@@ -42,15 +42,6 @@ export interface TestRedis {
   restart(withData: boolean): Promise<void>
   /** Ends it by SIGKILL, and removes its folder. */
   stop(): Promise<void>
-}
-
-async function freePort(): Promise<number> {
-  const server = createServer().listen(0, '127.0.0.1')
-  await once(server, 'listening')
-  const { port } = server.address() as { port: number }
-  server.close()
-  await once(server, 'close')
-  return port
 }
 
 export async function startRedis(options: RedisOptions = {}): Promise<TestRedis> {

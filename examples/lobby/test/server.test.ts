@@ -21,7 +21,7 @@ test('a player signs in, is listed as one, and may go', async () => {
 })
 
 test('players find each other in a room, talk, get ready, play and leave', async () => {
-  const server = await openLobby({ 'coin-arena.matchMs': 500 })
+  const server = await openLobby({ 'coin-arena.matchMs': 2_500 })
   const [ann, bob, cid] = await Person.roomOf(server, 'Ann', 'Bob', 'Cid')
   const all = [ann, bob, cid]
   expect((await ann.next('member-joined')).name).toBe('Bob')

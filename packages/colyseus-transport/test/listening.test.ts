@@ -10,7 +10,7 @@ import { PollportTransport } from '@pollport/colyseus-transport'
 import { Poller } from 'pollport'
 import { expect, onTestFinished, test } from 'vitest'
 import { certificate } from './support/certificate.ts'
-import { exchange } from './support/raw-socket.ts'
+import { exchange, startExchange } from './support/raw-socket.ts'
 import { message, Serving, serve, until } from './support/serving.ts'
 
 /** A transport that listens until the test ends, without the framework's server. */
@@ -96,8 +96,8 @@ test('the server listens, and no longer after the shutdown', async () => {
 test('a connection that is in no room gets 1001 at the shutdown', async () => {
   const transport = new PollportTransport()
   const { port } = await listening(transport, 0, '127.0.0.1')
-  const ended = exchange(port, '/', Uint8Array.of(1))
-  await new Promise((resolve) => setTimeout(resolve, 200))
+  const { messages, ended } = startExchange(port, '/', Uint8Array.of(1))
+  await until('it has its answer', () => messages.length > 0)
   transport.shutdown()
   expect(await ended).toEqual({ messages: ['12'], code: 1001 })
 })

@@ -14,13 +14,19 @@ same('a simulated latency delays a round trip by itself, and ends', {
       await echo
       return performance.now() - startedAt
     }
-    const before = await roundTripMs()
+    // One of them may come late by itself, on a busy machine.
+    const bestOfFiveMs = async () => {
+      const times: number[] = []
+      while (times.length < 5) times.push(await roundTripMs())
+      return Math.min(...times)
+    }
+    const before = await bestOfFiveMs()
     serving.command({ do: 'simulateLatency', ms: 600 })
     await serving.heard('done simulateLatency')
     const during = await roundTripMs()
     serving.command({ do: 'simulateLatency', ms: 0 })
     await serving.heard('done simulateLatency', 2)
-    const after = await roundTripMs()
+    const after = await bestOfFiveMs()
     // Half of it: what comes in is not held back for a client that has joined already.
     return { before: before < 290, during: during >= 290, after: after < 290 }
   },

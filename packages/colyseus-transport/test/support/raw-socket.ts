@@ -10,8 +10,12 @@ export interface Ended {
   code: number
 }
 
-/** Opens a path, sends what it is given, and waits for the end. */
-export async function exchange(port: number, path: string, ...data: Uint8Array[]): Promise<Ended> {
+/** Opens a path and sends what it is given; `messages` grows until the end. */
+export function startExchange(
+  port: number,
+  path: string,
+  ...data: Uint8Array[]
+): { messages: string[]; ended: Promise<Ended> } {
   const socket = new WebSocket(`ws://127.0.0.1:${port}${path}`)
   const messages: string[] = []
   socket.on('open', () => {
@@ -19,8 +23,15 @@ export async function exchange(port: number, path: string, ...data: Uint8Array[]
   })
   socket.on('message', (message: Buffer) => messages.push(message.toString('hex')))
   socket.on('error', () => {})
-  const code = await new Promise<number>((resolve) => socket.on('close', resolve))
-  return { messages, code }
+  const ended = new Promise<Ended>((resolve) =>
+    socket.on('close', (code) => resolve({ messages, code }))
+  )
+  return { messages, ended }
+}
+
+/** The same, and waits for the end. */
+export function exchange(port: number, path: string, ...data: Uint8Array[]): Promise<Ended> {
+  return startExchange(port, path, ...data).ended
 }
 
 interface Seat {
