@@ -103,6 +103,9 @@ export class Front implements ClusterOutlet {
   readonly #log: Logger
   readonly #look: Alarm
   readonly #publish: Alarm
+  /** Of what waits to try again. */
+  readonly #pauses = new Set<Alarm>()
+  #isStopped = false
   #directory: Directory | undefined
   #hub: FrontHub | undefined
   /** All living nodes, this one included. */
@@ -180,9 +183,12 @@ export class Front implements ClusterOutlet {
     this.#publish.set(PUBLISH_EVERY_MS)
   }
 
+  /** What waits to try again comes to nothing, and keeps no process alive. */
   stop(): void {
+    this.#isStopped = true
     this.#look.cancel()
     this.#publish.cancel()
+    for (const pause of this.#pauses) pause.cancel()
   }
 
   get nodes(): readonly NodeInfo[] {
@@ -1033,8 +1039,17 @@ export class Front implements ClusterOutlet {
     return this.#orAgain(this.#strays, [id], () => this.#directoryNow.takePlayer(id))
   }
 
+  /** Never over once this node has stopped. */
   #pause(ms: number): Promise<void> {
-    return new Promise((resolve) => this.#place.alarm(resolve).set(ms))
+    return new Promise((resolve) => {
+      if (this.#isStopped) return
+      const pause = this.#place.alarm(() => {
+        this.#pauses.delete(pause)
+        resolve()
+      })
+      this.#pauses.add(pause)
+      pause.set(ms)
+    })
   }
 
   #know(player: Player, where?: Presence): void {

@@ -26,6 +26,11 @@ export class Clock {
     }
   }
 
+  /** How many alarms are set. */
+  get alarms(): number {
+    return this.#alarms.size
+  }
+
   async pass(ms: number): Promise<void> {
     const untilMs = this.nowMs + ms
     for (;;) {

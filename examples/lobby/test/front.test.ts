@@ -17,7 +17,7 @@ function isOwned(by: FrontNode, id: string): boolean | undefined {
 /** The next calls do nothing that can be seen: the answer is lost, or they never arrive. */
 function fail(
   node: FrontNode,
-  name: 'letGo' | 'takePlayer' | 'claimRoom' | 'passRoom' | 'listings',
+  name: 'letGo' | 'findPlayer' | 'takePlayer' | 'claimRoom' | 'passRoom' | 'listings',
   isDone: boolean,
   times = 1
 ): void {
@@ -79,6 +79,22 @@ test('a node that may not speak looks again by one timer, however many wait', as
   one.maySpeak = true
   await one.pass(250)
   for (const session of sessions) expect(one.heard(session)).toContain('welcome')
+})
+
+test('a node that ends waits for no player on its way home', async () => {
+  const { clock, one } = await frontNodes(1)
+  const ann = await one.signIn('Ann')
+  const passport = one.table.lobby.passportOf(ann.player as Player)
+  fail(one, 'findPlayer', false, 100)
+  let isHome = false
+  void one.front.takeHome(passport).then(() => {
+    isHome = true
+  })
+  await one.pass(1_000)
+  await one.leave()
+  await one.pass(1_000)
+  expect(clock.alarms, 'that would keep its process').toBe(0)
+  expect(isHome).toBe(false)
 })
 
 describe('no name stays with a node that does not have its player', () => {

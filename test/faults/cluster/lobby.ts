@@ -146,7 +146,9 @@ export class FaultyLobby {
     await this.crowd.end()
     // A node that ends while it does not reach Redis brings its results when it starts again
     while (!(await this.allReachRedis())) await delay(50)
+    const stoppedMs = performance.now()
     await this.cluster.stop()
+    expect(performance.now() - stoppedMs, 'they end at once').toBeLessThan(MENDED_MS)
     await this.crowd.checkSkills()
     const matches = await this.crowd.checkMatches()
     this.holds()
