@@ -83,6 +83,12 @@ export const limitSettings = {
     1_000_000,
     'matches a day that change the skill of one account by players of one address; of four players, each opponent is a third of one'
   ),
+  newAccountsPerAddressPerDay: whole(
+    100,
+    1,
+    1_000_000,
+    'accounts of one address whose first result of a day counts; others play, and stay unknown'
+  ),
   maxPasswordChars: whole(32, 1, 100, 'of a room, in Unicode code points'),
   practiceIdleMs: whole(
     60_000,

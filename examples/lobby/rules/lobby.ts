@@ -983,42 +983,52 @@ export class Lobby {
       keys.set(account, key)
       return { name, account, key, block }
     })
-    if (room.options.isPractice) {
-      const skills = identities.map(({ name, key }) => ({ name, skill: this.#skills.of(key) }))
-      return then({ skills, saved: true })
-    }
+    const skillsOf = (players: readonly { name: string; key: string }[]) =>
+      players.map(({ name, key }) => ({ name, skill: this.#skills.of(key) }))
+    if (room.options.isPractice) return then({ skills: skillsOf(identities), saved: true })
     const day = dayOf(this.#outlet.dateMs())
-    // Who left a match and came back under another name has one result all the same.
-    const rated = identities.filter(isFirstOfAccount)
     const counts: Record<string, number> = {}
+    // Nobody becomes known by a match that nobody has won
+    const newcomers = new Set(
+      result.winners.length > 0
+        ? identities.filter(({ account }) => !this.#accounts.isKnown(account))
+        : []
+    )
+    // Who left a match and came back under another name has one result all the same.
+    const all = identities.filter(isFirstOfAccount)
+    const rated = all.filter(
+      (one) => !newcomers.has(one) || this.#ratedPairs.takeNew(one, day, counts)
+    )
+    const counted = identities.filter(({ account }) => rated.some((one) => one.account === account))
     const before = rated.map(({ key }) => this.#skills.of(key))
     const changed = this.#skills.record(
       rated.map(({ key }) => key),
-      identities.filter(({ name }) => result.winners.includes(name)).map(({ key }) => key),
+      counted.filter(({ name }) => result.winners.includes(name)).map(({ key }) => key),
       {
         mayRate: (one, other) =>
           this.#ratedPairs.take(rated[one], rated[other], rated.length, day, counts),
         isNew: (at) => !this.#accounts.isKnown(rated[at].account)
       }
     )
-    const skills = identities.map(({ name, key }) => ({ name, skill: this.#skills.of(key) }))
     const record = {
       endedAtMs: this.#outlet.dateMs(),
       room: room.name,
       ...result,
-      skills,
+      skills: skillsOf(counted),
       identities: identities.map((one) => {
         const at = rated.indexOf(one)
-        return { ...one, change: at === -1 ? 0 : tenths(changed[at].skill - before[at]) }
+        const change = at === -1 ? 0 : tenths(changed[at].skill - before[at])
+        return { ...one, change, ...(newcomers.has(one) ? { isNew: true } : {}) }
       }),
       ...(this.#outlet.cluster === undefined ? {} : { counts })
     }
     if (result.winners.length > 0) {
-      for (const [at, { name, account, key }] of identities.entries()) {
+      for (const { name, account, key } of counted) {
         this.#accounts.claim(account, key, keyOf(name))
-        this.#leaders.set(key, name, skills[at].skill)
+        this.#leaders.set(key, name, this.#skills.of(key))
       }
     }
+    const skills = skillsOf(identities)
     this.#outlet.keep(record, (saved) => then({ skills, saved }))
   }
 

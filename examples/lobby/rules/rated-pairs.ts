@@ -1,6 +1,7 @@
 // Which results of a day count. Accounts are free, so only addresses can bound what a farm of skill
-// yields: the same two accounts rate each other so many times a day, and an account is rated
-// against all players of one address so many times. Pure; the day is passed in.
+// yields: the same two accounts rate each other so many times a day, an account is rated against
+// all players of one address so many times, and so many new accounts of an address become known,
+// since those of others are forgotten when there are too many. Pure; the day is passed in.
 import type { MatchRecord } from './records.ts'
 import { decidedPairs } from './skills.ts'
 
@@ -21,6 +22,7 @@ export interface Rated {
 export interface RatedPairsOptions {
   readonly ratedPairsPerDay: number
   readonly ratedPerAddressPerDay: number
+  readonly newAccountsPerAddressPerDay: number
 }
 
 interface Counter {
@@ -63,8 +65,28 @@ export class RatedPairs {
     day: number,
     added: Record<string, number> = {}
   ): boolean {
+    return this.#count(this.#countersOf(one, other, players), day, added)
+  }
+
+  /**
+   * Counts an account whose first result this is, or returns false when its address has had its
+   * share of the day.
+   */
+  takeNew({ block }: Rated, day: number, added: Record<string, number> = {}): boolean {
+    return this.#count(this.#countersOfNew(block), day, added)
+  }
+
+  /** The names of all counts of those who play with each other. */
+  namesOf(players: readonly Rated[]): string[] {
+    const counters = players.flatMap((one, at) => [
+      ...this.#countersOfNew(one.block),
+      ...players.slice(0, at).flatMap((other) => this.#countersOf(one, other, players.length))
+    ])
+    return [...new Set(counters.map(({ name }) => name))]
+  }
+
+  #count(counters: readonly Counter[], day: number, added: Record<string, number>): boolean {
     this.#begin(day)
-    const counters = this.#countersOf(one, other, players)
     const isFull = counters.some(
       ({ name, most }) => (this.#counts.get(name) ?? 0) > most - ROUNDING
     )
@@ -73,14 +95,6 @@ export class RatedPairs {
       if (!isFull) added[name] = (added[name] ?? 0) + adds
     }
     return !isFull
-  }
-
-  /** The names of all counts of those who play with each other. */
-  namesOf(players: readonly Rated[]): string[] {
-    const names = players.flatMap((one, at) =>
-      players.slice(0, at).flatMap((other) => this.#countersOf(one, other, players.length))
-    )
-    return [...new Set(names.map(({ name }) => name))]
   }
 
   /** What all nodes of a cluster have counted; what this one has may still be on its way there. */
@@ -105,13 +119,21 @@ export class RatedPairs {
   }
 
   /** Counts a match that a server before this one has kept. In the order in which they ended. */
-  restore({ endedAtMs, winners, identities = [] }: MatchRecord): void {
-    const rated = identities.filter(isFirstOfAccount)
+  restore({ endedAtMs, winners, skills, identities = [] }: MatchRecord): void {
+    const day = dayOf(endedAtMs)
+    const isCounted = ({ name }: { name: string }) => skills.some((one) => one.name === name)
+    const rated = identities.filter(isFirstOfAccount).filter(isCounted)
+    for (const one of rated) if (one.isNew) this.takeNew(one, day)
     const won = rated.map(({ account }) =>
       identities.some((one) => one.account === account && winners.includes(one.name))
     )
     for (const [one, other] of decidedPairs(won))
-      this.take(rated[one], rated[other], won.length, dayOf(endedAtMs))
+      this.take(rated[one], rated[other], won.length, day)
+  }
+
+  #countersOfNew(block: string | undefined): Counter[] {
+    const { newAccountsPerAddressPerDay: most } = this.#options
+    return block ? [{ name: `\0new\0${block}`, most, adds: 1 }] : []
   }
 
   #countersOf(one: Rated, other: Rated, players: number): Counter[] {

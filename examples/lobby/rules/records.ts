@@ -1,6 +1,19 @@
 // What the rules ask of a store. server/store.ts is one.
 import type { Ban } from './bans.ts'
 
+/** Whose a result is: see accounts.ts. */
+export interface Identity {
+  name: string
+  account: string
+  key: string
+  /** The address, or IPv6 /64, for {@link RatedPairs}. */
+  block?: string
+  /** Of the skill, by this match. */
+  change?: number
+  /** It is the first result of the account. */
+  isNew?: boolean
+}
+
 /** A match as it is kept. */
 export interface MatchRecord {
   /** Milliseconds since 1970. */
@@ -9,13 +22,10 @@ export interface MatchRecord {
   scores: { name: string; score: number }[]
   /** Nobody: then the skills are those of before. */
   winners: string[]
-  /** Of its players, after it. */
+  /** After it, of its players whose results count: see {@link RatedPairs}. */
   skills: { name: string; skill: number }[]
-  /**
-   * Whose results these are: see accounts.ts. A store of an earlier version has none. `block`: the
-   * address, or IPv6 /64, for {@link RatedPairs}. `change`: of the skill, by this match.
-   */
-  identities?: { name: string; account: string; key: string; block?: string; change?: number }[]
+  /** A store of an earlier version has none. */
+  identities?: Identity[]
   /** What it adds to the counts of {@link RatedPairs}, for the other nodes of a cluster. */
   counts?: Record<string, number>
 }

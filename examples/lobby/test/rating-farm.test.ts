@@ -2,7 +2,7 @@
 import { expect, test } from 'vitest'
 import { system } from '../place.ts'
 import { defaultLimits } from '../rules/limits.ts'
-import { MAX_COUNTS, RatedPairs } from '../rules/rated-pairs.ts'
+import { dayOf, MAX_COUNTS, RatedPairs } from '../rules/rated-pairs.ts'
 import type { Session } from '../rules/session.ts'
 import { FIRST_SKILL } from '../rules/skills.ts'
 import { newFolder } from './folder.ts'
@@ -69,8 +69,36 @@ test('in a match of several, each opponent of one address is a part of its count
   expect(skills.slice(2)).toEqual([skills[1], skills[1]])
 })
 
+test('accounts of one address do not become known by the hundred, and push nobody out', () => {
+  const table = new Table({ newAccountsPerAddressPerDay: 4 })
+  const known = () => new Set(table.kept.flatMap(({ skills }) => skills.map(({ name }) => name)))
+  for (let pair = 0; pair < 20; pair++) {
+    const [one, two] = ['a', 'b'].map((side) => table.player(`alt ${side}${pair}`, FARM))
+    const skills = beats(table, one, two)
+    // Those who are too many play like others, and stay as they were.
+    if (pair >= 2) expect(Object.values(skills)).toEqual([FIRST_SKILL, FIRST_SKILL])
+  }
+  expect([...known()]).toEqual(['alt a0', 'alt b0', 'alt a1', 'alt b1'])
+  expect(table.kept).toHaveLength(20)
+
+  // Who is known already, and who comes from elsewhere, is as before.
+  const [ann, bob] = ['Ann', 'Bob'].map((name) => table.player(name))
+  beats(table, ann, bob)
+  const alt = table.player('alt again', FARM)
+  const { Ann: before } = beats(table, ann, bob)
+  expect(beats(table, ann, alt).Ann).toBe(before)
+  expect([...known()].slice(4)).toEqual(['Ann', 'Bob'])
+
+  // And so it is after a restart.
+  const pairs = new RatedPairs({ ...defaultLimits, newAccountsPerAddressPerDay: 4 })
+  for (const record of table.kept) pairs.restore(record)
+  const [{ endedAtMs, identities = [] }] = table.kept
+  expect(pairs.takeNew(identities[0], dayOf(endedAtMs))).toBe(false)
+  expect(pairs.takeNew(identities[0], dayOf(endedAtMs) + 1)).toBe(true)
+})
+
 test('another day is another count', () => {
-  const pairs = new RatedPairs({ ratedPairsPerDay: 1, ratedPerAddressPerDay: 10 })
+  const pairs = new RatedPairs({ ...defaultLimits, ratedPairsPerDay: 1 })
   const [a, b, c] = ['a', 'b', 'c'].map((key) => ({ key }))
   const taken = [pairs.take(a, b, 2, 1), pairs.take(b, a, 2, 1), pairs.take(a, c, 2, 1)]
   expect(taken).toEqual([true, false, true])
@@ -78,7 +106,7 @@ test('another day is another count', () => {
 })
 
 test('counts of yesterday that come after midnight change nothing', () => {
-  const pairs = new RatedPairs({ ratedPairsPerDay: 1, ratedPerAddressPerDay: 10 })
+  const pairs = new RatedPairs({ ...defaultLimits, ratedPairsPerDay: 1 })
   const [a, b] = ['a', 'b'].map((key) => ({ key }))
   expect(pairs.take(a, b, 2, 2)).toBe(true)
   pairs.learn(1, new Map())
@@ -86,7 +114,7 @@ test('counts of yesterday that come after midnight change nothing', () => {
 })
 
 test('a count that is asked for stays, however many others there are', () => {
-  const pairs = new RatedPairs({ ratedPairsPerDay: 1, ratedPerAddressPerDay: 10 })
+  const pairs = new RatedPairs({ ...defaultLimits, ratedPairsPerDay: 1 })
   const [a, b] = ['a', 'b'].map((key) => ({ key }))
   expect(pairs.take(a, b, 2, 1)).toBe(true)
   let again = 0

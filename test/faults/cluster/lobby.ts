@@ -37,6 +37,7 @@ const SETTINGS = {
   'drain-ms': 20_000,
   'rated-pairs-per-day': many,
   'rated-per-address-per-day': many,
+  'new-accounts-per-address-per-day': many,
   'max-connections-per-address': many,
   'max-sign-ins-per-address': many,
   'max-rooms-per-address': many,
