@@ -262,7 +262,7 @@ async function openServer(address: string, settings: Settings): Promise<LobbySer
           'A second lobby has four of its own: --port 6959 --udp-port 6959 --web-port 6960 --operator-port 6961'
       )
     }
-    if (code === 'EACCES' || code === 'EADDRNOTAVAIL')
+    if (port !== undefined && (code === 'EACCES' || code === 'EADDRNOTAVAIL'))
       throw new Mistake(`Cannot listen on ${address}:${port}: ${message}`)
     throw error
   }

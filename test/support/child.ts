@@ -31,8 +31,8 @@ export interface ChildOptions {
  */
 export const NO_BACKGROUND_COMPILATION = '--no-concurrent-recompilation'
 
-// A sanitizer slows a process down, and at its end looks through all of its memory; so does Wine
-// slow down the start of one.
+// A sanitizer slows a process down, and at its end looks through all of its memory; Wine slows down
+// its start.
 const LONG_MS = 60_000
 // Twice that: when a child is late, its own deadline fails the test, with what the child said.
 vi.setConfig({ testTimeout: 2 * LONG_MS })

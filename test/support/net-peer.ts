@@ -1,7 +1,6 @@
 // The other side of a TCP connection, played by Node's own net or by the simulation: what it
 // received, and how its connection ended. It only moves while Node's loop turns, which
 // Probe.until() lets it do.
-import { randomInt } from 'node:crypto'
 import type { TcpConnection, TcpListener } from 'pollport'
 import { onTestFinished } from 'vitest'
 import type { Probe } from './poller-probe.ts'
@@ -111,7 +110,10 @@ const FIRST_PORT = 20_000
 const LAST_PORT = 32_000
 const MOST_TRIES = 100
 
-let nextPort = randomInt(FIRST_PORT, LAST_PORT)
+/** Processes that run at once begin at different ones. */
+const PORTS_A_PROCESS = 100
+
+let nextPort = FIRST_PORT + ((process.pid * PORTS_A_PROCESS) % (LAST_PORT - FIRST_PORT))
 
 /** A port of this machine on which nothing listens. A process gets each of them once. */
 export async function freePort(): Promise<number> {

@@ -8,6 +8,7 @@ const TRIES = 3
  * for tens of milliseconds in any one of the tries, whereas what spins does so in each of them.
  */
 export async function leastBusyMs(enoughMs, rest) {
+  if (!(enoughMs > 0)) throw new RangeError(`enoughMs must be a number over 0, not ${enoughMs}`)
   let least = Number.POSITIVE_INFINITY
   for (let tries = 0; tries < TRIES && least >= enoughMs; tries++) {
     const before = process.cpuUsage()

@@ -521,7 +521,9 @@ export class Fleet {
   // ---- Datagrams and inputs ----
 
   #openWay(member: Member, port: number, token: string, secret: string | undefined): void {
-    const { address } = this.#options
+    const { address, encrypted, behindProxy } = this.#options
+    if (secret === undefined && (encrypted || behindProxy))
+      this.#ledger.error('datagrams in the clear')
     member.udp ??= this.#poller.bindUdp(
       { address: address.includes(':') ? '::' : '0.0.0.0', port: 0 },
       member

@@ -2,7 +2,10 @@
 // come as its clients would, and for tests.
 import { isIPv6 } from 'node:net'
 
-/** `more` are the values after the addresses: each with a type of one byte and a length of two. */
+/**
+ * `client`: an IPv6 address with all of its groups. `more` are the values after the addresses: each
+ * with a type of one byte and a length of two.
+ */
 export function proxyHeader(
   client: string,
   { command = 1, more = Buffer.alloc(0) }: { command?: number; more?: Buffer } = {}

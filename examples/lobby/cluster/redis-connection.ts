@@ -80,6 +80,10 @@ export class RedisConnection {
     // The client's own timer does not look at the socket first: it comes later than within()'s.
     const client = newClient(this.#options.url, 2 * this.#options.timeoutMs)
     this.#client = client
+    // One that was dropped while it connected: its destroy() had no socket yet.
+    client.on('connect', () => {
+      if (client !== this.#client) client.destroy()
+    })
     client.on('error', () => this.#drop(client))
     client.on('end', () => this.#drop(client))
     try {

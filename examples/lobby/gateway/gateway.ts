@@ -93,7 +93,7 @@ class Client {
   readonly decoder: FrameDecoder | undefined
   /** Whose connection it is: behind a proxy not the peer. */
   address: string
-  /** Nobody else can read what it is told: it speaks TLS with us, or with a proxy of ours. */
+  /** It speaks TLS, with us or with a proxy of ours, and may be told a secret. */
   isPrivate = false
   /** While a proxy has yet to say whose connection it is. */
   header: ProxyHeaderReader | undefined
@@ -690,7 +690,7 @@ export class Gateway implements GatewayLink {
       return
     }
     if (client.path !== undefined) this.#paths.close(client.path)
-    // A secret may only be told over TLS; over TLS it is, and nothing else counts then
+    // With one, nothing but encrypted datagrams counts
     const secret = client.isPrivate ? this.#newSecret() : undefined
     client.path = this.#paths.open(client.id, secret)
     const { token } = client.path

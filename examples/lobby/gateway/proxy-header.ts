@@ -12,6 +12,7 @@ const TCP4 = 0x11
 const TCP6 = 0x21
 /** PP2_TYPE_SSL, of section 2.2.6; in the first byte of its value, the client is one of TLS. */
 const SSL = 0x20
+const LEAST_SSL_BYTES = 5
 const CLIENT_SSL = 1
 /** Before each value: its type, and its length. */
 const TYPE_LENGTH_BYTES = 3
@@ -76,8 +77,10 @@ function saysTls(family: number, body: Buffer): boolean {
   while (at + TYPE_LENGTH_BYTES < body.length) {
     const first = at + TYPE_LENGTH_BYTES
     const length = body.readUInt16BE(at + 1)
-    if (body[at] === SSL && length > 0) return (body[first] & CLIENT_SSL) !== 0
-    at = first + length
+    const end = first + length
+    if (body[at] === SSL)
+      return length >= LEAST_SSL_BYTES && end <= body.length && (body[first] & CLIENT_SSL) !== 0
+    at = end
   }
   return false
 }

@@ -57,7 +57,7 @@ export class UdpPath {
   /** By tick: what was sent since the one that has arrived, if the game makes differences. */
   readonly views = new Map<number, unknown>()
 
-  /** Of a player who came over TLS: nothing counts, and nothing is sent, that is not sealed. */
+  /** Of a player who speaks TLS: nothing counts, and nothing is sent, that is not sealed. */
   readonly seal: Seal | undefined
 
   constructor(

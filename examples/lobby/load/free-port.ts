@@ -1,5 +1,4 @@
 // A port for a process that must be given one, and that may start later, or twice.
-import { randomInt } from 'node:crypto'
 import { once } from 'node:events'
 import { createServer } from 'node:net'
 
@@ -11,7 +10,10 @@ const FIRST_PORT = 20_000
 const LAST_PORT = 32_000
 const MOST_TRIES = 100
 
-let nextPort = randomInt(FIRST_PORT, LAST_PORT)
+/** Processes that run at once begin at different ones. */
+const PORTS_A_PROCESS = 100
+
+let nextPort = FIRST_PORT + ((process.pid * PORTS_A_PROCESS) % (LAST_PORT - FIRST_PORT))
 
 /** A port of 127.0.0.1 that nobody listens on. A process gets each of them once. */
 export async function freePort(): Promise<number> {

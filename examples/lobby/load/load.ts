@@ -33,8 +33,8 @@ const usage = `Load: a server of its own, and very many bots, on this machine.
   --web PERCENT      so many of a hundred come by WebSocket, as browsers do (0)
   --encrypted        over TLS, and with encrypted datagrams, by a certificate for this run; or by
                      yours: -- --tls-cert cert.pem --tls-key key.pem
-  --behind-proxy     as a proxy passes them on that speaks TLS with them: the proxy's header, and
-                     encrypted datagrams; browsers among them come as they are
+  --behind-proxy     as through a proxy that ends TLS: with its header, and encrypted datagrams;
+                     browsers come without it
   --nodes NUMBER     so many servers as one lobby, over a redis-server of their own; they share the
                      cores, with the bots and with each other
   --workers NUMBER   the server's threads that hold connections (0: one core for all of it)

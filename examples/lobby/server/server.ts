@@ -175,7 +175,12 @@ export class LobbyServer {
     this.#store = store
     const tokenKey =
       options.tokenKey ?? (settings.store === '' ? undefined : tokenKeyIn(settings.store))
+    this.#audit = new AuditLog(
+      settings.store === '' ? undefined : join(settings.store, 'audit.jsonl')
+    )
+    this.#operatorTls = TlsFiles.of('operators', settings, log)
     this.#poller = this.#place.poller()
+    // Whatever comes after the cluster is made does not fail: nobody would close it.
     try {
       this.#operatorListener = this.#listen(operatorAddress, settings.operatorPort)
       this.#cluster = this.#clusterOf(options, operatorAddress, tokenKey, journal)
@@ -198,9 +203,6 @@ export class LobbyServer {
       onDrained: () => this.stop()
     })
     this.operatorToken = settings.operatorToken || this.#place.randomBytes(24).toString('base64url')
-    this.#audit = new AuditLog(
-      settings.store === '' ? undefined : join(settings.store, 'audit.jsonl')
-    )
     const proxies = new TrustedProxies(listOf(settings.trustedProxies))
     const actions = new OperatorActions(this.#hub.lobby, store, this.#place, proxies, () =>
       this.drain()
@@ -214,7 +216,6 @@ export class LobbyServer {
     }
     const names = [settings.operatorHost, ...listOf(settings.operatorHosts)]
     this.#operators = new Operators(source, new OperatorGuard(this.operatorToken, names))
-    this.#operatorTls = TlsFiles.of('operators', settings, log)
     this.#handsOver =
       settings.workers > 0 && (options.handOver ?? !this.#poller.capabilities.reusePort)
     this.ended = this.#run()

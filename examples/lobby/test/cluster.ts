@@ -20,6 +20,8 @@ const TOKEN = 'a-token-of-the-tests-of-clusters'
 const START_MS = 60_000
 /** How long an operators' port may take to answer, before its node counts as silent. */
 const ANSWER_MS = 2_000
+/** How long a node may take to end, also one that drains. */
+const END_MS = 60_000
 const MATCHES = 10_000
 const MOST_STOPS = 1_000
 /** Numbers of epoll_wait, epoll_pwait and epoll_pwait2, of the kernel's tables of its calls. */
@@ -132,7 +134,11 @@ export class ClusterNode implements Door {
     if (this.hasEnded) return
     const ended = once(this.process, 'exit')
     this.process.kill(signal)
+    const deadline = setTimeout(() => this.process.kill('SIGABRT'), END_MS)
     await ended
+    clearTimeout(deadline)
+    if (this.process.signalCode === 'SIGABRT')
+      throw new Error(`node ${this.id} did not end: ${this.output}`)
   }
 
   signal(signal: NodeJS.Signals): void {
@@ -144,6 +150,8 @@ export class ClusterNode implements Door {
    * sends when it goes on, and no look at its lease can prevent that. Linux alone.
    */
   async stopBetweenTurns(): Promise<void> {
+    if (WAITS_OF[process.arch] === undefined)
+      throw new Error(`the numbers of system calls are not known for ${process.arch}`)
     for (let tries = 0; tries < MOST_STOPS; tries++) {
       this.signal('SIGSTOP')
       while (!isStopped(this.process.pid as number)) await delay(1)

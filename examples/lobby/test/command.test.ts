@@ -1,7 +1,15 @@
 // The command itself, as a person starts it: what it prints, how it ends, and that no process
 // stays.
 import { type ChildProcess, spawn } from 'node:child_process'
-import { mkdtempSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs'
+import {
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  statSync,
+  writeFileSync
+} from 'node:fs'
 import { createServer } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -135,6 +143,16 @@ test('a port in use is a plain sentence and exit code 1', async () => {
     `Port ${port} of 127.0.0.1 is in use, perhaps by another lobby. --port chooses another one.\n` +
       'A second lobby has four of its own: --port 6959 --udp-port 6959 --web-port 6960 --operator-port 6961\n'
   )
+})
+
+test('as a node, too: its way to Redis does not keep the process', async () => {
+  const other = createServer().listen(0, '127.0.0.1') // a Redis that says nothing
+  onTestFinished(() => void other.close())
+  await until('it listens', () => other.listening)
+  const { port } = other.address() as { port: number }
+  const command = new Command('--port', String(port), '--cluster', `redis://127.0.0.1:${port}`)
+  expect(await command.exit()).toBe(1)
+  expect(command.errors).toMatch(/^Port \d+ of 127\.0\.0\.1 is in use/)
 })
 
 test('bots that a proxy would have to announce are answered with a sentence', async () => {

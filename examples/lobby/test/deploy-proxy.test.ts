@@ -77,13 +77,18 @@ async function startHaproxy(folder: string, configuration: string, port: number)
     said += data
   })
   onTestFinished(() => void proxy.kill('SIGKILL'))
-  const isOpen = () =>
-    new Promise<boolean>((resolve) => {
-      const socket = connectTcp(port, '127.0.0.1', () => resolve(true))
-      socket.on('error', () => resolve(false))
-      onTestFinished(() => void socket.destroy())
+  let isOpen = false
+  const knock = () => {
+    const socket = connectTcp(port, '127.0.0.1')
+    socket.on('connect', () => {
+      isOpen = true
+      socket.destroy()
     })
-  while (!(await isOpen())) expect(proxy.exitCode, said).toBeNull()
+    socket.on('error', () => setTimeout(knock, 20))
+  }
+  knock()
+  await until('HAProxy is open, or has ended', () => isOpen || proxy.exitCode !== null)
+  expect(proxy.exitCode, said).toBeNull()
 }
 
 test.skipIf(noHaproxy)(

@@ -97,6 +97,23 @@ test('a node that ends waits for no player on its way home', async () => {
   expect(isHome).toBe(false)
 })
 
+test('nor does one that has asked for it, and gets its answer afterwards', async () => {
+  const { clock, one } = await frontNodes(1)
+  const ann = await one.signIn('Ann')
+  const passport = one.table.lobby.passportOf(ann.player as Player)
+  let answer: (error: Error) => void = () => {}
+  one.directory.findPlayer = () =>
+    new Promise((_resolve, reject) => {
+      answer = reject
+    })
+  void one.front.takeHome(passport)
+  await one.pass(20)
+  await one.leave()
+  answer(new DirectoryError('away', 'it was closed'))
+  await one.pass(1_000)
+  expect(clock.alarms, 'that would keep its process').toBe(0)
+})
+
 describe('no name stays with a node that does not have its player', () => {
   test('when its client goes while the player is taken, and letting go fails', async () => {
     const { one, two, renewAll } = await frontNodes(2)

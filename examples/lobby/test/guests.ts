@@ -80,7 +80,9 @@ export class Guest {
   #isPlaced = false
   #isReady = false
   #answeredMs = Number.NEGATIVE_INFINITY
-  #openedMs = 0
+  /** Since it opened, or the last answer; while its process stood still, no answer could come. */
+  #silentMs = 0
+  #actedMs = 0
   #acts: number
   #lines = 0
   #inputs = 0
@@ -185,7 +187,7 @@ export class Guest {
     const socket = connect({ host, port, noDelay: true })
     const line: Line = { door, socket, rest: Buffer.alloc(0), late: [] }
     this.#line = line
-    this.#openedMs = performance.now()
+    this.#silentMs = 0
     this.#note(`connects to ${port} with ${this.#token === undefined ? 'a name' : 'a token'}`)
     socket.on('data', (data) => this.#onData(line, data))
     socket.on('error', () => {}) // 'close' follows
@@ -228,9 +230,10 @@ export class Guest {
 
   #act(): void {
     const nowMs = performance.now()
+    this.#silentMs += Math.min(nowMs - this.#actedMs, 2 * ACT_EVERY_MS)
+    this.#actedMs = nowMs
     if (this.#line === undefined) return this.#connect()
-    const sinceMs = Math.max(this.#answeredMs, this.#openedMs)
-    if (nowMs - sinceMs > (this.#isSignedIn ? SILENCE_MS : SIGN_IN_MS)) return this.giveUp()
+    if (this.#silentMs > (this.#isSignedIn ? SILENCE_MS : SIGN_IN_MS)) return this.giveUp()
     this.#acts++
     if (!this.#isSignedIn) {
       if (this.#shallKnock) this.#knock()
@@ -303,7 +306,7 @@ export class Guest {
         this.#isReady = true
         break
       case 'pong':
-        this.#answeredMs = performance.now()
+        this.#answered()
         break
       case 'chat':
         this.onChat(message.text)
@@ -325,9 +328,14 @@ export class Guest {
     this.#isSignedIn = true
     this.#leave() // `joined` follows, if it is in a room
     this.#isReady = false
-    this.#answeredMs = performance.now()
+    this.#answered()
     this.#token = message.token
     this.#account = message.account
+  }
+
+  #answered(): void {
+    this.#answeredMs = performance.now()
+    this.#silentMs = 0
   }
 
   #leave(): void {

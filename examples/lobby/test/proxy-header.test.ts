@@ -49,7 +49,9 @@ test.each([
   ['something else before', Buffer.concat([noop, secure(1)]), true],
   ['something else', noop, false],
   ['a value without bytes', Buffer.from([0x20, 0, 0]), false],
-  ['a value that is cut off', Buffer.from([0x20, 0]), false],
+  ['a value that is too short', Buffer.from([0x20, 0, 1, 1]), false],
+  ['a value that is cut off', Buffer.from([0x20, 0, 5, 1, 0, 0]), false],
+  ['a length that is cut off', Buffer.from([0x20, 0]), false],
   ['a value longer than all', Buffer.concat([Buffer.from([0x04, 0xff, 0xff]), secure(1)]), false]
 ])('whether a client speaks TLS with the proxy: it says %s', (_, more, isSecure) => {
   for (const client of ['203.0.113.7', '2001:db8:0:0:0:0:0:7'])

@@ -283,7 +283,7 @@ export type ServerMessage =
       saved: boolean
     }
   /**
-   * `token`: sixteen hexadecimal digits, see datagram.ts. With `secret`, which comes over TLS
+   * `token`: sixteen hexadecimal digits, see datagram.ts. With `secret`, which a client of TLS gets
    * alone, all datagrams are encrypted, see sealed.ts.
    */
   | { type: 'udp'; port: number; token: string; secret?: string }

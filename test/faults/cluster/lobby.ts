@@ -146,7 +146,7 @@ export class FaultyLobby {
     await this.crowd.rest(MENDED_MS)
     await this.crowd.end()
     // A node that ends while it does not reach Redis brings its results when it starts again
-    while (!(await this.allReachRedis())) await delay(50)
+    await this.allReachRedis(MENDED_MS)
     const stoppedMs = performance.now()
     await this.cluster.stop()
     expect(performance.now() - stoppedMs, 'they end at once').toBeLessThan(MENDED_MS)
@@ -159,9 +159,15 @@ export class FaultyLobby {
     return matches
   }
 
-  async allReachRedis(): Promise<boolean> {
-    const figures = await Promise.all(this.cluster.living.map((node) => node.figures()))
-    return figures.every((its) => its?.cluster?.directory === 'here')
+  async allReachRedis(withinMs: number): Promise<void> {
+    const untilMs = performance.now() + withinMs
+    for (;;) {
+      const figures = await Promise.all(this.cluster.living.map((node) => node.figures()))
+      const states = figures.map((its) => its?.cluster?.directory)
+      if (states.every((state) => state === 'here')) return
+      if (performance.now() > untilMs) throw new Error(`the directory of the nodes is ${states}`)
+      await delay(50)
+    }
   }
 
   async close(): Promise<void> {
