@@ -702,7 +702,15 @@ export class Front implements ClusterOutlet {
    */
   async moveAway(): Promise<boolean> {
     const lobby = this.#lobby
+    // First: for them the directory need not answer
+    for (const player of lobby.idlePlayers) {
+      const to = this.#emptiest(0, true)
+      if (to === undefined) return !this.#mayLinkAgain
+      if (this.#waiting.has(player.session as Session)) continue
+      if (this.#sendPlayer(player, to, undefined, [])) this.#countSent(to, 1)
+    }
     for (const room of lobby.idleRooms) {
+      if (room.isExpecting) continue // with those who come, or it would be torn apart
       const to = this.#passingTo.get(room) ?? this.#emptiest(0, true)
       if (to === undefined) return !this.#mayLinkAgain
       if (room.options.isPractice === true || !this.#canGo(room)) {
@@ -727,13 +735,12 @@ export class Front implements ClusterOutlet {
       this.#countSent(to, seats.length)
       for (const [player, seat] of seats) this.#sendPlayer(player, to, seat, [])
     }
-    for (const player of lobby.idlePlayers) {
-      const to = this.#emptiest(0, true)
-      if (to === undefined) return !this.#mayLinkAgain
-      if (this.#waiting.has(player.session as Session)) continue
-      if (this.#sendPlayer(player, to, undefined, [])) this.#countSent(to, 1)
-    }
     return lobby.idlePlayers.length === 0 && lobby.idleRooms.length === 0
+  }
+
+  /** A room is on its way: the directory has been told, or may have been. */
+  get isPassing(): boolean {
+    return this.#passingTo.size > 0
   }
 
   /** Others would take this node's players, if it reached them. */

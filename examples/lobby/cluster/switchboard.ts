@@ -241,8 +241,15 @@ export class Switchboard implements NodeGatewayLink {
     this.#isStopped = true
     this.#clock.cancel()
     for (const gateway of this.#gateways.keys()) gateway.stop(frame)
-    for (const { where, number } of this.#byNumber.values())
-      if (where.at === 'link') where.link.send(['lose', number])
+    for (const client of [...this.#byNumber.values()]) {
+      const { where } = client
+      if (where.at === 'link') where.link.send(['lose', client.number])
+      // Its player goes on to where it was sent, and is away there
+      if (where.at === 'between' && this.#options.linkTo(where.to) !== undefined) {
+        client.isGone = true
+        this.#arrive(client, where)
+      }
+    }
     this.#byNumber.clear()
     for (const clients of this.#gateways.values()) clients.clear()
   }

@@ -924,6 +924,9 @@ export class Lobby {
     this.#away.delete(player)
     this.#seat(session, player, nowMs)
     player.room?.welcomeBack(player, nowMs)
+    const { missed } = player
+    player.missed = undefined
+    if (missed !== undefined) this.#deliver([session], missed)
   }
 
   /** Nodes of a cluster have no other clock in common than the date. */

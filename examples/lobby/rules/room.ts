@@ -155,6 +155,11 @@ export class Room {
     return this.#contestants
   }
 
+  /** Somebody who has a seat here is still on the way from another node. */
+  get isExpecting(): boolean {
+    return this.#expected.size > 0
+  }
+
   get playerCount(): number {
     return this.#members.size
   }
@@ -315,9 +320,6 @@ export class Room {
     this.#showTo(player)
     this.#showMatchTo(player, nowMs)
     this.#happened(this.#match?.back(player.name))
-    const { missed, session } = player
-    player.missed = undefined
-    if (missed !== undefined && session !== undefined) this.#outlet.deliver([session], missed)
   }
 
   /** By its own command, the host's, or because its connection did not come back. */

@@ -98,6 +98,7 @@ export class Hub implements ClusterHub {
    */
   #allAwaySinceMs: number | undefined = Number.NEGATIVE_INFINITY
   #isMoving = false
+  #isStuck = false
   /** When the server ends, even if matches still run; undefined unless it drains. */
   #drainedMs: number | undefined
   #isStopped = false
@@ -270,10 +271,15 @@ export class Hub implements ClusterHub {
     cluster.front
       .moveAway()
       .then((areAllAway) => {
+        this.#isStuck = false
         if (!areAllAway) this.#allAwaySinceMs = undefined
         else this.#allAwaySinceMs ??= this.#options.place.nowMs()
       })
-      .catch((error) => this.#options.log.info({ err: error }, 'players cannot move now'))
+      .catch((error) => {
+        // Once, and not with each of its tries
+        if (!this.#isStuck) this.#options.log.info({ err: error }, 'rooms cannot move now')
+        this.#isStuck = true
+      })
       .finally(() => {
         this.#isMoving = false
       })
@@ -282,15 +288,20 @@ export class Hub implements ClusterHub {
   #tick(nowMs: number, part: number): void {
     const { cluster } = this.#options
     // Also one that may not speak, and cannot know whether it ever will
-    if (nowMs >= (this.#drainedMs ?? Number.POSITIVE_INFINITY)) return this.#options.onDrained()
+    if (nowMs >= (this.#drainedMs ?? Number.POSITIVE_INFINITY)) {
+      const { playerCount: players, roomCount: rooms, matchCount: matches } = this.lobby
+      this.#options.log.warn({ players, rooms, matches }, 'the time to drain is over')
+      return this.#options.onDrained()
+    }
     if (cluster !== undefined && !cluster.maySpeak()) return
     this.lobby.tick(nowMs, part)
     if (cluster !== undefined && this.#drainedMs !== undefined) this.#moveAway(cluster)
     if (nowMs >= this.#probeAtMs) this.#lookAtStore(nowMs)
     if (this.#drainedMs === undefined) return
     const isPlaying = this.lobby.matchCount > 0 || this.#keeping > 0
-    // Their room has yet to go to another node when the match is over
-    if (isPlaying && cluster !== undefined) this.#allAwaySinceMs = undefined
+    // Their room has yet to go to another node: when the match is over, or when that is known
+    if (cluster !== undefined && (isPlaying || cluster.front.isPassing))
+      this.#allAwaySinceMs = undefined
     const areAllAway =
       this.#allAwaySinceMs !== undefined && nowMs >= this.#allAwaySinceMs + LAST_WORDS_MS
     if (!isPlaying && areAllAway) this.#options.onDrained()

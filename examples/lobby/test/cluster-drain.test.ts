@@ -57,6 +57,34 @@ test('a room goes on at another node when its match has ended at one that drains
   await nodes[0].ended
 })
 
+test('a room that comes to a node which is about to end goes on all the same', async () => {
+  // So seldom that the others do not know yet that it drains
+  const cluster = await openCluster(1, { leaseMs: 5_000 })
+  const [first] = cluster.nodes
+  const last = await addWith(cluster, (directory) => {
+    const passRoom = directory.passRoom.bind(directory)
+    directory.passRoom = async (...what) => {
+      await new Promise((resolve) => setTimeout(resolve, 1_500)) // longer than it waits at its end
+      return passRoom(...what)
+    }
+  })
+  const other = await addWith(cluster, () => {})
+  for (const name of ['Cid', 'Dee']) await Person.signIn(other, name) // it is not the emptiest
+  const [host] = await Person.roomOf(first, 'Host')
+  const ann = await Person.signIn(other, 'Ann')
+  ann.send({ type: 'join', room: 'Den' })
+  await ann.next('joined')
+  host.send({ type: 'sign-out' })
+  await host.next('signed-out')
+  last.drain()
+  first.drain()
+  await last.ended
+  ann.send({ type: 'ready' })
+  await ann.next('ready')
+  expect(ann.heard.map(({ type }) => type)).not.toContain('left')
+  expect(other.figures).toMatchObject({ players: 3, rooms: 1 })
+})
+
 test('a node that may not speak ends when its time to drain is over', async () => {
   const cluster = await openCluster(1)
   const directories: MemoryDirectory[] = []

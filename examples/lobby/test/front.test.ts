@@ -513,3 +513,52 @@ test('a change that comes later than a renewal says is no gap; one that never co
   await clock.pass(100)
   expect(reads.count).toBe(1)
 })
+
+describe('a node that drains', () => {
+  test('passes a room on when all who are on their way to it are there', async () => {
+    const { one, two } = await frontNodes(3, { quickMatchPlayers: 2, minMatchPlayers: 2 })
+    const people = [await one.signIn('Ann'), await one.signIn('Bob')]
+    await one.signIn('Cid') // so that it is emptier at the second node
+    for (const each of people) await one.do(each, { type: 'queue' })
+    one.table.passMs(100)
+    expect(one.moves.map(({ to }) => to)).toEqual([two.self, two.self])
+    two.table.lobby.drain(60_000, two.table.nowMs)
+    two.adopt(one.moves[0])
+    await two.pass(20)
+    void two.front.moveAway()
+    await two.pass(50)
+    expect(two.moves).toEqual([])
+    const bob = two.adopt(one.moves[1])
+    await two.pass(50)
+    expect(two.heard(bob)).not.toContain('left')
+    void two.front.moveAway()
+    await two.pass(50)
+    expect(two.moves.map(({ passport }) => passport?.seat?.room.expected.length)).toEqual([2, 2])
+  })
+
+  test('waits no longer for one who never comes', async () => {
+    const { one, two } = await frontNodes(3, { quickMatchPlayers: 2, minMatchPlayers: 2 })
+    const people = [await one.signIn('Ann'), await one.signIn('Bob')]
+    await one.signIn('Cid')
+    for (const each of people) await one.do(each, { type: 'queue' })
+    one.table.passMs(100)
+    two.table.lobby.drain(60_000, two.table.nowMs)
+    two.adopt(one.moves[0])
+    await two.pass(5_100)
+    two.table.passMs(0)
+    void two.front.moveAway()
+    await two.pass(50)
+    expect(two.moves).toHaveLength(1)
+  })
+
+  test('sends its idle players away although no room can be passed on', async () => {
+    const { one } = await frontNodes(2)
+    const ann = await one.signIn('Ann')
+    await one.do(ann, { type: 'create', room: 'Den' })
+    const bob = await one.signIn('Bob')
+    fail(one, 'passRoom', false, 3)
+    one.front.moveAway().catch(() => {})
+    await one.pass(1_000)
+    expect(one.moves.map(({ session }) => session)).toEqual([bob])
+  })
+})

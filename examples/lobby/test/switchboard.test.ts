@@ -2,6 +2,7 @@
 // have no rules. What a client sends is noted once and in order, wherever its player lives.
 import { describe, expect, onTestFinished, test } from 'vitest'
 import { defaultLimits } from '../rules/limits.ts'
+import { encode } from '../wire/protocol.ts'
 import {
   ModelDirectory,
   ModelGateway,
@@ -94,6 +95,21 @@ describe('a client whose player moves', () => {
     expect([one, two, three].flatMap(({ hub }) => hub.players)).toEqual([])
     expect(two.hub.away.size).toBe(0)
     await until('nobody is left', () => one.switchboard.elsewhere === 0)
+  })
+
+  test('is away where it was sent, when the node of its connection ends meanwhile', async () => {
+    const [one, two, three] = await openNodes(['one', 'two', 'three'])
+    sitDown(one, 1, 'Ann')
+    one.gateway.say(1, { seq: 1, go: 'two' })
+    await until('it is there', () => two.hub.players.includes('Ann'))
+    const { switchboard } = one
+    const called = switchboard.called.bind(switchboard)
+    switchboard.called = (link, call) => {
+      called(link, call)
+      if (call[0] === 'move') switchboard.stop(encode({ type: 'bye' }))
+    }
+    one.gateway.say(1, { seq: 2, go: 'three' })
+    await until('it is away', () => three.hub.away.has('Ann'))
   })
 
   test('has its connection lost and disconnected at the node where it lives', async () => {
