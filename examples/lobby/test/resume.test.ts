@@ -1,5 +1,6 @@
 // A lost connection is not a lost seat: tokens, what they open, and what they do not.
 import { expect, test } from 'vitest'
+import type { Room } from '../rules/room.ts'
 import type { Session } from '../rules/session.ts'
 import type { ServerMessage } from '../wire/protocol.ts'
 import { newPlayerId, TOKEN_CHARS, TokenSigner } from '../wire/tokens.ts'
@@ -185,6 +186,20 @@ test('who is away is not ready: a match does not start with an empty seat', () =
   expect(table.lobby.matchCount).toBe(0)
   table.passMs(table.limits.resumeMs)
   expect(table.lobby.matchCount).toBe(0)
+})
+
+test('who was away at the end of a match hears of it, also when the room has moved on without them', () => {
+  const table = new Table()
+  const [ann, bob] = table.roomOf('Ann', 'Bob')
+  for (const session of [ann, bob]) table.do(session, { type: 'ready' })
+  const token = table.tokenOf(bob)
+  table.lobby.lose(bob, table.nowMs)
+  table.playToTheEnd(ann)
+  table.lobby.releaseRoom(ann.player?.room as Room) // to another node of a cluster
+  const again = table.arrive()
+  table.do(again, { type: 'resume', token })
+  const types = table.heard(again).map(({ type }) => type)
+  expect(types.slice(-2)).toEqual(['welcome', 'match-ended'])
 })
 
 test('what is no token is refused before anything else is done', () => {
