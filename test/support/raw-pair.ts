@@ -112,15 +112,22 @@ export function untilReady(socket: Socket, events: number, deadlineMs = 5000): v
     throw new Error(`the socket was not ready within ${deadlineMs} ms`)
 }
 
-/** Fills the send buffer of a non-blocking socket; returns how many bytes went. */
+/**
+ * Sends until not even one byte is taken any more: `send` has given WOULD_BLOCK for it. Byte by byte
+ * at the end, since the system's other half of the connection may take some over meanwhile. Returns
+ * how many bytes were taken.
+ */
 export function fill(socket: Socket): number {
-  const piece = Buffer.alloc(64 * 1024)
   let sent = 0
-  for (;;) {
-    const taken = socket.send(piece)
-    if (taken === WOULD_BLOCK) return sent
-    sent += taken
+  for (const size of [64 * 1024, 1]) {
+    const piece = Buffer.alloc(size)
+    for (;;) {
+      const taken = socket.send(piece)
+      if (taken === WOULD_BLOCK) break
+      sent += taken
+    }
   }
+  return sent
 }
 
 /** Reads on to the end, and says what that is. */
