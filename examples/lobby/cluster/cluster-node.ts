@@ -164,6 +164,7 @@ export class ClusterNode {
 
   /** What this node owned is free, once its hub has said its last word. */
   async leave(): Promise<void> {
+    this.links.rest()
     this.front.stop()
     await this.#untilBrought()
     this.results.stop()

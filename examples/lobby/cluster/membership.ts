@@ -144,7 +144,10 @@ export class Membership {
   async #join(): Promise<boolean> {
     const { directory, self, onJoined } = this.#options
     const { epoch, secret } = await directory.join(this.#about)
-    if (this.#isStopped) return true
+    if (this.#isStopped) {
+      await directory.leave().catch(() => {}) // others would take it for one that lives
+      return true
+    }
     this.#about = { ...self, secret }
     this.#lease = new Lease({ id: self.id, epoch }, this.#options)
     onJoined(this.#lease.self, secret)

@@ -144,6 +144,8 @@ export class NodeLinks {
   #highestEpoch = -1
   #looks = 0
   #requests = 0
+  /** No new links are made. */
+  #isResting = false
   #closingMs: number | undefined
 
   /** Listens. Throws a SocketError, for example `EADDRINUSE`. */
@@ -246,19 +248,28 @@ export class NodeLinks {
     return link.request(body, this.#place.nowMs() + timeoutMs)
   }
 
+  /**
+   * No new links from now on: of a node that ends, others would wait in vain for a word. Those that
+   * are there stay until {@link close}.
+   */
+  rest(): void {
+    if (this.#isResting) return
+    this.#isResting = true
+    this.#listener.close()
+    for (const peer of this.#peers.values()) peer.retry.cancel()
+    for (const line of [...this.#lines]) if (line.link === undefined) this.#cut(line, 'closing')
+  }
+
   /** Says goodbye to all; {@link run} ends when that is sent, or after a second. */
   close(): void {
     if (this.#closingMs !== undefined) return
+    this.rest()
     this.#closingMs = this.#place.nowMs() + GOODBYE_MS
-    this.#listener.close()
-    for (const peer of this.#peers.values()) peer.retry.cancel()
-    for (const line of [...this.#lines]) {
-      if (line.link === undefined) this.#cut(line, 'closing')
-      else {
-        line.link.send(['ends'])
-        line.link.ended()
-        line.connection.end()
-      }
+    for (const { link, connection } of this.#lines) {
+      if (link === undefined) continue
+      link.send(['ends'])
+      link.ended()
+      connection.end()
     }
     if (this.#lines.size === 0) this.#closed.abort()
   }
@@ -287,7 +298,7 @@ export class NodeLinks {
   #dial(peer: Peer): void {
     const { node } = peer
     const self = this.#self
-    if (self === undefined || this.#closingMs !== undefined || peer.isResolving) return
+    if (self === undefined || this.#isResting || peer.isResolving) return
     if (node.epoch >= self.epoch || this.get(node) !== undefined) return
     if (peer.line !== undefined) {
       if (peer.line.to !== undefined && isSameNode(peer.line.to, node)) return
@@ -309,7 +320,7 @@ export class NodeLinks {
   }
 
   #connect(peer: Peer, address: string, port: number): void {
-    if (this.#closingMs !== undefined) return
+    if (this.#isResting) return
     try {
       const connection = this.#poller.connectTcp({ address, port })
       const line = new Line(connection, peer.node, this.#place.nowMs())
@@ -323,7 +334,7 @@ export class NodeLinks {
 
   #failed(peer: Peer, error: Error | undefined): void {
     peer.line = undefined
-    if (this.#peers.get(peer.node.id) !== peer || this.#closingMs !== undefined) return
+    if (this.#peers.get(peer.node.id) !== peer || this.#isResting) return
     const { id, address } = peer.node
     // Once is worth a line, and then it is known.
     const level = peer.failures === 0 ? 'info' : 'debug'
@@ -350,7 +361,7 @@ export class NodeLinks {
     const line = new Line(connection, undefined, this.#place.nowMs())
     connection.userPtr = line
     this.#lines.add(line)
-    if (this.#handshake === undefined || this.#closingMs !== undefined)
+    if (this.#handshake === undefined || this.#isResting)
       return this.#cut(line, 'this node is not in the cluster')
     this.#unproven.set(line, blockOf(connection.remoteAddress.address))
     line.challenge = this.#handshake.challenge()

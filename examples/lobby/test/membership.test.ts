@@ -264,6 +264,17 @@ test('a node that stops leaves: what it had is free at once', async () => {
   expect(two.joined).toHaveLength(1)
 })
 
+test('nor does one stay that stops while it joins', async () => {
+  const { clock, engine, one } = await cluster(1)
+  const two = new Member(engine, clock.place(0), 'two')
+  await clock.pass(1) // it has asked, and has no answer yet
+  const stopped = two.membership.stop()
+  await clock.pass(1_500)
+  await stopped
+  expect(two.joined).toEqual([])
+  expect(one.nodes.map(({ id }) => id)).toEqual([one.membership.self?.id])
+})
+
 test('a node joins as soon as there is a directory', async () => {
   const clock = new Clock()
   const engine = new MemoryEngine(clock.place(0))

@@ -367,6 +367,20 @@ describe('an open link', () => {
     await until('the new life is linked', () => one.isLinkedTo(again))
   })
 
+  test('is not made to a node that is about to end, and those that are there stay', async () => {
+    const [one, two, three] = await openNodes(['one', 'two', 'three'])
+    const { port } = one.links
+    one.links.rest()
+    // By nonsense, upon which it is cut; the younger one dials again
+    one.links.get(two.self)?.send(['moved', 4_000_000])
+    await until('it is gone', () => !two.isLinkedTo(one))
+    const peer = new RawPeer(port)
+    await peer.closed()
+    await new Promise((resolve) => setTimeout(resolve, 300)) // its first tries
+    expect(two.isLinkedTo(one)).toBe(false)
+    expect(three.isLinkedTo(one)).toBe(true)
+  })
+
   test('ends for good with the life of its node, and when the directory does not list it', async () => {
     const [one, two, three] = await openNodes(['one', 'two', 'three'])
     const self = { id: 'two', epoch: one.directory.epoch }
