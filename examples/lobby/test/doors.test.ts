@@ -477,22 +477,28 @@ test('over TLS the match is played by encrypted datagrams', async () => {
   expect(server.figures.datagramsRefused).toBe(0)
 })
 
-test('behind a proxy that speaks TLS with the player there is a secret, and otherwise none', async () => {
-  const server = await openLobby({ trustedProxies: PROXY })
-  const secretOf = async (name: string, bits: number) => {
-    const person = new Person(server.port, PROXY)
-    const more = Buffer.from([0x20, 0, 5, bits, 0, 0, 0, 0]) // PP2_TYPE_SSL
-    person.socket.write(proxyHeader('203.0.113.1', { more }))
-    await person.next('hello')
-    person.send({ type: 'name', name })
-    await person.next('welcome')
-    const end = await UdpEnd.open(person)
-    await end.answered()
-    return end.ticket.secret
+test.each([
+  ['by one thread', 0],
+  ['by a thread that gets connections handed over', 1]
+])(
+  'behind a proxy that speaks TLS with the player there is a secret, and otherwise none: %s',
+  async (_, workers) => {
+    const server = await openLobby({ trustedProxies: PROXY, workers }, { handOver: true })
+    const secretOf = async (name: string, bits: number) => {
+      const person = new Person(server.port, PROXY)
+      const more = Buffer.from([0x20, 0, 5, bits, 0, 0, 0, 0]) // PP2_TYPE_SSL
+      person.socket.write(proxyHeader('203.0.113.1', { more }))
+      await person.next('hello')
+      person.send({ type: 'name', name })
+      await person.next('welcome')
+      const end = await UdpEnd.open(person)
+      await end.answered()
+      return end.ticket.secret
+    }
+    expect(await secretOf('Ann', 1)).toMatch(/^[\da-f]{64}$/)
+    expect(await secretOf('Bob', 0)).toBeUndefined()
   }
-  expect(await secretOf('Ann', 1)).toMatch(/^[\da-f]{64}$/)
-  expect(await secretOf('Bob', 0)).toBeUndefined()
-})
+)
 
 test('without TLS there is no secret', async () => {
   const server = await openLobby()
