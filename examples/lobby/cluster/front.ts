@@ -705,14 +705,14 @@ export class Front implements ClusterOutlet {
     // First: for them the directory need not answer
     for (const player of lobby.idlePlayers) {
       const to = this.#emptiest(0, true)
-      if (to === undefined) return !this.#mayLinkAgain
+      if (to === undefined) break
       if (this.#waiting.has(player.session as Session)) continue
       if (this.#sendPlayer(player, to, undefined, [])) this.#countSent(to, 1)
     }
     for (const room of lobby.idleRooms) {
       if (room.isExpecting) continue // with those who come, or it would be torn apart
       const to = this.#passingTo.get(room) ?? this.#emptiest(0, true)
-      if (to === undefined) return !this.#mayLinkAgain
+      if (to === undefined) continue
       if (room.options.isPractice === true || !this.#canGo(room)) {
         lobby.closeRoom(room.name, undefined)
         continue
@@ -735,6 +735,7 @@ export class Front implements ClusterOutlet {
       this.#countSent(to, seats.length)
       for (const [player, seat] of seats) this.#sendPlayer(player, to, seat, [])
     }
+    if (this.#emptiest(0, true) === undefined) return !this.#mayLinkAgain
     return lobby.idlePlayers.length === 0 && lobby.idleRooms.length === 0
   }
 

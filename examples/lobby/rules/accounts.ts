@@ -1,5 +1,5 @@
 // Whose a name is. An account has no password: the server signs it, and the client keeps it. A name
-// belongs to an account once a result has been kept under it; until then anybody may use it. Skill
+// belongs to an account once a result under it has counted; until then anybody may use it. Skill
 // and results have a key, which is that of the name under which the account first had a result:
 // under another name it goes on from there. It keeps that name and the last one. Pure.
 import { keyOf } from '../wire/names.ts'

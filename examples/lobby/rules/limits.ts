@@ -87,7 +87,7 @@ export const limitSettings = {
     100,
     1,
     1_000_000,
-    'accounts of one address whose first result of a day counts; others play, and stay unknown'
+    'new accounts of one address that become known in a day; others play, and stay unknown'
   ),
   maxPasswordChars: whole(32, 1, 100, 'of a room, in Unicode code points'),
   practiceIdleMs: whole(

@@ -613,7 +613,8 @@ export class Lobby {
   /** What the cluster knows of an account: under which key its results are, and its skill. */
   learn(account: string, { key, skill, isKnown }: Standing): void {
     if (isKnown) this.#accounts.learn(account, key)
-    this.#skills.learn(key, skill)
+    // Strangers take no place of those who are known
+    if (isKnown || skill !== this.#skills.of(key)) this.#skills.learn(key, skill)
   }
 
   /** Its player is in the lobby again, since the node where it was is lost. */
@@ -991,7 +992,7 @@ export class Lobby {
     if (room.options.isPractice) return then({ skills: skillsOf(identities), saved: true })
     const day = dayOf(this.#outlet.dateMs())
     const counts: Record<string, number> = {}
-    // Nobody becomes known by a match that nobody has won
+    // Without a winner nobody becomes known: it is no result
     const newcomers = new Set(
       result.winners.length > 0
         ? identities.filter(({ account }) => !this.#accounts.isKnown(account))
@@ -1008,8 +1009,9 @@ export class Lobby {
       rated.map(({ key }) => key),
       counted.filter(({ name }) => result.winners.includes(name)).map(({ key }) => key),
       {
+        outOf: all.length,
         mayRate: (one, other) =>
-          this.#ratedPairs.take(rated[one], rated[other], rated.length, day, counts),
+          this.#ratedPairs.take(rated[one], rated[other], all.length, day, counts),
         isNew: (at) => !this.#accounts.isKnown(rated[at].account)
       }
     )
@@ -1021,14 +1023,18 @@ export class Lobby {
       identities: identities.map((one) => {
         const at = rated.indexOf(one)
         const change = at === -1 ? 0 : tenths(changed[at].skill - before[at])
-        return { ...one, change, ...(newcomers.has(one) ? { isNew: true } : {}) }
+        // Who does not count has no name, either: somebody else may play under it
+        const key = counted.includes(one) ? one.key : keyOf(one.account)
+        return { ...one, key, change, ...(newcomers.has(one) ? { isNew: true } : {}) }
       }),
       ...(this.#outlet.cluster === undefined ? {} : { counts })
     }
     if (result.winners.length > 0) {
       for (const { name, account, key } of counted) {
+        const skill = this.#skills.of(key)
         this.#accounts.claim(account, key, keyOf(name))
-        this.#leaders.set(key, name, this.#skills.of(key))
+        this.#leaders.set(key, name, skill)
+        this.#skills.learn(key, skill) // all three forget the same one
       }
     }
     const skills = skillsOf(identities)

@@ -122,13 +122,14 @@ export class RatedPairs {
   restore({ endedAtMs, winners, skills, identities = [] }: MatchRecord): void {
     const day = dayOf(endedAtMs)
     const isCounted = ({ name }: { name: string }) => skills.some((one) => one.name === name)
-    const rated = identities.filter(isFirstOfAccount).filter(isCounted)
+    const all = identities.filter(isFirstOfAccount)
+    const rated = all.filter(isCounted)
     for (const one of rated) if (one.isNew) this.takeNew(one, day)
     const won = rated.map(({ account }) =>
       identities.some((one) => one.account === account && winners.includes(one.name))
     )
     for (const [one, other] of decidedPairs(won))
-      this.take(rated[one], rated[other], won.length, day)
+      this.take(rated[one], rated[other], all.length, day)
   }
 
   #countersOfNew(block: string | undefined): Counter[] {

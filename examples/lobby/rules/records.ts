@@ -10,7 +10,7 @@ export interface Identity {
   block?: string
   /** Of the skill, by this match. */
   change?: number
-  /** It is the first result of the account. */
+  /** The account had no result that counts before it. */
   isNew?: boolean
 }
 

@@ -22,6 +22,8 @@ export interface RatingRules {
   mayRate?: (one: number, other: number) => boolean
   /** Whether it has no result yet: then its first match moves nobody's skill but of such others. */
   isNew?: (player: number) => boolean
+  /** How many have played, if not all of them are rated. */
+  outOf?: number
 }
 
 /** As all skills are, and their changes: so sums of them are exact. */
@@ -64,14 +66,14 @@ export class Skills {
   record(
     players: readonly string[],
     winners: readonly string[],
-    { mayRate = () => true, isNew = () => false }: RatingRules = {}
+    { mayRate = () => true, isNew = () => false, outOf = players.length }: RatingRules = {}
   ): { name: string; skill: number }[] {
     const before = players.map((name) => this.of(name))
     if (winners.length === 0) return players.map((name, at) => ({ name, skill: before[at] }))
     const won = players.map((name) => winners.includes(name))
     const pairs = decidedPairs(won).filter(([one, other]) => mayRate(one, other))
     const rated = new Set(pairs.map(([one, other]) => pairOf(one, other)))
-    const k = K / Math.max(players.length - 1, 1)
+    const k = K / Math.max(outOf - 1, 1)
     return players.map((name, at) => {
       let skill = before[at]
       for (const other of players.keys()) {

@@ -16,6 +16,7 @@ import type { MatchRecord, Store } from '../rules/records.ts'
 import type { Report } from '../rules/reports.ts'
 import type { Room } from '../rules/room.ts'
 import { Session } from '../rules/session.ts'
+import { FIRST_SKILL } from '../rules/skills.ts'
 import { encodeState } from '../wire/datagram.ts'
 import {
   encode,
@@ -447,6 +448,6 @@ function playedBy(key: string, record: MatchRecord) {
     players: scores.length,
     score: scores.find(isOwn)?.score ?? 0,
     won: winners.some((name) => isOwn({ name })),
-    skill: skills.find(isOwn)?.skill ?? 0
+    skill: skills.find(isOwn)?.skill ?? FIRST_SKILL
   }
 }

@@ -58,18 +58,34 @@ test('a room goes on at another node when its match has ended at one that drains
 })
 
 test('a room that comes to a node which is about to end goes on all the same', async () => {
-  // So seldom that the others do not know yet that it drains
-  const cluster = await openCluster(1, { leaseMs: 5_000 })
-  const [first] = cluster.nodes
+  const cluster = await openCluster(1)
+  let passes = 0
   const last = await addWith(cluster, (directory) => {
     const passRoom = directory.passRoom.bind(directory)
     directory.passRoom = async (...what) => {
+      passes++
       await new Promise((resolve) => setTimeout(resolve, 1_500)) // longer than it waits at its end
       return passRoom(...what)
     }
   })
+  // It does not know yet that others drain
+  const first = await addWith(cluster, (directory) => {
+    const renew = directory.renew.bind(directory)
+    directory.renew = async (...what) => {
+      const renewal = await renew(...what)
+      const nodes = renewal.nodes.map((node) => ({
+        ...node,
+        load: { ...node.load, isDraining: false }
+      }))
+      return { ...renewal, nodes }
+    }
+  })
   const other = await addWith(cluster, () => {})
-  for (const name of ['Cid', 'Dee']) await Person.signIn(other, name) // it is not the emptiest
+  // So that the one that drains is the emptiest
+  for (const name of ['Cid', 'Dee']) await Person.signIn(other, name)
+  for (const name of ['Eve', 'Fay']) await Person.signIn(cluster.nodes[0], name)
+  const isFull = ({ players }: { players: number }) => players > 0
+  await until('that is known', () => first.figures.cluster?.nodes.filter(isFull).length === 2)
   const [host] = await Person.roomOf(first, 'Host')
   const ann = await Person.signIn(other, 'Ann')
   ann.send({ type: 'join', room: 'Den' })
@@ -82,7 +98,7 @@ test('a room that comes to a node which is about to end goes on all the same', a
   ann.send({ type: 'ready' })
   await ann.next('ready')
   expect(ann.heard.map(({ type }) => type)).not.toContain('left')
-  expect(other.figures).toMatchObject({ players: 3, rooms: 1 })
+  expect(passes).toBeGreaterThan(0)
 })
 
 test('a node that may not speak ends when its time to drain is over', async () => {

@@ -84,8 +84,12 @@ async function startHaproxy(folder: string, configuration: string, port: number)
       isOpen = true
       socket.destroy()
     })
-    socket.on('error', () => setTimeout(knock, 20))
+    socket.on('error', () => {
+      again = setTimeout(knock, 20)
+    })
   }
+  let again: NodeJS.Timeout | undefined
+  onTestFinished(() => clearTimeout(again))
   knock()
   await until('HAProxy is open, or has ended', () => isOpen || proxy.exitCode !== null)
   expect(proxy.exitCode, said).toBeNull()

@@ -561,4 +561,21 @@ describe('a node that drains', () => {
     await one.pass(1_000)
     expect(one.moves.map(({ session }) => session)).toEqual([bob])
   })
+
+  test('settles where a room is although nobody takes its players any more', async () => {
+    const { one, two, renewAll } = await frontNodes(2)
+    const ann = await one.signIn('Ann')
+    await one.do(ann, { type: 'create', room: 'Den' })
+    fail(one, 'passRoom', false, 3)
+    one.front.moveAway().catch(() => {})
+    await one.pass(1_000)
+    expect(one.front.isPassing).toBe(true)
+    await one.signIn('Bob') // idle
+    await two.leave()
+    await renewAll()
+    const moved = one.front.moveAway()
+    await one.pass(5_000)
+    expect(await moved).toBe(true)
+    expect(one.front.isPassing).toBe(false)
+  })
 })

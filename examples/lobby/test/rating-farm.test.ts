@@ -5,6 +5,7 @@ import { defaultLimits } from '../rules/limits.ts'
 import { dayOf, MAX_COUNTS, RatedPairs } from '../rules/rated-pairs.ts'
 import type { Session } from '../rules/session.ts'
 import { FIRST_SKILL } from '../rules/skills.ts'
+import { keyOf } from '../wire/names.ts'
 import { newFolder } from './folder.ts'
 import { openCluster } from './node-cluster.ts'
 import { openLobby, Person, until } from './person.ts'
@@ -84,17 +85,66 @@ test('accounts of one address do not become known by the hundred, and push nobod
   // Who is known already, and who comes from elsewhere, is as before.
   const [ann, bob] = ['Ann', 'Bob'].map((name) => table.player(name))
   beats(table, ann, bob)
-  const alt = table.player('alt again', FARM)
-  const { Ann: before } = beats(table, ann, bob)
-  expect(beats(table, ann, alt).Ann).toBe(before)
   expect([...known()].slice(4)).toEqual(['Ann', 'Bob'])
+})
 
-  // And so it is after a restart.
-  const pairs = new RatedPairs({ ...defaultLimits, newAccountsPerAddressPerDay: 4 })
-  for (const record of table.kept) pairs.restore(record)
+test('one account too many of its address changes nobody by its matches, whoever wins', () => {
+  const table = new Table({ newAccountsPerAddressPerDay: 1 })
+  const [ann, bob] = ['Ann', 'Bob'].map((name) => table.player(name))
+  const before = beats(table, ann, bob)
+  const [first, alt] = ['first', 'alt'].map((name) => table.player(name, FARM))
+  beats(table, table.player('Cid'), first)
+  expect(beats(table, alt, ann)).toEqual({ alt: FIRST_SKILL, Ann: before.Ann })
+  expect(beats(table, ann, alt)).toEqual({ alt: FIRST_SKILL, Ann: before.Ann })
+  const [won, lost] = table.kept.slice(-2)
+  expect([won, lost].map(({ skills }) => skills.map(({ name }) => name))).toEqual([
+    ['Ann'],
+    ['Ann']
+  ])
+  // Nor does it make the match of others weigh more, and its results are under no name.
+  const [one, two] = [new Table({ newAccountsPerAddressPerDay: 1 }), new Table()].map((each) => {
+    const [dan, eve] = ['Dan', 'Eve'].map((name) => each.player(name))
+    beats(each, dan, eve)
+    beats(each, each.player('Cid'), each.player('first', FARM))
+    return beats(each, dan, eve, each.player('alt', FARM)).Dan
+  })
+  expect(one).toBe(two)
+  const key = won.identities?.find(({ name }) => name === 'alt')?.key
+  expect(key).not.toBe(keyOf('alt'))
+})
+
+test('after a restart, and at another node, new accounts are counted on', () => {
+  const limits = { ...defaultLimits, newAccountsPerAddressPerDay: 4 }
+  const table = new Table({ newAccountsPerAddressPerDay: 4 })
+  for (const at of [1, 2, 3])
+    beats(table, table.player(`alt ${at}`, FARM), table.player(`far ${at}`))
   const [{ endedAtMs, identities = [] }] = table.kept
-  expect(pairs.takeNew(identities[0], dayOf(endedAtMs))).toBe(false)
-  expect(pairs.takeNew(identities[0], dayOf(endedAtMs) + 1)).toBe(true)
+  const day = dayOf(endedAtMs)
+  const [farmer] = identities
+  const restarted = new RatedPairs(limits)
+  for (const record of table.kept) restarted.restore(record)
+  expect([1, 2].map(() => restarted.takeNew(farmer, day))).toEqual([true, false])
+  expect(restarted.takeNew(farmer, day + 1)).toBe(true)
+
+  const [here, there] = [new RatedPairs(limits), new RatedPairs(limits)]
+  const counts: Record<string, number> = {}
+  for (let at = 0; at < 3; at++) here.takeNew(farmer, day, counts)
+  const asked = there.namesOf([farmer]).map((name) => [name, counts[name] ?? 0] as const)
+  there.learn(day, new Map(asked))
+  expect([1, 2].map(() => there.takeNew(farmer, day))).toEqual([true, false])
+})
+
+test('after a restart, who does not count has rated nobody', () => {
+  const limits = { newAccountsPerAddressPerDay: 1, ratedPairsPerDay: 1 }
+  const table = new Table(limits)
+  beats(table, table.player('Cid'), table.player('first', FARM))
+  beats(table, table.player('Ann'), table.player('alt', FARM))
+  const restarted = new RatedPairs({ ...defaultLimits, ...limits })
+  for (const record of table.kept) restarted.restore(record)
+  const mayRate = table.kept.map(({ endedAtMs, identities: [one, other] = [] }) =>
+    restarted.take(one, other, 2, dayOf(endedAtMs))
+  )
+  expect(mayRate).toEqual([false, true])
 })
 
 test('another day is another count', () => {

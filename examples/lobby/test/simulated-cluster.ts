@@ -252,6 +252,7 @@ export class SimulatedCluster {
     const number = NODES.indexOf(address) + 1
     const settings = {
       ...defaultSettings,
+      newAccountsPerAddressPerDay: 1_000_000,
       port: PORT,
       webPort: 0,
       operatorPort: 0,
