@@ -113,9 +113,9 @@ export function untilReady(socket: Socket, events: number, deadlineMs = 5000): v
 }
 
 /**
- * Sends until not even one byte is taken any more: `send` has given WOULD_BLOCK for it. Byte by byte
- * at the end, since the system's other half of the connection may take some over meanwhile. Returns
- * how many bytes were taken.
+ * Sends until not even one byte is taken any more: `send` has given WOULD_BLOCK for it. Byte by
+ * byte at the end, since the system's other half of the connection may take some over meanwhile.
+ * Returns how many bytes were taken.
  */
 export function fill(socket: Socket): number {
   let sent = 0
