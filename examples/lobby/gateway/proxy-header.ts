@@ -56,7 +56,9 @@ export class ProxyHeaderReader {
     const rest = bytes.subarray(end)
     if (command === LOCAL || bytes[13] === UNSPEC)
       return { address: undefined, isSecure: false, rest }
-    return { address: addressIn(bytes[13], body), isSecure: saysTls(bytes[13], body), rest }
+    const address = addressIn(bytes[13], body)
+    const values = body.subarray(ADDRESS_BYTES.get(bytes[13]))
+    return { address, isSecure: sayTls(values), rest }
   }
 }
 
@@ -71,15 +73,14 @@ const ADDRESS_BYTES = new Map([
   [TCP6, 36]
 ])
 
-/** After the addresses come values, each with its type and its length (section 2.2). */
-function saysTls(family: number, body: Buffer): boolean {
-  let at = ADDRESS_BYTES.get(family) ?? body.length
-  while (at + TYPE_LENGTH_BYTES < body.length) {
+/** What comes after the addresses, each with its type and its length (section 2.2). */
+function sayTls(values: Buffer): boolean {
+  for (let at = 0; at + TYPE_LENGTH_BYTES < values.length; ) {
     const first = at + TYPE_LENGTH_BYTES
-    const length = body.readUInt16BE(at + 1)
+    const length = values.readUInt16BE(at + 1)
     const end = first + length
-    if (body[at] === SSL)
-      return length >= LEAST_SSL_BYTES && end <= body.length && (body[first] & CLIENT_SSL) !== 0
+    if (values[at] === SSL)
+      return length >= LEAST_SSL_BYTES && end <= values.length && (values[first] & CLIENT_SSL) !== 0
     at = end
   }
   return false

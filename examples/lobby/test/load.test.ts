@@ -84,27 +84,28 @@ const names = [
   "the bots' own lateness p99"
 ]
 
-test('an encrypted load makes its own certificate, and goes well', async () => {
+/** What a load of a few players says with these flags. */
+async function fewPlayers(...flags: string[]) {
   const file = join(folder(), 'figures.json')
-  const few = ['--players', '20', '--playing', '10', '--seconds', '2', '--web', '20']
-  const command = new Command(...few, '--encrypted', '--json', file)
+  const few = ['--players', '20', '--playing', '10', '--seconds', '2']
+  const command = new Command(...few, ...flags, '--json', file)
   await command.ended() // on a busy machine a goal may be missed
-  const { rows, encrypted } = JSON.parse(readFileSync(file, 'utf8'))
-  const row = (name: string) => (rows as Row[]).find((one) => one.name === name) as Row
-  expect(encrypted).toBe(true)
+  const what = JSON.parse(readFileSync(file, 'utf8'))
+  const row = (name: string) => (what.rows as Row[]).find((one) => one.name === name) as Row
+  return { what, row }
+}
+
+test('an encrypted load makes its own certificate, and goes well', async () => {
+  const { what, row } = await fewPlayers('--web', '20', '--encrypted')
+  expect(what.encrypted).toBe(true)
   expect(row('errors')).toMatchObject({ figure: {}, holds: true })
   expect(row('players').figure).toBe(20)
   expect(row('datagrams/s in, out').figure).toBeGreaterThan(20)
 })
 
 test('a load behind a proxy plays by encrypted datagrams', async () => {
-  const file = join(folder(), 'figures.json')
-  const few = ['--players', '20', '--playing', '10', '--seconds', '2']
-  const command = new Command(...few, '--behind-proxy', '--json', file)
-  await command.ended() // on a busy machine a goal may be missed
-  const { rows, behindProxy } = JSON.parse(readFileSync(file, 'utf8'))
-  const row = (name: string) => (rows as Row[]).find((one) => one.name === name) as Row
-  expect(behindProxy).toBe(true)
+  const { what, row } = await fewPlayers('--behind-proxy')
+  expect(what.behindProxy).toBe(true)
   expect(row('errors')).toMatchObject({ figure: {}, holds: true })
   expect(row('datagrams/s in, out').figure).toBeGreaterThan(20)
 })
