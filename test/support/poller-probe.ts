@@ -47,6 +47,14 @@ export class Probe<U = unknown> {
     return count
   }
 
+  /** Waits of 100 ms, one after the other, for so long. Returns how many they were. */
+  waitsIn(ms: number): number {
+    const start = tested.now()
+    let waits = 0
+    for (; tested.now() - start < ms; waits++) this.step(100)
+    return waits
+  }
+
   /**
    * Waits, in turns with Node's loop, until `done` says so; fails with `sentence` and what was seen
    * when that takes too long.
